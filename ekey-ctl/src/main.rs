@@ -1,0 +1,3 @@
+//! ekey-ctl
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! ekey-sim
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! ekeyd
+
+fn main() {}
