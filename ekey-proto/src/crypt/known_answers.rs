@@ -1,0 +1,159 @@
+//! The cryptography held against frames that a real key sent, and against sessions that the original software accepts.
+
+use std::collections::BTreeSet;
+use std::string::{String, ToString};
+use std::vec::Vec;
+
+use serde_json::Value;
+
+use super::test_vectors::{bytes, session};
+use super::*;
+use crate::crypt::threefish::calls;
+use crate::wire::{CONTENT_LEN, DeviceEntropy, FRAME_LEN, Frame, MAC_LEN, MaskedEntropy, Packet, Serial, SubCode};
+
+const REAL_KEY: &str = include_str!("../../vectors/real-key-frames.csv");
+
+/// The frames of the real key, each with whether it is known to verify under the zero key.
+fn real_frames() -> Vec<(Frame, bool)> {
+    let rows = REAL_KEY.lines().filter(|line| !line.starts_with('#'));
+    let frame = |row: &str| {
+        let (content, rest) = row[1..].split_once("\",").expect("a quoted content");
+        let (mac, checked) = rest.split_once(',').expect("two more columns");
+        let content: [u8; CONTENT_LEN] = content.as_bytes().try_into().expect("52 characters");
+        let mac: [u8; MAC_LEN] = mac.as_bytes().try_into().expect("8 characters");
+        (Frame::new(content, mac), checked.starts_with("yes"))
+    };
+    rows.map(frame).collect()
+}
+
+fn real_serial() -> Serial {
+    "NwBvBlg3OTBJORFD".parse().unwrap()
+}
+
+fn frame(text: &Value) -> Frame {
+    let bytes: [u8; FRAME_LEN] = text.as_str().unwrap().as_bytes().try_into().expect("64 bytes");
+    Frame::from_bytes(&bytes).expect("a frame")
+}
+
+fn array<const N: usize>(hex: &Value) -> [u8; N] {
+    bytes(hex).try_into().expect("the right length")
+}
+
+/// The session of the vectors: its serial, its key, and its cryptography.
+fn known_session() -> (Serial, SessionKey, SessionCrypt) {
+    let vectors = session();
+    let rekey = &vectors["session_rekey"];
+    let serial: Serial = vectors["serial"].as_str().unwrap().parse().unwrap();
+    let zero = SessionCrypt::new(&serial, &SessionKey::ZERO);
+    let reply = zero.verify(&frame(&rekey["reply_frame"])).expect("K! verifies under the zero key");
+    let Packet::SessionRekeyed(device) = reply.get() else { panic!("not K!: {reply:?}") };
+    assert_eq!(device.bytes, array(&rekey["device_entropy_hex"]));
+    assert_eq!(usize::from(device.nonce_len), bytes(&rekey["nonce_hex"]).len());
+    let long_term = LongTermKey::from_bytes(array(&rekey["long_term_key_hex"]));
+    let key = long_term.session_key(&serial, device, &bytes(&rekey["nonce_hex"]));
+    let crypt = SessionCrypt::new(&serial, &key);
+    (serial, key, crypt)
+}
+
+#[test]
+fn the_eleven_frames_of_a_real_key_verify_under_the_zero_key() {
+    let zero = SessionCrypt::new(&real_serial(), &SessionKey::ZERO);
+    let frames = real_frames();
+    assert_eq!(frames.iter().filter(|(_, due)| *due).count(), 11);
+    for (frame, due) in frames {
+        let seen = zero.verify(&frame);
+        assert_eq!(seen.is_ok(), due, "{}: {seen:?}", String::from_utf8_lossy(&frame.to_bytes()));
+    }
+}
+
+#[test]
+fn no_frame_of_a_real_key_verifies_with_any_bit_flipped() {
+    let zero = SessionCrypt::new(&real_serial(), &SessionKey::ZERO);
+    for (frame, _) in real_frames().into_iter().filter(|(_, due)| *due) {
+        for bit in 0..(CONTENT_LEN + MAC_LEN) * 8 {
+            let mut bytes = frame.to_bytes();
+            bytes[2 + bit / 8] ^= 1 << (bit % 8);
+            let flipped = Frame::from_bytes(&bytes).expect("start and end are untouched");
+            assert!(matches!(zero.verify(&flipped), Err(FrameError::Mac)), "bit {bit} of {frame:?}");
+            assert!(verify_serial(&flipped).is_none(), "bit {bit} of {frame:?}");
+        }
+    }
+}
+
+#[test]
+fn a_serial_frame_of_a_real_key_names_its_serial() {
+    let (serial, _) = verify_serial(&real_frames()[0].0).expect("S! is the first");
+    assert_eq!(*serial.get(), real_serial());
+}
+
+#[test]
+fn the_session_key_is_derived_to_the_last_byte() {
+    let (_, key, _) = known_session();
+    assert_eq!(key.as_bytes()[..], bytes(&session()["session_rekey"]["session_key_hex"]));
+}
+
+#[test]
+fn entropy_frames_are_written_and_read_to_the_last_byte() {
+    let (_, _, crypt) = known_session();
+    let vectors = session();
+    let cases = vectors["entropy_frames_under_that_session"].as_array().unwrap();
+    assert_eq!(cases.len(), 6);
+    for case in cases {
+        let known = frame(&case["frame"]);
+        let sequence = SubCode::new(u16::try_from(case["sequence"].as_u64().unwrap()).unwrap());
+        let pad = crypt.apply_mask(&MaskedEntropy { sequence, bytes: [0; 32] });
+        assert_eq!(pad, array(&case["pad_hex"]), "mask of {}", sequence.value());
+
+        let packet = crypt.verify(&known).expect("verifies");
+        let block = crypt.unmask(packet).expect("is entropy");
+        assert_eq!(*block.as_bytes(), array(&case["entropy_hex"]), "entropy of {}", sequence.value());
+
+        assert_eq!(crypt.mac(known.content()), *known.mac(), "MAC of {}", sequence.value());
+    }
+}
+
+#[test]
+fn other_frames_of_the_session_verify_and_bear_the_right_mac() {
+    let (_, _, crypt) = known_session();
+    let vectors = session();
+    let mut kinds = BTreeSet::new();
+    for text in vectors["other_frames_under_that_session"].as_array().unwrap() {
+        let known = frame(text);
+        assert!(crypt.verify(&known).is_ok(), "{text}");
+        assert_eq!(crypt.mac(known.content()), *known.mac());
+        kinds.insert(known.content()[0]);
+    }
+    assert_eq!(kinds.into_iter().collect::<Vec<_>>(), b"BIk");
+}
+
+#[test]
+fn a_long_term_rekey_is_computed_to_the_last_byte() {
+    let vectors = session();
+    let (serial, _, _) = known_session();
+    let rekey = &vectors["long_term_rekey"];
+    let nonce = bytes(&rekey["nonce_hex"]);
+    let master = MasterKey::from_bytes(array(&rekey["master_key_hex"]));
+    assert_eq!(&master.nonce_mac(&serial, &nonce)[..], &rekey["mac_command"].as_str().unwrap().as_bytes()[1..]);
+
+    let zero = SessionCrypt::new(&serial, &SessionKey::ZERO);
+    assert!(matches!(zero.verify(&frame(&rekey["mac_ack_frame"])).unwrap().get(), Packet::LongTermUnlocked));
+    let reply = zero.verify(&frame(&rekey["reply_frame"])).unwrap();
+    let Packet::LongTermRekeyed(device) = *reply.get() else { panic!("not L!: {reply:?}") };
+    assert_eq!(device, DeviceEntropy { nonce_len: 12, bytes: array(&rekey["device_entropy_hex"]) });
+
+    let key = master.long_term_key(&serial, &device, &nonce);
+    assert_eq!(key, LongTermKey::from_bytes(array(&rekey["new_long_term_key_hex"])));
+    let line = [serial.to_string().as_bytes(), b" ", &key.to_base64()].concat();
+    assert_eq!(line, rekey["keyring_line"].as_str().unwrap().as_bytes());
+}
+
+#[test]
+fn an_entropy_frame_costs_four_threefish_calls() {
+    let (_, _, crypt) = known_session();
+    let known = frame(&session()["entropy_frames_under_that_session"][0]["frame"]);
+    let calls = calls::during(|| {
+        let packet = crypt.verify(&known).unwrap();
+        assert!(crypt.unmask(packet).is_some());
+    });
+    assert_eq!(calls, 4);
+}

@@ -1,0 +1,175 @@
+//! From a stream of bytes to frames.
+//!
+//! The stream can begin in the middle of a frame and can hold anything between frames: what is not part of a frame
+//! is skipped and counted, and no whole frame behind it is lost. That holds since a whole frame has `"* "` only at its
+//! start and CR LF only at its end, so no window of 64 bytes that merely overlaps it looks like a frame.
+
+use super::frame::{FRAME_LEN, Frame, START};
+
+/// Cuts a stream into [`Frame`]s, whatever the pieces it arrives in. Holds at most one frame's worth of bytes.
+#[derive(Debug, Clone)]
+pub struct Framer {
+    window: [u8; FRAME_LEN],
+    filled: usize,
+    in_garbage: bool,
+    counters: FramerCounters,
+}
+
+/// What a framer has seen since it was made.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct FramerCounters {
+    /// Well-formed frames found.
+    pub frames: u64,
+    /// Runs of bytes that were no frame.
+    pub framing_errors: u64,
+    /// Bytes in those runs.
+    pub skipped_bytes: u64,
+}
+
+impl Default for Framer {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Framer {
+    /// A framer at the beginning of a stream.
+    #[must_use]
+    pub const fn new() -> Self {
+        let counters = FramerCounters { frames: 0, framing_errors: 0, skipped_bytes: 0 };
+        Self { window: [0; FRAME_LEN], filled: 0, in_garbage: false, counters }
+    }
+
+    /// Takes bytes off the front of `input` until a frame is complete or the input is used up.
+    ///
+    /// `None` means that `input` is empty now and more is needed.
+    pub fn next_frame(&mut self, input: &mut &[u8]) -> Option<Frame> {
+        while !input.is_empty() {
+            let (taken, rest) = input.split_at(input.len().min(FRAME_LEN - self.filled));
+            self.window[self.filled..self.filled + taken.len()].copy_from_slice(taken);
+            self.filled += taken.len();
+            *input = rest;
+            if let Some(frame) = self.settle() {
+                return Some(frame);
+            }
+        }
+        None
+    }
+
+    /// Counts since the framer was made.
+    #[must_use]
+    pub const fn counters(&self) -> FramerCounters {
+        self.counters
+    }
+
+    /// Returns the frame that fills the window, or moves the next place where one may start to its front.
+    fn settle(&mut self) -> Option<Frame> {
+        let mut skip_from = 0;
+        if self.filled == FRAME_LEN {
+            if let Some(frame) = Frame::from_bytes(&self.window) {
+                self.filled = 0;
+                self.in_garbage = false;
+                self.counters.frames += 1;
+                return Some(frame);
+            }
+            skip_from = 1;
+        }
+        let seen = &self.window[..self.filled];
+        let start = (skip_from..seen.len()).find(|&at| may_start_frame(&seen[at..])).unwrap_or(seen.len());
+        if start > 0 {
+            self.skip(start);
+        }
+        None
+    }
+
+    fn skip(&mut self, count: usize) {
+        self.window.copy_within(count..self.filled, 0);
+        self.filled -= count;
+        self.counters.skipped_bytes += count as u64;
+        if !self.in_garbage {
+            self.in_garbage = true;
+            self.counters.framing_errors += 1;
+        }
+    }
+}
+
+fn may_start_frame(bytes: &[u8]) -> bool {
+    match bytes {
+        [only] => *only == START[0],
+        [first, second, ..] => [*first, *second] == START,
+        [] => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::vec::Vec;
+
+    fn frame(fill: u8) -> [u8; FRAME_LEN] {
+        Frame::new([fill; 52], [fill; 8]).to_bytes()
+    }
+
+    fn frames(framer: &mut Framer, mut input: &[u8]) -> Vec<[u8; FRAME_LEN]> {
+        core::iter::from_fn(|| framer.next_frame(&mut input)).map(|frame| frame.to_bytes()).collect()
+    }
+
+    #[test]
+    fn a_stream_that_starts_inside_a_frame_yields_the_frames_behind_it() {
+        let mut framer = Framer::new();
+        let stream = [&frame(b'a')[17..], &frame(b'b'), &frame(b'c')].concat();
+        assert_eq!(frames(&mut framer, &stream), [frame(b'b'), frame(b'c')]);
+        assert_eq!(framer.counters(), FramerCounters { frames: 2, framing_errors: 1, skipped_bytes: 47 });
+    }
+
+    #[test]
+    fn a_truncated_frame_costs_only_itself() {
+        for kept in 1..FRAME_LEN {
+            let mut framer = Framer::new();
+            let stream = [&frame(b'a')[..kept], &frame(b'b'), &frame(b'c')].concat();
+            assert_eq!(frames(&mut framer, &stream), [frame(b'b'), frame(b'c')], "cut after {kept} bytes");
+            assert_eq!(framer.counters().framing_errors, 1);
+            assert_eq!(framer.counters().skipped_bytes, kept as u64);
+        }
+    }
+
+    #[test]
+    fn garbage_that_looks_like_a_start_does_not_hide_the_frame_behind_it() {
+        for garbage in [&b"* "[..], b"*", b"***", b"* * ", b"\r\n* ", b"* \r\n"] {
+            let mut framer = Framer::new();
+            let stream = [garbage, &frame(b'b')].concat();
+            assert_eq!(frames(&mut framer, &stream), [frame(b'b')], "after {garbage:?}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_split_of_any_stream_yields_the_same_frames(
+            pieces in proptest::collection::vec(proptest::prop_oneof![
+                proptest::collection::vec(proptest::prelude::any::<u8>(), 0..100),
+                proptest::prelude::any::<u8>().prop_map(|fill| frame(fill & 0x7f | 0x40).to_vec()),
+            ], 0..8),
+            cuts in proptest::collection::vec(1_usize..90, 1..40),
+        ) {
+            let stream = pieces.concat();
+            let whole = frames(&mut Framer::new(), &stream);
+            let mut framer = Framer::new();
+            let (mut rest, mut split) = (&stream[..], Vec::new());
+            for cut in cuts.iter().cycle() {
+                if rest.is_empty() { break }
+                let (piece, behind) = rest.split_at(rest.len().min(*cut));
+                split.extend(frames(&mut framer, piece));
+                rest = behind;
+            }
+            proptest::prop_assert_eq!(whole, split);
+        }
+
+        #[test]
+        fn any_garbage_before_a_frame_is_survived(garbage in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..200)) {
+            let stream = [&garbage[..], &frame(b'x')].concat();
+            let found = frames(&mut Framer::new(), &stream);
+            proptest::prop_assert_eq!(found.last(), Some(&frame(b'x')));
+        }
+    }
+    use proptest::strategy::Strategy as _;
+}
