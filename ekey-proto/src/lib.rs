@@ -18,9 +18,9 @@
 extern crate std;
 
 pub mod crypt;
-//pub mod session;
+pub mod session;
 pub mod wire;
 
 pub use crypt::{EntropyBlock, LongTermKey, MasterKey, SessionCrypt, Verified};
-//pub use session::{Instant, Session};
+pub use session::{Instant, Session};
 pub use wire::{Command, Frame, Framer, Nonce, Packet, Serial};

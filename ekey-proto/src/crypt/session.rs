@@ -51,6 +51,7 @@ impl SessionCrypt {
 
     /// The entropy of a verified packet, or `None` if it is not an entropy packet.
     #[must_use]
+    #[expect(clippy::needless_pass_by_value, reason = "a packet is used up, so that its entropy comes out once")]
     pub fn unmask(&self, packet: Verified<Packet>) -> Option<EntropyBlock> {
         let Verified(Packet::Entropy(masked)) = packet else { return None };
         Some(EntropyBlock::new(self.apply_mask(&masked)))
@@ -77,6 +78,12 @@ impl<T> Verified<T> {
     pub const fn get(&self) -> &T {
         &self.0
     }
+
+    /// What was verified, without the proof.
+    #[must_use]
+    pub fn into_inner(self) -> T {
+        self.0
+    }
 }
 
 /// Checks an `S!` frame, which names the serial number under which, with the zero session key, its MAC must hold.
@@ -85,6 +92,9 @@ impl<T> Verified<T> {
 /// This proves that the frame is whole and not who sent it: the zero key is no secret.
 #[must_use]
 pub fn verify_serial(frame: &Frame) -> Option<(Verified<Serial>, SessionCrypt)> {
+    if !frame.content().starts_with(b"S!") {
+        return None;
+    }
     let Ok(Packet::Serial { version: 0, serial }) = Packet::parse(frame.content()) else { return None };
     let crypt = SessionCrypt::new(&serial, &SessionKey::ZERO);
     crypt.verify(frame).ok()?;

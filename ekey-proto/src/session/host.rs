@@ -1,0 +1,445 @@
+//! The host's state machine for entropy sessions.
+//!
+//! What it keeps to, whatever the key sends (firmware-notes/protocol.md, "The session"):
+//! - One `^C` on opening, and never more than one a second. What the key sent before its `S!` is ignored.
+//! - A session key at once; again after sequence number 4095 and whenever the key asks. If no `K!` comes, the next
+//!   `k>` starts another attempt.
+//! - Entropy only under a session key (the zero key before it is no secret), and only with a sequence number higher
+//!   than all before.
+//! - A frame that does not verify is dropped. Eight in a row start over; three in a row straight after a rekey mean
+//!   that the two ends have different long-term keys.
+//! - What else the key may say is an event, never the end.
+
+use core::time::Duration;
+
+use super::counters::Counters;
+use super::instant::Instant;
+use super::output::{Event, Output, Outputs};
+use super::state::State;
+use crate::crypt::{FrameError, LongTermKey, SessionCrypt, Verified, verify_serial};
+use crate::wire::{
+    Badness, Command, DeviceEntropy, Frame, Framer, FramerCounters, Info, Nonce, Packet, Serial, SubCode,
+};
+
+const RESET_INTERVAL: Duration = Duration::from_secs(1);
+const REKEY_TIMEOUT: Duration = Duration::from_secs(3);
+const FIRST_RETRY_PAUSE: Duration = Duration::from_secs(5);
+const LONGEST_RETRY_PAUSE: Duration = Duration::from_secs(300);
+const MAC_FAILURES_TO_START_OVER: u32 = 8;
+const MAC_FAILURES_OF_A_BAD_KEY: u32 = 3;
+
+/// One session with one key over one link. Make a new one whenever the link is opened.
+pub struct Session {
+    timings: Timings,
+    expected: Option<Serial>,
+    state: State,
+    framer: Framer,
+    channel: Option<Channel>,
+    rekey: Rekey,
+    awaits_serial: bool,
+    mac_failures_in_a_row: u32,
+    last_verified: Instant,
+    last_reset: Option<Instant>,
+    reset_due: Option<Instant>,
+    retry: Retry,
+    counters: Counters,
+    outputs: Outputs,
+}
+
+/// How long a key may say nothing that verifies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timings {
+    /// After opening, before the key has said who it is.
+    pub opening_silence: Duration,
+    /// At any later time.
+    pub running_silence: Duration,
+}
+
+/// What is agreed with the key: who it is, and the cryptography that its next frame must satisfy.
+struct Channel {
+    serial: Serial,
+    crypt: SessionCrypt,
+    key: ChannelKey,
+}
+
+/// Under what the channel's cryptography stands.
+enum ChannelKey {
+    /// The zero key: frames are whole, but anybody could have made them.
+    Zero,
+    /// A session key, with the highest sequence number so far; nothing has verified under it yet if `fresh`.
+    Session { last_sequence: Option<u16>, fresh: bool },
+}
+
+enum Rekey {
+    Idle,
+    AwaitNonce,
+    Sent { nonce: Nonce, long_term_key: LongTermKey, at: Instant },
+}
+
+/// When to try again what only a change outside can cure.
+struct Retry {
+    at: Option<Instant>,
+    pause: Duration,
+}
+
+impl Default for Timings {
+    /// 3 s after opening, 5 s later on: a key speaks at least once a second.
+    fn default() -> Self {
+        Self { opening_silence: Duration::from_secs(3), running_silence: Duration::from_secs(5) }
+    }
+}
+
+impl Session {
+    /// Begins a session on a link that has just been opened, with a key of any serial number or of the expected one.
+    #[must_use]
+    pub fn new(now: Instant, expected: Option<Serial>, timings: Timings) -> Self {
+        let mut session = Self {
+            timings,
+            expected,
+            state: State::Opening,
+            framer: Framer::new(),
+            channel: None,
+            rekey: Rekey::Idle,
+            awaits_serial: true,
+            mac_failures_in_a_row: 0,
+            last_verified: now,
+            last_reset: None,
+            reset_due: None,
+            retry: Retry { at: None, pause: FIRST_RETRY_PAUSE },
+            counters: Counters::default(),
+            outputs: Outputs::default(),
+        };
+        session.reset(now);
+        session.enter(State::AwaitSerial);
+        session
+    }
+
+    /// Takes bytes from the key up to and including the first frame that causes an output, and returns their number.
+    /// Call [`poll_output`](Self::poll_output) until it waits, then again with the rest: while outputs are left, no
+    /// input is taken.
+    pub fn handle_input(&mut self, now: Instant, bytes: &[u8]) -> usize {
+        let mut rest = bytes;
+        while self.outputs.is_empty() {
+            let Some(frame) = self.framer.next_frame(&mut rest) else { break };
+            self.handle_frame(now, &frame);
+        }
+        bytes.len() - rest.len()
+    }
+
+    /// Does what is due at `now`.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        if self.reset_due.is_some_and(|due| due <= now) {
+            self.reset(now);
+        }
+        if matches!(&self.rekey, Rekey::Sent { at, .. } if *at + REKEY_TIMEOUT <= now) {
+            self.rekey = Rekey::Idle;
+            if self.state == State::LongTermKeyBad {
+                self.retry.schedule(now);
+            }
+        }
+        if self.silent_at().is_some_and(|at| at <= now) {
+            self.enter(State::Silent);
+            self.rekey = Rekey::Idle;
+            self.start_over(now);
+        }
+        if self.retry.at.is_some_and(|at| at <= now) {
+            self.retry.at = None;
+            match self.state {
+                State::WrongSerial => self.start_over(now),
+                _ if !self.awaits_serial => self.ask_for_nonce(),
+                _ => {}
+            }
+        }
+    }
+
+    /// Answers [`Output::NeedNonce`]. Without a long-term key the state becomes [`State::SerialUnknown`].
+    pub fn handle_nonce(&mut self, now: Instant, nonce: Nonce, long_term_key: Option<LongTermKey>) {
+        let Rekey::AwaitNonce = self.rekey else { return };
+        let Some(long_term_key) = long_term_key else {
+            self.rekey = Rekey::Idle;
+            self.enter(State::SerialUnknown);
+            return;
+        };
+        self.outputs.push(Output::Write(Command::RekeySession(nonce)));
+        self.counters.nonces += 1;
+        self.rekey = Rekey::Sent { nonce, long_term_key, at: now };
+        if matches!(self.state, State::SerialOk | State::SerialUnknown) {
+            self.enter(State::Keying);
+        }
+    }
+
+    /// Says that the host's long-term keys have changed: a session that lacked the right one tries again at once.
+    pub fn handle_new_keyring(&mut self, now: Instant) {
+        if matches!(self.state, State::SerialUnknown | State::LongTermKeyBad) {
+            self.retry = Retry { at: Some(now), pause: FIRST_RETRY_PAUSE };
+        }
+    }
+
+    /// Asks the key to start over with a `^C`, at the next time that one may be sent.
+    pub fn start_over(&mut self, now: Instant) {
+        self.awaits_serial = true;
+        match self.last_reset.map(|last| last + RESET_INTERVAL) {
+            Some(earliest) if earliest > now => self.reset_due = Some(earliest),
+            _ => self.reset(now),
+        }
+    }
+
+    /// The next thing to do. After [`Output::WaitUntil`] there is nothing more until the next input or timeout.
+    pub fn poll_output(&mut self) -> Output {
+        self.outputs.pop().unwrap_or_else(|| Output::WaitUntil(self.deadline()))
+    }
+
+    /// Where the session stands.
+    #[must_use]
+    pub const fn state(&self) -> State {
+        self.state
+    }
+
+    /// The serial number that the key has stated, if it has.
+    #[must_use]
+    pub fn serial(&self) -> Option<Serial> {
+        self.channel.as_ref().map(|channel| channel.serial)
+    }
+
+    /// Counts since the session began.
+    #[must_use]
+    pub const fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    /// Counts of the framer since the session began.
+    #[must_use]
+    pub const fn framer_counters(&self) -> FramerCounters {
+        self.framer.counters()
+    }
+
+    /// When a frame last verified; the time of opening if none has.
+    #[must_use]
+    pub const fn last_verified(&self) -> Instant {
+        self.last_verified
+    }
+
+    fn handle_frame(&mut self, now: Instant, frame: &Frame) {
+        if let Some((serial, crypt)) = verify_serial(frame) {
+            self.counters.verified += 1;
+            self.last_verified = now;
+            return self.handle_serial(now, *serial.get(), crypt);
+        }
+        let Some(channel) = &self.channel else {
+            self.counters.leftover += 1;
+            return;
+        };
+        match channel.crypt.verify(frame) {
+            Ok(packet) => {
+                self.counters.verified += 1;
+                self.note_verified(now);
+                self.handle_packet(now, packet);
+            }
+            Err(FrameError::Packet(_)) => {
+                self.counters.malformed += 1;
+                self.note_verified(now);
+            }
+            Err(FrameError::Mac) => self.handle_mac_failure(now),
+        }
+    }
+
+    fn handle_serial(&mut self, now: Instant, serial: Serial, crypt: SessionCrypt) {
+        self.channel = Some(Channel { serial, crypt, key: ChannelKey::Zero });
+        self.rekey = Rekey::Idle;
+        self.awaits_serial = false;
+        self.reset_due = None;
+        self.mac_failures_in_a_row = 0;
+        if *self.expected.get_or_insert(serial) != serial {
+            self.retry.schedule(now);
+            return self.enter(State::WrongSerial);
+        }
+        if self.state == State::LongTermKeyBad && self.retry.at.is_some() {
+            return;
+        }
+        if self.state != State::LongTermKeyBad {
+            self.enter(State::SerialOk);
+        }
+        self.ask_for_nonce();
+    }
+
+    /// A frame has verified in the channel: the key is alive, and the channel's key is the right one.
+    fn note_verified(&mut self, now: Instant) {
+        self.last_verified = now;
+        self.mac_failures_in_a_row = 0;
+        let Some(Channel { key, .. }) = &mut self.channel else { return };
+        match key {
+            ChannelKey::Session { fresh: fresh @ true, .. } => {
+                *fresh = false;
+                self.retry.clear();
+                self.enter(State::Running);
+            }
+            ChannelKey::Session { .. } if self.state == State::Silent => self.enter(State::Running),
+            ChannelKey::Zero if self.state == State::Silent => self.enter(State::SerialOk),
+            _ => {}
+        }
+    }
+
+    fn handle_mac_failure(&mut self, now: Instant) {
+        self.counters.mac_failures += 1;
+        self.mac_failures_in_a_row += 1;
+        let fresh = matches!(&self.channel, Some(Channel { key: ChannelKey::Session { fresh: true, .. }, .. }));
+        if fresh && self.mac_failures_in_a_row >= MAC_FAILURES_OF_A_BAD_KEY {
+            self.handle_bad_long_term_key(now);
+        } else if self.mac_failures_in_a_row >= MAC_FAILURES_TO_START_OVER {
+            self.mac_failures_in_a_row = 0;
+            self.start_over(now);
+        }
+    }
+
+    /// The `^C` makes the key speak under the zero key, so that it is seen to be alive until the next attempt.
+    fn handle_bad_long_term_key(&mut self, now: Instant) {
+        self.counters.bad_long_term_keys += 1;
+        self.mac_failures_in_a_row = 0;
+        if let Some(Channel { key: ChannelKey::Session { fresh, .. }, .. }) = &mut self.channel {
+            *fresh = false;
+        }
+        self.enter(State::LongTermKeyBad);
+        self.retry.schedule(now);
+        self.start_over(now);
+    }
+
+    fn handle_packet(&mut self, now: Instant, packet: Verified<Packet>) {
+        match packet.get() {
+            Packet::NeedSessionKey => self.handle_need_of_session_key(),
+            Packet::SessionRekeyed(device) => self.handle_session_rekeyed(now, *device),
+            Packet::Entropy(masked) => self.handle_entropy(masked.sequence, packet),
+            Packet::Info(info) => self.handle_info(*info),
+            Packet::GeneratorsBad(_) => self.handle_generators_bad(packet),
+            Packet::UnknownInput(_) => {
+                self.counters.unknown_input += 1;
+                self.outputs.push(Output::Event(Event::Message(packet.into_inner())));
+            }
+            Packet::Serial { .. }
+            | Packet::LongTermUnlocked
+            | Packet::LongTermRekeyed(_)
+            | Packet::LongTermRefused(_)
+            | Packet::Unknown(_) => {
+                self.counters.unexpected += 1;
+                self.outputs.push(Output::Event(Event::Message(packet.into_inner())));
+            }
+        }
+    }
+
+    fn handle_need_of_session_key(&mut self) {
+        if matches!(self.state, State::SerialOk | State::Keying | State::Running) {
+            self.ask_for_nonce();
+        }
+    }
+
+    fn handle_session_rekeyed(&mut self, now: Instant, device: DeviceEntropy) {
+        let Rekey::Sent { nonce, long_term_key, .. } = core::mem::replace(&mut self.rekey, Rekey::Idle) else {
+            self.counters.unexpected += 1;
+            return self.start_over(now);
+        };
+        let Some(channel) = &mut self.channel else { return };
+        if usize::from(device.nonce_len) != nonce.as_bytes().len() {
+            self.counters.malformed += 1;
+            return self.start_over(now);
+        }
+        let key = long_term_key.session_key(&channel.serial, &device, nonce.as_bytes());
+        channel.crypt = SessionCrypt::new(&channel.serial, &key);
+        channel.key = ChannelKey::Session { last_sequence: None, fresh: true };
+        self.counters.rekeys += 1;
+    }
+
+    fn handle_entropy(&mut self, sequence: SubCode, packet: Verified<Packet>) {
+        let Some(channel) = &mut self.channel else { return };
+        let ChannelKey::Session { last_sequence, .. } = &mut channel.key else {
+            self.counters.unexpected += 1;
+            return;
+        };
+        if let State::SelfStopped(_) = self.state {
+            self.counters.unexpected += 1;
+            return;
+        }
+        let due = last_sequence.map_or(0, |last| last + 1);
+        if sequence.value() < due {
+            self.counters.replayed += 1;
+            return;
+        }
+        self.counters.lost += u64::from(sequence.value() - due);
+        *last_sequence = Some(sequence.value());
+        if let Some(block) = channel.crypt.unmask(packet) {
+            self.counters.entropy_blocks += 1;
+            self.outputs.push(Output::Event(Event::Entropy(block)));
+        }
+        if sequence.value() == SubCode::MAX {
+            self.ask_for_nonce();
+        }
+    }
+
+    fn handle_info(&mut self, info: Info) {
+        if let Some(generators) = info.generators {
+            match (generators.badness, self.state) {
+                (Badness::NONE, State::SelfStopped(_)) => {
+                    self.enter(State::SerialOk);
+                    self.ask_for_nonce();
+                }
+                (Badness::NONE, _) => {}
+                (badness, _) => self.enter(State::SelfStopped(badness)),
+            }
+        }
+        self.outputs.push(Output::Event(Event::Info(info)));
+    }
+
+    fn handle_generators_bad(&mut self, packet: Verified<Packet>) {
+        self.rekey = Rekey::Idle;
+        if !matches!(self.state, State::SelfStopped(_)) {
+            self.enter(State::SelfStopped(Badness::UNSTATED));
+        }
+        self.outputs.push(Output::Event(Event::Message(packet.into_inner())));
+    }
+
+    fn ask_for_nonce(&mut self) {
+        if let (Rekey::Idle, Some(channel)) = (&self.rekey, &self.channel) {
+            self.outputs.push(Output::NeedNonce(channel.serial));
+            self.rekey = Rekey::AwaitNonce;
+        }
+    }
+
+    /// Sends `^C` now; sends it again after a while if no `S!` comes.
+    fn reset(&mut self, now: Instant) {
+        self.outputs.push(Output::Write(Command::Reset));
+        self.counters.resets += 1;
+        self.last_reset = Some(now);
+        let patience = if self.state == State::Silent { self.timings.running_silence } else { RESET_INTERVAL };
+        self.reset_due = Some(now + patience.max(RESET_INTERVAL));
+    }
+
+    fn enter(&mut self, state: State) {
+        if self.state != state {
+            self.state = state;
+            self.outputs.push(Output::Event(Event::State(state)));
+        }
+    }
+
+    /// When the key will have been silent for too long, unless it is known to be.
+    fn silent_at(&self) -> Option<Instant> {
+        let patience = if self.channel.is_none() { self.timings.opening_silence } else { self.timings.running_silence };
+        (self.state != State::Silent).then(|| self.last_verified + patience)
+    }
+
+    fn deadline(&self) -> Instant {
+        let rekey = if let Rekey::Sent { at, .. } = &self.rekey { Some(*at + REKEY_TIMEOUT) } else { None };
+        let deadlines = [self.reset_due, self.silent_at(), rekey, self.retry.at];
+        let far = self.last_verified + LONGEST_RETRY_PAUSE;
+        deadlines.into_iter().flatten().min().unwrap_or(far)
+    }
+}
+
+impl Retry {
+    /// Plans the next attempt, and a longer pause before the one after it.
+    fn schedule(&mut self, now: Instant) {
+        self.at = Some(now + self.pause);
+        self.pause = (self.pause * 2).min(LONGEST_RETRY_PAUSE);
+    }
+
+    const fn clear(&mut self) {
+        *self = Self { at: None, pause: FIRST_RETRY_PAUSE };
+    }
+}

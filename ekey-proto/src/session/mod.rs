@@ -1,0 +1,18 @@
+//! The host's side of the conversation with a key, as state machines that do no I/O and never ask for the time.
+//!
+//! [`Session`] runs entropy sessions, [`LongTermRekey`] sets a new long-term key. Both take bytes, time and nonces in
+//! and give commands, events and the next deadline out.
+
+mod counters;
+mod host;
+mod instant;
+mod long_term;
+mod output;
+mod state;
+
+pub use counters::Counters;
+pub use host::{Session, Timings};
+pub use instant::Instant;
+pub use long_term::{LongTermRekey, RekeyError, RekeyOutput};
+pub use output::{Event, Output};
+pub use state::State;

@@ -1,0 +1,349 @@
+//! Each rule of an entropy session.
+
+use std::time::Duration;
+
+use ekey_proto::session::State;
+use ekey_proto::wire::Badness;
+use ekey_proto::{Command, Serial};
+
+use crate::script::{Bench, Did, Key, LONG_TERM_KEY, nonce, serial};
+
+const SECOND: Duration = Duration::from_secs(1);
+const RESET: Did = Did::Write(Command::Reset);
+
+fn flipped(mut frame: [u8; 64]) -> [u8; 64] {
+    frame[20] ^= 1;
+    frame
+}
+
+#[test]
+fn opening_sends_one_reset_then_a_session_key_is_agreed_on_at_once() {
+    let mut bench = Bench::new();
+    assert_eq!(bench.drain(), [RESET, Did::State(State::AwaitSerial)]);
+    let hello = bench.key.reset();
+    assert_eq!(bench.hear(&hello), [Did::State(State::SerialOk), Did::NeedNonce]);
+    assert_eq!(bench.session.serial(), Some(serial()));
+    let keying = bench.give_nonce(Some(LONG_TERM_KEY));
+    assert_eq!(keying, [Did::Write(Command::RekeySession(nonce())), Did::State(State::Keying)]);
+    let reply = bench.key.rekey(LONG_TERM_KEY, 12);
+    assert_eq!(bench.hear(&reply), []);
+    let entropy = bench.key.entropy(0, 5);
+    assert_eq!(bench.hear(&entropy), [Did::State(State::Running), Did::Entropy([5; 32])]);
+}
+
+#[test]
+fn what_is_left_over_from_before_is_ignored() {
+    let mut bench = Bench::new();
+    bench.drain();
+    let mut old = Key::new(serial());
+    old.rekey([1; 32], 12);
+    assert_eq!(bench.hear(&old.entropy(100, 1)), []);
+    assert_eq!(bench.hear(&bench.key.text(*b"k>", "zero key, before S!")), []);
+    assert_eq!(bench.session.counters().leftover, 2);
+    assert_eq!(bench.session.counters().mac_failures, 0);
+}
+
+#[test]
+fn a_serial_frame_that_does_not_verify_is_not_believed() {
+    let mut bench = Bench::new();
+    bench.drain();
+    let hello = flipped(bench.key.reset());
+    assert_eq!(bench.hear(&hello), []);
+    assert_eq!(bench.session.state(), State::AwaitSerial);
+}
+
+#[test]
+fn a_silent_key_gets_one_reset_a_second_and_is_called_silent_after_three() {
+    let mut bench = Bench::new();
+    bench.drain();
+    assert_eq!(bench.pass(2 * SECOND), [RESET, RESET]);
+    assert_eq!(bench.pass(SECOND), [RESET, Did::State(State::Silent)]);
+    assert_eq!(bench.pass(20 * SECOND), [RESET, RESET, RESET, RESET], "one in five seconds once it is known");
+    let hello = bench.key.reset();
+    assert_eq!(bench.hear(&hello), [Did::State(State::SerialOk), Did::NeedNonce]);
+}
+
+#[test]
+fn a_running_key_is_called_silent_five_seconds_after_its_last_verified_frame() {
+    let mut bench = Bench::running();
+    assert_eq!(bench.pass(4 * SECOND), []);
+    let garbage = flipped(bench.key.entropy(1, 1));
+    assert_eq!(bench.hear(&garbage), []);
+    assert_eq!(bench.pass(SECOND), [Did::State(State::Silent), RESET]);
+}
+
+#[test]
+fn a_key_that_only_paused_goes_on_and_loses_nothing() {
+    let mut bench = Bench::running();
+    bench.pass(5 * SECOND);
+    let late = bench.key.entropy(1, 1);
+    assert_eq!(bench.hear(&late), [Did::State(State::Running), Did::Entropy([1; 32])]);
+}
+
+#[test]
+fn a_damaged_frame_is_dropped_and_nothing_else_happens() {
+    let mut bench = Bench::running();
+    for sequence in (1..401).step_by(8) {
+        for damaged in 0..7 {
+            let frame = flipped(bench.key.entropy(sequence + damaged, 1));
+            assert_eq!(bench.hear(&frame), []);
+        }
+        let good = bench.key.entropy(sequence + 7, 2);
+        assert_eq!(bench.hear(&good), [Did::Entropy([2; 32])]);
+    }
+    assert_eq!(bench.session.counters().mac_failures, 350);
+    assert_eq!(bench.session.counters().lost, 350);
+    assert_eq!(bench.session.counters().resets, 1);
+}
+
+#[test]
+fn eight_damaged_frames_in_a_row_start_over_at_most_once_a_second() {
+    let mut bench = Bench::running();
+    bench.pass(2 * SECOND);
+    let damaged = flipped(bench.key.entropy(1, 1));
+    assert_eq!(bench.hear(&damaged.repeat(7)), []);
+    assert_eq!(bench.hear(&damaged), [RESET]);
+    assert_eq!(bench.hear(&damaged.repeat(64)), []);
+    assert_eq!(bench.pass(SECOND), [RESET]);
+    let hello = bench.key.reset();
+    assert_eq!(bench.hear(&hello), [Did::State(State::SerialOk), Did::NeedNonce]);
+    assert_eq!(bench.pass(SECOND), [], "a verified S! ends the resets");
+}
+
+#[test]
+fn a_sequence_number_that_is_not_new_is_a_replay() {
+    let mut bench = Bench::running();
+    for (sequence, taken) in [(1, true), (1, false), (0, false), (5, true), (4, false), (6, true), (6, false)] {
+        let frame = bench.key.entropy(sequence, 3);
+        assert_eq!(bench.hear(&frame).len(), usize::from(taken), "sequence number {sequence}");
+    }
+    assert_eq!(bench.session.counters().replayed, 4);
+    assert_eq!(bench.session.counters().lost, 3);
+}
+
+#[test]
+fn a_frame_of_an_earlier_session_is_dropped() {
+    let mut bench = Bench::running();
+    let old = bench.key.entropy(1, 1);
+    let hello = bench.key.reset();
+    bench.hear(&hello);
+    bench.give_nonce(Some([0x77; 32]));
+    let reply = bench.key.rekey([0x77; 32], 12);
+    bench.hear(&reply);
+    let first = bench.key.entropy(0, 1);
+    bench.hear(&first);
+    assert_eq!(bench.hear(&old), []);
+    assert_eq!(bench.session.counters().mac_failures, 1);
+}
+
+#[test]
+fn entropy_under_the_zero_key_is_never_taken() {
+    let mut bench = Bench::new();
+    bench.drain();
+    let hello = bench.key.reset();
+    bench.hear(&hello);
+    let forged = bench.key.entropy(0, 0);
+    assert_eq!(bench.hear(&forged), []);
+    assert_eq!(bench.session.counters().unexpected, 1);
+}
+
+#[test]
+fn the_last_sequence_number_asks_for_a_new_session_key_while_running() {
+    let mut bench = Bench::running();
+    let last = bench.key.entropy(4095, 1);
+    assert_eq!(bench.hear(&last), [Did::Entropy([1; 32]), Did::NeedNonce]);
+    assert_eq!(bench.give_nonce(Some(LONG_TERM_KEY)), [Did::Write(Command::RekeySession(nonce()))]);
+    let asked = bench.key.text(*b"k>", "");
+    assert_eq!(bench.hear(&asked), [], "the K is on its way");
+    let reply = bench.key.rekey(LONG_TERM_KEY, 12);
+    assert_eq!(bench.hear(&reply), []);
+    let first = bench.key.entropy(0, 2);
+    assert_eq!(bench.hear(&first), [Did::Entropy([2; 32])], "it never left Running");
+}
+
+#[test]
+fn a_key_that_asks_for_a_session_key_gets_one() {
+    let mut bench = Bench::running();
+    let asks = bench.key.text(*b"k>", "");
+    assert_eq!(bench.hear(&asks), [Did::NeedNonce]);
+}
+
+#[test]
+fn without_an_answer_to_k_the_next_request_starts_another_attempt() {
+    let mut bench = Bench::new();
+    bench.drain();
+    let hello = bench.key.reset();
+    bench.hear(&hello);
+    bench.give_nonce(Some(LONG_TERM_KEY));
+    let asks = bench.key.text(*b"k>", "");
+    bench.pass(2 * SECOND);
+    assert_eq!(bench.hear(&asks), [], "two seconds after K");
+    bench.pass(SECOND + SECOND / 2);
+    assert_eq!(bench.hear(&asks), [Did::NeedNonce], "three and a half seconds after K");
+}
+
+#[test]
+fn a_reply_for_another_nonce_length_starts_over() {
+    let mut bench = Bench::new();
+    bench.drain();
+    let hello = bench.key.reset();
+    bench.hear(&hello);
+    bench.give_nonce(Some(LONG_TERM_KEY));
+    bench.pass(2 * SECOND);
+    let reply = bench.key.rekey(LONG_TERM_KEY, 11);
+    assert_eq!(bench.hear(&reply), [RESET]);
+}
+
+#[test]
+fn three_failures_straight_after_a_rekey_mean_a_bad_long_term_key_tried_again_with_growing_pauses() {
+    let mut bench = Bench::new();
+    bench.drain();
+    let hello = bench.key.reset();
+    bench.hear(&hello);
+    let mut pauses = Vec::new();
+    for _ in 0..4 {
+        bench.give_nonce(Some(LONG_TERM_KEY));
+        let reply = bench.key.rekey([0xbb; 32], 12);
+        bench.hear(&reply);
+        bench.pass(SECOND);
+        let noise = bench.key.entropy(0, 1);
+        bench.hear(&noise.repeat(3));
+        assert_eq!(bench.session.state(), State::LongTermKeyBad);
+        let began = bench.now;
+        let hello = bench.key.reset();
+        assert_eq!(bench.hear(&hello), []);
+        while bench.drain().is_empty() && bench.pass(SECOND / 4) != [Did::NeedNonce] {
+            let alive = bench.key.text(*b"I>", "T03000");
+            assert_eq!(bench.hear(&alive), [Did::Info]);
+        }
+        pauses.push((bench.now - began).as_secs());
+    }
+    assert_eq!(pauses, [5, 10, 20, 40]);
+    assert_eq!(bench.session.counters().bad_long_term_keys, 4);
+}
+
+#[test]
+fn a_new_keyring_ends_the_pause_of_a_bad_long_term_key() {
+    let mut bench = Bench::new();
+    bench.drain();
+    let hello = bench.key.reset();
+    bench.hear(&hello);
+    bench.give_nonce(Some([1; 32]));
+    let reply = bench.key.rekey(LONG_TERM_KEY, 12);
+    bench.hear(&reply);
+    bench.pass(SECOND);
+    let first = bench.key.entropy(0, 1);
+    bench.hear(&first.repeat(3));
+    let hello = bench.key.reset();
+    assert_eq!(bench.hear(&hello), []);
+    bench.session.handle_new_keyring(bench.instant());
+    assert_eq!(bench.pass(Duration::ZERO), [Did::NeedNonce]);
+    bench.give_nonce(Some(LONG_TERM_KEY));
+    let reply = bench.key.rekey(LONG_TERM_KEY, 12);
+    bench.hear(&reply);
+    let first = bench.key.entropy(0, 1);
+    assert_eq!(bench.hear(&first), [Did::State(State::Running), Did::Entropy([1; 32])]);
+}
+
+#[test]
+fn a_bad_long_term_key_whose_retry_gets_no_answer_is_tried_again() {
+    let mut bench = Bench::new();
+    bench.drain();
+    let hello = bench.key.reset();
+    bench.hear(&hello);
+    bench.give_nonce(Some([1; 32]));
+    let reply = bench.key.rekey(LONG_TERM_KEY, 12);
+    bench.hear(&reply);
+    bench.pass(SECOND);
+    let first = bench.key.entropy(0, 1);
+    bench.hear(&first.repeat(3));
+    let hello = bench.key.reset();
+    bench.hear(&hello);
+    let mut asked = 0;
+    for _ in 0..40 {
+        asked += bench.pass(SECOND).iter().filter(|did| **did == Did::NeedNonce).count();
+        bench.give_nonce(Some([1; 32]));
+        let alive = bench.key.text(*b"I>", "T03000");
+        bench.hear(&alive);
+    }
+    assert!(asked >= 2, "asked {asked} times in 40 s");
+}
+
+#[test]
+fn a_serial_without_a_long_term_key_waits_for_a_new_keyring() {
+    let mut bench = Bench::new();
+    bench.drain();
+    let hello = bench.key.reset();
+    bench.hear(&hello);
+    assert_eq!(bench.give_nonce(None), [Did::State(State::SerialUnknown)]);
+    let asks = bench.key.text(*b"k>", "");
+    assert_eq!(bench.hear(&asks), []);
+    bench.session.handle_new_keyring(bench.instant());
+    assert_eq!(bench.pass(Duration::ZERO), [Did::NeedNonce]);
+    let keying = bench.give_nonce(Some(LONG_TERM_KEY));
+    assert_eq!(keying, [Did::Write(Command::RekeySession(nonce())), Did::State(State::Keying)]);
+}
+
+#[test]
+fn another_serial_than_expected_gets_no_session_and_is_asked_again_later() {
+    let other: Serial = "AAAAAAAAAAAAAAAA".parse().unwrap();
+    let mut bench = Bench::expecting(Some(other));
+    bench.drain();
+    let hello = bench.key.reset();
+    assert_eq!(bench.hear(&hello), [Did::State(State::WrongSerial)]);
+    let asks = bench.key.text(*b"k>", "");
+    assert_eq!(bench.hear(&asks), []);
+    bench.pass(4 * SECOND);
+    bench.hear(&asks);
+    assert_eq!(bench.pass(SECOND), [RESET]);
+    bench.key = Key::new(other);
+    let hello = bench.key.reset();
+    assert_eq!(bench.hear(&hello), [Did::State(State::SerialOk), Did::NeedNonce]);
+}
+
+#[test]
+fn a_key_may_not_change_its_serial_in_a_session() {
+    let mut bench = Bench::running();
+    bench.key = Key::new("AAAAAAAAAAAAAAAA".parse().unwrap());
+    let hello = bench.key.reset();
+    assert_eq!(bench.hear(&hello), [Did::State(State::WrongSerial)]);
+}
+
+#[test]
+fn badness_stops_the_session_and_its_entropy_until_the_key_takes_it_back() {
+    let mut bench = Bench::running();
+    let stopped = bench.key.text(*b"I>", "S08052:23751:23792:23584:07112:20876:08063:24150:3");
+    assert_eq!(bench.hear(&stopped), [Did::State(State::SelfStopped(Badness::from_code(b'3'))), Did::Info]);
+    let late = bench.key.entropy(1, 1);
+    assert_eq!(bench.hear(&late), []);
+    let well = bench.key.text(*b"I>", "S08052:23751:23792:23584:07112:20876:08063:24150:0");
+    assert_eq!(bench.hear(&well), [Did::State(State::SerialOk), Did::NeedNonce, Did::Info]);
+}
+
+#[test]
+fn an_abandoned_rekey_means_the_key_has_stopped_itself_for_a_reason_still_unknown() {
+    let mut bench = Bench::new();
+    bench.drain();
+    let hello = bench.key.reset();
+    bench.hear(&hello);
+    bench.give_nonce(Some(LONG_TERM_KEY));
+    let bad = bench.key.text(*b"B>", "Generators have gone bad");
+    assert_eq!(bench.hear(&bad), [Did::State(State::SelfStopped(Badness::UNSTATED)), Did::Message]);
+    let why = bench.key.text(*b"I>", "S1:1:1:1:1:1:1:1:7");
+    assert_eq!(bench.hear(&why), [Did::State(State::SelfStopped(Badness::from_code(b'7'))), Did::Info]);
+}
+
+#[test]
+fn other_types_are_events_and_never_the_end() {
+    let mut bench = Bench::running();
+    for kind in [*b"W>", *b"l>", *b"M>", *b"X>", *b"z!", *b"\0\0"] {
+        let frame = bench.key.text(kind, "whatever");
+        assert_eq!(bench.hear(&frame), [Did::Message], "{kind:?}");
+    }
+    let malformed = bench.key.text(*b"E!", "not base64");
+    assert_eq!(bench.hear(&malformed), []);
+    let next = bench.key.entropy(1, 1);
+    assert_eq!(bench.hear(&next), [Did::Entropy([1; 32])]);
+    let counters = bench.session.counters();
+    assert_eq!((counters.unknown_input, counters.unexpected, counters.malformed), (1, 5, 1));
+}
