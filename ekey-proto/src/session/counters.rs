@@ -1,5 +1,7 @@
 //! What a session has seen and done.
 
+use core::ops::AddAssign;
+
 /// Counts since the session began.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counters {
@@ -30,4 +32,38 @@ pub struct Counters {
     pub rekeys: u64,
     /// Times that the long-term key proved wrong.
     pub bad_long_term_keys: u64,
+}
+
+impl AddAssign for Counters {
+    /// Adds up the counts of several sessions.
+    fn add_assign(&mut self, other: Self) {
+        let Self {
+            verified,
+            entropy_blocks,
+            mac_failures,
+            replayed,
+            lost,
+            malformed,
+            unexpected,
+            unknown_input,
+            leftover,
+            resets,
+            nonces,
+            rekeys,
+            bad_long_term_keys,
+        } = other;
+        self.verified += verified;
+        self.entropy_blocks += entropy_blocks;
+        self.mac_failures += mac_failures;
+        self.replayed += replayed;
+        self.lost += lost;
+        self.malformed += malformed;
+        self.unexpected += unexpected;
+        self.unknown_input += unknown_input;
+        self.leftover += leftover;
+        self.resets += resets;
+        self.nonces += nonces;
+        self.rekeys += rekeys;
+        self.bad_long_term_keys += bad_long_term_keys;
+    }
 }

@@ -12,9 +12,11 @@
 
 use core::time::Duration;
 
+use super::channel::{Channel, ChannelKey};
 use super::counters::Counters;
 use super::instant::Instant;
 use super::output::{Event, Output, Outputs};
+use super::retry::{LONGEST_PAUSE, Retry};
 use super::state::State;
 use crate::crypt::{FrameError, LongTermKey, SessionCrypt, Verified, verify_serial};
 use crate::wire::{
@@ -23,8 +25,6 @@ use crate::wire::{
 
 const RESET_INTERVAL: Duration = Duration::from_secs(1);
 const REKEY_TIMEOUT: Duration = Duration::from_secs(3);
-const FIRST_RETRY_PAUSE: Duration = Duration::from_secs(5);
-const LONGEST_RETRY_PAUSE: Duration = Duration::from_secs(300);
 const MAC_FAILURES_TO_START_OVER: u32 = 8;
 const MAC_FAILURES_OF_A_BAD_KEY: u32 = 3;
 
@@ -55,31 +55,10 @@ pub struct Timings {
     pub running_silence: Duration,
 }
 
-/// What is agreed with the key: who it is, and the cryptography that its next frame must satisfy.
-struct Channel {
-    serial: Serial,
-    crypt: SessionCrypt,
-    key: ChannelKey,
-}
-
-/// Under what the channel's cryptography stands.
-enum ChannelKey {
-    /// The zero key: frames are whole, but anybody could have made them.
-    Zero,
-    /// A session key, with the highest sequence number so far; nothing has verified under it yet if `fresh`.
-    Session { last_sequence: Option<u16>, fresh: bool },
-}
-
 enum Rekey {
     Idle,
     AwaitNonce,
     Sent { nonce: Nonce, long_term_key: LongTermKey, at: Instant },
-}
-
-/// When to try again what only a change outside can cure.
-struct Retry {
-    at: Option<Instant>,
-    pause: Duration,
 }
 
 impl Default for Timings {
@@ -105,7 +84,7 @@ impl Session {
             last_verified: now,
             last_reset: None,
             reset_due: None,
-            retry: Retry { at: None, pause: FIRST_RETRY_PAUSE },
+            retry: Retry::new(),
             counters: Counters::default(),
             outputs: Outputs::default(),
         };
@@ -171,7 +150,7 @@ impl Session {
     /// Says that the host's long-term keys have changed: a session that lacked the right one tries again at once.
     pub fn handle_new_keyring(&mut self, now: Instant) {
         if matches!(self.state, State::SerialUnknown | State::LongTermKeyBad) {
-            self.retry = Retry { at: Some(now), pause: FIRST_RETRY_PAUSE };
+            self.retry = Retry::at_once(now);
         }
     }
 
@@ -270,7 +249,7 @@ impl Session {
         match key {
             ChannelKey::Session { fresh: fresh @ true, .. } => {
                 *fresh = false;
-                self.retry.clear();
+                self.retry = Retry::new();
                 self.enter(State::Running);
             }
             ChannelKey::Session { .. } if self.state == State::Silent => self.enter(State::Running),
@@ -427,19 +406,7 @@ impl Session {
     fn deadline(&self) -> Instant {
         let rekey = if let Rekey::Sent { at, .. } = &self.rekey { Some(*at + REKEY_TIMEOUT) } else { None };
         let deadlines = [self.reset_due, self.silent_at(), rekey, self.retry.at];
-        let far = self.last_verified + LONGEST_RETRY_PAUSE;
+        let far = self.last_verified + LONGEST_PAUSE;
         deadlines.into_iter().flatten().min().unwrap_or(far)
-    }
-}
-
-impl Retry {
-    /// Plans the next attempt, and a longer pause before the one after it.
-    fn schedule(&mut self, now: Instant) {
-        self.at = Some(now + self.pause);
-        self.pause = (self.pause * 2).min(LONGEST_RETRY_PAUSE);
-    }
-
-    const fn clear(&mut self) {
-        *self = Self { at: None, pause: FIRST_RETRY_PAUSE };
     }
 }

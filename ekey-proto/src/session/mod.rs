@@ -3,11 +3,13 @@
 //! [`Session`] runs entropy sessions, [`LongTermRekey`] sets a new long-term key. Both take bytes, time and nonces in
 //! and give commands, events and the next deadline out.
 
+mod channel;
 mod counters;
 mod host;
 mod instant;
 mod long_term;
 mod output;
+mod retry;
 mod state;
 
 pub use counters::Counters;

@@ -4,6 +4,8 @@
 //! is skipped and counted, and no whole frame behind it is lost. That holds since a whole frame has `"* "` only at its
 //! start and CR LF only at its end, so no window of 64 bytes that merely overlaps it looks like a frame.
 
+use core::ops::AddAssign;
+
 use super::frame::{FRAME_LEN, Frame, START};
 
 /// Cuts a stream into [`Frame`]s, whatever the pieces it arrives in. Holds at most one frame's worth of bytes.
@@ -24,6 +26,16 @@ pub struct FramerCounters {
     pub framing_errors: u64,
     /// Bytes in those runs.
     pub skipped_bytes: u64,
+}
+
+impl AddAssign for FramerCounters {
+    /// Adds up the counts of several streams.
+    fn add_assign(&mut self, other: Self) {
+        let Self { frames, framing_errors, skipped_bytes } = other;
+        self.frames += frames;
+        self.framing_errors += framing_errors;
+        self.skipped_bytes += skipped_bytes;
+    }
 }
 
 impl Default for Framer {
