@@ -1,1 +1,29 @@
-//! ekey-control
+//! The language of the control socket, EKEYD/1, as the daemon speaks it and the tool reads it.
+//!
+//! A client connects to a unix socket, reads the greeting, and sends one [`Statement`] a line. The daemon turns it into a [`Command`]
+//! and answers with a [`Reply`]: lines that start with `*` and a tab, then `OK` or `ERROR`. Programs written for Simtec's daemon
+//! keep working; the one statement they do not know is `Status`, which answers with the whole [`Status`] as one line of JSON.
+//!
+//! The configuration file of Simtec's daemon is written in the same statements and is read with [`parse_file`].
+//!
+//! This crate knows no other crate of the project, opens no device and keeps no secret.
+#![forbid(unsafe_code)]
+
+pub mod client;
+pub mod command;
+pub mod original;
+pub mod reply;
+pub mod state;
+pub mod statement;
+pub mod status;
+pub mod tag;
+
+pub use client::{Answer, Client, ClientError};
+pub use command::{Command, CommandError};
+pub use reply::{GREETING, Reply};
+pub use state::{Badness, KeyState, Rung};
+pub use statement::{Mistake, Statement, SyntaxError, Value, parse_file, parse_line};
+pub use status::{KeyStatus, Status, StatusError};
+
+/// Where the daemon listens unless its configuration says otherwise.
+pub const DEFAULT_SOCKET: &str = "/run/ekeyd/control.sock";

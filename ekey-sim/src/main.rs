@@ -1,3 +1,168 @@
-//! ekey-sim
+//! `ekey-sim`: plugs one key in software in, until it is told to stop.
 
-fn main() {}
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::thread;
+
+use clap::{ArgGroup, CommandFactory, Parser, error::ErrorKind};
+use ekey_proto::Serial;
+use ekey_sim::{
+    DEFAULT_RATE, Device, Fault, Plug, Pty, Records, Seed, Setup, SimError, StopHandle, UnixSocket, Wedge,
+    long_term_key_file, master_key_file, run,
+};
+use nix::sys::signal::{SigSet, Signal};
+
+/// A Simtec Entropy Key in software, for trying and testing programs that use one.
+///
+/// What it sends is NOT random to anyone who knows the seed.
+#[derive(Parser)]
+#[command(name = "ekey-sim", version)]
+#[command(group(ArgGroup::new("place").required(true).args(["pty", "unix"])))]
+struct Arguments {
+    /// Plug in as a pseudo terminal that this symbolic link leads to
+    #[arg(long, value_name = "LINK")]
+    pty: Option<PathBuf>,
+    /// Plug in as a unix socket at this path
+    #[arg(long, value_name = "PATH")]
+    unix: Option<PathBuf>,
+    /// Serial number, 16 characters of base64 [default: one that follows from the seed]
+    #[arg(long, value_name = "S")]
+    serial: Option<Serial>,
+    /// The key's flash: its long-term key, 44 characters of base64 or 64 hexadecimal digits; made if it is not there
+    #[arg(long, value_name = "F")]
+    ltk_file: Option<PathBuf>,
+    /// The key's card: its master key, as the 44 characters on a card or 64 hexadecimal digits; made if it is not there
+    #[arg(long, value_name = "F")]
+    master_file: Option<PathBuf>,
+    /// Send what follows from this number [default: a seed from the operating system's randomness]
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// Entropy frames a second, 32 bytes each; 0: as fast as it is read
+    #[arg(long, value_name = "FRAMES/S", default_value_t = DEFAULT_RATE)]
+    rate: u32,
+    /// Once in EVERY frames or answers: flip, drop, replay, old-session, noise, truncate, gap, badness, wrong-serial,
+    /// ltk-mismatch or stall; may be repeated
+    #[arg(long = "fault", value_name = "NAME:EVERY")]
+    faults: Vec<Fault>,
+    /// Hang until-ctrl-c, until-reopen, until-usb-reset, until-re-enumeration or until-replug; from the start, or with
+    /// :N after N entropy frames
+    #[arg(long, value_name = "KIND")]
+    wedge: Option<Wedge>,
+    /// Write the 32 bytes of each entropy frame that is sent whole to this file, emptied first
+    #[arg(long, value_name = "FILE")]
+    plain_log: Option<PathBuf>,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    refuse_doubled_faults(&arguments.faults);
+    match plug_in(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("ekey-sim: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn refuse_doubled_faults(faults: &[Fault]) {
+    for (at, fault) in faults.iter().enumerate() {
+        if faults[..at].iter().any(|before| before.kind == fault.kind) {
+            let text = format!("--fault {} is given twice; give each fault once", fault.kind);
+            Arguments::command().error(ErrorKind::ArgumentConflict, text).exit();
+        }
+    }
+}
+
+fn plug_in(arguments: Arguments) -> Result<(), SimError> {
+    let stop = stop_on_signal()?;
+    let mut records = Records::none();
+    if let Some(path) = &arguments.ltk_file {
+        records = records.with_long_term_key(path);
+    }
+    let (pty, unix, plain_log) = (arguments.pty.clone(), arguments.unix.clone(), arguments.plain_log.clone());
+    let keys = known_keys(&arguments);
+    let setup = setup(arguments)?;
+    // The place before the log: a second key at the same place must not empty the first one's log.
+    if let Some(link) = pty {
+        let plug = Pty::open(&link)?;
+        let place = format!("{} ({})", link.display(), plug.slave_path().display());
+        return live(setup, plug, &place, keys, records, plain_log.as_deref(), &stop);
+    }
+    let path = unix.unwrap_or_default();
+    let plug = UnixSocket::open(&path)?;
+    live(setup, plug, &path.display().to_string(), keys, records, plain_log.as_deref(), &stop)
+}
+
+fn setup(arguments: Arguments) -> Result<Setup, SimError> {
+    let seed = arguments.seed.map_or_else(Seed::from_system, |number| Ok(Seed::from_number(number)))?;
+    let mut setup = Setup::from_seed(seed);
+    if let Some(serial) = arguments.serial {
+        setup.serial = serial;
+    }
+    if let Some(path) = &arguments.ltk_file {
+        setup.long_term_key = long_term_key_file(path)?;
+    }
+    if let Some(path) = &arguments.master_file {
+        setup.master_key = master_key_file(path)?;
+    }
+    Ok(Setup { rate: arguments.rate, faults: arguments.faults, wedge: arguments.wedge, ..setup })
+}
+
+/// What to tell somebody who has not given the key its long-term key.
+fn known_keys(arguments: &Arguments) -> Option<&'static str> {
+    match (&arguments.ltk_file, &arguments.master_file) {
+        (Some(_), _) => None,
+        (None, Some(_)) => Some("its long-term key is known to nobody: set one with its master key, or use --ltk-file"),
+        (None, None) => Some("its keys are known to nobody, so no host can use it: give --ltk-file or --master-file"),
+    }
+}
+
+fn live(
+    setup: Setup,
+    mut plug: impl Plug,
+    place: &str,
+    keys: Option<&str>,
+    mut records: Records,
+    plain_log: Option<&Path>,
+    stop: &StopHandle,
+) -> Result<(), SimError> {
+    if let Some(path) = plain_log {
+        records = records.with_plain_log(path)?;
+    }
+    let rate = match setup.rate {
+        0 => "as fast as it is read".to_owned(),
+        rate => format!("{rate} frames/s"),
+    };
+    let mut device = Device::new(setup);
+    let serial = device.serial();
+    eprintln!(
+        "ekey-sim: key {serial} is plugged in at {place}, {rate}; its data is NOT random to anyone who knows the seed"
+    );
+    if let Some(keys) = keys {
+        eprintln!("ekey-sim: {keys}");
+    }
+    run(&mut device, &mut plug, &mut records, stop)
+}
+
+/// A handle that is stopped by the first signal to end; the second one ends the process at once.
+fn stop_on_signal() -> Result<StopHandle, SimError> {
+    let stop = StopHandle::new()?;
+    let handle = stop.clone();
+    let signals = SigSet::from_iter([Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP]);
+    // Before any other thread is made, since each takes over what its maker has blocked.
+    signals.thread_block().map_err(|errno| SimError::System {
+        action: "wait for signals",
+        advice: "see what forbids it (a seccomp filter?)",
+        source: errno.into(),
+    })?;
+    thread::spawn(move || {
+        if signals.wait().is_ok() {
+            handle.stop();
+        }
+        if signals.wait().is_ok() {
+            std::process::exit(1);
+        }
+    });
+    Ok(stop)
+}

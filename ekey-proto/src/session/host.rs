@@ -18,6 +18,7 @@ use super::instant::Instant;
 use super::output::{Event, Output, Outputs};
 use super::retry::{LONGEST_PAUSE, Retry};
 use super::state::State;
+use super::timings::Timings;
 use crate::crypt::{FrameError, LongTermKey, SessionCrypt, Verified, verify_serial};
 use crate::wire::{
     Badness, Command, DeviceEntropy, Frame, Framer, FramerCounters, Info, Nonce, Packet, Serial, SubCode,
@@ -46,26 +47,10 @@ pub struct Session {
     outputs: Outputs,
 }
 
-/// How long a key may say nothing that verifies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Timings {
-    /// After opening, before the key has said who it is.
-    pub opening_silence: Duration,
-    /// At any later time.
-    pub running_silence: Duration,
-}
-
 enum Rekey {
     Idle,
     AwaitNonce,
     Sent { nonce: Nonce, long_term_key: LongTermKey, at: Instant },
-}
-
-impl Default for Timings {
-    /// 3 s after opening, 5 s later on: a key speaks at least once a second.
-    fn default() -> Self {
-        Self { opening_silence: Duration::from_secs(3), running_silence: Duration::from_secs(5) }
-    }
 }
 
 impl Session {

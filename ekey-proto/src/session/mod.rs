@@ -11,10 +11,12 @@ mod long_term;
 mod output;
 mod retry;
 mod state;
+mod timings;
 
 pub use counters::Counters;
-pub use host::{Session, Timings};
+pub use host::Session;
 pub use instant::Instant;
 pub use long_term::{LongTermRekey, RekeyError, RekeyOutput};
 pub use output::{Event, Output};
 pub use state::State;
+pub use timings::Timings;

@@ -1,0 +1,206 @@
+//! Commands: the statements that mean something on the control socket, with their arguments checked.
+//!
+//! The names and arguments are the original's (ekeydctl(8)), `Status` is ours. Unlike the original, a name that nobody knows is an
+//! error, and the statements that configure the daemon are refused here: a socket must not be a second, unwritten configuration.
+
+use std::fmt;
+
+use thiserror::Error;
+
+use crate::statement::{Mistake, Statement, Value, parse_line};
+
+/// What a client may ask of the daemon.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// A line for each key.
+    ListEntropyKeys,
+    /// The numbers of one key. The text is a tag: see [`crate::tag`].
+    StatEntropyKey(String),
+    /// Take over the key at a path; with a serial number, only if it is that key.
+    AddEntropyKey {
+        /// A tty or a unix socket.
+        path: String,
+        /// The 16 characters of the serial number that is expected there.
+        serial: Option<String>,
+    },
+    /// Take over every key whose node is in a directory.
+    AddEntropyKeys(String),
+    /// Let go of a key, named by its tag.
+    RemoveEntropyKey(String),
+    /// Read this keyring from now on.
+    Keyring(String),
+    /// Stop the daemon.
+    Shutdown,
+    /// The whole [`Status`](crate::Status) as one line of JSON.
+    Status,
+}
+
+const NAMES: [&str; 8] = [
+    "ListEntropyKeys",
+    "StatEntropyKey",
+    "AddEntropyKey",
+    "AddEntropyKeys",
+    "RemoveEntropyKey",
+    "Keyring",
+    "Shutdown",
+    "Status",
+];
+
+const CONFIGURATION: [&str; 7] = [
+    "SetOutputToKernel",
+    "SetOutputToFile",
+    "EGDUnixSocket",
+    "EGDTCPSocket",
+    "UnixControlSocket",
+    "TCPControlSocket",
+    "Daemonise",
+];
+
+impl Command {
+    /// Reads a line from the socket, without its line end. A blank line or a comment gives `None` (the original answers `OK` to it).
+    pub fn parse(line: impl AsRef<[u8]>) -> Result<Option<Self>, CommandError> {
+        match parse_line(line) {
+            Ok(None) => Ok(None),
+            Ok(Some(statement)) => Self::from_statement(&statement).map(Some),
+            Err(error) => Err(CommandError::Syntax { column: error.column, mistake: error.mistake }),
+        }
+    }
+
+    /// Checks the name and the arguments of a statement.
+    pub fn from_statement(statement: &Statement) -> Result<Self, CommandError> {
+        let args = Args { name: &statement.name, args: &statement.args };
+        match statement.name.as_str() {
+            "ListEntropyKeys" => args.none(Self::ListEntropyKeys),
+            "Shutdown" => args.none(Self::Shutdown),
+            "Status" => args.none(Self::Status),
+            "StatEntropyKey" => args.tag().map(Self::StatEntropyKey),
+            "RemoveEntropyKey" => args.tag().map(Self::RemoveEntropyKey),
+            "AddEntropyKey" => Ok(Self::AddEntropyKey { path: args.path(2)?, serial: args.serial()? }),
+            "AddEntropyKeys" => args.path(1).map(Self::AddEntropyKeys),
+            "Keyring" => args.path(1).map(Self::Keyring),
+            name if CONFIGURATION.contains(&name) => Err(CommandError::Configuration { name: name.to_owned() }),
+            name => Err(CommandError::Unknown { name: name.to_owned() }),
+        }
+    }
+
+    /// Whether the command only looks and changes nothing.
+    pub fn is_read_only(&self) -> bool {
+        match self {
+            Self::ListEntropyKeys | Self::StatEntropyKey(_) | Self::Status => true,
+            Self::AddEntropyKey { .. }
+            | Self::AddEntropyKeys(_)
+            | Self::RemoveEntropyKey(_)
+            | Self::Keyring(_)
+            | Self::Shutdown => false,
+        }
+    }
+
+    /// The command as a statement; [`Command::from_statement`] gives it back.
+    pub fn to_statement(&self) -> Statement {
+        let text = |text: &String| Value::Text(text.clone());
+        let (name, args) = match self {
+            Self::ListEntropyKeys => ("ListEntropyKeys", Vec::new()),
+            Self::StatEntropyKey(tag) => ("StatEntropyKey", vec![text(tag)]),
+            Self::AddEntropyKey { path, serial } => {
+                ("AddEntropyKey", vec![text(path), serial.as_ref().map_or(Value::Nil, text)])
+            }
+            Self::AddEntropyKeys(directory) => ("AddEntropyKeys", vec![text(directory)]),
+            Self::RemoveEntropyKey(tag) => ("RemoveEntropyKey", vec![text(tag)]),
+            Self::Keyring(path) => ("Keyring", vec![text(path)]),
+            Self::Shutdown => ("Shutdown", Vec::new()),
+            Self::Status => ("Status", Vec::new()),
+        };
+        Statement { name: name.to_owned(), args }
+    }
+}
+
+/// The line that a client sends, without its line end.
+impl fmt::Display for Command {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.to_statement().fmt(f)
+    }
+}
+
+/// Why a line is not a command. The client is at fault; the text goes back to it after `ERROR`.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum CommandError {
+    /// The line is not a statement.
+    #[error("column {column}: {mistake}")]
+    Syntax {
+        /// Where, in characters from 1.
+        column: usize,
+        /// What.
+        mistake: Mistake,
+    },
+    /// A name that nobody knows.
+    #[error("'{name}' is not a command; there are {}", NAMES.join(", "))]
+    Unknown {
+        /// As the client wrote it.
+        name: String,
+    },
+    /// A statement for the configuration file.
+    #[error("'{name}' configures the daemon: write it into the configuration file and restart")]
+    Configuration {
+        /// As the client wrote it.
+        name: String,
+    },
+    /// Too many, too few or the wrong arguments.
+    #[error("{name}: {due}")]
+    Arguments {
+        /// The command.
+        name: String,
+        /// What it takes.
+        due: &'static str,
+    },
+}
+
+struct Args<'a> {
+    name: &'a str,
+    args: &'a [Value],
+}
+
+impl Args<'_> {
+    fn wrong(&self, due: &'static str) -> CommandError {
+        CommandError::Arguments { name: self.name.to_owned(), due }
+    }
+
+    fn none(&self, command: Command) -> Result<Command, CommandError> {
+        if self.args.is_empty() { Ok(command) } else { Err(self.wrong("takes no argument")) }
+    }
+
+    /// A tag may be written as a bare number, as the original allows.
+    fn tag(&self) -> Result<String, CommandError> {
+        let tag = match self.args {
+            [Value::Text(tag)] if !tag.contains('\0') => tag.clone(),
+            [number] => number.as_whole().map(|number| number.to_string()).unwrap_or_default(),
+            _ => String::new(),
+        };
+        if tag.is_empty() {
+            Err(self.wrong("takes one key: its serial number, its number, its path or the end of its path"))
+        } else {
+            Ok(tag)
+        }
+    }
+
+    fn path(&self, most: usize) -> Result<String, CommandError> {
+        match self.args {
+            [Value::Text(path), ..] if self.args.len() <= most && !path.is_empty() && !path.contains('\0') => {
+                Ok(path.clone())
+            }
+            _ if most == 2 => Err(self.wrong("takes a path in quotes and, if need be, a serial number")),
+            _ => Err(self.wrong("takes one path in quotes")),
+        }
+    }
+
+    fn serial(&self) -> Result<Option<String>, CommandError> {
+        match self.args.get(1) {
+            None | Some(Value::Nil) => Ok(None),
+            Some(Value::Text(serial)) if is_serial(serial) => Ok(Some(serial.clone())),
+            Some(_) => Err(self.wrong("the serial number has 16 characters out of A-Z a-z 0-9 + and /")),
+        }
+    }
+}
+
+fn is_serial(text: &str) -> bool {
+    text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'+' || byte == b'/')
+}

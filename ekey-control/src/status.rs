@@ -1,0 +1,338 @@
+//! The whole status of the daemon: what the command `Status` answers, as one line of JSON.
+//!
+//! Fields may be added without notice, and a reader skips those it does not know. Whatever changes or removes a field raises
+//! [`FORMAT`]. All counts start at the daemon's start or when the key was added, whichever came later.
+
+use serde::{Deserialize, Serialize, Serializer};
+use thiserror::Error;
+
+use crate::state::KeyState;
+
+/// The version of this format.
+pub const FORMAT: u32 = 1;
+
+/// Everything the daemon knows about itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    /// [`FORMAT`].
+    pub format: u32,
+    /// Of the daemon, such as `0.1.0`.
+    pub version: String,
+    /// Of the daemon.
+    pub pid: u32,
+    /// Seconds since the daemon started.
+    pub uptime_s: u64,
+    /// `true` if any key is a software key whose bytes anyone can predict.
+    pub not_random: bool,
+    /// Where the long-term keys come from.
+    pub keyring: KeyringStatus,
+    /// In the order in which they were added.
+    pub keys: Vec<KeyStatus>,
+    /// The pool.
+    pub pool: PoolStatus,
+    /// `None` if the kernel is not fed.
+    pub kernel: Option<KernelStatus>,
+    /// `None` if no file is written.
+    pub file: Option<FileStatus>,
+    /// One for each EGD listener.
+    pub egd: Vec<EgdStatus>,
+    /// The path of the control socket.
+    pub control: String,
+}
+
+/// The keyring.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyringStatus {
+    /// The file.
+    pub path: String,
+    /// How many long-term keys it holds.
+    pub keys: u32,
+    /// Why it could not be read, and what to do.
+    pub problem: Option<String>,
+}
+
+/// How a key is reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Transport {
+    /// A tty that the kernel made.
+    Tty,
+    /// USB without a kernel driver.
+    Usb,
+    /// A unix socket.
+    Unix,
+}
+
+impl Transport {
+    /// As in the JSON.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Tty => "tty",
+            Self::Usb => "usb",
+            Self::Unix => "unix",
+        }
+    }
+}
+
+/// One key.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct KeyStatus {
+    /// From 1, never used twice by one daemon.
+    pub number: u32,
+    /// The node.
+    pub path: String,
+    /// How it is reached.
+    pub transport: Transport,
+    /// As the key itself said it, 16 characters.
+    pub serial: Option<String>,
+    /// As whoever added the key said it.
+    pub expected_serial: Option<String>,
+    /// Its state.
+    pub state: KeyState,
+    /// For how many seconds it has been in this state.
+    pub since_s: u64,
+    /// More about the state, such as the error from opening the node.
+    pub detail: Option<String>,
+    /// Frames since the key was added.
+    pub frames: FrameCounts,
+    /// Bytes that were verified and handed on since the key was added.
+    pub entropy_bytes: u64,
+    /// Verified bytes a second over the last seconds.
+    #[serde(serialize_with = "finite")]
+    pub rate_bytes_per_s: f64,
+    /// Bytes read from the key since it was added.
+    pub bytes_read: u64,
+    /// Bytes written to the key since it was added.
+    pub bytes_written: u64,
+    /// The sessions.
+    pub connection: ConnectionStatus,
+    /// Milliseconds since the last frame that verified.
+    pub last_frame_ms: Option<u64>,
+    /// What the key says about itself.
+    pub sensors: Sensors,
+    /// How often a step of reviving it was taken.
+    pub recoveries: u64,
+}
+
+impl KeyStatus {
+    /// The serial number the key gave, else the one it was added with.
+    pub fn known_serial(&self) -> Option<&str> {
+        self.serial.as_deref().or(self.expected_serial.as_deref())
+    }
+
+    /// What a person should do about this key: [`KeyState::next_step`].
+    pub fn next_step(&self) -> Option<String> {
+        self.state.next_step(self.known_serial(), &self.path)
+    }
+}
+
+/// Frames, each counted in one place only (gaps are not frames).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FrameCounts {
+    /// Verified and used.
+    pub ok: u64,
+    /// Places where the stream was not a frame.
+    pub framing_errors: u64,
+    /// The MAC did not verify.
+    pub mac_failures: u64,
+    /// Verified, with a sequence number that was there before.
+    pub replayed: u64,
+    /// Sequence numbers that were left out.
+    pub gaps: u64,
+    /// Verified, and its content made no sense.
+    pub malformed: u64,
+    /// Verified, of a type that is not known.
+    pub unknown_types: u64,
+}
+
+impl FrameCounts {
+    /// Frames that came whole and were not used.
+    pub fn dropped(&self) -> u64 {
+        self.mac_failures
+            .saturating_add(self.replayed)
+            .saturating_add(self.malformed)
+            .saturating_add(self.unknown_types)
+    }
+}
+
+/// The sessions with a key since it was added.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConnectionStatus {
+    /// Seconds since the key was added.
+    pub seconds: u64,
+    /// Frames received.
+    pub packets: u64,
+    /// Resets sent.
+    pub resets: u64,
+    /// Nonces sent.
+    pub nonces: u64,
+    /// Session keys agreed.
+    pub rekeys: u64,
+}
+
+/// What the key last said in its information frames.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sensors {
+    /// Tenths of a kelvin.
+    pub temperature_decikelvin: Option<u32>,
+    /// Millivolts.
+    pub supply_millivolts: Option<u32>,
+    /// The key's own tests.
+    pub fips: Option<FipsCounts>,
+    /// The key's own estimates.
+    pub shannon: Option<Shannon>,
+    /// See [`Badness`](crate::Badness).
+    pub badness: Option<char>,
+}
+
+/// The FIPS 140-2 tests that the key runs on blocks of 20,000 bits.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FipsCounts {
+    /// Blocks tested since the key reset its counters.
+    pub frames: u32,
+    /// Blocks that failed.
+    pub failures: u32,
+    /// Of these, in the monobit test.
+    pub monobit: u32,
+    /// Of these, in the poker test.
+    pub poker: u32,
+    /// Of these, in the runs test.
+    pub runs: u32,
+}
+
+/// Estimates of entropy, in shannons (bits) over a number of bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shannon {
+    /// Raw bytes the next three estimates cover.
+    pub raw_bytes: u32,
+    /// Left generator.
+    pub left: u32,
+    /// Right generator.
+    pub right: u32,
+    /// Both, exclusive-or.
+    pub xor: u32,
+    /// Bytes of the left generator after debiasing.
+    pub debiased_left_bytes: u32,
+    /// Estimate over them.
+    pub debiased_left: u32,
+    /// Bytes of the right generator after debiasing.
+    pub debiased_right_bytes: u32,
+    /// Estimate over them.
+    pub debiased_right: u32,
+}
+
+/// The pool between keys and outputs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PoolStatus {
+    /// Held now.
+    pub bytes: u64,
+    /// What it can hold.
+    pub capacity: u64,
+    /// Discarded because it was full.
+    pub overflowed_bytes: u64,
+    /// Received from all keys.
+    pub received_bytes: u64,
+}
+
+/// Which random device the kernel has (firmware-notes, kernel).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum KernelEra {
+    /// With a pool of 4096 bits that drains.
+    #[serde(rename = "before-2022")]
+    Before2022,
+    /// With a generator that is ready once and stays so.
+    #[serde(rename = "since-2022")]
+    Since2022,
+}
+
+/// Feeding the kernel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KernelStatus {
+    /// Which random device it is.
+    pub era: KernelEra,
+    /// Whether the kernel calls its generator ready.
+    pub ready: bool,
+    /// Bytes mixed in.
+    pub mixed_bytes: u64,
+    /// Bits of entropy claimed for them.
+    pub credited_bits: u64,
+    /// Whether the daemon may claim any.
+    pub privileged: bool,
+    /// What is wrong and what to do.
+    pub problem: Option<String>,
+}
+
+/// Writing a file or a pipe.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileStatus {
+    /// `-` for standard output.
+    pub path: String,
+    /// Bytes written.
+    pub written_bytes: u64,
+    /// Where it stops.
+    pub max_bytes: Option<u64>,
+    /// Why it stopped.
+    pub stopped: Option<String>,
+}
+
+/// One EGD listener.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EgdStatus {
+    /// As configured: `unix:PATH`, `tcp:ADDR:PORT`, `tls:ADDR:PORT`.
+    pub listen: String,
+    /// Connected now.
+    pub clients: u64,
+    /// Requests answered.
+    pub requests: u64,
+    /// Bytes handed out.
+    pub served_bytes: u64,
+    /// Clients that wait for bytes now.
+    pub waiting: u64,
+    /// Connections refused because there were too many.
+    pub refused: u64,
+}
+
+/// Why a status could not be read.
+#[derive(Debug, Error)]
+pub enum StatusError {
+    /// A later daemon.
+    #[error("the daemon's status has format {format}, this program reads up to {FORMAT}: update ekey-ctl")]
+    Newer {
+        /// What the daemon sent.
+        format: u32,
+    },
+    /// Not a status.
+    #[error("the daemon's status cannot be read ({0}): are ekeyd and ekey-ctl of the same version?")]
+    Json(#[from] serde_json::Error),
+}
+
+impl Status {
+    /// One line of JSON, without a line end.
+    pub fn to_json(&self) -> Result<String, StatusError> {
+        Ok(serde_json::to_string(self)?)
+    }
+
+    /// Reads what [`Status::to_json`] wrote, or what a later daemon of the same format wrote.
+    pub fn from_json(text: &str) -> Result<Self, StatusError> {
+        #[derive(Deserialize)]
+        struct Format {
+            format: u32,
+        }
+        let Format { format } = serde_json::from_str(text)?;
+        if format > FORMAT {
+            return Err(StatusError::Newer { format });
+        }
+        Ok(serde_json::from_str(text)?)
+    }
+
+    /// How many keys are running.
+    pub fn running(&self) -> usize {
+        self.keys.iter().filter(|key| key.state.is_running()).count()
+    }
+}
+
+/// JSON knows no infinity and no NaN, and would write `null`, which is no number to a reader.
+fn finite<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(if value.is_finite() { *value } else { 0.0 })
+}

@@ -1,0 +1,108 @@
+//! A status as a healthy daemon with one key would give it; the sensors are those of a real key's frames.
+
+use ekey_control::status::{
+    ConnectionStatus, EgdStatus, FipsCounts, FrameCounts, KernelEra, KernelStatus, KeyStatus, KeyringStatus,
+    PoolStatus, Sensors, Shannon, Status, Transport,
+};
+use ekey_control::{KeyState, Rung};
+
+pub(crate) const SERIAL: &str = "NwBvBlg3OTBJORFD";
+
+pub(crate) fn all_states() -> Vec<KeyState> {
+    use KeyState::*;
+    let mut states =
+        vec![Opening, AwaitSerial, SerialOk, Keying, Running, LongTermKeyBad, SerialUnknown, WrongSerial, Silent, Gone];
+    states.extend("0123456789AB?".chars().map(|badness| SelfStopped { badness }));
+    let rungs = [
+        Rung::Soft,
+        Rung::Reopen,
+        Rung::OtherTransport,
+        Rung::UsbReset,
+        Rung::Authorized,
+        Rung::PortPower,
+        Rung::Pause,
+    ];
+    states.extend(rungs.map(|rung| Recovering { rung }));
+    states
+}
+
+pub(crate) fn key(state: KeyState) -> KeyStatus {
+    KeyStatus {
+        number: 1,
+        path: format!("/dev/entropykey/{SERIAL}"),
+        transport: Transport::Tty,
+        serial: Some(SERIAL.to_owned()),
+        expected_serial: None,
+        state,
+        since_s: 7380,
+        detail: None,
+        frames: FrameCounts {
+            ok: 930_000,
+            framing_errors: 1,
+            mac_failures: 2,
+            replayed: 0,
+            gaps: 0,
+            malformed: 0,
+            unknown_types: 0,
+        },
+        entropy_bytes: 29_520_000,
+        rate_bytes_per_s: 4012.4,
+        bytes_read: 59_520_128,
+        bytes_written: 3500,
+        connection: ConnectionStatus { seconds: 7382, packets: 930_002, resets: 1, nonces: 228, rekeys: 227 },
+        last_frame_ms: Some(12),
+        sensors: Sensors {
+            temperature_decikelvin: Some(3143),
+            supply_millivolts: Some(3254),
+            fips: Some(FipsCounts { frames: 7342, ..FipsCounts::default() }),
+            shannon: Some(Shannon {
+                raw_bytes: 8052,
+                left: 23751,
+                right: 23792,
+                xor: 23584,
+                debiased_left_bytes: 7112,
+                debiased_left: 20876,
+                debiased_right_bytes: 8063,
+                debiased_right: 24150,
+            }),
+            badness: Some('0'),
+        },
+        recoveries: 0,
+    }
+}
+
+pub(crate) fn status(keys: Vec<KeyStatus>) -> Status {
+    Status {
+        format: 1,
+        version: "0.1.0".to_owned(),
+        pid: 4711,
+        uptime_s: 7384,
+        not_random: false,
+        keyring: KeyringStatus { path: "/etc/entropykey/keyring".to_owned(), keys: 1, problem: None },
+        keys,
+        pool: PoolStatus {
+            bytes: 1_048_576,
+            capacity: 1_048_576,
+            overflowed_bytes: 27_000_000,
+            received_bytes: 29_520_000,
+        },
+        kernel: Some(KernelStatus {
+            era: KernelEra::Since2022,
+            ready: true,
+            mixed_bytes: 7872,
+            credited_bits: 55_104,
+            privileged: true,
+            problem: None,
+        }),
+        file: None,
+        egd: vec![EgdStatus {
+            listen: "unix:/run/ekeyd/egd.sock".to_owned(),
+            clients: 3,
+            requests: 12_000,
+            served_bytes: 768_000,
+            waiting: 0,
+            refused: 0,
+        }],
+        control: "/run/ekeyd/control.sock".to_owned(),
+    }
+}

@@ -1,0 +1,177 @@
+//! The states and the answers made from a status, held against what the original printed for the same key.
+
+mod sample;
+
+use ekey_control::original::{list_lines, stat_lines};
+use ekey_control::{Badness, KeyState, Rung, Status, StatusError, tag};
+use sample::{SERIAL, all_states, key, status};
+
+/// What the original is known to print.
+const WORDS: [&str; 7] = [
+    "Unknown",
+    "Serial ok",
+    "Serial unknown",
+    "Long-Term-Key is bad",
+    "Key has self-stopped",
+    "Running OK",
+    "Key closed. (Vanished?)",
+];
+
+#[test]
+fn every_state_has_one_of_the_originals_words_and_one_of_ours() {
+    for state in all_states() {
+        assert!(WORDS.contains(&state.original_word()), "{state:?} is {:?}", state.original_word());
+        assert!(!state.short_word().is_empty(), "{state:?}");
+    }
+}
+
+#[test]
+fn every_state_that_needs_a_person_says_what_to_do_and_no_other_does() {
+    for state in all_states() {
+        let step = state.next_step(Some(SERIAL), "/dev/x");
+        assert_eq!(step.is_none(), state.is_okay(), "{state:?} says {step:?}");
+        assert!(step.is_none_or(|step| step.len() > 20), "{state:?}");
+    }
+}
+
+#[test]
+fn a_key_without_a_long_term_key_names_the_command_with_its_serial() {
+    let step = KeyState::SerialUnknown.next_step(Some(SERIAL), "/dev/x").expect("a step");
+    assert!(step.contains("`ekey-ctl rekey NwBvBlg3OTBJORFD`"), "{step}");
+}
+
+#[test]
+fn only_a_running_key_counts_as_running() {
+    assert_eq!(all_states().iter().filter(|state| state.is_running()).count(), 1);
+}
+
+#[test]
+fn each_badness_has_the_originals_names() {
+    for (character, short) in [
+        ('0', "efm_ok"),
+        ('3', "efm_raw_xor_bad"),
+        ('9', "efm_fips1402_threshold_exceeded"),
+        ('B', "efm_volt_too_high"),
+    ] {
+        assert_eq!(Badness::from(character).short(), short);
+    }
+    assert_eq!(Badness::from('7').english(), "Temperature detected below threshold");
+    assert_eq!(Badness::from('6'), Badness::Other('6'));
+}
+
+#[test]
+fn the_numbers_are_those_that_the_original_printed_for_the_same_frames() {
+    let mut key = key(KeyState::SerialOk);
+    // As the original counted them: 7 frames of 64 bytes, one of which did not verify, two resets, 5 seconds.
+    key.bytes_read = 448;
+    key.bytes_written = 2;
+    key.entropy_bytes = 0;
+    key.frames = ekey_control::status::FrameCounts { ok: 6, mac_failures: 1, ..Default::default() };
+    key.connection = ekey_control::status::ConnectionStatus { seconds: 5, packets: 7, resets: 2, nonces: 0, rekeys: 0 };
+    let due = "BytesRead=448 BytesWritten=2 ConnectionNonces=0 ConnectionPackets=7 ConnectionRekeys=0 ConnectionResets=2 \
+               ConnectionTime=5 EntropyRate=0 FipsFrameRate=0 FrameByteLast=384 FramesOk=7 FramingErrors=0 KeyDbsdShannonPerByteL=2.93 \
+               KeyDbsdShannonPerByteR=2.99 KeyEnglishBadness=No_failure KeyRawBadness=0 KeyRawShannonPerByteL=2.94 \
+               KeyRawShannonPerByteR=2.95 KeyRawShannonPerByteX=2.92 KeyShortBadness=efm_ok KeyTemperatureC=41.15 KeyTemperatureF=106.07 \
+               KeyTemperatureK=314.3 KeyVoltage=3.254 PacketErrors=1 PacketOK=6 ReadRate=716 TotalEntropy=0 WriteRate=3";
+    let due: Vec<String> =
+        due.split_whitespace().map(|line| line.replace('_', if line.contains("No_") { " " } else { "_" })).collect();
+    assert_eq!(stat_lines(&key), due);
+}
+
+#[test]
+fn what_a_key_has_not_said_yet_is_left_out() {
+    let mut key = key(KeyState::Opening);
+    key.sensors = Default::default();
+    key.connection.seconds = 0;
+    let lines = stat_lines(&key);
+    assert!(lines.iter().any(|line| line == "ReadRate=0"), "{lines:?}");
+    assert!(lines.iter().all(|line| !line.starts_with("Key")), "{lines:?}");
+}
+
+#[test]
+fn a_frosty_key_has_a_temperature_below_zero() {
+    let mut key = key(KeyState::Running);
+    key.sensors.temperature_decikelvin = Some(2731);
+    let lines = stat_lines(&key);
+    for due in ["KeyTemperatureK=273.1", "KeyTemperatureC=-0.05", "KeyTemperatureF=31.91"] {
+        assert!(lines.iter().any(|line| line == due), "no {due} in {lines:?}");
+    }
+}
+
+#[test]
+fn the_list_has_the_originals_columns() {
+    let mut unknown = key(KeyState::AwaitSerial);
+    (unknown.number, unknown.serial) = (2, None);
+    let mut asked_for = key(KeyState::Gone);
+    (asked_for.number, asked_for.serial, asked_for.expected_serial) = (3, None, Some("NwBvBlg3OTBJORFE".to_owned()));
+    let due = [
+        "NR\tOK\tStatus\tPath\tSerialNo",
+        "1\tYES\tRunning OK\t/dev/entropykey/NwBvBlg3OTBJORFD\tNwBvBlg3OTBJORFD",
+        "2\tYES\tUnknown\t/dev/entropykey/NwBvBlg3OTBJORFD",
+        "3\tNO\tKey closed. (Vanished?)\t/dev/entropykey/NwBvBlg3OTBJORFD\tNwBvBlg3OTBJORFE",
+    ];
+    assert_eq!(list_lines(&[key(KeyState::Running), unknown, asked_for]), due);
+}
+
+#[test]
+fn a_tag_is_a_serial_a_number_a_path_or_whole_names_at_its_end() {
+    let mut second = key(KeyState::Running);
+    (second.number, second.path, second.serial) = (2, "/run/keys/1".to_owned(), None);
+    let keys = [second, key(KeyState::Running)];
+    let found = |tag| tag::find(&keys, tag).map(|key| key.number);
+    assert_eq!(found(SERIAL), Some(1));
+    assert_eq!(found("1"), Some(1), "a number wins over the end of a path");
+    assert_eq!(found("2"), Some(2));
+    assert_eq!(found("/run/keys/1"), Some(2));
+    assert_eq!(found("keys/1"), Some(2));
+    for tag in ["", "s/1", "RFD", "01", " 1", "/run/keys"] {
+        assert_eq!(found(tag), None, "{tag:?}");
+    }
+}
+
+#[test]
+fn a_status_survives_json_in_every_state() {
+    for state in all_states() {
+        let status = status(vec![key(state)]);
+        let json = status.to_json().expect("JSON");
+        assert!(!json.contains('\n'), "{json}");
+        assert_eq!(Status::from_json(&json).expect("a status"), status);
+    }
+}
+
+#[test]
+fn the_names_in_the_json_are_those_promised() {
+    let json =
+        status(vec![key(KeyState::SelfStopped { badness: '8' }), key(KeyState::Recovering { rung: Rung::UsbReset })])
+            .to_json()
+            .expect("JSON");
+    for due in [
+        r#""format":1"#,
+        r#""state":{"name":"self-stopped","badness":"8"}"#,
+        r#""state":{"name":"recovering","rung":"usb-reset"}"#,
+        r#""transport":"tty""#,
+        r#""era":"since-2022""#,
+        r#""temperature_decikelvin":3143"#,
+    ] {
+        assert!(json.contains(due), "no {due} in {json}");
+    }
+}
+
+#[test]
+fn a_status_with_fields_of_tomorrow_is_read_and_one_of_a_later_format_is_refused() {
+    let status = status(Vec::new());
+    let json = status.to_json().expect("JSON");
+    let tomorrow = json.replacen('{', r#"{"moon":{"phase":3},"#, 1);
+    assert_eq!(Status::from_json(&tomorrow).expect("a status"), status);
+    let later = json.replace(r#""format":1"#, r#""format":2"#);
+    assert!(matches!(Status::from_json(&later), Err(StatusError::Newer { format: 2 })));
+    assert!(matches!(Status::from_json("{}"), Err(StatusError::Json(_))));
+}
+
+#[test]
+fn a_rate_that_is_no_number_does_not_spoil_the_json() {
+    let mut key = key(KeyState::Running);
+    key.rate_bytes_per_s = f64::NAN;
+    let json = status(vec![key]).to_json().expect("JSON");
+    assert_eq!(Status::from_json(&json).expect("a status").keys[0].rate_bytes_per_s.to_bits(), 0);
+}

@@ -1,0 +1,49 @@
+//! What is not well, and what a person should do about it: the last words of every screen.
+
+use ekey_control::{Badness, KeyState, KeyStatus, Status};
+
+/// A sentence or two for each thing that is not well, the most urgent first; empty if all is well.
+pub(crate) fn advice(status: &Status) -> Vec<String> {
+    let mut advice = Vec::new();
+    if status.keys.is_empty() {
+        advice.push(
+            "No key is attached: plug an Entropy Key in, or give its node under [keys] paths in ekeyd.toml.".to_owned(),
+        );
+    }
+    let (soon, stuck): (Vec<_>, Vec<_>) =
+        status.keys.iter().filter(|key| !key.state.is_running()).partition(|key| key.state.is_okay());
+    advice.extend(stuck.into_iter().map(of_key));
+    if let Some(problem) = &status.keyring.problem {
+        advice.push(format!("Keyring {}: {problem}", status.keyring.path));
+    }
+    if let Some(problem) = status.kernel.as_ref().and_then(|kernel| kernel.problem.as_ref()) {
+        advice.push(format!("Kernel: {problem}"));
+    }
+    if let Some(file) = &status.file {
+        let full = file.max_bytes.is_some_and(|most| file.written_bytes >= most);
+        if let (Some(stopped), false) = (&file.stopped, full) {
+            advice.push(format!("File {}: {stopped}", file.path));
+        }
+    }
+    advice.extend(soon.into_iter().map(of_key));
+    advice
+}
+
+/// What is the matter with a key that is not running, and the next step.
+fn of_key(key: &KeyStatus) -> String {
+    let name = key.known_serial().map_or_else(String::new, |serial| format!(" ({serial})"));
+    let next = key.next_step().unwrap_or_else(|| "wait a few seconds".to_owned());
+    let word = key.state.short_word();
+    // Some steps begin with the state itself.
+    let word = if next.starts_with(word) { String::new() } else { format!(" {word}:") };
+    format!("Key {}{name}:{word} {next}.", key.number)
+}
+
+/// The state in a few words, with its reason where there is one.
+pub(crate) fn words(state: &KeyState) -> String {
+    match state {
+        KeyState::SelfStopped { badness } => format!("{}: {}", state.short_word(), Badness::from(*badness).words()),
+        KeyState::Recovering { rung } => format!("silent, {}", rung.words()),
+        _ => state.short_word().to_owned(),
+    }
+}

@@ -1,0 +1,90 @@
+//! Amounts for people: bytes in powers of 1000, times in their two largest units.
+
+use std::fmt::Display;
+
+/// `29.5 MB`.
+pub(crate) fn bytes(count: u64) -> String {
+    const UNITS: [&str; 6] = ["kB", "MB", "GB", "TB", "PB", "EB"];
+    if count < 1000 {
+        return format!("{count} B");
+    }
+    let mut value = count as f64;
+    let mut unit = "B";
+    for next in UNITS {
+        // 999.95 would be printed as 1000.0.
+        if value < 999.95 {
+            break;
+        }
+        value /= 1000.0;
+        unit = next;
+    }
+    format!("{value:.1} {unit}")
+}
+
+/// `4.0 kB/s`.
+pub(crate) fn rate(bytes_per_second: f64) -> String {
+    format!("{}/s", bytes(bytes_per_second.round().max(0.0) as u64))
+}
+
+/// `2 h 3 min`.
+pub(crate) fn duration(seconds: u64) -> String {
+    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3600 => format!("{minutes} min {} s", seconds % 60),
+        3600..86_400 => format!("{hours} h {} min", minutes % 60),
+        _ => format!("{days} d {} h", hours % 24),
+    }
+}
+
+/// `12 ms`, then as [`duration`].
+pub(crate) fn milliseconds(count: u64) -> String {
+    if count < 1000 { format!("{count} ms") } else { duration(count / 1000) }
+}
+
+/// `0.3 s`.
+pub(crate) fn waited(seconds: f64) -> String {
+    format!("{seconds:.1} s")
+}
+
+/// `1 key`, `2 keys`.
+pub(crate) fn many(count: impl Display, thing: &str) -> String {
+    let count = count.to_string();
+    format!("{count} {thing}{}", if count == "1" { "" } else { "s" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_have_one_decimal_from_a_kilobyte_on() {
+        for (count, due) in [
+            (0, "0 B"),
+            (999, "999 B"),
+            (1000, "1.0 kB"),
+            (999_949, "999.9 kB"),
+            (999_950, "1.0 MB"),
+            (29_520_000, "29.5 MB"),
+            (u64::MAX, "18.4 EB"),
+        ] {
+            assert_eq!(bytes(count), due);
+        }
+    }
+
+    #[test]
+    fn a_rate_below_nothing_or_beyond_everything_is_still_printed() {
+        for (value, due) in [(4012.4, "4.0 kB/s"), (-1.0, "0 B/s"), (f64::NAN, "0 B/s"), (f64::INFINITY, "18.4 EB/s")] {
+            assert_eq!(rate(value), due);
+        }
+    }
+
+    #[test]
+    fn a_time_has_its_two_largest_units() {
+        for (seconds, due) in [(0, "0 s"), (59, "59 s"), (61, "1 min 1 s"), (7384, "2 h 3 min"), (183_600, "2 d 3 h")] {
+            assert_eq!(duration(seconds), due);
+        }
+        assert_eq!(milliseconds(12), "12 ms");
+        assert_eq!(milliseconds(61_000), "1 min 1 s");
+    }
+}

@@ -1,0 +1,12 @@
+//! What people see: lines made from plain values. No sockets here, and no terminal but in [`paint`].
+
+mod advice;
+pub(crate) mod amount;
+pub(crate) mod paint;
+pub(crate) mod screen;
+pub(crate) mod table;
+pub(crate) mod waiting;
+
+#[cfg(test)]
+#[path = "../../../ekey-control/tests/sample/mod.rs"]
+pub(crate) mod sample;

@@ -1,0 +1,75 @@
+//! Lines with a tone, and the way they get onto the terminal.
+
+use std::env;
+use std::io::{self, IsTerminal, Write};
+
+/// What a line means; on a terminal it gets a colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tone {
+    Plain,
+    Good,
+    Warn,
+    Bad,
+    Head,
+}
+
+/// One line of output, without control characters whatever the daemon sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Line {
+    pub(crate) text: String,
+    pub(crate) tone: Tone,
+}
+
+impl Line {
+    pub(crate) fn new(tone: Tone, text: &str) -> Self {
+        let text = text.chars().map(|c| if c.is_control() { '?' } else { c }).collect::<String>();
+        Self { text: text.trim_end().to_owned(), tone }
+    }
+
+    pub(crate) fn plain(text: &str) -> Self {
+        Self::new(Tone::Plain, text)
+    }
+
+    pub(crate) fn bad(text: &str) -> Self {
+        Self::new(Tone::Bad, text)
+    }
+
+    /// At most `width` columns: what is too long ends in `...`, and what might take two columns becomes `?`.
+    pub(crate) fn fit(mut self, width: usize) -> Self {
+        self.text = narrow(&self.text);
+        if self.text.len() > width {
+            self.text.truncate(width.saturating_sub(3));
+            self.text.push_str("...");
+        }
+        self
+    }
+}
+
+/// ASCII only, one column a character.
+pub(crate) fn narrow(text: &str) -> String {
+    text.chars().map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '?' }).collect()
+}
+
+/// Prints to standard output, in colour if that is a terminal and `NO_COLOR` is not set.
+pub(crate) fn print(lines: &[Line]) -> io::Result<()> {
+    let stdout = io::stdout();
+    let colour = stdout.is_terminal() && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let mut out = stdout.lock();
+    for line in lines {
+        match (colour, code(line.tone)) {
+            (true, Some(code)) => writeln!(out, "\u{1b}[{code}m{}\u{1b}[0m", line.text)?,
+            _ => writeln!(out, "{}", line.text)?,
+        }
+    }
+    out.flush()
+}
+
+fn code(tone: Tone) -> Option<&'static str> {
+    match tone {
+        Tone::Plain => None,
+        Tone::Good => Some("32"),
+        Tone::Warn => Some("33"),
+        Tone::Bad => Some("1;31"),
+        Tone::Head => Some("1"),
+    }
+}

@@ -1,0 +1,140 @@
+//! That the screen is a screen, in every state and with the longest things a daemon may report.
+
+use ekey_control::status::FileStatus;
+use proptest::prelude::*;
+
+use super::*;
+use crate::render::sample::{all_states, key, status};
+
+fn text(lines: &[Line]) -> String {
+    lines.iter().map(|line| format!("{}\n", line.text)).collect()
+}
+
+#[track_caller]
+fn fits(status: &Status) {
+    let lines = lines(status);
+    assert!(lines.len() <= HEIGHT, "{} lines:\n{}", lines.len(), text(&lines));
+    for line in &lines {
+        assert!(line.text.len() <= WIDTH && line.text.is_ascii(), "{} columns: {:?}", line.text.len(), line.text);
+        assert!(!line.text.chars().any(char::is_control), "{:?}", line.text);
+    }
+}
+
+#[test]
+fn a_healthy_key_looks_like_this() {
+    let seen = text(&lines(&status(vec![key(KeyState::Running)])));
+    assert_eq!(seen, include_str!("../../../tests/golden/status.txt"));
+}
+
+#[test]
+fn every_state_fits_and_ends_with_what_to_do() {
+    for state in all_states() {
+        let mut status = status(vec![key(state.clone())]);
+        for not_random in [false, true] {
+            status.not_random = not_random;
+            fits(&status);
+        }
+        status.not_random = false;
+        let screen = lines(&status);
+        let blank = screen.iter().rposition(|line| line.text.is_empty()).expect("a blank line");
+        let end = screen[blank + 1..].iter().map(|line| line.text.as_str()).collect::<Vec<_>>().join(" ");
+        match state {
+            KeyState::Running => assert_eq!(end, "All is well: 1 key running."),
+            _ => {
+                let step = status.keys[0].next_step().unwrap_or_else(|| "wait a few seconds".to_owned());
+                assert!(end.contains(&step), "{state:?} ends with {end:?}, which lacks {step:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn no_key_says_to_plug_one_in() {
+    let screen = text(&lines(&status(Vec::new())));
+    assert!(screen.contains("plug an Entropy Key in"), "{screen}");
+}
+
+#[test]
+fn a_software_key_is_loud_at_the_top_and_at_the_end() {
+    let mut status = status(vec![key(KeyState::Running)]);
+    status.not_random = true;
+    let lines = lines(&status);
+    assert!(lines[1].text.contains("NOT RANDOM") && lines[1].tone == Tone::Bad, "{lines:?}");
+    let last = lines.last().expect("a last line");
+    assert!(last.text.contains("NOT RANDOM") && last.tone == Tone::Bad, "{lines:?}");
+}
+
+#[test]
+fn with_several_keys_each_has_its_lines_and_the_bad_one_its_advice() {
+    let mut second = key(KeyState::SerialUnknown);
+    second.number = 2;
+    let screen = text(&lines(&status(vec![key(KeyState::Running), second])));
+    for due in [
+        "Key 1  NwBvBlg3OTBJORFD  running, for 2 h 3 min",
+        "Key 2  NwBvBlg3OTBJORFD  no long-term key, for",
+        "ekey-ctl rekey",
+    ] {
+        assert!(screen.contains(due), "no {due:?} in\n{screen}");
+    }
+}
+
+#[test]
+fn with_many_keys_in_trouble_each_keeps_its_advice_and_those_that_only_start_come_last() {
+    let states = [
+        KeyState::Keying,
+        KeyState::Gone,
+        KeyState::Silent,
+        KeyState::WrongSerial,
+        KeyState::SelfStopped { badness: '8' },
+    ];
+    let keys = (1..).zip(states).map(|(number, state)| KeyStatus { number, ..key(state) });
+    let screen = text(&lines(&status(keys.collect())));
+    let places: Vec<Option<usize>> =
+        [2, 3, 4, 5, 1].iter().map(|number| screen.find(&format!("\nKey {number} ("))).collect();
+    assert!(places.iter().all(Option::is_some) && places.is_sorted(), "at {places:?} in\n{screen}");
+}
+
+#[test]
+fn a_problem_of_an_output_is_the_last_word_even_if_all_keys_run() {
+    let mut status = status(vec![key(KeyState::Running)]);
+    status.kernel.as_mut().expect("a kernel").problem = Some("no CAP_SYS_ADMIN: start it as a service".to_owned());
+    let lines = lines(&status);
+    assert_eq!(lines.last().map(|line| line.text.as_str()), Some("Kernel: no CAP_SYS_ADMIN: start it as a service"));
+}
+
+#[test]
+fn a_file_that_is_full_is_no_problem_and_one_that_cannot_be_written_is() {
+    let mut status = status(vec![key(KeyState::Running)]);
+    for (max_bytes, well) in [(Some(10), true), (None, false)] {
+        let stopped = Some("it stopped".to_owned());
+        status.file = Some(FileStatus { path: "/x".to_owned(), written_bytes: 10, max_bytes, stopped });
+        let screen = text(&lines(&status));
+        assert_eq!(screen.contains("All is well"), well, "{screen}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn the_longest_reports_still_fit(
+        long in "\\PC{0,300}", spaced in "[a-z\u{1b}\n ä]{0,600}", state in prop::sample::select(all_states()), big in any::<u64>(), listeners in 0usize..8,
+        not_random in any::<bool>(),
+    ) {
+        let mut key = key(state);
+        key.path = long.clone();
+        key.serial = Some(long.clone());
+        key.detail = Some(spaced.clone());
+        key.frames.ok = big;
+        key.frames.replayed = big;
+        key.connection.resets = big;
+        let mut status = status(vec![key]);
+        status.not_random = not_random;
+        status.version = long.clone();
+        status.control = long.clone();
+        status.keyring.problem = Some(spaced.clone());
+        status.kernel.as_mut().expect("a kernel").problem = Some(spaced.clone());
+        status.file = Some(FileStatus { path: long, written_bytes: big, max_bytes: None, stopped: Some(spaced) });
+        let listener = status.egd[0].clone();
+        status.egd = vec![listener; listeners];
+        fits(&status);
+    }
+}

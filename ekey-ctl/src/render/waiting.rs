@@ -1,0 +1,68 @@
+//! What `wait` says when it ends.
+
+use ekey_control::Status;
+
+use crate::render::paint::{Line, Tone};
+use crate::render::screen::NOT_RANDOM;
+use crate::render::{advice, amount};
+
+/// Enough has come.
+pub(crate) fn ready(status: &Status, bytes: u64, seconds: f64) -> Vec<Line> {
+    let text = format!(
+        "Ready after {}: {} running, {} verified meanwhile.",
+        amount::waited(seconds),
+        amount::many(status.running(), "key"),
+        amount::bytes(bytes)
+    );
+    let mut lines = vec![Line::new(Tone::Good, &text)];
+    if status.not_random {
+        lines.push(Line::bad(NOT_RANDOM));
+    }
+    lines
+}
+
+/// The time is up: each key's state, and what to do.
+pub(crate) fn given_up(status: &Status, bytes: u64, due: Option<u64>, seconds: f64) -> Vec<Line> {
+    let of = due.map_or_else(String::new, |due| format!(" of {}", amount::bytes(due)));
+    let mut lines = vec![Line::bad(&format!(
+        "Gave up after {}: {}{of} verified meanwhile.",
+        amount::waited(seconds),
+        amount::bytes(bytes)
+    ))];
+    for key in status.keys.iter().filter(|key| key.state.is_running()) {
+        lines.push(Line::plain(&format!("Key {} is running, at {}.", key.number, amount::rate(key.rate_bytes_per_s))));
+    }
+    lines.extend(advice::advice(status).iter().map(|text| Line::new(Tone::Warn, text)));
+    if status.not_random {
+        lines.push(Line::bad(NOT_RANDOM));
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::render::sample::{all_states, key, status};
+
+    #[test]
+    fn giving_up_names_each_key_with_its_state_and_the_next_step() {
+        for state in all_states() {
+            let lines = given_up(&status(vec![key(state.clone())]), 0, Some(1024), 5.0);
+            assert_eq!(lines[0].text, "Gave up after 5.0 s: 0 B of 1.0 kB verified meanwhile.");
+            assert!(lines[1].text.starts_with("Key 1 "), "{state:?} gave {lines:?}");
+            let step = state
+                .next_step(Some(crate::render::sample::SERIAL), "/dev/entropykey/NwBvBlg3OTBJORFD")
+                .unwrap_or_default();
+            assert!(lines[1].text.contains(&step), "{state:?} gave {lines:?}");
+        }
+    }
+
+    #[test]
+    fn data_that_is_not_random_is_said_so_at_the_end() {
+        let mut status = status(vec![key(ekey_control::KeyState::Running)]);
+        status.not_random = true;
+        for lines in [ready(&status, 1, 0.0), given_up(&status, 1, None, 0.0)] {
+            assert!(lines.last().is_some_and(|line| line.text.contains("NOT RANDOM")), "{lines:?}");
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! The verbs, one a file. Each asks the daemon, prints, and gives its exit code.
+
+mod list;
+mod shutdown;
+mod stats;
+mod status;
+mod wait;
+
+use crate::cli::{Cli, Verb};
+use crate::problem::Problem;
+
+/// Runs the verb of the command line and gives its exit code.
+pub(crate) fn run(cli: &Cli) -> Result<u8, Problem> {
+    let socket = cli.socket.as_path();
+    match &cli.verb {
+        Verb::Status(args) => status::run(socket, *args),
+        Verb::List(args) => list::run(socket, *args),
+        Verb::Stats(args) => stats::run(socket, args),
+        Verb::Wait(args) => wait::run(socket, args),
+        Verb::Shutdown => shutdown::run(socket),
+    }
+}

@@ -1,0 +1,326 @@
+//! The tool as a person runs it, against a daemon that is made up here.
+
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+
+use ekey_control::original::{list_lines, stat_lines};
+use ekey_control::{GREETING, KeyState, KeyStatus, Reply, Status, tag};
+use sample::{SERIAL, all_states, key, status};
+use tempfile::TempDir;
+
+#[path = "../../ekey-control/tests/sample/mod.rs"]
+mod sample;
+
+struct Daemon {
+    socket: PathBuf,
+    _directory: TempDir,
+}
+
+/// Answers each line of each client with what `answer` says; `None` hangs up.
+fn serve(answer: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Daemon {
+    let directory = TempDir::new().expect("a directory");
+    let socket = directory.path().join("control.sock");
+    let listener = UnixListener::bind(&socket).expect("a socket");
+    let answer = Arc::new(answer);
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.expect("a client");
+            let answer = Arc::clone(&answer);
+            thread::spawn(move || {
+                let lines = BufReader::new(stream.try_clone().expect("a second handle")).lines();
+                let _ = stream.write_all(GREETING.as_bytes());
+                for line in lines.map_while(Result::ok) {
+                    let Some(reply) = answer(&line) else { return };
+                    if stream.write_all(reply.as_bytes()).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    Daemon { socket, _directory: directory }
+}
+
+/// A daemon in the state that `now` says each time it is asked.
+fn daemon(now: impl Fn() -> Status + Send + Sync + 'static) -> Daemon {
+    serve(move |line| {
+        let status = now();
+        let reply = match ekey_control::Command::parse(line) {
+            Ok(Some(ekey_control::Command::Status)) => Reply::lines([status.to_json().expect("JSON")]),
+            Ok(Some(ekey_control::Command::ListEntropyKeys)) => Reply::lines(list_lines(&status.keys)),
+            Ok(Some(ekey_control::Command::StatEntropyKey(tag))) => match tag::find(&status.keys, &tag) {
+                Some(key) => Reply::lines(stat_lines(key)),
+                None => Reply::error(format!("no key is called {tag:?}")),
+            },
+            Ok(Some(ekey_control::Command::Shutdown)) => return None,
+            other => Reply::error(format!("{other:?}")),
+        };
+        Some(reply.to_string())
+    })
+}
+
+fn daemon_with(keys: Vec<KeyStatus>) -> Daemon {
+    daemon(move || status(keys.clone()))
+}
+
+fn ctl() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ekey-ctl"));
+    command.env_remove("EKEYD_SOCKET").env_remove("NO_COLOR");
+    command
+}
+
+fn run(socket: &Path, args: &[&str]) -> Output {
+    ctl().arg("--socket").arg(socket).args(args).output().expect("to run ekey-ctl")
+}
+
+fn out(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).expect("UTF-8")
+}
+
+fn err(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).expect("UTF-8")
+}
+
+#[track_caller]
+fn exits(output: &Output, due: i32) {
+    assert_eq!(output.status.code(), Some(due), "stdout:\n{}\nstderr:\n{}", out(output), err(output));
+}
+
+#[test]
+fn status_exits_by_how_many_keys_run() {
+    let (running, silent) = (key(KeyState::Running), key(KeyState::Silent));
+    for (keys, due) in [
+        (vec![running.clone()], 0),
+        (vec![running.clone(), running.clone()], 0),
+        (vec![running.clone(), silent.clone()], 1),
+        (vec![silent], 2),
+        (Vec::new(), 2),
+    ] {
+        let daemon = daemon_with(keys);
+        exits(&run(&daemon.socket, &["status"]), due);
+        exits(&run(&daemon.socket, &["status", "--json"]), due);
+    }
+}
+
+#[test]
+fn status_exits_with_2_in_every_state_but_running() {
+    for state in all_states() {
+        let due = if state == KeyState::Running { 0 } else { 2 };
+        exits(&run(&daemon_with(vec![key(state)]).socket, &["status"]), due);
+    }
+}
+
+#[test]
+fn status_without_a_daemon_exits_3_and_says_what_to_do() {
+    let directory = TempDir::new().expect("a directory");
+    let socket = directory.path().join("none.sock");
+    let output = run(&socket, &["status"]);
+    exits(&output, 3);
+    assert_eq!(out(&output), "");
+    let error = err(&output);
+    assert!(
+        error.lines().count() <= 2 && error.contains("none.sock") && error.contains("systemctl start ekeyd"),
+        "{error}"
+    );
+}
+
+#[test]
+fn status_is_the_screen_without_colours_when_it_is_no_terminal() {
+    let daemon = daemon_with(vec![key(KeyState::Running)]);
+    assert_eq!(out(&run(&daemon.socket, &["status"])), include_str!("golden/status.txt"));
+}
+
+#[test]
+fn status_in_json_is_the_daemons_own_line_with_what_is_new_in_it() {
+    let line = status(vec![key(KeyState::Running)]).to_json().expect("JSON").replacen('{', r#"{"moon":3,"#, 1);
+    let sent = line.clone();
+    let daemon = serve(move |_| Some(format!("*\t{sent}\nOK\n")));
+    let output = run(&daemon.socket, &["status", "--json"]);
+    exits(&output, 0);
+    assert_eq!(out(&output).trim_end(), line);
+}
+
+#[test]
+fn the_socket_may_be_given_before_the_verb_after_it_or_by_the_environment() {
+    let daemon = daemon_with(vec![key(KeyState::Running)]);
+    let socket = daemon.socket.as_path();
+    exits(&ctl().arg("--socket").arg(socket).arg("status").output().expect("to run"), 0);
+    exits(&ctl().arg("status").arg("--socket").arg(socket).output().expect("to run"), 0);
+    exits(&ctl().arg("status").env("EKEYD_SOCKET", socket).output().expect("to run"), 0);
+    let wins = ctl().args(["status", "--socket"]).arg(socket).env("EKEYD_SOCKET", "/nowhere").output().expect("to run");
+    exits(&wins, 0);
+}
+
+#[test]
+fn a_daemon_of_another_kind_exits_4_and_says_so() {
+    for (reply, due) in [
+        ("OK\n", "has no Status"),
+        ("ERROR no\n", "has no Status"),
+        ("*\t{}\nOK\n", "same version"),
+        ("*\t{\"format\":2}\nOK\n", "update ekey-ctl"),
+        ("hello\n", "does not speak EKEYD/1"),
+    ] {
+        let daemon = serve(move |_| Some(reply.to_owned()));
+        let output = run(&daemon.socket, &["status"]);
+        exits(&output, 4);
+        assert!(err(&output).contains(due), "{reply:?} gave {}", err(&output));
+    }
+}
+
+#[test]
+fn list_shows_a_line_a_key_and_json_an_object_a_key() {
+    let mut unknown = key(KeyState::Gone);
+    (unknown.number, unknown.serial) = (2, None);
+    let daemon = daemon_with(vec![key(KeyState::Running), unknown]);
+    let output = run(&daemon.socket, &["list"]);
+    exits(&output, 0);
+    let due = "NR  OK   Status                   Path                              SerialNo\n\
+               1   YES  Running OK               /dev/entropykey/NwBvBlg3OTBJORFD  NwBvBlg3OTBJORFD\n\
+               2   NO   Key closed. (Vanished?)  /dev/entropykey/NwBvBlg3OTBJORFD\n";
+    assert_eq!(out(&output), due);
+    let rows: serde_json::Value = serde_json::from_str(&out(&run(&daemon.socket, &["list", "--json"]))).expect("JSON");
+    let due = serde_json::json!([
+        {"number": 1, "ok": true, "status": "Running OK", "path": "/dev/entropykey/NwBvBlg3OTBJORFD", "serial": SERIAL},
+        {"number": 2, "ok": false, "status": "Key closed. (Vanished?)", "path": "/dev/entropykey/NwBvBlg3OTBJORFD", "serial": null},
+    ]);
+    assert_eq!(rows, due);
+}
+
+#[test]
+fn stats_takes_a_key_by_any_of_its_names() {
+    let daemon = daemon_with(vec![key(KeyState::Running)]);
+    for name in [SERIAL, "1", "/dev/entropykey/NwBvBlg3OTBJORFD", "entropykey/NwBvBlg3OTBJORFD"] {
+        let output = run(&daemon.socket, &["stats", name]);
+        exits(&output, 0);
+        assert!(out(&output).contains("\nKeyTemperatureC=41.15\n"), "{name} gave {}", out(&output));
+    }
+    let numbers: serde_json::Value =
+        serde_json::from_str(&out(&run(&daemon.socket, &["stats", "1", "--json"]))).expect("JSON");
+    assert_eq!(numbers["KeyTemperatureC"], 41.15);
+    assert_eq!(numbers["TotalEntropy"], 29_520_000);
+    assert_eq!(numbers["KeyRawBadness"], "0");
+}
+
+#[test]
+fn stats_of_a_key_that_is_not_there_hands_on_the_daemons_words() {
+    let daemon = daemon_with(Vec::new());
+    let output = run(&daemon.socket, &["stats", "x\"y"]);
+    exits(&output, 4);
+    assert_eq!(err(&output), "ekey-ctl: the daemon refused StatEntropyKey(\"x\\\"y\"): no key is called \"x\\\"y\"\n");
+}
+
+#[test]
+fn wait_ends_once_the_bytes_have_come() {
+    let bytes = Arc::new(AtomicU64::new(1_000_000));
+    let counter = Arc::clone(&bytes);
+    // Each look finds 32 bytes more.
+    let daemon = daemon(move || {
+        let mut key = key(KeyState::Running);
+        key.entropy_bytes = counter.fetch_add(32, Ordering::Relaxed);
+        status(vec![key])
+    });
+    let output = run(&daemon.socket, &["wait", "--bytes", "64", "--timeout", "60", "--json"]);
+    exits(&output, 0);
+    let outcome: serde_json::Value = serde_json::from_str(&out(&output)).expect("JSON");
+    assert_eq!((&outcome["ready"], &outcome["bytes"]), (&true.into(), &64.into()), "{outcome}");
+    assert_eq!(bytes.load(Ordering::Relaxed), 1_000_096, "three looks are due");
+}
+
+#[test]
+fn wait_without_a_number_is_done_at_once_if_a_key_runs() {
+    let daemon = daemon_with(vec![key(KeyState::Running)]);
+    let output = run(&daemon.socket, &["wait", "--timeout", "0"]);
+    exits(&output, 0);
+    assert!(out(&output).contains("1 key running"), "{}", out(&output));
+}
+
+#[test]
+fn wait_gives_up_with_the_state_of_each_key_and_what_to_do() {
+    let daemon = daemon_with(vec![key(KeyState::SerialUnknown)]);
+    let output = run(&daemon.socket, &["wait", "--timeout", "0.2"]);
+    exits(&output, 1);
+    assert!(
+        out(&output).contains("Key 1 (NwBvBlg3OTBJORFD) is no long-term key") || out(&output).contains("rekey"),
+        "{}",
+        out(&output)
+    );
+    let output = run(&daemon.socket, &["wait", "--timeout", "0", "--json"]);
+    exits(&output, 1);
+    let outcome: serde_json::Value = serde_json::from_str(&out(&output)).expect("JSON");
+    assert_eq!(outcome["keys"][0]["state"]["name"], "serial-unknown");
+    assert!(outcome["keys"][0]["next_step"].as_str().is_some_and(|step| step.contains("rekey")), "{outcome}");
+}
+
+#[test]
+fn wait_for_a_daemon_that_never_comes_exits_1_and_says_why() {
+    let directory = TempDir::new().expect("a directory");
+    let output = run(&directory.path().join("none.sock"), &["wait", "--timeout", "0.2"]);
+    exits(&output, 1);
+    assert!(err(&output).contains("is ekeyd running?"), "{}", err(&output));
+}
+
+#[test]
+fn wait_outlasts_a_daemon_that_starts_late() {
+    let directory = TempDir::new().expect("a directory");
+    let late = directory.path().join("late.sock");
+    let child =
+        ctl().arg("--socket").arg(&late).args(["wait", "--timeout", "60"]).stdout(std::process::Stdio::piped()).spawn();
+    let child = child.expect("to run ekey-ctl");
+    let daemon = daemon_with(vec![key(KeyState::Running)]);
+    std::os::unix::fs::symlink(&daemon.socket, &late).expect("a link");
+    exits(&child.wait_with_output().expect("an end"), 0);
+}
+
+#[test]
+fn shutdown_ends_when_the_daemon_hangs_up() {
+    let daemon = daemon_with(Vec::new());
+    let output = run(&daemon.socket, &["shutdown"]);
+    exits(&output, 0);
+    assert!(out(&output).contains("is stopping"), "{}", out(&output));
+}
+
+#[test]
+fn every_verb_shows_an_example_in_its_help() {
+    for verb in ["", "status", "list", "stats", "wait", "shutdown"] {
+        let args: Vec<&str> = verb.split_terminator(' ').chain(["--help"]).collect();
+        let output = ctl().args(args).output().expect("to run ekey-ctl");
+        exits(&output, 0);
+        assert!(out(&output).contains(&format!("Example: ekey-ctl {verb}")), "{verb}: {}", out(&output));
+    }
+}
+
+#[test]
+fn a_wrong_command_line_exits_64_and_never_looks_like_a_state() {
+    for args in [
+        &["frobnicate"][..],
+        &["stats"],
+        &["wait", "--bytes", "0"],
+        &["wait", "--timeout", "-1"],
+        &["wait", "--timeout", "nan"],
+        &[],
+    ] {
+        let output = ctl().args(args).output().expect("to run ekey-ctl");
+        exits(&output, 64);
+        assert!(!err(&output).is_empty(), "{args:?}");
+    }
+}
+
+#[test]
+fn a_reader_that_has_gone_is_no_failure() {
+    let daemon = daemon_with(vec![key(KeyState::Running)]);
+    let script = format!("{} --socket {} status | true", env!("CARGO_BIN_EXE_ekey-ctl"), daemon.socket.display());
+    let output = Command::new("sh").args(["-c", &script]).output().expect("to run a shell");
+    assert_eq!(err(&output), "");
+}
+
+#[test]
+fn control_characters_of_a_daemon_do_not_reach_the_terminal() {
+    let daemon = serve(|_| Some("*\tNR\tOK\tStatus\tPath\n*\t1\tNO\tx\t/dev/\u{1b}]0;evil\u{7}\nOK\n".to_owned()));
+    let output = run(&daemon.socket, &["list"]);
+    assert!(out(&output).contains("/dev/?]0;evil?"), "{:?}", out(&output));
+}

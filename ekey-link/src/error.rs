@@ -1,0 +1,95 @@
+//! What can go wrong on the way to a key, whose fault it is, and what to do about it.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+
+/// A pipe that could not be opened, or that broke.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LinkError {
+    /// The path could not be opened (host or config).
+    #[error("{}: cannot open: {source}; {}", path.display(), opening_advice(source))]
+    Open {
+        /// The path as it was given.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Another program holds the key (host).
+    #[error("{}: another program holds the key; stop it (fuser -v {} names it), then try again", path.display(), path.display())]
+    Busy {
+        /// The path as it was given.
+        path: PathBuf,
+    },
+    /// The path is nothing that a key could be behind (config).
+    #[error("{}: is {what}, neither a tty nor a unix socket; name the key's device, for example /dev/entropykey/SERIAL", path.display())]
+    NotAKey {
+        /// The path as it was given.
+        path: PathBuf,
+        /// What it is, with its article: `a regular file`.
+        what: &'static str,
+    },
+    /// The key, or the program behind the socket, has gone (key). An ordinary end: nothing more will ever come out of this link.
+    #[error("the key has gone; plug it in again")]
+    Gone,
+    /// The pipe broke in a way that is not the key's leaving (link).
+    #[error("{}: {source}; unplug the key and plug it in again, and look at the kernel's log (dmesg)", path.display())]
+    Io {
+        /// The path as it was given.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The key took only a part of what was sent, in the time it was given (key).
+    #[error("{}: the key took {sent} of {due} bytes in time and hangs; reset it, or unplug it and plug it in again", path.display())]
+    WriteTimedOut {
+        /// The path as it was given.
+        path: PathBuf,
+        /// How many bytes it took.
+        sent: usize,
+        /// How many bytes it was to take.
+        due: usize,
+    },
+    /// No [`Interrupt`](crate::Interrupt) could be made (host).
+    #[error("cannot make an eventfd: {source}; allow more open files (LimitNOFILE=, ulimit -n)")]
+    Interrupt {
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+impl LinkError {
+    pub(crate) fn open(path: &Path, errno: Errno) -> Self {
+        let path = path.to_owned();
+        match errno {
+            Errno::EBUSY => Self::Busy { path },
+            _ => Self::Open { path, source: errno.into() },
+        }
+    }
+
+    /// The error of a read or write on a pipe that was open: the key's leaving told apart from all else.
+    pub(crate) fn broken(path: &Path, errno: Errno) -> Self {
+        match errno {
+            Errno::EIO | Errno::ENODEV | Errno::ENXIO | Errno::EPIPE | Errno::ECONNRESET | Errno::ESHUTDOWN => {
+                Self::Gone
+            }
+            _ => Self::Io { path: path.to_owned(), source: errno.into() },
+        }
+    }
+}
+
+fn opening_advice(source: &io::Error) -> &'static str {
+    match source.raw_os_error().map(Errno::from_raw) {
+        Some(Errno::ENOENT | Errno::ENODEV | Errno::ENXIO | Errno::EIO) => "plug the key in, or correct the path",
+        Some(Errno::EACCES | Errno::EPERM) => "run as root or as a user of the group that owns it (ls -lL shows which)",
+        Some(Errno::ECONNREFUSED) => "nothing listens there: start the program that made the socket",
+        Some(Errno::EAGAIN) => "the program that listens there does not answer: restart it",
+        Some(Errno::EPROTOTYPE) => "the socket is not a stream socket: correct the path",
+        Some(Errno::EMFILE | Errno::ENFILE) => "allow more open files (LimitNOFILE=, ulimit -n)",
+        Some(Errno::ENAMETOOLONG) => "a unix socket's path has at most 107 bytes: use a shorter one",
+        Some(Errno::ELOOP | Errno::ENOTDIR) => "correct the path",
+        _ => "look at the kernel's log (dmesg)",
+    }
+}

@@ -1,0 +1,61 @@
+//! A tty's exclusive mode (`TIOCEXCL`, ioctl_tty(2)): the one place of this crate that needs an unsafe call.
+#![expect(unsafe_code, reason = "nix has no safe wrapper for TIOCEXCL and TIOCNXCL")]
+
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+use nix::libc;
+
+mod raw {
+    use super::libc;
+
+    nix::ioctl_none_bad!(tiocexcl, libc::TIOCEXCL);
+    nix::ioctl_none_bad!(tiocnxcl, libc::TIOCNXCL);
+}
+
+/// From now on nobody but root can open this tty.
+pub(crate) fn set(fd: BorrowedFd<'_>) -> nix::Result<()> {
+    // SAFETY: the descriptor is open for as long as it is borrowed, and the request takes no argument and touches no memory.
+    unsafe { raw::tiocexcl(fd.as_raw_fd()) }.map(drop)
+}
+
+/// Anybody may open this tty again.
+pub(crate) fn clear(fd: BorrowedFd<'_>) -> nix::Result<()> {
+    // SAFETY: the descriptor is open for as long as it is borrowed, and the request takes no argument and touches no memory.
+    unsafe { raw::tiocnxcl(fd.as_raw_fd()) }.map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+    use std::path::PathBuf;
+
+    use nix::libc;
+
+    use crate::Interrupt;
+
+    mod raw {
+        use super::libc;
+
+        nix::ioctl_read_bad!(tiocgexcl, libc::TIOCGEXCL, libc::c_int);
+    }
+
+    fn is_exclusive(fd: BorrowedFd<'_>) -> bool {
+        let mut answer = 0;
+        // SAFETY: the descriptor is open for as long as it is borrowed, and the request writes one int, to `answer`.
+        unsafe { raw::tiocgexcl(fd.as_raw_fd(), &mut answer) }.expect("TIOCGEXCL");
+        answer != 0
+    }
+
+    #[test]
+    fn a_link_is_exclusive_while_it_is_open_and_no_longer() {
+        let pty = nix::pty::openpty(None, None).unwrap();
+        let path: PathBuf = nix::unistd::ttyname(&pty.slave).unwrap();
+        assert!(!is_exclusive(pty.slave.as_fd()), "a fresh tty must be anybody's");
+
+        let link = crate::open(&path, &Interrupt::new().unwrap()).unwrap();
+        assert!(is_exclusive(pty.slave.as_fd()), "an open link must be exclusive");
+
+        link.close();
+        assert!(!is_exclusive(pty.slave.as_fd()), "a closed link must not stay exclusive");
+    }
+}

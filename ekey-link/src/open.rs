@@ -1,0 +1,34 @@
+//! From a path to a pipe: what the path is decides which.
+
+use std::fs;
+use std::os::unix::fs::FileTypeExt;
+use std::path::Path;
+
+use crate::{Interrupt, Link, LinkError, tty, unix};
+
+/// Opens the key behind `path`: a tty, or a unix socket that a program listens on. Symbolic links are followed, so
+/// `/dev/entropykey/SERIAL` is as good as the device itself.
+///
+/// The key is this link's alone until it is closed. Reads on it are ended by `interrupt`. May take up to two seconds when a
+/// socket's listener is slow to accept; a tty is opened at once.
+///
+/// # Errors
+/// [`LinkError::Busy`] when another program has the key, [`LinkError::NotAKey`] when `path` is neither a tty nor a socket,
+/// [`LinkError::Gone`] when the key was pulled out on the way, else [`LinkError::Open`].
+pub fn open(path: &Path, interrupt: &Interrupt) -> Result<Box<dyn Link>, LinkError> {
+    let kind = fs::metadata(path).map_err(|source| LinkError::Open { path: path.to_owned(), source })?.file_type();
+    let what = if kind.is_char_device() {
+        return Ok(Box::new(tty::Tty::open(path, interrupt)?));
+    } else if kind.is_socket() {
+        return Ok(Box::new(unix::Unix::connect(path, interrupt)?));
+    } else if kind.is_dir() {
+        "a folder"
+    } else if kind.is_fifo() {
+        "a pipe"
+    } else if kind.is_block_device() {
+        "a disk"
+    } else {
+        "a regular file"
+    };
+    Err(LinkError::NotAKey { path: path.to_owned(), what })
+}

@@ -1,0 +1,65 @@
+//! The key's side of a session: which key its MACs are made with, and which sequence number comes next.
+
+use ekey_proto::crypt::SessionKey;
+use ekey_proto::wire::{CONTENT_LEN, MaskedEntropy, PacketKind, SubCode};
+use ekey_proto::{Frame, Serial, SessionCrypt};
+
+/// From a reset or a rekey to the next one. After a reset there is a key, the zero key, but no sequence numbers.
+pub(super) struct Session {
+    serial: Serial,
+    crypt: SessionCrypt,
+    next: u16,
+}
+
+/// The next sequence number when all are used up.
+const USED_UP: u16 = SubCode::MAX + 1;
+
+impl Session {
+    /// What holds after a reset of the key that takes itself for `serial`.
+    pub(super) fn reset(serial: Serial) -> Self {
+        Self { serial, crypt: SessionCrypt::new(&serial, &SessionKey::ZERO), next: USED_UP }
+    }
+
+    /// What holds after a rekey.
+    pub(super) fn begin(serial: Serial, key: &SessionKey) -> Self {
+        Self { serial, crypt: SessionCrypt::new(&serial, key), next: 0 }
+    }
+
+    pub(super) const fn serial(&self) -> &Serial {
+        &self.serial
+    }
+
+    /// The next sequence number, or `None` if there is none left.
+    pub(super) const fn next(&self) -> Option<u16> {
+        if self.next < USED_UP { Some(self.next) } else { None }
+    }
+
+    /// Leaves out sequence numbers; those behind the last are not there to be left out.
+    pub(super) fn skip(&mut self, count: u16) {
+        self.next = self.next.saturating_add(count).min(USED_UP);
+    }
+
+    /// The frame with a block of entropy, under the next sequence number.
+    pub(super) fn entropy(&mut self, block: &[u8; 32]) -> Frame {
+        let sequence = SubCode::new(self.next);
+        self.skip(1);
+        let masked = self.crypt.apply_mask(&MaskedEntropy { sequence, bytes: *block });
+        self.binary(*b"E!", sequence, &masked)
+    }
+
+    pub(super) fn binary(&self, kind: [u8; 2], sub_code: SubCode, payload: &[u8; 32]) -> Frame {
+        self.seal(PacketKind(kind).binary_content(sub_code, payload))
+    }
+
+    pub(super) fn text(&self, kind: [u8; 2], text: &str) -> Frame {
+        self.seal(PacketKind(kind).text_content(text))
+    }
+
+    pub(super) fn serial_number(&self) -> Frame {
+        self.seal(PacketKind::serial_content(&self.serial))
+    }
+
+    fn seal(&self, content: [u8; CONTENT_LEN]) -> Frame {
+        Frame::new(content, self.crypt.mac(&content))
+    }
+}

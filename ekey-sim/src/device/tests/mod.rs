@@ -1,0 +1,28 @@
+//! The key held against a host's side that is made of the protocol crate's own checks, on a virtual clock.
+
+mod disturbed;
+mod flows;
+mod host;
+mod silent;
+mod soup;
+
+use std::time::Duration;
+
+use ekey_proto::wire::Badness;
+
+use self::host::{Heard, Host};
+use super::*;
+use crate::Seed;
+
+/// A healthy key with a fixed seed that sends as fast as it is asked.
+fn setup() -> Setup {
+    Setup { rate: 0, ..Setup::from_seed(Seed::from_number(1)) }
+}
+
+fn with_faults(faults: &[&str]) -> Setup {
+    Setup { faults: faults.iter().map(|fault| fault.parse().expect("a fault")).collect(), ..setup() }
+}
+
+fn seconds(count: u64) -> Duration {
+    Duration::from_secs(count)
+}

@@ -1,0 +1,189 @@
+//! A key behind a pseudo terminal, which to a host is what `cdc_acm` makes of a real one.
+//!
+//! As there, a fresh terminal is in the kernel's default mode: it echoes what the key says back at it until the host
+//! makes it raw. That is the host's business.
+
+use std::fs;
+use std::io::{ErrorKind, Read, Write};
+use std::os::fd::AsFd;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, open};
+use nix::poll::{PollFd, PollFlags};
+use nix::pty::{PtyMaster, grantpt, posix_openpt, ptsname_r, unlockpt};
+use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
+use nix::sys::stat::Mode;
+use nix::sys::termios::{FlushArg, tcflush};
+
+use super::{Host, News, Plug, Wish, poll_until};
+use crate::{SimError, StopHandle};
+
+/// The master side of a pseudo terminal, whose slave a symbolic link leads to.
+pub struct Pty {
+    master: PtyMaster,
+    slave: PathBuf,
+    link: PathBuf,
+    /// Tells of the slave being opened and closed: a closed one can be asked about, but not waited for.
+    watch: Inotify,
+    present: bool,
+    /// The slave was closed by somebody, so that opening it is opening it again.
+    closed: bool,
+}
+
+/// How long a host has after opening before the key speaks. A real key's USB takes no shorter, and a host that makes the
+/// terminal raw at once is spared the echo.
+const SETTLE: Duration = Duration::from_millis(10);
+const PTS: &str = "see to the number of pseudo terminals (/proc/sys/kernel/pty/max) and open files (ulimit -n)";
+const WATCHES: &str = "raise fs.inotify.max_user_instances";
+
+impl Pty {
+    /// Makes a pseudo terminal and lets `link` lead to it; a symbolic link that is there is replaced.
+    ///
+    /// # Errors
+    /// [`SimError::System`] if the system has no terminal to give, [`SimError::Occupied`] if something is at `link` that
+    /// is no symbolic link, [`SimError::File`] if no link can be made there.
+    pub fn open(link: &Path) -> Result<Self, SimError> {
+        let failed = || SimError::system("make a pseudo terminal", PTS);
+        let flags = OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+        let master = posix_openpt(flags).map_err(failed())?;
+        grantpt(&master).and_then(|()| unlockpt(&master)).map_err(failed())?;
+        let slave = PathBuf::from(ptsname_r(&master).map_err(failed())?);
+        // Until a slave was closed for the first time, the kernel takes it for open.
+        drop(open(&slave, flags, Mode::empty()).map_err(failed())?);
+        let watch = watch(&slave).map_err(SimError::system("watch the pseudo terminal", WATCHES))?;
+        lead(link, &slave)?;
+        Ok(Self { master, slave, link: link.to_owned(), watch, present: false, closed: false })
+    }
+
+    /// The terminal itself, such as `/dev/pts/7`.
+    #[must_use]
+    pub fn slave_path(&self) -> &Path {
+        &self.slave
+    }
+
+    /// Whether the slave has been opened again since last time, and whether it is open now.
+    fn look(&mut self) -> Result<(bool, bool), SimError> {
+        let mut reopened = false;
+        loop {
+            match self.watch.read_events() {
+                Err(Errno::EAGAIN) => break,
+                Err(Errno::EINTR) => {}
+                Err(errno) => return Err(SimError::system("watch the pseudo terminal", WATCHES)(errno)),
+                Ok(events) => {
+                    for event in events {
+                        if event.mask.contains(AddWatchFlags::IN_OPEN) {
+                            reopened |= std::mem::take(&mut self.closed);
+                        } else {
+                            self.closed = true;
+                        }
+                    }
+                }
+            }
+        }
+        let mut fds = [PollFd::new(self.master.as_fd(), PollFlags::empty())];
+        poll_until(&mut fds, Some(Instant::now()))?;
+        Ok((reopened, !fds[0].any().unwrap_or_default()))
+    }
+
+    /// Waits for an event of the slave or the stop handle.
+    fn wait_for_slave(&self, stop: &StopHandle, until: Option<Instant>) -> Result<(), SimError> {
+        let mut fds =
+            [PollFd::new(stop.as_fd(), PollFlags::POLLIN), PollFd::new(self.watch.as_fd(), PollFlags::POLLIN)];
+        poll_until(&mut fds, until)
+    }
+
+    /// The host has closed the slave: what it has not read is gone, as with a real terminal.
+    fn leave(&mut self) {
+        if std::mem::take(&mut self.present) {
+            let _ = tcflush(&self.master, FlushArg::TCOFLUSH);
+        }
+    }
+}
+
+impl Plug for Pty {
+    fn wait(&mut self, wish: &Wish, stop: &StopHandle) -> Result<News, SimError> {
+        let mut wanted = PollFlags::empty();
+        wanted.set(PollFlags::POLLIN, wish.input);
+        wanted.set(PollFlags::POLLOUT, wish.room);
+        let mut seen = PollFlags::empty();
+        if self.present {
+            let mut fds = [
+                PollFd::new(stop.as_fd(), PollFlags::POLLIN),
+                PollFd::new(self.watch.as_fd(), PollFlags::POLLIN),
+                PollFd::new(self.master.as_fd(), wanted),
+            ];
+            poll_until(&mut fds, wish.until)?;
+            seen = fds[2].revents().unwrap_or(PollFlags::empty());
+        } else {
+            self.wait_for_slave(stop, wish.until)?;
+        }
+        let (reopened, open) = self.look()?;
+        if self.present && open && !reopened {
+            return Ok(News { host: Host::Present, input: seen.contains(PollFlags::POLLIN) });
+        }
+        if self.present && !open && seen.contains(PollFlags::POLLIN) {
+            // Its last words come first; reading them to their end shows that it has left.
+            return Ok(News { host: Host::Present, input: true });
+        }
+        self.leave();
+        if !open {
+            return Ok(News { host: Host::Absent, input: false });
+        }
+        let settled = Instant::now() + SETTLE;
+        while Instant::now() < settled && !stop.is_stopped() {
+            self.wait_for_slave(stop, Some(settled))?;
+            self.look()?;
+        }
+        self.present = true;
+        Ok(News { host: Host::Arrived, input: false })
+    }
+
+    fn read(&mut self, buf: &mut [u8]) -> Result<Option<usize>, SimError> {
+        match self.master.read(buf) {
+            Ok(len) if len > 0 => Ok(Some(len)),
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => Ok(Some(0)),
+            // EIO: the slave is closed.
+            _ => {
+                self.leave();
+                Ok(None)
+            }
+        }
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<usize, SimError> {
+        // A slave that has been closed shows itself when waited for.
+        Ok(self.master.write(bytes).unwrap_or(0))
+    }
+}
+
+impl Drop for Pty {
+    fn drop(&mut self) {
+        // Another key may have put its own link there.
+        if fs::read_link(&self.link).is_ok_and(|target| target == self.slave) {
+            let _ = fs::remove_file(&self.link);
+        }
+    }
+}
+
+fn watch(slave: &Path) -> nix::Result<Inotify> {
+    let watch = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK)?;
+    watch.add_watch(slave, AddWatchFlags::IN_OPEN | AddWatchFlags::IN_CLOSE)?;
+    Ok(watch)
+}
+
+/// Puts the link in place in one step, so that whoever looks finds the old one or the new one.
+fn lead(link: &Path, slave: &Path) -> Result<(), SimError> {
+    if fs::symlink_metadata(link).is_ok_and(|found| !found.is_symlink()) {
+        return Err(SimError::Occupied { path: link.to_owned(), what: "there and no symbolic link" });
+    }
+    let mut name = link.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.new", std::process::id()));
+    let beside = link.with_file_name(name);
+    symlink(slave, &beside).and_then(|()| fs::rename(&beside, link)).map_err(|error| {
+        let _ = fs::remove_file(&beside);
+        SimError::file("make the link", link, "see to its folder and permissions")(error)
+    })
+}

@@ -1,0 +1,151 @@
+//! A key on a unix stream socket, where the original's USB helper puts its keys too.
+
+use std::fs;
+use std::io::{ErrorKind, Read, Write};
+use std::os::fd::{AsFd, AsRawFd};
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags};
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, setsockopt, socket, sockopt::SndBuf};
+
+use super::{Host, News, Plug, Wish, poll_until};
+use crate::{SimError, StopHandle};
+
+/// Listens at a path, for one host at a time; another one that comes meanwhile is sent away at once.
+pub struct UnixSocket {
+    listener: UnixListener,
+    path: PathBuf,
+    /// Device and inode of the socket file that is ours.
+    identity: Option<(u64, u64)>,
+    host: Option<UnixStream>,
+    left: bool,
+}
+
+/// Bytes that may be under way to the host. A real key's are few; the system's default would hold many seconds of them.
+const SEND_BUFFER: usize = 32 * 1024;
+const OPEN_FILES: &str = "raise the limit of open files (ulimit -n)";
+
+impl UnixSocket {
+    /// Listens at `path`. A socket file that nobody listens on any more is replaced.
+    ///
+    /// # Errors
+    /// [`SimError::Live`] if somebody does, [`SimError::Occupied`] if something else is there, [`SimError::File`] if no
+    /// socket can be made there.
+    pub fn open(path: &Path) -> Result<Self, SimError> {
+        let advice = "see to its folder and permissions, and that the path has at most 107 characters";
+        match fs::symlink_metadata(path) {
+            Ok(found) if !found.file_type().is_socket() => {
+                return Err(SimError::Occupied { path: path.to_owned(), what: "there and no socket" });
+            }
+            Ok(_) if is_live(path) => return Err(SimError::Live { path: path.to_owned() }),
+            Ok(_) => fs::remove_file(path).map_err(SimError::file("replace the dead socket", path, advice))?,
+            Err(_) => {}
+        }
+        let failed = || SimError::file("listen on", path, advice);
+        let listener = UnixListener::bind(path).map_err(failed())?;
+        listener.set_nonblocking(true).map_err(failed())?;
+        let identity = fs::symlink_metadata(path).map(|file| (file.dev(), file.ino())).ok();
+        Ok(Self { listener, path: path.to_owned(), identity, host: None, left: false })
+    }
+
+    /// Takes a caller from the queue, if one is still there.
+    fn accept(&self) -> Result<Option<UnixStream>, SimError> {
+        let failed = |source| SimError::System { action: "take a host's call", advice: OPEN_FILES, source };
+        match self.listener.accept() {
+            Ok((stream, _)) => {
+                stream.set_nonblocking(true).map_err(failed)?;
+                // Only a matter of how much is under way, so a system that refuses is no reason to stop.
+                let _ = setsockopt(&stream, SndBuf, &SEND_BUFFER);
+                Ok(Some(stream))
+            }
+            Err(error) if is_passing(error.kind()) => Ok(None),
+            Err(error) => Err(failed(error)),
+        }
+    }
+}
+
+impl Plug for UnixSocket {
+    fn wait(&mut self, wish: &Wish, stop: &StopHandle) -> Result<News, SimError> {
+        if std::mem::take(&mut self.left) {
+            return Ok(News { host: Host::Absent, input: false });
+        }
+        let mut wanted = PollFlags::empty();
+        wanted.set(PollFlags::POLLIN, wish.input);
+        wanted.set(PollFlags::POLLOUT, wish.room);
+        // The listener is looked at before the host: if the caller is one who came after the host had left, the host's
+        // leaving is seen too, and the caller is not sent away.
+        let mut fds =
+            vec![PollFd::new(stop.as_fd(), PollFlags::POLLIN), PollFd::new(self.listener.as_fd(), PollFlags::POLLIN)];
+        fds.extend(self.host.as_ref().map(|host| PollFd::new(host.as_fd(), wanted)));
+        poll_until(&mut fds, wish.until)?;
+        let called = fds[1].any().unwrap_or_default();
+        let seen = fds.get(2).and_then(PollFd::revents).unwrap_or(PollFlags::empty());
+        let leaving = seen.intersects(PollFlags::POLLHUP | PollFlags::POLLERR);
+        match (&self.host, called) {
+            (None, true) => {
+                self.host = self.accept()?;
+                let host = if self.host.is_some() { Host::Arrived } else { Host::Absent };
+                Ok(News { host, input: false })
+            }
+            (None, false) => Ok(News { host: Host::Absent, input: false }),
+            (Some(_), called) => {
+                if called && !leaving {
+                    drop(self.accept()?);
+                }
+                Ok(News { host: Host::Present, input: leaving || seen.contains(PollFlags::POLLIN) })
+            }
+        }
+    }
+
+    fn read(&mut self, buf: &mut [u8]) -> Result<Option<usize>, SimError> {
+        let Some(host) = &mut self.host else { return Ok(None) };
+        match host.read(buf) {
+            Ok(len) if len > 0 => return Ok(Some(len)),
+            Err(error) if is_passing(error.kind()) => return Ok(Some(0)),
+            _ => {}
+        }
+        self.host = None;
+        self.left = true;
+        Ok(None)
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<usize, SimError> {
+        let Some(host) = &mut self.host else { return Ok(0) };
+        match host.write(bytes) {
+            Ok(len) => Ok(len),
+            Err(error) if is_passing(error.kind()) => Ok(0),
+            Err(_) => {
+                self.host = None;
+                self.left = true;
+                Ok(0)
+            }
+        }
+    }
+}
+
+impl Drop for UnixSocket {
+    fn drop(&mut self) {
+        // Another key may have taken the place after somebody removed our file.
+        let found = fs::symlink_metadata(&self.path).map(|file| (file.dev(), file.ino())).ok();
+        if self.identity.is_some() && found == self.identity {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Whether somebody listens there. One who is too busy to answer (EAGAIN) does.
+fn is_live(path: &Path) -> bool {
+    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+    let called = UnixAddr::new(path).and_then(|address| {
+        let caller = socket(AddressFamily::Unix, SockType::Stream, flags, None)?;
+        connect(caller.as_raw_fd(), &address)
+    });
+    !matches!(called, Err(Errno::ECONNREFUSED | Errno::ENOENT))
+}
+
+fn is_passing(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::WouldBlock | ErrorKind::Interrupted | ErrorKind::ConnectionAborted)
+}

@@ -1,0 +1,115 @@
+//! How a software key hangs: it takes bytes and says nothing, until a certain step revives it.
+//!
+//! Real keys are known to hang; which step revives one is not (firmware-notes/recovery.md), so each can be tried.
+
+use std::fmt;
+use std::num::NonZeroU64;
+use std::str::FromStr;
+
+/// A step that may revive a key that hangs, the mildest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Revival {
+    /// The byte `^C`.
+    CtrlC,
+    /// The host closed the way to the key and opened it again.
+    Reopen,
+    /// A USB port reset.
+    UsbReset,
+    /// The key was taken off the bus and found again, with its power on.
+    ReEnumeration,
+    /// The key was pulled out and plugged in again: it starts from nothing.
+    Replug,
+}
+
+/// A key that hangs, `until` which step, and from when on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wedge {
+    /// The mildest step that revives it.
+    pub until: Revival,
+    /// How many entropy frames it sends first; none: it hangs from its start.
+    pub after: Option<NonZeroU64>,
+}
+
+/// Text that names no wedge.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{0}` is no wedge: it is one of until-ctrl-c, until-reopen, until-usb-reset, until-re-enumeration, until-replug, \
+     with :N behind it to begin after N entropy frames"
+)]
+pub struct InvalidWedge(String);
+
+impl Revival {
+    const NAMES: [(&'static str, Self); 5] = [
+        ("until-ctrl-c", Self::CtrlC),
+        ("until-reopen", Self::Reopen),
+        ("until-usb-reset", Self::UsbReset),
+        ("until-re-enumeration", Self::ReEnumeration),
+        ("until-replug", Self::Replug),
+    ];
+
+    /// Whether this step revives a key that hangs until `needed`.
+    ///
+    /// What happens on the bus outdoes everything milder. `^C` and reopening are two different things: neither does
+    /// what the other does.
+    #[must_use]
+    pub fn revives(self, needed: Self) -> bool {
+        self == needed || (self >= Self::UsbReset && self > needed)
+    }
+}
+
+impl FromStr for Wedge {
+    type Err = InvalidWedge;
+
+    fn from_str(text: &str) -> Result<Self, InvalidWedge> {
+        let invalid = || InvalidWedge(text.to_owned());
+        let (name, after) = match text.split_once(':') {
+            Some((name, count)) => (name, Some(count.parse().map_err(|_| invalid())?)),
+            None => (text, None),
+        };
+        let found = Revival::NAMES.into_iter().find(|(known, _)| *known == name);
+        found.map(|(_, until)| Self { until, after }).ok_or_else(invalid)
+    }
+}
+
+impl fmt::Display for Wedge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let named = Revival::NAMES.into_iter().find(|(_, until)| *until == self.until);
+        f.write_str(named.map_or("", |(name, _)| name))?;
+        self.after.map_or(Ok(()), |count| write!(f, ":{count}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_wedge_reads_as_it_prints() {
+        for (name, until) in Revival::NAMES {
+            assert_eq!(name.parse(), Ok(Wedge { until, after: None }));
+            let later = format!("{name}:250");
+            let wedge: Wedge = later.parse().unwrap();
+            assert_eq!((wedge.until, wedge.after.map(NonZeroU64::get)), (until, Some(250)));
+            assert_eq!(wedge.to_string(), later);
+        }
+    }
+
+    #[test]
+    fn other_text_is_no_wedge_and_the_error_lists_those_there_are() {
+        for wrong in ["", "until", "until-reopen:", "until-reopen:0", "until-reopen:-1", "until-reopen:1:2"] {
+            let error = wrong.parse::<Wedge>().expect_err(wrong).to_string();
+            assert!(error.contains("until-usb-reset"), "{error}");
+        }
+    }
+
+    #[test]
+    fn steps_on_the_bus_outdo_milder_ones_and_ctrl_c_and_reopening_do_not_replace_each_other() {
+        use Revival::{CtrlC, ReEnumeration, Reopen, Replug, UsbReset};
+        let all = [CtrlC, Reopen, UsbReset, ReEnumeration, Replug];
+        let revived_by = |needed: Revival| all.into_iter().filter(|step| step.revives(needed)).collect::<Vec<_>>();
+        assert_eq!(revived_by(CtrlC), [CtrlC, UsbReset, ReEnumeration, Replug]);
+        assert_eq!(revived_by(Reopen), [Reopen, UsbReset, ReEnumeration, Replug]);
+        assert_eq!(revived_by(ReEnumeration), [ReEnumeration, Replug]);
+        assert_eq!(revived_by(Replug), [Replug]);
+    }
+}

@@ -1,0 +1,87 @@
+//! Mistakes in a configuration, each with its place, as `ekeyd check` and an editor's error list want them.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// A configuration that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ConfigError {
+    /// The file cannot be read (host).
+    #[error("{}: cannot read: {source}; correct the path given with --config, or the file's owner and mode", path.display())]
+    Unreadable {
+        /// The path as it was given.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The path is a folder, a device or the like (config).
+    #[error("{}: not a regular file; name the configuration file itself with --config", path.display())]
+    NotAFile {
+        /// The path as it was given.
+        path: PathBuf,
+    },
+    /// No configuration is that large (config).
+    #[error("{}: larger than a configuration can be (1 MiB); name another file with --config", path.display())]
+    TooLarge {
+        /// The path as it was given.
+        path: PathBuf,
+    },
+    /// The file was read and is wrong (config): all its mistakes in the order of the file, one a line.
+    #[error("{}", Lines(.0))]
+    Mistakes(Vec<Mistake>),
+}
+
+/// One mistake in a configuration file. Shown as `FILE:LINE:COLUMN: WHAT`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Mistake {
+    /// The file, as it was named.
+    pub file: PathBuf,
+    /// Its line, counted from 1.
+    pub line: usize,
+    /// Its column in characters, counted from 1.
+    pub column: usize,
+    /// What is wrong and what is expected.
+    pub what: String,
+}
+
+impl fmt::Display for Mistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}: {}", self.file.display(), self.line, self.column, self.what)
+    }
+}
+
+struct Lines<'m>(&'m [Mistake]);
+
+impl fmt::Display for Lines<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, mistake) in self.0.iter().enumerate() {
+            let end_of_the_last = if index == 0 { "" } else { "\n" };
+            write!(f, "{end_of_the_last}{mistake}")?;
+        }
+        Ok(())
+    }
+}
+
+/// A text and its name, to make places of offsets.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Source<'t> {
+    file: &'t Path,
+    text: &'t str,
+}
+
+impl<'t> Source<'t> {
+    pub(super) fn new(file: &'t Path, text: &'t str) -> Self {
+        Self { file, text }
+    }
+
+    /// The mistake at byte `offset`, or at the end of the text if that is before.
+    pub(super) fn mistake(&self, offset: usize, what: String) -> Mistake {
+        let offset = (0..=offset.min(self.text.len())).rev().find(|&at| self.text.is_char_boundary(at)).unwrap_or(0);
+        let before = self.text.get(..offset).unwrap_or_default();
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        let line = before.matches('\n').count() + 1;
+        let column = before.get(line_start..).unwrap_or_default().chars().count() + 1;
+        Mistake { file: self.file.to_owned(), line, column, what }
+    }
+}

@@ -1,0 +1,216 @@
+//! The daemon's own configuration file: which sections and keys there are, and what each may be.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::error::{ConfigError, Source};
+use super::listen::{Listen, check_path, check_socket_path};
+use super::section::{Notes, Section, inline, wrong_kind};
+use super::{Config, Egd, File, Kernel, KeyPath, Keys, Recovery, Transport};
+
+const TOP: &str = "the top of the file";
+
+/// Every section with its keys.
+const KNOWN: &[(&str, &[&str])] = &[
+    (TOP, &["keyring", "control", "keys", "recovery", "kernel", "egd", "file", "http"]),
+    ("[keys]", &["discover", "transport", "paths"]),
+    ("[recovery]", &["silence-ms", "usb-reset", "port-power"]),
+    ("[kernel]", &["enabled", "bits-per-byte", "interval-s"]),
+    ("[egd]", &["listen", "pool-bytes", "max-clients", "combine"]),
+    ("[file]", &["path", "max-bytes"]),
+    ("[http]", &["listen"]),
+];
+
+/// Reads `text`, the content of `file`.
+pub(super) fn config(file: &Path, text: &str) -> Result<Config, ConfigError> {
+    let source = Source::new(file, text);
+    let (table, errors) = DeTable::parse_recoverable(text);
+    let mut syntax = Notes::new(source);
+    for error in errors {
+        let place = error.span().map_or(text.len(), |span| span.start);
+        syntax.note(place, format!("this is no TOML: {}", error.message()));
+    }
+    let mut notes = Notes::new(source);
+    let config = top(&mut notes, &table);
+
+    let mut mistakes = syntax.into_mistakes();
+    // On a line that could not be read, what was made of it says nothing about what was meant.
+    let unread: Vec<usize> = mistakes.iter().map(|mistake| mistake.line).collect();
+    mistakes.extend(notes.into_mistakes().into_iter().filter(|mistake| !unread.contains(&mistake.line)));
+    mistakes.sort_by_key(|mistake| (mistake.line, mistake.column));
+    if mistakes.is_empty() { Ok(config) } else { Err(ConfigError::Mistakes(mistakes)) }
+}
+
+fn top(notes: &mut Notes<'_>, table: &Spanned<DeTable<'_>>) -> Config {
+    let due = Config::default();
+    let top = Section::new(TOP, table);
+    only_known(notes, &top);
+    http(notes, &top);
+    Config {
+        keyring: top.path(notes, "keyring", check_path).unwrap_or(due.keyring),
+        control: top.path(notes, "control", check_socket_path).unwrap_or(due.control),
+        keys: keys(notes, &top, due.keys),
+        recovery: recovery(notes, &top, &due.recovery),
+        kernel: kernel(notes, &top, &due.kernel),
+        egd: egd(notes, &top, due.egd),
+        file: output_file(notes, &top),
+    }
+}
+
+fn keys(notes: &mut Notes<'_>, top: &Section<'_>, due: Keys) -> Keys {
+    let section = section(notes, top, "keys", "[keys]");
+    Keys {
+        discover: section.flag(notes, "discover", due.discover),
+        transport: transport(notes, &section).unwrap_or(due.transport),
+        paths: key_paths(notes, &section).unwrap_or(due.paths),
+        folders: due.folders,
+    }
+}
+
+fn transport(notes: &mut Notes<'_>, section: &Section<'_>) -> Option<Transport> {
+    let due = "`auto` or `tty`";
+    let (at, text) = section.text(notes, "transport", due)?;
+    let wrong = match text {
+        "auto" => return Some(Transport::Auto),
+        "tty" => return Some(Transport::Tty),
+        "usb" => format!("`transport`: `usb` is not available yet; expected {due}"),
+        other => format!("`transport` is `{}`; expected {due}", shown(other)),
+    };
+    notes.note(at, wrong);
+    None
+}
+
+fn key_paths(notes: &mut Notes<'_>, section: &Section<'_>) -> Option<Vec<KeyPath>> {
+    let entries = section.list(notes, "paths", "a list of paths")?;
+    Some(entries.iter().filter_map(|entry| key_path(notes, entry)).collect())
+}
+
+fn key_path(notes: &mut Notes<'_>, entry: &Spanned<DeValue<'_>>) -> Option<KeyPath> {
+    let at = entry.span().start;
+    if let DeValue::String(path) = entry.get_ref() {
+        let path = PathBuf::from(path.as_ref());
+        if let Err(what) = check_path(&path) {
+            notes.note(at, format!("`paths`: {what}"));
+            return None;
+        }
+        return Some(KeyPath { path, serial: None });
+    }
+    let Some(table) = inline("an entry of `paths`", entry) else {
+        wrong_kind(notes, "paths", entry, "a path, or { path = \"...\", serial = \"...\" }");
+        return None;
+    };
+    table.expect_only(notes, &["path", "serial"], &[]);
+    let serial = table.text(notes, "serial", "the 16 characters on the key").and_then(|(at, serial)| {
+        if is_serial(serial) {
+            return Some(serial.to_owned());
+        }
+        notes.note(at, format!("`serial` is `{}`; expected the 16 characters on the key (base64)", shown(serial)));
+        None
+    });
+    if table.value("path").is_none() {
+        notes.note(at, "this entry of `paths` has no `path`; expected { path = \"...\", serial = \"...\" }".to_owned());
+    }
+    Some(KeyPath { path: table.path(notes, "path", check_path)?, serial })
+}
+
+fn recovery(notes: &mut Notes<'_>, top: &Section<'_>, due: &Recovery) -> Recovery {
+    let section = section(notes, top, "recovery", "[recovery]");
+    Recovery {
+        silence: section.number(notes, "silence-ms", 500..=600_000).map_or(due.silence, Duration::from_millis),
+        usb_reset: section.flag(notes, "usb-reset", due.usb_reset),
+        port_power: section.flag(notes, "port-power", due.port_power),
+    }
+}
+
+fn kernel(notes: &mut Notes<'_>, top: &Section<'_>, due: &Kernel) -> Kernel {
+    let section = section(notes, top, "kernel", "[kernel]");
+    let bits = section.number(notes, "bits-per-byte", 1..=8);
+    Kernel {
+        enabled: section.flag(notes, "enabled", due.enabled),
+        bits_per_byte: bits.and_then(|bits| u8::try_from(bits).ok()).unwrap_or(due.bits_per_byte),
+        interval: section.number(notes, "interval-s", 1..=3600).map_or(due.interval, Duration::from_secs),
+    }
+}
+
+fn egd(notes: &mut Notes<'_>, top: &Section<'_>, due: Egd) -> Egd {
+    let section = section(notes, top, "egd", "[egd]");
+    if section.flag(notes, "combine", false)
+        && let Some((at, _)) = section.value("combine")
+    {
+        notes.note(at, "`combine` is not available yet; expected false, or leave it out".to_owned());
+    }
+    let size = |number: u64| usize::try_from(number).ok();
+    Egd {
+        listen: listen(notes, &section).unwrap_or(due.listen),
+        pool_bytes: section
+            .number(notes, "pool-bytes", 4096..=64 * 1024 * 1024)
+            .and_then(size)
+            .unwrap_or(due.pool_bytes),
+        max_clients: section.number(notes, "max-clients", 1..=100_000).and_then(size).unwrap_or(due.max_clients),
+    }
+}
+
+fn listen(notes: &mut Notes<'_>, section: &Section<'_>) -> Option<Vec<Listen>> {
+    let due = "a list such as [\"unix:/run/ekeyd/egd.sock\"]";
+    let mut places = Vec::new();
+    for entry in section.list(notes, "listen", due)? {
+        let DeValue::String(spec) = entry.get_ref() else {
+            wrong_kind(notes, "listen", entry, "`unix:PATH` or `tcp:ADDR:PORT` in quotes");
+            continue;
+        };
+        match Listen::parse(spec) {
+            Ok(place) if places.contains(&place) => {
+                notes.note(entry.span().start, format!("`listen`: `{place}` is there twice; leave one out"));
+            }
+            Ok(place) => places.push(place),
+            Err(what) => notes.note(entry.span().start, format!("`listen`: {what}")),
+        }
+    }
+    Some(places)
+}
+
+fn output_file(notes: &mut Notes<'_>, top: &Section<'_>) -> Option<File> {
+    let section = section(notes, top, "file", "[file]");
+    if !section.is_there() {
+        return None;
+    }
+    if section.value("path").is_none() {
+        notes.note(section.offset, "[file] has no `path`; expected an absolute path, or \"-\"".to_owned());
+    }
+    let max_bytes = section.number(notes, "max-bytes", 1..=i64::MAX.unsigned_abs());
+    let standard_output = Path::new("-");
+    let path = section.path(notes, "path", |path| if path == standard_output { Ok(()) } else { check_path(path) })?;
+    Some(File { path, max_bytes })
+}
+
+fn http(notes: &mut Notes<'_>, top: &Section<'_>) {
+    let section = section(notes, top, "http", "[http]");
+    if section.is_there() {
+        notes.note(section.offset, "[http] is not available yet; leave the section out".to_owned());
+        section.text(notes, "listen", "an address and port such as \"127.0.0.1:9178\"");
+    }
+}
+
+fn section<'v>(notes: &mut Notes<'_>, top: &Section<'v>, key: &'static str, name: &'static str) -> Section<'v> {
+    let section = top.section(notes, key, name);
+    only_known(notes, &section);
+    section
+}
+
+fn only_known(notes: &mut Notes<'_>, section: &Section<'_>) {
+    let known = KNOWN.iter().find(|(name, _)| *name == section.name).map_or(&[][..], |(_, keys)| keys);
+    section.expect_only(notes, known, KNOWN);
+}
+
+/// Whether this can be a key's serial number: the base64 of 12 bytes, which is 16 characters without padding.
+pub(super) fn is_serial(text: &str) -> bool {
+    text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/'))
+}
+
+/// A text from the file, fit for an error line.
+pub(super) fn shown(text: &str) -> String {
+    text.chars().take(60).flat_map(char::escape_debug).collect()
+}

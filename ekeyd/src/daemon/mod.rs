@@ -1,0 +1,342 @@
+//! The daemon: one event loop between the keys and the outputs.
+//!
+//! Entropy comes from the keys' threads in batches, goes into the pool, and from there to the kernel first, then to the
+//! EGD clients that wait, then to the file. The loop itself never waits for anything but the next event.
+
+mod commands;
+mod control_link;
+mod reload;
+mod signals;
+mod status;
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::Receiver;
+use ekey_control::Status;
+use ekey_proto::session::Timings;
+use mio::{Events, Poll, Token, Waker};
+use zeroize::Zeroizing;
+
+use crate::config::Config;
+use crate::key::{Key, KeyCommand, KeySettings, Outlet};
+use crate::keyring::SharedKeyring;
+use crate::output::{FileSink, Host, Kernel};
+use crate::pool::{Batch, MOST_BATCH, Pool};
+use crate::socket::ListenError;
+use crate::{control, egd};
+use control_link::ControlLink;
+use signals::{Signal, Signals};
+
+const WAKER: Token = Token(0);
+const SIGNALS: Token = Token(1);
+const CONTROL: usize = 16;
+const EGD: usize = 1024;
+const _: () = assert!(CONTROL + control::Server::TOKENS <= EGD, "the tokens overlap");
+
+/// Batches that may wait between the keys and the pool.
+const BATCHES_IN_FLIGHT: usize = 32;
+/// Bytes that are kept for EGD clients before the file gets any, if the pool is that large.
+const MOST_RESERVE: usize = 64 * 1024;
+/// Bytes handed to the file at a time.
+const FILE_BATCH: usize = 4096;
+/// How long the file may take to write the last bytes when the daemon stops.
+const LAST_WRITES: Duration = Duration::from_secs(1);
+
+/// What keeps the daemon from starting or going on.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum DaemonError {
+    /// A socket cannot be made.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// A key's thread cannot be started.
+    #[error(transparent)]
+    Key(#[from] ekey_link::LinkError),
+    /// The kernel refuses what any daemon needs.
+    #[error("cannot {doing}: {source}; look at the limits of this process (ulimit -a)")]
+    System {
+        /// What was tried.
+        doing: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// Whoever wants to be shown the status regularly.
+pub(crate) struct Observer {
+    /// How often.
+    pub every: Duration,
+    /// Called with the status.
+    pub show: Box<dyn FnMut(&Status)>,
+}
+
+/// The daemon, ready to run.
+pub(crate) struct Daemon {
+    config: Config,
+    config_file: Option<PathBuf>,
+    not_random: bool,
+    started: Instant,
+    poll: Poll,
+    signals: Signals,
+    keyring: SharedKeyring,
+    outlet: Outlet,
+    keys: Vec<Key>,
+    keys_made: u32,
+    incoming: Receiver<Batch>,
+    pool: Pool,
+    kernel: Option<Kernel>,
+    kernel_problem: Option<String>,
+    file: Option<FileSink>,
+    egd: egd::Server,
+    control: control::Server,
+    _control_link: Option<ControlLink>,
+    is_ready: bool,
+    watchdog: Option<Watchdog>,
+    stopping: bool,
+}
+
+/// The service manager's watchdog.
+struct Watchdog {
+    every: Duration,
+    next: Instant,
+}
+
+impl Daemon {
+    /// Opens the outputs and the sockets and starts the keys. `config_file` is where to read the configuration again on SIGHUP;
+    /// `not_random` says that the keys are software and what they give is no randomness.
+    ///
+    /// Call it before any other thread is started: it takes over the signals.
+    ///
+    /// # Errors
+    /// [`DaemonError`] if a socket or what any daemon needs cannot be had. A kernel, file or key that cannot be used is logged and
+    /// stated in the status, and the rest goes on.
+    pub(crate) fn start(config: Config, config_file: Option<PathBuf>, not_random: bool) -> Result<Self, DaemonError> {
+        let system = |doing| move |source| DaemonError::System { doing, source };
+        let poll = Poll::new().map_err(system("make an event queue"))?;
+        let registry = poll.registry();
+        let signals = Signals::take_over(registry, SIGNALS).map_err(system("take over signals"))?;
+        let waker = Arc::new(Waker::new(registry, WAKER).map_err(system("make a waker"))?);
+        let (batches, incoming) = crossbeam_channel::bounded(BATCHES_IN_FLIGHT);
+        let control = control::Server::start(&config.control, registry, CONTROL)?;
+        let egd = egd::Server::start(&config.egd, registry, EGD)?;
+        let (kernel, kernel_problem) =
+            match config.kernel.enabled.then(|| Kernel::open(&config.kernel, Host::default())) {
+                Some(Ok(kernel)) => (Some(kernel), None),
+                Some(Err(error)) => {
+                    tracing::error!("{error}");
+                    (None, Some(error.to_string()))
+                }
+                None => (None, None),
+            };
+        let file = match &config.file {
+            Some(file) => {
+                let waker = Arc::clone(&waker);
+                let wake = Box::new(move || drop(waker.wake()));
+                let sink = FileSink::start(&file.path, file.max_bytes, wake);
+                Some(sink.map_err(system("start the file's thread"))?)
+            }
+            None => None,
+        };
+        let now = Instant::now();
+        let mut daemon = Self {
+            keyring: SharedKeyring::open(&config.keyring),
+            pool: Pool::new(config.egd.pool_bytes),
+            _control_link: ControlLink::make(&config.control),
+            config,
+            config_file,
+            not_random,
+            started: now,
+            poll,
+            signals,
+            outlet: Outlet { batches, waker },
+            keys: Vec::new(),
+            keys_made: 0,
+            incoming,
+            kernel,
+            kernel_problem,
+            file,
+            egd,
+            control,
+            is_ready: false,
+            watchdog: sd_notify::watchdog_enabled().map(|limit| Watchdog { every: limit / 2, next: now }),
+            stopping: false,
+        };
+        daemon.add_configured_keys();
+        Ok(daemon)
+    }
+
+    /// Runs until somebody says stop, then lets go of everything in order.
+    ///
+    /// # Errors
+    /// [`DaemonError::System`] if the kernel fails the event loop.
+    pub(crate) fn run(mut self, mut observer: Option<Observer>) -> Result<(), DaemonError> {
+        let mut events = Events::with_capacity(256);
+        let mut next_look = observer.as_ref().map(|observer| self.started + observer.every);
+        while !self.stopping {
+            let timeout = self.timeout(next_look);
+            match self.poll.poll(&mut events, timeout) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                outcome => outcome.map_err(|source| DaemonError::System { doing: "wait for events", source })?,
+            }
+            for event in &events {
+                match event.token() {
+                    WAKER => {}
+                    SIGNALS => self.heed_signals(),
+                    Token(token) if token < EGD => self.handle_control(event),
+                    _ => self.egd.handle(event, self.poll.registry(), &mut self.pool),
+                }
+            }
+            self.take_in();
+            self.hand_out();
+            let now = Instant::now();
+            self.pat_watchdog(now);
+            if let (Some(observer), Some(at)) = (&mut observer, next_look)
+                && at <= now
+            {
+                (observer.show)(&self.status());
+                next_look = Some(now + observer.every);
+            }
+        }
+        self.stop();
+        Ok(())
+    }
+
+    /// Starts driving a key, and returns its number.
+    fn add_key(&mut self, path: PathBuf, expected: Option<ekey_proto::Serial>) -> Result<u32, ekey_link::LinkError> {
+        let number = self.keys_made + 1;
+        let silence = self.config.recovery.silence;
+        let timings = Timings { opening_silence: silence, running_silence: silence * 5 / 3 };
+        let settings = KeySettings { number, path, expected, timings };
+        self.keys.push(Key::start(settings, self.keyring.clone(), self.outlet.clone())?);
+        self.keys_made = number;
+        Ok(number)
+    }
+
+    /// Moves batches into the pool. If there is a file that wants every byte, only as many as there is room for: the keys wait
+    /// meanwhile. Else the oldest bytes make room.
+    fn take_in(&mut self) {
+        for _ in 0..BATCHES_IN_FLIGHT {
+            if !self.can_take() {
+                return;
+            }
+            let Ok(batch) = self.incoming.try_recv() else { return };
+            self.pool.put(batch);
+            if !self.is_ready {
+                self.say_ready();
+            }
+        }
+    }
+
+    fn can_take(&self) -> bool {
+        self.file.as_ref().is_none_or(FileSink::is_over) || self.pool.room() >= MOST_BATCH
+    }
+
+    fn hand_out(&mut self) {
+        self.feed_kernel();
+        self.egd.serve(self.poll.registry(), &mut self.pool);
+        self.feed_file();
+    }
+
+    fn feed_kernel(&mut self) {
+        let Some(kernel) = &mut self.kernel else { return };
+        let now = Instant::now();
+        loop {
+            let wanted = kernel.wants(now).min(self.pool.len());
+            if wanted == 0 {
+                return;
+            }
+            let mut bytes = Zeroizing::new(Vec::with_capacity(wanted));
+            self.pool.take_freshest(wanted, &mut bytes);
+            match kernel.feed(&bytes) {
+                Ok(()) => self.kernel_problem = None,
+                Err(error) => {
+                    let error = error.to_string();
+                    if self.kernel_problem.as_ref() != Some(&error) {
+                        tracing::error!("{error}");
+                        self.kernel_problem = Some(error);
+                    }
+                    return;
+                }
+            }
+        }
+    }
+
+    fn feed_file(&mut self) {
+        let Some(file) = &mut self.file else { return };
+        let reserve = if self.egd.is_on() { MOST_RESERVE.min(self.pool.capacity() / 2) } else { 0 };
+        loop {
+            let spare = self.pool.len().saturating_sub(reserve);
+            let count = spare.min(file.room()).min(FILE_BATCH);
+            if count == 0 {
+                return;
+            }
+            let mut batch = Zeroizing::new(Vec::with_capacity(count));
+            self.pool.take_oldest(count, &mut batch);
+            if let Err(batch) = file.try_send(batch) {
+                self.pool.put_back(batch);
+                return;
+            }
+        }
+    }
+
+    /// How long the event loop may wait.
+    fn timeout(&self, next_look: Option<Instant>) -> Option<Duration> {
+        if self.egd.is_pending() || (!self.incoming.is_empty() && self.can_take()) {
+            return Some(Duration::ZERO);
+        }
+        // Without entropy there is nothing to feed the kernel with; the next batch wakes the loop.
+        let kernel = self.kernel.as_ref().filter(|_| self.pool.len() > 0).and_then(Kernel::next_wake);
+        let watchdog = self.watchdog.as_ref().map(|watchdog| watchdog.next);
+        let next = [kernel, watchdog, next_look].into_iter().flatten().min();
+        next.map(|at| at.saturating_duration_since(Instant::now()))
+    }
+
+    fn heed_signals(&mut self) {
+        while let Some(signal) = self.signals.next() {
+            match signal {
+                Signal::Stop => self.stopping = true,
+                Signal::Reload => self.reload(),
+            }
+        }
+    }
+
+    fn say_ready(&mut self) {
+        self.is_ready = true;
+        tracing::info!("the first entropy is verified");
+        notify(&[sd_notify::NotifyState::Ready]);
+    }
+
+    fn pat_watchdog(&mut self, now: Instant) {
+        if let Some(watchdog) = &mut self.watchdog
+            && watchdog.next <= now
+        {
+            watchdog.next = now + watchdog.every;
+            notify(&[sd_notify::NotifyState::Watchdog]);
+        }
+    }
+
+    fn stop(mut self) {
+        tracing::info!("stopping");
+        notify(&[sd_notify::NotifyState::Stopping]);
+        for key in &self.keys {
+            key.command(KeyCommand::Stop);
+        }
+        for key in std::mem::take(&mut self.keys) {
+            key.stop();
+        }
+        self.take_in();
+        self.hand_out();
+        if let Some(file) = self.file {
+            let state = file.stop(LAST_WRITES);
+            tracing::info!(bytes = state.written, "the file output has ended");
+        }
+    }
+}
+
+fn notify(states: &[sd_notify::NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(states) {
+        tracing::warn!("cannot notify the service manager: {error}");
+    }
+}

@@ -1,0 +1,76 @@
+//! The daemon as people and programs get to see it.
+
+use ekey_control::Status;
+use ekey_control::status::{FORMAT, FileStatus, KernelEra, KernelStatus, PoolStatus};
+
+use super::Daemon;
+use crate::config;
+use crate::key::Key;
+use crate::output::{Era, FileSink, Kernel, Mode};
+
+impl Daemon {
+    /// Everything, now.
+    pub(super) fn status(&self) -> Status {
+        let counters = self.pool.counters();
+        Status {
+            format: FORMAT,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            pid: std::process::id(),
+            uptime_s: self.started.elapsed().as_secs(),
+            not_random: self.not_random,
+            keyring: self.keyring.status(),
+            keys: self.keys.iter().map(Key::status).collect(),
+            pool: PoolStatus {
+                bytes: self.pool.len() as u64,
+                capacity: self.pool.capacity() as u64,
+                overflowed_bytes: counters.overflowed,
+                received_bytes: counters.received,
+            },
+            kernel: self.kernel_status(),
+            file: self.config.file.as_ref().zip(self.file.as_ref()).map(file_status),
+            egd: self.egd.status(),
+            control: self.control.path().display().to_string(),
+        }
+    }
+
+    fn kernel_status(&self) -> Option<KernelStatus> {
+        let Some(kernel) = &self.kernel else {
+            // It was wanted and could not be opened.
+            let problem = self.kernel_problem.clone()?;
+            return Some(KernelStatus {
+                era: KernelEra::Since2022,
+                ready: false,
+                mixed_bytes: 0,
+                credited_bits: 0,
+                privileged: false,
+                problem: Some(problem),
+            });
+        };
+        Some(kernel_status(kernel, self.kernel_problem.clone()))
+    }
+}
+
+fn kernel_status(kernel: &Kernel, problem: Option<String>) -> KernelStatus {
+    let counters = kernel.counters();
+    KernelStatus {
+        era: match kernel.era() {
+            Era::Before2022 => KernelEra::Before2022,
+            Era::Since2022 => KernelEra::Since2022,
+        },
+        ready: kernel.is_ready(),
+        mixed_bytes: counters.bytes,
+        credited_bits: counters.credited_bits,
+        privileged: kernel.mode() == Mode::Credited,
+        problem,
+    }
+}
+
+fn file_status((config, sink): (&config::File, &FileSink)) -> FileStatus {
+    let state = sink.state();
+    FileStatus {
+        path: config.path.display().to_string(),
+        written_bytes: state.written,
+        max_bytes: config.max_bytes,
+        stopped: state.stopped,
+    }
+}

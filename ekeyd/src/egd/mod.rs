@@ -1,0 +1,10 @@
+//! The EGD server: hands entropy to programs and virtual machines, over unix sockets and TCP.
+//!
+//! It runs in the daemon's event loop and never waits. A client that asks for more than there is waits in a queue, and
+//! those that wait are served in turn, a little at a time, so that a greedy one cannot starve the others.
+
+mod client;
+mod request;
+mod server;
+
+pub(crate) use server::Server;

@@ -1,0 +1,116 @@
+//! One key: the thread that drives it, and what is known of it.
+
+mod clock;
+mod driver;
+mod rate;
+mod record;
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use crossbeam_channel::Sender;
+use ekey_control::KeyStatus;
+use ekey_link::{Interrupt, LinkError};
+use ekey_proto::Serial;
+use ekey_proto::session::Timings;
+
+use crate::keyring::SharedKeyring;
+use crate::pool::Batch;
+use record::Record;
+
+/// What a key's thread needs to know.
+pub(crate) struct KeySettings {
+    /// The number by which people may call it; never used twice.
+    pub number: u32,
+    /// The tty or unix socket.
+    pub path: PathBuf,
+    /// The serial number that the key there must have, if it matters.
+    pub expected: Option<Serial>,
+    /// How long it may be silent.
+    pub timings: Timings,
+}
+
+/// Where a key's thread sends what it has proven. Sending waits while the daemon cannot take more.
+#[derive(Clone)]
+pub(crate) struct Outlet {
+    /// The way to the pool.
+    pub batches: Sender<Batch>,
+    /// Wakes the event loop after a batch or a change of state.
+    pub waker: Arc<mio::Waker>,
+}
+
+/// A key that is being driven. Dropping it does not stop it: see [`Key::stop`].
+pub(crate) struct Key {
+    number: u32,
+    path: PathBuf,
+    commands: Sender<KeyCommand>,
+    interrupt: Interrupt,
+    record: Arc<Mutex<Record>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// What the event loop asks of a key's thread.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum KeyCommand {
+    /// The long-term keys have changed.
+    NewKeyring,
+    /// Let go of the key and end.
+    Stop,
+}
+
+impl Key {
+    /// Starts driving the key.
+    ///
+    /// # Errors
+    /// [`LinkError::Interrupt`] if the machine has no file descriptor left, [`LinkError::Open`] if it has no thread left.
+    pub(crate) fn start(settings: KeySettings, keyring: SharedKeyring, outlet: Outlet) -> Result<Self, LinkError> {
+        let interrupt = Interrupt::new()?;
+        let (commands, inbox) = crossbeam_channel::unbounded();
+        let (number, path) = (settings.number, settings.path.clone());
+        let record = Arc::new(Mutex::new(Record::new(&settings)));
+        let driver = driver::Driver::new(settings, keyring, outlet, inbox, interrupt.clone(), Arc::clone(&record));
+        let thread = std::thread::Builder::new()
+            .name(format!("key-{number}"))
+            .spawn(move || driver.run())
+            .map_err(|source| LinkError::Open { path: path.clone(), source })?;
+        Ok(Self { number, path, commands, interrupt, record, thread: Some(thread) })
+    }
+
+    /// Its number.
+    pub(crate) fn number(&self) -> u32 {
+        self.number
+    }
+
+    /// Its path, as it was added.
+    pub(crate) fn path(&self) -> &std::path::Path {
+        &self.path
+    }
+
+    /// Asks something of its thread.
+    pub(crate) fn command(&self, command: KeyCommand) {
+        // A thread that has ended needs no command.
+        let _ = self.commands.send(command);
+        self.interrupt.wake();
+    }
+
+    /// What is known of it now.
+    pub(crate) fn status(&self) -> KeyStatus {
+        self.record.lock().unwrap_or_else(PoisonError::into_inner).status()
+    }
+
+    /// Lets go of the key, soon and without waiting for it.
+    pub(crate) fn let_go(self) {
+        self.command(KeyCommand::Stop);
+    }
+
+    /// Lets go of the key, and returns once its thread has ended: at once, save for a write that is under way.
+    pub(crate) fn stop(mut self) {
+        self.command(KeyCommand::Stop);
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!(path = %self.path.display(), "the key's thread had panicked; please report this");
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! What is known of one key, across all its sessions, for whoever asks.
+
+use std::time::Instant;
+
+use ekey_control::KeyState;
+use ekey_control::status::{ConnectionStatus, FipsCounts, FrameCounts, KeyStatus, Sensors, Shannon, Transport};
+use ekey_proto::session::{Counters, Session, State};
+use ekey_proto::wire::{FramerCounters, Info};
+use ekey_proto::{EntropyBlock, Serial};
+
+use super::KeySettings;
+use super::rate::Rate;
+
+/// The books of one key. Counts begin when the key is added and only grow.
+pub(super) struct Record {
+    number: u32,
+    path: String,
+    expected: Option<Serial>,
+    transport: Transport,
+    serial: Option<Serial>,
+    state: KeyState,
+    since: Instant,
+    added: Instant,
+    detail: Option<String>,
+    past: Counts,
+    current: Counts,
+    bytes: Bytes,
+    rate: Rate,
+    last_verified: Option<Instant>,
+    sensors: Sensors,
+    recoveries: u64,
+}
+
+/// The counts of one session, or of all that are over.
+#[derive(Debug, Clone, Copy, Default)]
+struct Counts {
+    session: Counters,
+    framer: FramerCounters,
+}
+
+/// Bytes on the link.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Bytes {
+    pub(super) read: u64,
+    pub(super) written: u64,
+}
+
+impl Record {
+    pub(super) fn new(settings: &KeySettings) -> Self {
+        let now = Instant::now();
+        Self {
+            number: settings.number,
+            path: settings.path.display().to_string(),
+            expected: settings.expected,
+            transport: Transport::Tty,
+            serial: None,
+            state: KeyState::Opening,
+            since: now,
+            added: now,
+            detail: None,
+            past: Counts::default(),
+            current: Counts::default(),
+            bytes: Bytes::default(),
+            rate: Rate::new(now),
+            last_verified: None,
+            sensors: Sensors::default(),
+            recoveries: 0,
+        }
+    }
+
+    /// Takes over the counts of the session that runs.
+    pub(super) fn note_session(&mut self, session: &Session, bytes: Bytes, last_verified: Option<Instant>) {
+        self.current = Counts { session: session.counters(), framer: session.framer_counters() };
+        self.bytes = bytes;
+        self.last_verified = last_verified.or(self.last_verified);
+        self.serial = session.serial().or(self.serial);
+        let total = self.entropy_bytes();
+        self.rate.note(Instant::now(), total);
+    }
+
+    /// The session is over: its counts become past.
+    pub(super) fn end_session(&mut self) {
+        let ended = std::mem::take(&mut self.current);
+        self.past.session += ended.session;
+        self.past.framer += ended.framer;
+    }
+
+    /// Notes the state and why. Returns whether it is another state than before.
+    pub(super) fn enter(&mut self, state: KeyState, detail: Option<String>) -> bool {
+        self.detail = detail;
+        if self.state == state {
+            return false;
+        }
+        self.state = state;
+        self.since = Instant::now();
+        true
+    }
+
+    pub(super) fn state(&self) -> &KeyState {
+        &self.state
+    }
+
+    pub(super) fn set_transport(&mut self, kind: ekey_link::Transport) {
+        self.transport = match kind {
+            ekey_link::Transport::Unix => Transport::Unix,
+            _ => Transport::Tty,
+        };
+    }
+
+    pub(super) fn note_recovery(&mut self) {
+        self.recoveries += 1;
+    }
+
+    /// Takes over what the key says of its health; what this frame leaves out stays as it was.
+    pub(super) fn note_info(&mut self, info: &Info) {
+        let sensors = &mut self.sensors;
+        sensors.temperature_decikelvin = info.temperature.or(sensors.temperature_decikelvin);
+        sensors.supply_millivolts = info.voltage.or(sensors.supply_millivolts);
+        if let Some(fips) = info.fips {
+            sensors.fips = Some(FipsCounts {
+                frames: fips.blocks,
+                failures: fips.failures,
+                monobit: fips.monobit,
+                poker: fips.poker,
+                runs: fips.runs,
+            });
+        }
+        if let Some(state) = info.generators {
+            sensors.shannon = Some(Shannon {
+                raw_bytes: state.raw_bytes,
+                left: state.left,
+                right: state.right,
+                xor: state.xor,
+                debiased_left_bytes: state.debiased_left_bytes,
+                debiased_left: state.debiased_left,
+                debiased_right_bytes: state.debiased_right_bytes,
+                debiased_right: state.debiased_right,
+            });
+            sensors.badness = Some(state.badness.code());
+        }
+    }
+
+    /// All of it, as people and programs get to see it.
+    pub(super) fn status(&self) -> KeyStatus {
+        let now = Instant::now();
+        let mut all = self.past;
+        all.session += self.current.session;
+        all.framer += self.current.framer;
+        let Counts { session, framer } = all;
+        KeyStatus {
+            number: self.number,
+            path: self.path.clone(),
+            transport: self.transport,
+            serial: self.serial.map(|serial| serial.to_string()),
+            expected_serial: self.expected.map(|serial| serial.to_string()),
+            state: self.state.clone(),
+            since_s: now.duration_since(self.since).as_secs(),
+            detail: self.detail.clone(),
+            frames: FrameCounts {
+                ok: session.verified - session.replayed - session.unexpected - session.unknown_input,
+                framing_errors: framer.framing_errors,
+                mac_failures: session.mac_failures,
+                replayed: session.replayed,
+                gaps: session.lost,
+                malformed: session.malformed,
+                unknown_types: session.unexpected + session.unknown_input,
+            },
+            entropy_bytes: self.entropy_bytes(),
+            rate_bytes_per_s: self.rate.bytes_per_second(now, self.entropy_bytes()),
+            bytes_read: self.bytes.read,
+            bytes_written: self.bytes.written,
+            connection: ConnectionStatus {
+                seconds: now.duration_since(self.added).as_secs(),
+                packets: framer.frames,
+                resets: session.resets,
+                nonces: session.nonces,
+                rekeys: session.rekeys,
+            },
+            last_frame_ms: self.last_verified.map(|at| millis(now.duration_since(at))),
+            sensors: self.sensors,
+            recoveries: self.recoveries,
+        }
+    }
+
+    fn entropy_bytes(&self) -> u64 {
+        (self.past.session.entropy_blocks + self.current.session.entropy_blocks) * EntropyBlock::LEN as u64
+    }
+}
+
+/// The state of a session, as the control socket has it.
+pub(super) fn key_state(state: State) -> KeyState {
+    match state {
+        State::Opening => KeyState::Opening,
+        State::AwaitSerial => KeyState::AwaitSerial,
+        State::SerialOk => KeyState::SerialOk,
+        State::Keying => KeyState::Keying,
+        State::Running => KeyState::Running,
+        State::LongTermKeyBad => KeyState::LongTermKeyBad,
+        State::SerialUnknown => KeyState::SerialUnknown,
+        State::WrongSerial => KeyState::WrongSerial,
+        State::SelfStopped(badness) => KeyState::SelfStopped { badness: badness.code() },
+        State::Silent => KeyState::Silent,
+    }
+}
+
+fn millis(duration: std::time::Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,83 @@
+//! The keyring as the daemon's threads share it: read again when somebody says so, kept as it was if that fails.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use ekey_control::status::KeyringStatus;
+use ekey_proto::{LongTermKey, Serial};
+
+use super::{Keyring, KeyringError};
+
+/// A handle on the one keyring of the daemon; clones share it.
+#[derive(Clone)]
+pub(crate) struct SharedKeyring {
+    inner: Arc<RwLock<Inner>>,
+}
+
+struct Inner {
+    path: PathBuf,
+    keyring: Option<Keyring>,
+    problem: Option<String>,
+}
+
+impl SharedKeyring {
+    /// Reads the keyring at `path`. One that cannot be read is logged and stated in the status; keys are then without a
+    /// long-term key until it can.
+    pub(crate) fn open(path: &Path) -> Self {
+        let inner = Inner { path: path.to_owned(), keyring: None, problem: None };
+        let shared = Self { inner: Arc::new(RwLock::new(inner)) };
+        if let Err(error) = shared.read_from(path) {
+            tracing::error!("{error}");
+        }
+        shared
+    }
+
+    /// Reads the keyring at `path` from now on, and returns how many long-term keys it holds.
+    ///
+    /// # Errors
+    /// [`KeyringError`]; the long-term keys that were known stay known.
+    pub(crate) fn read_from(&self, path: &Path) -> Result<usize, KeyringError> {
+        let outcome = Keyring::load(path);
+        let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
+        match outcome {
+            Ok(keyring) => {
+                for warning in keyring.warnings() {
+                    tracing::warn!("{warning}");
+                }
+                let count = keyring.serials().count();
+                *inner = Inner { path: path.to_owned(), keyring: Some(keyring), problem: None };
+                Ok(count)
+            }
+            Err(error) => {
+                inner.problem = Some(error.to_string());
+                Err(error)
+            }
+        }
+    }
+
+    /// Reads the same file again.
+    ///
+    /// # Errors
+    /// As [`read_from`](Self::read_from).
+    pub(crate) fn reload(&self) -> Result<usize, KeyringError> {
+        let path = self.inner.read().unwrap_or_else(PoisonError::into_inner).path.clone();
+        self.read_from(&path)
+    }
+
+    /// A copy of the long-term key of `serial`, if there is one.
+    pub(crate) fn long_term_key(&self, serial: &Serial) -> Option<LongTermKey> {
+        let inner = self.inner.read().unwrap_or_else(PoisonError::into_inner);
+        inner.keyring.as_ref()?.get(serial).map(LongTermKey::duplicate)
+    }
+
+    /// The keyring as people and programs get to see it.
+    pub(crate) fn status(&self) -> KeyringStatus {
+        let inner = self.inner.read().unwrap_or_else(PoisonError::into_inner);
+        let keys = inner.keyring.as_ref().map_or(0, |keyring| keyring.serials().count());
+        KeyringStatus {
+            path: inner.path.display().to_string(),
+            keys: u32::try_from(keys).unwrap_or(u32::MAX),
+            problem: inner.problem.clone(),
+        }
+    }
+}

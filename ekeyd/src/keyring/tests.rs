@@ -1,0 +1,211 @@
+//! Keyrings as they are found, as they are refused, and as they are written.
+
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+use super::*;
+
+const ONE: &str = "NwBvBlg3OTBJORFD";
+const TWO: &str = "A/BvBlg3OTBJ+RFD";
+const KEY: &str = "+v1DjWuJ9K3e9zqya37WjBXFBz9U86kXd5FTlm4xg2k=";
+const OTHER_KEY: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+
+struct Place {
+    folder: tempfile::TempDir,
+    path: PathBuf,
+}
+
+impl Place {
+    fn with(text: impl AsRef<[u8]>) -> Self {
+        let place = Self::empty();
+        fs::write(&place.path, text).expect("a file");
+        place.set_mode(0o600);
+        place
+    }
+
+    fn empty() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("keyring");
+        Self { folder, path }
+    }
+
+    fn set_mode(&self, mode: u32) {
+        fs::set_permissions(&self.path, fs::Permissions::from_mode(mode)).expect("chmod");
+    }
+
+    fn text(&self) -> String {
+        fs::read_to_string(&self.path).expect("the keyring")
+    }
+
+    fn refusal(&self) -> KeyringError {
+        Keyring::load(&self.path).err().expect("this keyring must be refused")
+    }
+}
+
+fn serial(text: &str) -> Serial {
+    text.parse().expect("a serial number")
+}
+
+fn key(text: &str) -> LongTermKey {
+    LongTermKey::from_base64(text.as_bytes()).expect("a key")
+}
+
+#[test]
+fn a_keyring_of_the_original_is_read() {
+    let place = Place::with(format!("# Keyring\n\n{ONE} {KEY}\n \t{TWO}\t  {OTHER_KEY} \r\n#{TWO} gone\n"));
+    let keyring = Keyring::load(&place.path).unwrap();
+    assert_eq!(keyring.get(&serial(ONE)), Some(&key(KEY)));
+    assert_eq!(keyring.get(&serial(TWO)), Some(&key(OTHER_KEY)));
+    assert_eq!(keyring.get(&serial("AAAAAAAAAAAAAAAA")), None);
+    assert_eq!(keyring.serials().collect::<Vec<_>>(), [&serial(TWO), &serial(ONE)]);
+    assert_eq!(keyring.warnings(), [] as [String; 0]);
+}
+
+#[test]
+fn the_last_of_two_keys_counts_and_is_warned_of() {
+    let place = Place::with(format!("{ONE} {OTHER_KEY}\n{ONE} {KEY}"));
+    let keyring = Keyring::load(&place.path).unwrap();
+    assert_eq!(keyring.get(&serial(ONE)), Some(&key(KEY)));
+    let due = format!("{}:2: another key for {ONE}; this one counts, remove the other", place.path.display());
+    assert_eq!(keyring.warnings(), [due]);
+}
+
+#[test]
+fn every_malformed_line_is_named_and_none_is_shown() {
+    let place = Place::with(format!("{ONE} {KEY}\n{ONE}\n{ONE} {KEY} more\nshort {KEY}\n{ONE} c2VjcmV0\n\u{e9}\n"));
+    let refused = place.refusal().to_string();
+    let path = place.path.display();
+    let due = [
+        format!("{path}:2: expected a serial number and a key, with a blank between"),
+        format!("{path}:3: expected a serial number and a key, with a blank between"),
+        format!("{path}:4: the serial number must be the 16 characters on the key (base64)"),
+        format!("{path}:5: the key must be 44 characters, the base64 of 32 bytes"),
+        format!("{path}:6: expected a serial number and a key, with a blank between"),
+    ];
+    assert_eq!(refused.lines().collect::<Vec<_>>(), due);
+    assert!(!format!("{:?}", place.refusal()).contains("c2VjcmV0"), "no part of a key may be shown");
+}
+
+#[test]
+fn a_file_that_is_no_keyring_is_refused_in_a_few_lines() {
+    let refused = Place::with("x\n".repeat(5000)).refusal().to_string();
+    assert_eq!(refused.lines().count(), 21, "{refused}");
+    assert!(refused.ends_with("and 4980 lines more; correct the path if this is no keyring"), "{refused}");
+}
+
+#[test]
+fn a_keyring_that_others_can_touch_is_refused() {
+    let place = Place::with(format!("{ONE} {KEY}\n"));
+    for mode in [0o640, 0o620, 0o604, 0o602, 0o610, 0o601] {
+        place.set_mode(mode);
+        let refused = place.refusal().to_string();
+        assert!(refused.contains(&format!("mode {mode:04o}")), "{refused}");
+        assert!(refused.ends_with(&format!("chmod 600 {}", place.path.display())), "{refused}");
+    }
+    place.set_mode(0o400);
+    assert!(Keyring::load(&place.path).is_ok(), "read by its owner alone is as it should be");
+}
+
+#[test]
+fn a_keyring_of_somebody_else_is_refused() {
+    if !nix::unistd::geteuid().is_root() {
+        // Only root can give a file away; for anybody else, root's own files serve: none of them may be mistaken.
+        assert!(!matches!(Keyring::load(Path::new("/etc/passwd")).err(), Some(KeyringError::Foreign { .. })));
+        return;
+    }
+    let place = Place::with(format!("{ONE} {KEY}\n"));
+    std::os::unix::fs::chown(&place.path, Some(65534), None).unwrap();
+    let refused = place.refusal();
+    assert!(matches!(refused, KeyringError::Foreign { uid: 65534, .. }), "{refused}");
+}
+
+#[test]
+fn what_is_no_regular_file_is_refused_without_waiting() {
+    let place = Place::empty();
+    assert!(matches!(place.refusal(), KeyringError::Missing { .. }));
+    nix::unistd::mkfifo(&place.path, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    assert!(matches!(place.refusal(), KeyringError::NotAFile { .. }));
+    let folder = Keyring::load(place.folder.path()).err().unwrap();
+    assert!(matches!(folder, KeyringError::NotAFile { .. }), "{folder}");
+    let device = Keyring::load(Path::new("/dev/zero")).err().unwrap();
+    assert!(matches!(device, KeyringError::NotAFile { .. }), "{device}");
+}
+
+#[test]
+fn a_keyring_that_is_too_large_is_refused() {
+    let refused = Place::with(vec![b'#'; 1024 * 1024 + 1]).refusal();
+    assert!(matches!(refused, KeyringError::TooLarge { .. }), "{refused}");
+    assert!(Keyring::load(&Place::with(vec![b'#'; 1024 * 1024]).path).is_ok());
+}
+
+#[test]
+fn a_key_is_replaced_in_its_place_and_the_rest_is_kept_byte_for_byte() {
+    let before = format!("# head\r\n{ONE}\t{OTHER_KEY}\n  {TWO}   {OTHER_KEY}\n\n# tail without an end");
+    let place = Place::with(&before);
+    let mut keyring = Keyring::load(&place.path).unwrap();
+    keyring.set(serial(ONE), key(KEY));
+    keyring.save().unwrap();
+    let due = before.replace(&format!("{ONE}\t{OTHER_KEY}"), &format!("{ONE} {KEY}"));
+    assert_eq!(place.text(), due);
+    assert_eq!(Keyring::load(&place.path).unwrap().get(&serial(ONE)), Some(&key(KEY)));
+    assert_eq!(keyring.get(&serial(ONE)), Some(&key(KEY)));
+}
+
+#[test]
+fn a_new_key_goes_on_a_line_of_its_own() {
+    let place = Place::with("# no end of line");
+    let mut keyring = Keyring::load(&place.path).unwrap();
+    keyring.set(serial(ONE), key(KEY));
+    keyring.set(serial(TWO), key(OTHER_KEY));
+    keyring.save().unwrap();
+    assert_eq!(place.text(), format!("# no end of line\n{ONE} {KEY}\n{TWO} {OTHER_KEY}\n"));
+}
+
+#[test]
+fn a_keyring_is_made_where_there_was_none() {
+    let place = Place::empty();
+    let mut keyring = Keyring::load_or_new(&place.path).unwrap();
+    keyring.set(serial(ONE), key(KEY));
+    keyring.save().unwrap();
+    assert_eq!(fs::metadata(&place.path).unwrap().permissions().mode() & 0o7777, 0o600);
+    assert_eq!(Keyring::load(&place.path).unwrap().get(&serial(ONE)), Some(&key(KEY)));
+    let files = fs::read_dir(place.folder.path()).unwrap().count();
+    assert_eq!(files, 1, "nothing may be left over beside it");
+}
+
+#[test]
+fn a_link_to_a_keyring_stays_a_link() {
+    let place = Place::with(format!("{ONE} {OTHER_KEY}\n"));
+    let link = place.folder.path().join("link");
+    symlink(&place.path, &link).unwrap();
+    let mut keyring = Keyring::load(&link).unwrap();
+    keyring.set(serial(ONE), key(KEY));
+    keyring.save().unwrap();
+    assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    assert_eq!(place.text(), format!("{ONE} {KEY}\n"));
+}
+
+#[test]
+fn a_write_that_fails_leaves_the_old_keyring() {
+    let place = Place::with(format!("{ONE} {OTHER_KEY}\n"));
+    let mut keyring = Keyring::load(&place.path).unwrap();
+    keyring.set(serial(ONE), key(KEY));
+    // A folder in the keyring's place cannot be renamed over, not even by root.
+    let aside = place.folder.path().join("aside");
+    fs::rename(&place.path, &aside).unwrap();
+    fs::create_dir(&place.path).unwrap();
+    let refused = keyring.save().unwrap_err();
+    assert!(matches!(refused, KeyringError::Unwritable { .. }), "{refused}");
+    assert_eq!(fs::read_to_string(&aside).unwrap(), format!("{ONE} {OTHER_KEY}\n"));
+    assert_eq!(fs::read_dir(place.folder.path()).unwrap().count(), 2, "nothing may be left over beside it");
+}
+
+#[test]
+fn a_left_over_of_a_crash_is_no_obstacle() {
+    let place = Place::with("");
+    let left_over = place.folder.path().join(format!(".keyring.{}-0.new", std::process::id()));
+    fs::write(left_over, "").unwrap();
+    let mut keyring = Keyring::load(&place.path).unwrap();
+    keyring.set(serial(ONE), key(KEY));
+    keyring.save().unwrap();
+    assert_eq!(place.text(), format!("{ONE} {KEY}\n"));
+}

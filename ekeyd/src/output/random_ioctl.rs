@@ -1,0 +1,64 @@
+//! The two things that only the kernel's random device can be asked for: random(4) `RNDADDENTROPY`, and getrandom(2) without
+//! waiting. The one place of the daemon's outputs that needs unsafe calls.
+#![expect(unsafe_code, reason = "nix has no safe wrapper for RNDADDENTROPY nor for getrandom with flags")]
+
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+use nix::errno::Errno;
+use nix::libc;
+use zeroize::Zeroize;
+
+/// The most bytes that one call of [`add_entropy`] mixes.
+pub(crate) const MOST_BYTES: usize = 512;
+
+/// `struct rand_pool_info` of random(4), with room for [`MOST_BYTES`].
+#[repr(C)]
+struct PoolInfo {
+    entropy_count: libc::c_int,
+    buf_size: libc::c_int,
+    buf: [u8; MOST_BYTES],
+}
+
+mod raw {
+    use super::{PoolInfo, libc};
+
+    // _IOW('R', 0x03, int [2]): the size in the request is that of the head alone.
+    nix::ioctl_write_ptr_bad!(
+        rndaddentropy,
+        nix::request_code_write!(b'R', 0x03, size_of::<[libc::c_int; 2]>()),
+        PoolInfo
+    );
+}
+
+/// Mixes `bytes`, at most [`MOST_BYTES`], into the kernel's pool and credits it `credit_bits` bits of entropy.
+///
+/// # Errors
+/// `EPERM` without CAP_SYS_ADMIN, `E2BIG` for too many bytes, `ENOTTY` if this is no random device.
+pub(crate) fn add_entropy(device: BorrowedFd<'_>, bytes: &[u8], credit_bits: u32) -> nix::Result<()> {
+    let mut info = PoolInfo {
+        entropy_count: credit_bits.try_into().map_err(|_| Errno::EINVAL)?,
+        buf_size: bytes.len().try_into().map_err(|_| Errno::E2BIG)?,
+        buf: [0; MOST_BYTES],
+    };
+    info.buf.get_mut(..bytes.len()).ok_or(Errno::E2BIG)?.copy_from_slice(bytes);
+    // SAFETY: the descriptor is open for as long as it is borrowed. The kernel reads two ints and then `buf_size` bytes, which
+    // the slicing above has shown to be within `buf`, and it writes nothing.
+    let outcome = unsafe { raw::rndaddentropy(device.as_raw_fd(), &raw const info) };
+    info.buf.zeroize();
+    outcome.map(drop)
+}
+
+/// Whether the kernel's generator has been seeded, so that getrandom(2) no longer waits.
+pub(crate) fn is_ready() -> bool {
+    let mut byte = 0_u8;
+    loop {
+        // SAFETY: the kernel writes at most one byte, and `byte` is one byte.
+        let count = unsafe { libc::getrandom((&raw mut byte).cast(), 1, libc::GRND_NONBLOCK) };
+        match Errno::result(count) {
+            Err(Errno::EINTR) => {}
+            Err(Errno::EAGAIN) => return false,
+            // A kernel without getrandom cannot say, and does not wait either.
+            _ => return true,
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! Who may know whom: between the crates, and between the folders of ekey-proto.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::process::Command;
+
+use ekey_tests::tree;
+use serde_json::Value;
+
+/// Crate, the crates of the workspace that it may depend on, and those that may be in its tests besides.
+const ALLOWED: [(&str, &[&str], &[&str]); 7] = [
+    ("ekey-proto", &[], &["ekey-sim"]),
+    ("ekey-link", &[], &["ekey-sim"]),
+    ("ekey-control", &[], &[]),
+    ("ekey-sim", &["ekey-proto"], &[]),
+    ("ekeyd", &["ekey-proto", "ekey-link", "ekey-control", "ekey-sim"], &[]),
+    ("ekey-ctl", &["ekey-control", "ekey-proto", "ekey-link"], &["ekey-sim"]),
+    ("ekey-tests", &[], &[]),
+];
+
+#[test]
+fn no_crate_knows_one_that_it_may_not_know() {
+    let dependencies = workspace_dependencies();
+    let seen = dependencies.keys().map(String::as_str).collect::<BTreeSet<_>>();
+    let due = ALLOWED.iter().map(|(name, ..)| *name).collect::<BTreeSet<_>>();
+    assert_eq!(seen, due, "the workspace's crates and this test's table differ");
+    for (name, normal, in_tests) in ALLOWED {
+        for dependency in &dependencies[name] {
+            let allowed = normal.contains(&dependency.name.as_str())
+                || (dependency.kind == "dev" && in_tests.contains(&dependency.name.as_str()));
+            assert!(
+                allowed,
+                "{name} has {} as a {} dependency; it may know only {normal:?}, in tests also {in_tests:?}",
+                dependency.name, dependency.kind
+            );
+        }
+    }
+}
+
+#[test]
+fn the_daemon_knows_the_software_key_only_for_the_demo() {
+    let dependencies = workspace_dependencies();
+    let sim =
+        dependencies["ekeyd"].iter().filter(|dependency| dependency.name == "ekey-sim" && dependency.kind == "normal");
+    for dependency in sim {
+        assert!(dependency.optional, "ekeyd's dependency on ekey-sim must be optional, behind the feature `demo`");
+    }
+}
+
+#[test]
+fn within_the_protocol_session_knows_crypt_knows_wire_and_never_back() {
+    let source = tree::root().join("ekey-proto/src");
+    let arrows: [(&str, &[&str]); 2] = [("wire", &["crypt", "session"]), ("crypt", &["session"])];
+    for (folder, forbidden) in arrows {
+        let files = tree::rust_files(&source.join(folder));
+        assert!(!files.is_empty(), "ekey-proto/src/{folder} has no Rust in it");
+        for file in files {
+            no_mention(&file, forbidden);
+        }
+    }
+}
+
+fn no_mention(file: &Path, forbidden: &[&str]) {
+    // How a module of this file names its way up to the crate's root.
+    let up = if file.ends_with("mod.rs") { "super" } else { "super::super" };
+    for (number, line) in tree::code_lines(file) {
+        for module in forbidden {
+            let mentioned = line.contains(&format!("crate::{module}"))
+                || line.contains(&format!("{up}::{module}"))
+                || (line.contains("crate::{") && line.contains(module));
+            assert!(
+                !mentioned,
+                "{}:{number} knows {module}, against the arrow session -> crypt -> wire: {line}",
+                file.display()
+            );
+        }
+    }
+}
+
+struct Dependency {
+    name: String,
+    kind: String,
+    optional: bool,
+}
+
+/// For each crate of the workspace, the others of the workspace that it names.
+fn workspace_dependencies() -> BTreeMap<String, Vec<Dependency>> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let output = Command::new(cargo)
+        .args(["metadata", "--no-deps", "--offline", "--format-version", "1"])
+        .current_dir(tree::root())
+        .output()
+        .expect("cargo can be run");
+    assert!(output.status.success(), "cargo metadata: {}", String::from_utf8_lossy(&output.stderr));
+    let metadata: Value = serde_json::from_slice(&output.stdout).expect("cargo metadata is JSON");
+    let packages = metadata["packages"].as_array().expect("it lists packages");
+    let names = packages.iter().map(|package| text(&package["name"]));
+    let names = names.collect::<BTreeSet<_>>();
+    packages
+        .iter()
+        .map(|package| {
+            let dependencies = package["dependencies"].as_array().expect("they are listed");
+            let inside =
+                dependencies.iter().filter(|dependency| names.contains(&text(&dependency["name"]))).map(|dependency| {
+                    Dependency {
+                        name: text(&dependency["name"]),
+                        kind: dependency["kind"].as_str().unwrap_or("normal").to_owned(),
+                        optional: dependency["optional"] == true,
+                    }
+                });
+            (text(&package["name"]), inside.collect())
+        })
+        .collect()
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().expect("a name is text").to_owned()
+}

@@ -1,0 +1,70 @@
+//! What holds for every source file: its length, its first paragraph, and the protocol's freedom from std and unsafe.
+
+use std::fs;
+use std::path::Path;
+
+use ekey_tests::tree;
+
+/// No file of Rust has more lines than this, its tests not counted.
+const MOST_LINES: usize = 400;
+
+#[test]
+fn no_source_file_is_longer_than_four_hundred_lines() {
+    let root = tree::root();
+    let long = tree::rust_files(&root)
+        .into_iter()
+        .filter(|path| !is_test(path))
+        .filter_map(|path| {
+            let text = fs::read_to_string(&path).expect("a source file can be read");
+            let lines = text.lines().take_while(|line| !opens_tests(line)).count();
+            (lines > MOST_LINES).then(|| format!("{}: {lines} lines", path.display()))
+        })
+        .collect::<Vec<_>>();
+    assert!(long.is_empty(), "a file says one thing in at most {MOST_LINES} lines: {long:#?}");
+}
+
+#[test]
+fn every_source_file_starts_with_what_it_is_for() {
+    let silent = tree::rust_files(&tree::root())
+        .into_iter()
+        .filter(|path| {
+            let text = fs::read_to_string(path).expect("a source file can be read");
+            !text.starts_with("//!")
+        })
+        .collect::<Vec<_>>();
+    assert!(silent.is_empty(), "these lack a first `//!` paragraph: {silent:#?}");
+}
+
+#[test]
+fn the_protocol_needs_no_std_and_forbids_unsafe_code() {
+    let root = tree::root().join("ekey-proto/src/lib.rs");
+    let text = fs::read_to_string(root).expect("ekey-proto has a lib.rs");
+    for attribute in ["no_std", "forbid(unsafe_code)"] {
+        let there = text.lines().any(|line| line.starts_with("#![") && line.contains(attribute));
+        assert!(there, "ekey-proto/src/lib.rs lacks #![{attribute}]");
+    }
+}
+
+#[test]
+fn only_the_daemon_and_its_links_make_exceptions_for_unsafe_code() {
+    let lint = "unsafe_code";
+    let exceptions = ["expect", "allow", "warn"].map(|level| format!("{level}({lint}"));
+    for folder in ["ekey-proto", "ekey-control", "ekey-ctl", "ekey-sim", "tests"] {
+        for path in tree::rust_files(&tree::root().join(folder)) {
+            let found = tree::code_lines(&path)
+                .into_iter()
+                .find(|(_, line)| exceptions.iter().any(|exception| line.contains(exception)));
+            assert_eq!(found, None, "{} makes an exception for unsafe code", path.display());
+        }
+    }
+}
+
+/// A file that is nothing but tests: `tests.rs`, or one below a folder `tests` of a crate.
+fn is_test(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name == "tests.rs")
+        || path.parent().is_some_and(|folder| folder.ends_with("tests"))
+}
+
+fn opens_tests(line: &str) -> bool {
+    line.trim() == "#[cfg(test)]"
+}

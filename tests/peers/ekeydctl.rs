@@ -1,0 +1,123 @@
+//! The original's `ekeydctl` cannot tell our daemon from its own: same columns, same words, same statistics.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::time::Duration;
+
+use ekey_tests::original::{self, OriginalDaemon};
+use ekey_tests::software_key::{SERIAL, SoftwareKey};
+use ekey_tests::{DaemonPlan, Finished, KeyPlan, Program, Scratch, await_until};
+
+const SOON: Duration = Duration::from_secs(20);
+
+#[test]
+fn the_list_has_the_same_columns_and_the_same_words() {
+    let (original, ours) = ask_both(&["list"], |finished| finished.stdout.contains("Running OK"));
+    assert_eq!(original.code, ours.code, "exit codes of `ekeydctl list`");
+    let rows = |finished: &Finished| {
+        let rows = finished.stdout.lines().map(|line| line.split(',').map(str::to_owned).collect());
+        rows.collect::<Vec<Vec<String>>>()
+    };
+    let (original, ours) = (rows(&original), rows(&ours));
+    assert_eq!(ours.first(), original.first(), "the columns");
+    assert_eq!(ours.len(), original.len(), "lines: {ours:?} and {original:?}");
+    for (column, name) in original[0].iter().enumerate() {
+        if name != "Path" {
+            assert_eq!(ours[1][column], original[1][column], "column {name}");
+        }
+    }
+}
+
+#[test]
+fn the_statistics_have_the_same_names_and_read_as_the_same_kind_of_value() {
+    let (original, ours) = ask_both(&["stats", SERIAL], |finished| {
+        ["KeyTemperatureK=", "KeyVoltage=", "FipsFrameRate=", "KeyRawBadness="]
+            .iter()
+            .all(|name| finished.stdout.contains(name))
+    });
+    let names = |finished: &Finished| {
+        let names = finished.stdout.lines().filter_map(|line| line.split_once('='));
+        names.map(|(name, value)| (name.to_owned(), is_number(value))).collect::<BTreeSet<_>>()
+    };
+    assert_eq!(names(&ours), names(&original), "(name, whether its value is a number)");
+}
+
+#[test]
+fn a_key_is_removed_by_the_end_of_its_path_and_added_again() {
+    let scratch = Scratch::make();
+    let plan = KeyPlan::named("key").rate(126);
+    let key = plan.plug_in(&scratch);
+    let daemon = DaemonPlan::default().key(&plan, &key).start(&scratch);
+    let ask = |words: &[&str]| ekeydctl(&scratch, &daemon.control, words);
+    let path = key.path.display().to_string();
+
+    assert_eq!(ask(&["remove", "key.key"]).code, Some(0), "removing it");
+    let listed = ask(&["list"]).stdout;
+    assert!(!listed.contains(&path), "it is still listed: {listed}");
+    assert_eq!(ask(&["remove", "key.key"]).code, Some(4), "removing it again");
+    assert_eq!(ask(&["add", &path]).code, Some(0), "adding it");
+    await_until("the key to run again", SOON, || ask(&["list"]).stdout.contains("Running OK").then_some(()));
+    let keyring = scratch.path("keyring").display().to_string();
+    assert_eq!(ask(&["keyring", &keyring]).code, Some(0), "loading the keyring");
+}
+
+#[test]
+fn shutdown_ends_the_daemon() {
+    let scratch = Scratch::make();
+    let mut daemon = DaemonPlan::default().start(&scratch);
+    let finished = ekeydctl(&scratch, &daemon.control, &["shutdown"]);
+    assert_eq!(finished.code, Some(0), "{finished:?}");
+    let ended = daemon.program.wait(Duration::from_secs(5));
+    assert_eq!(ended.code(), Some(0), "how ekeyd ended");
+}
+
+/// The answers of the original daemon and of ours to the same question, each as soon as it is `complete`.
+fn ask_both(words: &[&str], complete: impl Fn(&Finished) -> bool) -> (Finished, Finished) {
+    let scratch = Scratch::make();
+    let plan = KeyPlan::named("original").rate(126);
+    let key = plan.plug_in(&scratch);
+    let keyring = scratch.write("original.keyring", &plan.keyring_line(), 0o600);
+    let original = OriginalDaemon::start("original", &scratch, &key, &keyring);
+    let of_original = ask_until(&scratch, &original.control, words, &complete);
+
+    let (plan, key) = plugged_in(&scratch);
+    let ours = DaemonPlan::default().key(&plan, &key).start(&scratch);
+    let of_ours = ask_until(&scratch, &ours.control, words, &complete);
+    (of_original, of_ours)
+}
+
+fn plugged_in(scratch: &Scratch) -> (KeyPlan, SoftwareKey) {
+    let plan = KeyPlan::named("ours").rate(126);
+    let key = plan.plug_in(scratch);
+    (plan, key)
+}
+
+fn ask_until(scratch: &Scratch, control: &Path, words: &[&str], complete: impl Fn(&Finished) -> bool) -> Finished {
+    let mut last = None;
+    let what = format!("a whole answer of {} to {words:?}", control.display());
+    await_until(&what, SOON, || {
+        let finished = ekeydctl(scratch, control, words);
+        let whole = complete(&finished);
+        if !whole && last.as_ref() != Some(&finished.words()) {
+            eprintln!("so far: {}", finished.words());
+            last = Some(finished.words());
+        }
+        whole.then_some(finished)
+    })
+}
+
+/// Runs the original's `ekeydctl` as it is; only its configuration file is another one.
+fn ekeydctl(scratch: &Scratch, control: &Path, words: &[&str]) -> Finished {
+    let config = scratch.write("ekeydctl.conf", &format!("UnixControlSocket {control:?}\n"), 0o600);
+    let mut command = original::lua();
+    command
+        .arg("-e")
+        .arg(format!("local load = loadfile; loadfile = function() return load({config:?}) end"))
+        .arg(original::script("ekeydctl"))
+        .args(words);
+    Program::run("ekeydctl", command, scratch, SOON)
+}
+
+fn is_number(value: &str) -> bool {
+    value.trim().parse::<f64>().is_ok()
+}

@@ -1,0 +1,52 @@
+//! Ours is not slower than the original where it counts: processor time a frame, time to first entropy, memory.
+//!
+//! The figures themselves are printed by `cargo run --release -p ekey-tests --bin bench-peer`.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use ekey_tests::bench::{Which, median_time_to_first_entropy, memory_serving_egd, nanoseconds_per_frame};
+
+const FRAMES: u64 = 200_000;
+/// Ours may take half of the original's processor time, no more.
+const MOST_OF_ORIGINAL: f64 = 0.5;
+/// Memory of our daemon with one key and its EGD server, in KB.
+const MOST_MEMORY: u64 = 4096;
+/// Two frames at 126 a second: where in the key's rhythm a daemon starts is chance.
+const CHANCE: Duration = Duration::from_millis(16);
+
+/// Measurements disturb each other, so they take turns.
+static TURN: Mutex<()> = Mutex::new(());
+
+#[test]
+fn a_frame_costs_at_most_half_of_the_originals_processor_time() {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let original = nanoseconds_per_frame(Which::Original, FRAMES);
+    let ours = nanoseconds_per_frame(Which::Ours, FRAMES);
+    assert!(
+        ours <= original * MOST_OF_ORIGINAL,
+        "a frame costs {ours:.0} ns, due are at most {:.0} ns, {MOST_OF_ORIGINAL} of the original's {original:.0} ns",
+        original * MOST_OF_ORIGINAL
+    );
+}
+
+#[test]
+fn the_first_entropy_comes_no_later_than_the_originals() {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let original = median_time_to_first_entropy(Which::Original);
+    let ours = median_time_to_first_entropy(Which::Ours);
+    assert!(
+        ours <= original + CHANCE,
+        "the first entropy comes after {ours:?}, the original's after {original:?} (medians of 5, {CHANCE:?} of chance)"
+    );
+}
+
+#[test]
+fn serving_egd_with_a_full_pool_takes_at_most_four_megabytes() {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let memory = memory_serving_egd();
+    assert!(
+        memory.peak <= MOST_MEMORY,
+        "resident now and at most, in KB: {memory:?}, due are at most {MOST_MEMORY} KB"
+    );
+}

@@ -1,0 +1,130 @@
+//! Every mistake in a configuration is named with file, line and column, and never becomes a silent default.
+
+use std::time::Duration;
+
+use ekey_tests::{Finished, Program, Scratch, binaries};
+
+const SOON: Duration = Duration::from_secs(10);
+/// EX_CONFIG of sysexits(3).
+const CONFIGURATION_ERROR: Option<i32> = Some(78);
+
+#[test]
+fn a_configuration_without_mistakes_passes() {
+    let finished = check(
+        "control = \"/tmp/nowhere/control.sock\"\n\
+         [kernel]\nenabled = false\n\
+         [egd]\nlisten = [\"unix:/tmp/nowhere/egd.sock\", \"tcp:127.0.0.1:8888\"]\n",
+    );
+    assert_eq!(finished.code, Some(0), "{finished:?}");
+}
+
+#[test]
+fn an_unknown_key_is_named_where_it_stands() {
+    names_mistakes("control = \"/tmp/c\"\n[kernel]\nbits-per-bite = 7\n", &[3], "bits-per-bite");
+}
+
+#[test]
+fn an_unknown_section_is_named_where_it_stands() {
+    names_mistakes("[kernel]\nenabled = true\n[kernal]\nenabled = true\n", &[3], "kernal");
+}
+
+#[test]
+fn a_value_of_the_wrong_kind_is_named_where_it_stands() {
+    names_mistakes("[egd]\npool-bytes = \"big\"\n", &[2], "pool-bytes");
+}
+
+#[test]
+fn a_number_out_of_range_is_named_where_it_stands() {
+    names_mistakes("[kernel]\n\nbits-per-byte = 9\n", &[3], "bits-per-byte");
+}
+
+#[test]
+fn a_word_that_is_no_transport_is_named_with_those_that_are() {
+    names_mistakes("[keys]\ntransport = \"pigeon\"\n", &[2], "auto");
+}
+
+#[test]
+fn an_address_of_no_known_kind_is_named_where_it_stands() {
+    names_mistakes("[egd]\nlisten = [\"udp:127.0.0.1:1\"]\n", &[2], "unix:");
+}
+
+#[test]
+fn text_that_is_no_toml_is_named_where_it_breaks() {
+    names_mistakes("[kernel]\nenabled = = true\n", &[2], "");
+}
+
+#[test]
+fn two_mistakes_are_both_named_in_one_run() {
+    names_mistakes("[kernel]\nbits-per-byte = 9\n[egd]\nmax-clients = \"many\"\n", &[2, 4], "");
+}
+
+#[test]
+fn a_statement_of_the_original_that_nobody_knows_is_named_where_it_stands() {
+    let scratch = Scratch::make();
+    let text = "Keyring \"/tmp/keyring\"\n-- a comment\nSetOutputToMoon(7)\n";
+    let path = scratch.write("ekeyd.conf", text, 0o644);
+    let finished = ekeyd(&scratch, &["check", &path.display().to_string()]);
+    assert_eq!(finished.code, CONFIGURATION_ERROR, "{finished:?}");
+    let place = format!("{}:3:", path.display());
+    assert!(finished.words().contains(&place), "{place} is not in {finished:?}");
+}
+
+#[test]
+fn the_originals_own_statements_are_understood() {
+    let scratch = Scratch::make();
+    let text = "-- as the original ships it\n\
+                UnixControlSocket \"/tmp/nowhere/ekeyd.sock\"\n\
+                Keyring \"/etc/entropykey/keyring\"\n\
+                -- Daemonise(false)\n\
+                SetOutputToKernel(7)\n\
+                AddEntropyKeys \"/dev/entropykey\"\n\
+                AddEntropyKeys \"/var/run/entropykeys\"\n";
+    let path = scratch.write("ekeyd.conf", text, 0o644);
+    let finished = ekeyd(&scratch, &["check", &path.display().to_string()]);
+    assert_eq!(finished.code, Some(0), "{finished:?}");
+}
+
+#[test]
+fn a_daemon_does_not_run_on_a_configuration_with_a_mistake() {
+    let scratch = Scratch::make();
+    let path = scratch.write("ekeyd.toml", "[kernel]\nenabled = \"perhaps\"\n", 0o644);
+    let path = path.display().to_string();
+    let finished = ekeyd(&scratch, &["run", "--config", &path]);
+    assert_eq!(finished.code, CONFIGURATION_ERROR, "{finished:?}");
+    let place = format!("{path}:2:");
+    assert!(finished.words().contains(&place), "{place} is not in {finished:?}");
+}
+
+#[test]
+fn a_daemon_does_not_run_without_the_configuration_that_it_was_given() {
+    let scratch = Scratch::make();
+    let path = scratch.path("missing.toml").display().to_string();
+    let finished = ekeyd(&scratch, &["run", "--config", &path]);
+    assert_eq!(finished.code, CONFIGURATION_ERROR, "{finished:?}");
+    assert!(finished.words().contains(&path), "{path} is not in {finished:?}");
+}
+
+/// `ekeyd check` ends with 78, names `FILE:LINE:COLUMN` for each of `lines`, and its words contain `word`.
+fn names_mistakes(text: &str, lines: &[u32], word: &str) {
+    let finished = check(text);
+    assert_eq!(finished.code, CONFIGURATION_ERROR, "{finished:?} of:\n{text}");
+    let words = finished.words();
+    for line in lines {
+        let place = format!("ekeyd.toml:{line}:");
+        let column = words.split(&place).nth(1).and_then(|rest| rest.chars().next());
+        assert!(column.is_some_and(|digit| digit.is_ascii_digit()), "{place}COLUMN is not in {finished:?} of:\n{text}");
+    }
+    assert!(words.contains(word), "{word} is not in {finished:?} of:\n{text}");
+}
+
+fn check(text: &str) -> Finished {
+    let scratch = Scratch::make();
+    let path = scratch.write("ekeyd.toml", text, 0o644);
+    ekeyd(&scratch, &["check", &path.display().to_string()])
+}
+
+fn ekeyd(scratch: &Scratch, arguments: &[&str]) -> Finished {
+    let mut command = binaries::command("ekeyd");
+    command.args(arguments);
+    Program::run("ekeyd", command, scratch, SOON)
+}

@@ -1,0 +1,49 @@
+//! What the key sends is what comes out, byte for byte, through whole sessions and both kinds of pipe.
+
+use std::time::Duration;
+
+use ekey_tests::software_key::Plug;
+use ekey_tests::{DaemonPlan, KeyPlan, Scratch, blocks};
+use nix::sys::signal::Signal;
+
+#[test]
+fn two_hundred_thousand_frames_from_a_unix_socket_arrive_byte_for_byte() {
+    frames_arrive(Plug::Unix, 200_000);
+}
+
+#[test]
+fn twenty_thousand_frames_from_a_terminal_arrive_byte_for_byte() {
+    frames_arrive(Plug::Pty, 20_000);
+}
+
+#[test]
+fn a_key_at_its_real_rate_delivers_without_delay() {
+    let scratch = Scratch::make();
+    let plan = KeyPlan::named("key").plug(Plug::Pty).rate(126);
+    let key = plan.plug_in(&scratch);
+    let output = scratch.path("entropy");
+    let mut daemon = DaemonPlan::default().key(&plan, &key).file(&output, None).start(&scratch);
+    daemon.await_blocks(&output, 1, Duration::from_secs(5));
+    // Three seconds' worth at 126 a second, in at most twice that time.
+    daemon.await_blocks(&output, 3 * 126, Duration::from_secs(6));
+    daemon.program.kill();
+    blocks::assert_prefix(&output, &key.plain_log, 3 * 126);
+}
+
+fn frames_arrive(plug: Plug, frames: u64) {
+    let scratch = Scratch::make();
+    let plan = KeyPlan::named("key").plug(plug);
+    let key = plan.plug_in(&scratch);
+    let output = scratch.path("entropy");
+    let mut daemon = DaemonPlan::default().key(&plan, &key).file(&output, Some(frames)).start(&scratch);
+    daemon.await_blocks(&output, frames, Duration::from_secs(120));
+    daemon.program.signal(Signal::SIGTERM);
+    let ended = daemon.program.wait(Duration::from_secs(5));
+    assert_eq!(ended.code(), Some(0), "how ekeyd ended after SIGTERM");
+    assert_eq!(
+        blocks::read(&output).len() as u64,
+        frames * blocks::BLOCK as u64,
+        "bytes in a file output with max-bytes"
+    );
+    blocks::assert_prefix(&output, &key.plain_log, frames);
+}

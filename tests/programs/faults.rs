@@ -1,0 +1,109 @@
+//! A disturbed line costs the disturbed frames and nothing else: no reset, no lost block, none twice.
+
+use std::time::Duration;
+
+use ekey_tests::{DaemonPlan, KeyPlan, Scratch, Status, blocks};
+
+const FRAMES: u64 = 20_000;
+
+#[test]
+fn a_flipped_bit_costs_its_frame_and_no_more() {
+    let status = deliver_despite("flip:100");
+    assert_counted(&status, &["mac_failures", "framing_errors"]);
+}
+
+#[test]
+fn a_dropped_frame_costs_nothing_else() {
+    let status = deliver_despite("drop:100");
+    assert_counted(&status, &["gaps"]);
+}
+
+#[test]
+fn a_replayed_frame_is_never_delivered_twice() {
+    let status = deliver_despite("replay:100");
+    assert_counted(&status, &["replayed"]);
+}
+
+#[test]
+fn a_frame_of_an_old_session_is_refused() {
+    let status = deliver_despite("old-session:100");
+    assert_counted(&status, &["mac_failures"]);
+}
+
+#[test]
+fn noise_between_frames_costs_no_frame() {
+    let status = deliver_despite("noise:100");
+    assert_counted(&status, &["framing_errors"]);
+}
+
+#[test]
+fn a_truncated_frame_costs_itself_and_not_its_successor() {
+    let status = deliver_despite("truncate:100");
+    assert_counted(&status, &["framing_errors"]);
+}
+
+#[test]
+fn a_gap_in_the_sequence_is_counted_and_harmless() {
+    let status = deliver_despite("gap:100");
+    assert_counted(&status, &["gaps"]);
+}
+
+#[test]
+fn all_of_them_together_still_deliver_each_whole_block_once() {
+    let faults = ["flip:101", "drop:103", "replay:107", "old-session:109", "noise:113", "truncate:127", "gap:131"];
+    let status = deliver_despite_all(&faults);
+    assert_counted(&status, &["mac_failures", "framing_errors", "gaps", "replayed"]);
+}
+
+#[test]
+fn a_key_that_stalls_again_and_again_is_running_again_without_anyone() {
+    // Each stall lasts until a ^C: three stretches need two revivals.
+    is_revived(&KeyPlan::named("key").fault("stall:500"), 1_100);
+}
+
+#[test]
+fn a_key_that_hangs_until_a_reset_is_running_again_without_anyone() {
+    is_revived(&KeyPlan::named("key").wedge("until-ctrl-c:500"), 5_000);
+}
+
+#[test]
+fn a_key_that_hangs_until_reopened_is_running_again_without_anyone() {
+    is_revived(&KeyPlan::named("key").wedge("until-reopen:500"), 5_000);
+}
+
+/// The key brings so many frames in the end, each in its order and once, with the daemon left to itself.
+fn is_revived(plan: &KeyPlan, frames: u64) {
+    let scratch = Scratch::make();
+    let key = plan.plug_in(&scratch);
+    let output = scratch.path("entropy");
+    let mut daemon = DaemonPlan::default().key(plan, &key).file(&output, None).start(&scratch);
+    daemon.await_blocks(&output, frames, Duration::from_secs(90));
+    daemon.await_state(&scratch, "running", Duration::from_secs(20));
+    daemon.program.kill();
+    blocks::assert_in_order(&output, &key.plain_log);
+}
+
+fn deliver_despite(fault: &str) -> Status {
+    deliver_despite_all(&[fault])
+}
+
+fn deliver_despite_all(faults: &[&str]) -> Status {
+    let scratch = Scratch::make();
+    let plan = faults.iter().fold(KeyPlan::named("key"), |plan, fault| plan.fault(fault));
+    let key = plan.plug_in(&scratch);
+    let output = scratch.path("entropy");
+    let mut daemon = DaemonPlan::default().key(&plan, &key).file(&output, Some(FRAMES)).start(&scratch);
+    daemon.await_blocks(&output, FRAMES, Duration::from_secs(60));
+    let status = daemon.status(&scratch);
+    daemon.program.kill();
+    blocks::assert_prefix(&output, &key.plain_log, FRAMES);
+    let resets = status.key(0).resets();
+    assert!(resets <= 1, "{resets} resets under {faults:?}, due is at most the one at opening: {status}");
+    status
+}
+
+/// Of the counters with these names, at least one has counted.
+fn assert_counted(status: &Status, counters: &[&str]) {
+    let counts = counters.iter().map(|name| status.key(0).frames(name)).collect::<Vec<_>>();
+    assert!(counts.iter().any(|count| *count > 0), "{counters:?} are {counts:?}: the faults went uncounted: {status}");
+}

@@ -1,0 +1,146 @@
+//! Kills, full disks, broken pipes: the daemon comes back or goes on, and never hands out a byte that no key sent.
+
+use std::fs::{self, File};
+use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use ekey_tests::await_until::hold_for;
+use ekey_tests::{Daemon, DaemonPlan, KeyPlan, Program, Scratch, await_until, blocks};
+use nix::sys::signal::Signal;
+
+const SOON: Duration = Duration::from_secs(15);
+
+#[test]
+fn twenty_kills_later_the_same_key_runs_and_the_file_has_only_what_it_sent() {
+    let scratch = Scratch::make();
+    let plan = KeyPlan::named("key");
+    let key = plan.plug_in(&scratch);
+    let output = scratch.path("entropy");
+    let daemons = DaemonPlan::default().key(&plan, &key).file(&output, None);
+    let mut moments = Moments(0x5eed_0001);
+    for kill in 0..20 {
+        let before = blocks::blocks_in(&output);
+        let mut daemon = daemons.spawn(&scratch);
+        // A fifth of the kills hits the start, before any entropy.
+        if kill % 5 == 4 {
+            let pause = Duration::from_micros(moments.next(20_000));
+            hold_for(pause, || Ok(()));
+        } else {
+            daemon.await_blocks(&output, before + 1 + moments.next(6000), SOON);
+        }
+        daemon.program.kill();
+    }
+    let before = blocks::blocks_in(&output);
+    let mut daemon = daemons.start(&scratch);
+    daemon.await_blocks(&output, before + 5000, SOON);
+    daemon.await_state(&scratch, "running", SOON);
+    daemon.program.kill();
+    blocks::assert_in_order(&output, &key.plain_log);
+}
+
+#[test]
+fn a_full_disk_is_one_log_line_and_the_key_goes_on() {
+    let scratch = Scratch::make();
+    let plan = KeyPlan::named("key").rate(2000);
+    let key = plan.plug_in(&scratch);
+    let mut daemon = DaemonPlan::default().key(&plan, &key).file(Path::new("/dev/full"), None).egd().start(&scratch);
+    goes_on_with_one_line(&scratch, &mut daemon, "/dev/full");
+}
+
+#[test]
+fn a_reader_that_hangs_up_is_one_log_line_and_the_key_goes_on() {
+    let scratch = Scratch::make();
+    let plan = KeyPlan::named("key").rate(2000);
+    let key = plan.plug_in(&scratch);
+    let pipe = scratch.path("pipe");
+    let mut mkfifo = Command::new("mkfifo");
+    mkfifo.arg(&pipe);
+    let made = Program::run("mkfifo", mkfifo, &scratch, SOON);
+    assert_eq!(made.code, Some(0), "{made:?}");
+
+    let mut daemon = DaemonPlan::default().key(&plan, &key).file(&pipe, None).start(&scratch);
+    let mut reader = File::open(&pipe).expect("the daemon opens the pipe's other end");
+    let mut seen = vec![0; 100 * blocks::BLOCK];
+    reader.read_exact(&mut seen).expect("the daemon writes to the pipe");
+    drop(reader);
+    assert_eq!(blocks::is_in_order(&seen, &blocks::read(&key.plain_log)), Ok(()), "what came through the pipe");
+    goes_on_with_one_line(&scratch, &mut daemon, "pipe");
+}
+
+#[test]
+fn sigterm_ends_it_with_0_within_two_seconds_and_takes_its_sockets_away() {
+    let scratch = Scratch::make();
+    let plan = KeyPlan::named("key").rate(126);
+    let key = plan.plug_in(&scratch);
+    let mut daemon = DaemonPlan::default().key(&plan, &key).egd().start(&scratch);
+    daemon.await_state(&scratch, "running", SOON);
+    let asked = Instant::now();
+    daemon.program.signal(Signal::SIGTERM);
+    let ended = daemon.program.wait(Duration::from_secs(10));
+    assert_eq!(ended.code(), Some(0), "how it ended");
+    assert!(asked.elapsed() < Duration::from_secs(2), "it took {:?}", asked.elapsed());
+    for socket in [&daemon.control, &daemon.egd] {
+        assert!(socket.symlink_metadata().is_err(), "{} was left behind", socket.display());
+    }
+}
+
+#[test]
+fn a_keyring_that_others_may_read_is_refused_with_the_command_that_mends_it() {
+    let scratch = Scratch::make();
+    let plan = KeyPlan::named("key").rate(126);
+    let key = plan.plug_in(&scratch);
+    let daemons = DaemonPlan::default().key(&plan, &key);
+    // The first start writes the files; the second finds the keyring open to others.
+    drop(daemons.spawn(&scratch));
+    let keyring = scratch.path("keyring");
+    fs::set_permissions(&keyring, fs::Permissions::from_mode(0o644)).expect("an own file");
+
+    let mut command = ekey_tests::binaries::command("ekeyd");
+    command.args(["run", "--config"]).arg(scratch.path("ekeyd.toml"));
+    let mut program = Program::spawn("ekeyd-open-keyring", command, &scratch);
+    await_until("the hint to run chmod", SOON, || {
+        let words = program.stderr();
+        let hint = words.contains("chmod 600") || words.contains("chmod 0600");
+        (hint && words.contains("keyring")).then_some(())
+    });
+    program.kill();
+}
+
+/// For two seconds the key's frames keep coming, and exactly one line of the log is about the output `about`.
+fn goes_on_with_one_line(scratch: &Scratch, daemon: &mut Daemon, about: &str) {
+    let mut lines = || {
+        let log = daemon.program.stderr();
+        assert_eq!(daemon.program.ended(), None, "ekeyd ended");
+        let lines = log.lines().filter(|line| is_trouble(line, about));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    await_until("a log line about the output", SOON, || (!lines().is_empty()).then_some(()));
+    hold_for(Duration::from_secs(2), || match lines().as_slice() {
+        [_] => Ok(()),
+        more => Err(format!("{} lines where one is due: {more:#?}", more.len())),
+    });
+    let before = daemon.status(scratch).key(0).frames("ok");
+    await_until("100 more frames", SOON, || (daemon.status(scratch).key(0).frames("ok") >= before + 100).then_some(()));
+    daemon.await_state(scratch, "running", SOON);
+}
+
+fn is_trouble(line: &str, about: &str) -> bool {
+    let trouble = ["WARN", "ERROR"].iter().any(|level| line.contains(level));
+    trouble && line.contains(about)
+}
+
+/// Moments that look random and are the same in each run (xorshift).
+struct Moments(u64);
+
+impl Moments {
+    /// A number below `bound`.
+    fn next(&mut self, bound: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % bound
+    }
+}

@@ -1,0 +1,37 @@
+//! Waiting for something to become true, with a deadline, instead of sleeping and hoping.
+
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// Asks `probe` again and again until it gives a value, and hands that value on.
+///
+/// `what` completes the sentence "waited N s for …". The pauses between two questions grow from 1 ms to 20 ms.
+///
+/// # Panics
+/// When `deadline` has passed: the test fails with `what`.
+pub fn await_until<T>(what: &str, deadline: Duration, mut probe: impl FnMut() -> Option<T>) -> T {
+    let started = Instant::now();
+    let mut pause = Duration::from_millis(1);
+    loop {
+        if let Some(value) = probe() {
+            return value;
+        }
+        assert!(started.elapsed() < deadline, "waited {:.1} s for {what}", started.elapsed().as_secs_f64());
+        sleep(pause);
+        pause = (pause * 2).min(Duration::from_millis(20));
+    }
+}
+
+/// Watches for the whole of `span` that `holds` gives no complaint; for what must not happen.
+///
+/// # Panics
+/// At the first complaint, with its text.
+pub fn hold_for(span: Duration, mut holds: impl FnMut() -> Result<(), String>) {
+    let started = Instant::now();
+    while started.elapsed() < span {
+        if let Err(complaint) = holds() {
+            panic!("after {:.1} s: {complaint}", started.elapsed().as_secs_f64());
+        }
+        sleep(Duration::from_millis(20));
+    }
+}

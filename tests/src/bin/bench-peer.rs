@@ -1,0 +1,23 @@
+//! Prints what the original daemon and ours cost: `cargo run --release -p ekey-tests --bin bench-peer`.
+//!
+//! Needs the programs built (`cargo build --release --workspace --bins`) and the original unpacked (`tests/run`).
+
+use ekey_tests::bench::{Which, median_time_to_first_entropy, memory_serving_egd, nanoseconds_per_frame};
+
+const FRAMES: u64 = 200_000;
+
+fn main() {
+    let ours = nanoseconds_per_frame(Which::Ours, FRAMES);
+    let original = nanoseconds_per_frame(Which::Original, FRAMES);
+    let start_ours = median_time_to_first_entropy(Which::Ours).as_secs_f64() * 1e3;
+    let start_original = median_time_to_first_entropy(Which::Original).as_secs_f64() * 1e3;
+    let memory = memory_serving_egd();
+    println!("| what | original | ours | ours / original |");
+    println!("|---|---:|---:|---:|");
+    println!("| processor time a frame, {FRAMES} frames | {original:.0} ns | {ours:.0} ns | {:.2} |", ours / original);
+    println!(
+        "| start to first entropy at 126 frames/s, median of 5 | {start_original:.1} ms | {start_ours:.1} ms | {:.2} |",
+        start_ours / start_original
+    );
+    println!("| memory serving EGD, pool full: now / peak | | {} / {} KB | |", memory.resident, memory.peak);
+}

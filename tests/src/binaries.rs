@@ -1,0 +1,48 @@
+//! Where the programs under test are: in the same target folder as the running test.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The path of a program that this workspace builds, such as `ekeyd`.
+///
+/// # Panics
+/// When it has not been built in the profile that the test was built in.
+#[must_use]
+pub fn built(name: &str) -> PathBuf {
+    let path = profile_folder().join(name);
+    assert!(
+        path.is_file(),
+        "{} is missing: run tests/run, or cargo build --release --workspace --bins",
+        path.display()
+    );
+    path
+}
+
+/// A command that runs a program of this workspace.
+///
+/// # Panics
+/// When it has not been built.
+#[must_use]
+pub fn command(name: &str) -> Command {
+    Command::new(built(name))
+}
+
+/// The target folder itself, which also holds the original programs (`peers/root`).
+///
+/// # Panics
+/// When the test is not run from a target folder.
+#[must_use]
+pub fn target_folder() -> PathBuf {
+    parent_of(&profile_folder())
+}
+
+/// `target/release` or `target/debug`: a test runs from `deps/` in it, a program from the folder itself.
+fn profile_folder() -> PathBuf {
+    let running = std::env::current_exe().expect("a running program has a path");
+    let folder = parent_of(&running);
+    if folder.ends_with("deps") { parent_of(&folder) } else { folder }
+}
+
+fn parent_of(path: &Path) -> PathBuf {
+    path.parent().expect("a test runs from inside a target folder").to_owned()
+}

@@ -1,0 +1,216 @@
+//! What came out held against what the software key says it sent: 32-byte blocks, whole, in order, once.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+
+/// Bytes of entropy in one frame.
+pub const BLOCK: usize = 32;
+
+/// How many whole blocks a file holds now; 0 when it is not there yet.
+#[must_use]
+pub fn blocks_in(path: &Path) -> u64 {
+    fs::metadata(path).map_or(0, |file| file.len() / BLOCK as u64)
+}
+
+/// Checks that `output` is byte for byte the beginning of `log` and holds at least `at_least` blocks.
+///
+/// # Errors
+/// The first block that differs, both ways, and where the log has what the output has.
+pub fn is_prefix(output: &[u8], log: &[u8], at_least: u64) -> Result<(), String> {
+    let due = usize::try_from(at_least).map_or(usize::MAX, |blocks| blocks.saturating_mul(BLOCK));
+    if output.len() < due {
+        return Err(format!("the output has {} bytes, due are at least {due} ({at_least} blocks)", output.len()));
+    }
+    let same = output.iter().zip(log).take_while(|(a, b)| a == b).count();
+    if same == output.len() {
+        return Ok(());
+    }
+    let number = same / BLOCK;
+    let seen = block(output, number);
+    let elsewhere = log
+        .chunks(BLOCK)
+        .position(|chunk| chunk == seen)
+        .map_or("the log has that block nowhere".to_owned(), |at| format!("the log has that block as number {at}"));
+    Err(format!(
+        "block {number} of {} differs: seen {}, due {} ({elsewhere}; the log has {} blocks)",
+        output.len().div_ceil(BLOCK),
+        hex(seen),
+        hex(block(log, number)),
+        log.len() / BLOCK,
+    ))
+}
+
+/// Reads both files and checks as [`is_prefix`] does.
+///
+/// # Panics
+/// When a file cannot be read, or the output is not the beginning of the log.
+pub fn assert_prefix(output: &Path, log: &Path, at_least: u64) {
+    if let Err(difference) = is_prefix(&read(output), &read(log), at_least) {
+        panic!("{} is not the beginning of {}: {difference}", output.display(), log.display());
+    }
+}
+
+/// Checks that `output` consists of whole blocks of `log`, in the log's order, none twice; gaps are allowed.
+///
+/// # Errors
+/// The first block that is not in its place.
+pub fn is_in_order(output: &[u8], log: &[u8]) -> Result<(), String> {
+    if !output.len().is_multiple_of(BLOCK) {
+        return Err(format!("the output has {} bytes, which are no whole blocks of {BLOCK}", output.len()));
+    }
+    let mut rest = log.chunks_exact(BLOCK);
+    for (number, seen) in output.chunks_exact(BLOCK).enumerate() {
+        if !rest.any(|sent| sent == seen) {
+            let first = log.chunks_exact(BLOCK).position(|sent| sent == seen);
+            return Err(match first {
+                Some(at) => format!("block {number} was sent as number {at}, before its forerunner"),
+                None => format!("block {number} was never sent: {}", hex(seen)),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Reads both files and checks as [`is_in_order`] does.
+///
+/// # Panics
+/// When a file cannot be read, or the check fails.
+pub fn assert_in_order(output: &Path, log: &Path) {
+    if let Err(complaint) = is_in_order(&read(output), &read(log)) {
+        panic!("{} is not blocks of {} in order: {complaint}", output.display(), log.display());
+    }
+}
+
+/// An account of every byte that any of several keys sent, so that none is handed out twice and none is made up.
+///
+/// An EGD server may cut its stream of blocks anywhere, so bytes are followed in runs: a run starts where eight bytes
+/// are found in a log and goes on for as long as the log does.
+pub struct Account {
+    sent: Vec<u8>,
+    windows: Vec<([u8; 8], u32)>,
+    taken: Vec<bool>,
+}
+
+impl Account {
+    /// Opens the account of everything in `logs`.
+    ///
+    /// # Panics
+    /// When the logs together have 4 GB or more.
+    #[must_use]
+    pub fn of(logs: &[Vec<u8>]) -> Self {
+        let sent = logs.concat();
+        let length = u32::try_from(sent.len()).expect("the logs of a test are small");
+        let mut windows = (0..length)
+            .zip(sent.windows(8))
+            .map(|(at, window)| (window.try_into().expect("a window of eight is eight"), at))
+            .collect::<Vec<([u8; 8], u32)>>();
+        windows.sort_unstable();
+        Self { taken: vec![false; sent.len()], sent, windows }
+    }
+
+    /// Books `served` out, in the order in which it was served.
+    ///
+    /// # Errors
+    /// The first byte that no key sent, or that was booked out before.
+    pub fn book(&mut self, served: &[u8]) -> Result<(), String> {
+        let mut at = 0;
+        while at < served.len() {
+            let from =
+                self.find(&served[at..]).ok_or_else(|| format!("byte {at} of {}: no key sent this", served.len()))?;
+            let run = served[at..].iter().zip(&self.sent[from..]).take_while(|(a, b)| a == b).count();
+            if let Some(again) = self.taken[from..from + run].iter().position(|taken| *taken) {
+                return Err(format!("byte {} of {} was handed out before", at + again, served.len()));
+            }
+            self.taken[from..from + run].fill(true);
+            at += run;
+        }
+        Ok(())
+    }
+
+    /// Where in the logs `rest` begins. A last piece shorter than eight bytes is searched for among what is not taken.
+    fn find(&self, rest: &[u8]) -> Option<usize> {
+        let Some(head) = rest.first_chunk::<8>() else {
+            return self
+                .sent
+                .windows(rest.len())
+                .enumerate()
+                .position(|(at, window)| window == rest && !self.taken[at]);
+        };
+        let first = self.windows.partition_point(|(window, _)| window < head);
+        let (window, at) = self.windows.get(first)?;
+        (window == head).then_some(usize::try_from(*at).ok()?)
+    }
+}
+
+/// A file's bytes.
+///
+/// # Panics
+/// When it cannot be read.
+#[must_use]
+pub fn read(path: &Path) -> Vec<u8> {
+    fs::read(path).unwrap_or_else(|error| panic!("{} cannot be read: {error}", path.display()))
+}
+
+fn block(bytes: &[u8], number: usize) -> &[u8] {
+    let from = (number * BLOCK).min(bytes.len());
+    &bytes[from..(from + BLOCK).min(bytes.len())]
+}
+
+fn hex(bytes: &[u8]) -> String {
+    if bytes.is_empty() {
+        return "nothing".to_owned();
+    }
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn blocks(numbers: &[u8]) -> Vec<u8> {
+        numbers.iter().flat_map(|number| (0..32).map(move |at| number.wrapping_mul(37) ^ (at * 7))).collect()
+    }
+
+    #[test]
+    fn the_first_block_that_differs_is_named_with_its_place_in_the_log() {
+        let log = blocks(&[1, 2, 3, 4]);
+        assert_eq!(is_prefix(&blocks(&[1, 2]), &log, 2), Ok(()));
+        let complaint = is_prefix(&blocks(&[1, 3]), &log, 2).unwrap_err();
+        assert!(complaint.contains("block 1 of 2 differs"), "{complaint}");
+        assert!(complaint.contains("that block as number 2"), "{complaint}");
+    }
+
+    #[test]
+    fn an_output_shorter_than_due_or_longer_than_its_log_is_no_prefix() {
+        let log = blocks(&[1, 2]);
+        assert!(is_prefix(&blocks(&[1]), &log, 2).is_err());
+        assert!(is_prefix(&blocks(&[1, 2, 3]), &log, 2).is_err());
+    }
+
+    #[test]
+    fn blocks_in_order_may_have_gaps_but_no_repeats_and_no_halves() {
+        let log = blocks(&[1, 2, 3, 4]);
+        assert_eq!(is_in_order(&blocks(&[1, 3, 4]), &log), Ok(()));
+        assert!(is_in_order(&blocks(&[1, 1]), &log).is_err());
+        assert!(is_in_order(&blocks(&[2, 1]), &log).is_err());
+        assert!(is_in_order(&blocks(&[5]), &log).is_err());
+        assert!(is_in_order(&log[..40], &log).is_err());
+    }
+
+    #[test]
+    fn a_byte_is_booked_out_once_however_the_stream_is_cut() {
+        let logs = [blocks(&[1, 2, 3]), blocks(&[11, 12])];
+        let mut account = Account::of(&logs);
+        assert_eq!(account.book(&logs[0][..40]), Ok(()));
+        let mixed = [&logs[1][..32], &logs[0][40..]].concat();
+        assert_eq!(account.book(&mixed), Ok(()));
+        let again = account.book(&logs[0][32..64]).unwrap_err();
+        assert!(again.contains("handed out before"), "{again}");
+        let made_up = account.book(&[0xaa; 32]).unwrap_err();
+        assert!(made_up.contains("no key sent this"), "{made_up}");
+    }
+}

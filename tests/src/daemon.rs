@@ -1,0 +1,187 @@
+//! Our daemon as a test runs it: a configuration of its own, its sockets in the scratch folder, and `ekey-ctl` beside it.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use crate::binaries;
+use crate::program::{Finished, Program};
+use crate::scratch::Scratch;
+use crate::software_key::{KeyPlan, SoftwareKey};
+use crate::status::Status;
+
+/// What a daemon is to be told. Without an addition it has no key, no output, and never touches the kernel.
+#[derive(Debug, Clone, Default)]
+pub struct DaemonPlan {
+    keyring: String,
+    keys: Vec<PathBuf>,
+    file: Option<(PathBuf, Option<u64>)>,
+    egd: bool,
+    extra: String,
+}
+
+impl DaemonPlan {
+    /// With this key, and its line in the keyring.
+    #[must_use]
+    pub fn key(self, plan: &KeyPlan, key: &SoftwareKey) -> Self {
+        let line = plan.keyring_line();
+        self.stranger(key).keyring_line(&line)
+    }
+
+    /// With this key, but nothing about it in the keyring.
+    #[must_use]
+    pub fn stranger(mut self, key: &SoftwareKey) -> Self {
+        self.keys.push(key.path.clone());
+        self
+    }
+
+    /// With one more line in the keyring.
+    #[must_use]
+    pub fn keyring_line(mut self, line: &str) -> Self {
+        self.keyring.push_str(line);
+        self
+    }
+
+    /// With a file output that stops after so many blocks of 32 bytes, if any.
+    #[must_use]
+    pub fn file(mut self, path: &Path, blocks: Option<u64>) -> Self {
+        self.file = Some((path.to_owned(), blocks));
+        self
+    }
+
+    /// With an EGD server on a unix socket.
+    #[must_use]
+    pub fn egd(mut self) -> Self {
+        self.egd = true;
+        self
+    }
+
+    /// With more lines at the end of the configuration.
+    #[must_use]
+    pub fn extra(mut self, lines: &str) -> Self {
+        self.extra.push_str(lines);
+        self
+    }
+
+    /// Writes configuration and keyring, starts the daemon, and waits until its control socket answers.
+    ///
+    /// # Panics
+    /// When `ekeyd` is not built, ends, or has no control socket within 10 s.
+    #[must_use]
+    pub fn start(&self, scratch: &Scratch) -> Daemon {
+        let mut daemon = self.spawn(scratch);
+        let control = daemon.control.clone();
+        daemon.program.await_while_running("ekeyd opening its control socket", Duration::from_secs(10), || {
+            std::os::unix::net::UnixStream::connect(&control).ok()
+        });
+        daemon
+    }
+
+    /// Writes configuration and keyring and starts the daemon, without waiting for anything.
+    ///
+    /// # Panics
+    /// When `ekeyd` is not built.
+    #[must_use]
+    pub fn spawn(&self, scratch: &Scratch) -> Daemon {
+        static STARTED: AtomicU32 = AtomicU32::new(0);
+        let number = STARTED.fetch_add(1, Ordering::Relaxed);
+        let control = scratch.path("control.sock");
+        let egd = scratch.path("egd.sock");
+        let config = self.write(scratch, &control, &egd);
+        let mut command = binaries::command("ekeyd");
+        command.args(["run", "--config"]).arg(&config);
+        Daemon { program: Program::spawn(&format!("ekeyd-{number}"), command, scratch), config, control, egd }
+    }
+
+    fn write(&self, scratch: &Scratch, control: &Path, egd: &Path) -> PathBuf {
+        let keyring = scratch.write("keyring", &self.keyring, 0o600);
+        let listen = if self.egd { format!("[{:?}]", format!("unix:{}", egd.display())) } else { "[]".to_owned() };
+        let mut text = format!(
+            "keyring = {keyring:?}\ncontrol = {control:?}\n\
+             [keys]\ndiscover = false\npaths = {:?}\n\
+             [kernel]\nenabled = false\n\
+             [egd]\nlisten = {listen}\n",
+            self.keys
+        );
+        if let Some((path, blocks)) = &self.file {
+            let _ = writeln!(text, "[file]\npath = {path:?}");
+            if let Some(blocks) = blocks {
+                let _ = writeln!(text, "max-bytes = {}", blocks * 32);
+            }
+        }
+        text.push_str(&self.extra);
+        scratch.write("ekeyd.toml", &text, 0o644)
+    }
+}
+
+/// A running `ekeyd`. Dropping it kills it.
+pub struct Daemon {
+    /// The program itself.
+    pub program: Program,
+    /// The configuration that it was started with.
+    pub config: PathBuf,
+    /// Its control socket.
+    pub control: PathBuf,
+    /// Its EGD socket, where the plan has one.
+    pub egd: PathBuf,
+}
+
+impl Daemon {
+    /// Runs `ekey-ctl --socket … ARGUMENTS` against it, to its end.
+    ///
+    /// # Panics
+    /// When `ekey-ctl` is not built or has not ended after 30 s.
+    #[must_use]
+    pub fn ctl(&self, scratch: &Scratch, arguments: &[&str]) -> Finished {
+        static ASKED: AtomicU32 = AtomicU32::new(0);
+        let number = ASKED.fetch_add(1, Ordering::Relaxed);
+        let mut command: Command = binaries::command("ekey-ctl");
+        command.args(arguments).arg("--socket").arg(&self.control);
+        Program::run(&format!("ekey-ctl-{number}"), command, scratch, Duration::from_secs(30))
+    }
+
+    /// What `ekey-ctl status --json` says.
+    ///
+    /// # Panics
+    /// When that is not JSON.
+    #[must_use]
+    pub fn status(&self, scratch: &Scratch) -> Status {
+        Status::of(&self.ctl(scratch, &["status", "--json"]))
+    }
+
+    /// Waits until the first key's state is `state`, and gives the status of that moment.
+    ///
+    /// # Panics
+    /// When the daemon ends first, or at the deadline; then the last status is shown.
+    pub fn await_state(&mut self, scratch: &Scratch, state: &str, deadline: Duration) -> Status {
+        let started = Instant::now();
+        loop {
+            if let Some(ended) = self.program.ended() {
+                panic!("ekeyd ended ({ended}) before the first key was {state}");
+            }
+            let status = self.status(scratch);
+            if status.keys() > 0 && status.key(0).state() == state {
+                return status;
+            }
+            assert!(
+                started.elapsed() < deadline,
+                "after {:.1} s the first key is not {state}: {status}",
+                started.elapsed().as_secs_f64()
+            );
+            sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// Waits until a file has at least so many blocks.
+    ///
+    /// # Panics
+    /// When the daemon ends first, or at the deadline.
+    pub fn await_blocks(&mut self, file: &Path, blocks: u64, deadline: Duration) {
+        self.program.await_while_running(&format!("{blocks} blocks in {}", file.display()), deadline, || {
+            (crate::blocks::blocks_in(file) >= blocks).then_some(())
+        });
+    }
+}

@@ -1,0 +1,117 @@
+//! The vendor's own programs (Debian packages `ekeyd`, `lua5.1` and what they load), as `tests/run` unpacked them.
+//!
+//! What the original daemon asks of its configuration, seen by running it: a key that cannot be opened while the
+//! configuration is read ends the daemon (exit 1), so the key is plugged in first, and no pause is needed after that;
+//! the output file must exist; a control socket left behind by a forerunner is replaced.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use crate::binaries::target_folder;
+use crate::program::Program;
+use crate::scratch::Scratch;
+use crate::software_key::SoftwareKey;
+
+/// A command that runs one of the original's programs, such as `ekeyd` or `ekey-setkey`, with what it loads.
+///
+/// # Panics
+/// When `tests/run` has not unpacked it.
+#[must_use]
+pub fn command(name: &str) -> Command {
+    with_libraries(&unpacked(&format!("usr/sbin/{name}")))
+}
+
+/// A command that runs the Lua interpreter with the sockets that the original's scripts load.
+///
+/// # Panics
+/// When `tests/run` has not unpacked it.
+#[must_use]
+pub fn lua() -> Command {
+    with_libraries(&unpacked("usr/bin/lua5.1"))
+}
+
+/// The path of one of the original's scripts, such as `ekeydctl`.
+///
+/// # Panics
+/// When `tests/run` has not unpacked it.
+#[must_use]
+pub fn script(name: &str) -> PathBuf {
+    unpacked(&format!("usr/sbin/{name}"))
+}
+
+fn root() -> PathBuf {
+    target_folder().join("peers/root")
+}
+
+fn unpacked(name: &str) -> PathBuf {
+    let path = root().join(name);
+    assert!(path.is_file(), "the original is not at {}: run tests/run, which fetches it", path.display());
+    path
+}
+
+fn with_libraries(program: &Path) -> Command {
+    let libraries = libraries_below(&root());
+    let scripts = root().join("usr/share/lua/5.1");
+    let mut command = Command::new(program);
+    command
+        .env("LD_LIBRARY_PATH", &libraries)
+        .env("LUA_PATH", format!("{0}/?.lua;{0}/?/init.lua", scripts.display()))
+        .env("LUA_CPATH", format!("{}/lua/5.1/?.so", libraries.display()));
+    command
+}
+
+/// A running original `ekeyd`. Dropping it kills it.
+pub struct OriginalDaemon {
+    /// The program itself.
+    pub program: Program,
+    /// Its control socket.
+    pub control: PathBuf,
+    /// The file that it writes entropy to.
+    pub output: PathBuf,
+}
+
+impl OriginalDaemon {
+    /// Starts it on one key with a keyring of its own, writing to a file. `name` must be its own in the scratch folder.
+    ///
+    /// # Panics
+    /// When it is not unpacked.
+    #[must_use]
+    pub fn start(name: &str, scratch: &Scratch, key: &SoftwareKey, keyring: &Path) -> Self {
+        let control = scratch.path(&format!("{name}.sock"));
+        let output = scratch.write(&format!("{name}.entropy"), "", 0o600);
+        let config = format!(
+            "Daemonise(false)\nUnixControlSocket {control:?}\nKeyring {keyring:?}\n\
+             SetOutputToFile {output:?}\nAddEntropyKey {:?}\n",
+            key.path
+        );
+        let mut command = command("ekeyd");
+        command
+            .arg("-f")
+            .arg(scratch.write(&format!("{name}.conf"), &config, 0o600))
+            .arg("-p")
+            .arg(scratch.path(&format!("{name}.pid")));
+        Self { program: Program::spawn(name, command, scratch), control, output }
+    }
+
+    /// Waits until its output has at least so many blocks of 32 bytes.
+    ///
+    /// # Panics
+    /// When it ends first, or at the deadline.
+    pub fn await_blocks(&mut self, blocks: u64, deadline: Duration) {
+        let output = self.output.clone();
+        self.program.await_while_running(&format!("{blocks} blocks in {}", output.display()), deadline, || {
+            (crate::blocks::blocks_in(&output) >= blocks).then_some(())
+        });
+    }
+}
+
+/// Where the shared libraries are: below a folder named after the machine, such as `x86_64-linux-gnu`.
+fn libraries_below(root: &Path) -> PathBuf {
+    let folders = std::fs::read_dir(root.join("usr/lib")).into_iter().flatten();
+    folders
+        .flatten()
+        .map(|folder| folder.path())
+        .find(|folder| folder.join("liblua5.1.so.0").exists())
+        .unwrap_or_else(|| panic!("no liblua5.1.so.0 below {}: run tests/run, which fetches it", root.display()))
+}

@@ -1,0 +1,61 @@
+//! A folder of its own for each test, gone afterwards unless the test failed.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+/// A temporary folder. When the test that owns it fails, the folder stays and its path is printed.
+pub struct Scratch {
+    folder: Option<TempDir>,
+}
+
+impl Scratch {
+    /// Makes the folder. Its path is short, so that unix sockets fit in it (108 bytes).
+    ///
+    /// # Panics
+    /// When the machine has no room for temporary files.
+    #[must_use]
+    pub fn make() -> Self {
+        let folder = tempfile::Builder::new().prefix("ekey-").tempdir().expect("a temporary folder can be made");
+        Self { folder: Some(folder) }
+    }
+
+    /// The folder itself.
+    ///
+    /// # Panics
+    /// Never while the scratch lives.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.folder.as_ref().expect("it is there until drop").path()
+    }
+
+    /// A path inside the folder; nothing is made there.
+    #[must_use]
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder().join(name)
+    }
+
+    /// Writes a file with the permission bits `mode` and gives its path.
+    ///
+    /// # Panics
+    /// When the file cannot be written.
+    #[must_use]
+    pub fn write(&self, name: &str, content: &str, mode: u32) -> PathBuf {
+        let path = self.path(name);
+        fs::write(&path, content).expect("a scratch file can be written");
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("a scratch file's mode can be set");
+        path
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        if std::thread::panicking()
+            && let Some(folder) = self.folder.take()
+        {
+            eprintln!("kept for a look: {}", folder.keep().display());
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! A key in software as a test plugs it in: `ekey-sim` on a unix socket or a pty, its secrets, and its log of the truth.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use crate::binaries;
+use crate::program::Program;
+use crate::scratch::Scratch;
+
+/// The serial number of the real key whose frames are in `tests/vectors`.
+pub const SERIAL: &str = "NwBvBlg3OTBJORFD";
+/// A second serial number, with the two characters of base64 that are awkward in paths and expressions.
+pub const SECOND_SERIAL: &str = "Nw/vBlg3+TBJORFE";
+/// The made-up long-term key of `tests/vectors/session.json`, as a keyring spells it.
+pub const LONG_TERM_KEY: &str = "akY0+IKb9X5wj+9Ih/0ozcBZWbxnlse7laHCBR4EUho=";
+/// Another one.
+pub const SECOND_LONG_TERM_KEY: &str = "+v1DjWuJ9K3e9zqya37WjBXFBz9U86kXd5FTlm4xg2k=";
+/// The made-up master key of `tests/vectors/session.json`, as base64 of its 32 bytes.
+pub const MASTER_KEY: &str = "/GE7Tf1nNqe9JoyKDnTtDRwEqVn1nddO8odJg/1EP8k=";
+/// The same master key as a card spells it, with its check digits.
+pub const MASTER_KEY_ON_CARD: &str = "/GE7Tf1nNqe9JoyKDnTtDRwEqVn1nddO8odJg/1EP8mh";
+
+/// Seeds differ from key to key, or two keys would send the same blocks.
+static SEEDS: AtomicU32 = AtomicU32::new(1);
+
+/// Where the key plugs in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Plug {
+    /// A unix socket, as the original's USB helper makes.
+    Unix,
+    /// A pseudo terminal behind a symbolic link.
+    Pty,
+}
+
+/// What a software key is to be like, before it is plugged in.
+#[derive(Clone)]
+pub struct KeyPlan {
+    name: String,
+    plug: Plug,
+    serial: String,
+    long_term_key: String,
+    master_key: Option<String>,
+    rate: u32,
+    faults: Vec<String>,
+    wedge: Option<String>,
+}
+
+impl fmt::Debug for KeyPlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "KeyPlan({} as {:?})", self.name, self.plug)
+    }
+}
+
+impl KeyPlan {
+    /// A healthy key with serial number [`SERIAL`] that sends as fast as it is read, on a unix socket.
+    ///
+    /// `name` must be its own within the scratch folder.
+    #[must_use]
+    pub fn named(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            plug: Plug::Unix,
+            serial: SERIAL.to_owned(),
+            long_term_key: LONG_TERM_KEY.to_owned(),
+            master_key: None,
+            rate: 0,
+            faults: Vec::new(),
+            wedge: None,
+        }
+    }
+
+    /// Plugs in elsewhere.
+    #[must_use]
+    pub fn plug(mut self, plug: Plug) -> Self {
+        self.plug = plug;
+        self
+    }
+
+    /// Has this serial number and long-term key (44 characters).
+    #[must_use]
+    pub fn identity(mut self, serial: &str, long_term_key: &str) -> Self {
+        serial.clone_into(&mut self.serial);
+        long_term_key.clone_into(&mut self.long_term_key);
+        self
+    }
+
+    /// Can be given a new long-term key by whoever knows this master key.
+    #[must_use]
+    pub fn master_key(mut self, master_key: &str) -> Self {
+        self.master_key = Some(master_key.to_owned());
+        self
+    }
+
+    /// Sends so many frames a second; 0: as fast as it is read.
+    #[must_use]
+    pub fn rate(mut self, frames_per_second: u32) -> Self {
+        self.rate = frames_per_second;
+        self
+    }
+
+    /// Has a fault, such as `flip:100`.
+    #[must_use]
+    pub fn fault(mut self, fault: &str) -> Self {
+        self.faults.push(fault.to_owned());
+        self
+    }
+
+    /// Hangs in this way.
+    #[must_use]
+    pub fn wedge(mut self, kind: &str) -> Self {
+        self.wedge = Some(kind.to_owned());
+        self
+    }
+
+    /// The line that a keyring needs for this key.
+    #[must_use]
+    pub fn keyring_line(&self) -> String {
+        format!("{} {}\n", self.serial, self.long_term_key)
+    }
+
+    /// Plugs the key in and waits until it can be opened.
+    ///
+    /// # Panics
+    /// When `ekey-sim` is not built, refuses the plan, or makes no socket or link within 10 s.
+    #[must_use]
+    pub fn plug_in(&self, scratch: &Scratch) -> SoftwareKey {
+        let number = SEEDS.fetch_add(1, Ordering::Relaxed);
+        let path = scratch.path(&format!("{}.key", self.name));
+        let plain_log = scratch.path(&format!("{}.{number}.plain", self.name));
+        // What a killed forerunner left behind would look like a key that can be opened.
+        let _ = std::fs::remove_file(&path);
+        let command = self.command(scratch, number, &path, &plain_log);
+        let name = format!("ekey-sim-{}-{number}", self.name);
+        let mut program = Program::spawn(&name, command, scratch);
+        program.await_while_running(&format!("ekey-sim making {}", path.display()), Duration::from_secs(10), || {
+            path.symlink_metadata().ok()
+        });
+        SoftwareKey { program, path, plain_log }
+    }
+
+    fn command(&self, scratch: &Scratch, seed: u32, path: &Path, plain_log: &Path) -> Command {
+        let secret =
+            |kind: &str, text: &str| scratch.write(&format!("{}.{kind}", self.name), &format!("{text}\n"), 0o600);
+        let mut command = binaries::command("ekey-sim");
+        command
+            .arg(match self.plug {
+                Plug::Unix => "--unix",
+                Plug::Pty => "--pty",
+            })
+            .arg(path)
+            .args(["--serial", &self.serial])
+            .arg("--ltk-file")
+            .arg(secret("ltk", &self.long_term_key))
+            .args(["--seed", &seed.to_string()])
+            .args(["--rate", &self.rate.to_string()])
+            .arg("--plain-log")
+            .arg(plain_log);
+        if let Some(master_key) = &self.master_key {
+            command.arg("--master-file").arg(secret("master", master_key));
+        }
+        for fault in &self.faults {
+            command.args(["--fault", fault]);
+        }
+        if let Some(kind) = &self.wedge {
+            command.args(["--wedge", kind]);
+        }
+        command
+    }
+}
+
+/// A software key that is plugged in. Dropping it pulls it out.
+pub struct SoftwareKey {
+    /// The program behind it.
+    pub program: Program,
+    /// The socket or the link to the terminal.
+    pub path: PathBuf,
+    /// Every block of entropy that it has sent whole, 32 bytes each, in order.
+    pub plain_log: PathBuf,
+}

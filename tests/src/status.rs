@@ -1,0 +1,114 @@
+//! The machine-readable status (`ekey-ctl status --json`), and every field name of it that a test relies on.
+
+use std::fmt;
+
+use serde_json::Value;
+
+use crate::program::Finished;
+
+/// One whole status.
+#[derive(Debug, Clone)]
+pub struct Status {
+    root: Value,
+    code: Option<i32>,
+}
+
+/// One key's part of it.
+#[derive(Debug, Clone, Copy)]
+pub struct KeyStatus<'a>(&'a Value);
+
+impl Status {
+    /// Takes what `ekey-ctl status --json` printed.
+    ///
+    /// # Panics
+    /// When that is not JSON.
+    #[must_use]
+    pub fn of(finished: &Finished) -> Self {
+        let root = serde_json::from_str(&finished.stdout)
+            .unwrap_or_else(|error| panic!("`ekey-ctl status --json` gave no JSON ({error}): {finished:?}"));
+        Self { root, code: finished.code }
+    }
+
+    /// The exit code: 0 all keys run, 1 some do not, 2 none does, 3 no daemon.
+    #[must_use]
+    pub fn code(&self) -> Option<i32> {
+        self.code
+    }
+
+    /// How many keys are listed.
+    #[must_use]
+    pub fn keys(&self) -> usize {
+        self.root["keys"].as_array().map_or(0, Vec::len)
+    }
+
+    /// The key with this number, from 0.
+    ///
+    /// # Panics
+    /// When there are fewer keys.
+    #[must_use]
+    pub fn key(&self, number: usize) -> KeyStatus<'_> {
+        let key = self.root["keys"].get(number);
+        KeyStatus(key.unwrap_or_else(|| panic!("there is no key {number} in {self}")))
+    }
+
+    /// The key whose path is `path`.
+    #[must_use]
+    pub fn key_at(&self, path: &str) -> Option<KeyStatus<'_>> {
+        let keys = self.root["keys"].as_array()?;
+        keys.iter().find(|key| key["path"] == path).map(KeyStatus)
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#} (exit {:?})", self.root, self.code)
+    }
+}
+
+impl<'a> KeyStatus<'a> {
+    /// The name of its state, such as `running` or `self-stopped`.
+    ///
+    /// # Panics
+    /// When the status does not name one.
+    #[must_use]
+    pub fn state(self) -> &'a str {
+        self.text("/state/name")
+    }
+
+    /// What is being done to revive it, such as `pause`; only where the state is `recovering`.
+    ///
+    /// # Panics
+    /// When the status does not say.
+    #[must_use]
+    pub fn rung(self) -> &'a str {
+        self.text("/state/rung")
+    }
+
+    /// How often the key was reset.
+    ///
+    /// # Panics
+    /// When the status does not say.
+    #[must_use]
+    pub fn resets(self) -> u64 {
+        self.count("/connection/resets")
+    }
+
+    /// A counter of frames, such as `ok` or `mac_failures`.
+    ///
+    /// # Panics
+    /// When there is no such counter.
+    #[must_use]
+    pub fn frames(self, name: &str) -> u64 {
+        self.count(&format!("/frames/{name}"))
+    }
+
+    fn text(self, place: &str) -> &'a str {
+        let text = self.0.pointer(place).and_then(Value::as_str);
+        text.unwrap_or_else(|| panic!("there is no text at {place} of {:#}", self.0))
+    }
+
+    fn count(self, place: &str) -> u64 {
+        let number = self.0.pointer(place).and_then(Value::as_u64);
+        number.unwrap_or_else(|| panic!("there is no count at {place} of {:#}", self.0))
+    }
+}

@@ -1,0 +1,49 @@
+//! What a running process has used: processor time and memory, as the kernel counts them.
+
+use std::fs;
+use std::time::Duration;
+
+/// Memory of a process, in KB.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Memory {
+    /// Resident now (VmRSS).
+    pub resident: u64,
+    /// The most that was ever resident (VmHWM).
+    pub peak: u64,
+}
+
+/// The processor time, user and system, that all living threads of a process have used, in nanoseconds' resolution.
+///
+/// # Panics
+/// When there is no such process, or the kernel keeps no schedstat (CONFIG_SCHED_INFO).
+#[must_use]
+pub fn processor_time(process: u32) -> Duration {
+    let threads = fs::read_dir(format!("/proc/{process}/task")).expect("the process is there");
+    let nanoseconds = threads
+        .flatten()
+        .filter_map(|thread| fs::read_to_string(thread.path().join("schedstat")).ok())
+        .map(|line| {
+            let first = line.split_whitespace().next().unwrap_or_default();
+            first.parse::<u64>().expect("schedstat starts with nanoseconds")
+        })
+        .sum::<u64>();
+    assert!(nanoseconds > 0, "/proc/{process}/task/*/schedstat counts nothing: this kernel keeps no times");
+    Duration::from_nanos(nanoseconds)
+}
+
+/// The memory of a process.
+///
+/// # Panics
+/// When there is no such process.
+#[must_use]
+pub fn memory(process: u32) -> Memory {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).expect("the process is there");
+    let field = |name: &str| {
+        status
+            .lines()
+            .find_map(|line| line.strip_prefix(name))
+            .and_then(|rest| rest.trim().trim_end_matches(" kB").parse().ok())
+            .unwrap_or_else(|| panic!("/proc/{process}/status lacks {name} in:\n{status}"))
+    };
+    Memory { resident: field("VmRSS:"), peak: field("VmHWM:") }
+}
