@@ -82,65 +82,57 @@ pub fn assert_in_order(output: &Path, log: &Path) {
     }
 }
 
-/// An account of every byte that any of several keys sent, so that none is handed out twice and none is made up.
+/// How many bytes identify a place in a log: a pair that is alike by chance comes once in 2^64.
+const WINDOW: usize = 8;
+
+/// An account of what several keys sent, so that nothing is handed out twice and nothing is made up.
 ///
-/// An EGD server may cut its stream of blocks anywhere, so bytes are followed in runs: a run starts where eight bytes
-/// are found in a log and goes on for as long as the log does.
+/// An EGD server may cut the stream of blocks anywhere, so it is looked at through a window of eight bytes that moves
+/// byte by byte. A window that is in the logs was not in view before; one that straddles a cut is in no log, but each
+/// byte beside the cut is also in a window that is.
 pub struct Account {
-    sent: Vec<u8>,
-    windows: Vec<([u8; 8], u32)>,
-    taken: Vec<bool>,
+    places: Vec<([u8; WINDOW], usize)>,
+    seen: Vec<bool>,
 }
 
 impl Account {
     /// Opens the account of everything in `logs`.
-    ///
-    /// # Panics
-    /// When the logs together have 4 GB or more.
     #[must_use]
     pub fn of(logs: &[Vec<u8>]) -> Self {
-        let sent = logs.concat();
-        let length = u32::try_from(sent.len()).expect("the logs of a test are small");
-        let mut windows = (0..length)
-            .zip(sent.windows(8))
-            .map(|(at, window)| (window.try_into().expect("a window of eight is eight"), at))
-            .collect::<Vec<([u8; 8], u32)>>();
-        windows.sort_unstable();
-        Self { taken: vec![false; sent.len()], sent, windows }
+        let mut places = logs.iter().flat_map(|log| windows(log)).zip(0..).collect::<Vec<_>>();
+        places.sort_unstable();
+        Self { seen: vec![false; places.len()], places }
     }
 
-    /// Books `served` out, in the order in which it was served.
+    /// Books `served` out.
     ///
     /// # Errors
-    /// The first byte that no key sent, or that was booked out before.
+    /// The first byte that no key sent, or from which on eight bytes were booked out before.
     pub fn book(&mut self, served: &[u8]) -> Result<(), String> {
-        let mut at = 0;
-        while at < served.len() {
-            let from =
-                self.find(&served[at..]).ok_or_else(|| format!("byte {at} of {}: no key sent this", served.len()))?;
-            let run = served[at..].iter().zip(&self.sent[from..]).take_while(|(a, b)| a == b).count();
-            if let Some(again) = self.taken[from..from + run].iter().position(|taken| *taken) {
-                return Err(format!("byte {} of {} was handed out before", at + again, served.len()));
+        let length = served.len();
+        let mut known_to = 0;
+        for (at, window) in windows(served).enumerate() {
+            let Some(place) = self.find(window) else { continue };
+            if at > known_to {
+                return Err(format!("byte {known_to} of {length}: no key sent this"));
             }
-            self.taken[from..from + run].fill(true);
-            at += run;
+            known_to = at + WINDOW;
+            if std::mem::replace(&mut self.seen[place], true) {
+                return Err(format!("byte {at} of {length} and those after it were handed out before"));
+            }
         }
-        Ok(())
+        if known_to < length { Err(format!("byte {known_to} of {length}: no key sent this")) } else { Ok(()) }
     }
 
-    /// Where in the logs `rest` begins. A last piece shorter than eight bytes is searched for among what is not taken.
-    fn find(&self, rest: &[u8]) -> Option<usize> {
-        let Some(head) = rest.first_chunk::<8>() else {
-            return self
-                .sent
-                .windows(rest.len())
-                .enumerate()
-                .position(|(at, window)| window == rest && !self.taken[at]);
-        };
-        let first = self.windows.partition_point(|(window, _)| window < head);
-        let (window, at) = self.windows.get(first)?;
-        (window == head).then_some(usize::try_from(*at).ok()?)
+    fn find(&self, window: [u8; WINDOW]) -> Option<usize> {
+        let at = self.places.partition_point(|(known, _)| *known < window);
+        let (known, place) = self.places.get(at)?;
+        (*known == window).then_some(*place)
     }
+}
+
+fn windows(bytes: &[u8]) -> impl Iterator<Item = [u8; WINDOW]> {
+    bytes.windows(WINDOW).filter_map(|window| window.try_into().ok())
 }
 
 /// A file's bytes.
@@ -205,12 +197,31 @@ mod tests {
     fn a_byte_is_booked_out_once_however_the_stream_is_cut() {
         let logs = [blocks(&[1, 2, 3]), blocks(&[11, 12])];
         let mut account = Account::of(&logs);
-        assert_eq!(account.book(&logs[0][..40]), Ok(()));
-        let mixed = [&logs[1][..32], &logs[0][40..]].concat();
+        let mixed = [&logs[0][..40], &logs[1][..32], &logs[0][40..]].concat();
         assert_eq!(account.book(&mixed), Ok(()));
         let again = account.book(&logs[0][32..64]).unwrap_err();
         assert!(again.contains("handed out before"), "{again}");
-        let made_up = account.book(&[0xaa; 32]).unwrap_err();
-        assert!(made_up.contains("no key sent this"), "{made_up}");
+    }
+
+    #[test]
+    fn a_byte_that_no_key_sent_is_named() {
+        let logs = [blocks(&[1, 2, 3])];
+        let made_up = |served: &[u8]| Account::of(&logs).book(served).unwrap_err();
+        assert!(made_up(&[0xaa; 32]).starts_with("byte 0 of 32: no key"));
+        let amid = [&logs[0][..32], &[0xaa; 20], &logs[0][32..]].concat();
+        assert!(made_up(&amid).starts_with("byte 32 of 116: no key"));
+        let behind = [&logs[0][..64], &[0xaa]].concat();
+        assert!(made_up(&behind).starts_with("byte 64 of 65: no key"));
+    }
+
+    #[test]
+    fn a_cut_before_a_byte_that_looks_like_the_continuation_confuses_nothing() {
+        // The block after the cut starts as the log would have gone on.
+        let mut other = blocks(&[11]);
+        let log = blocks(&[1, 2]);
+        other[0] = log[32];
+        let mut account = Account::of(&[log.clone(), other.clone()]);
+        let served = [&log[..32], &other[..], &log[32..]].concat();
+        assert_eq!(account.book(&served), Ok(()));
     }
 }

@@ -1,6 +1,7 @@
 //! Our daemon as a test runs it: a configuration of its own, its sockets in the scratch folder, and `ekey-ctl` beside it.
 
 use std::fmt::Write as _;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -66,17 +67,19 @@ impl DaemonPlan {
         self
     }
 
-    /// Writes configuration and keyring, starts the daemon, and waits until its control socket answers.
+    /// Writes configuration and keyring, starts the daemon, and waits until its sockets take clients.
     ///
     /// # Panics
-    /// When `ekeyd` is not built, ends, or has no control socket within 10 s.
+    /// When `ekeyd` is not built, ends, or does not listen within 10 s.
     #[must_use]
     pub fn start(&self, scratch: &Scratch) -> Daemon {
         let mut daemon = self.spawn(scratch);
-        let control = daemon.control.clone();
-        daemon.program.await_while_running("ekeyd opening its control socket", Duration::from_secs(10), || {
-            std::os::unix::net::UnixStream::connect(&control).ok()
-        });
+        let mut sockets = vec![daemon.control.clone()];
+        sockets.extend(self.egd.then(|| daemon.egd.clone()));
+        for socket in sockets {
+            let what = format!("ekeyd listening at {}", socket.display());
+            daemon.program.await_while_running(&what, Duration::from_secs(10), || UnixStream::connect(&socket).ok());
+        }
         daemon
     }
 
