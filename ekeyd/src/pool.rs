@@ -12,7 +12,7 @@ use ekey_proto::EntropyBlock;
 pub(crate) type Batch = Zeroizing<Vec<u8>>;
 
 /// How many bytes a batch from a key holds at most.
-pub(crate) const MOST_BATCH: usize = 64 * EntropyBlock::LEN;
+pub(crate) const MOST_BATCH: usize = 256 * EntropyBlock::LEN;
 
 /// A bounded store of entropy. See the module's words for who takes what.
 pub(crate) struct Pool {

@@ -140,13 +140,17 @@ fn absorb(chain: Words, stage: Stage, input: &[&[u8]]) -> Words {
     let mut blocks = Blocks::new(chain, stage);
     let mut block = [0; BLOCK_LEN];
     let mut filled = 0;
-    for byte in input.iter().copied().flatten() {
-        if filled == BLOCK_LEN {
-            blocks.feed(&block, BLOCK_LEN, false);
-            filled = 0;
+    for mut part in input.iter().copied() {
+        while !part.is_empty() {
+            if filled == BLOCK_LEN {
+                blocks.feed(&block, BLOCK_LEN, false);
+                filled = 0;
+            }
+            let (now, later) = part.split_at(part.len().min(BLOCK_LEN - filled));
+            block[filled..filled + now.len()].copy_from_slice(now);
+            filled += now.len();
+            part = later;
         }
-        block[filled] = *byte;
-        filled += 1;
     }
     block[filled..].fill(0);
     blocks.feed(&block, filled, true);

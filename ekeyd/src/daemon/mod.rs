@@ -37,7 +37,7 @@ const EGD: usize = 1024;
 const _: () = assert!(CONTROL + control::Server::TOKENS <= EGD, "the tokens overlap");
 
 /// Batches that may wait between the keys and the pool.
-const BATCHES_IN_FLIGHT: usize = 32;
+const BATCHES_IN_FLIGHT: usize = 4;
 /// Bytes that are kept for EGD clients before the file gets any, if the pool is that large.
 const MOST_RESERVE: usize = 64 * 1024;
 /// Bytes handed to the file at a time.

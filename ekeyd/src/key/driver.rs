@@ -10,7 +10,7 @@ use crossbeam_channel::{Receiver, SendTimeoutError};
 use ekey_control::KeyState;
 use ekey_link::{Interrupt, Link, LinkError, Read};
 use ekey_proto::session::{Event, Output, Session, State};
-use ekey_proto::wire::{Command, Packet};
+use ekey_proto::wire::{Command, FRAME_LEN, Packet};
 use ekey_proto::{EntropyBlock, Instant as SessionInstant, Serial};
 use zeroize::Zeroizing;
 
@@ -21,7 +21,8 @@ use crate::keyring::SharedKeyring;
 use crate::nonce::Nonces;
 use crate::pool::{Batch, MOST_BATCH};
 
-const READ_LEN: usize = 16 * 1024;
+/// Bytes read at a time: what one batch can hold if all of it is entropy.
+const READ_LEN: usize = FRAME_LEN * (MOST_BATCH / EntropyBlock::LEN - 1);
 const WRITE_PATIENCE: Duration = Duration::from_secs(1);
 /// How soon a path where there is no key is looked at again.
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
@@ -76,7 +77,7 @@ impl Driver {
             nonces: Nonces::default(),
             clock: Clock::new(),
             bytes: Bytes::default(),
-            batch: new_batch(),
+            batch: Batch::default(),
             reopen_pause: FIRST_REOPEN_PAUSE,
         }
     }
@@ -162,8 +163,12 @@ impl Driver {
     /// Hands the session what was read, and hands on what it proves.
     fn digest(&mut self, link: &mut dyn Link, session: &mut Session, mut bytes: &[u8]) -> Result<(), Ended> {
         self.bytes.read += bytes.len() as u64;
+        // Large enough that it never has to move, which would leave a copy behind.
+        let most_blocks = bytes.len() / FRAME_LEN + 1;
+        self.batch = Zeroizing::new(Vec::with_capacity(most_blocks * EntropyBlock::LEN));
+        let now = self.clock.now();
         while !bytes.is_empty() {
-            let taken = session.handle_input(self.clock.now(), bytes);
+            let taken = session.handle_input(now, bytes);
             bytes = &bytes[taken..];
             self.obey(link, session)?;
         }
@@ -176,7 +181,7 @@ impl Driver {
             match session.poll_output() {
                 Output::Write(command) => self.write(link, command)?,
                 Output::NeedNonce(serial) => self.give_nonce(session, serial)?,
-                Output::Event(Event::Entropy(block)) => self.collect(session, &block)?,
+                Output::Event(Event::Entropy(block)) => self.batch.extend_from_slice(block.as_bytes()),
                 Output::Event(event) => self.note(event),
                 Output::WaitUntil(deadline) => return Ok(deadline),
             }
@@ -196,17 +201,12 @@ impl Driver {
         Ok(())
     }
 
-    fn collect(&mut self, session: &mut Session, block: &EntropyBlock) -> Result<(), Ended> {
-        self.batch.extend_from_slice(block.as_bytes());
-        if self.batch.len() >= MOST_BATCH { self.send_batch(session) } else { Ok(()) }
-    }
-
     /// Hands the batch on. While the daemon has no room the key is not listened to, and it waits.
     fn send_batch(&mut self, session: &mut Session) -> Result<(), Ended> {
         if self.batch.is_empty() {
             return Ok(());
         }
-        let mut batch = std::mem::replace(&mut self.batch, new_batch());
+        let mut batch = std::mem::take(&mut self.batch);
         let began = Instant::now();
         let mut waited = false;
         loop {
@@ -326,10 +326,6 @@ impl Driver {
     fn record(&self) -> MutexGuard<'_, Record> {
         self.record.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn new_batch() -> Batch {
-    Zeroizing::new(Vec::with_capacity(MOST_BATCH))
 }
 
 /// Whether there is no key at the path, as opposed to one that cannot be used.
