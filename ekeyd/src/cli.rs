@@ -1,9 +1,13 @@
 //! The command line: `run`, `check`, `demo`.
+//!
+//! It is read with a small parser and not with the one that the tool and the software key use: that one would be a tenth of
+//! the daemon's memory for as long as it runs.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use lexopt::{Arg, Parser, ValueExt as _};
 
 use crate::config::{Config, ConfigError};
 use crate::daemon::Daemon;
@@ -11,48 +15,116 @@ use crate::logs;
 
 /// Where the configuration is looked for if none is named: this daemon's own, else the original's.
 const CONFIG_FILES: [&str; 2] = ["/etc/entropykey/ekeyd.toml", "/etc/entropykey/ekeyd.conf"];
+/// `EX_USAGE` of sysexits(3): the command line is wrong.
+const EXIT_USAGE: u8 = 64;
 /// `EX_CONFIG` of sysexits(3): the configuration is wrong, and starting again does not help.
 const EXIT_CONFIG: u8 = 78;
 
-/// Drives Simtec Entropy Keys: verifies what they send, and gives it to the kernel, to EGD clients and to files.
-#[derive(Debug, Parser)]
-#[command(
-    version,
-    arg_required_else_help = true,
-    after_help = "Example: ekeyd run --config /etc/entropykey/ekeyd.toml"
-)]
-struct Cli {
-    #[command(subcommand)]
-    verb: Verb,
-}
+const HELP: &str = "\
+Drives Simtec Entropy Keys: verifies what they send, and gives it to the kernel, to EGD clients and to files.
 
-#[derive(Debug, Subcommand)]
-enum Verb {
-    /// Run in the foreground; logs go to stderr, or to the journal.
-    Run {
-        /// The configuration; else /etc/entropykey/ekeyd.toml, else /etc/entropykey/ekeyd.conf.
-        #[arg(long, value_name = "FILE")]
-        config: Option<PathBuf>,
-    },
-    /// Name every mistake in a configuration, with file, line and column; exit 78 if there is any.
-    Check {
-        /// The configuration.
-        #[arg(value_name = "FILE")]
-        file: PathBuf,
-    },
-    /// Show it all working on a key in software. Its data is NOT random, and the kernel is left alone.
+Usage: ekeyd run [--config FILE]
+       ekeyd check FILE
+       ekeyd demo [--dir DIR] [--rate N]
+
+run    Run in the foreground; logs go to stderr, or to the journal.
+         --config FILE  the configuration; else /etc/entropykey/ekeyd.toml, else /etc/entropykey/ekeyd.conf
+check  Name every mistake in a configuration, with file, line and column; exit 78 if there is any.
+demo   Show it all working on a key in software. Its data is NOT random, and the kernel is left alone.
+         --dir DIR      folder for the sockets; else $XDG_RUNTIME_DIR/ekeyd-demo, else /tmp/ekeyd-demo-UID
+         --rate N       frames of 32 bytes a second (126); 0 is as fast as they are taken
+
+  -h, --help     this text
+  -V, --version  the version
+
+Example: ekeyd run --config /etc/entropykey/ekeyd.toml
+";
+
+/// What the command line asks for.
+enum Asked {
+    Help,
+    Version,
+    Run { config: Option<PathBuf> },
+    Check { file: PathBuf },
     #[cfg(feature = "demo")]
     Demo(crate::demo::Options),
 }
 
 /// Reads the command line and does what it says.
 pub(crate) fn main() -> ExitCode {
-    match Cli::parse().verb {
-        Verb::Run { config } => run(config),
-        Verb::Check { file } => check(&file),
+    match asked(Parser::from_env()) {
+        Ok(Asked::Help) => {
+            print!("{HELP}");
+            ExitCode::SUCCESS
+        }
+        Ok(Asked::Version) => {
+            println!("ekeyd {}", env!("CARGO_PKG_VERSION"));
+            ExitCode::SUCCESS
+        }
+        Ok(Asked::Run { config }) => run(config),
+        Ok(Asked::Check { file }) => check(&file),
         #[cfg(feature = "demo")]
-        Verb::Demo(options) => crate::demo::run(&options),
+        Ok(Asked::Demo(options)) => crate::demo::run(options),
+        Err(error) => {
+            eprintln!("ekeyd: {error}; `ekeyd --help` tells what there is");
+            ExitCode::from(EXIT_USAGE)
+        }
     }
+}
+
+fn asked(mut line: Parser) -> Result<Asked, lexopt::Error> {
+    let verb = loop {
+        match line.next()? {
+            None => return Err("say what to do: run, check or demo".into()),
+            Some(Arg::Short('h') | Arg::Long("help")) => return Ok(Asked::Help),
+            Some(Arg::Short('V') | Arg::Long("version")) => return Ok(Asked::Version),
+            Some(Arg::Value(verb)) => break verb,
+            Some(other) => return Err(other.unexpected()),
+        }
+    };
+    match verb.to_str() {
+        Some("run") => {
+            let mut config = None;
+            let others = options(&mut line, &mut [("config", &mut config)], 0)?;
+            Ok(others.map_or(Asked::Help, |_| Asked::Run { config: config.map(PathBuf::from) }))
+        }
+        Some("check") => match options(&mut line, &mut [], 1)? {
+            None => Ok(Asked::Help),
+            Some(mut files) => {
+                let file = files.pop().ok_or("check: name the configuration to check")?;
+                Ok(Asked::Check { file: file.into() })
+            }
+        },
+        #[cfg(feature = "demo")]
+        Some("demo") => {
+            let (mut dir, mut rate) = (None, None);
+            let others = options(&mut line, &mut [("dir", &mut dir), ("rate", &mut rate)], 0)?;
+            let rate = rate.map(|rate| rate.parse()).transpose()?;
+            Ok(others.map_or(Asked::Help, |_| Asked::Demo(crate::demo::Options { dir: dir.map(PathBuf::from), rate })))
+        }
+        _ => Err(format!("there is no `{}`: it is run, check or demo", verb.display()).into()),
+    }
+}
+
+/// Reads a verb's options into their places and up to `most` other arguments, or `None` if help is asked for.
+fn options(
+    line: &mut Parser,
+    known: &mut [(&str, &mut Option<OsString>)],
+    most: usize,
+) -> Result<Option<Vec<OsString>>, lexopt::Error> {
+    let mut others = Vec::new();
+    while let Some(arg) = line.next()? {
+        match arg {
+            Arg::Short('h') | Arg::Long("help") => return Ok(None),
+            Arg::Long(name) => match known.iter().position(|(option, _)| *option == name) {
+                Some(at) => *known[at].1 = Some(line.value()?),
+                None => return Err(arg.unexpected()),
+            },
+            Arg::Value(value) if others.len() < most => others.push(value),
+            other => return Err(other.unexpected()),
+        }
+    }
+    Ok(Some(others))
 }
 
 fn run(named: Option<PathBuf>) -> ExitCode {
@@ -91,4 +163,39 @@ fn refuse(error: &ConfigError) -> ExitCode {
 fn usual_config() -> PathBuf {
     let [own, original] = CONFIG_FILES.map(PathBuf::from);
     if !own.exists() && original.exists() { original } else { own }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(words: &[&str]) -> Result<Asked, String> {
+        asked(Parser::from_args(words.iter().copied())).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn each_verb_takes_its_own_options() {
+        assert!(matches!(read(&["run"]), Ok(Asked::Run { config: None })));
+        let Ok(Asked::Run { config: Some(file) }) = read(&["run", "--config=/x"]) else { panic!("not run") };
+        assert_eq!(file, Path::new("/x"));
+        assert!(matches!(read(&["check", "/x"]), Ok(Asked::Check { .. })));
+        assert!(matches!(read(&["run", "--help"]), Ok(Asked::Help)));
+        assert!(matches!(read(&["-V"]), Ok(Asked::Version)));
+    }
+
+    #[test]
+    fn a_wrong_command_line_is_refused_with_the_word_that_is_wrong() {
+        for (words, named) in [
+            (&[][..], "run, check or demo"),
+            (&["fly"], "fly"),
+            (&["run", "--confg", "/x"], "--confg"),
+            (&["run", "/x"], "/x"),
+            (&["check"], "name the configuration"),
+            (&["check", "/x", "/y"], "/y"),
+            (&["run", "--config"], "--config"),
+        ] {
+            let Err(error) = read(words) else { panic!("{words:?} was taken") };
+            assert!(error.contains(named), "{words:?}: {error}");
+        }
+    }
 }

@@ -22,14 +22,11 @@ use crate::logs;
 const EVERY: Duration = Duration::from_secs(1);
 
 /// The demonstration's command line.
-#[derive(Debug, clap::Args)]
 pub(crate) struct Options {
-    /// Folder for the sockets; else $XDG_RUNTIME_DIR/ekeyd-demo, else /tmp/ekeyd-demo-UID.
-    #[arg(long, value_name = "DIR")]
-    dir: Option<PathBuf>,
-    /// Frames of 32 bytes a second; 0 is as fast as they are taken.
-    #[arg(long, value_name = "N", default_value_t = ekey_sim::DEFAULT_RATE)]
-    rate: u32,
+    /// Folder for the sockets; else `$XDG_RUNTIME_DIR/ekeyd-demo`, else `/tmp/ekeyd-demo-UID`.
+    pub dir: Option<PathBuf>,
+    /// Frames of 32 bytes a second, 0 for as fast as they are taken; else a real key's rate.
+    pub rate: Option<u32>,
 }
 
 /// Why there is nothing to see.
@@ -53,7 +50,7 @@ enum DemoError {
 }
 
 /// Runs the demonstration until a signal or `ekey-ctl shutdown` ends it.
-pub(crate) fn run(options: &Options) -> ExitCode {
+pub(crate) fn run(options: Options) -> ExitCode {
     logs::start(tracing::Level::WARN);
     match show(options) {
         Ok(()) => ExitCode::SUCCESS,
@@ -64,9 +61,9 @@ pub(crate) fn run(options: &Options) -> ExitCode {
     }
 }
 
-fn show(options: &Options) -> Result<(), DemoError> {
-    let dir = own_folder(options.dir.clone().unwrap_or_else(usual_folder))?;
-    let setup = Setup { rate: options.rate, ..Setup::from_seed(Seed::from_system()?) };
+fn show(options: Options) -> Result<(), DemoError> {
+    let dir = own_folder(options.dir.unwrap_or_else(usual_folder))?;
+    let setup = Setup { rate: options.rate.unwrap_or(ekey_sim::DEFAULT_RATE), ..Setup::from_seed(Seed::from_system()?) };
     let keyring_path = dir.join("keyring");
     let mut keyring = Keyring::load_or_new(&keyring_path)?;
     keyring.set(setup.serial, setup.long_term_key.duplicate());
