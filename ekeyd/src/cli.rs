@@ -44,8 +44,12 @@ Example: ekeyd run --config /etc/entropykey/ekeyd.toml
 enum Asked {
     Help,
     Version,
-    Run { config: Option<PathBuf> },
-    Check { file: PathBuf },
+    Run {
+        config: Option<PathBuf>,
+    },
+    Check {
+        file: PathBuf,
+    },
     #[cfg(feature = "demo")]
     Demo(crate::demo::Options),
 }

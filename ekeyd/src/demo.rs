@@ -63,7 +63,8 @@ pub(crate) fn run(options: Options) -> ExitCode {
 
 fn show(options: Options) -> Result<(), DemoError> {
     let dir = own_folder(options.dir.unwrap_or_else(usual_folder))?;
-    let setup = Setup { rate: options.rate.unwrap_or(ekey_sim::DEFAULT_RATE), ..Setup::from_seed(Seed::from_system()?) };
+    let setup =
+        Setup { rate: options.rate.unwrap_or(ekey_sim::DEFAULT_RATE), ..Setup::from_seed(Seed::from_system()?) };
     let keyring_path = dir.join("keyring");
     let mut keyring = Keyring::load_or_new(&keyring_path)?;
     keyring.set(setup.serial, setup.long_term_key.duplicate());
