@@ -217,7 +217,9 @@ impl Driver {
         let (key, word) = (&status.path, status.state.short_word());
         let serial = status.known_serial().unwrap_or("unknown");
         match (&status.state, status.next_step(), detail) {
-            (KeyState::Recovering { rung }, ..) if *rung != ekey_control::Rung::Pause => tracing::warn!(%key, %serial, "{word}: {}", rung.words()),
+            (KeyState::Recovering { rung }, ..) if *rung != ekey_control::Rung::Pause => {
+                tracing::warn!(%key, %serial, "{word}: {}", rung.words())
+            }
             (_, None, None) => tracing::info!(%key, %serial, "{word}"),
             (_, None, Some(detail)) => tracing::warn!(%key, %serial, "{word}: {detail}"),
             (_, Some(step), None) => tracing::warn!(%key, %serial, "{word}; {step}"),
