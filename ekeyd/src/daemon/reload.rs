@@ -10,7 +10,10 @@ impl Daemon {
     /// Reads both files again. The keyring and the list of keys take effect at once; other changes are named as needing a
     /// restart. A file with mistakes changes nothing.
     pub(super) fn reload(&mut self) {
-        if let Ok(reloading) = sd_notify::NotifyState::monotonic_usec_now() {
+        // To a service manager that still waits for the first entropy, the word "ready" at the end would be a lie.
+        if let Ok(reloading) = sd_notify::NotifyState::monotonic_usec_now()
+            && self.is_ready
+        {
             notify(&[sd_notify::NotifyState::Reloading, reloading]);
         }
         if let Some(file) = self.config_file.clone() {
@@ -23,7 +26,9 @@ impl Daemon {
             }
             Err(error) => tracing::error!("{error}"),
         }
-        notify(&[sd_notify::NotifyState::Ready]);
+        if self.is_ready {
+            notify(&[sd_notify::NotifyState::Ready]);
+        }
     }
 
     fn reload_config(&mut self, file: &Path) {
