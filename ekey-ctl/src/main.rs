@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod cli;
+mod doctor;
 mod problem;
 mod render;
 mod verbs;

@@ -1,5 +1,6 @@
 //! The verbs, one a file. Each asks the daemon, prints, and gives its exit code.
 
+mod doctor;
 mod list;
 mod reset;
 mod shutdown;
@@ -19,6 +20,7 @@ pub(crate) fn run(cli: &Cli) -> Result<u8, Problem> {
         Verb::Stats(args) => stats::run(socket, args),
         Verb::Wait(args) => wait::run(socket, args),
         Verb::Reset(args) => reset::run(socket, args),
+        Verb::Doctor(args) => doctor::run(socket, args),
         Verb::Shutdown => shutdown::run(socket),
     }
 }
