@@ -207,7 +207,8 @@ fn a_key_in_any_state_but_running_is_told_on() {
         let running = state.is_running();
         status.keys = vec![key(state)];
         let findings = machine.examined(&daemon(&status).socket);
-        let told_on = findings.json["checks"].as_array().is_some_and(|all| all.iter().any(|one| one["topic"] == "state"));
+        let told_on =
+            findings.json["checks"].as_array().is_some_and(|all| all.iter().any(|one| one["topic"] == "state"));
         assert_eq!(told_on, !running, "{:#}", findings.json);
     }
 }
