@@ -1,7 +1,9 @@
-//! Logs: to stderr, one line a change of state. Under systemd the journal adds time and level by itself.
+//! Logs: to stderr, one line a change of state. Under systemd the journal adds time and level by itself; in the background
+//! they go to syslog.
 
 use std::fmt;
-use std::io::{self, IsTerminal as _};
+use std::io::{self, IsTerminal as _, Write};
+use std::os::unix::net::UnixDatagram;
 
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::fmt::format::{Format, Writer};
@@ -10,12 +12,48 @@ use tracing_subscriber::registry::LookupSpan;
 
 /// Starts logging what is of `usual` level or worse; `EKEYD_LOG` may name another level (`debug`, `info`, `warn`, `error`).
 pub(crate) fn start(usual: Level) {
-    let level = std::env::var("EKEYD_LOG").ok().and_then(|level| level.parse().ok()).unwrap_or(usual);
-    let builder = tracing_subscriber::fmt().with_max_level(level).with_writer(io::stderr).with_target(false);
+    let builder = tracing_subscriber::fmt().with_max_level(level(usual)).with_writer(io::stderr).with_target(false);
     if std::env::var_os("JOURNAL_STREAM").is_some() {
         builder.with_ansi(false).event_format(ForJournal(Format::default().without_time().with_level(false))).init();
     } else {
         builder.with_ansi(io::stderr().is_terminal()).init();
+    }
+}
+
+/// Starts logging to syslog under `name`, what is informational or worse, or as `EKEYD_LOG` says.
+pub(crate) fn start_syslog(name: &'static str) {
+    tracing_subscriber::fmt()
+        .with_max_level(level(Level::INFO))
+        .with_target(false)
+        .with_ansi(false)
+        .with_writer(move || Syslog { name })
+        .event_format(ForJournal(Format::default().without_time().with_level(false).with_target(false)))
+        .init();
+}
+
+fn level(usual: Level) -> Level {
+    std::env::var("EKEYD_LOG").ok().and_then(|level| level.parse().ok()).unwrap_or(usual)
+}
+
+/// Sends each line as a message to the system's log, syslog(3). Opened for each, since that log may be restarted.
+struct Syslog {
+    name: &'static str,
+}
+
+impl Write for Syslog {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        // The line starts with its priority; 24 is the facility of daemons.
+        let (priority, text) = match line {
+            [b'<', digit @ b'0'..=b'7', b'>', text @ ..] => (24 + digit - b'0', text),
+            text => (30, text),
+        };
+        let head = format!("<{priority}>{}[{}]: ", self.name, std::process::id());
+        UnixDatagram::unbound()?.send_to(&[head.as_bytes(), text.trim_ascii_end()].concat(), "/dev/log")?;
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

@@ -5,6 +5,7 @@ use ekey_control::status::{FORMAT, FileStatus, KernelEra, KernelStatus, PoolStat
 
 use super::Daemon;
 use crate::config;
+use crate::egd_client::EgdClient;
 use crate::key::Key;
 use crate::output::{Era, FileSink, Kernel, Mode};
 
@@ -29,6 +30,7 @@ impl Daemon {
             kernel: self.kernel_status(),
             file: self.config.file.as_ref().zip(self.file.as_ref()).map(file_status),
             egd: self.egd.status(),
+            egd_client: self.egd_client.as_ref().map(EgdClient::status),
             control: self.control.path().display().to_string(),
         }
     }
