@@ -19,7 +19,7 @@ pub mod status;
 pub mod tag;
 
 pub use client::{Answer, Client, ClientError};
-pub use command::{Command, CommandError};
+pub use command::{Command, CommandError, Level};
 pub use reply::{GREETING, Reply};
 pub use state::{Badness, KeyState, Rung};
 pub use statement::{Mistake, Statement, SyntaxError, Value, parse_file, parse_line};

@@ -1,6 +1,7 @@
 //! The verbs, one a file. Each asks the daemon, prints, and gives its exit code.
 
 mod list;
+mod reset;
 mod shutdown;
 mod stats;
 mod status;
@@ -17,6 +18,7 @@ pub(crate) fn run(cli: &Cli) -> Result<u8, Problem> {
         Verb::List(args) => list::run(socket, *args),
         Verb::Stats(args) => stats::run(socket, args),
         Verb::Wait(args) => wait::run(socket, args),
+        Verb::Reset(args) => reset::run(socket, args),
         Verb::Shutdown => shutdown::run(socket),
     }
 }

@@ -3,12 +3,14 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use ekey_control::{Command, Reply, original, tag};
+use ekey_control::{Command, KeyStatus, Level, Reply, original, tag};
+use ekey_link::find;
+use ekey_link::revive::Rung;
 use ekey_proto::Serial;
 use mio::event::Event;
 
 use super::Daemon;
-use crate::key::KeyCommand;
+use crate::key::{Key, KeyCommand, Name};
 
 /// Keys at a time; more is a mistake, such as naming `/dev` as the folder of keys.
 const MOST_KEYS: usize = 256;
@@ -31,6 +33,13 @@ impl Daemon {
             Command::AddEntropyKey { path, serial } => self.add_named_key(path, serial.as_deref()),
             Command::AddEntropyKeys(folder) => self.add_keys_of(Path::new(folder)),
             Command::RemoveEntropyKey(tag) => self.remove_key(tag),
+            Command::ResetEntropyKey { tag, level } => match self.find_key(tag) {
+                Some(at) => {
+                    self.keys[at].command(KeyCommand::Try(step(*level)));
+                    Reply::ok()
+                }
+                None => no_such_key(tag),
+            },
             Command::Keyring(path) => match self.keyring.read_from(Path::new(path)) {
                 Ok(count) => {
                     self.tell_keys_of_keyring();
@@ -56,7 +65,7 @@ impl Daemon {
                 continue;
             }
             let expected = key.serial.as_ref().and_then(|serial| serial.parse().ok());
-            if let Err(error) = self.add_key(key.path, expected) {
+            if let Err(error) = self.add_key(Name::Path(key.path), expected) {
                 tracing::error!("{error}");
             }
         }
@@ -65,8 +74,15 @@ impl Daemon {
         }
     }
 
+    /// Whether the key at `path` is driven, under whatever name.
     pub(super) fn has_key_at(&self, path: &Path) -> bool {
-        self.keys.iter().any(|key| key.path() == path)
+        let found = find::behind(path);
+        let is_it = |name: &Name| match (name, &found) {
+            (Name::Path(other), _) if other == path => true,
+            (name, Some(found)) => name.names(found),
+            _ => false,
+        };
+        self.keys.iter().any(|key| is_it(key.name()))
     }
 
     pub(super) fn tell_keys_of_keyring(&self) {
@@ -85,10 +101,13 @@ impl Daemon {
         if self.has_key_at(&path) {
             return Reply::error(format!("{}: is driven already", path.display()));
         }
+        if let Some(found) = find::behind(&path) {
+            self.discovery.welcome(&found);
+        }
         if self.keys.len() >= MOST_KEYS {
             return Reply::error(format!("{MOST_KEYS} keys are driven already: remove some first"));
         }
-        match self.add_key(path, expected) {
+        match self.add_key(Name::Path(path), expected) {
             Ok(number) => Reply::added(&[number]),
             Err(error) => Reply::error(error),
         }
@@ -104,7 +123,7 @@ impl Daemon {
             if self.has_key_at(&path) || self.keys.len() >= MOST_KEYS {
                 continue;
             }
-            match self.add_key(path, None) {
+            match self.add_key(Name::Path(path), None) {
                 Ok(number) => added.push(number),
                 Err(error) => tracing::error!("{error}"),
             }
@@ -113,12 +132,28 @@ impl Daemon {
     }
 
     fn remove_key(&mut self, tag: &str) -> Reply {
-        let statuses = self.status().keys;
-        let Some(number) = tag::find(&statuses, tag).map(|key| key.number) else { return no_such_key(tag) };
-        if let Some(at) = self.keys.iter().position(|key| key.number() == number) {
-            self.keys.remove(at).let_go();
+        let Some(at) = self.find_key(tag) else { return no_such_key(tag) };
+        let key = self.keys.remove(at);
+        if let Some(serial) = key.status().known_serial() {
+            self.discovery.set_aside(serial.to_owned());
         }
+        key.let_go();
         Reply::ok()
+    }
+
+    fn find_key(&self, tag: &str) -> Option<usize> {
+        let statuses: Vec<KeyStatus> = self.keys.iter().map(Key::status).collect();
+        let number = tag::find(&statuses, tag)?.number;
+        self.keys.iter().position(|key| key.number() == number)
+    }
+}
+
+fn step(level: Level) -> Rung {
+    match level {
+        Level::Soft => Rung::Soft,
+        Level::Reopen => Rung::Reopen,
+        Level::Usb => Rung::UsbReset,
+        Level::Port => Rung::PortPower,
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod commands;
 mod control_link;
+mod discovery;
 mod fetch;
 mod reload;
 mod signals;
@@ -23,17 +24,19 @@ use zeroize::Zeroizing;
 
 use crate::config::Config;
 use crate::egd_client::EgdClient;
-use crate::key::{Key, KeyCommand, KeySettings, Outlet};
+use crate::key::{Key, KeyCommand, KeySettings, Name, Outlet};
 use crate::keyring::SharedKeyring;
 use crate::output::{FileSink, Host, Kernel};
 use crate::pool::{Batch, MOST_BATCH, Pool};
 use crate::socket::ListenError;
 use crate::{control, egd};
 use control_link::ControlLink;
+use discovery::Discovery;
 use signals::{Signal, Signals};
 
 const WAKER: Token = Token(0);
 const SIGNALS: Token = Token(1);
+const HOTPLUG: Token = Token(2);
 const CONTROL: usize = 16;
 const EGD: usize = 1024;
 const _: () = assert!(CONTROL + control::Server::TOKENS <= EGD, "the tokens overlap");
@@ -86,6 +89,7 @@ pub(crate) struct Daemon {
     outlet: Outlet,
     keys: Vec<Key>,
     keys_made: u32,
+    discovery: Discovery,
     incoming: Receiver<Batch>,
     pool: Pool,
     kernel: Option<Kernel>,
@@ -144,6 +148,7 @@ impl Daemon {
         };
         let egd_client = fetch::start(config.egd_client.as_ref(), &waker).map_err(system("start the EGD client"))?;
         let now = Instant::now();
+        let discovery = Discovery::start(registry, HOTPLUG);
         let mut daemon = Self {
             keyring: SharedKeyring::open(&config.keyring),
             pool: Pool::new(config.egd.pool_bytes),
@@ -152,11 +157,12 @@ impl Daemon {
             config_file,
             not_random,
             started: now,
-            poll,
             signals,
+            poll,
             outlet: Outlet { batches, waker },
             keys: Vec::new(),
             keys_made: 0,
+            discovery,
             incoming,
             kernel,
             kernel_problem,
@@ -189,6 +195,7 @@ impl Daemon {
                 match event.token() {
                     WAKER => {}
                     SIGNALS => self.heed_signals(),
+                    HOTPLUG => self.heed_hotplug(),
                     Token(token) if token < EGD => self.handle_control(event),
                     _ => self.egd.handle(event, self.poll.registry(), &mut self.pool),
                 }
@@ -198,6 +205,7 @@ impl Daemon {
             self.hand_out();
             self.ask_for_more();
             let now = Instant::now();
+            self.look_at_usb(now);
             self.pat_watchdog(now);
             if let (Some(observer), Some(at)) = (&mut observer, next_look)
                 && at <= now
@@ -211,11 +219,12 @@ impl Daemon {
     }
 
     /// Starts driving a key, and returns its number.
-    fn add_key(&mut self, path: PathBuf, expected: Option<ekey_proto::Serial>) -> Result<u32, ekey_link::LinkError> {
+    fn add_key(&mut self, name: Name, expected: Option<ekey_proto::Serial>) -> Result<u32, ekey_link::LinkError> {
         let number = self.keys_made + 1;
         let silence = self.config.recovery.silence;
         let timings = Timings { opening_silence: silence, running_silence: silence * 5 / 3 };
-        let settings = KeySettings { number, path, expected, timings };
+        let (transport, recovery) = (self.config.keys.transport, self.config.recovery.clone());
+        let settings = KeySettings { number, name, transport, recovery, expected, timings };
         self.keys.push(Key::start(settings, self.keyring.clone(), self.outlet.clone())?);
         self.keys_made = number;
         Ok(number)
@@ -296,7 +305,8 @@ impl Daemon {
         let feeds = self.pool.len() > 0 || self.egd_client.is_some();
         let kernel = self.kernel.as_ref().filter(|_| feeds).and_then(Kernel::next_wake);
         let watchdog = self.watchdog.as_ref().map(|watchdog| watchdog.next);
-        let next = [kernel, watchdog, next_look].into_iter().flatten().min();
+        let usb = Some(self.discovery.next_look());
+        let next = [kernel, watchdog, next_look, usb].into_iter().flatten().min();
         next.map(|at| at.saturating_duration_since(Instant::now()))
     }
 
