@@ -51,3 +51,10 @@ pub struct EgdClientStatus {
     /// The last failure: which server, what happened, what to do.
     pub last_error: Option<String>,
 }
+
+impl EgdClientStatus {
+    /// Whether a server is at hand.
+    pub fn is_connected(&self) -> bool {
+        self.state == EgdClientState::Connected
+    }
+}
