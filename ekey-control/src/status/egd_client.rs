@@ -32,7 +32,7 @@ pub struct EgdClientStatus {
     pub servers: Vec<String>,
     /// The state.
     pub state: EgdClientState,
-    /// For how many seconds it has been in this state.
+    /// For how many seconds a server has been at hand, or none.
     pub since_s: u64,
     /// The server that the state is about, one of `servers`; while resting the one that failed last.
     pub server: String,

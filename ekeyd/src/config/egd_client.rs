@@ -195,6 +195,16 @@ mod tests {
     }
 
     #[test]
+    fn the_example_shows_the_usual_values() {
+        let example = include_str!("../../ekeyd.toml");
+        let lines = example.lines().skip_while(|line| *line != "# [egd-client]").skip(1);
+        let section: String = lines.map_while(|line| line.strip_prefix('#')).map(|line| format!("{line}\n")).collect();
+        assert_eq!(section.matches(" = ").count(), KEYS.len(), "one line a key in\n{section}");
+        let server = Server::Tcp { host: "keys.example.org".to_owned(), port: 8888 };
+        assert_eq!(parse(&section).unwrap().egd_client, Some(EgdClient::of(vec![server])));
+    }
+
+    #[test]
     fn a_server_is_shown_as_it_is_written() {
         for spec in ["tcp:host:1", "tcp:a.b-c_d.example.:65535", "tcp:[::1]:8888", "tcp:127.0.0.1:8888", "unix:/e"] {
             assert_eq!(Server::parse(spec).unwrap().to_string(), spec);

@@ -1,7 +1,7 @@
 //! The daemon as people and programs get to see it.
 
 use ekey_control::Status;
-use ekey_control::status::{FORMAT, FileStatus, KernelEra, KernelStatus, PoolStatus};
+use ekey_control::status::{FORMAT, FileStatus, KernelEra, KernelStatus, KeyringStatus, PoolStatus};
 
 use super::Daemon;
 use crate::config;
@@ -19,7 +19,7 @@ impl Daemon {
             pid: std::process::id(),
             uptime_s: self.started.elapsed().as_secs(),
             not_random: self.not_random,
-            keyring: self.keyring.status(),
+            keyring: self.keyring_status(),
             keys: self.keys.iter().map(Key::status).collect(),
             idle_keys: self.idle_keys(),
             pool: PoolStatus {
@@ -34,6 +34,13 @@ impl Daemon {
             egd_client: self.egd_client.as_ref().map(EgdClient::status),
             control: self.control.path().display().to_string(),
         }
+    }
+
+    /// Whoever only fetches needs no keyring, so that one that is not there is no problem.
+    fn keyring_status(&self) -> KeyringStatus {
+        let only_fetches = self.keys.is_empty() && self.egd_client.is_some();
+        let status = self.keyring.status();
+        KeyringStatus { problem: status.problem.filter(|_| !only_fetches), ..status }
     }
 
     fn kernel_status(&self) -> Option<KernelStatus> {

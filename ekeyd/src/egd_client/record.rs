@@ -104,9 +104,11 @@ impl Record {
     }
 
     fn enter(&mut self, state: EgdClientState, now: Instant) {
-        if self.state != state {
-            self.state = state;
+        // Attempts come and go; what counts is for how long there has been a server, or none.
+        let connected = |state| state == EgdClientState::Connected;
+        if connected(self.state) != connected(state) {
             self.since = now;
         }
+        self.state = state;
     }
 }

@@ -13,13 +13,17 @@ pub(super) fn lines(client: &EgdClientStatus) -> [Line; 2] {
         EgdClientState::Resting => Tone::Bad,
     };
     let proof = if client.proven { "" } else { " (no MAC proves them)" };
-    let (word, since) = (client.state.word(), amount::duration(client.since_s));
+    let word = client.state.word();
+    let since = match (amount::duration(client.since_s), client.is_connected()) {
+        (since, true) => format!(", for {since}"),
+        (since, false) => format!(", no server for {since}"),
+    };
     let address = client.address.as_ref().map_or_else(String::new, |address| format!(" ({address})"));
     let (bytes, requests) = (amount::bytes(client.received_bytes), amount::many(client.requests, "request"));
     let (reconnects, failures) =
         (amount::many(client.reconnects, "reconnect"), amount::many(client.failures, "failure"));
     [
-        Line::new(tone, &format!("EGD server  {word}, for {since}  {}{address}", client.server)),
+        Line::new(tone, &format!("EGD server  {word}{since}  {}{address}", client.server)),
         super::row("fetched", &format!("{bytes}{proof}, {requests}, {reconnects}, {failures}")),
     ]
 }
