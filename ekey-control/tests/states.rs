@@ -2,8 +2,8 @@
 
 mod sample;
 
-use ekey_control::status::{EgdClientState, EgdClientStatus};
 use ekey_control::original::{list_lines, stat_lines};
+use ekey_control::status::{EgdClientState, EgdClientStatus};
 use ekey_control::{Badness, KeyState, Rung, Status, StatusError, tag};
 use sample::{SERIAL, all_states, key, status};
 

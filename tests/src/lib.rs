@@ -11,6 +11,7 @@ pub mod control;
 pub mod daemon;
 pub mod egd;
 pub mod egd_server;
+pub mod guest;
 pub mod original;
 pub mod program;
 pub mod scratch;

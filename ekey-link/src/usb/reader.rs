@@ -18,9 +18,9 @@ use rusb::Error;
 
 use super::stall::Stalls;
 
-/// How long one transfer waits for a packet. As good as for ever: some virtual USB controllers lose a packet that arrives just when
-/// its transfer runs out.
-const PATIENCE: Duration = Duration::from_secs(3600);
+/// How long one transfer waits for a packet; zero is for ever to libusb. Some virtual USB controllers lose a packet that arrives just
+/// when its transfer runs out.
+const PATIENCE: Duration = Duration::ZERO;
 /// How far the reader may be ahead, in bytes as the kernel reckons them: some packets.
 const AHEAD: usize = 2048;
 /// An unplug often shows as failed transfers first. After so many in a row it is no unplug.

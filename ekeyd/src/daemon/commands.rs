@@ -77,12 +77,8 @@ impl Daemon {
     /// Whether the key at `path` is driven, under whatever name.
     pub(super) fn has_key_at(&self, path: &Path) -> bool {
         let found = find::behind(path);
-        let is_it = |name: &Name| match (name, &found) {
-            (Name::Path(other), _) if other == path => true,
-            (name, Some(found)) => name.names(found),
-            _ => false,
-        };
-        self.keys.iter().any(|key| is_it(key.name()))
+        let same_path = |key: &Key| matches!(key.name(), Name::Path(other) if other == path);
+        self.keys.iter().any(|key| same_path(key) || found.as_ref().is_some_and(|found| key.is(found)))
     }
 
     pub(super) fn tell_keys_of_keyring(&self) {

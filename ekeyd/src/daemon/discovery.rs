@@ -97,7 +97,7 @@ impl Daemon {
 
     /// Whether a key that is plugged in is driven.
     pub(super) fn is_driven(&self, found: &FoundKey) -> bool {
-        self.keys.iter().any(|key| key.name().names(found))
+        self.keys.iter().any(|key| key.is(found))
     }
 
     /// The keys that are plugged in and not driven, and why.

@@ -17,6 +17,9 @@ use crate::pool::MOST_BATCH;
 
 /// Bytes read at a time: what one batch can hold if all of it is entropy.
 const READ_LEN: usize = FRAME_LEN * (MOST_BATCH / EntropyBlock::LEN - 1);
+/// After so many bytes without a frame that verifies, listening is slowed down: whoever sends that is no key, or a mad one.
+const MOST_UNPROVEN: usize = 8192;
+const SLOW_DOWN: Duration = Duration::from_millis(100);
 const WRITE_PATIENCE: Duration = Duration::from_secs(1);
 /// While the daemon takes no entropy, commands are looked at this often.
 const COMMAND_CHECK: Duration = Duration::from_millis(100);
@@ -34,7 +37,7 @@ impl Driver {
 
     fn exchange(&mut self, link: &mut dyn Link, session: &mut Session) -> Ended {
         let mut buffer = vec![0; READ_LEN];
-        let mut verified = 0;
+        let (mut verified, mut unproven) = (0, 0);
         loop {
             let deadline = match self.obey(link, session) {
                 Ok(deadline) => deadline,
@@ -47,6 +50,7 @@ impl Driver {
             }
             if session.counters().verified > verified {
                 verified = session.counters().verified;
+                unproven = 0;
                 self.note_heard(session);
             }
             match self.ladder.next(Instant::now()) {
@@ -65,10 +69,17 @@ impl Driver {
                 self.note_silence(session);
                 continue;
             }
+            if unproven >= MOST_UNPROVEN {
+                unproven = 0;
+                if let Some(ended) = self.slow_down(session) {
+                    return ended;
+                }
+            }
             let until = self.clock.instant(deadline);
             let until = self.ladder.deadline().map_or(until, |rung_due| rung_due.min(until));
             match link.read(&mut buffer, until) {
                 Ok(Read::Bytes(count)) => {
+                    unproven += count;
                     if let Err(ended) = self.digest(link, session, &buffer[..count]) {
                         return ended;
                     }
@@ -81,6 +92,14 @@ impl Driver {
                 }
                 Err(error) => return Ended::Broken(error),
             }
+        }
+    }
+
+    /// Leaves the key unheard for a while, which counts as time in which it said nothing.
+    fn slow_down(&mut self, session: &mut Session) -> Option<Ended> {
+        match self.inbox.recv_timeout(SLOW_DOWN) {
+            Ok(command) => self.heed(command, session),
+            Err(_) => None,
         }
     }
 
@@ -196,19 +215,26 @@ impl Driver {
 
     /// Takes in commands. Returns how the conversation ends if one of them ends it.
     fn heed_commands(&mut self, session: &mut Session) -> Option<Ended> {
-        for command in self.inbox.try_iter() {
-            match command {
-                KeyCommand::Stop => return Some(Ended::Stopped),
-                KeyCommand::NewKeyring => session.handle_new_keyring(self.clock.now()),
-                KeyCommand::Look => {}
-                KeyCommand::Try(rung) => {
-                    self.ladder.order(rung);
-                    if rung != Rung::Soft {
-                        return Some(Ended::Step(rung));
-                    }
-                    session.start_over(self.clock.now());
-                    self.ladder.note_done(Instant::now());
+        while let Ok(command) = self.inbox.try_recv() {
+            if let Some(ended) = self.heed(command, session) {
+                return Some(ended);
+            }
+        }
+        None
+    }
+
+    fn heed(&mut self, command: KeyCommand, session: &mut Session) -> Option<Ended> {
+        match command {
+            KeyCommand::Stop => return Some(Ended::Stopped),
+            KeyCommand::NewKeyring => session.handle_new_keyring(self.clock.now()),
+            KeyCommand::Look => {}
+            KeyCommand::Try(rung) => {
+                self.ladder.order(rung);
+                if rung != Rung::Soft {
+                    return Some(Ended::Step(rung));
                 }
+                session.start_over(self.clock.now());
+                self.ladder.note_done(Instant::now());
             }
         }
         None

@@ -135,6 +135,7 @@ impl Driver {
         self.record().set_path(&spot.path, link.kind());
         let means = spot.found.as_ref().map_or(Means::NONE, |found| allowed(Means::of(found), &self.settings.recovery));
         self.ladder.set_means(means);
+        self.record().set_usb_serial(spot.found.as_ref().and_then(|found| found.serial.as_ref()));
         self.device = spot.found;
         self.stepped = None;
         self.ladder.note_done(Instant::now());
@@ -218,7 +219,7 @@ impl Driver {
         let serial = status.known_serial().unwrap_or("unknown");
         match (&status.state, status.next_step(), detail) {
             (KeyState::Recovering { rung }, ..) if *rung != ekey_control::Rung::Pause => {
-                tracing::warn!(%key, %serial, "{word}: {}", rung.words())
+                tracing::warn!(%key, %serial, "{word}: {}", rung.words());
             }
             (_, None, None) => tracing::info!(%key, %serial, "{word}"),
             (_, None, Some(detail)) => tracing::warn!(%key, %serial, "{word}: {detail}"),

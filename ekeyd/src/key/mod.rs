@@ -12,6 +12,7 @@ use std::thread::JoinHandle;
 
 use crossbeam_channel::Sender;
 use ekey_control::KeyStatus;
+use ekey_link::find::FoundKey;
 use ekey_link::revive::Rung;
 use ekey_link::{Interrupt, LinkError};
 use ekey_proto::Serial;
@@ -92,6 +93,12 @@ impl Key {
     /// Its number.
     pub(crate) fn number(&self) -> u32 {
         self.number
+    }
+
+    /// Whether it is the key that is plugged in there, under whichever name it is driven.
+    pub(crate) fn is(&self, found: &FoundKey) -> bool {
+        let known = |record: &Record| record.usb_serial().is_some_and(|serial| found.serial.as_ref() == Some(serial));
+        self.name.names(found) || known(&self.record.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// How it was named when it was added.

@@ -22,6 +22,8 @@ pub(super) struct Record {
     expected: Option<Serial>,
     transport: Transport,
     serial: Option<Serial>,
+    /// As USB stated it when the key was opened last.
+    usb_serial: Option<String>,
     state: KeyState,
     since: Instant,
     added: Instant,
@@ -58,6 +60,7 @@ impl Record {
             expected: settings.expected,
             transport: Transport::Tty,
             serial: None,
+            usb_serial: None,
             state: KeyState::Opening,
             since: now,
             added: now,
@@ -108,6 +111,16 @@ impl Record {
             ekey_link::Transport::Usb => Transport::Usb,
             _ => Transport::Tty,
         };
+    }
+
+    /// Which USB device the key is, if it is one.
+    pub(super) fn set_usb_serial(&mut self, serial: Option<&String>) {
+        self.usb_serial = serial.cloned();
+    }
+
+    /// What USB calls the key.
+    pub(super) fn usb_serial(&self) -> Option<&String> {
+        self.usb_serial.as_ref()
     }
 
     /// Takes over the books of the ladder, and the last step that could not be taken.
