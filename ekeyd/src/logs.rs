@@ -42,19 +42,25 @@ struct Syslog {
 
 impl Write for Syslog {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        // The line starts with its priority; 24 is the facility of daemons.
-        let (priority, text) = match line {
-            [b'<', digit @ b'0'..=b'7', b'>', text @ ..] => (24 + digit - b'0', text),
-            text => (30, text),
-        };
-        let head = format!("<{priority}>{}[{}]: ", self.name, std::process::id());
-        UnixDatagram::unbound()?.send_to(&[head.as_bytes(), text.trim_ascii_end()].concat(), "/dev/log")?;
+        UnixDatagram::unbound()?.send_to(&message(self.name, line), "/dev/log")?;
         Ok(line.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+/// The line that starts with its level as [`ForJournal`] wrote it, as the system's log takes it.
+fn message(name: &str, line: &[u8]) -> Vec<u8> {
+    /// `LOG_DAEMON` of syslog(3).
+    const DAEMON: u8 = 24;
+    let (level, text) = match line {
+        [b'<', digit @ b'0'..=b'7', b'>', text @ ..] => (digit - b'0', text),
+        text => (6, text),
+    };
+    let head = format!("<{}>{name}[{}]: ", DAEMON + level, std::process::id());
+    [head.as_bytes(), text.trim_ascii()].concat()
 }
 
 /// The level as the journal reads it at the front of a line, sd-daemon(3).
@@ -74,5 +80,23 @@ where
         };
         write!(writer, "<{priority}>")?;
         self.0.format_event(context, writer, event)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_goes_to_syslog_with_facility_level_name_and_process() {
+        let pid = std::process::id();
+        for (line, due) in [
+            (&b"<4> it closed\n"[..], format!("<28>client[{pid}]: it closed")),
+            (b"<6>up\n", format!("<30>client[{pid}]: up")),
+            (b"no level", format!("<30>client[{pid}]: no level")),
+            (b"", format!("<30>client[{pid}]: ")),
+        ] {
+            assert_eq!(String::from_utf8_lossy(&message("client", line)), due);
+        }
     }
 }

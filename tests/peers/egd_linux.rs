@@ -1,4 +1,5 @@
-//! The original's `ekeyd-egd-linux` and ours, side by side at one EGD server of ours for ten seconds: how often each asks.
+//! The original's `ekeyd-egd-linux` and ours, side by side at one EGD server of ours for ten seconds: how often each asks. And
+//! ours at the original's EGD server.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -6,6 +7,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use ekey_tests::await_until::hold_for;
+use ekey_tests::blocks::{self, Account};
 use ekey_tests::egd_server::free_port;
 use ekey_tests::{DaemonPlan, KeyPlan, Program, Scratch, await_until, binaries, original};
 
@@ -50,4 +52,31 @@ fn ours_feeds_this_kernel_and_the_original_only_one_that_asks() {
     if never_asks {
         assert_eq!(of_original, (0, 0), "on a kernel of this kind the original is known to ask for nothing");
     }
+}
+
+#[test]
+fn ours_fetches_from_the_originals_server_byte_for_byte() {
+    const BLOCKS: u64 = 300;
+    let there = Scratch::make();
+    let plan = KeyPlan::named("key").rate(500);
+    let key = plan.plug_in(&there);
+    let keyring = there.write("keyring", &plan.keyring_line(), 0o600);
+    let (control, port) = (there.path("original.sock"), free_port());
+    let config = format!(
+        "Daemonise(false)\nUnixControlSocket {control:?}\nKeyring {keyring:?}\n\
+         EGDTCPSocket({port}, \"127.0.0.1\")\nAddEntropyKey {:?}\n",
+        key.path
+    );
+    let mut command = original::command("ekeyd");
+    command.arg("-f").arg(there.write("original.conf", &config, 0o600)).arg("-p").arg(there.path("pid"));
+    let mut theirs = Program::spawn("original", command, &there);
+
+    let here = Scratch::make();
+    let file = here.path("entropy");
+    let place = format!("tcp:127.0.0.1:{port}");
+    let mut ours = DaemonPlan::default().file(&file, Some(BLOCKS)).fetch_from(&[place], "").start(&here);
+    ours.await_blocks(&file, BLOCKS, Duration::from_secs(30));
+    assert_eq!(theirs.ended(), None, "the original's daemon goes on");
+    let mut account = Account::of(&[blocks::read(&key.plain_log)]);
+    assert_eq!(account.book(&blocks::read(&file)), Ok(()), "each byte is the key's, and comes once");
 }
