@@ -10,12 +10,14 @@ const CONFIG: &str = "[keys]\npaths = [\"/run/sim/key\"]\n";
 fn the_unit_runs_as_its_own_user_and_credits_the_kernel() {
     // As `systemctl enable` does it.
     let wanted = "/etc/systemd/system/systemd-udev-trigger.service.wants/ekeyd.service";
-    let mut guest = installed(Guest::systemd().link(wanted, "/usr/lib/systemd/system/ekeyd.service"));
+    let shorter = ("/etc/systemd/system/ekeyd.service.d/shorter.conf", "[Unit]\nJobRunningTimeoutSec=3s\n");
+    let guest = Guest::systemd().link(wanted, "/usr/lib/systemd/system/ekeyd.service");
+    let mut guest = installed(guest.text(shorter.0, shorter.1, 0o644));
 
-    // There is no key: its sockets serve, it is not ready, and the boot did not wait for it.
+    // There is no key: its sockets serve, it is not ready, and the boot has not waited for it longer than it says.
     guest.await_sh("ekey-ctl list", SHORT);
     assert_eq!(state(&mut guest), "activating", "before the first entropy");
-    guest.await_sh("systemctl is-active multi-user.target", SHORT);
+    guest.check("systemctl list-jobs | grep 'No jobs'", SHORT);
     guest.check("systemctl show -P StatusText ekeyd | grep waiting", SHORT);
 
     plug_in_software_key(&mut guest);
