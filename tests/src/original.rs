@@ -40,6 +40,21 @@ pub fn script(name: &str) -> PathBuf {
     unpacked(&format!("usr/sbin/{name}"))
 }
 
+/// The path of one of the original's programs.
+///
+/// # Panics
+/// When `tests/run` has not unpacked it.
+#[must_use]
+pub fn program(name: &str) -> PathBuf {
+    unpacked(&format!("usr/sbin/{name}"))
+}
+
+/// The folder with the libraries that the original's programs load.
+#[must_use]
+pub fn library_folder() -> PathBuf {
+    libraries_below(&root())
+}
+
 fn root() -> PathBuf {
     target_folder().join("peers/root")
 }

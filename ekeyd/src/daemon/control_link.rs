@@ -8,7 +8,7 @@ use ekey_control::DEFAULT_SOCKET;
 
 const ORIGINAL: &str = "/run/ekeyd.sock";
 
-/// The link; removed when dropped.
+/// The link; removed when dropped, if it is still a link to the control socket.
 pub(super) struct ControlLink;
 
 impl ControlLink {
@@ -35,7 +35,9 @@ impl ControlLink {
 
 impl Drop for ControlLink {
     fn drop(&mut self) {
-        // Whoever removed it before has done what was to be done.
-        let _ = fs::remove_file(ORIGINAL);
+        if fs::read_link(ORIGINAL).is_ok_and(|target| target == Path::new(DEFAULT_SOCKET)) {
+            // Whoever removed it in this moment has done what was to be done.
+            let _ = fs::remove_file(ORIGINAL);
+        }
     }
 }

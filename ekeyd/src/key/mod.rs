@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use crossbeam_channel::Sender;
-use ekey_control::KeyStatus;
+use ekey_control::{KeyState, KeyStatus};
 use ekey_link::find::FoundKey;
 use ekey_link::revive::Rung;
 use ekey_link::{Interrupt, LinkError};
@@ -115,7 +115,18 @@ impl Key {
 
     /// What is known of it now.
     pub(crate) fn status(&self) -> KeyStatus {
-        self.record.lock().unwrap_or_else(PoisonError::into_inner).status()
+        let mut status = self.record.lock().unwrap_or_else(PoisonError::into_inner).status();
+        if !self.is_running() {
+            status.state = KeyState::Gone;
+            status.detail =
+                Some("the daemon's thread for it has ended: restart the daemon, and report this".to_owned());
+        }
+        status
+    }
+
+    /// Whether its thread is alive.
+    pub(crate) fn is_running(&self) -> bool {
+        self.thread.as_ref().is_some_and(|thread| !thread.is_finished())
     }
 
     /// Lets go of the key, soon and without waiting for it.

@@ -39,6 +39,7 @@ impl SharedKeyring {
     pub(crate) fn read_from(&self, path: &Path) -> Result<usize, KeyringError> {
         let outcome = Keyring::load(path);
         let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
+        inner.path = path.to_owned();
         match outcome {
             Ok(keyring) => {
                 for warning in keyring.warnings() {
@@ -53,15 +54,6 @@ impl SharedKeyring {
                 Err(error)
             }
         }
-    }
-
-    /// Reads the same file again.
-    ///
-    /// # Errors
-    /// As [`read_from`](Self::read_from).
-    pub(crate) fn reload(&self) -> Result<usize, KeyringError> {
-        let path = self.inner.read().unwrap_or_else(PoisonError::into_inner).path.clone();
-        self.read_from(&path)
     }
 
     /// A copy of the long-term key of `serial`, if there is one.
