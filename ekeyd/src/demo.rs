@@ -11,12 +11,12 @@ use std::thread;
 use std::time::Duration;
 
 use ekey_control::Status;
+use ekey_keyring::{KeyringEdit, KeyringError};
 use ekey_sim::{Device, Pty, Records, Seed, Setup, SimError, StopHandle};
 use nix::unistd::geteuid;
 
 use crate::config::{Config, KeyPath, Listen};
 use crate::daemon::{Daemon, DaemonError, Observer};
-use crate::keyring::{Keyring, KeyringError};
 use crate::logs;
 
 const EVERY: Duration = Duration::from_secs(1);
@@ -66,7 +66,7 @@ fn show(options: Options) -> Result<(), DemoError> {
     let setup =
         Setup { rate: options.rate.unwrap_or(ekey_sim::DEFAULT_RATE), ..Setup::from_seed(Seed::from_system()?) };
     let keyring_path = dir.join("keyring");
-    let mut keyring = Keyring::load_or_new(&keyring_path)?;
+    let mut keyring = KeyringEdit::begin(&keyring_path)?;
     keyring.set(setup.serial, setup.long_term_key.duplicate());
     keyring.save()?;
 

@@ -4,7 +4,6 @@
 
 mod error;
 mod listen;
-mod nearest;
 mod original;
 mod read;
 mod section;

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use ekey_control::{Command, Reply, original, tag};
 use ekey_proto::Serial;
@@ -12,6 +13,8 @@ use crate::key::KeyCommand;
 
 /// Keys at a time; more is a mistake, such as naming `/dev` as the folder of keys.
 const MOST_KEYS: usize = 256;
+/// How long everything else may wait for a key that is to be let go of.
+const RELEASE_PATIENCE: Duration = Duration::from_secs(2);
 
 impl Daemon {
     pub(super) fn handle_control(&mut self, event: &Event) {
@@ -116,7 +119,12 @@ impl Daemon {
         let statuses = self.status().keys;
         let Some(number) = tag::find(&statuses, tag).map(|key| key.number) else { return no_such_key(tag) };
         if let Some(at) = self.keys.iter().position(|key| key.number() == number) {
-            self.keys.remove(at).let_go();
+            let key = self.keys.remove(at);
+            let path = key.path().display().to_string();
+            // Whoever asks wants the key for itself next: OK means that it can have it.
+            if !key.release(RELEASE_PATIENCE) {
+                return Reply::ok_with(format!("{path} will be let go of once what is being done to it has ended"));
+            }
         }
         Reply::ok()
     }
