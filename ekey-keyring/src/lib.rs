@@ -62,6 +62,12 @@ impl Keyring {
         }
     }
 
+    /// The file, as it was named.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// The long-term key of `serial`, if there is one.
     pub fn get(&self, serial: &Serial) -> Option<&LongTermKey> {
         self.keys.get(serial)
