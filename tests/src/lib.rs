@@ -12,6 +12,7 @@ pub mod daemon;
 pub mod egd;
 pub mod original;
 pub mod program;
+pub mod proxy;
 pub mod scratch;
 pub mod software_key;
 pub mod status;

@@ -12,6 +12,10 @@ use crate::render::toml;
 
 /// A configuration larger than this, in bytes, is none.
 const MOST_BYTES: u64 = 1024 * 1024;
+/// Mistakes that are shown one by one, at most.
+const MOST_MISTAKES: usize = 100;
+/// How many characters of what is wrong are shown, at most: some are the file's own.
+const MOST_SHOWN: usize = 400;
 
 pub(crate) fn convert(args: &Convert) -> Result<u8, Problem> {
     let unreadable = |source| Problem::Unreadable { path: args.file.clone(), source };
@@ -27,8 +31,13 @@ pub(crate) fn convert(args: &Convert) -> Result<u8, Problem> {
     let (config, mistakes) = OriginalConfig::read(&text);
     if !mistakes.is_empty() {
         let name = args.file.display();
-        let lines = mistakes.iter().map(|at| format!("{name}:{}:{}: {}", at.line, at.column, at.what));
-        return Err(Problem::Mistakes(lines.collect()));
+        let shown = |what: &str| what.chars().take(MOST_SHOWN).collect::<String>();
+        let lines = mistakes.iter().map(|at| format!("{name}:{}:{}: {}", at.line, at.column, shown(&at.what)));
+        let mut lines: Vec<String> = lines.take(MOST_MISTAKES).collect();
+        if let Some(more @ 1..) = mistakes.len().checked_sub(MOST_MISTAKES) {
+            lines.push(format!("and {more} mistakes more"));
+        }
+        return Err(Problem::Mistakes(lines));
     }
     io::stdout().write_all(toml::of_original(&config, &args.file).as_bytes())?;
     Ok(0)
