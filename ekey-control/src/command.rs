@@ -7,6 +7,7 @@ use std::fmt;
 
 use thiserror::Error;
 
+use crate::state::Rung;
 use crate::statement::{Mistake, Statement, Value, parse_line};
 
 /// What a client may ask of the daemon.
@@ -27,6 +28,13 @@ pub enum Command {
     AddEntropyKeys(String),
     /// Let go of a key, named by its tag.
     RemoveEntropyKey(String),
+    /// Take one step of reviving a key now; what came of it is in its status.
+    ResetEntropyKey {
+        /// Which key.
+        tag: String,
+        /// The step: soft, reopen, usb or port.
+        level: Level,
+    },
     /// Read this keyring from now on.
     Keyring(String),
     /// Stop the daemon.
@@ -35,12 +43,51 @@ pub enum Command {
     Status,
 }
 
-const NAMES: [&str; 8] = [
+/// The steps of reviving a key that a person may ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    /// `^C`.
+    Soft,
+    /// Close the link and open it again.
+    Reopen,
+    /// Reset the USB device.
+    Usb,
+    /// Switch the port's power off and on.
+    Port,
+}
+
+impl Level {
+    /// All of them, mildest first.
+    pub const ALL: [Self; 4] = [Self::Soft, Self::Reopen, Self::Usb, Self::Port];
+
+    /// As it is written on the socket and the command line.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Soft => "soft",
+            Self::Reopen => "reopen",
+            Self::Usb => "usb",
+            Self::Port => "port",
+        }
+    }
+
+    /// The rung of the ladder that it is.
+    pub fn rung(self) -> Rung {
+        match self {
+            Self::Soft => Rung::Soft,
+            Self::Reopen => Rung::Reopen,
+            Self::Usb => Rung::UsbReset,
+            Self::Port => Rung::PortPower,
+        }
+    }
+}
+
+const NAMES: [&str; 9] = [
     "ListEntropyKeys",
     "StatEntropyKey",
     "AddEntropyKey",
     "AddEntropyKeys",
     "RemoveEntropyKey",
+    "ResetEntropyKey",
     "Keyring",
     "Shutdown",
     "Status",
@@ -75,6 +122,10 @@ impl Command {
             "Status" => args.none(Self::Status),
             "StatEntropyKey" => args.tag().map(Self::StatEntropyKey),
             "RemoveEntropyKey" => args.tag().map(Self::RemoveEntropyKey),
+            "ResetEntropyKey" => {
+                let (tag, level) = args.tag_and_level()?;
+                Ok(Self::ResetEntropyKey { tag, level })
+            }
             "AddEntropyKey" => Ok(Self::AddEntropyKey { path: args.path(2)?, serial: args.serial()? }),
             "AddEntropyKeys" => args.path(1).map(Self::AddEntropyKeys),
             "Keyring" => args.path(1).map(Self::Keyring),
@@ -90,6 +141,7 @@ impl Command {
             Self::AddEntropyKey { .. }
             | Self::AddEntropyKeys(_)
             | Self::RemoveEntropyKey(_)
+            | Self::ResetEntropyKey { .. }
             | Self::Keyring(_)
             | Self::Shutdown => false,
         }
@@ -106,6 +158,9 @@ impl Command {
             }
             Self::AddEntropyKeys(directory) => ("AddEntropyKeys", vec![text(directory)]),
             Self::RemoveEntropyKey(tag) => ("RemoveEntropyKey", vec![text(tag)]),
+            Self::ResetEntropyKey { tag, level } => {
+                ("ResetEntropyKey", vec![text(tag), Value::Text(level.word().to_owned())])
+            }
             Self::Keyring(path) => ("Keyring", vec![text(path)]),
             Self::Shutdown => ("Shutdown", Vec::new()),
             Self::Status => ("Status", Vec::new()),
@@ -180,6 +235,16 @@ impl Args<'_> {
         } else {
             Ok(tag)
         }
+    }
+
+    fn tag_and_level(&self) -> Result<(String, Level), CommandError> {
+        let level = match self.args {
+            [_, Value::Text(word)] => Level::ALL.into_iter().find(|level| level.word() == word),
+            _ => None,
+        };
+        let level = level.ok_or_else(|| self.wrong("takes a key and one of soft, reopen, usb, port"))?;
+        let tag = Self { name: self.name, args: &self.args[..1] }.tag()?;
+        Ok((tag, level))
     }
 
     fn path(&self, most: usize) -> Result<String, CommandError> {

@@ -22,7 +22,7 @@ pub mod status;
 pub mod tag;
 
 pub use client::{Answer, Client, ClientError};
-pub use command::{Command, CommandError};
+pub use command::{Command, CommandError, Level};
 pub use original_config::OriginalConfig;
 pub use reply::{GREETING, Reply};
 pub use state::{Badness, KeyState, Rung};

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize, Serializer};
 use thiserror::Error;
 
-use crate::state::KeyState;
+use crate::state::{KeyState, Rung};
 
 /// The version of this format.
 pub const FORMAT: u32 = 1;
@@ -28,6 +28,9 @@ pub struct Status {
     pub keyring: KeyringStatus,
     /// In the order in which they were added.
     pub keys: Vec<KeyStatus>,
+    /// Keys that are plugged in and not driven.
+    #[serde(default)]
+    pub idle_keys: Vec<IdleKey>,
     /// The pool.
     pub pool: PoolStatus,
     /// `None` if the kernel is not fed.
@@ -110,8 +113,39 @@ pub struct KeyStatus {
     pub last_frame_ms: Option<u64>,
     /// What the key says about itself.
     pub sensors: Sensors,
-    /// How often a step of reviving it was taken.
+    /// How often a step has revived it.
     pub recoveries: u64,
+    /// The steps that were tried, and how they did.
+    #[serde(default)]
+    pub revival: Vec<RungStatus>,
+}
+
+/// How one step of reviving a key has done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RungStatus {
+    /// The step.
+    pub rung: Rung,
+    /// How often it was tried.
+    pub attempts: u64,
+    /// How often a frame verified after it and before the next step.
+    pub successes: u64,
+    /// How often it could not be taken.
+    pub failures: u64,
+    /// Why it could not be taken last, and what to do.
+    pub problem: Option<String>,
+}
+
+/// A key that is plugged in and not driven.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IdleKey {
+    /// As USB states it.
+    pub serial: Option<String>,
+    /// Where it is plugged in: `1-1.2`.
+    pub port: String,
+    /// Its tty, else its usbfs node.
+    pub path: String,
+    /// Why it is not driven, and what to do.
+    pub why: String,
 }
 
 impl KeyStatus {

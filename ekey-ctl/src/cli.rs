@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
-use ekey_control::DEFAULT_SOCKET;
+use ekey_control::{DEFAULT_SOCKET, Level};
 use ekey_proto::Serial;
 
 /// Looks at and steers the Entropy Key daemon.
@@ -64,6 +64,11 @@ pub(crate) enum Verb {
     /// Deal with configuration files
     #[command(subcommand)]
     Config(ConfigVerb),
+    /// Take one step of reviving a key now, and tell what came of it
+    ///
+    /// Exits with 0 if the key has answered, with 1 if not.
+    #[command(after_help = "Example: ekey-ctl reset ttyACM0 --level usb")]
+    Reset(Reset),
     /// Stop the daemon
     #[command(after_help = "Example: ekey-ctl shutdown")]
     Shutdown,
@@ -81,6 +86,18 @@ pub(crate) struct Stats {
     /// A serial number, a number from `list`, a path, or the last names of a path
     #[arg(value_name = "KEY")]
     pub(crate) key: String,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Reset {
+    /// A serial number, a number from `list`, a path, or the last names of a path
+    #[arg(value_name = "KEY")]
+    pub(crate) key: String,
+    /// soft: ^C; reopen: the link; usb: reset the USB device; port: switch its port's power off and on
+    #[arg(long, value_name = "LEVEL", default_value = "soft", value_parser = level)]
+    pub(crate) level: Level,
     #[command(flatten)]
     pub(crate) json: Json,
 }
@@ -208,4 +225,9 @@ fn seconds(text: &str) -> Result<Duration, String> {
         Ok(seconds) if (0.0..=MOST_SECONDS).contains(&seconds) => Ok(Duration::from_secs_f64(seconds)),
         _ => Err(format!("a number of seconds from 0 to {MOST_SECONDS} is due")),
     }
+}
+
+fn level(text: &str) -> Result<Level, String> {
+    let known = Level::ALL.into_iter().find(|level| level.word() == text);
+    known.ok_or_else(|| "expected soft, reopen, usb or port".to_owned())
 }

@@ -24,7 +24,7 @@ pub enum LinkError {
         path: PathBuf,
     },
     /// The path is nothing that a key could be behind (config).
-    #[error("{}: is {what}, neither a tty nor a unix socket; name the key's device, for example /dev/entropykey/SERIAL", path.display())]
+    #[error("{}: is {what}, and no tty, USB device or unix socket of a key; name the key's device, for example /dev/entropykey/SERIAL", path.display())]
     NotAKey {
         /// The path as it was given.
         path: PathBuf,
@@ -51,6 +51,14 @@ pub enum LinkError {
         sent: usize,
         /// How many bytes it was to take.
         due: usize,
+    },
+    /// The kernel's messages about devices cannot be heard (host).
+    #[error(
+        "cannot listen for devices that are plugged in: {source}; allow netlink sockets (RestrictAddressFamilies=AF_NETLINK)"
+    )]
+    Hotplug {
+        /// What the system said.
+        source: io::Error,
     },
     /// No [`Interrupt`](crate::Interrupt) could be made (host).
     #[error("cannot make an eventfd: {source}; allow more open files (LimitNOFILE=, ulimit -n)")]

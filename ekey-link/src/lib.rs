@@ -1,17 +1,23 @@
 //! Byte pipes to an Entropy Key.
 //!
-//! A key is reached over its tty (`/dev/ttyACM0`) or over the unix socket that the original's USB helper makes for it. Both are
-//! one [`Link`]: bytes in, bytes out, each call bounded by a deadline. What the bytes mean is none of this crate's business.
+//! A key is reached over its tty (`/dev/ttyACM0`), over USB itself (`/dev/bus/usb/001/004`) or over the unix socket that the
+//! original's USB helper makes for it. All are one [`Link`]: bytes in, bytes out, each call bounded by a deadline. What the bytes
+//! mean is none of this crate's business.
 //!
-//! [`open`] picks the pipe by what the path is; an [`Interrupt`] ends a read that waits, from any thread.
+//! [`open`] picks the pipe by what the path is; an [`Interrupt`] ends a read that waits, from any thread. [`find`] says which keys
+//! are plugged in, [`hotplug`] when to look again, and [`revive`] what to do about one that has fallen silent.
 
 mod error;
-mod exclusive;
+pub mod find;
+pub mod hotplug;
 mod interrupt;
+mod ioctl;
 mod open;
 mod pipe;
+pub mod revive;
 mod tty;
 mod unix;
+mod usb;
 
 use std::fmt;
 use std::time::Instant;
@@ -66,6 +72,8 @@ pub enum Read {
 pub enum Transport {
     /// A tty, as the kernel's `cdc_acm` makes one.
     Tty,
+    /// usbfs, in place of the kernel's driver.
+    Usb,
     /// A unix stream socket that another program listens on.
     Unix,
 }
@@ -74,6 +82,7 @@ impl fmt::Display for Transport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Tty => "tty",
+            Self::Usb => "usb",
             Self::Unix => "unix",
         })
     }

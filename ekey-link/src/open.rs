@@ -1,23 +1,28 @@
 //! From a path to a pipe: what the path is decides which.
 
 use std::fs;
-use std::os::unix::fs::FileTypeExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
 
-use crate::{Interrupt, Link, LinkError, tty, unix};
+use crate::{Interrupt, Link, LinkError, find, tty, unix, usb};
 
-/// Opens the key behind `path`: a tty, or a unix socket that a program listens on. Symbolic links are followed, so
+/// Opens the key behind `path`: a tty, a usbfs node, or a unix socket that a program listens on. Symbolic links are followed, so
 /// `/dev/entropykey/SERIAL` is as good as the device itself.
 ///
 /// The key is this link's alone until it is closed. Reads on it are ended by `interrupt`. May take up to two seconds when a
-/// socket's listener is slow to accept; a tty is opened at once.
+/// socket's listener is slow to accept; a tty or a USB device is opened at once. By a usbfs node the key is taken from the
+/// kernel's driver, its tty goes, and comes back when the link is closed.
 ///
 /// # Errors
-/// [`LinkError::Busy`] when another program has the key, [`LinkError::NotAKey`] when `path` is neither a tty nor a socket,
+/// [`LinkError::Busy`] when another program has the key, [`LinkError::NotAKey`] when there can be no key behind `path`,
 /// [`LinkError::Gone`] when the key was pulled out on the way, else [`LinkError::Open`].
 pub fn open(path: &Path, interrupt: &Interrupt) -> Result<Box<dyn Link>, LinkError> {
-    let kind = fs::metadata(path).map_err(|source| LinkError::Open { path: path.to_owned(), source })?.file_type();
+    let metadata = fs::metadata(path).map_err(|source| LinkError::Open { path: path.to_owned(), source })?;
+    let kind = metadata.file_type();
     let what = if kind.is_char_device() {
+        if let Some(address) = find::usb_address(metadata.rdev()) {
+            return Ok(Box::new(usb::Usb::open(path, address, interrupt)?));
+        }
         return Ok(Box::new(tty::Tty::open(path, interrupt)?));
     } else if kind.is_socket() {
         return Ok(Box::new(unix::Unix::connect(path, interrupt)?));

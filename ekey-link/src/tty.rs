@@ -15,7 +15,7 @@ use nix::sys::stat::Mode;
 use nix::sys::termios::{self, ControlFlags, FlushArg, LocalFlags, SetArg, SpecialCharacterIndices, Termios};
 use nix::unistd;
 
-use crate::{Interrupt, Link, LinkError, Read, Transport, exclusive, pipe};
+use crate::{Interrupt, Link, LinkError, Read, Transport, ioctl, pipe};
 
 pub(crate) struct Tty {
     fd: Flock<OwnedFd>,
@@ -42,7 +42,7 @@ impl Tty {
             }
             Err((_, errno)) => return Err(LinkError::broken(path, errno)),
         };
-        exclusive::set(fd.as_fd()).map_err(|errno| LinkError::broken(path, errno))?;
+        ioctl::set_exclusive(fd.as_fd()).map_err(|errno| LinkError::broken(path, errno))?;
         let tty = Self { fd, path: path.to_owned(), interrupt: interrupt.clone() };
         termios::tcflush(&*tty.fd, FlushArg::TCIFLUSH).map_err(|errno| LinkError::broken(path, errno))?;
         Ok(tty)
@@ -68,7 +68,7 @@ impl Link for Tty {
 impl Drop for Tty {
     fn drop(&mut self) {
         // A pseudo-terminal outlives its last close and would stay exclusive. Fails only when the key has gone, and then is moot.
-        let _ = exclusive::clear(self.fd.as_fd());
+        let _ = ioctl::clear_exclusive(self.fd.as_fd());
     }
 }
 

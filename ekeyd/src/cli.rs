@@ -77,14 +77,12 @@ pub(crate) fn main() -> ExitCode {
 }
 
 fn asked(mut line: Parser) -> Result<Asked, lexopt::Error> {
-    let verb = loop {
-        match line.next()? {
-            None => return Err("say what to do: run, check or demo".into()),
-            Some(Arg::Short('h') | Arg::Long("help")) => return Ok(Asked::Help),
-            Some(Arg::Short('V') | Arg::Long("version")) => return Ok(Asked::Version),
-            Some(Arg::Value(verb)) => break verb,
-            Some(other) => return Err(other.unexpected()),
-        }
+    let verb = match line.next()? {
+        None => return Err("say what to do: run, check or demo".into()),
+        Some(Arg::Short('h') | Arg::Long("help")) => return Ok(Asked::Help),
+        Some(Arg::Short('V') | Arg::Long("version")) => return Ok(Asked::Version),
+        Some(Arg::Value(verb)) => verb,
+        Some(other) => return Err(other.unexpected()),
     };
     match verb.to_str() {
         Some("run") => {

@@ -103,7 +103,7 @@ fn all_commands(scratch: &Scratch, control: &Path, key: &SoftwareKey) -> Vec<(St
     let path = |name: &str| scratch.path(name).display().to_string();
     let (device, folder, keyring) = (key.path.display().to_string(), path("keys"), path("own.keyring"));
     let runs = |finished: &Finished| finished.stdout.contains("Running OK");
-    ask_until(scratch, control, &["list"], &runs);
+    ask_until(scratch, control, &["list"], runs);
     let mut outcomes = Vec::new();
     let mut say = |words: &[&str]| {
         let finished = ekeydctl(scratch, control, words);
@@ -130,7 +130,7 @@ fn all_commands(scratch: &Scratch, control: &Path, key: &SoftwareKey) -> Vec<(St
     ] {
         say(words);
     }
-    ask_until(scratch, control, &["list"], &runs);
+    ask_until(scratch, control, &["list"], runs);
     let mut say = |words: &[&str]| {
         let finished = ekeydctl(scratch, control, words);
         outcomes.push((words.join(" "), finished.code, finished.stdout));

@@ -21,7 +21,7 @@ const HEAD: &str = "# kept\n";
 #[test]
 fn one_key_is_rekeyed_through_the_daemon_and_the_other_goes_on() {
     let scratch = Scratch::make();
-    let mut scene = Scene::two_keys(&scratch);
+    let scene = Scene::two_keys(&scratch);
     let other = scene.keys[1].path.display().to_string();
     let before = scene.daemon.status(&scratch).key_at(&other).expect("it is driven").resets();
 
@@ -81,7 +81,11 @@ fn a_mistyped_master_key_is_noticed_before_the_key_is_touched() {
         assert_eq!(finished.code, Some(1), "{finished:?} of {typed:?}");
     }
     let status = scene.daemon.status(&scratch);
-    assert_eq!(status.key_at(&path).map(|key| key.resets()), Some(before), "the key was reset: {status}");
+    assert_eq!(
+        status.key_at(&path).map(ekey_tests::status::KeyStatus::resets),
+        Some(before),
+        "the key was reset: {status}"
+    );
 }
 
 #[test]
@@ -94,7 +98,11 @@ fn a_keyring_that_cannot_be_written_is_noticed_before_the_key_is_touched() {
     assert_eq!(finished.code, Some(1), "{finished:?}");
     assert!(finished.stderr.contains("nothing was changed"), "{finished:?}");
     let status = scene.daemon.status(&scratch);
-    assert_eq!(status.key_at(&path).map(|key| key.resets()), Some(before), "the key was reset: {status}");
+    assert_eq!(
+        status.key_at(&path).map(ekey_tests::status::KeyStatus::resets),
+        Some(before),
+        "the key was reset: {status}"
+    );
 }
 
 #[test]

@@ -10,15 +10,15 @@ use crate::binaries;
 use crate::program::Program;
 use crate::scratch::Scratch;
 
-/// The serial number of the real key whose frames are in `tests/vectors`.
+/// The serial number of the real key whose frames are in `ekey-proto/vectors`.
 pub const SERIAL: &str = "NwBvBlg3OTBJORFD";
 /// A second serial number, with the two characters of base64 that are awkward in paths and expressions.
 pub const SECOND_SERIAL: &str = "Nw/vBlg3+TBJORFE";
-/// The made-up long-term key of `tests/vectors/session.json`, as a keyring spells it.
+/// The made-up long-term key of `ekey-proto/vectors/session.json`, as a keyring spells it.
 pub const LONG_TERM_KEY: &str = "akY0+IKb9X5wj+9Ih/0ozcBZWbxnlse7laHCBR4EUho=";
 /// Another one.
 pub const SECOND_LONG_TERM_KEY: &str = "+v1DjWuJ9K3e9zqya37WjBXFBz9U86kXd5FTlm4xg2k=";
-/// The made-up master key of `tests/vectors/session.json`, as base64 of its 32 bytes.
+/// The made-up master key of `ekey-proto/vectors/session.json`, as base64 of its 32 bytes.
 pub const MASTER_KEY: &str = "/GE7Tf1nNqe9JoyKDnTtDRwEqVn1nddO8odJg/1EP8k=";
 /// The same master key as a card spells it, with its check digits.
 pub const MASTER_KEY_ON_CARD: &str = "/GE7Tf1nNqe9JoyKDnTtDRwEqVn1nddO8odJg/1EP8mh";

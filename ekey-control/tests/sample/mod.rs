@@ -68,6 +68,7 @@ pub(crate) fn key(state: KeyState) -> KeyStatus {
             badness: Some('0'),
         },
         recoveries: 0,
+        revival: Vec::new(),
     }
 }
 
@@ -80,6 +81,7 @@ pub(crate) fn status(keys: Vec<KeyStatus>) -> Status {
         not_random: false,
         keyring: KeyringStatus { path: "/etc/entropykey/keyring".to_owned(), keys: 1, problem: None },
         keys,
+        idle_keys: Vec::new(),
         pool: PoolStatus {
             bytes: 1_048_576,
             capacity: 1_048_576,

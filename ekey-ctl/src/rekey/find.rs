@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use ekey_proto::Serial;
 use thiserror::Error;
 
-use super::nodes;
+use super::nodes::{self, Node, is_named};
 use crate::daemon::Driven;
 
 /// The key to set a long-term key of.
@@ -60,7 +60,7 @@ fn choose_from(
     driven: Vec<Driven>,
     serial: Option<Serial>,
     device: Option<&Path>,
-    nodes: impl FnOnce() -> Vec<PathBuf>,
+    nodes: impl FnOnce() -> Vec<Node>,
 ) -> Result<Chosen, FindError> {
     if let Some(device) = device {
         return at(device, driven, serial);
@@ -77,16 +77,14 @@ fn choose_from(
         _ => {}
     }
     let nodes = nodes();
-    seen.extend(nodes.iter().map(|node| node.display().to_string()));
-    let mut meant: Vec<PathBuf> =
-        nodes.into_iter().filter(|node| serial.is_none_or(|serial| is_named(node, &serial))).collect();
-    match (meant.len(), meant.pop(), serial) {
-        (1, Some(path), _) => Ok(Chosen { path, serial, driven: None }),
-        (2.., _, None) => Err(FindError::Several(seen)),
-        // Two names of one key.
-        (_, Some(path), Some(_)) => Ok(Chosen { path, serial, driven: None }),
-        (_, _, Some(serial)) => Err(FindError::NoSuchKey { serial, seen }),
-        (_, _, None) => Err(FindError::None),
+    seen.extend(nodes.iter().map(shown_node));
+    let mut meant: Vec<Node> = nodes.into_iter().filter(|node| serial.is_none_or(|serial| node.is(&serial))).collect();
+    let several = meant.len() > 1;
+    match (meant.pop(), serial) {
+        (Some(_), None) if several => Err(FindError::Several(seen)),
+        (Some(node), _) => Ok(Chosen { path: node.path, serial: serial.or(node.serial), driven: None }),
+        (None, Some(serial)) => Err(FindError::NoSuchKey { serial, seen }),
+        (None, None) => Err(FindError::None),
     }
 }
 
@@ -104,15 +102,17 @@ fn at(device: &Path, driven: Vec<Driven>, serial: Option<Serial>) -> Result<Chos
     Ok(Chosen { path, serial: serial.or(key.serial), driven: Some(key) })
 }
 
-/// Whether the node is named after the serial number.
-fn is_named(node: &Path, serial: &Serial) -> bool {
-    node.file_name().and_then(|name| name.to_str()).is_some_and(|name| serial.matches_file_name(name))
-}
-
 fn shown(key: &Driven) -> String {
     match key.serial {
         Some(serial) => format!("{serial} at {}", key.path.display()),
         None => key.path.display().to_string(),
+    }
+}
+
+fn shown_node(node: &Node) -> String {
+    match node.serial {
+        Some(serial) => format!("{serial} at {}", node.path.display()),
+        None => node.path.display().to_string(),
     }
 }
 
@@ -136,8 +136,12 @@ mod tests {
         Driven { number, state, path: path.into(), serial: text.map(serial), expected: None }
     }
 
-    fn no_nodes() -> Vec<PathBuf> {
+    fn no_nodes() -> Vec<Node> {
         Vec::new()
+    }
+
+    fn node(path: &str) -> Node {
+        Node { path: path.into(), serial: None }
     }
 
     #[test]
@@ -164,11 +168,11 @@ mod tests {
 
     #[test]
     fn without_a_daemon_a_node_is_found_by_its_name() {
-        let nodes = || vec![PathBuf::from("/n/A.BvBlg3OTBJ+RFD"), PathBuf::from("/n/NwBvBlg3OTBJORFD")];
+        let nodes = || vec![node("/n/A.BvBlg3OTBJ+RFD"), node("/n/NwBvBlg3OTBJORFD")];
         let chosen = choose_from(Vec::new(), Some(serial(SLASH)), None, nodes).unwrap();
         assert_eq!((chosen.path, chosen.driven), ("/n/A.BvBlg3OTBJ+RFD".into(), None));
         assert!(matches!(choose_from(Vec::new(), None, None, nodes), Err(FindError::Several(_))));
-        let only = || vec![PathBuf::from("/n/ttyACM0")];
+        let only = || vec![node("/n/ttyACM0")];
         assert_eq!(choose_from(Vec::new(), None, None, only).unwrap().path, Path::new("/n/ttyACM0"));
         assert!(matches!(choose_from(Vec::new(), None, None, no_nodes), Err(FindError::None)));
     }

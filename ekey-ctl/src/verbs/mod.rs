@@ -5,6 +5,7 @@ mod config;
 mod keyring;
 mod list;
 mod rekey;
+mod reset;
 mod shutdown;
 mod stats;
 mod status;
@@ -26,6 +27,7 @@ pub(crate) fn run(cli: &Cli) -> Result<u8, Problem> {
         Verb::Add(args) => attach::add(socket, args),
         Verb::Remove(args) => attach::remove(socket, args),
         Verb::Config(ConfigVerb::Convert(args)) => config::convert(args),
+        Verb::Reset(args) => reset::run(socket, args),
         Verb::Shutdown => shutdown::run(socket),
     }
 }

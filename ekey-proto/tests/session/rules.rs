@@ -138,10 +138,7 @@ fn a_frame_of_an_earlier_session_is_dropped() {
 
 #[test]
 fn entropy_under_the_zero_key_is_never_taken() {
-    let mut bench = Bench::new();
-    bench.drain();
-    let hello = bench.key.reset();
-    bench.hear(&hello);
+    let mut bench = Bench::identified();
     let forged = bench.key.entropy(0, 0);
     assert_eq!(bench.hear(&forged), []);
     assert_eq!(bench.session.counters().unexpected, 1);
@@ -170,10 +167,7 @@ fn a_key_that_asks_for_a_session_key_gets_one() {
 
 #[test]
 fn without_an_answer_to_k_the_next_request_starts_another_attempt() {
-    let mut bench = Bench::new();
-    bench.drain();
-    let hello = bench.key.reset();
-    bench.hear(&hello);
+    let mut bench = Bench::identified();
     bench.give_nonce(Some(LONG_TERM_KEY));
     let asks = bench.key.text(*b"k>", "");
     bench.pass(2 * SECOND);
@@ -184,10 +178,7 @@ fn without_an_answer_to_k_the_next_request_starts_another_attempt() {
 
 #[test]
 fn a_reply_for_another_nonce_length_starts_over() {
-    let mut bench = Bench::new();
-    bench.drain();
-    let hello = bench.key.reset();
-    bench.hear(&hello);
+    let mut bench = Bench::identified();
     bench.give_nonce(Some(LONG_TERM_KEY));
     bench.pass(2 * SECOND);
     let reply = bench.key.rekey(LONG_TERM_KEY, 11);
@@ -196,10 +187,7 @@ fn a_reply_for_another_nonce_length_starts_over() {
 
 #[test]
 fn three_failures_straight_after_a_rekey_mean_a_bad_long_term_key_tried_again_with_growing_pauses() {
-    let mut bench = Bench::new();
-    bench.drain();
-    let hello = bench.key.reset();
-    bench.hear(&hello);
+    let mut bench = Bench::identified();
     let mut pauses = Vec::new();
     for _ in 0..4 {
         bench.give_nonce(Some(LONG_TERM_KEY));
@@ -224,10 +212,7 @@ fn three_failures_straight_after_a_rekey_mean_a_bad_long_term_key_tried_again_wi
 
 #[test]
 fn a_new_keyring_ends_the_pause_of_a_bad_long_term_key() {
-    let mut bench = Bench::new();
-    bench.drain();
-    let hello = bench.key.reset();
-    bench.hear(&hello);
+    let mut bench = Bench::identified();
     bench.give_nonce(Some([1; 32]));
     let reply = bench.key.rekey(LONG_TERM_KEY, 12);
     bench.hear(&reply);
@@ -247,10 +232,7 @@ fn a_new_keyring_ends_the_pause_of_a_bad_long_term_key() {
 
 #[test]
 fn a_bad_long_term_key_whose_retry_gets_no_answer_is_tried_again() {
-    let mut bench = Bench::new();
-    bench.drain();
-    let hello = bench.key.reset();
-    bench.hear(&hello);
+    let mut bench = Bench::identified();
     bench.give_nonce(Some([1; 32]));
     let reply = bench.key.rekey(LONG_TERM_KEY, 12);
     bench.hear(&reply);
@@ -271,10 +253,7 @@ fn a_bad_long_term_key_whose_retry_gets_no_answer_is_tried_again() {
 
 #[test]
 fn a_serial_without_a_long_term_key_waits_for_a_new_keyring() {
-    let mut bench = Bench::new();
-    bench.drain();
-    let hello = bench.key.reset();
-    bench.hear(&hello);
+    let mut bench = Bench::identified();
     assert_eq!(bench.give_nonce(None), [Did::State(State::SerialUnknown)]);
     let asks = bench.key.text(*b"k>", "");
     assert_eq!(bench.hear(&asks), []);
@@ -322,10 +301,7 @@ fn badness_stops_the_session_and_its_entropy_until_the_key_takes_it_back() {
 
 #[test]
 fn an_abandoned_rekey_means_the_key_has_stopped_itself_for_a_reason_still_unknown() {
-    let mut bench = Bench::new();
-    bench.drain();
-    let hello = bench.key.reset();
-    bench.hear(&hello);
+    let mut bench = Bench::identified();
     bench.give_nonce(Some(LONG_TERM_KEY));
     let bad = bench.key.text(*b"B>", "Generators have gone bad");
     assert_eq!(bench.hear(&bad), [Did::State(State::SelfStopped(Badness::UNSTATED)), Did::Message]);

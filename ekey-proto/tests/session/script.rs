@@ -87,23 +87,24 @@ impl Bench {
         Self { session, key: Key::new(serial()), now: Duration::ZERO }
     }
 
-    /// A session that has reached `Running` with the first entropy frame.
-    pub(crate) fn running() -> Self {
+    /// A session whose key has just said who it is.
+    pub(crate) fn identified() -> Self {
         let mut bench = Self::new();
-        bench.keyed();
-        let first = bench.key.entropy(0, 0);
-        assert_eq!(bench.hear(&first), [Did::State(State::Running), Did::Entropy([0; 32])]);
+        bench.drain();
+        let hello = bench.key.reset();
+        bench.hear(&hello);
         bench
     }
 
-    /// Goes through `^C`, `S!`, `K` and `K!`.
-    pub(crate) fn keyed(&mut self) {
-        self.drain();
-        let hello = self.key.reset();
-        self.hear(&hello);
-        self.give_nonce(Some(LONG_TERM_KEY));
-        let reply = self.key.rekey(LONG_TERM_KEY, 12);
-        assert_eq!(self.hear(&reply), []);
+    /// A session that has reached `Running` with the first entropy frame.
+    pub(crate) fn running() -> Self {
+        let mut bench = Self::identified();
+        bench.give_nonce(Some(LONG_TERM_KEY));
+        let reply = bench.key.rekey(LONG_TERM_KEY, 12);
+        assert_eq!(bench.hear(&reply), []);
+        let first = bench.key.entropy(0, 0);
+        assert_eq!(bench.hear(&first), [Did::State(State::Running), Did::Entropy([0; 32])]);
+        bench
     }
 
     pub(crate) fn instant(&self) -> Instant {

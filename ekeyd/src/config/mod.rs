@@ -58,6 +58,8 @@ pub(crate) enum Transport {
     Auto,
     /// By its tty only.
     Tty,
+    /// By USB only.
+    Usb,
 }
 
 /// A key that was named by where it is.

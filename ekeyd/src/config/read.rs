@@ -72,16 +72,17 @@ fn keys(notes: &mut Notes<'_>, top: &Section<'_>, due: Keys) -> Keys {
 }
 
 fn transport(notes: &mut Notes<'_>, section: &Section<'_>) -> Option<Transport> {
-    let due = "`auto` or `tty`";
+    let due = "`auto`, `tty` or `usb`";
     let (at, text) = section.text(notes, "transport", due)?;
-    let wrong = match text {
-        "auto" => return Some(Transport::Auto),
-        "tty" => return Some(Transport::Tty),
-        "usb" => format!("`transport`: `usb` is not available yet; expected {due}"),
-        other => format!("`transport` is `{}`; expected {due}", shown(other)),
-    };
-    notes.note(at, wrong);
-    None
+    match text {
+        "auto" => Some(Transport::Auto),
+        "tty" => Some(Transport::Tty),
+        "usb" => Some(Transport::Usb),
+        other => {
+            notes.note(at, format!("`transport` is `{}`; expected {due}", shown(other)));
+            None
+        }
+    }
 }
 
 fn key_paths(notes: &mut Notes<'_>, section: &Section<'_>) -> Option<Vec<KeyPath>> {

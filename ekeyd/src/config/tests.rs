@@ -158,8 +158,7 @@ fn each_mistake_says_where_it_is_and_what_is_expected() {
             "2:11: `listen`: `/e` is no place to listen at; expected `unix:PATH` or `tcp:ADDR:PORT`",
         ),
         ("[egd]\nlisten = [\"unix:/e\", \"unix:/e\"]", "2:22: `listen`: `unix:/e` is there twice; leave one out"),
-        ("[keys]\ntransport = \"usb\"", "2:13: `transport`: `usb` is not available yet; expected `auto` or `tty`"),
-        ("[keys]\ntransport = \"serial\"", "2:13: `transport` is `serial`; expected `auto` or `tty`"),
+        ("[keys]\ntransport = \"serial\"", "2:13: `transport` is `serial`; expected `auto`, `tty` or `usb`"),
         ("[keys]\npaths = [7]", "2:10: `paths` is a number; expected a path, or { path = \"...\", serial = \"...\" }"),
         (
             "[keys]\npaths = [{ serial = \"A/BvBlg3OTBJ+RFD\" }]",

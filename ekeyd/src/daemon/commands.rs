@@ -4,12 +4,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use ekey_control::{Command, Reply, original, tag};
+use ekey_control::{Command, KeyStatus, Level, Reply, original, tag};
+use ekey_link::find;
+use ekey_link::revive::Rung;
 use ekey_proto::Serial;
 use mio::event::Event;
 
 use super::Daemon;
-use crate::key::KeyCommand;
+use crate::key::{Key, KeyCommand, Name};
 
 /// Keys at a time; more is a mistake, such as naming `/dev` as the folder of keys.
 const MOST_KEYS: usize = 256;
@@ -34,6 +36,13 @@ impl Daemon {
             Command::AddEntropyKey { path, serial } => self.add_named_key(path, serial.as_deref()),
             Command::AddEntropyKeys(folder) => self.add_keys_of(Path::new(folder)),
             Command::RemoveEntropyKey(tag) => self.remove_key(tag),
+            Command::ResetEntropyKey { tag, level } => match self.find_key(tag) {
+                Some(at) => {
+                    self.keys[at].command(KeyCommand::Try(step(*level)));
+                    Reply::ok()
+                }
+                None => no_such_key(tag),
+            },
             Command::Keyring(path) => match self.keyring.read_from(Path::new(path)) {
                 Ok(count) => {
                     self.tell_keys_of_keyring();
@@ -59,7 +68,7 @@ impl Daemon {
                 continue;
             }
             let expected = key.serial.as_ref().and_then(|serial| serial.parse().ok());
-            if let Err(error) = self.add_key(key.path, expected) {
+            if let Err(error) = self.add_key(Name::Path(key.path), expected) {
                 tracing::error!("{error}");
             }
         }
@@ -68,8 +77,11 @@ impl Daemon {
         }
     }
 
+    /// Whether the key at `path` is driven, under whatever name.
     pub(super) fn has_key_at(&self, path: &Path) -> bool {
-        self.keys.iter().any(|key| key.path() == path)
+        let found = find::behind(path);
+        let same_path = |key: &Key| matches!(key.name(), Name::Path(other) if other == path);
+        self.keys.iter().any(|key| same_path(key) || found.as_ref().is_some_and(|found| key.is(found)))
     }
 
     pub(super) fn tell_keys_of_keyring(&self) {
@@ -88,10 +100,13 @@ impl Daemon {
         if self.has_key_at(&path) {
             return Reply::error(format!("{}: is driven already", path.display()));
         }
+        if let Some(found) = find::behind(&path) {
+            self.discovery.welcome(&found);
+        }
         if self.keys.len() >= MOST_KEYS {
             return Reply::error(format!("{MOST_KEYS} keys are driven already: remove some first"));
         }
-        match self.add_key(path, expected) {
+        match self.add_key(Name::Path(path), expected) {
             Ok(number) => Reply::added(&[number]),
             Err(error) => Reply::error(error),
         }
@@ -107,7 +122,7 @@ impl Daemon {
             if self.has_key_at(&path) || self.keys.len() >= MOST_KEYS {
                 continue;
             }
-            match self.add_key(path, None) {
+            match self.add_key(Name::Path(path), None) {
                 Ok(number) => added.push(number),
                 Err(error) => tracing::error!("{error}"),
             }
@@ -116,17 +131,32 @@ impl Daemon {
     }
 
     fn remove_key(&mut self, tag: &str) -> Reply {
-        let statuses = self.status().keys;
-        let Some(number) = tag::find(&statuses, tag).map(|key| key.number) else { return no_such_key(tag) };
-        if let Some(at) = self.keys.iter().position(|key| key.number() == number) {
-            let key = self.keys.remove(at);
-            let path = key.path().display().to_string();
-            // Whoever asks wants the key for itself next: OK means that it can have it.
-            if !key.release(RELEASE_PATIENCE) {
-                return Reply::ok_with(format!("{path} will be let go of once what is being done to it has ended"));
-            }
+        let Some(at) = self.find_key(tag) else { return no_such_key(tag) };
+        let key = self.keys.remove(at);
+        if let Some(serial) = key.status().known_serial() {
+            self.discovery.set_aside(serial.to_owned());
+        }
+        let path = key.status().path;
+        // Whoever asks wants the key for itself next: OK means that it can have it.
+        if !key.release(RELEASE_PATIENCE) {
+            return Reply::ok_with(format!("{path} will be let go of once what is being done to it has ended"));
         }
         Reply::ok()
+    }
+
+    fn find_key(&self, tag: &str) -> Option<usize> {
+        let statuses: Vec<KeyStatus> = self.keys.iter().map(Key::status).collect();
+        let number = tag::find(&statuses, tag)?.number;
+        self.keys.iter().position(|key| key.number() == number)
+    }
+}
+
+fn step(level: Level) -> Rung {
+    match level {
+        Level::Soft => Rung::Soft,
+        Level::Reopen => Rung::Reopen,
+        Level::Usb => Rung::UsbReset,
+        Level::Port => Rung::PortPower,
     }
 }
 

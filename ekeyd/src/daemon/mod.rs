@@ -5,6 +5,7 @@
 
 mod commands;
 mod control_link;
+mod discovery;
 mod reload;
 mod signals;
 mod status;
@@ -21,17 +22,19 @@ use mio::{Events, Poll, Token, Waker};
 use zeroize::Zeroizing;
 
 use crate::config::Config;
-use crate::key::{Key, KeyCommand, KeySettings, Outlet};
+use crate::key::{Key, KeyCommand, KeySettings, Name, Outlet};
 use crate::keyring::SharedKeyring;
 use crate::output::{FileSink, Host, Kernel};
 use crate::pool::{Batch, MOST_BATCH, Pool};
 use crate::socket::ListenError;
 use crate::{control, egd};
 use control_link::ControlLink;
+use discovery::Discovery;
 use signals::{Signal, Signals};
 
 const WAKER: Token = Token(0);
 const SIGNALS: Token = Token(1);
+const HOTPLUG: Token = Token(2);
 const CONTROL: usize = 16;
 const EGD: usize = 1024;
 const _: () = assert!(CONTROL + control::Server::TOKENS <= EGD, "the tokens overlap");
@@ -84,6 +87,7 @@ pub(crate) struct Daemon {
     outlet: Outlet,
     keys: Vec<Key>,
     keys_made: u32,
+    discovery: Discovery,
     incoming: Receiver<Batch>,
     pool: Pool,
     kernel: Option<Kernel>,
@@ -140,6 +144,7 @@ impl Daemon {
             None => None,
         };
         let now = Instant::now();
+        let discovery = Discovery::start(registry, HOTPLUG);
         let mut daemon = Self {
             keyring: SharedKeyring::open(&config.keyring),
             pool: Pool::new(config.egd.pool_bytes),
@@ -148,11 +153,12 @@ impl Daemon {
             config_file,
             not_random,
             started: now,
-            poll,
             signals,
+            poll,
             outlet: Outlet { batches, waker },
             keys: Vec::new(),
             keys_made: 0,
+            discovery,
             incoming,
             kernel,
             kernel_problem,
@@ -184,6 +190,7 @@ impl Daemon {
                 match event.token() {
                     WAKER => {}
                     SIGNALS => self.heed_signals(),
+                    HOTPLUG => self.heed_hotplug(),
                     Token(token) if token < EGD => self.handle_control(event),
                     _ => self.egd.handle(event, self.poll.registry(), &mut self.pool),
                 }
@@ -191,6 +198,7 @@ impl Daemon {
             self.take_in();
             self.hand_out();
             let now = Instant::now();
+            self.look_at_usb(now);
             self.pat_watchdog(now);
             if let (Some(observer), Some(at)) = (&mut observer, next_look)
                 && at <= now
@@ -204,11 +212,12 @@ impl Daemon {
     }
 
     /// Starts driving a key, and returns its number.
-    fn add_key(&mut self, path: PathBuf, expected: Option<ekey_proto::Serial>) -> Result<u32, ekey_link::LinkError> {
+    fn add_key(&mut self, name: Name, expected: Option<ekey_proto::Serial>) -> Result<u32, ekey_link::LinkError> {
         let number = self.keys_made + 1;
         let silence = self.config.recovery.silence;
         let timings = Timings { opening_silence: silence, running_silence: silence * 5 / 3 };
-        let settings = KeySettings { number, path, expected, timings };
+        let (transport, recovery) = (self.config.keys.transport, self.config.recovery.clone());
+        let settings = KeySettings { number, name, transport, recovery, expected, timings };
         self.keys.push(Key::start(settings, self.keyring.clone(), self.outlet.clone())?);
         self.keys_made = number;
         Ok(number)
@@ -289,7 +298,8 @@ impl Daemon {
         // Without entropy there is nothing to feed the kernel with; the next batch wakes the loop.
         let kernel = self.kernel.as_ref().filter(|_| self.pool.len() > 0).and_then(Kernel::next_wake);
         let watchdog = self.watchdog.as_ref().map(|watchdog| watchdog.next);
-        let next = [kernel, watchdog, next_look].into_iter().flatten().min();
+        let usb = Some(self.discovery.next_look());
+        let next = [kernel, watchdog, next_look, usb].into_iter().flatten().min();
         next.map(|at| at.saturating_duration_since(Instant::now()))
     }
 

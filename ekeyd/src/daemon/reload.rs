@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::{Daemon, notify};
 use crate::config::Config;
-use crate::key::Key;
+use crate::key::{Key, Name};
 
 impl Daemon {
     /// Reads both files again. The keyring and the list of keys take effect at once; other changes are named as needing a
@@ -38,10 +38,13 @@ impl Daemon {
         {
             tracing::error!("{error}");
         }
-        let named = |config: &Config, path: &Path| config.keys.paths.iter().any(|key| key.path == path);
+        let named = |config: &Config, key: &Key| {
+            let Name::Path(path) = key.name() else { return false };
+            config.keys.paths.iter().any(|named| named.path == *path)
+        };
         let (gone, kept): (Vec<Key>, Vec<Key>) = std::mem::take(&mut self.keys)
             .into_iter()
-            .partition(|key| named(&self.config, key.path()) && !named(&config, key.path()));
+            .partition(|key| named(&self.config, key) && !named(&config, key));
         self.keys = kept;
         gone.into_iter().for_each(Key::let_go);
         let restart = Config { keyring: self.config.keyring.clone(), keys: self.config.keys.clone(), ..config.clone() };

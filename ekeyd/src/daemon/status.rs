@@ -20,6 +20,7 @@ impl Daemon {
             not_random: self.not_random,
             keyring: self.keyring.status(),
             keys: self.keys.iter().map(Key::status).collect(),
+            idle_keys: self.idle_keys(),
             pool: PoolStatus {
                 bytes: self.pool.len() as u64,
                 capacity: self.pool.capacity() as u64,

@@ -1,59 +1,69 @@
-//! The thread of one key: opens the link, lets the session say what to do, and does it.
+//! The thread of one key: finds it, opens the link, holds a conversation, and climbs the ladder when the key falls silent.
 //!
-//! It opens the link again whenever the key has gone or stays silent, for as long as the daemon wants the key.
+//! It opens the link again whenever the key has gone or a step of reviving it asks for that, for as long as the daemon
+//! wants the key.
 
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, SendTimeoutError};
+use crossbeam_channel::Receiver;
 use ekey_control::KeyState;
-use ekey_link::{Interrupt, Link, LinkError, Read};
-use ekey_proto::session::{Event, Output, Session, State};
-use ekey_proto::wire::{Command, FRAME_LEN, Packet};
-use ekey_proto::{EntropyBlock, Instant as SessionInstant, Serial};
-use zeroize::Zeroizing;
+use ekey_link::find::FoundKey;
+use ekey_link::revive::{self, Ladder, Means, Neighbours, ReviveError, Rung};
+use ekey_link::{Interrupt, Link, LinkError};
 
 use super::clock::Clock;
-use super::record::{Bytes, Record, key_state};
+use super::place::{Place, likely_transport};
+use super::record::{Bytes, Record, rung_name};
 use super::{KeyCommand, KeySettings, Outlet};
+use crate::config::Recovery;
 use crate::keyring::SharedKeyring;
 use crate::nonce::Nonces;
-use crate::pool::{Batch, MOST_BATCH};
+use crate::pool::Batch;
 
-/// Bytes read at a time: what one batch can hold if all of it is entropy.
-const READ_LEN: usize = FRAME_LEN * (MOST_BATCH / EntropyBlock::LEN - 1);
-const WRITE_PATIENCE: Duration = Duration::from_secs(1);
 /// How soon a path where there is no key is looked at again.
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
-const FIRST_REOPEN_PAUSE: Duration = Duration::from_secs(1);
-const LONGEST_REOPEN_PAUSE: Duration = Duration::from_secs(60);
-/// While the daemon takes no entropy, commands are looked at this often.
-const COMMAND_CHECK: Duration = Duration::from_millis(100);
+/// The same for a key on USB: the kernel tells when it comes, and this is for when the message was lost.
+const LOOK_FOR_LOST: Duration = Duration::from_secs(3);
+/// How often to look for a key that is coming back from a step, and how long it may take to.
+const LOOK_FOR_RETURN: Duration = Duration::from_millis(50);
+const RETURN_PATIENCE: Duration = Duration::from_secs(4);
+/// How long to wait for the host's own randomness.
+const NONCE_PAUSE: Duration = Duration::from_secs(60);
 
 /// Everything that a key's thread owns.
 pub(super) struct Driver {
-    settings: KeySettings,
-    keyring: SharedKeyring,
-    outlet: Outlet,
-    inbox: Receiver<KeyCommand>,
-    interrupt: Interrupt,
-    record: Arc<Mutex<Record>>,
-    nonces: Nonces,
-    clock: Clock,
-    bytes: Bytes,
-    batch: Batch,
-    reopen_pause: Duration,
+    pub(super) settings: KeySettings,
+    pub(super) keyring: SharedKeyring,
+    pub(super) outlet: Outlet,
+    pub(super) inbox: Receiver<KeyCommand>,
+    pub(super) interrupt: Interrupt,
+    pub(super) record: Arc<Mutex<Record>>,
+    pub(super) nonces: Nonces,
+    pub(super) clock: Clock,
+    pub(super) bytes: Bytes,
+    pub(super) batch: Batch,
+    pub(super) ladder: Ladder,
+    place: Place,
+    /// The USB device that was opened last, for the steps that act on it.
+    device: Option<FoundKey>,
+    /// When the last step with the link closed was taken; the key is coming back from it.
+    stepped: Option<Instant>,
+    /// Whether the key was away; when it is back it has had its power cut.
+    was_gone: bool,
+    /// The last rung that could not be taken and why; logged once.
+    refused: Option<(Rung, String)>,
 }
 
-/// Why a conversation with a key is over.
-enum Ended {
+/// Why a conversation with a key is over, or has not begun.
+pub(super) enum Ended {
     /// The daemon lets go of the key.
     Stopped,
-    /// The link broke, or could not be used.
+    /// The link broke, or could not be opened.
     Broken(LinkError),
-    /// The key has been silent for so long that opening the link again is worth a try.
-    Silent,
+    /// A step is due that needs the link closed.
+    Step(Rung),
     /// The host has no randomness for a nonce.
     NoNonce(io::Error),
 }
@@ -68,6 +78,7 @@ impl Driver {
         record: Arc<Mutex<Record>>,
     ) -> Self {
         Self {
+            place: Place::new(settings.name.clone(), settings.transport),
             settings,
             keyring,
             outlet,
@@ -78,33 +89,31 @@ impl Driver {
             clock: Clock::new(),
             bytes: Bytes::default(),
             batch: Batch::default(),
-            reopen_pause: FIRST_REOPEN_PAUSE,
+            ladder: Ladder::new(Means::NONE),
+            device: None,
+            stepped: None,
+            was_gone: false,
+            refused: None,
         }
     }
 
     /// Drives the key until the daemon lets go of it.
     pub(super) fn run(mut self) {
         loop {
-            let ended = match ekey_link::open(&self.settings.path, &self.interrupt) {
+            let ended = match self.open() {
                 Ok(link) => self.converse(link),
                 Err(error) => Ended::Broken(error),
             };
             let pause = match ended {
                 Ended::Stopped => return,
-                Ended::Broken(error) => {
-                    let state = if is_gone(&error) { KeyState::Gone } else { KeyState::Opening };
-                    self.enter(state, Some(error.to_string()));
-                    LOOK_AGAIN
+                Ended::Broken(error) => self.note_broken(&error),
+                Ended::Step(rung) => {
+                    self.take(rung);
+                    Duration::ZERO
                 }
                 Ended::NoNonce(error) => {
                     self.enter(KeyState::SerialOk, Some(format!("/dev/urandom: {error}; a session needs a nonce")));
-                    LONGEST_REOPEN_PAUSE
-                }
-                Ended::Silent => {
-                    self.record().note_recovery();
-                    let pause = self.reopen_pause;
-                    self.reopen_pause = (pause * 2).min(LONGEST_REOPEN_PAUSE);
-                    pause
+                    NONCE_PAUSE
                 }
             };
             if self.rests(pause) {
@@ -113,196 +122,111 @@ impl Driver {
         }
     }
 
-    /// Runs one session over a link that is open.
-    fn converse(&mut self, mut link: Box<dyn Link>) -> Ended {
-        self.record().set_transport(link.kind());
-        let mut session = Session::new(self.clock.now(), self.settings.expected, self.settings.timings);
-        let ended = self.exchange(&mut *link, &mut session);
-        self.publish(&session);
-        self.record().end_session();
-        link.close();
-        ended
+    fn open(&mut self) -> Result<Box<dyn Link>, LinkError> {
+        let spot = self.place.look()?;
+        self.record().set_path(&spot.path, likely_transport(&spot.path));
+        let link = match ekey_link::open(&spot.path, &self.interrupt) {
+            Err(error) if spot.found.is_some() && !matches!(error, LinkError::Gone | LinkError::Busy { .. }) => {
+                self.place.switch_transport();
+                return Err(error);
+            }
+            outcome => outcome?,
+        };
+        self.record().set_path(&spot.path, link.kind());
+        let means = spot.found.as_ref().map_or(Means::NONE, |found| allowed(Means::of(found), &self.settings.recovery));
+        self.ladder.set_means(means);
+        self.record().set_usb_serial(spot.found.as_ref().and_then(|found| found.serial.as_ref()));
+        self.device = spot.found;
+        self.stepped = None;
+        self.ladder.note_done(Instant::now());
+        if std::mem::take(&mut self.was_gone) {
+            self.ladder.note_plugged_in(Instant::now());
+        }
+        Ok(link)
     }
 
-    fn exchange(&mut self, link: &mut dyn Link, session: &mut Session) -> Ended {
-        let mut buffer = vec![0; READ_LEN];
-        let mut silent_since = None;
-        loop {
-            let deadline = match self.obey(link, session) {
-                Ok(deadline) => deadline,
-                Err(ended) => return ended,
-            };
-            self.publish(session);
-            let now = self.clock.now();
-            let reopen = self.reopen_at(session, &mut silent_since, now);
-            if reopen.is_some_and(|at| at <= now) {
-                return Ended::Silent;
+    /// Notes that there is no link, and returns how long to wait before looking again.
+    fn note_broken(&mut self, error: &LinkError) -> Duration {
+        if let Some(stepped) = self.stepped {
+            if stepped.elapsed() < RETURN_PATIENCE {
+                return LOOK_FOR_RETURN;
             }
-            if deadline <= now {
-                session.handle_timeout(now);
-                continue;
+            self.stepped = None;
+            self.ladder.note_failed(Instant::now());
+        }
+        if !is_gone(error) {
+            self.enter(KeyState::Opening, Some(error.to_string()));
+            return LOOK_AGAIN;
+        }
+        self.was_gone = true;
+        self.enter(KeyState::Gone, Some(error.to_string()));
+        if self.place.is_on_usb() { LOOK_FOR_LOST } else { LOOK_AGAIN }
+    }
+
+    /// Takes a step that needs the link closed. It is open again only after [`open`](Self::open).
+    fn take(&mut self, rung: Rung) {
+        self.show_recovery();
+        self.stepped = Some(Instant::now());
+        let outcome = match (rung, &self.device) {
+            (Rung::Reopen | Rung::Soft | Rung::Pause, _) => Ok(()),
+            (Rung::OtherTransport, _) => {
+                self.place.switch_transport();
+                Ok(())
             }
-            let until = self.clock.instant(reopen.map_or(deadline, |at| at.min(deadline)));
-            match link.read(&mut buffer, until) {
-                Ok(Read::Bytes(count)) => {
-                    if let Err(ended) = self.digest(link, session, &buffer[..count]) {
-                        return ended;
-                    }
-                }
-                Ok(Read::TimedOut) => session.handle_timeout(self.clock.now()),
-                Ok(Read::Interrupted) => {
-                    if self.heeds_stop(session) {
-                        return Ended::Stopped;
-                    }
-                }
-                Err(error) => return Ended::Broken(error),
+            (_, None) => Err("it is no USB device of this machine: only soft and reopen can be done".to_owned()),
+            (Rung::UsbReset, Some(device)) => told(revive::usb_reset(device)),
+            (Rung::Authorized, Some(device)) => told(revive::reauthorize(device)),
+            (Rung::PortPower, _) if !self.settings.recovery.port_power => {
+                Err("set port-power = true in [recovery] of the configuration to allow it".to_owned())
             }
+            (Rung::PortPower, Some(device)) => told(revive::port_power(device, Neighbours::Protect)),
+        };
+        if let Err(problem) = outcome {
+            self.note_refused(rung, problem);
+        }
+        self.publish_revival();
+    }
+
+    fn note_refused(&mut self, rung: Rung, problem: String) {
+        self.ladder.note_failed(Instant::now());
+        let refused = Some((rung, problem));
+        if self.refused != refused {
+            let (step, problem) = (rung_name(rung).words(), refused.as_ref().map_or("", |(_, problem)| problem));
+            tracing::warn!(key = %self.settings.name.shown(), "cannot revive the key by {step}: {problem}");
+            self.refused = refused;
         }
     }
 
-    /// Hands the session what was read, and hands on what it proves.
-    fn digest(&mut self, link: &mut dyn Link, session: &mut Session, mut bytes: &[u8]) -> Result<(), Ended> {
-        self.bytes.read += bytes.len() as u64;
-        // Large enough that it never has to move, which would leave a copy behind.
-        let most_blocks = bytes.len() / FRAME_LEN + 1;
-        self.batch = Zeroizing::new(Vec::with_capacity(most_blocks * EntropyBlock::LEN));
-        let now = self.clock.now();
-        while !bytes.is_empty() {
-            let taken = session.handle_input(now, bytes);
-            bytes = &bytes[taken..];
-            self.obey(link, session)?;
-        }
-        self.send_batch(session)
+    /// Shows the books of the ladder to whoever asks.
+    pub(super) fn publish_revival(&self) {
+        self.record().set_revival(&self.ladder, self.refused.as_ref());
     }
 
-    /// Does all that the session wants, and returns when it wants to be called again.
-    fn obey(&mut self, link: &mut dyn Link, session: &mut Session) -> Result<SessionInstant, Ended> {
-        loop {
-            match session.poll_output() {
-                Output::Write(command) => self.write(link, command)?,
-                Output::NeedNonce(serial) => self.give_nonce(session, serial)?,
-                Output::Event(Event::Entropy(block)) => self.batch.extend_from_slice(block.as_bytes()),
-                Output::Event(event) => self.note(event),
-                Output::WaitUntil(deadline) => return Ok(deadline),
-            }
-        }
+    /// Shows which rung is being tried, while one is.
+    pub(super) fn show_recovery(&mut self) {
+        let Some(rung) = self.ladder.current() else { return };
+        self.enter(KeyState::Recovering { rung: rung_name(rung) }, None);
     }
 
-    fn write(&mut self, link: &mut dyn Link, command: Command) -> Result<(), Ended> {
-        let bytes = command.to_bytes();
-        link.write_all(bytes.as_ref(), Instant::now() + WRITE_PATIENCE).map_err(Ended::Broken)?;
-        self.bytes.written += bytes.as_ref().len() as u64;
-        Ok(())
-    }
-
-    fn give_nonce(&mut self, session: &mut Session, serial: Serial) -> Result<(), Ended> {
-        let nonce = self.nonces.next().map_err(Ended::NoNonce)?;
-        session.handle_nonce(self.clock.now(), nonce, self.keyring.long_term_key(&serial));
-        Ok(())
-    }
-
-    /// Hands the batch on. While the daemon has no room the key is not listened to, and it waits.
-    fn send_batch(&mut self, session: &mut Session) -> Result<(), Ended> {
-        if self.batch.is_empty() {
-            return Ok(());
-        }
-        let mut batch = std::mem::take(&mut self.batch);
-        let began = Instant::now();
-        let mut waited = false;
-        loop {
-            match self.outlet.batches.send_timeout(batch, COMMAND_CHECK) {
-                Ok(()) => break,
-                Err(SendTimeoutError::Disconnected(_)) => return Err(Ended::Stopped),
-                Err(SendTimeoutError::Timeout(unsent)) => batch = unsent,
-            }
-            waited = true;
-            self.publish(session);
-            if self.heeds_stop(session) {
-                return Err(Ended::Stopped);
-            }
-        }
-        if waited {
-            self.clock.leave_out(began.elapsed());
-        }
-        self.wake_daemon();
-        Ok(())
-    }
-
-    fn note(&mut self, event: Event) {
-        match event {
-            Event::State(state) => {
-                if state == State::Running {
-                    self.reopen_pause = FIRST_REOPEN_PAUSE;
-                }
-                self.enter(key_state(state), None);
-            }
-            Event::Info(info) => self.record().note_info(&info),
-            Event::Message(packet) => self.log_message(&packet),
-            Event::Entropy(_) => {}
-        }
-    }
-
-    fn log_message(&self, packet: &Packet) {
-        let path = self.settings.path.display();
-        match packet {
-            Packet::GeneratorsBad(text) => tracing::error!(key = %path, "the key says: {text}"),
-            Packet::UnknownInput(text) | Packet::LongTermRefused(text) => {
-                tracing::debug!(key = %path, "the key says: {text}");
-            }
-            other => tracing::debug!(key = %path, "the key sent an unasked packet: {other:?}"),
-        }
-    }
-
-    /// Notes and logs a state. A silent key stays called silent until it is heard, whatever is tried meanwhile.
-    fn enter(&mut self, state: KeyState, detail: Option<String>) {
+    /// Notes and logs a state.
+    pub(super) fn enter(&mut self, state: KeyState, detail: Option<String>) {
         let mut record = self.record();
-        if *record.state() == KeyState::Silent && matches!(state, KeyState::Opening | KeyState::AwaitSerial) {
-            return;
-        }
         let changed = record.enter(state, detail.clone());
         let status = changed.then(|| record.status());
         drop(record);
         let Some(status) = status else { return };
         let (key, word) = (&status.path, status.state.short_word());
         let serial = status.known_serial().unwrap_or("unknown");
-        match (status.next_step(), detail) {
-            (None, None) => tracing::info!(%key, %serial, "{word}"),
-            (None, Some(detail)) => tracing::warn!(%key, %serial, "{word}: {detail}"),
-            (Some(step), None) => tracing::warn!(%key, %serial, "{word}; {step}"),
-            (Some(_), Some(detail)) => tracing::warn!(%key, %serial, "{word}: {detail}"),
+        match (&status.state, status.next_step(), detail) {
+            (KeyState::Recovering { rung }, ..) if *rung != ekey_control::Rung::Pause => {
+                tracing::warn!(%key, %serial, "{word}: {}", rung.words());
+            }
+            (_, None, None) => tracing::info!(%key, %serial, "{word}"),
+            (_, None, Some(detail)) => tracing::warn!(%key, %serial, "{word}: {detail}"),
+            (_, Some(step), None) => tracing::warn!(%key, %serial, "{word}; {step}"),
+            (_, Some(_), Some(detail)) => tracing::warn!(%key, %serial, "{word}: {detail}"),
         }
         self.wake_daemon();
-    }
-
-    fn publish(&self, session: &Session) {
-        let heard = session.counters().verified > 0;
-        let last_verified = heard.then(|| self.clock.instant(session.last_verified()));
-        self.record().note_session(session, self.bytes, last_verified);
-    }
-
-    /// When to give up on a silent session and open the link again.
-    fn reopen_at(
-        &self,
-        session: &Session,
-        silent_since: &mut Option<SessionInstant>,
-        now: SessionInstant,
-    ) -> Option<SessionInstant> {
-        if session.state() != State::Silent {
-            *silent_since = None;
-            return None;
-        }
-        Some(*silent_since.get_or_insert(now) + self.settings.timings.running_silence)
-    }
-
-    /// Takes in commands. Returns whether one of them is to stop.
-    fn heeds_stop(&mut self, session: &mut Session) -> bool {
-        for command in self.inbox.try_iter() {
-            match command {
-                KeyCommand::Stop => return true,
-                KeyCommand::NewKeyring => session.handle_new_keyring(self.clock.now()),
-            }
-        }
-        false
     }
 
     /// Waits without a link. Returns whether the daemon lets go of the key.
@@ -311,20 +235,40 @@ impl Driver {
         loop {
             match self.inbox.recv_deadline(until) {
                 Ok(KeyCommand::Stop) => return true,
+                Ok(KeyCommand::Look) => return false,
+                Ok(KeyCommand::Try(rung)) => {
+                    self.ladder.order(rung);
+                    self.take(rung);
+                    return false;
+                }
                 Ok(KeyCommand::NewKeyring) => {}
                 Err(error) => return error.is_disconnected(),
             }
         }
     }
 
-    fn wake_daemon(&self) {
+    pub(super) fn wake_daemon(&self) {
         if let Err(error) = self.outlet.waker.wake() {
             tracing::error!("cannot wake the daemon: {error}");
         }
     }
 
-    fn record(&self) -> MutexGuard<'_, Record> {
+    pub(super) fn record(&self) -> MutexGuard<'_, Record> {
         self.record.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn told(outcome: Result<(), ReviveError>) -> Result<(), String> {
+    outcome.map_err(|error| error.to_string())
+}
+
+/// The rungs that the configuration allows.
+fn allowed(means: Means, recovery: &Recovery) -> Means {
+    Means {
+        usb_reset: means.usb_reset && recovery.usb_reset,
+        authorized: means.authorized && recovery.usb_reset,
+        port_power: means.port_power && recovery.port_power,
+        ..means
     }
 }
 

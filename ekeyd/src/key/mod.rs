@@ -1,23 +1,28 @@
 //! One key: the thread that drives it, and what is known of it.
 
 mod clock;
+mod conversation;
 mod driver;
+mod place;
 mod rate;
 mod record;
 
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::Sender;
 use ekey_control::KeyStatus;
+use ekey_link::find::FoundKey;
+use ekey_link::revive::Rung;
 use ekey_link::{Interrupt, LinkError};
 use ekey_proto::Serial;
 use ekey_proto::session::Timings;
 
+use crate::config::{Recovery, Transport};
 use crate::keyring::SharedKeyring;
 use crate::pool::Batch;
+pub(crate) use place::Name;
 use record::Record;
 
 /// How often to look whether a key has been let go of.
@@ -27,8 +32,12 @@ const RELEASE_CHECK: Duration = Duration::from_millis(2);
 pub(crate) struct KeySettings {
     /// The number by which people may call it; never used twice.
     pub number: u32,
-    /// The tty or unix socket.
-    pub path: PathBuf,
+    /// Which key it is.
+    pub name: Name,
+    /// How to reach it, if it is on USB.
+    pub transport: Transport,
+    /// What may be done to revive it.
+    pub recovery: Recovery,
     /// The serial number that the key there must have, if it matters.
     pub expected: Option<Serial>,
     /// How long it may be silent.
@@ -47,7 +56,7 @@ pub(crate) struct Outlet {
 /// A key that is being driven. Dropping it does not stop it: see [`Key::stop`].
 pub(crate) struct Key {
     number: u32,
-    path: PathBuf,
+    name: Name,
     commands: Sender<KeyCommand>,
     interrupt: Interrupt,
     record: Arc<Mutex<Record>>,
@@ -59,6 +68,10 @@ pub(crate) struct Key {
 pub(crate) enum KeyCommand {
     /// The long-term keys have changed.
     NewKeyring,
+    /// Something has changed on USB: if the key is away, look whether it is back.
+    Look,
+    /// Take this step of reviving it now.
+    Try(Rung),
     /// Let go of the key and end.
     Stop,
 }
@@ -71,14 +84,14 @@ impl Key {
     pub(crate) fn start(settings: KeySettings, keyring: SharedKeyring, outlet: Outlet) -> Result<Self, LinkError> {
         let interrupt = Interrupt::new()?;
         let (commands, inbox) = crossbeam_channel::unbounded();
-        let (number, path) = (settings.number, settings.path.clone());
+        let (number, name) = (settings.number, settings.name.clone());
         let record = Arc::new(Mutex::new(Record::new(&settings)));
         let driver = driver::Driver::new(settings, keyring, outlet, inbox, interrupt.clone(), Arc::clone(&record));
         let thread = std::thread::Builder::new()
             .name(format!("key-{number}"))
             .spawn(move || driver.run())
-            .map_err(|source| LinkError::Open { path: path.clone(), source })?;
-        Ok(Self { number, path, commands, interrupt, record, thread: Some(thread) })
+            .map_err(|source| LinkError::Open { path: name.shown().into(), source })?;
+        Ok(Self { number, name, commands, interrupt, record, thread: Some(thread) })
     }
 
     /// Its number.
@@ -86,9 +99,15 @@ impl Key {
         self.number
     }
 
-    /// Its path, as it was added.
-    pub(crate) fn path(&self) -> &std::path::Path {
-        &self.path
+    /// Whether it is the key that is plugged in there, under whichever name it is driven.
+    pub(crate) fn is(&self, found: &FoundKey) -> bool {
+        let known = |record: &Record| record.usb_serial().is_some_and(|serial| found.serial.as_ref() == Some(serial));
+        self.name.names(found) || known(&self.record.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// How it was named when it was added.
+    pub(crate) fn name(&self) -> &Name {
+        &self.name
     }
 
     /// Asks something of its thread.
@@ -128,7 +147,7 @@ impl Key {
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()
         {
-            tracing::error!(path = %self.path.display(), "the key's thread had panicked; please report this");
+            tracing::error!(key = %self.name.shown(), "the key's thread had panicked; please report this");
         }
     }
 }

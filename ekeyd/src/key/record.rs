@@ -1,9 +1,13 @@
 //! What is known of one key, across all its sessions, for whoever asks.
 
+use std::path::Path;
 use std::time::Instant;
 
-use ekey_control::KeyState;
-use ekey_control::status::{ConnectionStatus, FipsCounts, FrameCounts, KeyStatus, Sensors, Shannon, Transport};
+use ekey_control::status::{
+    ConnectionStatus, FipsCounts, FrameCounts, KeyStatus, RungStatus, Sensors, Shannon, Transport,
+};
+use ekey_control::{KeyState, Rung};
+use ekey_link::revive::{self as link, Ladder, Tally};
 use ekey_proto::session::{Counters, Session, State};
 use ekey_proto::wire::{FramerCounters, Info};
 use ekey_proto::{EntropyBlock, Serial};
@@ -18,6 +22,8 @@ pub(super) struct Record {
     expected: Option<Serial>,
     transport: Transport,
     serial: Option<Serial>,
+    /// As USB stated it when the key was opened last.
+    usb_serial: Option<String>,
     state: KeyState,
     since: Instant,
     added: Instant,
@@ -28,7 +34,7 @@ pub(super) struct Record {
     rate: Rate,
     last_verified: Option<Instant>,
     sensors: Sensors,
-    recoveries: u64,
+    revival: Vec<RungStatus>,
 }
 
 /// The counts of one session, or of all that are over.
@@ -50,10 +56,11 @@ impl Record {
         let now = Instant::now();
         Self {
             number: settings.number,
-            path: settings.path.display().to_string(),
+            path: settings.name.shown(),
             expected: settings.expected,
             transport: Transport::Tty,
             serial: None,
+            usb_serial: None,
             state: KeyState::Opening,
             since: now,
             added: now,
@@ -64,7 +71,7 @@ impl Record {
             rate: Rate::new(now),
             last_verified: None,
             sensors: Sensors::default(),
-            recoveries: 0,
+            revival: Vec::new(),
         }
     }
 
@@ -96,19 +103,36 @@ impl Record {
         true
     }
 
-    pub(super) fn state(&self) -> &KeyState {
-        &self.state
-    }
-
-    pub(super) fn set_transport(&mut self, kind: ekey_link::Transport) {
+    /// Where the key is now, and how it is reached.
+    pub(super) fn set_path(&mut self, path: &Path, kind: ekey_link::Transport) {
+        self.path = path.display().to_string();
         self.transport = match kind {
             ekey_link::Transport::Unix => Transport::Unix,
+            ekey_link::Transport::Usb => Transport::Usb,
             _ => Transport::Tty,
         };
     }
 
-    pub(super) fn note_recovery(&mut self) {
-        self.recoveries += 1;
+    /// Which USB device the key is, if it is one.
+    pub(super) fn set_usb_serial(&mut self, serial: Option<&String>) {
+        self.usb_serial = serial.cloned();
+    }
+
+    /// What USB calls the key.
+    pub(super) fn usb_serial(&self) -> Option<&String> {
+        self.usb_serial.as_ref()
+    }
+
+    /// Takes over the books of the ladder, and the last step that could not be taken.
+    pub(super) fn set_revival(&mut self, ladder: &Ladder, refused: Option<&(link::Rung, String)>) {
+        let status = |rung| {
+            let tally = ladder.tally(rung);
+            let Tally { attempts, successes, failures } = tally;
+            let problem = refused.filter(|(refused, _)| *refused == rung).map(|(_, problem)| problem.clone());
+            let tried = tally != Tally::default();
+            tried.then(|| RungStatus { rung: rung_name(rung), attempts, successes, failures, problem })
+        };
+        self.revival = link::Rung::ALL.into_iter().filter_map(status).collect();
     }
 
     /// Takes over what the key says of its health; what this frame leaves out stays as it was.
@@ -178,7 +202,8 @@ impl Record {
             },
             last_frame_ms: self.last_verified.map(|at| millis(now.duration_since(at))),
             sensors: self.sensors,
-            recoveries: self.recoveries,
+            recoveries: self.revival.iter().map(|rung| rung.successes).sum(),
+            revival: self.revival.clone(),
         }
     }
 
@@ -200,6 +225,19 @@ pub(super) fn key_state(state: State) -> KeyState {
         State::WrongSerial => KeyState::WrongSerial,
         State::SelfStopped(badness) => KeyState::SelfStopped { badness: badness.code() },
         State::Silent => KeyState::Silent,
+    }
+}
+
+/// A rung, as the control socket has it.
+pub(super) fn rung_name(rung: link::Rung) -> Rung {
+    match rung {
+        link::Rung::Soft => Rung::Soft,
+        link::Rung::Reopen => Rung::Reopen,
+        link::Rung::OtherTransport => Rung::OtherTransport,
+        link::Rung::UsbReset => Rung::UsbReset,
+        link::Rung::Authorized => Rung::Authorized,
+        link::Rung::PortPower => Rung::PortPower,
+        link::Rung::Pause => Rung::Pause,
     }
 }
 

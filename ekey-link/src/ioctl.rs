@@ -1,5 +1,7 @@
-//! A tty's exclusive mode (`TIOCEXCL`, ioctl_tty(2)): the one place of this crate that needs an unsafe call.
-#![expect(unsafe_code, reason = "nix has no safe wrapper for TIOCEXCL and TIOCNXCL")]
+//! The requests to the kernel that need an unsafe call; all of this crate's are here.
+//!
+//! A tty's exclusive mode (`TIOCEXCL`, ioctl_tty(2)) and the reset of a USB device (`USBDEVFS_RESET`, the kernel's linux/usbdevice_fs.h).
+#![expect(unsafe_code, reason = "nix has no safe wrapper for TIOCEXCL, TIOCNXCL and USBDEVFS_RESET")]
 
 use std::os::fd::{AsRawFd, BorrowedFd};
 
@@ -10,18 +12,25 @@ mod raw {
 
     nix::ioctl_none_bad!(tiocexcl, libc::TIOCEXCL);
     nix::ioctl_none_bad!(tiocnxcl, libc::TIOCNXCL);
+    nix::ioctl_none!(usbdevfs_reset, b'U', 20);
 }
 
 /// From now on nobody but root can open this tty.
-pub(crate) fn set(fd: BorrowedFd<'_>) -> nix::Result<()> {
+pub(crate) fn set_exclusive(fd: BorrowedFd<'_>) -> nix::Result<()> {
     // SAFETY: the descriptor is open for as long as it is borrowed, and the request takes no argument and touches no memory.
     unsafe { raw::tiocexcl(fd.as_raw_fd()) }.map(drop)
 }
 
 /// Anybody may open this tty again.
-pub(crate) fn clear(fd: BorrowedFd<'_>) -> nix::Result<()> {
+pub(crate) fn clear_exclusive(fd: BorrowedFd<'_>) -> nix::Result<()> {
     // SAFETY: the descriptor is open for as long as it is borrowed, and the request takes no argument and touches no memory.
     unsafe { raw::tiocnxcl(fd.as_raw_fd()) }.map(drop)
+}
+
+/// Resets the USB device whose usbfs node this is. Waits until the kernel has found it again.
+pub(crate) fn reset_usb_device(fd: BorrowedFd<'_>) -> nix::Result<()> {
+    // SAFETY: the descriptor is open for as long as it is borrowed, and the request takes no argument and touches no memory.
+    unsafe { raw::usbdevfs_reset(fd.as_raw_fd()) }.map(drop)
 }
 
 #[cfg(test)]

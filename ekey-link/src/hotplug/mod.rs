@@ -1,0 +1,115 @@
+//! What the kernel says about devices that come and go.
+//!
+//! The kernel sends each uevent to a netlink socket that anybody may listen on. It is a hint to look at
+//! [`find::keys`](crate::find::keys) again and no more: messages can be lost, so who drives keys looks now and then unasked as well.
+
+mod event;
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+
+use nix::errno::Errno;
+use nix::sys::socket::{AddressFamily, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, recvfrom, socket};
+
+use crate::LinkError;
+
+pub use event::{Action, HotplugEvent, Subsystem};
+
+/// The multicast group of the kernel's own messages; udev's are another.
+const KERNEL_GROUP: u32 = 1;
+/// The kernel's are at most 2 KiB of text and a header.
+const LONGEST_MESSAGE: usize = 8192;
+/// After so many messages at once it does not matter what the rest says.
+const MOST_AT_ONCE: usize = 4096;
+
+/// An open ear for the kernel's messages about USB devices and ttys.
+///
+/// Its descriptor is readable when there is something to hear and never blocks; hear it out ([`Hotplug::rescan_due`]) each time
+/// an event loop says so.
+#[derive(Debug)]
+pub struct Hotplug {
+    socket: OwnedFd,
+    buffer: Box<[u8; LONGEST_MESSAGE]>,
+}
+
+/// What [`Hotplug::hear`] came back with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Heard {
+    /// A USB device, an interface or a tty came, went or changed.
+    Event(HotplugEvent),
+    /// Messages were lost: anything may have happened.
+    Overrun,
+    /// There is no more for now.
+    Nothing,
+}
+
+impl Hotplug {
+    /// Begins to listen.
+    ///
+    /// # Errors
+    /// [`LinkError::Hotplug`] when the process may not open netlink sockets, or has no file descriptor left.
+    pub fn new() -> Result<Self, LinkError> {
+        let failed = |errno: Errno| LinkError::Hotplug { source: errno.into() };
+        let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+        let protocol = SockProtocol::NetlinkKObjectUEvent;
+        let socket = socket(AddressFamily::Netlink, SockType::Raw, flags, protocol).map_err(failed)?;
+        bind(socket.as_raw_fd(), &NetlinkAddr::new(0, KERNEL_GROUP)).map_err(failed)?;
+        Ok(Self { socket, buffer: Box::new([0; LONGEST_MESSAGE]) })
+    }
+
+    /// Hears out all that waits. Whether any of it is a reason to look for keys again.
+    ///
+    /// # Errors
+    /// [`LinkError::Hotplug`] when the socket broke; looking now and then is all that is left.
+    pub fn rescan_due(&mut self) -> Result<bool, LinkError> {
+        let mut due = false;
+        for _ in 0..MOST_AT_ONCE {
+            match self.hear()? {
+                Heard::Event(_) | Heard::Overrun => due = true,
+                Heard::Nothing => return Ok(due),
+            }
+        }
+        Ok(true)
+    }
+
+    /// The next message about USB devices or ttys. Never waits; skips what is about anything else, or not from the kernel.
+    ///
+    /// # Errors
+    /// [`LinkError::Hotplug`] when the socket broke.
+    pub fn hear(&mut self) -> Result<Heard, LinkError> {
+        loop {
+            match recvfrom::<NetlinkAddr>(self.socket.as_raw_fd(), &mut self.buffer[..]) {
+                Ok((count, Some(sender))) if sender.pid() == 0 => {
+                    if let Some(event) = self.buffer.get(..count).and_then(HotplugEvent::parse) {
+                        return Ok(Heard::Event(event));
+                    }
+                }
+                // Any program with the right to may send to the group; only the kernel has the number 0.
+                Ok(_) | Err(Errno::EINTR) => {}
+                Err(Errno::EAGAIN) => return Ok(Heard::Nothing),
+                Err(Errno::ENOBUFS) => return Ok(Heard::Overrun),
+                Err(errno) => return Err(LinkError::Hotplug { source: io::Error::from(errno) }),
+            }
+        }
+    }
+}
+
+/// For an event loop.
+impl AsFd for Hotplug {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Heard, Hotplug};
+
+    #[test]
+    fn an_open_ear_never_waits() {
+        let mut hotplug = Hotplug::new().expect("a netlink socket");
+        assert!(!matches!(hotplug.hear(), Ok(Heard::Overrun) | Err(_)));
+        hotplug.rescan_due().expect("the socket is sound");
+        assert_eq!(hotplug.hear().expect("the socket is sound"), Heard::Nothing);
+    }
+}

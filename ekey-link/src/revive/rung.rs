@@ -1,0 +1,149 @@
+//! The rungs of the ladder, what each needs, and how it has done so far.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::find::FoundKey;
+
+/// A step that may revive a silent key, the mildest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Rung {
+    /// The byte `^C`. The session sends it by itself when it finds the key silent.
+    Soft,
+    /// Close the link and open it again.
+    Reopen,
+    /// Close the link and open it by the other transport.
+    OtherTransport,
+    /// [`usb_reset`](super::usb_reset), with the link closed.
+    UsbReset,
+    /// [`reauthorize`](super::reauthorize), with the link closed.
+    Authorized,
+    /// [`port_power`](super::port_power), with the link closed.
+    PortPower,
+    /// Nothing has helped: wait, for a minute at first and for half an hour at most. The key most likely needs a replug.
+    Pause,
+}
+
+impl Rung {
+    /// All of them, the mildest first.
+    pub const ALL: [Self; 7] = [
+        Self::Soft,
+        Self::Reopen,
+        Self::OtherTransport,
+        Self::UsbReset,
+        Self::Authorized,
+        Self::PortPower,
+        Self::Pause,
+    ];
+
+    /// Its name in status and logs: `ctrl-c`, `reopen`, `other-transport`, `usb-reset`, `authorized`, `port-power`, `pause`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Soft => "ctrl-c",
+            Self::Reopen => "reopen",
+            Self::OtherTransport => "other-transport",
+            Self::UsbReset => "usb-reset",
+            Self::Authorized => "authorized",
+            Self::PortPower => "port-power",
+            Self::Pause => "pause",
+        }
+    }
+
+    /// How long a key may take to send a frame that verifies, once the step was taken and the link is open again.
+    ///
+    /// A key answers a `^C` at once, so these could be shorter still. The first five must fit into five seconds with all that the
+    /// steps take themselves, so that a key that is found silent after five is revived within ten.
+    #[must_use]
+    pub fn patience(self) -> Duration {
+        Duration::from_millis(match self {
+            Self::Soft => 700,
+            Self::Reopen | Self::OtherTransport => 900,
+            Self::UsbReset | Self::Authorized => 1200,
+            Self::PortPower => 5000,
+            Self::Pause => 3000,
+        })
+    }
+
+    /// How often it may be tried: so many times in a row, and one more each interval.
+    pub(super) fn allowance(self) -> (u32, Duration) {
+        match self {
+            Self::Soft => (60, Duration::from_secs(1)),
+            Self::Reopen => (20, Duration::from_secs(10)),
+            Self::OtherTransport => (10, Duration::from_secs(30)),
+            Self::UsbReset | Self::Authorized => (6, Duration::from_secs(60)),
+            Self::PortPower => (2, Duration::from_secs(600)),
+            Self::Pause => (u32::MAX, Duration::from_secs(1)),
+        }
+    }
+
+    pub(super) fn index(self) -> usize {
+        self as usize
+    }
+}
+
+impl fmt::Display for Rung {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Which rungs there are for a key. [`Rung::Soft`], [`Rung::Reopen`] and [`Rung::Pause`] there are always.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Means {
+    /// It can be reached by another transport than it is now.
+    pub other_transport: bool,
+    /// Its USB port may be reset.
+    pub usb_reset: bool,
+    /// Its `authorized` may be written.
+    pub authorized: bool,
+    /// Its port's power may be switched.
+    pub port_power: bool,
+}
+
+impl Means {
+    /// For a key behind a unix socket, or a tty that belongs to no USB device.
+    pub const NONE: Self = Self { other_transport: false, usb_reset: false, authorized: false, port_power: false };
+
+    /// What there is for a key that is plugged in. Mask it with what the configuration allows. Whether this process may take a
+    /// step is not asked: the step says so itself, once.
+    #[must_use]
+    pub fn of(key: &FoundKey) -> Self {
+        Self {
+            other_transport: true,
+            usb_reset: true,
+            authorized: key.sysfs.join("authorized").exists(),
+            port_power: key.sysfs.join("port/disable").exists(),
+        }
+    }
+
+    pub(super) fn allow(self, rung: Rung) -> bool {
+        match rung {
+            Rung::Soft | Rung::Reopen | Rung::Pause => true,
+            Rung::OtherTransport => self.other_transport,
+            Rung::UsbReset => self.usb_reset,
+            Rung::Authorized => self.authorized,
+            Rung::PortPower => self.port_power,
+        }
+    }
+}
+
+/// When a key was found silent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Silence {
+    /// After its link was opened. It was sent `^C` more than once by then.
+    AfterOpening,
+    /// While it was running. It is sent `^C` now.
+    WhileRunning,
+}
+
+/// How a rung has done so far.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// How often it was tried.
+    pub attempts: u64,
+    /// How often a frame verified after it and before the next.
+    pub successes: u64,
+    /// How often the step could not be taken.
+    pub failures: u64,
+}

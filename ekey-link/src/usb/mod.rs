@@ -1,0 +1,165 @@
+//! A key behind usbfs, driven by this process instead of the kernel's `cdc_acm`.
+//!
+//! Bytes go in and out by the bulk endpoints of the data interface; no request is ever sent to the key's control endpoint. The
+//! firmware crashes on SET_CONTROL_LINE_STATE, so line state and line coding are let be; SET_CONFIGURATION would reset its endpoints
+//! under it; a halted endpoint is cleared only after the key said that it is halted.
+
+mod claim;
+mod failure;
+mod layout;
+mod reader;
+mod stall;
+
+use std::fs::{File, OpenOptions};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use rusb::{Context, Device, UsbContext};
+
+use crate::find::{self, FoundKey, PRODUCT, VENDOR};
+use crate::tty::Tty;
+use crate::{Interrupt, Link, LinkError, Read, Transport, pipe};
+use claim::Claim;
+use reader::Reader;
+use stall::Stalls;
+
+/// How long a device may take to be found gone after a transfer to it has failed.
+const LEAVING: Duration = Duration::from_millis(300);
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+/// Longer than any caller waits; only so that the milliseconds fit.
+const LONGEST_TRANSFER: Duration = Duration::from_secs(3600);
+
+pub(crate) struct Usb {
+    claim: Arc<Claim>,
+    /// Ends before `inbound`, which it feeds.
+    reader: Reader,
+    inbound: UnixStream,
+    stalls: Stalls,
+    path: PathBuf,
+    interrupt: Interrupt,
+}
+
+impl Usb {
+    /// Takes the key whose usbfs node is `path` away from the kernel's driver and claims it. `address` is its bus and device number.
+    pub(crate) fn open(path: &Path, address: (u16, u16), interrupt: &Interrupt) -> Result<Self, LinkError> {
+        check_permission(path)?;
+        let device = device(path, address)?;
+        let tty = hold_tty(address)?;
+        let claim = Arc::new(Claim::take(&device, path)?);
+        // Its descriptor has hung up when the driver was detached; closing it frees the name ttyACM0.
+        drop(tty);
+        let (inbound, feed) = UnixStream::pair().map_err(|source| open_error(path, source))?;
+        inbound.set_nonblocking(true).map_err(|source| open_error(path, source))?;
+        let reader = Reader::start(Arc::clone(&claim), feed).map_err(|source| open_error(path, source))?;
+        Ok(Self {
+            claim,
+            reader,
+            inbound,
+            stalls: Stalls::default(),
+            path: path.to_owned(),
+            interrupt: interrupt.clone(),
+        })
+    }
+
+    /// The error of a write, with the key's leaving told apart: the first transfer that an unplug hits often fails like a bad cable.
+    fn write_error(&self, error: rusb::Error) -> LinkError {
+        let noticed = Instant::now();
+        while error != rusb::Error::NoDevice && self.path.exists() {
+            if noticed.elapsed() >= LEAVING {
+                return failure::broken(&self.path, error);
+            }
+            std::thread::sleep(LOOK_AGAIN);
+        }
+        LinkError::Gone
+    }
+}
+
+impl Link for Usb {
+    fn read(&mut self, buf: &mut [u8], deadline: Instant) -> Result<Read, LinkError> {
+        match pipe::read(self.inbound.as_fd(), &self.path, &self.interrupt, buf, deadline) {
+            Err(LinkError::Gone) => Err(failure::broken(&self.path, self.reader.verdict())),
+            outcome => outcome,
+        }
+    }
+
+    fn write_all(&mut self, bytes: &[u8], deadline: Instant) -> Result<(), LinkError> {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            match self.claim.write(rest, transfer_timeout(deadline)) {
+                Ok(count) => rest = rest.get(count..).unwrap_or_default(),
+                Err(rusb::Error::Timeout | rusb::Error::Interrupted) => {}
+                Err(rusb::Error::Pipe) if self.stalls.forgive(Instant::now()) => {
+                    self.claim.clear_out_stall().map_err(|error| self.write_error(error))?;
+                }
+                Err(error) => return Err(self.write_error(error)),
+            }
+            if !rest.is_empty() && Instant::now() >= deadline {
+                let sent = bytes.len() - rest.len();
+                return Err(LinkError::WriteTimedOut { path: self.path.clone(), sent, due: bytes.len() });
+            }
+        }
+        Ok(())
+    }
+
+    fn kind(&self) -> Transport {
+        Transport::Usb
+    }
+
+    fn close(self: Box<Self>) {}
+}
+
+impl Drop for Usb {
+    fn drop(&mut self) {
+        // The reader may wait for room in the socket, or for the key: both waits end here.
+        let _ = self.inbound.shutdown(std::net::Shutdown::Both);
+        self.reader.stop(|| self.claim.end_transfers());
+        // The last claim goes with `self`, and with it the key goes back to the kernel's driver.
+    }
+}
+
+/// A timeout of zero would mean to wait for ever.
+fn transfer_timeout(deadline: Instant) -> Duration {
+    deadline.saturating_duration_since(Instant::now()).clamp(Duration::from_millis(1), LONGEST_TRANSFER)
+}
+
+/// Opens the node as libusb will, for the sake of an error that says what is wrong.
+fn check_permission(path: &Path) -> Result<OwnedFd, LinkError> {
+    OpenOptions::new().read(true).write(true).open(path).map(File::into).map_err(|source| open_error(path, source))
+}
+
+/// Looks the device up. A fresh context each time: it asks the machine anew, so what was plugged in just now is there.
+fn device(path: &Path, (bus, number): (u16, u16)) -> Result<Device<Context>, LinkError> {
+    let devices = Context::new().and_then(|context| context.devices()).map_err(|error| failure::open(path, error))?;
+    let device = devices
+        .iter()
+        .find(|device| (u16::from(device.bus_number()), u16::from(device.address())) == (bus, number))
+        .ok_or(LinkError::Gone)?;
+    let descriptor = device.device_descriptor().map_err(|error| failure::open(path, error))?;
+    if (descriptor.vendor_id(), descriptor.product_id()) != (VENDOR, PRODUCT) {
+        return Err(LinkError::NotAKey { path: path.to_owned(), what: "a USB device of another make" });
+    }
+    Ok(device)
+}
+
+/// Holds the key's tty, if it has one, until the kernel's driver is detached: who has it open must not lose it to us.
+fn hold_tty((bus, number): (u16, u16)) -> Result<Option<Tty>, LinkError> {
+    let found = find::keys().into_iter().find(|key| (key.bus, key.device) == (bus, number));
+    let Some(FoundKey { tty: Some(path), .. }) = found else { return Ok(None) };
+    match Tty::open(&path, &Interrupt::new()?) {
+        Ok(tty) => Ok(Some(tty)),
+        Err(busy @ LinkError::Busy { .. }) => Err(busy),
+        // A tty that cannot be used for another reason may well be why USB is tried.
+        Err(_) => Ok(None),
+    }
+}
+
+fn open_error(path: &Path, source: std::io::Error) -> LinkError {
+    match source.raw_os_error().map(Errno::from_raw) {
+        Some(errno) => LinkError::open(path, errno),
+        None => LinkError::Open { path: path.to_owned(), source },
+    }
+}

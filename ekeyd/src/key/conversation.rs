@@ -1,0 +1,242 @@
+//! One session over one link: reads, lets the session say what to do, does it, and hands on what is proven.
+
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::SendTimeoutError;
+use ekey_link::revive::{Rung, Silence};
+use ekey_link::{Link, Read};
+use ekey_proto::session::{Event, Output, Session, State};
+use ekey_proto::wire::{Command, FRAME_LEN, Packet};
+use ekey_proto::{EntropyBlock, Instant as SessionInstant, Serial};
+use zeroize::Zeroizing;
+
+use super::KeyCommand;
+use super::driver::{Driver, Ended};
+use super::record::key_state;
+use crate::pool::MOST_BATCH;
+
+/// Bytes read at a time: what one batch can hold if all of it is entropy.
+const READ_LEN: usize = FRAME_LEN * (MOST_BATCH / EntropyBlock::LEN - 1);
+/// After so many bytes without a frame that verifies, listening is slowed down: whoever sends that is no key, or a mad one.
+const MOST_UNPROVEN: usize = 8192;
+const SLOW_DOWN: Duration = Duration::from_millis(100);
+const WRITE_PATIENCE: Duration = Duration::from_secs(1);
+/// While the daemon takes no entropy, commands are looked at this often.
+const COMMAND_CHECK: Duration = Duration::from_millis(100);
+
+impl Driver {
+    /// Runs one session over a link that is open.
+    pub(super) fn converse(&mut self, mut link: Box<dyn Link>) -> Ended {
+        let mut session = Session::new(self.clock.now(), self.settings.expected, self.settings.timings);
+        let ended = self.exchange(&mut *link, &mut session);
+        self.publish(&session);
+        self.record().end_session();
+        link.close();
+        ended
+    }
+
+    fn exchange(&mut self, link: &mut dyn Link, session: &mut Session) -> Ended {
+        let mut buffer = vec![0; READ_LEN];
+        let (mut verified, mut unproven) = (0, 0);
+        loop {
+            let deadline = match self.obey(link, session) {
+                Ok(deadline) => deadline,
+                Err(ended) => return ended,
+            };
+            self.publish(session);
+            if self.clock.has_slept() {
+                session.start_over(self.clock.now());
+                continue;
+            }
+            if session.counters().verified > verified {
+                verified = session.counters().verified;
+                unproven = 0;
+                self.note_heard(session);
+            }
+            match self.ladder.next(Instant::now()) {
+                None => {}
+                Some(Rung::Soft | Rung::Pause) => {
+                    self.show_recovery();
+                    session.start_over(self.clock.now());
+                    self.ladder.note_done(Instant::now());
+                    continue;
+                }
+                Some(rung) => return Ended::Step(rung),
+            }
+            let now = self.clock.now();
+            if deadline <= now {
+                session.handle_timeout(now);
+                self.note_silence(session);
+                continue;
+            }
+            if unproven >= MOST_UNPROVEN {
+                unproven = 0;
+                if let Some(ended) = self.slow_down(session) {
+                    return ended;
+                }
+            }
+            let until = self.clock.instant(deadline);
+            let until = self.ladder.deadline().map_or(until, |rung_due| rung_due.min(until));
+            match link.read(&mut buffer, until) {
+                Ok(Read::Bytes(count)) => {
+                    unproven += count;
+                    if let Err(ended) = self.digest(link, session, &buffer[..count]) {
+                        return ended;
+                    }
+                }
+                Ok(Read::TimedOut) => {}
+                Ok(Read::Interrupted) => {
+                    if let Some(ended) = self.heed_commands(session) {
+                        return ended;
+                    }
+                }
+                Err(error) => return Ended::Broken(error),
+            }
+        }
+    }
+
+    /// Leaves the key unheard for a while, which counts as time in which it said nothing.
+    fn slow_down(&mut self, session: &mut Session) -> Option<Ended> {
+        match self.inbox.recv_timeout(SLOW_DOWN) {
+            Ok(command) => self.heed(command, session),
+            Err(_) => None,
+        }
+    }
+
+    /// Hands the session what was read, and hands on what it proves.
+    fn digest(&mut self, link: &mut dyn Link, session: &mut Session, mut bytes: &[u8]) -> Result<(), Ended> {
+        self.bytes.read += bytes.len() as u64;
+        // Large enough that it never has to move, which would leave a copy behind.
+        let most_blocks = bytes.len() / FRAME_LEN + 1;
+        self.batch = Zeroizing::new(Vec::with_capacity(most_blocks * EntropyBlock::LEN));
+        let now = self.clock.now();
+        while !bytes.is_empty() {
+            let taken = session.handle_input(now, bytes);
+            bytes = &bytes[taken..];
+            self.obey(link, session)?;
+        }
+        self.send_batch(session)
+    }
+
+    /// Does all that the session wants, and returns when it wants to be called again.
+    fn obey(&mut self, link: &mut dyn Link, session: &mut Session) -> Result<SessionInstant, Ended> {
+        loop {
+            match session.poll_output() {
+                Output::Write(command) => self.write(link, command)?,
+                Output::NeedNonce(serial) => self.give_nonce(session, serial)?,
+                Output::Event(Event::Entropy(block)) => self.batch.extend_from_slice(block.as_bytes()),
+                Output::Event(Event::State(state)) => self.note_state(state),
+                Output::Event(Event::Info(info)) => self.record().note_info(&info),
+                Output::Event(Event::Message(packet)) => self.log_message(&packet),
+                Output::WaitUntil(deadline) => return Ok(deadline),
+            }
+        }
+    }
+
+    fn write(&mut self, link: &mut dyn Link, command: Command) -> Result<(), Ended> {
+        let bytes = command.to_bytes();
+        link.write_all(bytes.as_ref(), Instant::now() + WRITE_PATIENCE).map_err(Ended::Broken)?;
+        self.bytes.written += bytes.as_ref().len() as u64;
+        Ok(())
+    }
+
+    fn give_nonce(&mut self, session: &mut Session, serial: Serial) -> Result<(), Ended> {
+        let nonce = self.nonces.next().map_err(Ended::NoNonce)?;
+        session.handle_nonce(self.clock.now(), nonce, self.keyring.long_term_key(&serial));
+        Ok(())
+    }
+
+    /// Hands the batch on. While the daemon has no room the key is not listened to, and it waits.
+    fn send_batch(&mut self, session: &mut Session) -> Result<(), Ended> {
+        if self.batch.is_empty() {
+            return Ok(());
+        }
+        let mut batch = std::mem::take(&mut self.batch);
+        let began = Instant::now();
+        let mut waited = false;
+        loop {
+            match self.outlet.batches.send_timeout(batch, COMMAND_CHECK) {
+                Ok(()) => break,
+                Err(SendTimeoutError::Disconnected(_)) => return Err(Ended::Stopped),
+                Err(SendTimeoutError::Timeout(unsent)) => batch = unsent,
+            }
+            waited = true;
+            self.publish(session);
+            if let Some(ended) = self.heed_commands(session) {
+                return Err(ended);
+            }
+        }
+        if waited {
+            self.clock.leave_out(began.elapsed());
+        }
+        self.wake_daemon();
+        Ok(())
+    }
+
+    /// Shows the session's state, unless the key is silent and a rung is being tried: then that is what people see until a
+    /// frame verifies.
+    fn note_state(&mut self, state: State) {
+        if self.ladder.current().is_none() {
+            self.enter(key_state(state), None);
+        }
+    }
+
+    /// A frame has verified: whatever was tried last has helped.
+    fn note_heard(&mut self, session: &Session) {
+        if self.ladder.current().is_some() {
+            self.ladder.note_verified(Instant::now());
+            self.enter(key_state(session.state()), None);
+        }
+    }
+
+    fn note_silence(&mut self, session: &Session) {
+        if session.state() == State::Silent {
+            let heard = session.counters().verified > 0;
+            let silence = if heard { Silence::WhileRunning } else { Silence::AfterOpening };
+            self.ladder.note_silent(Instant::now(), silence);
+        }
+    }
+
+    fn log_message(&self, packet: &Packet) {
+        let key = self.settings.name.shown();
+        match packet {
+            Packet::GeneratorsBad(text) => tracing::error!(%key, "the key says: {text}"),
+            Packet::UnknownInput(text) | Packet::LongTermRefused(text) => tracing::debug!(%key, "the key says: {text}"),
+            other => tracing::debug!(%key, "the key sent an unasked packet: {other:?}"),
+        }
+    }
+
+    fn publish(&self, session: &Session) {
+        let heard = session.counters().verified > 0;
+        let last_verified = heard.then(|| self.clock.instant(session.last_verified()));
+        self.record().note_session(session, self.bytes, last_verified);
+        self.publish_revival();
+    }
+
+    /// Takes in commands. Returns how the conversation ends if one of them ends it.
+    fn heed_commands(&mut self, session: &mut Session) -> Option<Ended> {
+        while let Ok(command) = self.inbox.try_recv() {
+            if let Some(ended) = self.heed(command, session) {
+                return Some(ended);
+            }
+        }
+        None
+    }
+
+    fn heed(&mut self, command: KeyCommand, session: &mut Session) -> Option<Ended> {
+        match command {
+            KeyCommand::Stop => return Some(Ended::Stopped),
+            KeyCommand::NewKeyring => session.handle_new_keyring(self.clock.now()),
+            KeyCommand::Look => {}
+            KeyCommand::Try(rung) => {
+                self.ladder.order(rung);
+                if rung != Rung::Soft {
+                    return Some(Ended::Step(rung));
+                }
+                session.start_over(self.clock.now());
+                self.ladder.note_done(Instant::now());
+            }
+        }
+        None
+    }
+}

@@ -1,0 +1,239 @@
+//! A guest that runs: its console, commands in it, keys plugged in and out, its end.
+
+use std::fs;
+use std::io::{self, BufRead, BufReader, Write};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use super::machine::{self, Files};
+use super::plan::Guest;
+use super::qmp::Qmp;
+use super::{BOOT, BOOT_SYSTEMD, SHORT, image};
+use crate::program::Program;
+use crate::scratch::Scratch;
+
+/// What QEMU itself may take to start.
+const START: Duration = Duration::from_secs(20);
+
+/// A running guest. Dropping it kills it; when the test fails, the whole console is printed.
+pub struct Booted {
+    qemu: Program,
+    agent: BufReader<UnixStream>,
+    qmp: Qmp,
+    calls: u32,
+    started: Instant,
+    files: Files,
+    // Dropped last: the others use what is in it.
+    _scratch: Scratch,
+}
+
+/// What a command in the guest said and how it ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said {
+    /// Its exit code.
+    pub code: i32,
+    /// Its standard output and error.
+    pub text: String,
+}
+
+impl Booted {
+    pub(super) fn start(guest: &Guest) -> Self {
+        let scratch = Scratch::make();
+        let files = Files::below(&scratch);
+        fs::create_dir_all(files.share.join(".calls")).expect("a folder can be made in the scratch folder");
+        fs::write(&files.console, "").expect("a file can be made in the scratch folder");
+        image::write(guest, &files.image);
+
+        let listen = |path| UnixListener::bind(path).expect("a socket can be made in the scratch folder");
+        let (agent, qmp) = (listen(&files.agent), listen(&files.qmp));
+        let started = Instant::now();
+        let mut qemu = Program::spawn("qemu", machine::command(guest, &files), &scratch);
+        let agent = BufReader::new(accepted(&agent, &mut qemu));
+        let qmp = Qmp::greet(accepted(&qmp, &mut qemu));
+        // QEMU answers its monitor only when the machine is made, the image in its memory.
+        fs::remove_file(&files.image).expect("the image is there");
+        let mut booted = Self { qemu, agent, qmp, calls: 0, started, files, _scratch: scratch };
+        if guest.script.is_none() {
+            let deadline = if guest.systemd { BOOT_SYSTEMD } else { BOOT };
+            let word = booted.agent_line("the guest to be up", deadline);
+            assert_eq!(word, "ready", "the guest's agent says something else at first");
+            if guest.systemd {
+                let said = booted.sh("systemctl is-system-running --wait || systemctl --failed", deadline);
+                assert_eq!(said.text.trim(), "running", "systemd is not content");
+            }
+        }
+        booted
+    }
+
+    /// How long ago QEMU was started.
+    #[must_use]
+    pub fn age(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// The folder that the guest has as `/share`. What either side writes there the other sees at once, byte for byte;
+    /// unix sockets excepted.
+    #[must_use]
+    pub fn share(&self) -> &Path {
+        &self.files.share
+    }
+
+    /// The path on the host of a file that the guest has in `/share`.
+    #[must_use]
+    pub fn shared(&self, name: &str) -> PathBuf {
+        self.files.share.join(name)
+    }
+
+    /// All that is on the console so far, kernel messages included.
+    #[must_use]
+    pub fn console(&self) -> String {
+        String::from_utf8_lossy(&fs::read(&self.files.console).unwrap_or_default()).replace("\r\n", "\n")
+    }
+
+    /// Waits for a whole line on the console that contains `pattern`, and gives it; one that is there already counts.
+    ///
+    /// # Panics
+    /// When the guest ends first, or at the deadline.
+    pub fn await_line(&mut self, pattern: &str, deadline: Duration) -> String {
+        let console = self.files.console.clone();
+        self.qemu.await_while_running(&format!("{pattern:?} on the guest's console"), deadline, || {
+            let bytes = fs::read(&console).unwrap_or_default();
+            let text = String::from_utf8_lossy(&bytes);
+            let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+            whole.lines().find(|line| line.contains(pattern)).map(|line| line.trim_end().to_owned())
+        })
+    }
+
+    /// Runs a shell command in the guest as root, and waits for its end. What it puts in the background (`&`) goes on;
+    /// that must write to a file, such as `/share/daemon.log`, which the test can read while it grows.
+    ///
+    /// # Panics
+    /// When it has not ended by the deadline, or the guest has.
+    pub fn sh(&mut self, command: &str, deadline: Duration) -> Said {
+        self.calls += 1;
+        let call = self.calls;
+        let calls = self.files.share.join(".calls");
+        fs::write(calls.join(format!("{call}.sh")), format!("{command}\n")).expect("the shared folder can be written");
+        let output = calls.join(format!("{call}.out"));
+        writeln!(self.agent.get_mut(), "{call}").unwrap_or_else(|error| panic!("the guest is gone: {error}"));
+        let answer = self.agent_line(&format!("`{command}` to end in the guest"), deadline);
+        let code = answer.strip_prefix(&format!("{call} ")).and_then(|code| code.parse().ok());
+        let code = code.unwrap_or_else(|| panic!("the guest's agent answers {answer:?} to call {call}"));
+        let text = fs::read(&output).expect("each call leaves its output behind");
+        Said { code, text: String::from_utf8_lossy(&text).into_owned() }
+    }
+
+    /// Runs a shell command that must succeed, and gives what it said.
+    ///
+    /// # Panics
+    /// When its exit code is not 0, and as [`Booted::sh`] does.
+    pub fn check(&mut self, command: &str, deadline: Duration) -> String {
+        let said = self.sh(command, deadline);
+        assert_eq!(said.code, 0, "`{command}` failed in the guest: {}", said.text);
+        said.text
+    }
+
+    /// Runs a shell command again and again until it succeeds, and gives what it said then.
+    ///
+    /// # Panics
+    /// When it does not succeed by the deadline, with what it said last.
+    pub fn await_sh(&mut self, command: &str, deadline: Duration) -> String {
+        let until = Instant::now() + deadline;
+        loop {
+            let said = self.sh(command, SHORT);
+            if said.code == 0 {
+                return said.text;
+            }
+            assert!(Instant::now() < until, "`{command}` still fails after {deadline:?}: {}", said.text);
+        }
+    }
+
+    /// Pulls out the USB key `id`, with which QEMU hangs up on its server. A key whose server is gone has vanished from
+    /// the guest but keeps its id until it is pulled out.
+    ///
+    /// # Panics
+    /// When there is none, or QEMU does not let it go.
+    pub fn unplug(&mut self, id: &str) {
+        self.qmp.run("device_del", &json!({ "id": id }));
+        self.qmp.await_event("DEVICE_DELETED", SHORT, |data| data["device"] == id);
+    }
+
+    /// Plugs in a USB key that speaks the usb-redir protocol as a server on `socket`.
+    ///
+    /// # Panics
+    /// When nobody listens there, or there is a key `id` already.
+    pub fn plug(&mut self, id: &str, socket: &Path) {
+        let chardev = format!("{id}-socket");
+        let address = json!({ "type": "unix", "data": { "path": socket } });
+        let backend = json!({ "type": "socket", "data": { "addr": address, "server": false } });
+        self.qmp.run("chardev-add", &json!({ "id": chardev, "backend": backend }));
+        let device = json!({ "driver": "usb-redir", "id": id, "chardev": chardev, "bus": "usb.0" });
+        self.qmp.run("device_add", &device);
+    }
+
+    /// QEMU's monitor, for what has no method here.
+    pub fn qmp(&mut self) -> &mut Qmp {
+        &mut self.qmp
+    }
+
+    /// Waits until the guest has ended by itself, and gives the exit code that its script chose.
+    ///
+    /// # Panics
+    /// When it still runs at the deadline, or ended without choosing a code (a kernel panic, a halt).
+    pub fn wait(mut self, deadline: Duration) -> i32 {
+        let code = self.qemu.wait(deadline).code();
+        // isa-debug-exit makes an odd code of the byte that the guest wrote.
+        let chosen = code.filter(|code| code % 2 == 1).map(|code| code >> 1);
+        chosen.unwrap_or_else(|| panic!("the guest ended without an exit code of its own, QEMU with {code:?}"))
+    }
+
+    /// Ends the guest in good order and waits for it.
+    ///
+    /// # Panics
+    /// When it does not end.
+    pub fn power_off(mut self) {
+        self.calls += 1;
+        let script = self.files.share.join(format!(".calls/{}.sh", self.calls));
+        fs::write(script, "/guest/end 0\n").expect("the shared folder can be written");
+        writeln!(self.agent.get_mut(), "{}", self.calls).unwrap_or_else(|error| panic!("the guest is gone: {error}"));
+        let code = self.wait(SHORT);
+        assert_eq!(code, 0, "the guest was to end with 0");
+    }
+
+    /// The agent's next line.
+    fn agent_line(&mut self, what: &str, deadline: Duration) -> String {
+        let mut line = Vec::new();
+        let pause = Some(Duration::from_millis(50));
+        self.agent.get_ref().set_read_timeout(pause).expect("a timeout above zero can be set");
+        let agent = &mut self.agent;
+        self.qemu.await_while_running(what, deadline, || match agent.read_until(b'\n', &mut line) {
+            Ok(_) if line.ends_with(b"\n") => Some(()),
+            Err(error) if !matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
+                panic!("the guest is gone while waiting for {what}: {error}")
+            }
+            _ => None,
+        });
+        String::from_utf8_lossy(&line).trim().to_owned()
+    }
+}
+
+impl Drop for Booted {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("-- the guest's console after {:.1} s:\n{}", self.age().as_secs_f64(), self.console());
+            let last = self.files.share.join(format!(".calls/{}.out", self.calls));
+            eprintln!("-- what the last command in it said:\n{}", fs::read_to_string(last).unwrap_or_default());
+        }
+    }
+}
+
+fn accepted(listener: &UnixListener, qemu: &mut Program) -> UnixStream {
+    listener.set_nonblocking(true).expect("a socket can be set not to block");
+    let stream = qemu.await_while_running("QEMU to connect", START, || listener.accept().ok());
+    let (stream, _address) = stream;
+    stream.set_nonblocking(false).expect("a socket can be set to block");
+    stream
+}

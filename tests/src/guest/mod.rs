@@ -1,0 +1,43 @@
+//! A guest: a real Linux kernel in QEMU, with our programs in it, on any machine and without root.
+//!
+//! [`Guest`] is the plan: which files and modules are in it, which USB keys are plugged in. Booting it gives [`Booted`],
+//! which runs commands in the guest, plugs and unplugs, and shows the whole console when a test fails. What a guest
+//! is made of comes from `tests/fetch-guest`.
+//!
+//! The guest has the folder `/share` in common with the host ([`Booted::share`]). Its processor is emulated (no KVM), so
+//! that it behaves the same everywhere, on a build server and in another guest too.
+//!
+//! ```no_run
+//! use ekey_tests::guest::{Guest, SHORT};
+//!
+//! let mut guest = Guest::new().module("cdc-acm").boot();
+//! assert!(guest.check("ls /sys/bus/usb/drivers", SHORT).contains("cdc_acm"));
+//! guest.power_off();
+//! ```
+
+mod archive;
+mod booted;
+mod fetched;
+mod image;
+mod libraries;
+mod machine;
+mod modules;
+mod plain_usb;
+mod plan;
+mod qmp;
+
+use std::time::Duration;
+
+pub use booted::{Booted, Said};
+pub use plain_usb::serve_plain_usb;
+pub use plan::Guest;
+pub use qmp::Qmp;
+
+/// How long a guest on the small initramfs may take to boot: five times what it takes on two busy cores (6 s).
+pub const BOOT: Duration = Duration::from_secs(30);
+
+/// How long a guest with systemd and udev may take to boot: five times what it takes on two busy cores (15 s).
+pub const BOOT_SYSTEMD: Duration = Duration::from_secs(75);
+
+/// How long a command of the guest that has nothing to wait for may take.
+pub const SHORT: Duration = Duration::from_secs(30);
