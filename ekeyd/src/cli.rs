@@ -11,7 +11,7 @@ use lexopt::{Arg, Parser, ValueExt as _};
 
 use crate::config::{Config, ConfigError};
 use crate::daemon::Daemon;
-use crate::logs;
+use crate::{egd_linux, logs};
 
 /// Where the configuration is looked for if none is named: this daemon's own, else the original's.
 const CONFIG_FILES: [&str; 2] = ["/etc/entropykey/ekeyd.toml", "/etc/entropykey/ekeyd.conf"];
@@ -38,6 +38,7 @@ demo   Show it all working on a key in software. Its data is NOT random, and the
   -V, --version  the version
 
 Example: ekeyd run --config /etc/entropykey/ekeyd.toml
+Under the name ekeyd-egd-linux it takes the flags of that program: ekeyd-egd-linux -h
 ";
 
 /// What the command line asks for.
@@ -56,7 +57,11 @@ enum Asked {
 
 /// Reads the command line and does what it says.
 pub(crate) fn main() -> ExitCode {
-    match asked(Parser::from_env()) {
+    let line = Parser::from_env();
+    if egd_linux::is_called(&line) {
+        return egd_linux::main(line);
+    }
+    match asked(line) {
         Ok(Asked::Help) => {
             print!("{HELP}");
             ExitCode::SUCCESS

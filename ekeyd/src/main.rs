@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! keys (one thread each) ─proven entropy─▶ pool ─▶ kernel, EGD clients, file
+//! another machine's EGD server ─bytes────▶
 //! ```
 
 mod cli;
@@ -11,6 +12,8 @@ mod daemon;
 #[cfg(feature = "demo")]
 mod demo;
 mod egd;
+mod egd_client;
+mod egd_linux;
 mod key;
 mod keyring;
 mod logs;

@@ -11,15 +11,15 @@ use ekey_tests::software_key::{
 };
 use ekey_tests::{DaemonPlan, Finished, KeyPlan, Program, Scratch, binaries, blocks};
 
-const BLOCKS: u64 = 500;
+const BLOCKS: u64 = 100;
 const SOON: Duration = Duration::from_secs(30);
 const OTHERS: &str = "# a comment\nAAAAAAAAAAAAAAAA AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n";
 
 #[test]
 fn long_term_keys_set_in_turn_by_the_original_and_by_ours_serve_both_daemons() {
     let scratch = Scratch::make();
-    // As fast as it is read, the key would drown what ekey-setkey waits for.
-    let plan = KeyPlan::named("key").master_key(MASTER_KEY).rate(1000);
+    // As fast as a real key: a faster one drowns what ekey-setkey waits for.
+    let plan = KeyPlan::named("key").master_key(MASTER_KEY).rate(126);
     let key = plan.plug_in(&scratch);
     let keyring = scratch.write("turns.keyring", &format!("{OTHERS}{}", plan.keyring_line()), 0o600);
     let mut before = fs::read_to_string(&keyring).expect("it is there");

@@ -21,6 +21,7 @@ pub struct DaemonPlan {
     keys: Vec<PathBuf>,
     file: Option<(PathBuf, Option<u64>)>,
     egd: bool,
+    listen: Vec<String>,
     extra: String,
 }
 
@@ -58,6 +59,19 @@ impl DaemonPlan {
     pub fn egd(mut self) -> Self {
         self.egd = true;
         self
+    }
+
+    /// With an EGD server at this place too, such as `tcp:127.0.0.1:8888`.
+    #[must_use]
+    pub fn listen(mut self, place: &str) -> Self {
+        self.listen.push(place.to_owned());
+        self
+    }
+
+    /// That fetches from these EGD servers, with more lines about how.
+    #[must_use]
+    pub fn fetch_from(self, servers: &[String], lines: &str) -> Self {
+        self.extra(&format!("[egd-client]\nconnect = {servers:?}\n{lines}\n"))
     }
 
     /// With more lines at the end of the configuration.
@@ -101,12 +115,13 @@ impl DaemonPlan {
 
     fn write(&self, scratch: &Scratch, control: &Path, egd: &Path) -> PathBuf {
         let keyring = scratch.write("keyring", &self.keyring, 0o600);
-        let listen = if self.egd { format!("[{:?}]", format!("unix:{}", egd.display())) } else { "[]".to_owned() };
+        let unix = self.egd.then(|| format!("unix:{}", egd.display()));
+        let listen = unix.iter().chain(&self.listen).collect::<Vec<_>>();
         let mut text = format!(
             "keyring = {keyring:?}\ncontrol = {control:?}\n\
              [keys]\ndiscover = false\npaths = {:?}\n\
              [kernel]\nenabled = false\n\
-             [egd]\nlisten = {listen}\n",
+             [egd]\nlisten = {listen:?}\n",
             self.keys
         );
         if let Some((path, blocks)) = &self.file {

@@ -10,6 +10,7 @@ pub mod blocks;
 pub mod control;
 pub mod daemon;
 pub mod egd;
+pub mod egd_server;
 pub mod guest;
 pub mod original;
 pub mod program;

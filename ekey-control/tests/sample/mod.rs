@@ -105,6 +105,7 @@ pub(crate) fn status(keys: Vec<KeyStatus>) -> Status {
             waiting: 0,
             refused: 0,
         }],
+        egd_client: None,
         control: "/run/ekeyd/control.sock".to_owned(),
     }
 }

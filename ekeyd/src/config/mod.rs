@@ -2,6 +2,7 @@
 //!
 //! A file is either this daemon's own (TOML) or the `ekeyd.conf` of the original daemon; both end up as one [`Config`].
 
+mod egd_client;
 mod error;
 mod listen;
 mod original;
@@ -13,6 +14,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub(crate) use egd_client::{EgdClient, Server};
 pub(crate) use error::ConfigError;
 pub(crate) use listen::Listen;
 
@@ -34,6 +36,8 @@ pub(crate) struct Config {
     pub kernel: Kernel,
     /// Serving programs and virtual machines.
     pub egd: Egd,
+    /// Fetching from other machines' EGD servers, if at all.
+    pub egd_client: Option<EgdClient>,
     /// Writing to a file or pipe, if at all.
     pub file: Option<File>,
 }
@@ -126,6 +130,7 @@ impl Default for Config {
                 pool_bytes: 1024 * 1024,
                 max_clients: 10_000,
             },
+            egd_client: None,
             file: None,
         }
     }

@@ -10,6 +10,7 @@ use nix::unistd::{Group, User};
 
 use super::error::{ConfigError, Mistake};
 use super::listen::Listen;
+use super::read::shown;
 use super::{Config, Egd, File, Kernel, KeyPath, Keys};
 
 /// Reads `text`, the content of `file`.
@@ -85,10 +86,6 @@ fn listen(socket: EgdSocket) -> Listen {
 
 fn key_path(KeyNode { path, serial }: KeyNode) -> KeyPath {
     KeyPath { path, serial }
-}
-
-fn shown(name: &str) -> String {
-    name.chars().take(60).flat_map(char::escape_debug).collect()
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use ekey_control::path::{check_path, check_socket_path};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::egd_client;
 use super::error::{ConfigError, Source};
 use super::listen::Listen;
 use super::section::{Notes, Section, inline, wrong_kind};
@@ -16,11 +17,12 @@ const TOP: &str = "the top of the file";
 
 /// Every section with its keys.
 const KNOWN: &[(&str, &[&str])] = &[
-    (TOP, &["keyring", "control", "keys", "recovery", "kernel", "egd", "file", "http"]),
+    (TOP, &["keyring", "control", "keys", "recovery", "kernel", "egd", "egd-client", "file", "http"]),
     ("[keys]", &["discover", "transport", "paths"]),
     ("[recovery]", &["silence-ms", "usb-reset", "port-power"]),
     ("[kernel]", &["enabled", "bits-per-byte", "interval-s"]),
     ("[egd]", &["listen", "pool-bytes", "max-clients", "combine"]),
+    ("[egd-client]", &egd_client::KEYS),
     ("[file]", &["path", "max-bytes"]),
     ("[http]", &["listen"]),
 ];
@@ -50,6 +52,8 @@ fn top(notes: &mut Notes<'_>, table: &Spanned<DeTable<'_>>) -> Config {
     let top = Section::new(TOP, table);
     only_known(notes, &top);
     http(notes, &top);
+    let client = section(notes, &top, "egd-client", "[egd-client]");
+    let egd_client = egd_client::read(notes, &client);
     Config {
         keyring: top.path(notes, "keyring", check_path).unwrap_or(due.keyring),
         control: top.path(notes, "control", check_socket_path).unwrap_or(due.control),
@@ -57,6 +61,7 @@ fn top(notes: &mut Notes<'_>, table: &Spanned<DeTable<'_>>) -> Config {
         recovery: recovery(notes, &top, &due.recovery),
         kernel: kernel(notes, &top, &due.kernel),
         egd: egd(notes, &top, due.egd),
+        egd_client,
         file: output_file(notes, &top),
     }
 }
@@ -213,6 +218,6 @@ fn is_serial(text: &str) -> bool {
 }
 
 /// A text from the file, fit for an error line.
-fn shown(text: &str) -> String {
+pub(super) fn shown(text: &str) -> String {
     text.chars().take(60).flat_map(char::escape_debug).collect()
 }

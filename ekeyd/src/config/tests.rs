@@ -71,6 +71,12 @@ fn every_key_is_taken_over() {
         pool-bytes = 65_536
         max-clients = 1
         combine = false
+        [egd-client]
+        connect = ["tcp:keys.example.org:8888", "tcp:[2001:db8::1]:8889", "unix:/e"]
+        request-bytes = 255
+        reserve-bytes = 0
+        timeout-s = 1
+        longest-pause-s = 3600
         [file]
         path = "/f"
         max-bytes = 5
@@ -98,6 +104,18 @@ fn every_key_is_taken_over() {
             pool_bytes: 65_536,
             max_clients: 1,
         },
+        egd_client: Some(EgdClient {
+            connect: vec![
+                Server::Tcp { host: "keys.example.org".to_owned(), port: 8888 },
+                Server::Tcp { host: "2001:db8::1".to_owned(), port: 8889 },
+                Server::Unix("/e".into()),
+            ],
+            request_bytes: 255,
+            reserve_bytes: 0,
+            timeout: Duration::from_secs(1),
+            first_pause: Duration::from_millis(500),
+            longest_pause: Duration::from_secs(3600),
+        }),
         file: Some(File { path: "/f".into(), max_bytes: Some(5) }),
     };
     assert_eq!(config, due);

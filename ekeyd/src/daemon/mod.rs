@@ -1,11 +1,12 @@
 //! The daemon: one event loop between the keys and the outputs.
 //!
-//! Entropy comes from the keys' threads in batches, goes into the pool, and from there to the kernel first, then to the
+//! Entropy comes from the keys' threads (or an EGD server's) in batches, goes into the pool, and from there to the kernel first, then to the
 //! EGD clients that wait, then to the file. The loop itself never waits for anything but the next event.
 
 mod commands;
 mod control_link;
 mod discovery;
+mod fetch;
 mod reload;
 mod signals;
 mod status;
@@ -22,6 +23,7 @@ use mio::{Events, Poll, Token, Waker};
 use zeroize::Zeroizing;
 
 use crate::config::Config;
+use crate::egd_client::EgdClient;
 use crate::key::{Key, KeyCommand, KeySettings, Name, Outlet};
 use crate::keyring::SharedKeyring;
 use crate::output::{FileSink, Host, Kernel};
@@ -94,6 +96,7 @@ pub(crate) struct Daemon {
     kernel_problem: Option<String>,
     file: Option<FileSink>,
     egd: egd::Server,
+    egd_client: Option<EgdClient>,
     control: control::Server,
     _control_link: Option<ControlLink>,
     is_ready: bool,
@@ -143,6 +146,7 @@ impl Daemon {
             }
             None => None,
         };
+        let egd_client = fetch::start(config.egd_client.as_ref(), &waker).map_err(system("start the EGD client"))?;
         let now = Instant::now();
         let discovery = Discovery::start(registry, HOTPLUG);
         let mut daemon = Self {
@@ -164,6 +168,7 @@ impl Daemon {
             kernel_problem,
             file,
             egd,
+            egd_client,
             control,
             is_ready: false,
             watchdog: sd_notify::watchdog_enabled().map(|limit| Watchdog { every: limit / 2, next: now }),
@@ -196,7 +201,9 @@ impl Daemon {
                 }
             }
             self.take_in();
+            self.take_fetched();
             self.hand_out();
+            self.ask_for_more();
             let now = Instant::now();
             self.look_at_usb(now);
             self.pat_watchdog(now);
@@ -232,9 +239,7 @@ impl Daemon {
             }
             let Ok(batch) = self.incoming.try_recv() else { return };
             self.pool.put(batch);
-            if !self.is_ready {
-                self.say_ready();
-            }
+            self.say_ready("the first entropy is verified");
         }
     }
 
@@ -274,7 +279,7 @@ impl Daemon {
 
     fn feed_file(&mut self) {
         let Some(file) = &mut self.file else { return };
-        let reserve = if self.egd.is_on() { MOST_RESERVE.min(self.pool.capacity() / 2) } else { 0 };
+        let reserve = egd_reserve(&self.egd, &self.pool);
         loop {
             let spare = self.pool.len().saturating_sub(reserve);
             let count = spare.min(file.room()).min(FILE_BATCH);
@@ -295,8 +300,10 @@ impl Daemon {
         if self.egd.is_pending() || (!self.incoming.is_empty() && self.can_take()) {
             return Some(Duration::ZERO);
         }
-        // Without entropy there is nothing to feed the kernel with; the next batch wakes the loop.
-        let kernel = self.kernel.as_ref().filter(|_| self.pool.len() > 0).and_then(Kernel::next_wake);
+        // Without entropy there is nothing to feed the kernel with, and the next batch wakes the loop; unless its hunger is what
+        // entropy is fetched for.
+        let feeds = self.pool.len() > 0 || self.egd_client.is_some();
+        let kernel = self.kernel.as_ref().filter(|_| feeds).and_then(Kernel::next_wake);
         let watchdog = self.watchdog.as_ref().map(|watchdog| watchdog.next);
         let usb = Some(self.discovery.next_look());
         let next = [kernel, watchdog, next_look, usb].into_iter().flatten().min();
@@ -312,10 +319,13 @@ impl Daemon {
         }
     }
 
-    fn say_ready(&mut self) {
-        self.is_ready = true;
-        tracing::info!("the first entropy is verified");
-        notify(&[sd_notify::NotifyState::Ready]);
+    /// Says once that there is entropy, and in which words.
+    fn say_ready(&mut self, words: &str) {
+        if !self.is_ready {
+            self.is_ready = true;
+            tracing::info!("{words}");
+            notify(&[sd_notify::NotifyState::Ready]);
+        }
     }
 
     fn pat_watchdog(&mut self, now: Instant) {
@@ -336,6 +346,9 @@ impl Daemon {
         for key in std::mem::take(&mut self.keys) {
             key.stop();
         }
+        if let Some(client) = self.egd_client.take() {
+            client.stop();
+        }
         self.take_in();
         self.hand_out();
         if let Some(file) = self.file {
@@ -343,6 +356,11 @@ impl Daemon {
             tracing::info!(bytes = state.written, "the file output has ended");
         }
     }
+}
+
+/// What the file leaves for EGD clients.
+fn egd_reserve(egd: &egd::Server, pool: &Pool) -> usize {
+    if egd.is_on() { MOST_RESERVE.min(pool.capacity() / 2) } else { 0 }
 }
 
 fn notify(states: &[sd_notify::NotifyState<'_>]) {

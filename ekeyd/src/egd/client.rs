@@ -121,6 +121,11 @@ impl Client {
         served.requests += u64::from(self.wanted == 0 && given > 0);
     }
 
+    /// How many bytes it waits for.
+    pub(super) fn wanted(&self) -> usize {
+        usize::from(self.wanted)
+    }
+
     /// Whether it could go on without being sent anything first.
     fn has_request(&self) -> bool {
         self.wanted == 0

@@ -98,6 +98,19 @@ impl Server {
         }
     }
 
+    /// How many bytes its clients wait for; not counted on once it is `enough`.
+    pub(crate) fn wanted(&self, enough: usize) -> usize {
+        let mut sum = 0;
+        let clients = self.waiting.iter().filter_map(|id| self.clients.get(*id));
+        for client in clients {
+            sum += client.wanted();
+            if sum >= enough {
+                break;
+            }
+        }
+        sum
+    }
+
     /// Whether connections are waiting to be taken.
     pub(crate) fn is_pending(&self) -> bool {
         self.listeners.iter().any(|listening| listening.pending)
