@@ -12,12 +12,12 @@ use std::thread;
 use std::time::Duration;
 
 use ekey_control::Status;
+use ekey_keyring::{KeyringEdit, KeyringError};
 use ekey_sim::{Device, Pty, Records, Seed, Setup, SimError, StopHandle};
 use nix::unistd::geteuid;
 
 use crate::config::{Config, KeyPath, Listen};
 use crate::daemon::{Daemon, DaemonError, Observer};
-use crate::keyring::{Keyring, KeyringError};
 use crate::logs;
 use crate::terminal::{complain, say};
 
@@ -76,7 +76,7 @@ fn show(options: Options) -> Result<(), DemoError> {
     let keyring_path = dir.join("keyring");
     // The key of an earlier demonstration is no more.
     let _ = fs::remove_file(&keyring_path);
-    let mut keyring = Keyring::load_or_new(&keyring_path)?;
+    let mut keyring = KeyringEdit::begin(&keyring_path)?;
     keyring.set(setup.serial, setup.long_term_key.duplicate());
     keyring.save()?;
 

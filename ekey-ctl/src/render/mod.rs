@@ -5,6 +5,7 @@ pub(crate) mod amount;
 pub(crate) mod paint;
 pub(crate) mod screen;
 pub(crate) mod table;
+pub(crate) mod toml;
 pub(crate) mod waiting;
 
 #[cfg(test)]

@@ -5,7 +5,6 @@
 mod egd_client;
 mod error;
 mod listen;
-mod nearest;
 mod original;
 mod read;
 mod section;

@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use ekey_control::path::{check_path, check_socket_path};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::egd_client;
 use super::error::{ConfigError, Source};
-use super::listen::{Listen, check_path, check_socket_path};
+use super::listen::Listen;
 use super::section::{Notes, Section, inline, wrong_kind};
 use super::{Config, Egd, File, Kernel, KeyPath, Keys, Recovery, Transport};
 
@@ -244,7 +245,7 @@ fn only_known(notes: &mut Notes<'_>, section: &Section<'_>) {
 }
 
 /// Whether this can be a key's serial number: the base64 of 12 bytes, which is 16 characters without padding.
-pub(super) fn is_serial(text: &str) -> bool {
+fn is_serial(text: &str) -> bool {
     text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/'))
 }
 

@@ -9,6 +9,7 @@ mod record;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::Sender;
 use ekey_control::{KeyState, KeyStatus};
@@ -23,6 +24,9 @@ use crate::keyring::SharedKeyring;
 use crate::pool::Batch;
 pub(crate) use place::Name;
 use record::Record;
+
+/// How often to look whether a key has been let go of.
+const RELEASE_CHECK: Duration = Duration::from_millis(2);
 
 /// What a key's thread needs to know.
 pub(crate) struct KeySettings {
@@ -132,6 +136,20 @@ impl Key {
     /// Lets go of the key, soon and without waiting for it.
     pub(crate) fn let_go(self) {
         self.command(KeyCommand::Stop);
+    }
+
+    /// Lets go of the key and waits until others can have it, but no longer than `patience`. Returns whether they can.
+    pub(crate) fn release(mut self, patience: Duration) -> bool {
+        self.command(KeyCommand::Stop);
+        let Some(thread) = self.thread.take() else { return true };
+        let until = Instant::now() + patience;
+        while !thread.is_finished() {
+            if Instant::now() >= until {
+                return false;
+            }
+            std::thread::sleep(RELEASE_CHECK);
+        }
+        true
     }
 
     /// Lets go of the key, and returns once its thread has ended: at once, save for a write that is under way.
