@@ -69,6 +69,12 @@ pub(crate) enum Verb {
     /// Exits with 0 if the key has answered, with 1 if not.
     #[command(after_help = "Example: ekey-ctl reset ttyACM0 --level usb")]
     Reset(Reset),
+    /// Look at all that may keep a key from working, and say what to do about it
+    ///
+    /// It looks at the kernel, the daemon, its files, other programs, and each key on USB. It changes nothing, and needs neither
+    /// a daemon nor a key. Root sees most. Exits with 0 if there is nothing to be done, with 1 if there is.
+    #[command(after_help = "Example: ekey-ctl doctor")]
+    Doctor(Doctor),
     /// Stop the daemon
     #[command(after_help = "Example: ekey-ctl shutdown")]
     Shutdown,
@@ -98,6 +104,15 @@ pub(crate) struct Reset {
     /// soft: ^C; reopen: the link; usb: reset the USB device; port: switch its port's power off and on
     #[arg(long, value_name = "LEVEL", default_value = "soft", value_parser = level)]
     pub(crate) level: Level,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    /// Look at the machine whose /proc, /sys, /dev, /etc, /run and /lib are below this folder
+    #[arg(long, value_name = "DIR", default_value = "/", hide = true)]
+    pub(crate) root: PathBuf,
     #[command(flatten)]
     pub(crate) json: Json,
 }

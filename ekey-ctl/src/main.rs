@@ -6,6 +6,7 @@
 
 mod cli;
 mod daemon;
+mod doctor;
 mod problem;
 mod rekey;
 mod render;

@@ -2,6 +2,7 @@
 
 mod advice;
 pub(crate) mod amount;
+pub(crate) mod doctor;
 pub(crate) mod paint;
 pub(crate) mod screen;
 pub(crate) mod table;

@@ -2,6 +2,7 @@
 
 mod attach;
 mod config;
+mod doctor;
 mod keyring;
 mod list;
 mod rekey;
@@ -28,6 +29,7 @@ pub(crate) fn run(cli: &Cli) -> Result<u8, Problem> {
         Verb::Remove(args) => attach::remove(socket, args),
         Verb::Config(ConfigVerb::Convert(args)) => config::convert(args),
         Verb::Reset(args) => reset::run(socket, args),
+        Verb::Doctor(args) => doctor::run(socket, args),
         Verb::Shutdown => shutdown::run(socket),
     }
 }

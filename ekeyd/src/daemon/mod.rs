@@ -134,7 +134,7 @@ impl Daemon {
         let signals = Signals::take_over(registry, SIGNALS).map_err(system("take over signals"))?;
         let waker = Arc::new(Waker::new(registry, WAKER).map_err(system("make a waker"))?);
         let (batches, incoming) = crossbeam_channel::bounded(BATCHES_IN_FLIGHT);
-        let control = control::Server::start(&config.control, registry, CONTROL)?;
+        let control = control::Server::start(control_link::socket_for(&config.control), registry, CONTROL)?;
         let egd = egd::Server::start(&config.egd, registry, EGD)?;
         let (kernel, kernel_problem) =
             match config.kernel.enabled.then(|| Kernel::open(&config.kernel, Host::default())) {
@@ -160,7 +160,7 @@ impl Daemon {
         let mut daemon = Self {
             keyring: SharedKeyring::open(&config.keyring),
             pool: Pool::new(config.egd.pool_bytes),
-            _control_link: ControlLink::make(&config.control),
+            _control_link: ControlLink::make(control.path()),
             config,
             config_file,
             not_random,
@@ -191,6 +191,7 @@ impl Daemon {
     /// # Errors
     /// [`DaemonError::System`] if the kernel fails the event loop.
     pub(crate) fn run(mut self, mut observer: Option<Observer>) -> Result<(), DaemonError> {
+        notify(&[sd_notify::NotifyState::Status("waiting for the first verified entropy of a key")]);
         let mut events = Events::with_capacity(256);
         let mut next_look = observer.as_ref().map(|observer| self.started + observer.every);
         while !self.stopping {
@@ -333,7 +334,7 @@ impl Daemon {
         if !self.is_ready {
             self.is_ready = true;
             tracing::info!("{words}");
-            notify(&[sd_notify::NotifyState::Ready]);
+            notify(&[sd_notify::NotifyState::Ready, sd_notify::NotifyState::Status(words)]);
         }
     }
 

@@ -10,6 +10,7 @@ impl Daemon {
     /// Reads both files again. The keyring and the list of keys take effect at once; other changes are named as needing a
     /// restart. A file with mistakes changes nothing.
     pub(super) fn reload(&mut self) {
+        // To a service manager that still waits for the first entropy, the word "ready" at the end would be a lie.
         if self.is_ready
             && let Ok(reloading) = sd_notify::NotifyState::monotonic_usec_now()
         {

@@ -30,6 +30,7 @@ mod usb_machine;
 use std::time::Duration;
 
 pub use booted::{Booted, Said};
+pub use fetched::{system_folder, system_program};
 pub use plain_usb::serve_plain_usb;
 pub use plan::Guest;
 pub use qmp::Qmp;
