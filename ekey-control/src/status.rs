@@ -289,8 +289,8 @@ pub enum KernelEra {
 /// Feeding the kernel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KernelStatus {
-    /// Which random device it is.
-    pub era: KernelEra,
+    /// Which random device it is; not known if it could not be opened.
+    pub era: Option<KernelEra>,
     /// Whether the kernel calls its generator ready.
     pub ready: bool,
     /// Bytes mixed in.

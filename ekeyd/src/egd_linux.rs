@@ -20,6 +20,7 @@ use lexopt::{Arg, Parser, ValueExt as _};
 use crate::config::{Config, Egd, EgdClient, Kernel, Server};
 use crate::daemon::{Daemon, DaemonError};
 use crate::logs;
+use crate::terminal::{complain, say};
 
 /// The name by which it is this program.
 pub(crate) const NAME: &str = "ekeyd-egd-linux";
@@ -88,13 +89,13 @@ pub(crate) fn is_called(line: &Parser) -> bool {
 /// Reads the command line and does what it says. Every failure exits with 1, as the original.
 pub(crate) fn main(line: Parser) -> ExitCode {
     match asked(line) {
-        Ok(Asked::Help) => print!("{HELP}"),
-        Ok(Asked::Version) => println!("{NAME}: Version {}", env!("CARGO_PKG_VERSION")),
+        Ok(Asked::Help) => say(HELP.trim_end()),
+        Ok(Asked::Version) => say(format_args!("{NAME}: Version {}", env!("CARGO_PKG_VERSION"))),
         Ok(Asked::Run(plan)) => {
             let pid_file = match go(&plan) {
                 Ok(pid_file) => pid_file,
                 Err(error) => {
-                    eprintln!("{NAME}: {error}");
+                    complain(format_args!("{NAME}: {error}"));
                     return ExitCode::FAILURE;
                 }
             };
@@ -105,7 +106,7 @@ pub(crate) fn main(line: Parser) -> ExitCode {
             }
         }
         Err(error) => {
-            eprintln!("{NAME}: {error}; `{NAME} -h` tells what there is");
+            complain(format_args!("{NAME}: {error}; `{NAME} -h` tells what there is"));
             return ExitCode::FAILURE;
         }
     }

@@ -5,6 +5,7 @@ use std::fmt;
 use std::io::{self, IsTerminal as _, Write};
 use std::os::unix::net::UnixDatagram;
 
+use crate::terminal::complain;
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::fmt::format::{Format, Writer};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
@@ -32,7 +33,11 @@ pub(crate) fn start_syslog(name: &'static str) {
 }
 
 fn level(usual: Level) -> Level {
-    std::env::var("EKEYD_LOG").ok().and_then(|level| level.parse().ok()).unwrap_or(usual)
+    let Some(named) = std::env::var_os("EKEYD_LOG") else { return usual };
+    named.to_str().and_then(|level| level.parse().ok()).unwrap_or_else(|| {
+        complain(format_args!("EKEYD_LOG={} is no level (error, warn, info, debug): taking {usual}", named.display()));
+        usual
+    })
 }
 
 /// Sends each line as a message to the system's log, syslog(3). Opened for each, since that log may be restarted.

@@ -21,9 +21,12 @@ mod nonce;
 mod output;
 mod pool;
 mod socket;
+mod terminal;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    // What the daemon makes is its own until it says otherwise.
+    nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o077));
     cli::main()
 }

@@ -22,6 +22,7 @@ pub struct DaemonPlan {
     file: Option<(PathBuf, Option<u64>)>,
     egd: bool,
     listen: Vec<String>,
+    pool: Option<u32>,
     extra: String,
 }
 
@@ -74,6 +75,13 @@ impl DaemonPlan {
         self.extra(&format!("[egd-client]\nconnect = {servers:?}\n{lines}\n"))
     }
 
+    /// With a pool of so many bytes.
+    #[must_use]
+    pub fn pool(mut self, bytes: u32) -> Self {
+        self.pool = Some(bytes);
+        self
+    }
+
     /// With more lines at the end of the configuration.
     #[must_use]
     pub fn extra(mut self, lines: &str) -> Self {
@@ -124,6 +132,9 @@ impl DaemonPlan {
              [egd]\nlisten = {listen:?}\n",
             self.keys
         );
+        if let Some(bytes) = self.pool {
+            let _ = writeln!(text, "pool-bytes = {bytes}");
+        }
         if let Some((path, blocks)) = &self.file {
             let _ = writeln!(text, "[file]\npath = {path:?}");
             if let Some(blocks) = blocks {

@@ -6,6 +6,7 @@ pub(crate) mod doctor;
 pub(crate) mod paint;
 pub(crate) mod screen;
 pub(crate) mod table;
+pub(crate) mod toml;
 pub(crate) mod waiting;
 
 #[cfg(test)]

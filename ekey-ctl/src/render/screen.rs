@@ -162,8 +162,9 @@ fn kernel(kernel: &KernelStatus) -> String {
     let ready = if kernel.ready { "ready" } else { "NOT READY YET" };
     let right = if kernel.privileged { "" } else { ", may not credit" };
     let era = match kernel.era {
-        KernelEra::Before2022 => "pool of before 2022",
-        KernelEra::Since2022 => "since 2022",
+        Some(KernelEra::Before2022) => "pool of before 2022",
+        Some(KernelEra::Since2022) => "since 2022",
+        None => "cannot be opened",
     };
     format!(
         "{} mixed in, {} bits credited{right}, {ready} ({era})",

@@ -5,10 +5,10 @@ use std::net::Ipv6Addr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use ekey_control::path::check_socket_path;
 use toml::Spanned;
 use toml::de::DeValue;
 
-use super::listen::check_socket_path;
 use super::read::shown;
 use super::section::{Notes, Section, wrong_kind};
 

@@ -5,17 +5,19 @@
 mod egd_client;
 mod error;
 mod listen;
-mod nearest;
 mod original;
 mod read;
 mod section;
 
-use std::fs::File as OpenFile;
+use std::fs::OpenOptions;
 use std::io::Read as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub(crate) use egd_client::{EgdClient, Server};
+use nix::fcntl::OFlag;
+
 pub(crate) use error::ConfigError;
 pub(crate) use listen::Listen;
 
@@ -163,7 +165,8 @@ impl Config {
 fn text_of(path: &Path) -> Result<String, ConfigError> {
     let unreadable = |source| ConfigError::Unreadable { path: path.to_owned(), source };
     let mut bytes = Vec::new();
-    let file = OpenFile::open(path).map_err(unreadable)?;
+    // Without waiting, or a pipe that nobody writes would hang the daemon.
+    let file = OpenOptions::new().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(path).map_err(unreadable)?;
     if !file.metadata().map_err(unreadable)?.is_file() {
         return Err(ConfigError::NotAFile { path: path.to_owned() });
     }

@@ -150,7 +150,7 @@ fn each_mistake_says_where_it_is_and_what_is_expected() {
         ),
         ("[kernel]\ninterval-s = 3601", "2:14: `interval-s` is 3601; expected a whole number from 1 to 3600"),
         ("[recovery]\nsilence-ms = 499", "2:14: `silence-ms` is 499; expected a whole number from 500 to 600000"),
-        ("[egd]\npool-bytes = 4095", "2:14: `pool-bytes` is 4095; expected a whole number from 4096 to 67108864"),
+        ("[egd]\npool-bytes = 16383", "2:14: `pool-bytes` is 16383; expected a whole number from 16384 to 67108864"),
         ("[egd]\nmax-clients = 0", "2:15: `max-clients` is 0; expected a whole number from 1 to 100000"),
         ("[egd]\ncombine = true", "2:1: `combine` is not available yet; expected false, or leave it out"),
         (

@@ -19,10 +19,11 @@ pub(super) fn socket_for(control: &Path) -> &Path {
     if is_original { Path::new(DEFAULT_SOCKET) } else { control }
 }
 
-/// The link; removed when dropped.
+/// The link; removed when dropped, if it is still this one.
 #[derive(Debug)]
 pub(super) struct ControlLink {
     path: PathBuf,
+    target: PathBuf,
 }
 
 impl ControlLink {
@@ -42,7 +43,7 @@ impl ControlLink {
             let _ = fs::remove_file(link);
         }
         match symlink(socket, link) {
-            Ok(()) => Some(Self { path: link.to_owned() }),
+            Ok(()) => Some(Self { path: link.to_owned(), target: socket.to_owned() }),
             Err(error) => {
                 let (link, socket) = (link.display(), socket.display());
                 tracing::info!(
@@ -57,8 +58,10 @@ impl ControlLink {
 
 impl Drop for ControlLink {
     fn drop(&mut self) {
-        // Whoever removed it before has done what was to be done.
-        let _ = fs::remove_file(&self.path);
+        if fs::read_link(&self.path).is_ok_and(|target| target == self.target) {
+            // Whoever removed it in this moment has done what was to be done.
+            let _ = fs::remove_file(&self.path);
+        }
     }
 }
 

@@ -20,9 +20,10 @@ use crossbeam_channel::Receiver;
 use ekey_control::Status;
 use ekey_proto::session::Timings;
 use mio::{Events, Poll, Token, Waker};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use zeroize::Zeroizing;
 
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::egd_client::EgdClient;
 use crate::key::{Key, KeyCommand, KeySettings, Name, Outlet};
 use crate::keyring::SharedKeyring;
@@ -47,6 +48,8 @@ const BATCHES_IN_FLIGHT: usize = 4;
 const MOST_RESERVE: usize = 64 * 1024;
 /// Bytes handed to the file at a time.
 const FILE_BATCH: usize = 4096;
+/// How long the keys' threads may take to hand on what they have.
+const LAST_BATCHES: Duration = Duration::from_millis(800);
 /// How long the file may take to write the last bytes when the daemon stops.
 const LAST_WRITES: Duration = Duration::from_secs(1);
 
@@ -121,6 +124,11 @@ impl Daemon {
     /// stated in the status, and the rest goes on.
     pub(crate) fn start(config: Config, config_file: Option<PathBuf>, not_random: bool) -> Result<Self, DaemonError> {
         let system = |doing| move |source| DaemonError::System { doing, source };
+        let max_clients = allow_descriptors(config.egd.max_clients);
+        if max_clients < config.egd.max_clients {
+            tracing::warn!("the limit of open files allows {max_clients} EGD clients only (LimitNOFILE=, ulimit -n)");
+        }
+        let config = Config { egd: config::Egd { max_clients, ..config.egd }, ..config };
         let poll = Poll::new().map_err(system("make an event queue"))?;
         let registry = poll.registry();
         let signals = Signals::take_over(registry, SIGNALS).map_err(system("take over signals"))?;
@@ -201,6 +209,7 @@ impl Daemon {
                     _ => self.egd.handle(event, self.poll.registry(), &mut self.pool),
                 }
             }
+            self.control.go_on(self.poll.registry());
             self.take_in();
             self.take_fetched();
             self.hand_out();
@@ -341,8 +350,16 @@ impl Daemon {
     fn stop(mut self) {
         tracing::info!("stopping");
         notify(&[sd_notify::NotifyState::Stopping]);
+        self.control.flush();
         for key in &self.keys {
             key.command(KeyCommand::Stop);
+        }
+        // A key's thread may still have a batch to hand on.
+        let patience = Instant::now() + LAST_BATCHES;
+        while self.keys.iter().any(Key::is_running) && Instant::now() < patience {
+            self.take_in();
+            self.hand_out();
+            std::thread::sleep(Duration::from_millis(1));
         }
         for key in std::mem::take(&mut self.keys) {
             key.stop();
@@ -362,6 +379,19 @@ impl Daemon {
 /// What the file leaves for EGD clients.
 fn egd_reserve(egd: &egd::Server, pool: &Pool) -> usize {
     if egd.is_on() { MOST_RESERVE.min(pool.capacity() / 2) } else { 0 }
+}
+
+/// Raises the limit of open files as far as it goes, and returns how many clients it allows of those that are wanted:
+/// keys, control socket and files keep some for themselves.
+fn allow_descriptors(clients: usize) -> usize {
+    const OWN: u64 = 128;
+    let wanted = clients as u64 + OWN;
+    let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return clients };
+    let mut limit = soft;
+    if soft < wanted && setrlimit(Resource::RLIMIT_NOFILE, wanted.min(hard), hard).is_ok() {
+        limit = wanted.min(hard);
+    }
+    usize::try_from(limit.saturating_sub(OWN)).unwrap_or(usize::MAX).clamp(1, clients)
 }
 
 fn notify(states: &[sd_notify::NotifyState<'_>]) {

@@ -48,7 +48,7 @@ impl Daemon {
             // It was wanted and could not be opened.
             let problem = self.kernel_problem.clone()?;
             return Some(KernelStatus {
-                era: KernelEra::Since2022,
+                era: None,
                 ready: false,
                 mixed_bytes: 0,
                 credited_bits: 0,
@@ -63,10 +63,10 @@ impl Daemon {
 fn kernel_status(kernel: &Kernel, problem: Option<String>) -> KernelStatus {
     let counters = kernel.counters();
     KernelStatus {
-        era: match kernel.era() {
+        era: Some(match kernel.era() {
             Era::Before2022 => KernelEra::Before2022,
             Era::Since2022 => KernelEra::Since2022,
-        },
+        }),
         ready: kernel.is_ready(),
         mixed_bytes: counters.bytes,
         credited_bits: counters.credited_bits,

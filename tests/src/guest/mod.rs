@@ -25,6 +25,7 @@ mod modules;
 mod plain_usb;
 mod plan;
 mod qmp;
+mod usb_machine;
 
 use std::time::Duration;
 
@@ -33,6 +34,7 @@ pub use fetched::{system_folder, system_program};
 pub use plain_usb::serve_plain_usb;
 pub use plan::Guest;
 pub use qmp::Qmp;
+pub use usb_machine::{UsbDaemon, size};
 
 /// How long a guest on the small initramfs may take to boot: five times what it takes on two busy cores (6 s).
 pub const BOOT: Duration = Duration::from_secs(30);
