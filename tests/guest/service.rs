@@ -1,7 +1,7 @@
 //! The unit, its user and udev's rules as systemd and udev themselves take them, in a guest.
 
 use ekey_tests::guest::{Booted, Guest, SHORT};
-use ekey_tests::software_key::{LONG_TERM_KEY, SERIAL};
+use ekey_tests::software_key::{LONG_TERM_KEY, SECOND_SERIAL, SERIAL};
 use ekey_tests::{binaries, tree};
 
 const CONFIG: &str = "[keys]\npaths = [\"/run/sim/key\"]\n";
@@ -29,6 +29,11 @@ fn the_unit_runs_as_its_own_user_and_credits_the_kernel() {
     // The keyring was root's, and programs of the original find the control socket where it was.
     assert_eq!(guest.check("stat -c '%U %a' /etc/entropykey/keyring", SHORT).trim(), "ekeyd 600");
     guest.check("ekey-ctl list --socket /run/ekeyd.sock", SHORT);
+
+    // Root may change it all the same, and it stays the daemon's, which reads it at once.
+    guest.check(&format!("ekey-ctl keyring add {SECOND_SERIAL} --file /root/ltk"), SHORT);
+    assert_eq!(guest.check("stat -c '%U %a' /etc/entropykey/keyring", SHORT).trim(), "ekeyd 600");
+    guest.check("ekey-ctl status --json | grep '\"keyring\":{[^}]*\"keys\":2,\"problem\":null'", SHORT);
 
     let doctor = guest.sh("ekey-ctl doctor", SHORT);
     for line in ["CAP_SYS_ADMIN held (ekeyd)", "the service manager's, 30 s", "1 of 1 key running"] {
