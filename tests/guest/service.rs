@@ -1,8 +1,8 @@
 //! The unit, its user and udev's rules as systemd and udev themselves take them, in a guest.
 
 use ekey_tests::guest::{Booted, Guest, SHORT};
-use ekey_tests::software_key::{LONG_TERM_KEY, SECOND_SERIAL, SERIAL};
-use ekey_tests::{binaries, tree};
+use ekey_tests::software_key::{KeyPlan, LONG_TERM_KEY, Plug, SECOND_SERIAL, SERIAL};
+use ekey_tests::{Scratch, binaries, tree};
 
 const CONFIG: &str = "[keys]\npaths = [\"/run/sim/key\"]\n";
 
@@ -45,6 +45,43 @@ fn the_unit_runs_as_its_own_user_and_credits_the_kernel() {
     let log = guest.check("journalctl -u ekeyd -b --no-pager", SHORT);
     assert!(log.contains("the keyring was read again"), "{log}");
     assert!(!log.contains("ERROR"), "{log}");
+    guest.power_off();
+}
+
+#[test]
+fn plugging_in_starts_the_service_which_may_use_the_key_both_ways() {
+    let scratch = Scratch::make();
+    let plan = KeyPlan::named("key").identity(SECOND_SERIAL, LONG_TERM_KEY).plug(Plug::UsbRedir).rate(126);
+    let key = plan.plug_in(&scratch);
+    let guest = Guest::systemd().module("cdc-acm");
+    let mut guest = installed(guest);
+    guest.check(&format!("echo '{}' >>/etc/entropykey/keyring", plan.keyring_line().trim()), SHORT);
+    guest.check("echo '[keys]' >/etc/entropykey/ekeyd.toml", SHORT);
+    assert_eq!(state(&mut guest), "inactive", "before anything is plugged in");
+    let before = guest.age();
+    guest.plug("key", &key.path);
+    guest.await_sh("[ \"$(systemctl is-active ekeyd)\" = active ]", SHORT);
+    println!("plugged in to active: {:.2} s", (guest.age() - before).as_secs_f64());
+
+    let link = format!("/dev/entropykey/{}", SECOND_SERIAL.replace('/', "_"));
+    assert_eq!(guest.check(&format!("readlink -f '{link}'"), SHORT).trim(), "/dev/ttyACM0");
+    let nodes = guest.check("stat -c '%G %a' /dev/ttyACM0 $(find /dev/bus/usb -group ekeyd)", SHORT);
+    assert_eq!(nodes, "ekeyd 660\nekeyd 660\n", "the tty and the usbfs node");
+    let doctor = guest.sh("ekey-ctl doctor", SHORT);
+    assert_eq!((doctor.code, doctor.text.contains("TODO")), (0, false), "{}", doctor.text);
+    println!("{}", doctor.text);
+
+    // A reset of the device takes the usbfs node, which the unit must let it have as well.
+    guest.check(&format!("ekey-ctl reset '{SECOND_SERIAL}' --level usb"), SHORT);
+    guest.check("echo 'transport = \"usb\"' >>/etc/entropykey/ekeyd.toml && systemctl restart ekeyd", SHORT);
+    guest.await_sh("ekey-ctl status --json | grep '\"transport\":\"usb\".*\"name\":\"running\"'", SHORT);
+    let doctor = guest.sh("ekey-ctl doctor", SHORT);
+    assert_eq!((doctor.code, doctor.text.contains("TODO")), (0, false), "{}", doctor.text);
+
+    // Pulling out the only key does not end the daemon either.
+    guest.unplug("key");
+    guest.await_sh("[ ! -e /dev/ttyACM0 ] && ekey-ctl list", SHORT);
+    assert_eq!(state(&mut guest), "active", "after the key was pulled out");
     guest.power_off();
 }
 
