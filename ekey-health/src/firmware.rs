@@ -1,0 +1,272 @@
+//! What the key says of itself, judged: estimates that fall, FIPS failures that pile up, a badness that is stated.
+//!
+//! The key stops itself when its own limits are passed, and only power-down revives it then. These limits are not published;
+//! but a generator that gets worse shows in the key's estimates first, and that is worth a warning while the key still runs.
+
+use crate::Alpha;
+
+/// An estimate over fewer bytes than this says little.
+const LEAST_BYTES: u32 = 1000;
+/// Reports, one a second, before anything is said: the mean of the first so many is where the baseline begins.
+const FIRST: u32 = 16;
+/// Weights of the newest report in the quick and in the slow mean.
+const QUICK: f64 = 1.0 / 8.0;
+const SLOW: f64 = 1.0 / 1024.0;
+/// An estimate below this part of its baseline is a warning, until it is above the second.
+const FALLEN: f64 = 0.95;
+const RISEN: f64 = 0.97;
+/// How often a block of a good source fails FIPS 140-2, rounded up.
+const FIPS_RATE: f64 = 1.0 / 1000.0;
+
+/// The generators as one report of the key states them: shannons (bits) estimated over a number of bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Generators {
+    /// Bytes that the next three estimates are over.
+    pub raw_bytes: u32,
+    /// Left generator.
+    pub left: u32,
+    /// Right generator.
+    pub right: u32,
+    /// Both, exclusive-or: low where they run alike.
+    pub xor: u32,
+    /// Bytes of the left stream after debiasing.
+    pub debiased_left_bytes: u32,
+    /// The estimate over them.
+    pub debiased_left: u32,
+    /// Bytes of the right stream after debiasing.
+    pub debiased_right_bytes: u32,
+    /// The estimate over them.
+    pub debiased_right: u32,
+}
+
+/// The five estimates of a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Estimate {
+    /// Left generator.
+    Left,
+    /// Right generator.
+    Right,
+    /// Both, exclusive-or.
+    Xor,
+    /// Left stream, debiased.
+    DebiasedLeft,
+    /// Right stream, debiased.
+    DebiasedRight,
+}
+
+impl Estimate {
+    const ALL: [Self; 5] = [Self::Left, Self::Right, Self::Xor, Self::DebiasedLeft, Self::DebiasedRight];
+
+    /// For people.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Left => "the left generator",
+            Self::Right => "the right generator",
+            Self::Xor => "the two generators together",
+            Self::DebiasedLeft => "the left stream after debiasing",
+            Self::DebiasedRight => "the right stream after debiasing",
+        }
+    }
+}
+
+/// Something that the key says of itself and that is not well.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Warning {
+    /// An estimate has fallen, in shannons a byte.
+    Falling {
+        /// Which.
+        estimate: Estimate,
+        /// What it used to be.
+        usual: f64,
+        /// What it is now.
+        now: f64,
+    },
+    /// More blocks fail the key's own FIPS tests than a good source would have with a probability of alpha.
+    FipsFailures {
+        /// How many failed.
+        failures: u32,
+        /// Of how many.
+        blocks: u32,
+    },
+}
+
+impl Warning {
+    /// For people.
+    pub fn words(&self) -> String {
+        match self {
+            Self::Falling { estimate, usual, now } => {
+                let what = estimate.words();
+                format!("the key's own estimate for {what} has fallen from {usual:.2} to {now:.2} bits a byte")
+            }
+            Self::FipsFailures { failures, blocks } => {
+                format!("the key says that {failures} of its {blocks} blocks failed FIPS 140-2")
+            }
+        }
+    }
+}
+
+/// The judge of one key's words.
+#[derive(Debug, Clone)]
+pub struct Firmware {
+    alpha: Alpha,
+    means: [Means; 5],
+    fips: Option<(u32, u32)>,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Means {
+    reports: u32,
+    quick: f64,
+    slow: f64,
+    /// The best that the slow mean has been: a slow decline is one too.
+    usual: f64,
+    fallen: bool,
+}
+
+impl Firmware {
+    /// Knows nothing yet. `alpha` is for the key's FIPS counters.
+    pub fn new(alpha: Alpha) -> Self {
+        Self { alpha, means: [Means::default(); 5], fips: None }
+    }
+
+    /// Takes a report on the generators.
+    pub fn note_generators(&mut self, report: &Generators) {
+        let raw = report.raw_bytes;
+        let estimates = [
+            (report.left, raw),
+            (report.right, raw),
+            (report.xor, raw),
+            (report.debiased_left, report.debiased_left_bytes),
+            (report.debiased_right, report.debiased_right_bytes),
+        ];
+        for (means, (shannons, bytes)) in self.means.iter_mut().zip(estimates) {
+            if bytes >= LEAST_BYTES {
+                means.note(f64::from(shannons) / f64::from(bytes));
+            }
+        }
+    }
+
+    /// Takes the key's count of blocks that it has tested and of those that failed, since it last began to count.
+    pub fn note_fips(&mut self, blocks: u32, failures: u32) {
+        self.fips = is_beyond_chance(blocks, failures, self.alpha).then_some((failures, blocks));
+    }
+
+    /// Everything that is not well now.
+    pub fn warnings(&self) -> Vec<Warning> {
+        let fallen = |(estimate, means): (Estimate, &Means)| {
+            let Means { usual, quick, fallen, .. } = *means;
+            fallen.then_some(Warning::Falling { estimate, usual, now: quick })
+        };
+        let falling = Estimate::ALL.into_iter().zip(&self.means).filter_map(fallen);
+        falling.chain(self.fips.map(|(failures, blocks)| Warning::FipsFailures { failures, blocks })).collect()
+    }
+}
+
+impl Means {
+    fn note(&mut self, value: f64) {
+        self.reports = self.reports.saturating_add(1);
+        if self.reports <= FIRST {
+            self.slow += (value - self.slow) / f64::from(self.reports);
+            (self.quick, self.usual) = (self.slow, self.slow);
+            return;
+        }
+        self.quick += (value - self.quick) * QUICK;
+        self.slow += (value - self.slow) * SLOW;
+        self.usual = self.usual.max(self.slow);
+        let limit = if self.fallen { RISEN } else { FALLEN };
+        self.fallen = self.quick < self.usual * limit;
+    }
+}
+
+/// Whether a good source would have so many failures with a probability of less than alpha, by Chernoff's bound.
+fn is_beyond_chance(blocks: u32, failures: u32, alpha: Alpha) -> bool {
+    if blocks == 0 || failures == 0 {
+        return false;
+    }
+    let (blocks, seen) = (f64::from(blocks), f64::from(failures.min(blocks)) / f64::from(blocks));
+    if seen <= FIPS_RATE {
+        return false;
+    }
+    let others = if seen < 1.0 { (1.0 - seen) * ((1.0 - seen) / (1.0 - FIPS_RATE)).ln() } else { 0.0 };
+    let divergence = seen * (seen / FIPS_RATE).ln() + others;
+    blocks * divergence >= f64::from(alpha.bits()) * std::f64::consts::LN_2
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(shannons: u32) -> Generators {
+        let bytes = 10_000;
+        Generators {
+            raw_bytes: bytes,
+            left: shannons,
+            right: 29_500,
+            xor: 29_400,
+            debiased_left_bytes: bytes,
+            debiased_left: 29_500,
+            debiased_right_bytes: bytes,
+            debiased_right: 29_500,
+        }
+    }
+
+    fn settled() -> Firmware {
+        let mut firmware = Firmware::new(Alpha::default());
+        (0..100).for_each(|second| firmware.note_generators(&report(29_300 + second % 5 * 100)));
+        assert_eq!(firmware.warnings(), []);
+        firmware
+    }
+
+    #[test]
+    fn an_estimate_that_falls_is_named_within_seconds_and_forgotten_when_it_is_back() {
+        let mut firmware = settled();
+        let after = (1..).find(|_| {
+            firmware.note_generators(&report(26_500));
+            !firmware.warnings().is_empty()
+        });
+        assert_eq!(after, Some(6), "seconds after a fall by a tenth");
+        let [Warning::Falling { estimate: Estimate::Left, usual, now }] = firmware.warnings()[..] else {
+            panic!("{:?}", firmware.warnings())
+        };
+        assert!((2.93..2.97).contains(&usual) && now < 2.83, "{usual} {now}");
+        (0..30).for_each(|_| firmware.note_generators(&report(29_500)));
+        assert_eq!(firmware.warnings(), []);
+    }
+
+    #[test]
+    fn an_estimate_that_falls_over_a_day_is_noticed_too() {
+        let mut firmware = settled();
+        let fall = (0..86_400).find(|second| {
+            firmware.note_generators(&report(29_500 - second / 30));
+            !firmware.warnings().is_empty()
+        });
+        assert!(fall.is_some_and(|second| (40_000..50_000).contains(&second)), "{fall:?}");
+    }
+
+    #[test]
+    fn a_report_over_a_few_bytes_says_nothing() {
+        let mut firmware = settled();
+        let bytes = LEAST_BYTES - 1;
+        let poor =
+            Generators { raw_bytes: bytes, debiased_left_bytes: bytes, debiased_right_bytes: bytes, ..report(1) };
+        (0..100).for_each(|_| firmware.note_generators(&poor));
+        assert_eq!(firmware.warnings(), []);
+    }
+
+    #[test]
+    fn fips_failures_beyond_chance_are_a_warning() {
+        for (blocks, failures, due) in [
+            (0, 0, false),
+            (10_000, 10, false),
+            (7342, 3, false),
+            (1000, 20, true),
+            (5, 5, true),
+            (10_000, 60, true),
+            (3, 1, false),
+        ] {
+            let mut firmware = Firmware::new(Alpha::default());
+            firmware.note_fips(blocks, failures);
+            assert_eq!(!firmware.warnings().is_empty(), due, "{failures} of {blocks}");
+        }
+    }
+}

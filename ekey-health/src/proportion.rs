@@ -1,0 +1,109 @@
+//! The adaptive proportion test, SP 800-90B 4.4.2: a value that comes far too often.
+
+use crate::binomial::{at_least, critical};
+use crate::{Alarm, Alpha, Test};
+
+/// Samples in a window, as the standard sets it for samples of more than a bit.
+const WINDOW: usize = 512;
+/// The probability of one value where a byte has 8 bits of entropy.
+const P: f64 = 1.0 / 256.0;
+
+/// Counts how often the first byte of each window of 512 comes in it.
+#[derive(Debug, Clone)]
+pub struct AdaptiveProportion {
+    cutoff: usize,
+    position: u64,
+    reference: u8,
+    count: usize,
+    seen: usize,
+}
+
+impl AdaptiveProportion {
+    /// The cut-off is the standard's `1 + CRITBINOM(512, 2^-8, 1 - alpha)`: 19 for 2^-40.
+    pub fn new(alpha: Alpha) -> Self {
+        let cutoff = 1 + critical(WINDOW as u32, P, alpha) as usize;
+        Self { cutoff, position: 0, reference: 0, count: 0, seen: 0 }
+    }
+
+    /// How often in a window is a failure.
+    pub fn cutoff(&self) -> u64 {
+        self.cutoff as u64
+    }
+
+    /// The probability that a window of a good source fails. The standard's formula treats all 512 samples as chance, though
+    /// the first is certain to equal itself, so that this is a little more than alpha: 2^-37.6 instead of 2^-40.
+    pub fn false_alarm(&self) -> f64 {
+        at_least(self.cutoff as u32 - 1, WINDOW as u32 - 1, P)
+    }
+
+    /// Takes all of `bytes`, and gives the first failure among them.
+    pub fn feed(&mut self, bytes: &[u8]) -> Option<Alarm> {
+        let mut first = None;
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            if self.seen == 0 {
+                self.reference = rest[0];
+                self.count = 0;
+            }
+            let (part, after) = rest.split_at(rest.len().min(WINDOW - self.seen));
+            let before = self.count;
+            self.count += part.iter().filter(|byte| **byte == self.reference).count();
+            if before < self.cutoff && self.count >= self.cutoff && first.is_none() {
+                first = self.find(part, before);
+            }
+            self.position += part.len() as u64;
+            self.seen = (self.seen + part.len()) % WINDOW;
+            rest = after;
+        }
+        first
+    }
+
+    /// Where in `part` the count reached the cut-off.
+    fn find(&self, part: &[u8], before: usize) -> Option<Alarm> {
+        let mut hits = (0..).zip(part).filter(|(_, byte)| **byte == self.reference);
+        let (offset, _) = hits.nth(self.cutoff - before - 1)?;
+        let (test, cutoff) = (Test::AdaptiveProportion, self.cutoff as u64);
+        let suspect = self.seen as u64 + offset + 1;
+        Some(Alarm { test, at_byte: self.position + offset, observed: cutoff, cutoff, suspect })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn its_cut_off_and_its_true_rate_are_known() {
+        let test = AdaptiveProportion::new(Alpha::default());
+        assert_eq!(test.cutoff(), 19);
+        assert!((test.false_alarm().log2() + 37.6).abs() < 0.05, "2^{}", test.false_alarm().log2());
+    }
+
+    #[test]
+    fn nineteen_of_a_kind_within_a_window_are_a_failure_and_eighteen_or_two_windows_are_none() {
+        let stream = |hits: usize, from: usize| -> Vec<u8> {
+            let mut bytes: Vec<u8> = (0..1024).map(|at| if at % 2 == 0 { 1 } else { 2 + (at % 251) as u8 }).collect();
+            bytes[0] = 0;
+            bytes[512] = 1;
+            for at in 0..hits {
+                bytes[from + at * 3] = 0;
+            }
+            // Nothing else is a failure: the second window's own first byte is rare in it.
+            for byte in &mut bytes[513..] {
+                *byte = if *byte == 1 { 255 } else { *byte };
+            }
+            bytes
+        };
+        for piece in [1, 7, 512, 1024] {
+            let run = |bytes: &[u8]| {
+                let mut test = AdaptiveProportion::new(Alpha::default());
+                bytes.chunks(piece).filter_map(|bytes| test.feed(bytes)).collect::<Vec<_>>()
+            };
+            let alarms = run(&stream(18, 3));
+            assert_eq!(alarms.len(), 1, "{alarms:?}");
+            assert_eq!((alarms[0].at_byte, alarms[0].observed, alarms[0].suspect), (3 + 17 * 3, 19, 55));
+            assert_eq!(run(&stream(17, 3)), []);
+            assert_eq!(run(&stream(18, 500)), [], "the window's end cuts them apart");
+        }
+    }
+}
