@@ -9,8 +9,10 @@
 //! This crate knows no other crate of the project, opens no device and keeps no secret.
 #![forbid(unsafe_code)]
 
+pub mod books;
 pub mod client;
 pub mod command;
+pub mod health;
 pub mod nearest;
 pub mod original;
 pub mod original_config;

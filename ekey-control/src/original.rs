@@ -18,7 +18,7 @@ const FIPS_BLOCK_BYTES: u64 = 78 * 32;
 pub fn list_lines(keys: &[KeyStatus]) -> Vec<String> {
     let mut lines = vec!["NR\tOK\tStatus\tPath\tSerialNo".to_owned()];
     for key in keys {
-        let okay = if key.state.is_okay() { "YES" } else { "NO" };
+        let okay = if key.state.is_okay() && key.put_aside().is_none() { "YES" } else { "NO" };
         // A tab in a path would be one column more.
         let path = key.path.replace('\t', "?");
         let mut line = format!("{}\t{okay}\t{}\t{path}", key.number, key.state.original_word());

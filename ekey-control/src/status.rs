@@ -5,10 +5,16 @@
 
 mod egd_client;
 
+mod outputs;
+
 use serde::{Deserialize, Serialize, Serializer};
 use thiserror::Error;
 
 pub use self::egd_client::{EgdClientState, EgdClientStatus};
+pub use outputs::{EgdStatus, FileStatus, KernelEra, KernelStatus, PoolStatus};
+
+use crate::books::{Books, KeyBooks};
+use crate::health::{HealthStatus, PutAside};
 use crate::state::{KeyState, Rung};
 
 /// The version of this format.
@@ -34,6 +40,9 @@ pub struct Status {
     /// Keys that are plugged in and not driven.
     #[serde(default)]
     pub idle_keys: Vec<IdleKey>,
+    /// What became of every byte, as far as it is not said elsewhere; an older daemon does not say.
+    #[serde(default)]
+    pub books: Option<Books>,
     /// The pool.
     pub pool: PoolStatus,
     /// `None` if the kernel is not fed.
@@ -124,6 +133,12 @@ pub struct KeyStatus {
     /// The steps that were tried, and how they did.
     #[serde(default)]
     pub revival: Vec<RungStatus>,
+    /// What became of its verified bytes.
+    #[serde(default)]
+    pub books: KeyBooks,
+    /// The tests of what it gives; `None` if they are off.
+    #[serde(default)]
+    pub health: Option<HealthStatus>,
 }
 
 /// How one step of reviving a key has done.
@@ -160,8 +175,21 @@ impl KeyStatus {
         self.serial.as_deref().or(self.expected_serial.as_deref())
     }
 
-    /// What a person should do about this key: [`KeyState::next_step`].
+    /// Why nothing of it is handed out though it may run, if so.
+    pub fn put_aside(&self) -> Option<&PutAside> {
+        self.health.as_ref().and_then(|health| health.put_aside.as_ref())
+    }
+
+    /// Whether it runs and what it gives is used.
+    pub fn is_serving(&self) -> bool {
+        self.state.is_running() && self.put_aside().is_none()
+    }
+
+    /// What a person should do about this key: [`KeyState::next_step`], or what is to be done about one that is put aside.
     pub fn next_step(&self) -> Option<String> {
+        if let Some(aside) = self.put_aside().filter(|_| self.state.is_okay()) {
+            return Some(aside.next_step());
+        }
         self.state.next_step(self.known_serial(), &self.path)
     }
 }
@@ -261,78 +289,6 @@ pub struct Shannon {
     pub debiased_right: u32,
 }
 
-/// The pool between keys and outputs.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PoolStatus {
-    /// Held now.
-    pub bytes: u64,
-    /// What it can hold.
-    pub capacity: u64,
-    /// Discarded because it was full.
-    pub overflowed_bytes: u64,
-    /// Received from all keys and servers.
-    pub received_bytes: u64,
-}
-
-/// Which random device the kernel has (firmware-notes, kernel).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum KernelEra {
-    /// With a pool of 4096 bits that drains.
-    #[serde(rename = "before-2022")]
-    Before2022,
-    /// With a generator that is ready once and stays so.
-    #[serde(rename = "since-2022")]
-    Since2022,
-}
-
-/// Feeding the kernel.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct KernelStatus {
-    /// Which random device it is; not known if it could not be opened.
-    pub era: Option<KernelEra>,
-    /// Whether the kernel calls its generator ready.
-    pub ready: bool,
-    /// Bytes mixed in.
-    pub mixed_bytes: u64,
-    /// Bits of entropy claimed for them.
-    pub credited_bits: u64,
-    /// Whether the daemon may claim any.
-    pub privileged: bool,
-    /// What is wrong and what to do.
-    pub problem: Option<String>,
-}
-
-/// Writing a file or a pipe.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FileStatus {
-    /// `-` for standard output.
-    pub path: String,
-    /// Bytes written.
-    pub written_bytes: u64,
-    /// Where it stops.
-    pub max_bytes: Option<u64>,
-    /// Why it stopped.
-    pub stopped: Option<String>,
-}
-
-/// One EGD listener.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct EgdStatus {
-    /// As configured: `unix:PATH`, `tcp:ADDR:PORT`, `tls:ADDR:PORT`.
-    pub listen: String,
-    /// Connected now.
-    pub clients: u64,
-    /// Requests answered.
-    pub requests: u64,
-    /// Bytes handed out.
-    pub served_bytes: u64,
-    /// Clients that wait for bytes now.
-    pub waiting: u64,
-    /// Connections refused because there were too many.
-    pub refused: u64,
-}
-
 /// Why a status could not be read.
 #[derive(Debug, Error)]
 pub enum StatusError {
@@ -366,9 +322,9 @@ impl Status {
         Ok(serde_json::from_str(text)?)
     }
 
-    /// How many keys are running.
+    /// How many keys are running and used.
     pub fn running(&self) -> usize {
-        self.keys.iter().filter(|key| key.state.is_running()).count()
+        self.keys.iter().filter(|key| key.is_serving()).count()
     }
 }
 

@@ -26,7 +26,7 @@ impl Alpha {
 
     /// As a number.
     pub fn value(self) -> f64 {
-        f64::from(self.bits).exp2().recip()
+        1.0 / (1_u64 << self.bits) as f64
     }
 }
 

@@ -20,8 +20,10 @@ impl Bias {
     /// fails less often than that, once in 2^44 windows for 2^-40.
     pub fn new(alpha: Alpha) -> Self {
         let bits = f64::from(BLOCKS) * BLOCK_BYTES as f64 * 8.0;
-        let off = ((2.0 / alpha.value()).ln() * bits / 2.0).sqrt();
-        Self { cutoff: 2 * off.ceil() as u64, blocks: 0, ones: 0 }
+        // ln(2 / alpha)
+        let logarithm = f64::from(alpha.bits() + 1) * std::f64::consts::LN_2;
+        let off = (logarithm * bits / 2.0).sqrt();
+        Self { cutoff: 2 * (off as u64 + 1), blocks: 0, ones: 0 }
     }
 
     /// By how much ones and zeros of a window may not differ.

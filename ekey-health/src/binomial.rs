@@ -8,32 +8,71 @@ use crate::Alpha;
 /// It adds up the upper tail, from its far end, in which every term is positive: nothing cancels, and the result is right
 /// where `1 - alpha` in floating point would not tell one value from the next. `p` must be above 0 and below 1.
 pub fn critical(trials: u32, p: f64, alpha: Alpha) -> u32 {
-    let limit = alpha.value();
+    let weights = Weights::of(trials, p);
+    let limit = alpha.value() * weights.sum();
     let mut tail = 0.0;
-    for (hits, probability) in probabilities(trials, p).into_iter().enumerate().rev() {
-        tail += probability;
+    for (at, weight) in weights.from_mode.iter().enumerate().rev() {
+        tail += weight;
         if tail > limit {
-            return hits as u32;
+            return weights.mode + at as u32;
         }
     }
-    0
+    weights.mode
 }
 
 /// The probability of `least` hits or more.
 pub(crate) fn at_least(least: u32, trials: u32, p: f64) -> f64 {
-    probabilities(trials, p).into_iter().skip(least as usize).rev().sum()
+    let weights = Weights::of(trials, p);
+    let sum = weights.sum();
+    let above = |least: u32| weights.from_mode.iter().skip(least as usize).rev().sum::<f64>();
+    match least.checked_sub(weights.mode) {
+        Some(above_mode) => above(above_mode) / sum,
+        None => (above(0) + weights.below_mode.iter().take((weights.mode - least) as usize).sum::<f64>()) / sum,
+    }
 }
 
-/// The probabilities of 0 to `trials` hits. Worked out as logarithms, since the far ones are below the smallest number.
-fn probabilities(trials: u32, p: f64) -> Vec<f64> {
-    let odds = p.ln() - (-p).ln_1p();
-    let mut logarithm = f64::from(trials) * (-p).ln_1p();
-    let mut all = Vec::with_capacity(trials as usize + 1);
-    for hits in 0..=trials {
-        all.push(logarithm.exp());
-        logarithm += (f64::from(trials - hits) / f64::from(hits + 1)).ln() + odds;
+/// Below this a weight is none: 2^-200 and less of the most likely number's.
+const NEGLIGIBLE: f64 = 1e-60;
+
+/// The probabilities of the numbers of hits, as multiples of that of the most likely number, worked out from one number to the
+/// next: neither logarithms nor powers, which would take the mathematics library into a daemon that has no other use for it.
+struct Weights {
+    mode: u32,
+    /// The most likely number, and those above it, as far as they count.
+    from_mode: Vec<f64>,
+    /// Those below it, in falling order.
+    below_mode: Vec<f64>,
+}
+
+impl Weights {
+    fn of(trials: u32, p: f64) -> Self {
+        let odds = p / (1.0 - p);
+        let mode = ((f64::from(trials) + 1.0) * p) as u32;
+        let mode = mode.min(trials);
+        let mut from_mode = vec![1.0];
+        let mut weight = 1.0;
+        for hits in mode..trials {
+            weight *= f64::from(trials - hits) / f64::from(hits + 1) * odds;
+            if weight < NEGLIGIBLE {
+                break;
+            }
+            from_mode.push(weight);
+        }
+        let mut below_mode = Vec::new();
+        weight = 1.0;
+        for hits in (1..=mode).rev() {
+            weight *= f64::from(hits) / (f64::from(trials - hits + 1) * odds);
+            if weight < NEGLIGIBLE {
+                break;
+            }
+            below_mode.push(weight);
+        }
+        Self { mode, from_mode, below_mode }
     }
-    all
+
+    fn sum(&self) -> f64 {
+        self.from_mode.iter().chain(&self.below_mode).rev().sum()
+    }
 }
 
 #[cfg(test)]
@@ -70,10 +109,17 @@ mod tests {
     }
 
     #[test]
-    fn the_probabilities_add_up_to_one() {
-        for (trials, p) in [(1, 0.5), (64, 0.001), (512, 1.0 / 256.0), (512, 0.999)] {
-            let sum: f64 = probabilities(trials, p).iter().sum();
-            assert!((sum - 1.0).abs() < 1e-10, "{trials} {p} gives {sum}");
+    fn the_probability_of_at_least_nothing_is_one_and_falls_from_there() {
+        for (trials, p) in [(1, 0.5), (64, 0.001), (512, 1.0 / 256.0), (512, 0.999), (99_999, 0.001)] {
+            assert!((at_least(0, trials, p) - 1.0).abs() < 1e-10, "{trials} {p}");
+            let mut last = f64::INFINITY;
+            for least in 0..=trials.min(300) {
+                let now = at_least(least, trials, p);
+                assert!(now <= last, "{least} of {trials}: {now} after {last}");
+                last = now;
+            }
         }
+        assert_eq!(at_least(2, 2, 0.5), 0.25);
+        assert_eq!(at_least(1, 2, 0.5), 0.75);
     }
 }

@@ -4,6 +4,7 @@
 //! but a generator that gets worse shows in the key's estimates first, and that is worth a warning while the key still runs.
 
 use crate::Alpha;
+use crate::binomial::at_least;
 
 /// An estimate over fewer bytes than this says little.
 const LEAST_BYTES: u32 = 1000;
@@ -91,6 +92,15 @@ pub enum Warning {
 }
 
 impl Warning {
+    /// Whether the other one tells of the same thing, with newer numbers maybe.
+    pub fn is_about_the_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Falling { estimate: one, .. }, Self::Falling { estimate: other, .. }) => one == other,
+            (Self::FipsFailures { .. }, Self::FipsFailures { .. }) => true,
+            _ => false,
+        }
+    }
+
     /// For people.
     pub fn words(&self) -> String {
         match self {
@@ -178,18 +188,10 @@ impl Means {
     }
 }
 
-/// Whether a good source would have so many failures with a probability of less than alpha, by Chernoff's bound.
+/// Whether a good source would have so many failures or more with a probability of less than alpha.
 fn is_beyond_chance(blocks: u32, failures: u32, alpha: Alpha) -> bool {
-    if blocks == 0 || failures == 0 {
-        return false;
-    }
-    let (blocks, seen) = (f64::from(blocks), f64::from(failures.min(blocks)) / f64::from(blocks));
-    if seen <= FIPS_RATE {
-        return false;
-    }
-    let others = if seen < 1.0 { (1.0 - seen) * ((1.0 - seen) / (1.0 - FIPS_RATE)).ln() } else { 0.0 };
-    let divergence = seen * (seen / FIPS_RATE).ln() + others;
-    blocks * divergence >= f64::from(alpha.bits()) * std::f64::consts::LN_2
+    // The key counts up to 10,000 blocks; what it says beyond its five digits is no number to work with.
+    failures > 0 && blocks <= 99_999 && at_least(failures.min(blocks), blocks, FIPS_RATE) < alpha.value()
 }
 
 #[cfg(test)]

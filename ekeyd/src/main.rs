@@ -14,6 +14,7 @@ mod demo;
 mod egd;
 mod egd_client;
 mod egd_linux;
+mod health;
 mod key;
 mod keyring;
 mod logs;

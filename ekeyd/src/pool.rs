@@ -8,8 +8,18 @@ use zeroize::{Zeroize as _, Zeroizing};
 
 use ekey_proto::EntropyBlock;
 
+use crate::health::Grade;
+
 /// Some proven entropy on its way from one thread to another, wiped when dropped.
 pub(crate) type Batch = Zeroizing<Vec<u8>>;
+
+/// A key's batch on its way to the daemon, and what it is good for.
+pub(crate) struct Delivery {
+    /// The bytes.
+    pub batch: Batch,
+    /// What the key's health is.
+    pub grade: Grade,
+}
 
 /// How many bytes a batch from a key holds at most.
 pub(crate) const MOST_BATCH: usize = 256 * EntropyBlock::LEN;
@@ -29,6 +39,8 @@ pub(crate) struct Counters {
     pub received: u64,
     /// Discarded since there was no room.
     pub overflowed: u64,
+    /// Discarded since they were suspect.
+    pub wiped: u64,
 }
 
 impl Pool {
@@ -75,6 +87,18 @@ impl Pool {
         self.oldest = self.place(count);
         self.len -= count;
         count
+    }
+
+    /// Wipes up to `count` of the freshest bytes. Where some have been taken meanwhile these are older ones, so that at least all
+    /// that came with the last `count` bytes and is still here is gone.
+    pub(crate) fn wipe_freshest(&mut self, count: u64) {
+        let count = usize::try_from(count).unwrap_or(usize::MAX).min(self.len);
+        self.len -= count;
+        let at = self.place(self.len);
+        let until_end = count.min(self.ring.len() - at);
+        self.ring[at..at + until_end].zeroize();
+        self.ring[..count - until_end].zeroize();
+        self.counters.wiped += count as u64;
     }
 
     /// Bytes held.
@@ -153,7 +177,7 @@ mod tests {
         let mut out = Vec::new();
         assert_eq!(pool.take_oldest(9, &mut out), 4);
         assert_eq!(out, [16, 17, 18, 19]);
-        assert_eq!(pool.counters(), Counters { received: 16, overflowed: 12 });
+        assert_eq!(pool.counters(), Counters { received: 16, overflowed: 12, wiped: 0 });
     }
 
     #[test]
@@ -168,6 +192,21 @@ mod tests {
         pool.put(batch([0xaa; 12]));
         pool.put(batch([0xbb; 8]));
         pool.take_oldest(8, &mut out);
+        assert_eq!(*pool.ring, [0; 8]);
+    }
+
+    #[test]
+    fn suspect_bytes_are_wiped_from_the_fresh_end_and_counted() {
+        let mut pool = Pool::new(8);
+        pool.put(batch(1..7));
+        let mut out = Vec::new();
+        pool.take_oldest(4, &mut out);
+        pool.put(batch(7..13));
+        pool.wipe_freshest(5);
+        assert_eq!((pool.len(), pool.counters().wiped), (3, 5));
+        assert_eq!(pool.ring.iter().filter(|byte| **byte != 0).count(), 3, "{:?}", pool.ring);
+        pool.wipe_freshest(u64::MAX);
+        assert_eq!((pool.len(), pool.counters()), (0, Counters { received: 12, overflowed: 0, wiped: 8 }));
         assert_eq!(*pool.ring, [0; 8]);
     }
 

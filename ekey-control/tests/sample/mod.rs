@@ -1,5 +1,7 @@
 //! A status as a healthy daemon with one key would give it; the sensors are those of a real key's frames.
 
+use ekey_control::books::{Books, KeyBooks};
+use ekey_control::health::HealthStatus;
 use ekey_control::status::{
     ConnectionStatus, EgdStatus, FipsCounts, FrameCounts, KernelEra, KernelStatus, KeyStatus, KeyringStatus,
     PoolStatus, Sensors, Shannon, Status, Transport,
@@ -69,10 +71,21 @@ pub(crate) fn key(state: KeyState) -> KeyStatus {
         },
         recoveries: 0,
         revival: Vec::new(),
+        books: KeyBooks { verified_bytes: 29_520_000, handed_bytes: 29_520_000, ..KeyBooks::default() },
+        health: Some(HealthStatus {
+            alpha: "2^-40".to_owned(),
+            tested_bytes: 29_520_000,
+            fips_blocks: 11_808,
+            fips_failures: 9,
+            ..HealthStatus::default()
+        }),
     }
 }
 
 pub(crate) fn status(keys: Vec<KeyStatus>) -> Status {
+    // Without a key, all comes from a server.
+    let fetched_bytes = if keys.is_empty() { 29_520_000 } else { 0 };
+    let received_bytes = fetched_bytes + keys.iter().map(|key| key.books.handed_bytes).sum::<u64>();
     Status {
         format: 1,
         version: "0.1.0".to_owned(),
@@ -82,16 +95,20 @@ pub(crate) fn status(keys: Vec<KeyStatus>) -> Status {
         keyring: KeyringStatus { path: "/etc/entropykey/keyring".to_owned(), keys: 1, problem: None },
         keys,
         idle_keys: Vec::new(),
+        books: Some(Books { most_on_the_way_bytes: 40_960, fetched_bytes, ..Books::default() }),
         pool: PoolStatus {
             bytes: 1_048_576,
             capacity: 1_048_576,
-            overflowed_bytes: 27_000_000,
-            received_bytes: 29_520_000,
+            overflowed_bytes: received_bytes - 1_048_576 - 7872 - 768_000,
+            received_bytes,
+            wiped_bytes: 0,
         },
         kernel: Some(KernelStatus {
             era: Some(KernelEra::Since2022),
             ready: true,
+            given_bytes: 7872,
             mixed_bytes: 7872,
+            dropped_bytes: 0,
             credited_bits: 55_104,
             privileged: true,
             problem: None,
@@ -102,6 +119,9 @@ pub(crate) fn status(keys: Vec<KeyStatus>) -> Status {
             clients: 3,
             requests: 12_000,
             served_bytes: 768_000,
+            sent_bytes: 767_936,
+            waiting_bytes: 0,
+            dropped_bytes: 64,
             waiting: 0,
             refused: 0,
         }],

@@ -39,7 +39,7 @@ fn answers(status: &Result<Status, ClientError>) -> Check {
 fn state(key: &KeyStatus) -> Option<Check> {
     let text = format!("key {} ({}): {}", key.number, key.path, key.state.short_word());
     match key.next_step() {
-        _ if key.state.is_running() => None,
+        _ if key.is_serving() => None,
         Some(step) => Some(Check::todo("state", text, step)),
         None => Some(Check::note("state", text)),
     }

@@ -10,9 +10,13 @@ pub(crate) fn advice(status: &Status) -> Vec<String> {
             "No key is attached: plug an Entropy Key in, or give its node under [keys] paths in ekeyd.toml.".to_owned(),
         );
     }
-    let (soon, stuck): (Vec<_>, Vec<_>) =
-        status.keys.iter().filter(|key| !key.state.is_running()).partition(|key| key.state.is_okay());
+    let (soon, stuck): (Vec<_>, Vec<_>) = status
+        .keys
+        .iter()
+        .filter(|key| !key.is_serving())
+        .partition(|key| key.state.is_okay() && key.put_aside().is_none());
     advice.extend(stuck.into_iter().map(of_key));
+    advice.extend(status.keys.iter().flat_map(warnings));
     if let Some(client) = status.egd_client.as_ref().filter(|client| !client.is_connected()) {
         let waits = || "No EGD server has answered yet: wait a few seconds.".to_owned();
         advice.push(client.last_error.as_ref().map_or_else(waits, |error| format!("{error}.")));
@@ -29,17 +33,39 @@ pub(crate) fn advice(status: &Status) -> Vec<String> {
             advice.push(format!("File {}: {stopped}", file.path));
         }
     }
+    let wrong = status.discrepancies();
+    if let Some(first) = wrong.first() {
+        advice.push(format!(
+            "The books do not add up ({first}): report this with the output of `ekey-ctl status --json`."
+        ));
+    }
     advice.extend(soon.into_iter().map(of_key));
     advice
 }
 
+/// What a key that is used says of itself and that is not well.
+fn warnings(key: &KeyStatus) -> impl Iterator<Item = String> {
+    let name = name(key);
+    let warnings = key.health.iter().filter(|_| key.is_serving()).flat_map(|health| &health.warnings);
+    warnings.map(move |warning| {
+        format!(
+            "Key {}{name}: {warning}; it may stop itself soon: see that it is neither hot nor cold, and have another at hand.",
+            key.number
+        )
+    })
+}
+
+fn name(key: &KeyStatus) -> String {
+    key.known_serial().map_or_else(String::new, |serial| format!(" ({serial})"))
+}
+
 /// What is the matter with a key that is not running, and the next step.
 fn of_key(key: &KeyStatus) -> String {
-    let name = key.known_serial().map_or_else(String::new, |serial| format!(" ({serial})"));
+    let name = name(key);
     let next = key.next_step().unwrap_or_else(|| "wait a few seconds".to_owned());
     let word = key.state.short_word();
     // Some steps begin with the state itself.
-    let word = if next.starts_with(word) { String::new() } else { format!(" {word}:") };
+    let word = if next.starts_with(word) || key.put_aside().is_some() { String::new() } else { format!(" {word}:") };
     format!("Key {}{name}:{word} {next}.", key.number)
 }
 

@@ -2,6 +2,7 @@
 
 mod egd_client;
 
+use ekey_control::health::HealthStatus;
 use ekey_control::status::{EgdStatus, FileStatus, KernelEra, KernelStatus, KeyStatus, Sensors};
 use ekey_control::{KeyState, Status};
 
@@ -45,6 +46,10 @@ fn head(status: &Status) -> Line {
 
 fn title(key: &KeyStatus) -> Line {
     let serial = key.known_serial().unwrap_or("(serial number not known)");
+    if let Some(aside) = key.put_aside().filter(|_| key.state.is_okay()) {
+        let words = format!("put aside: {} test failed, for {}", aside.test, amount::duration(aside.since_s));
+        return Line::bad(&format!("Key {}  {serial}  {words}", key.number));
+    }
     let words = format!("{}, for {}", advice::words(&key.state), amount::duration(key.since_s));
     Line::new(tone(&key.state), &format!("Key {}  {serial}  {words}", key.number))
 }
@@ -79,7 +84,20 @@ fn one_key(key: &KeyStatus) -> Vec<Line> {
         ),
         row("sensors", &sensors(&key.sensors)),
     ]);
+    // There is room for one of the two; of a key that is put aside they say the same.
+    let health = key.health.as_ref().filter(|_| key.detail.is_none());
+    lines.extend(health.map(|health| row("health", &self::health(health))));
     lines
+}
+
+fn health(health: &HealthStatus) -> String {
+    let tested = amount::bytes(health.tested_bytes);
+    let fips = format!("{} of {} blocks fail FIPS", health.fips_failures, health.fips_blocks);
+    match (&health.put_aside, health.times_put_aside) {
+        (Some(aside), _) => format!("FAILED at byte {}: {}", aside.at_byte, aside.what),
+        (None, 0) => format!("all tests passed on {tested}, {fips}"),
+        (None, times) => format!("{tested} tested, {fips}, put aside {} so far", amount::many(times, "time")),
+    }
 }
 
 fn one_of_many(key: &KeyStatus) -> [Line; 2] {

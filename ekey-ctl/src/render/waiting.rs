@@ -29,7 +29,7 @@ pub(crate) fn given_up(status: &Status, bytes: u64, due: Option<u64>, seconds: f
         amount::waited(seconds),
         amount::bytes(bytes)
     ))];
-    for key in status.keys.iter().filter(|key| key.state.is_running()) {
+    for key in status.keys.iter().filter(|key| key.is_serving()) {
         lines.push(Line::plain(&format!("Key {} is running, at {}.", key.number, amount::rate(key.rate_bytes_per_s))));
     }
     lines.extend(advice::advice(status).iter().map(|text| Line::new(Tone::Warn, text)));

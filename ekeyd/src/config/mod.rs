@@ -4,6 +4,7 @@
 
 mod egd_client;
 mod error;
+mod health;
 mod listen;
 mod original;
 mod read;
@@ -19,6 +20,7 @@ pub(crate) use egd_client::{EgdClient, Server};
 use nix::fcntl::OFlag;
 
 pub(crate) use error::ConfigError;
+pub(crate) use health::Health;
 pub(crate) use listen::Listen;
 
 /// A configuration larger than this, in bytes, is none.
@@ -35,6 +37,8 @@ pub(crate) struct Config {
     pub keys: Keys,
     /// What to do about a key that is silent.
     pub recovery: Recovery,
+    /// How a key's stream is judged.
+    pub health: Health,
     /// Feeding this machine's kernel.
     pub kernel: Kernel,
     /// Serving programs and virtual machines.
@@ -127,6 +131,7 @@ impl Default for Config {
             control: "/run/ekeyd/control.sock".into(),
             keys: Keys { discover: true, transport: Transport::Auto, paths: Vec::new(), folders: Vec::new() },
             recovery: Recovery { silence: Duration::from_secs(3), usb_reset: true, port_power: false },
+            health: Health::default(),
             kernel: Kernel { enabled: true, bits_per_byte: 7, interval: Duration::from_secs(60) },
             egd: Egd {
                 listen: vec![Listen::unix("/run/ekeyd/egd.sock")],

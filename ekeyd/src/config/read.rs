@@ -7,19 +7,19 @@ use ekey_control::path::{check_path, check_socket_path};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::egd_client;
 use super::error::{ConfigError, Source};
 use super::listen::Listen;
 use super::section::{Notes, Section, inline, wrong_kind};
-use super::{Config, Egd, File, Kernel, KeyPath, Keys, Recovery, Transport};
+use super::{Config, Egd, File, Kernel, KeyPath, Keys, Recovery, Transport, egd_client, health};
 
 const TOP: &str = "the top of the file";
 
 /// Every section with its keys.
 const KNOWN: &[(&str, &[&str])] = &[
-    (TOP, &["keyring", "control", "keys", "recovery", "kernel", "egd", "egd-client", "file", "http"]),
+    (TOP, &["keyring", "control", "keys", "recovery", "health", "kernel", "egd", "egd-client", "file", "http"]),
     ("[keys]", &["discover", "transport", "paths"]),
     ("[recovery]", &["silence-ms", "usb-reset", "port-power"]),
+    ("[health]", &health::KEYS),
     ("[kernel]", &["enabled", "bits-per-byte", "interval-s"]),
     ("[egd]", &["listen", "pool-bytes", "max-clients", "combine"]),
     ("[egd-client]", &egd_client::KEYS),
@@ -54,11 +54,13 @@ fn top(notes: &mut Notes<'_>, table: &Spanned<DeTable<'_>>) -> Config {
     http(notes, &top);
     let client = section(notes, &top, "egd-client", "[egd-client]");
     let egd_client = egd_client::read(notes, &client);
+    let health = section(notes, &top, "health", "[health]");
     let config = Config {
         keyring: top.path(notes, "keyring", check_path).unwrap_or(due.keyring),
         control: top.path(notes, "control", check_socket_path).unwrap_or(due.control),
         keys: keys(notes, &top, due.keys),
         recovery: recovery(notes, &top, &due.recovery),
+        health: health::read(notes, &health),
         kernel: kernel(notes, &top, &due.kernel),
         egd: egd(notes, &top, due.egd),
         egd_client,

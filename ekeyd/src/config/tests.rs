@@ -62,6 +62,10 @@ fn every_key_is_taken_over() {
         silence-ms = 500
         usb-reset = false
         port-power = true
+        [health]
+        enabled = false
+        alpha = "2^-30"
+        good-blocks = 64
         [kernel]
         enabled = false
         bits-per-byte = 8
@@ -94,6 +98,7 @@ fn every_key_is_taken_over() {
             folders: vec![],
         },
         recovery: Recovery { silence: Duration::from_millis(500), usb_reset: false, port_power: true },
+        health: Health { enabled: false, alpha: "2^-30".parse().unwrap(), good_blocks: 64 },
         kernel: Kernel { enabled: false, bits_per_byte: 8, interval: Duration::from_secs(16) },
         egd: Egd {
             listen: vec![
@@ -149,6 +154,14 @@ fn each_mistake_says_where_it_is_and_what_is_expected() {
             "2:17: `bits-per-byte` is 99999999999999999999999; expected a whole number from 1 to 8",
         ),
         ("[kernel]\ninterval-s = 3601", "2:14: `interval-s` is 3601; expected a whole number from 1 to 3600"),
+        ("[health]\nenabled = 1", "2:11: `enabled` is a number; expected true or false"),
+        ("[health]\nalpha = 40", "2:9: `alpha` is a number; expected a false-alarm rate from \"2^-20\" to \"2^-60\""),
+        (
+            "[health]\nalpha = \"2^-19\"",
+            "2:9: `alpha` is `2^-19`; expected a false-alarm rate from \"2^-20\" to \"2^-60\"",
+        ),
+        ("[health]\ngood-blocks = 63", "2:15: `good-blocks` is 63; expected a whole number from 64 to 100000"),
+        ("[health]\ngood-block = 64", "2:1: unknown key `good-block` in [health]; did you mean `good-blocks`?"),
         ("[recovery]\nsilence-ms = 499", "2:14: `silence-ms` is 499; expected a whole number from 500 to 600000"),
         ("[egd]\npool-bytes = 16383", "2:14: `pool-bytes` is 16383; expected a whole number from 16384 to 67108864"),
         ("[egd]\nmax-clients = 0", "2:15: `max-clients` is 0; expected a whole number from 1 to 100000"),

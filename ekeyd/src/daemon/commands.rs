@@ -133,6 +133,7 @@ impl Daemon {
     fn remove_key(&mut self, tag: &str) -> Reply {
         let Some(at) = self.find_key(tag) else { return no_such_key(tag) };
         let key = self.keys.remove(at);
+        self.ledger.part_with(&key);
         if let Some(serial) = key.status().known_serial() {
             self.discovery.set_aside(serial.to_owned());
         }

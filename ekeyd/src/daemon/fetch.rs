@@ -26,6 +26,7 @@ impl Daemon {
     pub(super) fn take_fetched(&mut self) {
         let room = if self.file_takes() { self.pool.room() } else { usize::MAX };
         if let Some(batch) = self.egd_client.as_ref().and_then(|client| client.take(room)) {
+            self.ledger.note_fetched(batch.len() as u64);
             self.pool.put(batch);
             self.say_ready("the first entropy has come from an EGD server; no MAC proves it");
         }

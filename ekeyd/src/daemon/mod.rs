@@ -7,6 +7,8 @@ mod commands;
 mod control_link;
 mod discovery;
 mod fetch;
+mod flow;
+mod ledger;
 mod reload;
 mod service_manager;
 mod signals;
@@ -22,18 +24,18 @@ use ekey_control::Status;
 use ekey_proto::session::Timings;
 use mio::{Events, Poll, Token, Waker};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use zeroize::Zeroizing;
 
 use crate::config::{self, Config};
 use crate::egd_client::EgdClient;
 use crate::key::{Key, KeyCommand, KeySettings, Name, Outlet};
 use crate::keyring::SharedKeyring;
 use crate::output::{FileSink, Host, Kernel};
-use crate::pool::{Batch, MOST_BATCH, Pool};
+use crate::pool::{Delivery, Pool};
 use crate::socket::ListenError;
 use crate::{control, egd};
 use control_link::ControlLink;
 use discovery::Discovery;
+use ledger::Ledger;
 use sd_notify::NotifyState;
 use service_manager::{Watchdog, notify};
 use signals::{Signal, Signals};
@@ -96,7 +98,8 @@ pub(crate) struct Daemon {
     keys: Vec<Key>,
     keys_made: u32,
     discovery: Discovery,
-    incoming: Receiver<Batch>,
+    incoming: Receiver<Delivery>,
+    ledger: Ledger,
     pool: Pool,
     kernel: Option<Kernel>,
     kernel_problem: Option<String>,
@@ -169,6 +172,7 @@ impl Daemon {
             keys_made: 0,
             discovery,
             incoming,
+            ledger: Ledger::default(),
             kernel,
             kernel_problem,
             file,
@@ -231,75 +235,11 @@ impl Daemon {
         let silence = self.config.recovery.silence;
         let timings = Timings { opening_silence: silence, running_silence: silence * 5 / 3 };
         let (transport, recovery) = (self.config.keys.transport, self.config.recovery.clone());
-        let settings = KeySettings { number, name, transport, recovery, expected, timings };
+        let health = self.config.health.clone();
+        let settings = KeySettings { number, name, transport, recovery, health, expected, timings };
         self.keys.push(Key::start(settings, self.keyring.clone(), self.outlet.clone())?);
         self.keys_made = number;
         Ok(number)
-    }
-
-    /// Moves batches into the pool. If there is a file that wants every byte, only as many as there is room for: the keys wait
-    /// meanwhile. Else the oldest bytes make room.
-    fn take_in(&mut self) {
-        for _ in 0..BATCHES_IN_FLIGHT {
-            if !self.can_take() {
-                return;
-            }
-            let Ok(batch) = self.incoming.try_recv() else { return };
-            self.pool.put(batch);
-            self.say_ready("the first entropy is verified");
-        }
-    }
-
-    fn can_take(&self) -> bool {
-        self.file.as_ref().is_none_or(FileSink::is_over) || self.pool.room() >= MOST_BATCH
-    }
-
-    fn hand_out(&mut self) {
-        self.feed_kernel();
-        self.egd.serve(self.poll.registry(), &mut self.pool);
-        self.feed_file();
-    }
-
-    fn feed_kernel(&mut self) {
-        let Some(kernel) = &mut self.kernel else { return };
-        let now = Instant::now();
-        loop {
-            let wanted = kernel.wants(now).min(self.pool.len());
-            if wanted == 0 {
-                return;
-            }
-            let mut bytes = Zeroizing::new(Vec::with_capacity(wanted));
-            self.pool.take_freshest(wanted, &mut bytes);
-            match kernel.feed(&bytes) {
-                Ok(()) => self.kernel_problem = None,
-                Err(error) => {
-                    let error = error.to_string();
-                    if self.kernel_problem.as_ref() != Some(&error) {
-                        tracing::error!("{error}");
-                        self.kernel_problem = Some(error);
-                    }
-                    return;
-                }
-            }
-        }
-    }
-
-    fn feed_file(&mut self) {
-        let Some(file) = &mut self.file else { return };
-        let reserve = egd_reserve(&self.egd, &self.pool);
-        loop {
-            let spare = self.pool.len().saturating_sub(reserve);
-            let count = spare.min(file.room()).min(FILE_BATCH);
-            if count == 0 {
-                return;
-            }
-            let mut batch = Zeroizing::new(Vec::with_capacity(count));
-            self.pool.take_oldest(count, &mut batch);
-            if let Err(batch) = file.try_send(batch) {
-                self.pool.put_back(batch);
-                return;
-            }
-        }
     }
 
     /// How long the event loop may wait.

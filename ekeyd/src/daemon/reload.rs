@@ -49,6 +49,7 @@ impl Daemon {
             other_transport || (before.is_some() && before != entry(&config, key))
         });
         self.keys = kept;
+        gone.iter().for_each(|key| self.ledger.part_with(key));
         gone.into_iter().for_each(Key::let_go);
         let restart = Config { keyring: self.config.keyring.clone(), keys: self.config.keys.clone(), ..config.clone() };
         if restart != self.config {

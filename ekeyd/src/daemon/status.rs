@@ -12,6 +12,9 @@ use crate::output::{Era, FileSink, Kernel, Mode};
 impl Daemon {
     /// Everything, now.
     pub(super) fn status(&self) -> Status {
+        // The keys first: what they hand on from now on is not in the books that follow, and what has come from them is.
+        let keys: Vec<_> = self.keys.iter().map(Key::status).collect();
+        let books = self.ledger.books(&keys);
         let counters = self.pool.counters();
         Status {
             format: FORMAT,
@@ -20,13 +23,15 @@ impl Daemon {
             uptime_s: self.started.elapsed().as_secs(),
             not_random: self.not_random,
             keyring: self.keyring_status(),
-            keys: self.keys.iter().map(Key::status).collect(),
+            keys,
             idle_keys: self.idle_keys(),
+            books: Some(books),
             pool: PoolStatus {
                 bytes: self.pool.len() as u64,
                 capacity: self.pool.capacity() as u64,
                 overflowed_bytes: counters.overflowed,
                 received_bytes: counters.received,
+                wiped_bytes: counters.wiped,
             },
             kernel: self.kernel_status(),
             file: self.config.file.as_ref().zip(self.file.as_ref()).map(file_status),
@@ -50,7 +55,9 @@ impl Daemon {
             return Some(KernelStatus {
                 era: None,
                 ready: false,
+                given_bytes: 0,
                 mixed_bytes: 0,
+                dropped_bytes: 0,
                 credited_bits: 0,
                 privileged: false,
                 problem: Some(problem),
@@ -68,7 +75,9 @@ fn kernel_status(kernel: &Kernel, problem: Option<String>) -> KernelStatus {
             Era::Since2022 => KernelEra::Since2022,
         }),
         ready: kernel.is_ready(),
+        given_bytes: counters.given,
         mixed_bytes: counters.bytes,
+        dropped_bytes: counters.dropped,
         credited_bits: counters.credited_bits,
         privileged: kernel.mode() == Mode::Credited,
         problem,
@@ -79,7 +88,10 @@ fn file_status((config, sink): (&config::File, &FileSink)) -> FileStatus {
     let state = sink.state();
     FileStatus {
         path: config.path.display().to_string(),
+        given_bytes: state.given,
         written_bytes: state.written,
+        waiting_bytes: state.waiting,
+        dropped_bytes: state.dropped,
         max_bytes: config.max_bytes,
         stopped: state.stopped,
     }

@@ -2,8 +2,7 @@
 
 use std::io::{self, Read as _, Write as _};
 
-use zeroize::Zeroize as _;
-
+use super::answers::Answers;
 use super::request::{Parsed, Request, parse};
 use crate::pool::Pool;
 use crate::socket::Stream;
@@ -33,7 +32,7 @@ pub(super) struct Client {
     vanished: bool,
     input: [u8; INPUT_LEN],
     input_len: u8,
-    output: Vec<u8>,
+    output: Answers,
 }
 
 /// What a client needs next.
@@ -56,6 +55,10 @@ pub(super) struct Served {
     pub(super) requests: u64,
     /// Bytes of entropy given.
     pub(super) bytes: u64,
+    /// Of these, bytes sent.
+    pub(super) sent: u64,
+    /// Of these, bytes wiped since the client had gone.
+    pub(super) dropped: u64,
 }
 
 impl Client {
@@ -72,7 +75,7 @@ impl Client {
             vanished: false,
             input: [0; INPUT_LEN],
             input_len: 0,
-            output: Vec::new(),
+            output: Answers::default(),
         }
     }
 
@@ -92,8 +95,8 @@ impl Client {
             return Need::Close;
         }
         for _ in 0..TURN {
-            if !self.output.is_empty() && (self.output.len() >= OUTPUT_LEN || !self.has_request()) {
-                match self.send() {
+            if !self.output.bytes().is_empty() && (self.output.bytes().len() >= OUTPUT_LEN || !self.has_request()) {
+                match self.send(served) {
                     Ok(true) => {}
                     Ok(false) => return Need::Event,
                     Err(_) => return Need::Close,
@@ -123,10 +126,15 @@ impl Client {
 
     /// Gives the client up to `most` bytes of what it waits for.
     pub(super) fn give(&mut self, most: usize, pool: &mut Pool, served: &mut Served) {
-        let given = pool.take_freshest(most.min(usize::from(self.wanted)), &mut self.output);
+        let given = self.output.take(most.min(usize::from(self.wanted)), pool);
         self.wanted -= given as u8;
         served.bytes += given as u64;
         served.requests += u64::from(self.wanted == 0 && given > 0);
+    }
+
+    /// Bytes of entropy that it was given and that are not sent yet.
+    pub(super) fn unsent(&self) -> u64 {
+        self.output.entropy()
     }
 
     /// How many bytes it waits for.
@@ -145,12 +153,12 @@ impl Client {
         match request {
             Request::Available => {
                 let bits = u32::try_from(pool.len() * 8).unwrap_or(u32::MAX);
-                self.output.extend_from_slice(&bits.to_be_bytes());
+                self.output.push(&bits.to_be_bytes());
             }
             Request::Take(count) => {
                 let given = usize::from(count).min(pool.len());
-                self.output.push(given as u8);
-                pool.take_freshest(given, &mut self.output);
+                self.output.push(&[given as u8]);
+                self.output.take(given, pool);
                 served.bytes += given as u64;
             }
             Request::Wait(count) => {
@@ -161,8 +169,8 @@ impl Client {
             Request::Offer(count) => self.offered = count,
             Request::Pid => {
                 let pid = std::process::id().to_string();
-                self.output.push(pid.len() as u8);
-                self.output.extend_from_slice(pid.as_bytes());
+                self.output.push(&[pid.len() as u8]);
+                self.output.push(pid.as_bytes());
             }
         }
         served.requests += 1;
@@ -192,25 +200,16 @@ impl Client {
     }
 
     /// Sends what is gathered. Returns whether all of it went.
-    fn send(&mut self) -> io::Result<bool> {
-        while !self.output.is_empty() {
-            match self.stream.write(&self.output) {
+    fn send(&mut self, served: &mut Served) -> io::Result<bool> {
+        while !self.output.bytes().is_empty() {
+            match self.stream.write(self.output.bytes()) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(count) => {
-                    self.output[..count].zeroize();
-                    self.output.drain(..count);
-                }
+                Ok(count) => served.sent += self.output.note_sent(count),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
         }
         Ok(true)
-    }
-}
-
-impl Drop for Client {
-    fn drop(&mut self) {
-        self.output.zeroize();
     }
 }

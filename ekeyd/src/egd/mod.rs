@@ -3,6 +3,7 @@
 //! It runs in the daemon's event loop and never waits. A client that asks for more than there is waits in a queue, and
 //! those that wait are served in turn, a little at a time, so that a greedy one cannot starve the others.
 
+mod answers;
 mod client;
 mod request;
 mod server;

@@ -143,11 +143,18 @@ impl Server {
             let here = |(_, client): &(usize, &Client)| client.queued && client.listener == place;
             self.clients.iter().filter(here).count() as u64
         };
+        let unsent_at = |place| {
+            let here = self.clients.iter().filter(|(_, client)| client.listener == place);
+            here.map(|(_, client)| client.unsent()).sum()
+        };
         let status = |(place, listening): (usize, &Listening)| EgdStatus {
             listen: listening.shown.clone(),
             clients: listening.clients,
             requests: listening.served.requests,
             served_bytes: listening.served.bytes,
+            sent_bytes: listening.served.sent,
+            waiting_bytes: unsent_at(place),
+            dropped_bytes: listening.served.dropped,
             waiting: waiting_at(place),
             refused: listening.refused,
         };
@@ -200,7 +207,9 @@ impl Server {
             }
             Need::Close => {
                 let mut client = self.clients.remove(id);
-                self.listeners[client.listener].clients -= 1;
+                let listening = &mut self.listeners[client.listener];
+                listening.clients -= 1;
+                listening.served.dropped += client.unsent();
                 if client.queued {
                     self.waiting.retain(|waiting| *waiting != id);
                 }

@@ -6,14 +6,15 @@ use crossbeam_channel::SendTimeoutError;
 use ekey_link::revive::{Rung, Silence};
 use ekey_link::{Link, Read};
 use ekey_proto::session::{Event, Output, Session, State};
-use ekey_proto::wire::{Command, FRAME_LEN, Packet};
+use ekey_proto::wire::{Command, FRAME_LEN, Info, Packet};
 use ekey_proto::{EntropyBlock, Instant as SessionInstant, Serial};
 use zeroize::Zeroizing;
 
 use super::KeyCommand;
 use super::driver::{Driver, Ended};
 use super::record::key_state;
-use crate::pool::MOST_BATCH;
+use crate::health::Grade;
+use crate::pool::{Delivery, MOST_BATCH};
 
 /// Bytes read at a time: what one batch can hold if all of it is entropy.
 const READ_LEN: usize = FRAME_LEN * (MOST_BATCH / EntropyBlock::LEN - 1);
@@ -106,7 +107,7 @@ impl Driver {
     /// Hands the session what was read, and hands on what it proves.
     fn digest(&mut self, link: &mut dyn Link, session: &mut Session, mut bytes: &[u8]) -> Result<(), Ended> {
         self.bytes.read += bytes.len() as u64;
-        self.send_batch(session)?;
+        self.send(session)?;
         // Large enough that it never has to move, which would leave a copy behind.
         let most_blocks = bytes.len() / FRAME_LEN + 1;
         self.batch = Zeroizing::new(Vec::with_capacity(most_blocks * EntropyBlock::LEN));
@@ -118,7 +119,8 @@ impl Driver {
             // A link that breaks while something is written has still brought all that was read.
             outcome = outcome.and(self.obey(link, session).map(drop));
         }
-        self.send_batch(session)?;
+        self.judge_batch();
+        self.send(session)?;
         outcome
     }
 
@@ -133,6 +135,7 @@ impl Driver {
                 Output::NeedNonce(serial) => self.give_nonce(session, serial),
                 Output::Event(Event::Entropy(block)) => {
                     self.batch.extend_from_slice(block.as_bytes());
+                    self.books.verified_bytes += EntropyBlock::LEN as u64;
                     Ok(())
                 }
                 Output::Event(Event::State(state)) => {
@@ -140,7 +143,7 @@ impl Driver {
                     Ok(())
                 }
                 Output::Event(Event::Info(info)) => {
-                    self.record().note_info(&info);
+                    self.note_info(&info);
                     Ok(())
                 }
                 Output::Event(Event::Message(packet)) => {
@@ -168,29 +171,56 @@ impl Driver {
         Ok(())
     }
 
-    /// Hands the batch on. While the daemon has no room the key is not listened to, and it waits.
-    fn send_batch(&mut self, session: &mut Session) -> Result<(), Ended> {
+    /// Has what was gathered judged, and books it.
+    fn judge_batch(&mut self) {
         if self.batch.is_empty() {
-            return Ok(());
+            return;
         }
-        let mut batch = std::mem::take(&mut self.batch);
+        let batch = std::mem::take(&mut self.batch);
+        let grade = match &mut self.health {
+            Some(health) => health.judge(&batch, &self.settings.name),
+            None => Grade::Fit,
+        };
+        let bytes = batch.len() as u64;
+        match grade {
+            Grade::Fit => self.books.handed_bytes += bytes,
+            Grade::Unfit { .. } => self.books.put_aside_bytes += bytes,
+        }
+        self.publish_books();
+        self.unsent = Some(Delivery { batch, grade });
+    }
+
+    /// Hands on what was judged. While the daemon has no room the key is not listened to, and it waits.
+    fn send(&mut self, session: &mut Session) -> Result<(), Ended> {
+        let Some(mut delivery) = self.unsent.take() else { return Ok(()) };
         loop {
             let began = Instant::now();
-            match self.outlet.batches.send_timeout(batch, COMMAND_CHECK) {
+            match self.outlet.batches.send_timeout(delivery, COMMAND_CHECK) {
                 Ok(()) => break,
-                Err(SendTimeoutError::Disconnected(_)) => return Err(Ended::Stopped),
-                Err(SendTimeoutError::Timeout(unsent)) => batch = unsent,
+                Err(SendTimeoutError::Disconnected(unsent)) => {
+                    self.book_dropped(&unsent);
+                    return Err(Ended::Stopped);
+                }
+                Err(SendTimeoutError::Timeout(unsent)) => delivery = unsent,
             }
             self.clock.leave_out(began.elapsed());
             self.publish(session);
             if let Some(ended) = self.heed_commands(session) {
                 // It is sent when the key is listened to again, or before this thread ends.
-                self.batch = batch;
+                self.unsent = Some(delivery);
                 return Err(ended);
             }
         }
         self.wake_daemon();
         Ok(())
+    }
+
+    fn note_info(&mut self, info: &Info) {
+        let warnings = match &mut self.health {
+            Some(health) => health.note_info(info, &self.settings.name),
+            None => Vec::new(),
+        };
+        self.record().note_info(info, warnings);
     }
 
     /// Shows the session's state, unless the key is silent and a rung is being tried: then that is what people see until a
@@ -231,6 +261,7 @@ impl Driver {
     fn publish(&self, session: &Session) {
         let heard = session.counters().verified > 0;
         let last_verified = heard.then(|| self.clock.instant(session.last_verified()));
+        self.publish_books();
         self.record().note_session(session, self.bytes, last_verified);
         self.publish_revival();
     }

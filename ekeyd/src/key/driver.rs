@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::Receiver;
 use ekey_control::KeyState;
+use ekey_control::books::KeyBooks;
 use ekey_link::find::FoundKey;
 use ekey_link::revive::{self, Ladder, Means, Neighbours, ReviveError, Rung, Silence};
 use ekey_link::{Interrupt, Link, LinkError};
@@ -18,9 +19,10 @@ use super::place::{Place, likely_transport};
 use super::record::{Bytes, Record, rung_name};
 use super::{KeyCommand, KeySettings, Outlet};
 use crate::config::Recovery;
+use crate::health::{Checkup, Grade};
 use crate::keyring::SharedKeyring;
 use crate::nonce::Nonces;
-use crate::pool::Batch;
+use crate::pool::{Batch, Delivery};
 
 /// How soon a path where there is no key is looked at again.
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
@@ -45,7 +47,12 @@ pub(super) struct Driver {
     pub(super) nonces: Nonces,
     pub(super) clock: Clock,
     pub(super) bytes: Bytes,
+    pub(super) books: KeyBooks,
+    /// What the session has proven and nobody has judged yet.
     pub(super) batch: Batch,
+    /// What was judged, booked, and found no room so far.
+    pub(super) unsent: Option<Delivery>,
+    pub(super) health: Option<Checkup>,
     pub(super) ladder: Ladder,
     place: Place,
     /// The USB device that was opened last, for the steps that act on it.
@@ -81,6 +88,7 @@ impl Driver {
     ) -> Self {
         Self {
             place: Place::new(settings.name.clone(), settings.transport),
+            health: Checkup::new(&settings.health),
             settings,
             keyring,
             outlet,
@@ -90,7 +98,9 @@ impl Driver {
             nonces: Nonces::default(),
             clock: Clock::new(),
             bytes: Bytes::default(),
+            books: KeyBooks::default(),
             batch: Batch::default(),
+            unsent: None,
             ladder: Ladder::new(Means::NONE),
             device: None,
             stepped: None,
@@ -194,10 +204,28 @@ impl Driver {
 
     /// Hands on what was proven and found no room, before the thread ends.
     fn send_last_batch(mut self) {
-        let batch = std::mem::take(&mut self.batch);
-        if !batch.is_empty() && self.outlet.batches.send_timeout(batch, LAST_BATCH).is_ok() {
-            self.wake_daemon();
+        let Some(delivery) = self.unsent.take() else { return };
+        match self.outlet.batches.send_timeout(delivery, LAST_BATCH) {
+            Ok(()) => self.wake_daemon(),
+            Err(unsent) => self.book_dropped(&unsent.into_inner()),
         }
+    }
+
+    /// What was booked as handed on and found nobody to take it is wiped.
+    pub(super) fn book_dropped(&mut self, delivery: &Delivery) {
+        let bytes = delivery.batch.len() as u64;
+        self.books.dropped_bytes += bytes;
+        match delivery.grade {
+            Grade::Fit => self.books.handed_bytes -= bytes,
+            Grade::Unfit { .. } => self.books.put_aside_bytes -= bytes,
+        }
+        self.publish_books();
+    }
+
+    /// Shows the books and the health; before bytes are handed on, so that no one has seen them earlier than they are booked.
+    pub(super) fn publish_books(&self) {
+        let books = KeyBooks { gathered_bytes: self.batch.len() as u64, ..self.books };
+        self.record().set_books(books, self.health.as_ref().map(Checkup::vitals));
     }
 
     /// Takes a step that needs the link closed. It is open again only after [`open`](Self::open).
@@ -254,7 +282,7 @@ impl Driver {
         let Some(status) = status else { return };
         let (key, word) = (&status.path, status.state.short_word());
         let serial = status.known_serial().unwrap_or("unknown");
-        match (&status.state, status.next_step(), detail) {
+        match (&status.state, status.state.next_step(status.known_serial(), &status.path), detail) {
             (KeyState::Recovering { rung }, ..) if *rung != ekey_control::Rung::Pause => {
                 tracing::warn!(%key, %serial, "{word}: {}", rung.words());
             }

@@ -12,6 +12,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::Sender;
+use ekey_control::books::KeyBooks;
 use ekey_control::{KeyState, KeyStatus};
 use ekey_link::find::FoundKey;
 use ekey_link::revive::Rung;
@@ -19,9 +20,9 @@ use ekey_link::{Interrupt, LinkError};
 use ekey_proto::Serial;
 use ekey_proto::session::Timings;
 
-use crate::config::{Recovery, Transport};
+use crate::config::{Health, Recovery, Transport};
 use crate::keyring::SharedKeyring;
-use crate::pool::Batch;
+use crate::pool::Delivery;
 pub(crate) use place::Name;
 use record::Record;
 
@@ -38,6 +39,8 @@ pub(crate) struct KeySettings {
     pub transport: Transport,
     /// What may be done to revive it.
     pub recovery: Recovery,
+    /// How to judge what it gives.
+    pub health: Health,
     /// The serial number that the key there must have, if it matters.
     pub expected: Option<Serial>,
     /// How long it may be silent.
@@ -48,7 +51,7 @@ pub(crate) struct KeySettings {
 #[derive(Clone)]
 pub(crate) struct Outlet {
     /// The way to the pool.
-    pub batches: Sender<Batch>,
+    pub batches: Sender<Delivery>,
     /// Wakes the event loop after a batch or a change of state.
     pub waker: Arc<mio::Waker>,
 }
@@ -61,6 +64,21 @@ pub(crate) struct Key {
     interrupt: Interrupt,
     record: Arc<Mutex<Record>>,
     thread: Option<JoinHandle<()>>,
+}
+
+/// What is known of a key, which outlives it.
+pub(crate) struct KeyRecord(Arc<Mutex<Record>>);
+
+impl KeyRecord {
+    /// What became of its bytes.
+    pub(crate) fn books(&self) -> KeyBooks {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).books()
+    }
+
+    /// Whether anybody else has it, such as the key's thread.
+    pub(crate) fn is_in_use(&self) -> bool {
+        Arc::strong_count(&self.0) > 1
+    }
 }
 
 /// What the event loop asks of a key's thread.
@@ -126,6 +144,11 @@ impl Key {
                 Some("the daemon's thread for it has ended: restart the daemon, and report this".to_owned());
         }
         status
+    }
+
+    /// Its books, for when it is no longer driven.
+    pub(crate) fn record(&self) -> KeyRecord {
+        KeyRecord(Arc::clone(&self.record))
     }
 
     /// Whether its thread is alive.

@@ -3,17 +3,19 @@
 use std::path::Path;
 use std::time::Instant;
 
+use ekey_control::books::KeyBooks;
 use ekey_control::status::{
     ConnectionStatus, FipsCounts, FrameCounts, KeyStatus, RungStatus, Sensors, Shannon, Transport,
 };
 use ekey_control::{KeyState, Rung};
 use ekey_link::revive::{self as link, Ladder, Tally};
+use ekey_proto::Serial;
 use ekey_proto::session::{Counters, Session, State};
 use ekey_proto::wire::{FramerCounters, Info};
-use ekey_proto::{EntropyBlock, Serial};
 
 use super::KeySettings;
 use super::rate::Rate;
+use crate::health::Vitals;
 
 /// The books of one key. Counts begin when the key is added and only grow.
 pub(super) struct Record {
@@ -35,6 +37,9 @@ pub(super) struct Record {
     last_verified: Option<Instant>,
     sensors: Sensors,
     revival: Vec<RungStatus>,
+    books: KeyBooks,
+    vitals: Option<Vitals>,
+    warnings: Vec<String>,
 }
 
 /// The counts of one session, or of all that are over.
@@ -72,6 +77,9 @@ impl Record {
             last_verified: None,
             sensors: Sensors::default(),
             revival: Vec::new(),
+            books: KeyBooks::default(),
+            vitals: None,
+            warnings: Vec::new(),
         }
     }
 
@@ -81,8 +89,7 @@ impl Record {
         self.bytes = bytes;
         self.last_verified = last_verified.or(self.last_verified);
         self.serial = session.serial().or(self.serial);
-        let total = self.entropy_bytes();
-        self.rate.note(Instant::now(), total);
+        self.rate.note(Instant::now(), self.books.verified_bytes);
     }
 
     /// The session is over: its counts become past.
@@ -135,8 +142,20 @@ impl Record {
         self.revival = link::Rung::ALL.into_iter().filter_map(status).collect();
     }
 
-    /// Takes over what the key says of its health; what this frame leaves out stays as it was.
-    pub(super) fn note_info(&mut self, info: &Info) {
+    /// Takes over what became of the bytes, and the key's health.
+    pub(super) fn set_books(&mut self, books: KeyBooks, vitals: Option<Vitals>) {
+        self.books = books;
+        self.vitals = vitals;
+    }
+
+    /// What became of the bytes.
+    pub(super) fn books(&self) -> KeyBooks {
+        self.books
+    }
+
+    /// Takes over what the key says of its health, and what is not well in it; what this frame leaves out stays as it was.
+    pub(super) fn note_info(&mut self, info: &Info, warnings: Vec<String>) {
+        self.warnings = warnings;
         let sensors = &mut self.sensors;
         sensors.temperature_decikelvin = info.temperature.or(sensors.temperature_decikelvin);
         sensors.supply_millivolts = info.voltage.or(sensors.supply_millivolts);
@@ -179,7 +198,7 @@ impl Record {
             expected_serial: self.expected.map(|serial| serial.to_string()),
             state: self.state.clone(),
             since_s: now.duration_since(self.since).as_secs(),
-            detail: self.detail.clone(),
+            detail: self.detail.clone().or_else(|| self.vitals.and_then(|vitals| vitals.detail())),
             frames: FrameCounts {
                 ok: session.verified - session.replayed - session.unexpected - session.unknown_input,
                 framing_errors: framer.framing_errors,
@@ -189,8 +208,8 @@ impl Record {
                 malformed: session.malformed,
                 unknown_types: session.unexpected + session.unknown_input,
             },
-            entropy_bytes: self.entropy_bytes(),
-            rate_bytes_per_s: self.rate.bytes_per_second(now, self.entropy_bytes()),
+            entropy_bytes: self.books.verified_bytes,
+            rate_bytes_per_s: self.rate.bytes_per_second(now, self.books.verified_bytes),
             bytes_read: self.bytes.read,
             bytes_written: self.bytes.written,
             connection: ConnectionStatus {
@@ -204,11 +223,9 @@ impl Record {
             sensors: self.sensors,
             recoveries: self.revival.iter().map(|rung| rung.successes).sum(),
             revival: self.revival.clone(),
+            books: self.books,
+            health: self.vitals.map(|vitals| vitals.status(&self.warnings)),
         }
-    }
-
-    fn entropy_bytes(&self) -> u64 {
-        (self.past.session.entropy_blocks + self.current.session.entropy_blocks) * EntropyBlock::LEN as u64
     }
 }
 

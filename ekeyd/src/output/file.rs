@@ -44,8 +44,14 @@ pub(crate) struct FileSink {
 /// How a sink fares.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FileState {
+    /// Bytes taken since the start.
+    pub given: u64,
     /// Bytes written since the start.
     pub written: u64,
+    /// Bytes taken that wait to be written.
+    pub waiting: u64,
+    /// Bytes taken that will never be written.
+    pub dropped: u64,
     /// Why nothing more is written, if so: an error and what to do about it, or that the limit is reached.
     pub stopped: Option<String>,
 }
@@ -136,7 +142,7 @@ impl FileSink {
 
     /// How it fares.
     pub(crate) fn state(&self) -> FileState {
-        self.shared.state()
+        self.shared.state(self.accepted)
     }
 
     /// Writes what was handed over, flushes, and ends; if that takes longer than `grace`, what is left is dropped.
@@ -148,13 +154,13 @@ impl FileSink {
             self.interrupt.wake();
             if self.finished.recv_timeout(LAST_GRACE) == Err(RecvTimeoutError::Timeout) {
                 tracing::warn!("the file output hangs within a write and is left behind");
-                return self.shared.state();
+                return self.shared.state(self.accepted);
             }
         }
         if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
             tracing::error!("the file output's thread panicked; please report this");
         }
-        self.shared.state()
+        self.shared.state(self.accepted)
     }
 
     fn room_now(&self) -> usize {
@@ -177,9 +183,14 @@ impl Drop for FileSink {
 }
 
 impl Shared {
-    fn state(&self) -> FileState {
+    fn state(&self, given: u64) -> FileState {
+        // Before the bytes are counted: once it is over, no more are written.
+        let over = self.over.load(SeqCst);
+        let written = self.written.load(SeqCst);
+        let unwritten = given.saturating_sub(written);
+        let (waiting, dropped) = if over { (0, unwritten) } else { (unwritten, 0) };
         let stopped = self.stopped.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        FileState { written: self.written.load(SeqCst), stopped }
+        FileState { given, written, waiting, dropped, stopped }
     }
 }
 

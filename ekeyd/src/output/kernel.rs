@@ -92,8 +92,12 @@ pub(crate) enum Mode {
 /// What the kernel was given since the start.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Counters {
+    /// Bytes it was to be fed with.
+    pub given: u64,
     /// Bytes mixed in, credited or not.
     pub bytes: u64,
+    /// Bytes of those it was to be fed with that it did not take.
+    pub dropped: u64,
     /// Bits of credit that were asked for. A seeded kernel since 2022 counts none of them.
     pub credited_bits: u64,
     /// Times that feeding failed.
@@ -192,13 +196,30 @@ impl Kernel {
     /// [`KernelError::Feed`] if the device does not take them; then nothing is wanted for a second. Some of the bytes may have
     /// been mixed, so they are spent in any case.
     pub(crate) fn feed(&mut self, bytes: &[u8]) -> Result<(), KernelError> {
+        let before = self.counters.bytes;
         let outcome = bytes.chunks(random_ioctl::MOST_BYTES).try_for_each(|chunk| self.mix(chunk));
+        let given = bytes.len() as u64;
+        self.counters.given += given;
+        self.counters.dropped += given - (self.counters.bytes - before);
         self.due = self.due.saturating_sub(bytes.len());
         outcome.map_err(|source| {
             self.counters.failures += 1;
             self.pause_until = self.asked.map(|asked| asked + LOOK_AGAIN);
             KernelError::Feed { device: self.host.device.clone(), source }
         })
+    }
+
+    /// Mixes `bytes` into the kernel's pool without credit, whether it wants any or not. Returns how many it has taken.
+    pub(crate) fn stir_in(&mut self, bytes: &[u8]) -> u64 {
+        let mut mixed = 0;
+        for chunk in bytes.chunks(random_ioctl::MOST_BYTES) {
+            if self.device.write_all(chunk).is_err() {
+                break;
+            }
+            mixed += chunk.len() as u64;
+        }
+        self.counters.bytes += mixed;
+        mixed
     }
 
     /// Which era the kernel's random device is of.

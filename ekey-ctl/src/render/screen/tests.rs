@@ -1,5 +1,6 @@
 //! That the screen is a screen, in every state and with the longest things a daemon may report.
 
+use ekey_control::health::PutAside;
 use ekey_control::status::{EgdClientState, EgdClientStatus, FileStatus};
 use proptest::prelude::*;
 
@@ -151,10 +152,71 @@ fn a_file_that_is_full_is_no_problem_and_one_that_cannot_be_written_is() {
     let mut status = status(vec![key(KeyState::Running)]);
     for (max_bytes, well) in [(Some(10), true), (None, false)] {
         let stopped = Some("it stopped".to_owned());
-        status.file = Some(FileStatus { path: "/x".to_owned(), written_bytes: 10, max_bytes, stopped });
+        // The pool has given it nothing.
+        status.books = None;
+        status.file = Some(FileStatus { written_bytes: 10, max_bytes, stopped, ..file("/x") });
         let screen = text(&lines(&status));
         assert_eq!(screen.contains("All is well"), well, "{screen}");
     }
+}
+
+fn file(path: &str) -> FileStatus {
+    FileStatus {
+        path: path.to_owned(),
+        given_bytes: 0,
+        written_bytes: 0,
+        waiting_bytes: 0,
+        dropped_bytes: 0,
+        max_bytes: None,
+        stopped: None,
+    }
+}
+
+#[test]
+fn a_key_that_is_put_aside_says_by_which_test_and_what_comes_next() {
+    let mut status = status(vec![key(KeyState::Running)]);
+    let health = status.keys[0].health.as_mut().expect("health");
+    health.put_aside = Some(PutAside {
+        test: "repetition-count".to_owned(),
+        at_byte: 4711,
+        observed: 6,
+        cutoff: 6,
+        what: "one byte 6 times in a row, 6 is too often".to_owned(),
+        since_s: 12,
+        good_blocks: 19,
+        good_blocks_due: 128,
+    });
+    fits(&status);
+    let screen = text(&lines(&status));
+    for due in [
+        "Key 1  NwBvBlg3OTBJORFD  put aside: repetition-count test failed, for 12 s\n",
+        "  health    FAILED at byte 4711: one byte 6 times in a row, 6 is too often\n",
+        "Key 1 (NwBvBlg3OTBJORFD): its output failed the repetition-count test",
+        "after 128 good blocks (19 so far)",
+    ] {
+        assert!(screen.contains(due), "no {due:?} in\n{screen}");
+    }
+    assert!(!screen.contains("All is well"), "{screen}");
+}
+
+#[test]
+fn what_the_key_says_of_itself_is_a_warning_while_it_runs() {
+    let mut status = status(vec![key(KeyState::Running)]);
+    let health = status.keys[0].health.as_mut().expect("health");
+    health.warnings =
+        vec!["the key's own estimate for the left generator has fallen from 2.95 to 2.71 bits a byte".into()];
+    fits(&status);
+    let screen = text(&lines(&status));
+    assert!(screen.contains("fallen from 2.95 to 2.71") && screen.contains("it may stop itself soon"), "{screen}");
+}
+
+#[test]
+fn books_that_do_not_add_up_are_a_mistake_to_be_reported() {
+    let mut status = status(vec![key(KeyState::Running)]);
+    assert_eq!(status.discrepancies(), []);
+    status.pool.overflowed_bytes += 1;
+    let screen = text(&lines(&status));
+    assert!(screen.contains("The books do not add up (the pool: 29520000 bytes came"), "{screen}");
 }
 
 proptest! {
@@ -183,7 +245,7 @@ proptest! {
         client.last_error = Some(spaced.clone());
         client.requests = big;
         status.egd_client = fetches.then_some(client);
-        status.file = Some(FileStatus { path: long, written_bytes: big, max_bytes: None, stopped: Some(spaced) });
+        status.file = Some(FileStatus { written_bytes: big, stopped: Some(spaced), ..file(&long) });
         let listener = status.egd[0].clone();
         status.egd = vec![listener; listeners];
         fits(&status);

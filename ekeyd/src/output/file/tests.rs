@@ -84,7 +84,10 @@ fn what_is_handed_over_is_in_the_file_after_stopping() {
     let mut running = Running::start(&path, None);
     let due = sample(300_000);
     running.send(&due);
-    assert_eq!(running.sink.stop(AMPLE), FileState { written: 300_000, stopped: None });
+    assert_eq!(
+        running.sink.stop(AMPLE),
+        FileState { given: 300_000, written: 300_000, waiting: 0, dropped: 0, stopped: None }
+    );
     assert!(fs::read(&path).unwrap() == due, "the file differs from what was sent");
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
 }
@@ -137,7 +140,9 @@ fn a_full_disk_stops_it_for_good_and_says_what_to_do() {
     assert!(reason.ends_with("make room on the disk, or set max-bytes in [file]"), "{reason}");
     assert_eq!(running.sink.room(), 0);
     assert!(running.sink.try_send(Batch::new(vec![1])).is_err());
-    assert_eq!(running.sink.stop(AMPLE), FileState { written: 0, stopped: Some(reason) });
+    let state = running.sink.stop(AMPLE);
+    assert_eq!((state.written, state.waiting, state.stopped), (0, 0, Some(reason)));
+    assert_eq!(state.dropped, state.given, "what was given before the disk was seen to be full");
 }
 
 #[test]
@@ -161,7 +166,8 @@ fn a_pipe_without_a_reader_holds_up_nobody() {
     let asked = Instant::now();
     let running = Running::start(&pipe_in(&folder), None);
     assert_eq!(running.sink.room(), 0, "nothing is taken before somebody reads");
-    assert_eq!(running.sink.stop(AMPLE), FileState { written: 0, stopped: None });
+    let state = running.sink.stop(AMPLE);
+    assert_eq!((state.written, state.stopped), (0, None));
     assert!(asked.elapsed() < AT_ONCE, "took {:?}", asked.elapsed());
 }
 

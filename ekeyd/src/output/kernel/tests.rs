@@ -88,7 +88,7 @@ fn a_long_batch_is_mixed_in_pieces() {
     let mut sink = played.sink(MINUTE);
     sink.feed(&[1; 1100]).unwrap();
     assert_eq!(CALLS.take(), [(512, 3584), (512, 3584), (76, 532)]);
-    assert_eq!(sink.counters(), Counters { bytes: 1100, credited_bits: 7700, failures: 0 });
+    assert_eq!(sink.counters(), Counters { given: 1100, bytes: 1100, dropped: 0, credited_bits: 7700, failures: 0 });
 }
 
 #[test]
@@ -150,7 +150,7 @@ fn without_the_privilege_bytes_are_mixed_without_credit() {
     OUTCOME.set(Err(Errno::EPERM));
     sink.feed(b"mixed").unwrap();
     assert_eq!(sink.mode(), Mode::MixedOnly);
-    assert_eq!(sink.counters(), Counters { bytes: 5, credited_bits: 0, failures: 0 });
+    assert_eq!(sink.counters(), Counters { given: 5, bytes: 5, dropped: 0, credited_bits: 0, failures: 0 });
     let mut written = [0; 16];
     let count = played.pipe.read(&mut written).unwrap();
     assert_eq!(&written[..count], b"mixed");
@@ -169,7 +169,7 @@ fn a_failure_is_told_counted_and_followed_by_a_pause() {
     OUTCOME.set(Err(Errno::ENOTTY));
     let refused = sink.feed(&[1; 512]).unwrap_err();
     assert!(refused.to_string().ends_with("or set enabled = false in [kernel]"), "{refused}");
-    assert_eq!(sink.counters(), Counters { bytes: 0, credited_bits: 0, failures: 1 });
+    assert_eq!(sink.counters(), Counters { given: 512, bytes: 0, dropped: 512, credited_bits: 0, failures: 1 });
     assert_eq!(sink.wants(start), 0);
     let again = sink.next_wake().unwrap();
     assert_eq!(again, start + Duration::from_secs(1));
@@ -193,7 +193,7 @@ fn this_machines_kernel_takes_entropy_as_far_as_we_may() {
     sink.feed(&[0x5a; 64]).unwrap();
     let (mode, credit) = if may_credit() { (Mode::Credited, 448) } else { (Mode::MixedOnly, 0) };
     assert_eq!(sink.mode(), mode);
-    assert_eq!(sink.counters(), Counters { bytes: 64, credited_bits: credit, failures: 0 });
+    assert_eq!(sink.counters(), Counters { given: 64, bytes: 64, dropped: 0, credited_bits: credit, failures: 0 });
 }
 
 #[test]

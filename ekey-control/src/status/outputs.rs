@@ -1,0 +1,102 @@
+//! The pool, and the outputs that it feeds: the part of the status that says where the bytes went.
+
+use serde::{Deserialize, Serialize};
+
+/// The pool between keys and outputs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PoolStatus {
+    /// Held now.
+    pub bytes: u64,
+    /// What it can hold.
+    pub capacity: u64,
+    /// Discarded because it was full.
+    pub overflowed_bytes: u64,
+    /// Received from all keys and servers.
+    pub received_bytes: u64,
+    /// Wiped since they were suspect: they came before a key was put aside, and belong to what failed.
+    #[serde(default)]
+    pub wiped_bytes: u64,
+}
+
+/// Which random device the kernel has (firmware-notes, kernel).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum KernelEra {
+    /// With a pool of 4096 bits that drains.
+    #[serde(rename = "before-2022")]
+    Before2022,
+    /// With a generator that is ready once and stays so.
+    #[serde(rename = "since-2022")]
+    Since2022,
+}
+
+/// Feeding the kernel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KernelStatus {
+    /// Which random device it is; not known if it could not be opened.
+    pub era: Option<KernelEra>,
+    /// Whether the kernel calls its generator ready.
+    pub ready: bool,
+    /// Bytes it was given from the pool.
+    #[serde(default)]
+    pub given_bytes: u64,
+    /// Bytes mixed in, those of keys that are put aside included.
+    pub mixed_bytes: u64,
+    /// Bytes it was given and did not take.
+    #[serde(default)]
+    pub dropped_bytes: u64,
+    /// Bits of entropy claimed for them.
+    pub credited_bits: u64,
+    /// Whether the daemon may claim any.
+    pub privileged: bool,
+    /// What is wrong and what to do.
+    pub problem: Option<String>,
+}
+
+/// Writing a file or a pipe.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileStatus {
+    /// `-` for standard output.
+    pub path: String,
+    /// Bytes it was given from the pool.
+    #[serde(default)]
+    pub given_bytes: u64,
+    /// Bytes written.
+    pub written_bytes: u64,
+    /// Bytes that wait to be written.
+    #[serde(default)]
+    pub waiting_bytes: u64,
+    /// Bytes given that will never be written, since it has stopped.
+    #[serde(default)]
+    pub dropped_bytes: u64,
+    /// Where it stops.
+    pub max_bytes: Option<u64>,
+    /// Why it stopped.
+    pub stopped: Option<String>,
+}
+
+/// One EGD listener.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EgdStatus {
+    /// As configured: `unix:PATH`, `tcp:ADDR:PORT`, `tls:ADDR:PORT`.
+    pub listen: String,
+    /// Connected now.
+    pub clients: u64,
+    /// Requests answered.
+    pub requests: u64,
+    /// Bytes handed out from the pool.
+    pub served_bytes: u64,
+    /// Of these, bytes that the clients have been sent.
+    #[serde(default)]
+    pub sent_bytes: u64,
+    /// Of these, bytes that wait for a client to read.
+    #[serde(default)]
+    pub waiting_bytes: u64,
+    /// Of these, bytes wiped since the client had gone.
+    #[serde(default)]
+    pub dropped_bytes: u64,
+    /// Clients that wait for bytes now.
+    pub waiting: u64,
+    /// Connections refused because there were too many.
+    pub refused: u64,
+}

@@ -1,0 +1,89 @@
+//! That the books of a healthy daemon add up, and that any one byte that is missing from them or too many shows.
+
+mod sample;
+
+use ekey_control::{KeyState, Status};
+use sample::{all_states, key, status};
+use serde_json::Value;
+
+/// Every count that the books are made of, as a path in the JSON.
+const COUNTS: [&str; 20] = [
+    "/keys/0/books/verified_bytes",
+    "/keys/0/books/gathered_bytes",
+    "/keys/0/books/dropped_bytes",
+    "/books/departed_keys/verified_bytes",
+    "/books/departed_keys/handed_bytes",
+    "/pool/bytes",
+    "/pool/overflowed_bytes",
+    "/pool/received_bytes",
+    "/pool/wiped_bytes",
+    "/kernel/given_bytes",
+    "/kernel/mixed_bytes",
+    "/kernel/dropped_bytes",
+    "/file/given_bytes",
+    "/file/written_bytes",
+    "/file/waiting_bytes",
+    "/file/dropped_bytes",
+    "/egd/0/served_bytes",
+    "/egd/0/sent_bytes",
+    "/egd/0/waiting_bytes",
+    "/egd/0/dropped_bytes",
+];
+
+fn with_file() -> Value {
+    let status = status(vec![key(KeyState::Running)]);
+    let mut json: Value = serde_json::from_str(&status.to_json().expect("JSON")).expect("JSON");
+    json["pool"]["overflowed_bytes"] = (status.pool.overflowed_bytes - 100).into();
+    json["file"] = serde_json::json!({
+        "path": "/x", "given_bytes": 100, "written_bytes": 70, "waiting_bytes": 20, "dropped_bytes": 10,
+    });
+    json
+}
+
+fn discrepancies(json: &Value) -> Vec<String> {
+    let status = Status::from_json(&json.to_string()).expect("a status");
+    status.discrepancies().iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn the_books_of_a_healthy_daemon_add_up() {
+    assert_eq!(discrepancies(&with_file()), [""; 0]);
+    for state in all_states() {
+        assert_eq!(status(vec![key(state.clone())]).discrepancies(), [], "{state:?}");
+    }
+}
+
+#[test]
+fn one_byte_too_many_anywhere_is_found() {
+    for path in COUNTS {
+        let mut json = with_file();
+        let count = json.pointer_mut(path).unwrap_or_else(|| panic!("no {path}"));
+        *count = (count.as_u64().expect("a count") + 1).into();
+        assert!(!discrepancies(&json).is_empty(), "one more in {path} went unnoticed");
+    }
+}
+
+#[test]
+fn bytes_on_the_way_are_no_discrepancy_as_long_as_there_is_room_for_them() {
+    for (on_the_way, due) in [(0, 0), (40_960, 0), (40_961, 1)] {
+        let mut json = with_file();
+        for path in ["/keys/0/books/verified_bytes", "/keys/0/books/handed_bytes"] {
+            let count = json.pointer_mut(path).expect("a count");
+            *count = (count.as_u64().expect("a count") + on_the_way).into();
+        }
+        assert_eq!(discrepancies(&json).len(), due, "{on_the_way} bytes on the way: {:?}", discrepancies(&json));
+    }
+    // The pool has more than the keys ever gave.
+    let mut json = with_file();
+    json["pool"]["received_bytes"] = 29_520_001.into();
+    json["pool"]["wiped_bytes"] = 1.into();
+    assert_eq!(discrepancies(&json), ["handed on by the keys: 29520000 bytes came and 29520001 are accounted for"]);
+}
+
+#[test]
+fn a_daemon_that_keeps_no_books_is_not_held_to_them() {
+    let mut json = with_file();
+    json.as_object_mut().expect("an object").remove("books");
+    json["pool"]["bytes"] = 0.into();
+    assert_eq!(discrepancies(&json), [""; 0]);
+}
