@@ -11,7 +11,7 @@
 //! | [`FipsRatio`] | a block structure that FIPS 140-2 sees | less than 2^-40 a block of 2,500 bytes |
 //! | [`Bias`] | ones and zeros out of balance by 1 % | less than 2^-40 a window of 160,000 bytes |
 //! | [`Repeats`]: period | the same up to 16 KiB over and over | 2^-63 a byte |
-//! | [`Repeats`]: replay | up to 16 MiB of old data again | less than 2^-67 a byte |
+//! | [`Repeats`]: replay | up to 16 MiB of old data again | less than 2^-47 a byte |
 //!
 //! The first is the largest by far: on good data at a real key's 4,000 bytes a second, a false alarm comes once in nine
 //! years, and the key is back some minutes later. `cargo run --release -p ekey-health --example power` shows what the
@@ -19,7 +19,7 @@
 //!
 //! It is a crate of its own, which knows no other and which the daemon and the tool both use, so that `ekey-ctl test` holds a
 //! file to exactly the rules that the daemon holds a key to. It does no I/O and has no clock. Of what passes through it keeps
-//! counts, single bytes, and 47-bit hashes of 64 bytes in about every 512: never a run of the bytes themselves.
+//! counts, single bytes, and 30-bit hashes of 64 bytes in about every 1,024: never a run of the bytes themselves; 40 KiB of memory a key.
 #![forbid(unsafe_code)]
 
 mod alarm;

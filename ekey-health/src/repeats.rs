@@ -2,7 +2,7 @@
 //!
 //! A hash of the last 64 bytes rolls along with the stream (a gear hash: shifted by one bit a byte, so that exactly 64 bytes
 //! count). Two marks are set in it now and then, and a hash that equals a mark gives away a period. Besides, every hash that
-//! ends in a certain way, about one in 512, is an anchor and goes into a table; since the choice depends on nothing but the
+//! ends in a certain way, about one in 1,024, is an anchor and goes into a table; since the choice depends on nothing but the
 //! bytes, a recording that is played back has the same anchors, however its length and its beginning are shifted.
 
 use crate::{Alarm, Test};
@@ -11,13 +11,13 @@ use crate::{Alarm, Test};
 const COVERED: u64 = 64;
 /// How often a mark is set; a period longer than that escapes it. The second finds short periods sooner.
 const MARKS: [u64; 2] = [512, 16_384];
-/// One hash in 2^9 is an anchor.
-const ANCHOR_BITS: u32 = 9;
-/// 2^15 anchors are remembered: 128 KiB of memory for 16 MiB of the stream, more faintly the further back.
-const SLOT_BITS: u32 = 15;
+/// One hash in 2^10 is an anchor.
+const ANCHOR_BITS: u32 = 10;
+/// 2^14 anchors are remembered: 32 KiB of memory for 16 MiB of the stream, more faintly the further back.
+const SLOT_BITS: u32 = 14;
 /// So many anchors that were seen before are a failure …
-const MATCHES: u64 = 2;
-/// … if they are among so many.
+const MATCHES: u64 = 3;
+/// … if from one to the next there are no more than so many.
 const AMONG: u32 = 32;
 
 static GEAR: [u64; 256] = gear();
@@ -39,13 +39,14 @@ const fn gear() -> [u64; 256] {
 }
 
 /// Looks for what has come before. False alarms on good data: a period with 2^-63 a byte (two comparisons of 64 bits), a replay
-/// with less than 2^-67 (an anchor in 512 bytes equals the one in its slot by 32 bits, and so does one of 31 others).
+/// with less than 2^-47 (an anchor, one byte in 1,024, equals the one in its slot by 16 bits, and so does one of the 32 that
+/// follow, and one of 32 after that).
 #[derive(Debug, Clone)]
 pub struct Repeats {
     position: u64,
     hash: u64,
     marks: [Mark; 2],
-    seen: Box<[u32]>,
+    seen: Box<[u16]>,
     matches: u64,
     since_match: u32,
 }
@@ -112,7 +113,7 @@ impl Repeats {
     fn note_anchor(&mut self, hash: u64, at_byte: u64) -> Option<Alarm> {
         let slot = (hash >> (64 - ANCHOR_BITS - SLOT_BITS)) as usize;
         // 0 is an empty slot.
-        let tag = ((hash >> 8) as u32).max(1);
+        let tag = ((hash >> 8) as u16).max(1);
         let known = std::mem::replace(&mut self.seen[slot], tag) == tag;
         self.since_match += 1;
         if self.since_match > AMONG {
@@ -123,7 +124,7 @@ impl Repeats {
         }
         self.matches += 1;
         self.since_match = 0;
-        let suspect = u64::from(AMONG) << ANCHOR_BITS;
+        let suspect = (MATCHES * u64::from(AMONG)) << ANCHOR_BITS;
         let (test, observed, cutoff) = (Test::Replay, self.matches, MATCHES);
         (self.matches >= MATCHES).then_some(Alarm { test, at_byte, observed, cutoff, suspect })
     }

@@ -87,6 +87,17 @@ impl Generator {
         bytes
     }
 
+    /// Another one that gives the same bytes from now on.
+    pub(crate) fn duplicate(&self) -> Self {
+        Self(self.0.clone())
+    }
+
+    /// Passes over so many times so many bytes, as `fill` would take them.
+    pub(crate) fn skip(&mut self, times: u64, bytes: usize) {
+        let mut scratch = vec![0; bytes];
+        (0..times).for_each(|_| self.fill(&mut scratch));
+    }
+
     pub(crate) fn fill(&mut self, bytes: &mut [u8]) {
         self.0.fill_bytes(bytes);
     }

@@ -4,11 +4,12 @@ use std::fmt;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::thread;
+use std::time::Duration;
 
 use clap::{ArgGroup, CommandFactory, Parser, error::ErrorKind};
 use ekey_proto::Serial;
 use ekey_sim::{
-    DEFAULT_RATE, Device, Fault, Pty, Records, Seed, Setup, SimError, StopHandle, UnixSocket, Vhci, Wedge,
+    BadSource, DEFAULT_RATE, Device, Fault, Pty, Records, Seed, Setup, SimError, StopHandle, UnixSocket, Vhci, Wedge,
     long_term_key_file, master_key_file, run, run_usbredir, run_vhci,
 };
 use nix::sys::signal::{SigSet, Signal};
@@ -56,6 +57,13 @@ struct Arguments {
     /// :N after N entropy frames
     #[arg(long, value_name = "KIND")]
     wedge: Option<Wedge>,
+    /// Give constant, stuck, biased, half or replay instead of noise, from a block of 78 frames on, up to another one if it
+    /// is named; the key does not notice
+    #[arg(long = "bad-source", value_name = "KIND[:FROM[-TO]]")]
+    source: Option<BadSource>,
+    /// Let the key's own estimate for its left generator fall by 1 % a second, after so many seconds
+    #[arg(long, value_name = "SECONDS")]
+    fade: Option<u32>,
     /// Write the 32 bytes of each entropy frame that is sent whole to this file, emptied first
     #[arg(long, value_name = "FILE")]
     plain_log: Option<PathBuf>,
@@ -167,7 +175,9 @@ fn setup(arguments: Arguments) -> Result<Setup, SimError> {
     if let Some(path) = &arguments.master_file {
         setup.master_key = master_key_file(path)?;
     }
-    Ok(Setup { rate: arguments.rate, faults: arguments.faults, wedge: arguments.wedge, ..setup })
+    let fade = arguments.fade.map(|seconds| Duration::from_secs(seconds.into()));
+    let (rate, source) = (arguments.rate, arguments.source);
+    Ok(Setup { rate, faults: arguments.faults, wedge: arguments.wedge, source, fade, ..setup })
 }
 
 /// What to tell somebody who has not given the key its long-term key.

@@ -57,6 +57,14 @@ impl EgdClient {
         Ok(bytes)
     }
 
+    /// Asks for 255 bytes (command 0x02) so many times and reads none of them.
+    ///
+    /// # Errors
+    /// When the server hangs up, or takes no more requests for 20 s.
+    pub fn ask_without_reading(&mut self, times: usize) -> io::Result<()> {
+        self.stream.write_all(&[0x02, 0xff].repeat(times))
+    }
+
     /// The server's process id as it states it (command 0x04).
     ///
     /// # Errors

@@ -7,6 +7,7 @@ pub mod await_until;
 pub mod bench;
 pub mod binaries;
 pub mod blocks;
+pub mod books;
 pub mod control;
 pub mod daemon;
 pub mod egd;

@@ -48,6 +48,7 @@ pub struct KeyPlan {
     rate: u32,
     faults: Vec<String>,
     wedge: Option<String>,
+    others: Vec<String>,
 }
 
 impl fmt::Debug for KeyPlan {
@@ -71,6 +72,7 @@ impl KeyPlan {
             rate: 0,
             faults: Vec::new(),
             wedge: None,
+            others: Vec::new(),
         }
     }
 
@@ -114,6 +116,20 @@ impl KeyPlan {
     #[must_use]
     pub fn wedge(mut self, kind: &str) -> Self {
         self.wedge = Some(kind.to_owned());
+        self
+    }
+
+    /// Has generators that go bad in this way, such as `stuck:10-20`.
+    #[must_use]
+    pub fn bad_source(mut self, source: &str) -> Self {
+        self.others.extend(["--bad-source".to_owned(), source.to_owned()]);
+        self
+    }
+
+    /// Says of itself that its left generator gets worse, from the beginning on.
+    #[must_use]
+    pub fn fading(mut self) -> Self {
+        self.others.extend(["--fade".to_owned(), "17".to_owned()]);
         self
     }
 
@@ -167,6 +183,7 @@ impl KeyPlan {
         for fault in &self.faults {
             command.args(["--fault", fault]);
         }
+        command.args(&self.others);
         if let Some(kind) = &self.wedge {
             command.args(["--wedge", kind]);
         }

@@ -35,6 +35,12 @@ impl Status {
         self.code
     }
 
+    /// All of it.
+    #[must_use]
+    pub fn root(&self) -> &Value {
+        &self.root
+    }
+
     /// How many keys are listed.
     #[must_use]
     pub fn keys(&self) -> usize {
@@ -118,6 +124,37 @@ impl<'a> KeyStatus<'a> {
     #[must_use]
     pub fn frames(self, name: &str) -> u64 {
         self.count(&format!("/frames/{name}"))
+    }
+
+    /// Which test has failed, where the key is put aside.
+    #[must_use]
+    pub fn put_aside(self) -> Option<&'a str> {
+        self.0.pointer("/health/put_aside/test").and_then(Value::as_str)
+    }
+
+    /// A count of its health, such as `tested_bytes` or `put_aside/at_byte`.
+    ///
+    /// # Panics
+    /// When there is no such count.
+    #[must_use]
+    pub fn health(self, name: &str) -> u64 {
+        self.count(&format!("/health/{name}"))
+    }
+
+    /// A count of its books, such as `handed_bytes`.
+    ///
+    /// # Panics
+    /// When there is no such count.
+    #[must_use]
+    pub fn books(self, name: &str) -> u64 {
+        self.count(&format!("/books/{name}"))
+    }
+
+    /// What is not well in what the key says of itself.
+    #[must_use]
+    pub fn warnings(self) -> Vec<&'a str> {
+        let warnings = self.0.pointer("/health/warnings").and_then(Value::as_array);
+        warnings.into_iter().flatten().filter_map(Value::as_str).collect()
     }
 
     fn text(self, place: &str) -> &'a str {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::BadSource;
 use crate::generator::Generator;
 
 /// Pieces of 32 bytes in a block, each of which makes a frame.
@@ -18,6 +19,9 @@ const REST: Duration = Duration::from_millis(100);
 /// The blocks of one key. While one waits to be sent, the next is made, but none after that.
 pub(super) struct Blocks {
     generator: Generator,
+    fresh: Generator,
+    source: Option<BadSource>,
+    made: u64,
     interval: Duration,
     between_pleas: Duration,
     ready_at: Duration,
@@ -28,10 +32,13 @@ pub(super) struct Blocks {
 
 impl Blocks {
     /// The first block is ready at once; then so many frames a second, or 0 for no limit.
-    pub(super) fn new(generator: Generator, rate: u32) -> Self {
+    pub(super) fn new(generator: Generator, rate: u32, source: Option<BadSource>) -> Self {
         let at_rate = |rate: u32| Duration::from_secs(FRAMES as u64) / rate;
         Self {
+            fresh: generator.duplicate(),
             generator,
+            source,
+            made: 0,
             interval: if rate == 0 { Duration::ZERO } else { at_rate(rate) },
             between_pleas: at_rate(if rate == 0 { REAL_RATE } else { rate }).min(LONGEST_PLEA),
             ready_at: Duration::ZERO,
@@ -57,6 +64,10 @@ impl Blocks {
             return false;
         }
         self.generator.fill(&mut self.bytes);
+        if let Some(source) = &self.source {
+            source.spoil(self.made, &mut self.bytes, &self.fresh);
+        }
+        self.made += 1;
         self.used = 0;
         // Made up for is at most one block: the one that was made while this one waited.
         self.ready_at = self.ready_at.max(now.saturating_sub(self.interval)) + self.interval;

@@ -30,14 +30,15 @@ pub(super) struct Information {
     monobit: u32,
     poker: u32,
     runs: u32,
+    fade: Option<Duration>,
 }
 
 impl Information {
-    pub(super) fn new(mut generator: Generator) -> Self {
+    pub(super) fn new(mut generator: Generator, fade: Option<Duration>) -> Self {
         let temperature = generator.between(TEMPERATURE.0 + 20, TEMPERATURE.1 - 20);
         let voltage = generator.between(VOLTAGE.0 + 10, VOLTAGE.1 - 10);
         let (blocks, failures, monobit, poker, runs) = (0, 0, 0, 0, 0);
-        Self { generator, due: INTERVAL, temperature, voltage, blocks, failures, monobit, poker, runs }
+        Self { generator, due: INTERVAL, temperature, voltage, blocks, failures, monobit, poker, runs, fade }
     }
 
     /// When the key speaks of itself next.
@@ -70,14 +71,17 @@ impl Information {
         let climate = format!("T{:05} V{:05}", self.temperature, self.voltage);
         let Self { blocks, failures, monobit, poker, runs, .. } = self;
         let fips = format!("F{blocks:05}:{failures:05}:{monobit:05}:{poker:05}:{runs:05}");
-        [climate, fips, self.generators(badness)]
+        let fallen = self.fade.and_then(|fade| now.checked_sub(fade)).map_or(0, |since| since.as_secs() as u32);
+        [climate, fips, self.generators(badness, fallen)]
     }
 
-    fn generators(&mut self, badness: Badness) -> String {
+    /// `fallen` is by how many hundredths the left generator has become worse.
+    fn generators(&mut self, badness: Badness, fallen: u32) -> String {
         let raw = self.generator.between(SNAPSHOT / 10, SNAPSHOT);
         let left_bytes = self.generator.between(SNAPSHOT / 10, SNAPSHOT);
         let right_bytes = self.generator.between(SNAPSHOT / 10, SNAPSHOT);
         let [left, right, xor] = [raw; 3].map(|bytes| self.estimate(bytes));
+        let left = left - left * fallen.min(50) / 100;
         let [debiased_left, debiased_right] = [left_bytes, right_bytes].map(|bytes| self.estimate(bytes));
         format!(
             "S{raw:05}:{left:05}:{right:05}:{xor:05}:{left_bytes:05}:{debiased_left:05}:{right_bytes:05}:\
@@ -104,7 +108,7 @@ mod tests {
 
     #[test]
     fn values_stay_plausible_and_move_slowly_for_hours() {
-        let mut information = Information::new(Seed::from_number(1).generator(Stream::Information));
+        let mut information = Information::new(Seed::from_number(1).generator(Stream::Information), None);
         let mut before = None;
         for second in 1..20_000 {
             information.count_block();
@@ -131,7 +135,7 @@ mod tests {
 
     #[test]
     fn seconds_that_nobody_heard_are_not_made_up_for() {
-        let mut information = Information::new(Seed::from_number(1).generator(Stream::Information));
+        let mut information = Information::new(Seed::from_number(1).generator(Stream::Information), None);
         assert_eq!(information.due(), Duration::from_secs(1));
         let _ = information.texts(Duration::from_millis(9_700), Badness::NONE);
         assert_eq!(information.due(), Duration::from_secs(10));

@@ -87,7 +87,7 @@ impl Device {
     /// Powers a key up at time 0.
     #[must_use]
     pub fn new(setup: Setup) -> Self {
-        let Setup { serial, long_term_key, master_key, seed, rate, faults, wedge } = setup;
+        let Setup { serial, long_term_key, master_key, seed, rate, faults, wedge, source, fade } = setup;
         let mut answers = seed.generator(Stream::Answers);
         let other_long_term_key = LongTermKey::from_bytes(answers.bytes());
         let session_before = faults
@@ -104,8 +104,8 @@ impl Device {
             session: Session::reset(serial),
             input: Input::default(),
             unlocked: None,
-            blocks: Blocks::new(seed.generator(Stream::Entropy), rate),
-            information: Information::new(seed.generator(Stream::Information)),
+            blocks: Blocks::new(seed.generator(Stream::Entropy), rate, source),
+            information: Information::new(seed.generator(Stream::Information), fade),
             badness: Badness::NONE,
             silent_until: wedge.filter(|wedge| wedge.after.is_none()).map(|wedge| wedge.until),
             wedge,

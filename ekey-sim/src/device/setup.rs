@@ -1,10 +1,12 @@
 //! What a software key is, before it is powered up.
 
+use std::time::Duration;
+
 use ekey_proto::{LongTermKey, MasterKey, Serial};
 
 use super::blocks;
 use crate::generator::{Seed, Stream};
-use crate::{Fault, Wedge};
+use crate::{BadSource, Fault, Wedge};
 
 /// The rate of a real key on a PC: 126 frames of 32 bytes a second.
 pub const DEFAULT_RATE: u32 = blocks::REAL_RATE;
@@ -25,6 +27,10 @@ pub struct Setup {
     pub faults: Vec<Fault>,
     /// Whether it hangs.
     pub wedge: Option<Wedge>,
+    /// Whether its generators go bad without its noticing.
+    pub source: Option<BadSource>,
+    /// After how many seconds its own estimate for the left generator begins to fall.
+    pub fade: Option<Duration>,
 }
 
 impl Setup {
@@ -40,6 +46,8 @@ impl Setup {
             rate: DEFAULT_RATE,
             faults: Vec::new(),
             wedge: None,
+            source: None,
+            fade: None,
         }
     }
 }

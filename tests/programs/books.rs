@@ -1,0 +1,158 @@
+//! The books add up at every moment: under every fault of the key, when it vanishes and comes back, when it is removed and added,
+//! and whatever becomes of those who read.
+
+use std::time::{Duration, Instant};
+
+use ekey_tests::books::{OnTheWay, assert_books_add_up};
+use ekey_tests::control::ControlClient;
+use ekey_tests::egd::EgdClient;
+use ekey_tests::{Daemon, DaemonPlan, KeyPlan, Scratch, await_until};
+
+const SOON: Duration = Duration::from_secs(30);
+/// How long each fault is watched.
+const WATCHED: Duration = Duration::from_millis(1500);
+
+#[test]
+fn they_add_up_under_every_fault_of_the_key() {
+    let faults = [
+        "flip:50",
+        "drop:50",
+        "replay:50",
+        "old-session:50",
+        "noise:50",
+        "truncate:50",
+        "gap:50",
+        "badness:5000",
+        "wrong-serial:1",
+        "ltk-mismatch:2",
+        "stall:500",
+    ];
+    for fault in faults {
+        watch(&KeyPlan::named("key").fault(fault), fault);
+    }
+}
+
+#[test]
+fn they_add_up_when_the_source_goes_bad_and_comes_back() {
+    for source in ["constant:40", "half:40-45", "stuck:40", "replay:40", "biased:10"] {
+        watch(&KeyPlan::named("key").bad_source(source), source);
+    }
+}
+
+#[test]
+fn they_add_up_when_the_key_vanishes_and_returns_and_in_the_end_nothing_is_on_the_way() {
+    let scratch = Scratch::make();
+    let plan = KeyPlan::named("key");
+    let output = scratch.path("entropy");
+    let mut key = plan.plug_in(&scratch);
+    let mut daemon = DaemonPlan::default().key(&plan, &key).file(&output, None).egd().start(&scratch);
+    for _ in 0..4 {
+        daemon.await_state(&scratch, "running", SOON);
+        look_for(&daemon, &scratch, Duration::from_millis(300));
+        key.program.kill();
+        let status = daemon.await_state(&scratch, "gone", SOON);
+        assert_books_add_up(&status, OnTheWay::Some);
+        await_nothing_on_the_way(&daemon, &scratch);
+        key = plan.plug_in(&scratch);
+    }
+}
+
+#[test]
+fn they_add_up_when_keys_are_removed_and_added() {
+    let scratch = Scratch::make();
+    let plan = KeyPlan::named("key");
+    let key = plan.plug_in(&scratch);
+    let mut daemon = DaemonPlan::default().key(&plan, &key).egd().start(&scratch);
+    let mut control = ControlClient::connect(&daemon.control).expect("the control socket greets");
+    let path = key.path.display().to_string();
+    for _ in 0..5 {
+        daemon.await_state(&scratch, "running", SOON);
+        look_for(&daemon, &scratch, Duration::from_millis(200));
+        let reply = control.say(&format!("RemoveEntropyKey(\"{path}\")")).expect("an answer");
+        assert!(reply.ok(), "{reply:?}");
+        await_nothing_on_the_way(&daemon, &scratch);
+        let status = daemon.status(&scratch);
+        let departed = status.root()["books"]["departed_keys"]["verified_bytes"].as_u64();
+        assert!(departed > Some(0), "the removed key's bytes are in no book: {status}");
+        let reply = control.say(&format!("AddEntropyKey(\"{path}\")")).expect("an answer");
+        assert!(reply.ok(), "{reply:?}");
+    }
+}
+
+#[test]
+fn they_add_up_when_readers_leave_without_what_they_asked_for() {
+    let scratch = Scratch::make();
+    let plan = KeyPlan::named("key");
+    let key = plan.plug_in(&scratch);
+    let daemon = DaemonPlan::default().key(&plan, &key).egd().start(&scratch);
+    await_until("entropy", SOON, || (daemon.status(&scratch).key(0).books("handed_bytes") > 200_000).then_some(()));
+    for _ in 0..20 {
+        // Asks for far more than a socket holds, reads a little of it, and leaves.
+        let mut client = EgdClient::connect(&daemon.egd).expect("an EGD server");
+        client.ask_without_reading(2000).expect("to ask");
+        client.take(255).expect("some bytes");
+        assert_books_add_up(&daemon.status(&scratch), OnTheWay::Some);
+    }
+    let status = await_until("the clients to be gone", SOON, || {
+        let status = daemon.status(&scratch);
+        (status.root()["egd"][0]["clients"] == 0).then_some(status)
+    });
+    assert_books_add_up(&status, OnTheWay::Some);
+    let egd = &status.root()["egd"][0];
+    assert_eq!(egd["waiting_bytes"], 0, "{status}");
+    assert!(egd["dropped_bytes"].as_u64() > Some(0) && egd["sent_bytes"].as_u64() > Some(0), "{status}");
+}
+
+#[test]
+fn they_add_up_when_the_disk_is_full() {
+    let scratch = Scratch::make();
+    let plan = KeyPlan::named("key");
+    let key = plan.plug_in(&scratch);
+    let daemon = DaemonPlan::default().key(&plan, &key).file("/dev/full".as_ref(), None).egd().start(&scratch);
+    let status = await_until("the file to stop", SOON, || {
+        let status = daemon.status(&scratch);
+        status.root()["file"]["stopped"].is_string().then_some(status)
+    });
+    assert_books_add_up(&status, OnTheWay::Some);
+    assert!(status.root()["file"]["dropped_bytes"].as_u64() > Some(0), "{status}");
+    look_for(&daemon, &scratch, Duration::from_millis(300));
+}
+
+/// A daemon with such a key and all outputs but the kernel, looked at over and over.
+fn watch(plan: &KeyPlan, what: &str) {
+    let scratch = Scratch::make();
+    let key = plan.plug_in(&scratch);
+    let output = scratch.path("entropy");
+    let daemon = DaemonPlan::default().key(plan, &key).file(&output, None).egd().start(&scratch);
+    let looks = look_for(&daemon, &scratch, WATCHED);
+    assert!(looks > 5, "{looks} looks under {what}");
+    // The tool's own sums agree: it would say so on its screen.
+    let human = daemon.ctl(&scratch, &["status"]).words();
+    assert!(!human.contains("books"), "under {what}: {human}");
+}
+
+fn look_for(daemon: &Daemon, scratch: &Scratch, time: Duration) -> usize {
+    let started = Instant::now();
+    let mut looks = 0;
+    while started.elapsed() < time {
+        assert_books_add_up(&daemon.status(scratch), OnTheWay::Some);
+        looks += 1;
+    }
+    looks
+}
+
+fn await_nothing_on_the_way(daemon: &Daemon, scratch: &Scratch) {
+    let handed = |status: &ekey_tests::Status| {
+        let root = status.root();
+        let keys = root["keys"].as_array().expect("keys").iter().map(|key| &key["books"]);
+        let keys = keys.chain([&root["books"]["departed_keys"]]);
+        let handed: u64 = keys.filter_map(|key| key["handed_bytes"].as_u64()).sum();
+        (handed, root["pool"]["received_bytes"].as_u64().unwrap_or_default())
+    };
+    let status = await_until("what is on the way to arrive", SOON, || {
+        let status = daemon.status(scratch);
+        let (handed, received) = handed(&status);
+        (handed == received).then_some(status)
+    });
+    assert_books_add_up(&status, OnTheWay::Nothing);
+}

@@ -1,0 +1,71 @@
+//! The books of a status, added up here once more: what came must be what went, for each key, between keys and pool, and for
+//! each output.
+
+use serde_json::Value;
+
+use crate::status::Status;
+
+/// How many bytes may be between the keys and the pool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnTheWay {
+    /// None: the keys have been silent for a while.
+    Nothing,
+    /// As many as the daemon says there is room for.
+    Some,
+}
+
+/// Checks that every sum of the status is right.
+///
+/// # Panics
+/// When one is not, with both sides of it.
+pub fn assert_books_add_up(status: &Status, on_the_way: OnTheWay) {
+    let root = status.root();
+    let books = &root["books"];
+    let mut keys: Vec<&Value> = root["keys"].as_array().expect("keys").iter().map(|key| &key["books"]).collect();
+    keys.push(&books["departed_keys"]);
+    for key in &keys {
+        let parts = ["gathered_bytes", "handed_bytes", "put_aside_bytes", "dropped_bytes"];
+        same("a key", count(key, "verified_bytes"), &parts.map(|part| count(key, part)), status);
+    }
+    let (pool, kernel, file) = (&root["pool"], &root["kernel"], &root["file"]);
+    let mut went = vec![count(pool, "bytes"), count(pool, "overflowed_bytes"), count(pool, "wiped_bytes")];
+    if kernel.is_object() {
+        went.push(count(kernel, "given_bytes"));
+        let came = count(kernel, "given_bytes") + count(books, "aside_mixed_bytes");
+        same("the kernel", came, &[count(kernel, "mixed_bytes"), count(kernel, "dropped_bytes")], status);
+    }
+    if file.is_object() {
+        went.push(count(file, "given_bytes"));
+        let parts = ["written_bytes", "waiting_bytes", "dropped_bytes"];
+        same("the file", count(file, "given_bytes"), &parts.map(|part| count(file, part)), status);
+    }
+    for egd in root["egd"].as_array().expect("listeners") {
+        went.push(count(egd, "served_bytes"));
+        let parts = ["sent_bytes", "waiting_bytes", "dropped_bytes"];
+        same("EGD", count(egd, "served_bytes"), &parts.map(|part| count(egd, part)), status);
+    }
+    same("the pool", count(pool, "received_bytes"), &went, status);
+
+    let from_keys = |what: &str| keys.iter().map(|key| count(key, what)).sum::<u64>();
+    let received = count(pool, "received_bytes") - count(books, "fetched_bytes");
+    let aside = count(books, "aside_mixed_bytes") + count(books, "aside_dropped_bytes");
+    let most = if on_the_way == OnTheWay::Nothing { 0 } else { count(books, "most_on_the_way_bytes") };
+    for (what, came, went) in
+        [("handed on", from_keys("handed_bytes"), received), ("put aside", from_keys("put_aside_bytes"), aside)]
+    {
+        let between = came.checked_sub(went);
+        assert!(
+            between.is_some_and(|between| between <= most),
+            "{what}: the keys gave {came}, {went} came, at most {most} are on the way: {status}"
+        );
+    }
+}
+
+#[track_caller]
+fn same(what: &str, came: u64, went: &[u64], status: &Status) {
+    assert_eq!(came, went.iter().sum::<u64>(), "{what}: {came} bytes came, {went:?} went: {status}");
+}
+
+fn count(value: &Value, name: &str) -> u64 {
+    value[name].as_u64().unwrap_or_else(|| panic!("there is no count {name} in {value:#}"))
+}
