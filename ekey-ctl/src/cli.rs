@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use ekey_control::{DEFAULT_SOCKET, Level};
+use ekey_health::Alpha;
 use ekey_proto::Serial;
 
 /// Looks at and steers the Entropy Key daemon.
@@ -75,6 +76,18 @@ pub(crate) enum Verb {
     /// a daemon nor a key. Root sees most. Exits with 0 if there is nothing to be done, with 1 if there is.
     #[command(after_help = "Example: ekey-ctl doctor")]
     Doctor(Doctor),
+    /// Write verified bytes to a file, for outside tests
+    ///
+    /// They come from the daemon's EGD server, and nobody else gets them. A file that is there is not overwritten. Exits with 0 if
+    /// all have come, with 1 if no more came for a while: what has come stays in the file.
+    #[command(after_help = "Example: ekey-ctl capture sample.bin --bytes 10M")]
+    Capture(Capture),
+    /// Hold bytes to the health tests and to simple statistics, and show their histogram
+    ///
+    /// Without FILE they come from the daemon's EGD server. Exits with 0 if nothing speaks against the data, with 1 if something does.
+    /// What is predictable can pass all tests: they find a source that is broken, and no more.
+    #[command(after_help = "Example: ekey-ctl test sample.bin --svg histogram.svg")]
+    Test(Test),
     /// Stop the daemon
     #[command(after_help = "Example: ekey-ctl shutdown")]
     Shutdown,
@@ -123,6 +136,42 @@ pub(crate) struct Wait {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) bytes: Option<u64>,
     /// Give up after this many seconds (a fraction may be given)
+    #[arg(long, value_name = "S", default_value = "60", value_parser = seconds)]
+    pub(crate) timeout: Duration,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Capture {
+    /// Where to write; `-` is standard output
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// How many bytes; k, M and G are thousands, millions and milliards
+    #[arg(long, value_name = "N", value_parser = bytes)]
+    pub(crate) bytes: u64,
+    /// Give up when nothing has come for so many seconds
+    #[arg(long, value_name = "S", default_value = "60", value_parser = seconds)]
+    pub(crate) timeout: Duration,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Test {
+    /// What to test; `-` is standard input [default: bytes from the daemon]
+    #[arg(value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+    /// How many bytes at most; k, M and G are thousands, millions and milliards [default: all of a file, 1M from the daemon]
+    #[arg(long, value_name = "N", value_parser = bytes)]
+    pub(crate) bytes: Option<u64>,
+    /// How likely good data may fail each test, from 2^-20 to 2^-60
+    #[arg(long, value_name = "ALPHA", default_value = "2^-40")]
+    pub(crate) alpha: Alpha,
+    /// Write the histogram to this file, as SVG
+    #[arg(long, value_name = "FILE")]
+    pub(crate) svg: Option<PathBuf>,
+    /// Give up when nothing has come from the daemon for so many seconds
     #[arg(long, value_name = "S", default_value = "60", value_parser = seconds)]
     pub(crate) timeout: Duration,
     #[command(flatten)]
@@ -240,6 +289,19 @@ fn seconds(text: &str) -> Result<Duration, String> {
         Ok(seconds) if (0.0..=MOST_SECONDS).contains(&seconds) => Ok(Duration::from_secs_f64(seconds)),
         _ => Err(format!("a number of seconds from 0 to {MOST_SECONDS} is due")),
     }
+}
+
+fn bytes(text: &str) -> Result<u64, String> {
+    let digits = text.trim_end_matches(['k', 'M', 'G']);
+    let unit = match &text[digits.len()..] {
+        "" => 1,
+        "k" => 1000,
+        "M" => 1_000_000,
+        "G" => 1_000_000_000,
+        _ => 0,
+    };
+    let count = digits.parse::<u64>().ok().and_then(|count| count.checked_mul(unit));
+    count.filter(|count| *count > 0).ok_or_else(|| "a number of bytes from 1 on is due, such as 4096 or 10M".to_owned())
 }
 
 fn level(text: &str) -> Result<Level, String> {

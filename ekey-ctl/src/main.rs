@@ -7,6 +7,7 @@
 mod cli;
 mod daemon;
 mod doctor;
+mod egd;
 mod problem;
 mod rekey;
 mod render;

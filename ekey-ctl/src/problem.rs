@@ -38,6 +38,28 @@ pub(crate) enum Problem {
         /// What the system said.
         source: io::Error,
     },
+    /// A file that is to be made.
+    #[error("{}: cannot be made: {source}; {}", path.display(), advice_on_making(source))]
+    Unmade {
+        /// As it was given.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A file that is being written.
+    #[error("{}: cannot be written: {source}; is the disk full?", path.display())]
+    Unwritten {
+        /// As it was given.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The daemon has no EGD server that can be asked.
+    #[error("the daemon hands out no bytes: {0}")]
+    NoEgd(String),
+    /// There is too little to be judged.
+    #[error("{0} bytes are too few to be judged: give 2500 or more, a million if you can")]
+    TooFew(u64),
     /// A configuration is wrong: its mistakes, each with its place.
     #[error("the configuration has mistakes; correct them first\n{}", .0.join("\n"))]
     Mistakes(Vec<String>),
@@ -47,6 +69,13 @@ pub(crate) enum Problem {
     /// Our own JSON.
     #[error("cannot write the JSON: {0}")]
     Json(#[from] serde_json::Error),
+}
+
+fn advice_on_making(source: &io::Error) -> &'static str {
+    match source.kind() {
+        io::ErrorKind::AlreadyExists => "nothing is overwritten: name another file, or remove this one",
+        _ => "name another place",
+    }
 }
 
 impl Problem {

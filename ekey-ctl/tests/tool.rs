@@ -316,7 +316,7 @@ fn shutdown_ends_when_the_daemon_hangs_up() {
 
 #[test]
 fn every_verb_shows_an_example_in_its_help() {
-    for verb in ["", "status", "list", "stats", "wait", "shutdown"] {
+    for verb in ["", "status", "list", "stats", "wait", "capture", "test", "shutdown"] {
         let args: Vec<&str> = verb.split_terminator(' ').chain(["--help"]).collect();
         let output = ctl().args(args).output().expect("to run ekey-ctl");
         exits(&output, 0);
@@ -332,6 +332,11 @@ fn a_wrong_command_line_exits_64_and_never_looks_like_a_state() {
         &["wait", "--bytes", "0"],
         &["wait", "--timeout", "-1"],
         &["wait", "--timeout", "nan"],
+        &["capture", "f"],
+        &["capture", "f", "--bytes", "0"],
+        &["capture", "f", "--bytes", "1T"],
+        &["capture", "f", "--bytes", "99999999999999999999G"],
+        &["test", "f", "--alpha", "2^-10"],
         &[],
     ] {
         let output = ctl().args(args).output().expect("to run ekey-ctl");

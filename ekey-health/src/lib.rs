@@ -1,7 +1,7 @@
 //! Is what a key gives still random? Tests that go on for as long as the stream does, and statistics over a piece of it.
 //!
 //! [`Monitor`] judges one key's decrypted stream, byte after byte, by six [`Test`]s, and says when the key is to be put
-//! aside and when it may be taken back. [`Firmware`] judges what the key says of itself. [`Statistics`] describes a file.
+//! aside and when it may be taken back. [`Firmware`] judges what the key says of itself. [`Examination`] holds a file to the same tests, and describes it.
 //! Each test can be used alone as well.
 //!
 //! | test | what it catches | false alarm on good data, at `alpha` = 2^-40 |
@@ -26,6 +26,7 @@ mod alarm;
 mod alpha;
 mod bias;
 mod binomial;
+mod examination;
 mod fips;
 mod firmware;
 mod monitor;
@@ -39,6 +40,7 @@ pub use alarm::{Alarm, Test};
 pub use alpha::{Alpha, InvalidAlpha};
 pub use bias::Bias;
 pub use binomial::critical;
+pub use examination::{Examination, FipsCounts, Report};
 pub use fips::{BLOCK_BYTES, FipsBlock, FipsOutcome};
 pub use firmware::{Estimate, Firmware, Generators, Warning};
 pub use monitor::{Aside, Change, Judgement, Monitor};

@@ -1,9 +1,12 @@
 //! What people see: lines made from plain values. No sockets here, and no terminal but in [`paint`].
 
-mod advice;
+pub(crate) mod advice;
 pub(crate) mod amount;
 pub(crate) mod doctor;
+pub(crate) mod examination;
+pub(crate) mod histogram;
 pub(crate) mod paint;
+pub(crate) mod progress;
 pub(crate) mod screen;
 pub(crate) mod table;
 pub(crate) mod toml;

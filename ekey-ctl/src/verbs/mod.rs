@@ -1,6 +1,7 @@
 //! The verbs, one a file. Each asks the daemon, prints, and gives its exit code.
 
 mod attach;
+mod capture;
 mod config;
 mod doctor;
 mod keyring;
@@ -10,6 +11,7 @@ mod reset;
 mod shutdown;
 mod stats;
 mod status;
+mod test;
 mod wait;
 
 use crate::cli::{Cli, ConfigVerb, Verb};
@@ -30,6 +32,8 @@ pub(crate) fn run(cli: &Cli) -> Result<u8, Problem> {
         Verb::Config(ConfigVerb::Convert(args)) => config::convert(args),
         Verb::Reset(args) => reset::run(socket, args),
         Verb::Doctor(args) => doctor::run(socket, args),
+        Verb::Capture(args) => capture::run(socket, args),
+        Verb::Test(args) => test::run(socket, args),
         Verb::Shutdown => shutdown::run(socket),
     }
 }

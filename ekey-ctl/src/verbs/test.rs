@@ -1,0 +1,78 @@
+//! `test`: the daemon's own health tests and simple statistics, over a file or over bytes from the daemon.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::path::Path;
+
+use ekey_health::Examination;
+
+use super::capture::create;
+use crate::cli::Test;
+use crate::egd::Source;
+use crate::problem::Problem;
+use crate::render::paint::{self, Line};
+use crate::render::progress::Progress;
+use crate::render::screen::NOT_RANDOM;
+use crate::render::{examination, histogram};
+
+/// How many bytes to take from the daemon: what the pool holds when it is full.
+const LIVE: u64 = 1_000_000;
+
+pub(crate) fn run(socket: &Path, args: &Test) -> Result<u8, Problem> {
+    let mut examined = Examination::new(args.alpha);
+    let (bytes, not_random) = match &args.file {
+        Some(file) => (examine_file(file, args.bytes, &mut examined)?, false),
+        None => {
+            let mut source = Source::connect(socket, args.timeout)?;
+            let count = args.bytes.unwrap_or(LIVE);
+            let mut progress = Progress::of(count);
+            let come = source.read(count, |bytes| {
+                examined.feed(bytes);
+                progress.advance(bytes.len() as u64);
+                Ok(())
+            });
+            progress.end();
+            (come?, source.status.not_random)
+        }
+    };
+    let report = examined.report().ok_or(Problem::TooFew(bytes))?;
+    if let Some(path) = &args.svg {
+        let written = match create(path)? {
+            Some(mut file) => file.write_all(histogram::svg(&report).as_bytes()),
+            None => io::stdout().write_all(histogram::svg(&report).as_bytes()),
+        };
+        written.map_err(|source| Problem::Unwritten { path: path.clone(), source })?;
+    }
+    if args.json.json {
+        writeln!(io::stdout(), "{}", examination::json(&report, not_random))?;
+    } else {
+        let mut lines = examination::lines(&report);
+        if not_random {
+            lines.push(Line::bad(NOT_RANDOM));
+        }
+        paint::print(&lines)?;
+    }
+    Ok(u8::from(!report.is_good()))
+}
+
+fn examine_file(path: &Path, most: Option<u64>, examined: &mut Examination) -> Result<u64, Problem> {
+    let unreadable = |source| Problem::Unreadable { path: path.to_owned(), source };
+    let whole: Box<dyn Read> = match path == Path::new("-") {
+        true => Box::new(io::stdin().lock()),
+        false => Box::new(File::open(path).map_err(unreadable)?),
+    };
+    let mut part = whole.take(most.unwrap_or(u64::MAX));
+    let mut buffer = vec![0; 64 * 1024];
+    let mut bytes = 0;
+    loop {
+        match part.read(&mut buffer) {
+            Ok(0) => return Ok(bytes),
+            Ok(length) => {
+                examined.feed(&buffer[..length]);
+                bytes += length as u64;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(unreadable(error)),
+        }
+    }
+}
