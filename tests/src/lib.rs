@@ -14,6 +14,7 @@ pub mod egd;
 pub mod egd_server;
 pub mod guest;
 pub mod original;
+pub mod outside;
 pub mod program;
 pub mod proxy;
 pub mod scratch;

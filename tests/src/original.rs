@@ -86,11 +86,13 @@ pub fn ekeydctl(scratch: &Scratch, control: &Path, words: &[&str]) -> Command {
     command
 }
 
-fn root() -> PathBuf {
+/// Where the packages are unpacked.
+pub(crate) fn root() -> PathBuf {
     target_folder().join("peers/root")
 }
 
-fn unpacked(name: &str) -> PathBuf {
+/// A file of an unpacked package.
+pub(crate) fn unpacked(name: &str) -> PathBuf {
     let path = root().join(name);
     assert!(path.is_file(), "the original is not at {}: run tests/run, which fetches it", path.display());
     path
@@ -153,7 +155,7 @@ impl OriginalDaemon {
 }
 
 /// Where the shared libraries are: below a folder named after the machine, such as `x86_64-linux-gnu`.
-fn libraries_below(root: &Path) -> PathBuf {
+pub(crate) fn libraries_below(root: &Path) -> PathBuf {
     let folders = std::fs::read_dir(root.join("usr/lib")).into_iter().flatten();
     folders
         .flatten()

@@ -1,0 +1,60 @@
+//! Captured bytes before other people's programs: they find nothing, and where they count what we count, they count the same.
+
+use std::fs;
+
+use ekey_tests::Scratch;
+use ekey_tests::outside::{Fips, capture, ent, ours, rngtest};
+
+#[test]
+fn captured_bytes_pass_rngtest_and_ent_which_count_as_we_do() {
+    let scratch = Scratch::make();
+    let file = capture(&scratch, 10_000_004);
+    count_alike(&scratch, &fs::read(&file).expect("the captured file"), true);
+}
+
+#[test]
+fn of_bad_bytes_they_and_we_count_the_same_failures_too() {
+    let scratch = Scratch::make();
+    let bytes = fs::read(capture(&scratch, 2_500_004)).expect("the captured file");
+    // Leaning to ones by some per cent, and with long runs: some blocks fail, some do not.
+    let bad: Vec<u8> = bytes
+        .iter()
+        .enumerate()
+        .map(|(at, byte)| match at % 4999 {
+            0..5 => 0xff,
+            _ if at % 23 == 0 => byte | 0x41,
+            _ => *byte,
+        })
+        .collect();
+    count_alike(&scratch, &bad, false);
+}
+
+/// Ours, rngtest and ent on the same bytes; rngtest passes over the first four.
+fn count_alike(scratch: &Scratch, bytes: &[u8], good: bool) {
+    let all = scratch.path("all.bin");
+    let without_four = scratch.path("without-four.bin");
+    fs::write(&all, bytes).expect("a file can be written");
+    fs::write(&without_four, &bytes[4..]).expect("a file can be written");
+
+    let theirs = rngtest(&all);
+    let mine = ours(&without_four);
+    let count = |name: &str| mine["fips"][name].as_u64().expect("a count");
+    let tests = ["monobit", "poker", "runs", "long_run"].map(count);
+    let due = Fips { successes: count("blocks") - count("failures"), failures: count("failures"), tests };
+    assert_eq!(theirs, due, "rngtest (left) and ours (right)");
+    assert_eq!(theirs.failures < 20, good, "{theirs:?}");
+
+    let (theirs, mine) = (ent(&all), ours(&all));
+    let number = |name: &str| mine[name].as_f64().expect("a number");
+    assert_eq!(Some(theirs.bytes), mine["bytes"].as_u64());
+    for (name, theirs, mine) in [
+        ("entropy", theirs.entropy, number("shannon")),
+        ("chi-square", theirs.chi_square, number("chi_square")),
+        ("mean", theirs.mean, number("mean")),
+        ("serial correlation", theirs.serial_correlation, number("serial_correlation")),
+    ] {
+        // As far as ent prints it.
+        assert!((theirs - mine).abs() < 1e-6, "{name}: ent says {theirs}, we say {mine}");
+    }
+    assert_eq!(mine["good"], good, "{mine}");
+}

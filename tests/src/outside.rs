@@ -1,0 +1,147 @@
+//! What other people's programs say of captured bytes: rngtest, ent and dieharder of Debian, unpacked by `tests/run`.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::await_until;
+use crate::binaries;
+use crate::daemon::DaemonPlan;
+use crate::original::{libraries_below, root, unpacked};
+use crate::scratch::Scratch;
+use crate::software_key::KeyPlan;
+
+/// Blocks of 20,000 bits, and how many failed each test of FIPS 140-2.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fips {
+    /// Blocks that passed, and that failed any test.
+    pub successes: u64,
+    /// Blocks that failed any test.
+    pub failures: u64,
+    /// Blocks that failed the monobit, poker, runs and long-run test.
+    pub tests: [u64; 4],
+}
+
+/// What ent says.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Ent {
+    /// Bytes.
+    pub bytes: u64,
+    /// Shannon's entropy in bits a byte.
+    pub entropy: f64,
+    /// Pearson's sum.
+    pub chi_square: f64,
+    /// The mean byte.
+    pub mean: f64,
+    /// Correlation of a byte with the next.
+    pub serial_correlation: f64,
+}
+
+/// One line of dieharder's table.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DieHarder {
+    /// The test.
+    pub name: String,
+    /// How likely good data is as far off.
+    pub p: f64,
+    /// `PASSED`, `WEAK` or `FAILED`.
+    pub assessment: String,
+}
+
+/// Captures so many bytes of a software key with a good generator, with `ekey-ctl capture` from a daemon of its own.
+///
+/// # Panics
+/// When not all of them come.
+#[must_use]
+pub fn capture(scratch: &Scratch, bytes: u64) -> PathBuf {
+    let plan = KeyPlan::named("captured");
+    let key = plan.plug_in(scratch);
+    let daemon = DaemonPlan::default().key(&plan, &key).egd().start(scratch);
+    let file = scratch.path("captured.bin");
+    let mut command = binaries::command("ekey-ctl");
+    command.arg("capture").arg(&file).args(["--bytes", &bytes.to_string()]).arg("--socket").arg(&daemon.control);
+    let mut program = crate::Program::spawn("ekey-ctl-capture", command, scratch);
+    let ended = program.wait(Duration::from_secs(120));
+    assert_eq!(ended.code(), Some(0), "ekey-ctl capture: {}", program.stderr());
+    await_until("the file", Duration::from_secs(1), || File::open(&file).ok());
+    file
+}
+
+/// What `ekey-ctl test` says of a file, as JSON.
+///
+/// # Panics
+/// When it says nothing.
+#[must_use]
+pub fn ours(file: &Path) -> Value {
+    let output = binaries::command("ekey-ctl").arg("test").arg(file).arg("--json").output().expect("ekey-ctl runs");
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("no JSON ({error}): {output:?}"))
+}
+
+/// What rngtest says of a file. It passes over the first four bytes.
+///
+/// # Panics
+/// When it is not unpacked, or says nothing that can be read.
+#[must_use]
+pub fn rngtest(file: &Path) -> Fips {
+    let output = Command::new(unpacked("usr/bin/rngtest"))
+        .stdin(File::open(file).expect("the file is there"))
+        .output()
+        .expect("rngtest runs");
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    let count = |name: &str| {
+        let line = text.lines().find_map(|line| line.split_once(name));
+        let number = line.and_then(|(_, number)| number.trim_start_matches(':').trim().parse().ok());
+        number.unwrap_or_else(|| panic!("rngtest has no {name}: {text}"))
+    };
+    let tests = ["Monobit", "Poker", "Runs", "Long run"].map(|name| count(&format!("{name}:")));
+    Fips { successes: count("successes"), failures: count("failures"), tests }
+}
+
+/// What ent says of a file.
+///
+/// # Panics
+/// When it is not unpacked, or says nothing that can be read.
+#[must_use]
+pub fn ent(file: &Path) -> Ent {
+    let output = run(Command::new(unpacked("usr/bin/ent")).arg("-t").arg(file));
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let columns: Vec<f64> =
+        text.lines().nth(1).into_iter().flat_map(|line| line.split(',')).filter_map(|cell| cell.parse().ok()).collect();
+    let [_, bytes, entropy, chi_square, mean, _, serial_correlation] = columns[..] else {
+        panic!("ent says {text}");
+    };
+    Ent { bytes: bytes as u64, entropy, chi_square, mean, serial_correlation }
+}
+
+/// What dieharder says of a file in its test of this number (`dieharder -l` lists them).
+///
+/// # Panics
+/// When it is not unpacked, or says nothing that can be read.
+#[must_use]
+pub fn dieharder(file: &Path, test: u32) -> Vec<DieHarder> {
+    let own = unpacked("usr/lib/libdieharder.so.3");
+    let mut libraries = own.parent().expect("a folder").as_os_str().to_owned();
+    libraries.push(":");
+    libraries.push(libraries_below(&root()));
+    let mut command = Command::new(unpacked("usr/bin/dieharder"));
+    // 201 is raw data from a file.
+    command.env("LD_LIBRARY_PATH", libraries).args(["-g", "201", "-d", &test.to_string(), "-f"]).arg(file);
+    let output = run(&mut command);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let lines: Vec<DieHarder> = text.lines().filter_map(line).collect();
+    assert!(!lines.is_empty(), "dieharder -d {test} says {text}");
+    lines
+}
+
+fn line(text: &str) -> Option<DieHarder> {
+    let cells: Vec<&str> = text.split('|').map(str::trim).collect();
+    let [name, _, _, _, p, assessment] = cells[..] else { return None };
+    Some(DieHarder { name: name.to_owned(), p: p.parse().ok()?, assessment: assessment.to_owned() })
+}
+
+fn run(command: &mut Command) -> Output {
+    command.output().unwrap_or_else(|error| panic!("{command:?} cannot be run: {error}"))
+}
