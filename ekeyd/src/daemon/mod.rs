@@ -292,7 +292,7 @@ impl Daemon {
 
     /// How long the event loop may wait.
     fn timeout(&self, next_look: Option<Instant>) -> Option<Duration> {
-        if self.egd.is_pending() || (!self.incoming.is_empty() && self.can_take()) {
+        if self.egd.is_pending(&self.pool) || (!self.incoming.is_empty() && self.can_take()) {
             return Some(Duration::ZERO);
         }
         // Without entropy there is nothing to feed the kernel with; the next batch wakes the loop.

@@ -1,6 +1,5 @@
 //! The listeners, the clients, and the queue of those that wait.
 
-use std::collections::VecDeque;
 use std::io;
 
 use ekey_control::status::EgdStatus;
@@ -8,21 +7,31 @@ use mio::event::Event;
 use mio::{Interest, Registry, Token};
 use slab::Slab;
 
-use super::client::{Client, Need, Served};
+use super::client::{Client, Means, Need, Served};
+use super::open_files;
+use super::queue::{Queue, Ticket};
 use crate::config::{self, Listen};
 use crate::pool::Pool;
 use crate::socket::{Access, ListenError, Listener, Stream};
 
 /// How many bytes a waiting client gets before it is the next one's turn.
-const TURN: usize = 64;
+pub(super) const TURN: usize = 64;
+/// Turns before anything else is looked at.
+const TURNS_AT_ONCE: usize = 256;
 /// Connections taken from one listener before anything else is looked at.
-const ACCEPTS_AT_ONCE: usize = 256;
+const ACCEPTS_AT_ONCE: usize = 32;
+/// Room for what is gathered for one client before it is sent: see there.
+const OUTPUT_ROOM: usize = 2048;
 
 /// The EGD server.
 pub(crate) struct Server {
     listeners: Vec<Listening>,
     clients: Slab<Client>,
-    waiting: VecDeque<usize>,
+    /// Clients that have been here.
+    admitted: u64,
+    queue: Queue,
+    /// Answers on their way; empty between two clients.
+    output: Vec<u8>,
     max_clients: usize,
     first_token: usize,
 }
@@ -31,6 +40,7 @@ struct Listening {
     listener: Listener,
     shown: String,
     clients: u64,
+    waiting: u64,
     served: Served,
     refused: u64,
     /// Whether connections may be waiting that have not been looked at.
@@ -57,11 +67,24 @@ impl Server {
             registry
                 .register(&mut listener, Token(first_token + listeners.len()), Interest::READABLE)
                 .map_err(|source| ListenError::Refused { place: shown.clone(), source })?;
-            let (served, clients, refused) = (Served::default(), 0, 0);
-            listeners.push(Listening { listener, shown, clients, served, refused, pending: true, stalled: false });
+            listeners.push(Listening {
+                listener,
+                shown,
+                clients: 0,
+                waiting: 0,
+                served: Served::default(),
+                refused: 0,
+                pending: true,
+                stalled: false,
+            });
         }
         let max_clients = config.max_clients;
-        Ok(Self { listeners, clients: Slab::new(), waiting: VecDeque::new(), max_clients, first_token })
+        if !listeners.is_empty() {
+            open_files::allow(max_clients);
+        }
+        let output = Vec::with_capacity(OUTPUT_ROOM);
+        let (clients, queue) = (Slab::new(), Queue::default());
+        Ok(Self { listeners, clients, admitted: 0, queue, output, max_clients, first_token })
     }
 
     /// Deals with an event on one of the server's tokens.
@@ -72,7 +95,7 @@ impl Server {
             self.accept(place, registry, pool);
         } else if let Some(client) = self.clients.get_mut(place - self.listeners.len()) {
             if event.is_readable() || event.is_read_closed() {
-                client.set_readable();
+                client.set_readable(event.is_read_closed());
             }
             if event.is_write_closed() || event.is_error() {
                 client.set_vanished();
@@ -89,18 +112,27 @@ impl Server {
                 self.accept(place, registry, pool);
             }
         }
-        while pool.len() > 0 {
-            let Some(id) = self.waiting.pop_front() else { return };
-            let Some(client) = self.clients.get_mut(id) else { continue };
+        for _ in 0..TURNS_AT_ONCE {
+            if pool.len() == 0 {
+                return;
+            }
+            let Some(ticket) = self.queue.pop() else { return };
+            let Some(client) = self.clients.get_mut(ticket.place) else { continue };
+            if client.number != ticket.number {
+                continue;
+            }
+            let listening = &mut self.listeners[client.listener as usize];
             client.queued = false;
-            client.give(TURN, pool, &mut self.listeners[client.listener].served);
-            self.proceed(id, registry, pool);
+            listening.waiting -= 1;
+            let means = Means { pool, served: &mut listening.served, output: &mut self.output };
+            let need = client.give(TURN, means);
+            self.heed(ticket.place, need, registry);
         }
     }
 
-    /// Whether connections are waiting to be taken.
-    pub(crate) fn is_pending(&self) -> bool {
-        self.listeners.iter().any(|listening| listening.pending)
+    /// Whether there is something to do at once: connections to be taken, or clients to be served from `pool`.
+    pub(crate) fn is_pending(&self, pool: &Pool) -> bool {
+        self.listeners.iter().any(|listening| listening.pending || (listening.waiting > 0 && pool.len() > 0))
     }
 
     /// Whether there is anybody to serve at all.
@@ -110,19 +142,15 @@ impl Server {
 
     /// The server as people and programs get to see it.
     pub(crate) fn status(&self) -> Vec<EgdStatus> {
-        let waiting_at = |place| {
-            let here = |(_, client): &(usize, &Client)| client.queued && client.listener == place;
-            self.clients.iter().filter(here).count() as u64
-        };
-        let status = |(place, listening): (usize, &Listening)| EgdStatus {
+        let status = |listening: &Listening| EgdStatus {
             listen: listening.shown.clone(),
             clients: listening.clients,
             requests: listening.served.requests,
             served_bytes: listening.served.bytes,
-            waiting: waiting_at(place),
+            waiting: listening.waiting,
             refused: listening.refused,
         };
-        self.listeners.iter().enumerate().map(status).collect()
+        self.listeners.iter().map(status).collect()
     }
 
     fn accept(&mut self, place: usize, registry: &Registry, pool: &mut Pool) {
@@ -147,33 +175,54 @@ impl Server {
     fn admit(&mut self, mut stream: Stream, place: usize, registry: &Registry) -> io::Result<usize> {
         let entry = self.clients.vacant_entry();
         let token = Token(self.first_token + self.listeners.len() + entry.key());
-        registry.register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)?;
+        registry.register(&mut stream, token, Interest::READABLE)?;
         let id = entry.key();
-        entry.insert(Client::new(stream, place));
+        self.admitted += 1;
+        entry.insert(Client::new(stream, place as u32, self.admitted, self.queue.entrance()));
         self.listeners[place].clients += 1;
         Ok(id)
     }
 
     fn proceed(&mut self, id: usize, registry: &Registry, pool: &mut Pool) {
         let client = &mut self.clients[id];
-        match client.proceed(pool, &mut self.listeners[client.listener].served) {
-            Need::Event => {}
-            Need::Entropy => {
-                if !client.queued {
-                    client.queued = true;
-                    self.waiting.push_back(id);
-                }
+        let served = &mut self.listeners[client.listener as usize].served;
+        let need = client.proceed(Means { pool, served, output: &mut self.output });
+        self.heed(id, need, registry);
+    }
+
+    fn heed(&mut self, id: usize, need: Need, registry: &Registry) {
+        let token = Token(self.first_token + self.listeners.len() + id);
+        let client = &mut self.clients[id];
+        let listening = &mut self.listeners[client.listener as usize];
+        // Most clients never need to be watched for room, and each watch costs a wake-up for every answer that is read.
+        if (need == Need::Room) != client.watched_for_room && need != Need::Close {
+            let interest =
+                if need == Need::Room { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
+            if registry.reregister(&mut client.stream, token, interest).is_err() {
+                return self.remove(id, registry);
             }
-            Need::Close => {
-                let mut client = self.clients.remove(id);
-                self.listeners[client.listener].clients -= 1;
-                if client.queued {
-                    self.waiting.retain(|waiting| *waiting != id);
-                }
-                // It is closed in the next moment, which ends the watch as well.
-                let _ = registry.deregister(&mut client.stream);
-            }
+            client.watched_for_room = need == Need::Room;
         }
+        match need {
+            Need::Input | Need::Room => {}
+            Need::Entropy if client.queued => {}
+            Need::Entropy => {
+                client.queued = true;
+                listening.waiting += 1;
+                self.queue.push(Ticket { place: id, number: client.number }, &mut client.mark);
+            }
+            Need::Close => self.remove(id, registry),
+        }
+    }
+
+    /// Lets go of a client. What the queue knows of it is passed over when its turn comes.
+    fn remove(&mut self, id: usize, registry: &Registry) {
+        let mut client = self.clients.remove(id);
+        let listening = &mut self.listeners[client.listener as usize];
+        listening.clients -= 1;
+        listening.waiting -= u64::from(client.queued);
+        // It is closed in the next moment, which ends the watch as well.
+        let _ = registry.deregister(&mut client.stream);
     }
 }
 
