@@ -14,6 +14,7 @@ pub mod guest;
 pub mod load;
 pub mod original;
 pub mod plot;
+pub mod priority;
 pub mod program;
 pub mod scratch;
 pub mod serving;

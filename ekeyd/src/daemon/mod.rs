@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::Receiver;
 use ekey_control::Status;
+use ekey_proto::EntropyBlock;
 use ekey_proto::session::Timings;
 use mio::{Events, Poll, Token, Waker};
 use zeroize::Zeroizing;
@@ -93,6 +94,8 @@ pub(crate) struct Daemon {
     kernel: Option<Kernel>,
     kernel_problem: Option<String>,
     file: Option<FileSink>,
+    /// Bytes that are the file's share whoever else waits.
+    file_due: usize,
     egd: egd::Server,
     control: control::Server,
     _control_link: Option<ControlLink>,
@@ -163,6 +166,7 @@ impl Daemon {
             kernel,
             kernel_problem,
             file,
+            file_due: 0,
             egd,
             control,
             is_ready: false,
@@ -231,6 +235,7 @@ impl Daemon {
                 return;
             }
             let Ok(batch) = self.incoming.try_recv() else { return };
+            self.file_due += batch.len() * usize::from(100 - self.config.egd.share_percent) / 100;
             self.pool.put(batch);
             if !self.is_ready {
                 self.say_ready();
@@ -244,8 +249,15 @@ impl Daemon {
 
     fn hand_out(&mut self) {
         self.feed_kernel();
+        // The file's share comes before the clients, and what the clients leave goes to the file as well.
+        let share = (self.file_due - self.file_due % EntropyBlock::LEN).min(self.pool.len());
+        self.file_due %= EntropyBlock::LEN;
+        self.feed_file(self.pool.len() - share);
         self.egd.serve(self.poll.registry(), &mut self.pool);
-        self.feed_file();
+        if !self.egd.is_pending(&self.pool) {
+            let reserve = if self.egd.is_on() { MOST_RESERVE.min(self.pool.capacity() / 2) } else { 0 };
+            self.feed_file(reserve);
+        }
     }
 
     fn feed_kernel(&mut self) {
@@ -272,9 +284,9 @@ impl Daemon {
         }
     }
 
-    fn feed_file(&mut self) {
+    /// Hands the file what the pool has above `reserve` bytes, as far as the file takes it.
+    fn feed_file(&mut self, reserve: usize) {
         let Some(file) = &mut self.file else { return };
-        let reserve = if self.egd.is_on() { MOST_RESERVE.min(self.pool.capacity() / 2) } else { 0 };
         loop {
             let spare = self.pool.len().saturating_sub(reserve);
             let count = spare.min(file.room()).min(FILE_BATCH);
@@ -299,7 +311,8 @@ impl Daemon {
         let kernel = self.kernel.as_ref().filter(|_| self.pool.len() > 0).and_then(Kernel::next_wake);
         let watchdog = self.watchdog.as_ref().map(|watchdog| watchdog.next);
         let usb = Some(self.discovery.next_look());
-        let next = [kernel, watchdog, next_look, usb].into_iter().flatten().min();
+        let egd = self.egd.next_wake();
+        let next = [kernel, watchdog, next_look, usb, egd].into_iter().flatten().min();
         next.map(|at| at.saturating_duration_since(Instant::now()))
     }
 

@@ -30,6 +30,7 @@ impl Daemon {
             kernel: self.kernel_status(),
             file: self.config.file.as_ref().zip(self.file.as_ref()).map(file_status),
             egd: self.egd.status(),
+            offered_bytes: self.egd.mixed_bytes(),
             control: self.control.path().display().to_string(),
         }
     }

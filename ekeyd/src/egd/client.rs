@@ -4,6 +4,8 @@ use std::io::{self, Read as _, Write as _};
 
 use zeroize::Zeroize as _;
 
+use super::guard::Peer;
+use super::offer::Offers;
 use super::queue::Mark;
 use super::request::{Parsed, Request, parse};
 use crate::pool::Pool;
@@ -23,8 +25,12 @@ pub(super) struct Client {
     pub(super) number: u64,
     /// What it has had, as the queue counts it.
     pub(super) mark: Mark,
-    /// Whether it stands in the queue of those that wait for entropy.
-    pub(super) queued: bool,
+    /// Whether it stands in the queue of those that wait for entropy, or for their peer's rate.
+    pub(super) waits: Waits,
+    /// Whom it belongs to, if that matters.
+    pub(super) peer: Option<Peer>,
+    /// When it last said or took anything, in seconds since the server's start.
+    pub(super) touched: u32,
     /// Whether the event loop watches for room to send.
     pub(super) watched_for_room: bool,
     /// Bytes that its `0x02` request still waits for.
@@ -40,6 +46,17 @@ pub(super) struct Client {
     input: [u8; INPUT_LEN],
     /// What the socket had no room for.
     unsent: Vec<u8>,
+}
+
+/// What a client waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Waits {
+    /// Nothing that the server has.
+    No,
+    /// Its turn.
+    Turn,
+    /// Its peer's rate.
+    Rate,
 }
 
 /// What a client needs next.
@@ -68,18 +85,23 @@ pub(super) struct Served {
 pub(super) struct Means<'a> {
     pub(super) pool: &'a mut Pool,
     pub(super) served: &'a mut Served,
+    /// Bytes that the client may be given now.
+    pub(super) allowance: usize,
+    pub(super) offers: &'a mut Offers,
     /// Empty before and after.
     pub(super) output: &'a mut Vec<u8>,
 }
 
 impl Client {
-    pub(super) fn new(stream: Stream, listener: u32, number: u64, mark: Mark) -> Self {
+    pub(super) fn new(stream: Stream, listener: u32, number: u64, mark: Mark, peer: Option<Peer>) -> Self {
         Self {
             stream,
             listener,
             number,
             mark,
-            queued: false,
+            waits: Waits::No,
+            peer,
+            touched: 0,
             watched_for_room: false,
             wanted: 0,
             offered: 0,
@@ -104,12 +126,23 @@ impl Client {
         self.vanished = true;
     }
 
+    /// Whether it waits for nothing that the server could give, so that it may be said to idle.
+    pub(super) fn is_idle(&self) -> bool {
+        self.waits == Waits::No
+    }
+
+    /// Bytes that it waits for.
+    pub(super) fn wanted(&self) -> usize {
+        usize::from(self.wanted)
+    }
+
     /// Gives the client up to `most` bytes of what it waits for, then goes on as [`proceed`](Self::proceed) does.
     pub(super) fn give(&mut self, most: usize, mut means: Means<'_>) -> Need {
         if self.vanished {
             return Need::Close;
         }
-        let given = means.pool.take_freshest(most.min(usize::from(self.wanted)), means.output);
+        let given = means.pool.take_freshest(most.min(usize::from(self.wanted)).min(means.allowance), means.output);
+        means.allowance -= given;
         self.wanted -= given as u8;
         self.mark.move_on(given);
         means.served.bytes += given as u64;
@@ -153,7 +186,7 @@ impl Client {
                 return Need::Entropy;
             }
             match parse(&self.input[..usize::from(self.input_len)]) {
-                _ if self.offered > 0 && self.input_len > 0 => self.pass_over_offer(),
+                _ if self.offered > 0 && self.input_len > 0 => self.pass_over_offer(means.offers),
                 Parsed::Request(request, len) => {
                     self.consume(len);
                     self.answer(request, means);
@@ -178,14 +211,15 @@ impl Client {
     }
 
     fn answer(&mut self, request: Request, means: &mut Means<'_>) {
-        let Means { pool, served, output } = means;
+        let Means { pool, served, allowance, output, .. } = means;
         match request {
             Request::Available => {
                 let bits = u32::try_from(pool.len() * 8).unwrap_or(u32::MAX);
                 output.extend_from_slice(&bits.to_be_bytes());
             }
             Request::Take(count) => {
-                let given = usize::from(count).min(pool.len());
+                let given = usize::from(count).min(pool.len()).min(*allowance);
+                *allowance -= given;
                 output.push(given as u8);
                 pool.take_freshest(given, output);
                 self.mark.move_on(given);
@@ -206,8 +240,9 @@ impl Client {
         served.requests += 1;
     }
 
-    fn pass_over_offer(&mut self) {
+    fn pass_over_offer(&mut self, offers: &mut Offers) {
         let passed = self.offered.min(self.input_len);
+        offers.take(&self.input[..usize::from(passed)]);
         self.offered -= passed;
         self.consume(usize::from(passed));
     }

@@ -13,6 +13,9 @@ const CREDIT: u64 = 2048;
 /// How far ahead of them a new client starts, in bytes: a turn.
 const ENTRANCE: u64 = super::server::TURN as u64;
 
+/// Entries of clients that have gone that are always left.
+const MOST_STALE: usize = 64;
+
 /// The clients that wait.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
@@ -21,6 +24,8 @@ pub(super) struct Queue {
     /// The highest mark that was served.
     now: u64,
     arrivals: u64,
+    /// Entries whose client has gone.
+    stale: usize,
 }
 
 /// Whom an entry of the queue is about. An entry whose client has gone is passed over when its turn comes.
@@ -47,6 +52,26 @@ impl Queue {
         mark.0 = mark.0.max(self.now.saturating_sub(CREDIT));
         self.arrivals += 1;
         self.waiting.push(Reverse((mark.0, self.arrivals, ticket)));
+    }
+
+    /// Whether nobody waits.
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    /// A client that waits has gone; `is_live` tells who has not. Its entry is left until its turn, unless there are too many
+    /// such.
+    pub(super) fn abandon(&mut self, is_live: impl Fn(Ticket) -> bool) {
+        self.stale += 1;
+        if self.stale > self.waiting.len() / 2 + MOST_STALE {
+            self.waiting.retain(|Reverse((_, _, ticket))| is_live(*ticket));
+            self.stale = 0;
+        }
+    }
+
+    /// The entry that was last taken out was of a client that has gone.
+    pub(super) fn passed_over(&mut self) {
+        self.stale = self.stale.saturating_sub(1);
     }
 
     /// The client whose turn it is.
@@ -103,6 +128,19 @@ mod tests {
         }
         assert_eq!(away, Mark(queue.now - CREDIT));
         assert_eq!(new, Mark(queue.now + ENTRANCE));
+    }
+
+    #[test]
+    fn those_who_have_gone_do_not_pile_up() {
+        let mut queue = Queue::default();
+        let stays = Ticket { place: 1, number: 0 };
+        queue.push(stays, &mut queue.entrance());
+        for number in 1..100_000 {
+            queue.push(Ticket { place: 0, number }, &mut queue.entrance());
+            queue.abandon(|ticket| ticket == stays);
+            assert!(queue.waiting.len() <= 2 * MOST_STALE + 2, "{} entries for one client", queue.waiting.len());
+        }
+        assert!(std::iter::from_fn(|| queue.pop()).any(|ticket| ticket == stays), "who stayed is still in the queue");
     }
 
     #[test]

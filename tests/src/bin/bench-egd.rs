@@ -30,7 +30,7 @@ fn main() {
     }
     let (median, late) = below_supply(Duration::from_secs(2));
     let (median, late) = (micros(median), micros(late));
-    let _ = writeln!(table, "| 100 clients, half of the supply asked: p50, p99 | | {median:.0}, {late:.0} us | |");
+    let _ = writeln!(table, "| {CROWD} clients, half of the supply asked: p50, p99 | | {median:.0}, {late:.0} us | |");
     let crowd = crowd(CROWD);
     let _ = writeln!(
         table,
