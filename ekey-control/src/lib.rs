@@ -4,14 +4,17 @@
 //! and answers with a [`Reply`]: lines that start with `*` and a tab, then `OK` or `ERROR`. Programs written for Simtec's daemon
 //! keep working; the one statement they do not know is `Status`, which answers with the whole [`Status`] as one line of JSON.
 //!
-//! The configuration file of Simtec's daemon is written in the same statements and is read with [`parse_file`].
+//! The configuration file of Simtec's daemon is written in the same statements: [`OriginalConfig`] is what it says.
 //!
 //! This crate knows no other crate of the project, opens no device and keeps no secret.
 #![forbid(unsafe_code)]
 
 pub mod client;
 pub mod command;
+pub mod nearest;
 pub mod original;
+pub mod original_config;
+pub mod path;
 pub mod reply;
 pub mod state;
 pub mod statement;
@@ -20,6 +23,7 @@ pub mod tag;
 
 pub use client::{Answer, Client, ClientError};
 pub use command::{Command, CommandError, Level};
+pub use original_config::OriginalConfig;
 pub use reply::{GREETING, Reply};
 pub use state::{Badness, KeyState, Rung};
 pub use statement::{Mistake, Statement, SyntaxError, Value, parse_file, parse_line};

@@ -22,7 +22,7 @@ pub fn run(
     let start = Instant::now();
     let mut output = Output::default();
     let mut sent = 0;
-    let (mut present, mut came_before) = (false, false);
+    let mut present = false;
     loop {
         let waiting = sent < output.bytes.len();
         let news = plug.wait(
@@ -36,16 +36,15 @@ pub fn run(
         if stop.is_stopped() {
             return Ok(());
         }
+        // Only a key on USB can be pulled out and stay where it is.
+        stop.take_toggles();
         if news.host != Host::Present {
             // What was meant for the host that has left is not for the next one.
             output.clear();
             sent = 0;
         }
-        if news.host == Host::Arrived {
-            if came_before {
-                device.handle_revival(start.elapsed(), Revival::Reopen);
-            }
-            came_before = true;
+        if news.host == Host::Reopened {
+            device.handle_revival(start.elapsed(), Revival::Reopen);
         }
         present = news.host != Host::Absent;
         if !present || (news.input && !hear(device, plug, start)?) {

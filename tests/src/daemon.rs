@@ -24,6 +24,7 @@ pub struct DaemonPlan {
     egd_lines: String,
     listen: Vec<String>,
     kernel: Option<String>,
+    pool: Option<u32>,
     extra: String,
 }
 
@@ -63,7 +64,7 @@ impl DaemonPlan {
         self
     }
 
-    /// With one more place where EGD clients are served.
+    /// With an EGD server at this place too, such as `tcp:127.0.0.1:8888`.
     #[must_use]
     pub fn listen(mut self, place: &str) -> Self {
         self.listen.push(place.to_owned());
@@ -83,6 +84,19 @@ impl DaemonPlan {
     #[must_use]
     pub fn uncredited_kernel(mut self, lines: &str) -> Self {
         self.kernel = Some(lines.to_owned());
+        self
+    }
+
+    /// That fetches from these EGD servers, with more lines about how.
+    #[must_use]
+    pub fn fetch_from(self, servers: &[String], lines: &str) -> Self {
+        self.extra(&format!("[egd-client]\nconnect = {servers:?}\n{lines}\n"))
+    }
+
+    /// With a pool of so many bytes.
+    #[must_use]
+    pub fn pool(mut self, bytes: u32) -> Self {
+        self.pool = Some(bytes);
         self
     }
 
@@ -141,6 +155,9 @@ impl DaemonPlan {
             self.kernel.as_deref().unwrap_or("enabled = false"),
             self.egd_lines
         );
+        if let Some(bytes) = self.pool {
+            let _ = writeln!(text, "pool-bytes = {bytes}");
+        }
         if let Some((path, blocks)) = &self.file {
             let _ = writeln!(text, "[file]\npath = {path:?}");
             if let Some(blocks) = blocks {

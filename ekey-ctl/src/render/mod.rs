@@ -2,9 +2,11 @@
 
 mod advice;
 pub(crate) mod amount;
+pub(crate) mod doctor;
 pub(crate) mod paint;
 pub(crate) mod screen;
 pub(crate) mod table;
+pub(crate) mod toml;
 pub(crate) mod waiting;
 
 #[cfg(test)]

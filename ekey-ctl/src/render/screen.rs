@@ -1,5 +1,7 @@
 //! The status on one screen: for one key at most 24 lines of 80 columns, whatever the daemon reports.
 
+mod egd_client;
+
 use ekey_control::status::{EgdStatus, FileStatus, KernelEra, KernelStatus, KeyStatus, Sensors};
 use ekey_control::{KeyState, Status};
 
@@ -21,10 +23,12 @@ pub(crate) fn lines(status: &Status) -> Vec<Line> {
         lines.push(Line::bad("*** NOT RANDOM *** NOT RANDOM *** software key *** NOT RANDOM *** NOT RANDOM ***"));
     }
     match status.keys.as_slice() {
+        [] if status.egd_client.is_some() => {}
         [] => lines.push(Line::bad("No key")),
         [key] => lines.extend(one_key(key)),
         keys => lines.extend(keys.iter().flat_map(one_of_many)),
     }
+    lines.extend(status.egd_client.iter().flat_map(egd_client::lines));
     lines.extend(outputs(status));
     lines.push(Line::plain(""));
     let mut lines: Vec<Line> = lines.into_iter().map(|line| line.fit(WIDTH)).collect();
@@ -158,8 +162,9 @@ fn kernel(kernel: &KernelStatus) -> String {
     let ready = if kernel.ready { "ready" } else { "NOT READY YET" };
     let right = if kernel.privileged { "" } else { ", may not credit" };
     let era = match kernel.era {
-        KernelEra::Before2022 => "pool of before 2022",
-        KernelEra::Since2022 => "since 2022",
+        Some(KernelEra::Before2022) => "pool of before 2022",
+        Some(KernelEra::Since2022) => "since 2022",
+        None => "cannot be opened",
     };
     format!(
         "{} mixed in, {} bits credited{right}, {ready} ({era})",
@@ -193,7 +198,12 @@ fn verdict(status: &Status, room: usize) -> Vec<Line> {
         lines.push(if status.not_random {
             Line::new(Tone::Warn, &format!("{keys} running, nothing is wrong but this:"))
         } else {
-            Line::new(Tone::Good, &format!("All is well: {keys} running."))
+            let well = match (status.keys.is_empty(), &status.egd_client) {
+                (_, None) => format!("{keys} running"),
+                (false, Some(_)) => format!("{keys} running, EGD server connected"),
+                (true, Some(_)) => "EGD server connected".to_owned(),
+            };
+            Line::new(Tone::Good, &format!("All is well: {well}."))
         });
     }
     let room = room.saturating_sub(not_random);

@@ -10,6 +10,10 @@ pub(super) const FRAMES: usize = 78;
 pub(super) const REAL_RATE: u32 = 126;
 /// A key whose rate is set low asks for a session at least this often, so that a host need not wait for minutes.
 const LONGEST_PLEA: Duration = Duration::from_secs(1);
+/// A key that was reset asks for a session no sooner. The original software answers every frame that it does not expect
+/// with a reset; it comes to rest only if there is no new session before the last of them has been heard. A real key's
+/// next block takes long enough for that, one without a limit to its rate would never let it.
+const REST: Duration = Duration::from_millis(100);
 
 /// The blocks of one key. While one waits to be sent, the next is made, but none after that.
 pub(super) struct Blocks {
@@ -78,6 +82,6 @@ impl Blocks {
 
     /// The session has ended by a reset: the key asks when the next block is ready.
     pub(super) fn ask_with_next_block(&mut self, now: Duration) {
-        self.plea_at = self.ready_at.clamp(now, now + self.between_pleas);
+        self.plea_at = self.ready_at.clamp(now + REST, now + self.between_pleas.max(REST));
     }
 }

@@ -61,12 +61,14 @@ pub enum Host {
     Absent,
     /// It is the one of last time.
     Present,
-    /// It has come since last time, whether or not another was there before.
+    /// It has come since last time, the first one ever.
     Arrived,
+    /// It has come since last time, and another one, or it itself, was there before.
+    Reopened,
 }
 
 /// Waits for any of `fds` until the deadline.
-fn poll_until(fds: &mut [PollFd<'_>], until: Option<Instant>) -> Result<(), SimError> {
+pub(crate) fn poll_until(fds: &mut [PollFd<'_>], until: Option<Instant>) -> Result<(), SimError> {
     loop {
         match poll(fds, timeout(until)) {
             Err(Errno::EINTR) => {}

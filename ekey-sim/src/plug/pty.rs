@@ -120,7 +120,7 @@ impl Plug for Pty {
         } else {
             self.wait_for_slave(stop, wish.until)?;
         }
-        let (reopened, open) = self.look()?;
+        let (mut reopened, open) = self.look()?;
         if self.present && open && !reopened {
             return Ok(News { host: Host::Present, input: seen.contains(PollFlags::POLLIN) });
         }
@@ -135,10 +135,11 @@ impl Plug for Pty {
         let settled = Instant::now() + SETTLE;
         while Instant::now() < settled && !stop.is_stopped() {
             self.wait_for_slave(stop, Some(settled))?;
-            self.look()?;
+            // One who comes, goes and comes again meanwhile has reopened it.
+            reopened |= self.look()?.0;
         }
         self.present = true;
-        Ok(News { host: Host::Arrived, input: false })
+        Ok(News { host: if reopened { Host::Reopened } else { Host::Arrived }, input: false })
     }
 
     fn read(&mut self, buf: &mut [u8]) -> Result<Option<usize>, SimError> {

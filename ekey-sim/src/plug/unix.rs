@@ -22,6 +22,8 @@ pub struct UnixSocket {
     identity: Option<(u64, u64)>,
     host: Option<UnixStream>,
     left: bool,
+    /// There has been a host.
+    known: bool,
 }
 
 /// Bytes that may be under way to the host. A real key's are few; the system's default would hold many seconds of them.
@@ -48,7 +50,12 @@ impl UnixSocket {
         let listener = UnixListener::bind(path).map_err(failed())?;
         listener.set_nonblocking(true).map_err(failed())?;
         let identity = fs::symlink_metadata(path).map(|file| (file.dev(), file.ino())).ok();
-        Ok(Self { listener, path: path.to_owned(), identity, host: None, left: false })
+        Ok(Self { listener, path: path.to_owned(), identity, host: None, left: false, known: false })
+    }
+
+    /// Sends the host away.
+    pub(crate) fn drop_host(&mut self) {
+        self.left |= self.host.take().is_some();
     }
 
     /// Takes a caller from the queue, if one is still there.
@@ -87,7 +94,13 @@ impl Plug for UnixSocket {
         match (&self.host, called) {
             (None, true) => {
                 self.host = self.accept()?;
-                let host = if self.host.is_some() { Host::Arrived } else { Host::Absent };
+                let before = self.known;
+                self.known |= self.host.is_some();
+                let host = match (&self.host, before) {
+                    (None, _) => Host::Absent,
+                    (Some(_), false) => Host::Arrived,
+                    (Some(_), true) => Host::Reopened,
+                };
                 Ok(News { host, input: false })
             }
             (None, false) => Ok(News { host: Host::Absent, input: false }),

@@ -117,7 +117,7 @@ pub(super) fn egd(notes: &mut Notes<'_>, top: &Section<'_>) -> Egd {
     Egd {
         listen: listen(notes, &section).unwrap_or(due.listen),
         pool_bytes: section
-            .number(notes, "pool-bytes", 4096..=64 * 1024 * 1024)
+            .number(notes, "pool-bytes", 16_384..=64 * 1024 * 1024)
             .and_then(size)
             .unwrap_or(due.pool_bytes),
         max_clients: section.number(notes, "max-clients", 1..=100_000).and_then(size).unwrap_or(due.max_clients),

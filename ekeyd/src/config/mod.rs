@@ -3,20 +3,24 @@
 //! A file is either this daemon's own (TOML) or the `ekeyd.conf` of the original daemon; both end up as one [`Config`].
 
 mod egd;
+mod egd_client;
 mod error;
 mod listen;
-mod nearest;
 mod network;
 mod original;
 mod read;
 mod section;
 
-use std::fs::File as OpenFile;
+use std::fs::OpenOptions;
 use std::io::Read as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub(crate) use egd::{Egd, Limits, Principal, Rate};
+pub(crate) use egd_client::{EgdClient, Server};
+use nix::fcntl::OFlag;
+
 pub(crate) use error::ConfigError;
 pub(crate) use listen::Listen;
 pub(crate) use network::Network;
@@ -39,6 +43,8 @@ pub(crate) struct Config {
     pub kernel: Kernel,
     /// Serving programs and virtual machines.
     pub egd: Egd,
+    /// Fetching from other machines' EGD servers, if at all.
+    pub egd_client: Option<EgdClient>,
     /// Writing to a file or pipe, if at all.
     pub file: Option<File>,
 }
@@ -116,6 +122,7 @@ impl Default for Config {
             recovery: Recovery { silence: Duration::from_secs(3), usb_reset: true, port_power: false },
             kernel: Kernel { enabled: true, bits_per_byte: 7, interval: Duration::from_secs(60) },
             egd: Egd::default(),
+            egd_client: None,
             file: None,
         }
     }
@@ -147,7 +154,8 @@ impl Config {
 fn text_of(path: &Path) -> Result<String, ConfigError> {
     let unreadable = |source| ConfigError::Unreadable { path: path.to_owned(), source };
     let mut bytes = Vec::new();
-    let file = OpenFile::open(path).map_err(unreadable)?;
+    // Without waiting, or a pipe that nobody writes would hang the daemon.
+    let file = OpenOptions::new().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(path).map_err(unreadable)?;
     if !file.metadata().map_err(unreadable)?.is_file() {
         return Err(ConfigError::NotAFile { path: path.to_owned() });
     }

@@ -80,6 +80,12 @@ fn every_key_is_taken_over() {
         allow-users = ["root", 64055]
         allow-groups = ["kvm"]
         combine = false
+        [egd-client]
+        connect = ["tcp:keys.example.org:8888", "tcp:[2001:db8::1]:8889", "unix:/e"]
+        request-bytes = 255
+        reserve-bytes = 0
+        timeout-s = 1
+        longest-pause-s = 3600
         [file]
         path = "/f"
         max-bytes = 5
@@ -117,6 +123,18 @@ fn every_key_is_taken_over() {
                 groups: vec![Principal::Name("kvm".to_owned())],
             },
         },
+        egd_client: Some(EgdClient {
+            connect: vec![
+                Server::Tcp { host: "keys.example.org".to_owned(), port: 8888 },
+                Server::Tcp { host: "2001:db8::1".to_owned(), port: 8889 },
+                Server::Unix("/e".into()),
+            ],
+            request_bytes: 255,
+            reserve_bytes: 0,
+            timeout: Duration::from_secs(1),
+            first_pause: Duration::from_millis(500),
+            longest_pause: Duration::from_secs(3600),
+        }),
         file: Some(File { path: "/f".into(), max_bytes: Some(5) }),
     };
     assert_eq!(config, due);
@@ -151,7 +169,7 @@ fn each_mistake_says_where_it_is_and_what_is_expected() {
         ),
         ("[kernel]\ninterval-s = 3601", "2:14: `interval-s` is 3601; expected a whole number from 1 to 3600"),
         ("[recovery]\nsilence-ms = 499", "2:14: `silence-ms` is 499; expected a whole number from 500 to 600000"),
-        ("[egd]\npool-bytes = 4095", "2:14: `pool-bytes` is 4095; expected a whole number from 4096 to 67108864"),
+        ("[egd]\npool-bytes = 16383", "2:14: `pool-bytes` is 16383; expected a whole number from 16384 to 67108864"),
         ("[egd]\nmax-clients = 0", "2:15: `max-clients` is 0; expected a whole number from 1 to 100000"),
         ("[egd]\nshare-percent = 0", "2:17: `share-percent` is 0; expected a whole number from 1 to 100"),
         ("[egd]\noffered = \"keep\"", "2:11: `offered` is `keep`; expected `ignore` or `mix`"),

@@ -1,11 +1,13 @@
 //! The daemon: one event loop between the keys and the outputs.
 //!
-//! Entropy comes from the keys' threads in batches, goes into the pool, and from there to the kernel first, then to the
+//! Entropy comes from the keys' threads (or an EGD server's) in batches, goes into the pool, and from there to the kernel first, then to the
 //! EGD clients that wait, then to the file. The loop itself never waits for anything but the next event.
 
 mod commands;
 mod control_link;
 mod discovery;
+mod fetch;
+mod hand_out;
 mod reload;
 mod signals;
 mod status;
@@ -17,16 +19,15 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::Receiver;
 use ekey_control::Status;
-use ekey_proto::EntropyBlock;
 use ekey_proto::session::Timings;
 use mio::{Events, Poll, Token, Waker};
-use zeroize::Zeroizing;
 
-use crate::config::Config;
+use crate::config::{self, Config};
+use crate::egd_client::EgdClient;
 use crate::key::{Key, KeyCommand, KeySettings, Name, Outlet};
 use crate::keyring::SharedKeyring;
 use crate::output::{FileSink, Host, Kernel};
-use crate::pool::{Batch, MOST_BATCH, Pool};
+use crate::pool::{Batch, Pool};
 use crate::socket::ListenError;
 use crate::{control, egd};
 use control_link::ControlLink;
@@ -42,10 +43,8 @@ const _: () = assert!(CONTROL + control::Server::TOKENS <= EGD, "the tokens over
 
 /// Batches that may wait between the keys and the pool.
 const BATCHES_IN_FLIGHT: usize = 4;
-/// Bytes that are kept for EGD clients before the file gets any, if the pool is that large.
-const MOST_RESERVE: usize = 64 * 1024;
-/// Bytes handed to the file at a time.
-const FILE_BATCH: usize = 4096;
+/// How long the keys' threads may take to hand on what they have.
+const LAST_BATCHES: Duration = Duration::from_millis(800);
 /// How long the file may take to write the last bytes when the daemon stops.
 const LAST_WRITES: Duration = Duration::from_secs(1);
 
@@ -97,6 +96,7 @@ pub(crate) struct Daemon {
     /// Bytes that are the file's share whoever else waits.
     file_due: usize,
     egd: egd::Server,
+    egd_client: Option<EgdClient>,
     control: control::Server,
     _control_link: Option<ControlLink>,
     is_ready: bool,
@@ -121,12 +121,17 @@ impl Daemon {
     /// stated in the status, and the rest goes on.
     pub(crate) fn start(config: Config, config_file: Option<PathBuf>, not_random: bool) -> Result<Self, DaemonError> {
         let system = |doing| move |source| DaemonError::System { doing, source };
+        let max_clients = egd::allow_clients(config.egd.max_clients);
+        if max_clients < config.egd.max_clients {
+            tracing::warn!("the limit of open files allows {max_clients} EGD clients only (LimitNOFILE=, ulimit -n)");
+        }
+        let config = Config { egd: config::Egd { max_clients, ..config.egd }, ..config };
         let poll = Poll::new().map_err(system("make an event queue"))?;
         let registry = poll.registry();
         let signals = Signals::take_over(registry, SIGNALS).map_err(system("take over signals"))?;
         let waker = Arc::new(Waker::new(registry, WAKER).map_err(system("make a waker"))?);
         let (batches, incoming) = crossbeam_channel::bounded(BATCHES_IN_FLIGHT);
-        let control = control::Server::start(&config.control, registry, CONTROL)?;
+        let control = control::Server::start(control_link::socket_for(&config.control), registry, CONTROL)?;
         let egd = egd::Server::start(&config.egd, registry, EGD)?;
         let (kernel, kernel_problem) =
             match config.kernel.enabled.then(|| Kernel::open(&config.kernel, Host::default())) {
@@ -146,12 +151,13 @@ impl Daemon {
             }
             None => None,
         };
+        let egd_client = fetch::start(config.egd_client.as_ref(), &waker).map_err(system("start the EGD client"))?;
         let now = Instant::now();
         let discovery = Discovery::start(registry, HOTPLUG);
         let mut daemon = Self {
             keyring: SharedKeyring::open(&config.keyring),
             pool: Pool::new(config.egd.pool_bytes),
-            _control_link: ControlLink::make(&config.control),
+            _control_link: ControlLink::make(control.path()),
             config,
             config_file,
             not_random,
@@ -168,6 +174,7 @@ impl Daemon {
             file,
             file_due: 0,
             egd,
+            egd_client,
             control,
             is_ready: false,
             watchdog: sd_notify::watchdog_enabled().map(|limit| Watchdog { every: limit / 2, next: now }),
@@ -182,6 +189,7 @@ impl Daemon {
     /// # Errors
     /// [`DaemonError::System`] if the kernel fails the event loop.
     pub(crate) fn run(mut self, mut observer: Option<Observer>) -> Result<(), DaemonError> {
+        notify(&[sd_notify::NotifyState::Status("waiting for the first verified entropy of a key")]);
         let mut events = Events::with_capacity(256);
         let mut next_look = observer.as_ref().map(|observer| self.started + observer.every);
         while !self.stopping {
@@ -199,8 +207,11 @@ impl Daemon {
                     _ => self.egd.handle(event, self.poll.registry(), &mut self.pool),
                 }
             }
+            self.control.go_on(self.poll.registry());
             self.take_in();
+            self.take_fetched();
             self.hand_out();
+            self.ask_for_more();
             let now = Instant::now();
             self.look_at_usb(now);
             self.pat_watchdog(now);
@@ -227,88 +238,15 @@ impl Daemon {
         Ok(number)
     }
 
-    /// Moves batches into the pool. If there is a file that wants every byte, only as many as there is room for: the keys wait
-    /// meanwhile. Else the oldest bytes make room.
-    fn take_in(&mut self) {
-        for _ in 0..BATCHES_IN_FLIGHT {
-            if !self.can_take() {
-                return;
-            }
-            let Ok(batch) = self.incoming.try_recv() else { return };
-            self.file_due += batch.len() * usize::from(100 - self.config.egd.share_percent) / 100;
-            self.pool.put(batch);
-            if !self.is_ready {
-                self.say_ready();
-            }
-        }
-    }
-
-    fn can_take(&self) -> bool {
-        self.file.as_ref().is_none_or(FileSink::is_over) || self.pool.room() >= MOST_BATCH
-    }
-
-    fn hand_out(&mut self) {
-        self.feed_kernel();
-        // The file's share comes before the clients, and what the clients leave goes to the file as well.
-        let share = (self.file_due - self.file_due % EntropyBlock::LEN).min(self.pool.len());
-        self.file_due %= EntropyBlock::LEN;
-        self.feed_file(self.pool.len() - share);
-        self.egd.serve(self.poll.registry(), &mut self.pool);
-        if !self.egd.is_pending(&self.pool) {
-            let reserve = if self.egd.is_on() { MOST_RESERVE.min(self.pool.capacity() / 2) } else { 0 };
-            self.feed_file(reserve);
-        }
-    }
-
-    fn feed_kernel(&mut self) {
-        let Some(kernel) = &mut self.kernel else { return };
-        let now = Instant::now();
-        loop {
-            let wanted = kernel.wants(now).min(self.pool.len());
-            if wanted == 0 {
-                return;
-            }
-            let mut bytes = Zeroizing::new(Vec::with_capacity(wanted));
-            self.pool.take_freshest(wanted, &mut bytes);
-            match kernel.feed(&bytes) {
-                Ok(()) => self.kernel_problem = None,
-                Err(error) => {
-                    let error = error.to_string();
-                    if self.kernel_problem.as_ref() != Some(&error) {
-                        tracing::error!("{error}");
-                        self.kernel_problem = Some(error);
-                    }
-                    return;
-                }
-            }
-        }
-    }
-
-    /// Hands the file what the pool has above `reserve` bytes, as far as the file takes it.
-    fn feed_file(&mut self, reserve: usize) {
-        let Some(file) = &mut self.file else { return };
-        loop {
-            let spare = self.pool.len().saturating_sub(reserve);
-            let count = spare.min(file.room()).min(FILE_BATCH);
-            if count == 0 {
-                return;
-            }
-            let mut batch = Zeroizing::new(Vec::with_capacity(count));
-            self.pool.take_oldest(count, &mut batch);
-            if let Err(batch) = file.try_send(batch) {
-                self.pool.put_back(batch);
-                return;
-            }
-        }
-    }
-
     /// How long the event loop may wait.
     fn timeout(&self, next_look: Option<Instant>) -> Option<Duration> {
         if self.egd.is_pending(&self.pool) || (!self.incoming.is_empty() && self.can_take()) {
             return Some(Duration::ZERO);
         }
-        // Without entropy there is nothing to feed the kernel with; the next batch wakes the loop.
-        let kernel = self.kernel.as_ref().filter(|_| self.pool.len() > 0).and_then(Kernel::next_wake);
+        // Without entropy there is nothing to feed the kernel with, and the next batch wakes the loop; unless its hunger is what
+        // entropy is fetched for.
+        let feeds = self.pool.len() > 0 || self.egd_client.is_some();
+        let kernel = self.kernel.as_ref().filter(|_| feeds).and_then(Kernel::next_wake);
         let watchdog = self.watchdog.as_ref().map(|watchdog| watchdog.next);
         let usb = Some(self.discovery.next_look());
         let egd = self.egd.next_wake();
@@ -325,10 +263,13 @@ impl Daemon {
         }
     }
 
-    fn say_ready(&mut self) {
-        self.is_ready = true;
-        tracing::info!("the first entropy is verified");
-        notify(&[sd_notify::NotifyState::Ready]);
+    /// Says once that there is entropy, and in which words.
+    fn say_ready(&mut self, words: &str) {
+        if !self.is_ready {
+            self.is_ready = true;
+            tracing::info!("{words}");
+            notify(&[sd_notify::NotifyState::Ready, sd_notify::NotifyState::Status(words)]);
+        }
     }
 
     fn pat_watchdog(&mut self, now: Instant) {
@@ -343,11 +284,22 @@ impl Daemon {
     fn stop(mut self) {
         tracing::info!("stopping");
         notify(&[sd_notify::NotifyState::Stopping]);
+        self.control.flush();
         for key in &self.keys {
             key.command(KeyCommand::Stop);
         }
+        // A key's thread may still have a batch to hand on.
+        let patience = Instant::now() + LAST_BATCHES;
+        while self.keys.iter().any(Key::is_running) && Instant::now() < patience {
+            self.take_in();
+            self.hand_out();
+            std::thread::sleep(Duration::from_millis(1));
+        }
         for key in std::mem::take(&mut self.keys) {
             key.stop();
+        }
+        if let Some(client) = self.egd_client.take() {
+            client.stop();
         }
         self.take_in();
         self.hand_out();

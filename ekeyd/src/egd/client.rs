@@ -12,6 +12,8 @@ use crate::pool::Pool;
 use crate::socket::Stream;
 
 const INPUT_LEN: usize = 64;
+/// Requests and reads in one turn.
+const TURN: usize = 32;
 /// Answers are sent once so many bytes are gathered, and no request is taken while more are unsent.
 const OUTPUT_LEN: usize = 1024;
 
@@ -33,6 +35,8 @@ pub(super) struct Client {
     pub(super) touched: u32,
     /// Whether the event loop watches for room to send.
     pub(super) watched_for_room: bool,
+    /// Whether it is to go on when the others have had their turn.
+    pub(super) unfinished: bool,
     /// Bytes that its `0x02` request still waits for.
     wanted: u8,
     /// Bytes of a `0x03` request that are still to be passed over.
@@ -68,6 +72,8 @@ pub(super) enum Need {
     Room,
     /// Entropy.
     Entropy,
+    /// Another turn: it has asked for much, and others are to be served in between.
+    Turn,
     /// Nothing more: it has gone, or broken the protocol.
     Close,
 }
@@ -103,6 +109,7 @@ impl Client {
             peer,
             touched: 0,
             watched_for_room: false,
+            unfinished: false,
             wanted: 0,
             offered: 0,
             readable: true,
@@ -174,7 +181,7 @@ impl Client {
     }
 
     fn exchange(&mut self, means: &mut Means<'_>) -> Need {
-        loop {
+        for _ in 0..TURN {
             if !means.output.is_empty() && (means.output.len() >= OUTPUT_LEN || !self.has_request()) {
                 match send(&mut self.stream, means.output) {
                     Ok(true) => {}
@@ -201,6 +208,7 @@ impl Client {
                 }
             }
         }
+        Need::Turn
     }
 
     /// Whether it could go on without being sent anything first.

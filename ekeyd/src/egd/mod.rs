@@ -13,4 +13,5 @@ mod queue;
 mod request;
 mod server;
 
+pub(crate) use open_files::allow_clients;
 pub(crate) use server::Server;

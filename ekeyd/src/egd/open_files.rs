@@ -2,22 +2,15 @@
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
-/// Descriptors besides the clients': keys, listeners, the control socket's clients, logs.
-const OTHERS: u64 = 512;
-
-/// Raises the limit as far as `clients` clients need and the system allows, and says so if that is not enough.
-pub(super) fn allow(clients: usize) {
-    let due = clients as u64 + OTHERS;
-    let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return };
-    if soft < due.min(hard)
-        && let Err(error) = setrlimit(Resource::RLIMIT_NOFILE, due.min(hard), hard)
-    {
-        tracing::warn!("cannot raise the limit of open files from {soft}: {error}");
+/// Raises the limit of open files as far as it goes, and returns how many clients it allows of those that are wanted:
+/// keys, control socket and files keep some for themselves.
+pub(crate) fn allow_clients(clients: usize) -> usize {
+    const OWN: u64 = 128;
+    let wanted = clients as u64 + OWN;
+    let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return clients };
+    let mut limit = soft;
+    if soft < wanted && setrlimit(Resource::RLIMIT_NOFILE, wanted.min(hard), hard).is_ok() {
+        limit = wanted.min(hard);
     }
-    if hard < due {
-        tracing::warn!(
-            "max-clients is {clients}, and the limit of open files is {hard}: raise it (LimitNOFILE of the unit, \
-             ulimit -n) to {due}, or lower max-clients"
-        );
-    }
+    usize::try_from(limit.saturating_sub(OWN)).unwrap_or(usize::MAX).clamp(1, clients)
 }

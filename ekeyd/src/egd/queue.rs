@@ -54,6 +54,11 @@ impl Queue {
         self.waiting.push(Reverse((mark.0, self.arrivals, ticket)));
     }
 
+    /// Those who wait, in no order; some of them may have gone.
+    pub(super) fn iter(&self) -> impl Iterator<Item = Ticket> {
+        self.waiting.iter().map(|Reverse((_, _, ticket))| *ticket)
+    }
+
     /// Whether nobody waits.
     pub(super) fn is_empty(&self) -> bool {
         self.waiting.is_empty()

@@ -1,5 +1,6 @@
 //! The listeners, the clients, and their turns.
 
+use std::collections::VecDeque;
 use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -12,7 +13,6 @@ use slab::Slab;
 use super::client::{Client, Means, Need, Served, Waits};
 use super::guard::Guard;
 use super::offer::{Offers, RANDOM};
-use super::open_files;
 use super::peers::Peers;
 use super::queue::{Queue, Ticket};
 use crate::config::{self, Listen};
@@ -44,6 +44,8 @@ pub(crate) struct Server {
     offers: Offers,
     /// Answers on their way; empty between two clients.
     output: Vec<u8>,
+    /// Clients that are to go on when the others have had their turn.
+    unfinished: VecDeque<Ticket>,
     max_clients: usize,
     idle: Option<Duration>,
     next_sweep: Instant,
@@ -92,15 +94,13 @@ impl Server {
                 .map_err(|source| ListenError::Refused { place: shown.clone(), source })?;
             listeners.push(Listening::new(listener, shown));
         }
-        if !listeners.is_empty() {
-            open_files::allow(config.max_clients);
-        }
         let now = Instant::now();
         Ok(Self {
             listeners,
             clients: Slab::new(),
             admitted: 0,
             queue: Queue::default(),
+            unfinished: VecDeque::new(),
             guard: Guard::new(&config.limits)?,
             peers: Peers::new(&config.limits),
             offers: if config.mix_offered { Offers::to(Path::new(RANDOM)) } else { Offers::default() },
@@ -148,6 +148,13 @@ impl Server {
                 queue.push(ticket, &mut client.mark);
             }
         });
+        for _ in 0..self.unfinished.len() {
+            let Some(ticket) = self.unfinished.pop_front() else { break };
+            if let Some(client) = self.clients.get_mut(ticket.place).filter(|client| client.number == ticket.number) {
+                client.unfinished = false;
+                self.proceed(ticket.place, registry, pool, now);
+            }
+        }
         for _ in 0..TURNS_AT_ONCE {
             if pool.len() == 0 {
                 return;
@@ -159,7 +166,22 @@ impl Server {
 
     /// Whether there is something to do at once: connections to be taken, or clients to be served from `pool`.
     pub(crate) fn is_pending(&self, pool: &Pool) -> bool {
-        self.listeners.iter().any(|listening| listening.pending) || (pool.len() > 0 && !self.queue.is_empty())
+        !self.unfinished.is_empty()
+            || self.listeners.iter().any(|listening| listening.pending)
+            || (pool.len() > 0 && !self.queue.is_empty())
+    }
+
+    /// How many bytes its clients wait for; not counted on once it is `enough`.
+    pub(crate) fn wanted(&self, enough: usize) -> usize {
+        let mut sum = 0;
+        for ticket in self.queue.iter() {
+            let client = self.clients.get(ticket.place).filter(|client| client.number == ticket.number);
+            sum += client.map_or(0, Client::wanted);
+            if sum >= enough {
+                break;
+            }
+        }
+        sum
     }
 
     /// When to [serve](Self::serve) although nothing happens.
@@ -294,6 +316,11 @@ impl Server {
         }
         match need {
             Need::Input | Need::Room => {}
+            Need::Turn => {
+                if !std::mem::replace(&mut client.unfinished, true) {
+                    self.unfinished.push_back(Ticket { place: id, number: client.number });
+                }
+            }
             Need::Entropy if client.waits != Waits::No => {}
             Need::Entropy => {
                 client.waits = Waits::Turn;

@@ -92,7 +92,7 @@ impl Host {
         self.now += time;
     }
 
-    /// Hears entropy until there are so many frames, starting a session whenever the key asks for one.
+    /// Hears entropy, block by block, until there are at least so many frames, starting a session whenever the key asks for one.
     pub(super) fn entropy(&mut self, frames: usize) -> Vec<(u16, [u8; 32])> {
         let mut blocks = Vec::new();
         for _ in 0..20 * frames {

@@ -1,0 +1,177 @@
+//! The host's side of a key that is plugged in, over whatever can be read and written.
+
+use std::fs::File;
+use std::io::{ErrorKind, Read, Write};
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use ekey_proto::crypt::{self, SessionKey};
+use ekey_proto::wire::Packet;
+use ekey_proto::{Framer, LongTermKey, Serial, SessionCrypt};
+use nix::fcntl::OFlag;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::termios::{self, SetArg};
+
+/// Far beyond what anything here takes.
+const DEADLINE: Duration = Duration::from_secs(20);
+
+/// One thing heard, its MAC checked.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Heard {
+    Serial(Serial),
+    Rekeyed,
+    NeedsSession,
+    Entropy(u16, [u8; 32]),
+    Other,
+    Wrong,
+}
+
+pub(crate) struct Host<T> {
+    link: T,
+    framer: Framer,
+    crypt: SessionCrypt,
+    serial: Serial,
+    bytes: Vec<u8>,
+}
+
+impl Host<UnixStream> {
+    pub(crate) fn connect(path: &Path) -> Self {
+        Self::over(UnixStream::connect(path).expect("the key listens"))
+    }
+
+    /// Comes after another one and knows its session.
+    pub(crate) fn connect_after(other: Self, path: &Path) -> Self {
+        let (crypt, serial) = other.leave();
+        Self { crypt, serial, ..Self::connect(path) }
+    }
+}
+
+impl Host<File> {
+    /// Opens a terminal and makes it raw at once.
+    pub(crate) fn open(path: &Path) -> Self {
+        let file = open(path);
+        let mut raw = termios::tcgetattr(&file).expect("a terminal");
+        termios::cfmakeraw(&mut raw);
+        termios::tcsetattr(&file, SetArg::TCSANOW, &raw).expect("can be raw");
+        Self::over(file)
+    }
+
+    /// Comes after another one and knows its session.
+    pub(crate) fn open_after(other: Self, path: &Path) -> Self {
+        let (crypt, serial) = other.leave();
+        Self { crypt, serial, ..Self::open(path) }
+    }
+}
+
+/// Opens a terminal as it is.
+pub(crate) fn open(path: &Path) -> File {
+    use std::os::unix::fs::OpenOptionsExt;
+    let flags = OFlag::O_NOCTTY | OFlag::O_NONBLOCK;
+    File::options().read(true).write(true).custom_flags(flags.bits()).open(path).expect("the link leads to a terminal")
+}
+
+impl<T: Read + Write + AsFd> Host<T> {
+    fn over(link: T) -> Self {
+        let serial = Serial::from_bytes([0; 12]);
+        let crypt = SessionCrypt::new(&serial, &SessionKey::ZERO);
+        Self { link, framer: Framer::new(), crypt, serial, bytes: Vec::new() }
+    }
+
+    pub(crate) fn say(&mut self, bytes: &[u8]) {
+        self.link.write_all(bytes).expect("the key takes it");
+    }
+
+    /// The next thing that the key says; `None` if it says nothing for so long.
+    pub(crate) fn hear_within(&mut self, time: Duration) -> Option<Heard> {
+        let deadline = Instant::now() + time;
+        loop {
+            let mut rest = &self.bytes[..];
+            let frame = self.framer.next_frame(&mut rest);
+            self.bytes = rest.to_vec();
+            if let Some(frame) = frame {
+                return Some(self.believe(&frame));
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            let mut fds = [PollFd::new(self.link.as_fd(), PollFlags::POLLIN)];
+            if poll(&mut fds, PollTimeout::try_from(left).expect("short")).expect("polls") == 0 {
+                return None;
+            }
+            let mut buf = [0; 8192];
+            match self.link.read(&mut buf) {
+                Ok(0) => return None,
+                Ok(len) => self.bytes.extend(&buf[..len]),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                Err(error) => panic!("{error}"),
+            }
+        }
+    }
+
+    pub(crate) fn hear(&mut self) -> Heard {
+        self.hear_within(DEADLINE).expect("the key says something")
+    }
+
+    /// Hears on until the key says something of which `is_due` is true.
+    pub(crate) fn await_heard(&mut self, is_due: impl Fn(&Heard) -> bool) -> Heard {
+        loop {
+            let heard = self.hear();
+            if is_due(&heard) {
+                return heard;
+            }
+        }
+    }
+
+    /// Resets the key and starts a session.
+    pub(crate) fn begin(&mut self) -> Serial {
+        self.say(b"\x03");
+        self.await_heard(|heard| matches!(heard, Heard::Serial(_)));
+        self.rekey();
+        self.serial
+    }
+
+    pub(crate) fn rekey(&mut self) {
+        self.say(b"KAAAA.");
+        self.await_heard(|heard| *heard == Heard::Rekeyed);
+    }
+
+    /// So many blocks, starting new sessions as the key asks.
+    pub(crate) fn blocks(&mut self, count: usize) -> Vec<u8> {
+        let mut blocks = Vec::new();
+        while blocks.len() < 32 * count {
+            match self.hear() {
+                Heard::Entropy(_, block) => blocks.extend(block),
+                Heard::NeedsSession => self.rekey(),
+                Heard::Other => {}
+                heard => panic!("{heard:?} after {} blocks", blocks.len() / 32),
+            }
+        }
+        blocks
+    }
+
+    /// Leaves the link and keeps the session.
+    fn leave(self) -> (SessionCrypt, Serial) {
+        (self.crypt, self.serial)
+    }
+
+    fn believe(&mut self, frame: &ekey_proto::Frame) -> Heard {
+        if let Some((serial, crypt)) = crypt::verify_serial(frame) {
+            (self.serial, self.crypt) = (*serial.get(), crypt);
+            return Heard::Serial(self.serial);
+        }
+        let Ok(packet) = self.crypt.verify(frame) else { return Heard::Wrong };
+        match packet.get() {
+            Packet::SessionRekeyed(device) => {
+                let key = LongTermKey::from_bytes([7; 32]).session_key(&self.serial, device, &[0; 3]);
+                self.crypt = SessionCrypt::new(&self.serial, &key);
+                Heard::Rekeyed
+            }
+            Packet::NeedSessionKey => Heard::NeedsSession,
+            Packet::Entropy(masked) => {
+                let sequence = masked.sequence.value();
+                Heard::Entropy(sequence, *self.crypt.unmask(packet).expect("is entropy").as_bytes())
+            }
+            _ => Heard::Other,
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! A key behind a pseudo terminal.
+
+use std::fs;
+use std::io::Read;
+use std::os::fd::AsFd;
+use std::os::unix::fs::symlink;
+use std::time::{Duration, Instant};
+
+use ekey_sim::{Host, Pty, SimError};
+use nix::poll::{PollFd, PollFlags, poll};
+use nix::sys::termios::{self, LocalFlags};
+
+use super::host::{Heard, Host as Reader, open};
+use super::*;
+
+fn plugged_in(setup: Setup) -> (Running, TempDir, PathBuf) {
+    let (folder, link) = folder();
+    let plug = Pty::open(&link).expect("plugs in");
+    (Running::start(setup, plug, folder.path()), folder, link)
+}
+
+#[test]
+fn a_host_gets_through_two_sessions_what_the_log_says() {
+    let (key, _folder, link) = plugged_in(setup());
+    let mut host = Reader::open(&link);
+    assert_eq!(host.begin(), setup().serial);
+    let got = host.blocks(5000);
+    assert!(key.log().starts_with(&got));
+}
+
+#[test]
+fn a_fresh_terminal_is_cooked_and_a_host_that_leaves_it_so_hears_complaints_and_does_no_harm() {
+    let (_key, _folder, link) = plugged_in(setup());
+    let mut cooked = open(&link);
+    let flags = termios::tcgetattr(&cooked).expect("a terminal").local_flags;
+    assert!(flags.contains(LocalFlags::ECHO | LocalFlags::ICANON), "{flags:?}");
+    let mut heard = Vec::new();
+    let started = Instant::now();
+    while !heard.windows(4).any(|window| window == b"* W>") {
+        assert!(started.elapsed() < Duration::from_secs(20), "no complaint: {}", String::from_utf8_lossy(&heard));
+        let mut buf = [0; 4096];
+        let mut fds = [PollFd::new(cooked.as_fd(), PollFlags::POLLIN)];
+        poll(&mut fds, 1000_u16).expect("polls");
+        let len = cooked.read(&mut buf).unwrap_or(0);
+        heard.extend(&buf[..len]);
+    }
+    drop(cooked);
+    let mut host = Reader::open(&link);
+    host.begin();
+    host.blocks(500);
+}
+
+#[test]
+fn hosts_come_and_go_and_each_finds_a_key() {
+    let (_key, _folder, link) = plugged_in(setup());
+    for _ in 0..20 {
+        let mut host = Reader::open(&link);
+        host.begin();
+        host.blocks(200);
+    }
+}
+
+#[test]
+fn a_key_that_waits_for_reopening_notices_it_however_quick_it_is() {
+    for _ in 0..20 {
+        let (_key, _folder, link) = plugged_in(wedged("until-reopen"));
+        let mut host = Reader::open(&link);
+        host.say(b"\x03");
+        assert_eq!(host.hear_within(Duration::from_millis(40)), None);
+        drop(host);
+        Reader::open(&link).begin();
+    }
+}
+
+#[test]
+fn a_host_that_comes_goes_and_comes_again_before_the_key_looks_has_reopened_it() {
+    let (_folder, link) = folder();
+    let mut plug = Pty::open(&link).expect("plugs in");
+    drop(open(&link));
+    let again = open(&link);
+    assert_eq!(next_host(&mut plug), Host::Reopened);
+    assert_eq!(next_host(&mut plug), Host::Present);
+    drop(again);
+    assert_eq!(next_host(&mut plug), Host::Absent);
+
+    let (_folder, link) = folder();
+    let mut plug = Pty::open(&link).expect("plugs in");
+    let _once = open(&link);
+    assert_eq!(next_host(&mut plug), Host::Arrived);
+}
+
+#[test]
+fn a_session_outlives_its_host() {
+    let (_key, _folder, link) = plugged_in(Setup { rate: 1000, ..setup() });
+    let mut host = Reader::open(&link);
+    host.begin();
+    host.blocks(78);
+    let mut next = Reader::open_after(host, &link);
+    let heard = next.await_heard(|heard| matches!(heard, Heard::Entropy(..) | Heard::Wrong));
+    assert!(matches!(heard, Heard::Entropy(sequence, _) if sequence > 0), "{heard:?}");
+}
+
+#[test]
+fn nothing_is_made_while_there_is_no_host() {
+    let (key, _folder, link) = plugged_in(setup());
+    assert_eq!(key.log().len(), 0);
+    let mut host = Reader::open(&link);
+    host.begin();
+    host.blocks(100);
+    host.say(b"\x03");
+    host.await_heard(|heard| matches!(heard, Heard::Serial(_)));
+    let before = key.log().len();
+    drop(host);
+    key.end_and(|log| assert_eq!(log.len(), before));
+}
+
+#[test]
+fn the_link_replaces_another_link_leads_to_the_terminal_and_is_removed_at_the_end() {
+    let (folder, link) = folder();
+    symlink("/nowhere", &link).expect("links");
+    let plug = Pty::open(&link).expect("replaces a link");
+    assert_eq!(fs::read_link(&link).expect("a link"), plug.slave_path());
+    assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 1);
+    drop(plug);
+    assert!(fs::symlink_metadata(&link).is_err());
+}
+
+#[test]
+fn what_is_no_link_is_left_alone_and_so_is_the_link_of_another_key() {
+    let (_folder, link) = folder();
+    fs::write(&link, "precious").expect("writes");
+    let refused = Pty::open(&link).err();
+    assert!(matches!(refused, Some(SimError::Occupied { .. })), "{refused:?}");
+    fs::remove_file(&link).expect("removes");
+
+    let ours = Pty::open(&link).expect("plugs in");
+    let theirs = Pty::open(&link).expect("replaces a link");
+    drop(ours);
+    assert_eq!(fs::read_link(&link).expect("still there"), theirs.slave_path());
+}
