@@ -42,6 +42,9 @@ pub struct Status {
     pub file: Option<FileStatus>,
     /// One for each EGD listener.
     pub egd: Vec<EgdStatus>,
+    /// Bytes that EGD clients offered and that were mixed into the kernel, without credit.
+    #[serde(default)]
+    pub offered_bytes: u64,
     /// `None` if nothing is fetched from other machines.
     #[serde(default)]
     pub egd_client: Option<EgdClientStatus>,
@@ -317,7 +320,7 @@ pub struct FileStatus {
 }
 
 /// One EGD listener.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EgdStatus {
     /// As configured: `unix:PATH`, `tcp:ADDR:PORT`, `tls:ADDR:PORT`.
     pub listen: String,
@@ -329,8 +332,14 @@ pub struct EgdStatus {
     pub served_bytes: u64,
     /// Clients that wait for bytes now.
     pub waiting: u64,
-    /// Connections refused because there were too many.
+    /// Connections refused because there were too many, in all or of one peer.
     pub refused: u64,
+    /// Connections refused because their network, user or group is not allowed.
+    #[serde(default)]
+    pub denied: u64,
+    /// Clients let go because they said and took nothing for too long.
+    #[serde(default)]
+    pub dropped_idle: u64,
 }
 
 /// Why a status could not be read.

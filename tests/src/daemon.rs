@@ -21,7 +21,9 @@ pub struct DaemonPlan {
     keys: Vec<PathBuf>,
     file: Option<(PathBuf, Option<u64>)>,
     egd: bool,
+    egd_lines: String,
     listen: Vec<String>,
+    kernel: Option<String>,
     pool: Option<u32>,
     extra: String,
 }
@@ -75,6 +77,22 @@ impl DaemonPlan {
         self
     }
 
+    /// With more lines in the section `[egd]`.
+    #[must_use]
+    pub fn egd_lines(mut self, lines: &str) -> Self {
+        self.egd_lines.push_str(lines);
+        self.egd_lines.push('\n');
+        self
+    }
+
+    /// With the kernel sink on and these lines in its section, and without the right to credit anything (CAP_SYS_ADMIN): what
+    /// a software key sends is no entropy.
+    #[must_use]
+    pub fn uncredited_kernel(mut self, lines: &str) -> Self {
+        self.kernel = Some(lines.to_owned());
+        self
+    }
+
     /// That fetches from these EGD servers, with more lines about how.
     #[must_use]
     pub fn fetch_from(self, servers: &[String], lines: &str) -> Self {
@@ -122,21 +140,26 @@ impl DaemonPlan {
         let control = scratch.path("control.sock");
         let egd = scratch.path("egd.sock");
         let config = self.write(scratch, &control, &egd);
-        let mut command = binaries::command("ekeyd");
+        let mut command = match self.kernel {
+            None => binaries::command("ekeyd"),
+            Some(_) => without_sys_admin(&binaries::built("ekeyd")),
+        };
         command.args(["run", "--config"]).arg(&config);
         Daemon { program: Program::spawn(&format!("ekeyd-{number}"), command, scratch), config, control, egd }
     }
 
     fn write(&self, scratch: &Scratch, control: &Path, egd: &Path) -> PathBuf {
         let keyring = scratch.write("keyring", &self.keyring, 0o600);
-        let unix = self.egd.then(|| format!("unix:{}", egd.display()));
-        let listen = unix.iter().chain(&self.listen).collect::<Vec<_>>();
+        let own = self.egd.then(|| format!("unix:{}", egd.display()));
+        let listen = own.iter().chain(&self.listen).collect::<Vec<_>>();
         let mut text = format!(
             "keyring = {keyring:?}\ncontrol = {control:?}\n\
              [keys]\ndiscover = false\npaths = {:?}\n\
-             [kernel]\nenabled = false\n\
-             [egd]\nlisten = {listen:?}\n",
-            self.keys
+             [kernel]\n{}\n\
+             [egd]\nlisten = {listen:?}\n{}",
+            self.keys,
+            self.kernel.as_deref().unwrap_or("enabled = false"),
+            self.egd_lines
         );
         if let Some(bytes) = self.pool {
             let _ = writeln!(text, "pool-bytes = {bytes}");
@@ -150,6 +173,13 @@ impl DaemonPlan {
         text.push_str(&self.extra);
         scratch.write("ekeyd.toml", &text, 0o644)
     }
+}
+
+/// A command that runs `program` without CAP_SYS_ADMIN, whoever runs the test.
+fn without_sys_admin(program: &Path) -> Command {
+    let mut command = Command::new("setpriv");
+    command.args(["--bounding-set", "-sys_admin", "--inh-caps", "-sys_admin"]).arg(program);
+    command
 }
 
 /// A running `ekeyd`. Dropping it kills it.

@@ -1,13 +1,11 @@
 //! The listener and its clients.
 
 use std::io;
-use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
 
 use ekey_control::{Command, Reply};
 use mio::event::Event;
 use mio::{Interest, Registry, Token};
-use nix::sys::socket::{getsockopt, sockopt};
 use nix::unistd::geteuid;
 use slab::Slab;
 
@@ -161,7 +159,5 @@ impl Server {
 
 /// Whether the peer is root or the user that the daemon runs as.
 fn is_master(stream: &Stream) -> bool {
-    let Stream::Unix(stream) = stream else { return false };
-    let peer = getsockopt(&stream.as_fd(), sockopt::PeerCredentials);
-    peer.is_ok_and(|peer| peer.uid() == 0 || peer.uid() == geteuid().as_raw())
+    stream.user_and_group().is_some_and(|(user, _)| user == 0 || user == geteuid().as_raw())
 }

@@ -4,7 +4,8 @@ use std::io;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::{Daemon, FILE_BATCH, egd_reserve};
+use super::Daemon;
+use super::hand_out::{FILE_BATCH, egd_reserve};
 use crate::config;
 use crate::egd_client::EgdClient;
 

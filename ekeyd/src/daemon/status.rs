@@ -31,6 +31,7 @@ impl Daemon {
             kernel: self.kernel_status(),
             file: self.config.file.as_ref().zip(self.file.as_ref()).map(file_status),
             egd: self.egd.status(),
+            offered_bytes: self.egd.mixed_bytes(),
             egd_client: self.egd_client.as_ref().map(EgdClient::status),
             control: self.control.path().display().to_string(),
         }
