@@ -25,6 +25,7 @@ pub struct DaemonPlan {
     listen: Vec<String>,
     kernel: Option<String>,
     pool: Option<u32>,
+    control_tcp: Option<u16>,
     extra: String,
 }
 
@@ -99,6 +100,13 @@ impl DaemonPlan {
         self.extra(&format!("[egd-client]\nconnect = {servers:?}\n{lines}\n"))
     }
 
+    /// With the control language, for reading only, on this port of 127.0.0.1.
+    #[must_use]
+    pub fn control_tcp(mut self, port: u16) -> Self {
+        self.control_tcp = Some(port);
+        self
+    }
+
     /// With a pool of so many bytes.
     #[must_use]
     pub fn pool(mut self, bytes: u32) -> Self {
@@ -152,8 +160,9 @@ impl DaemonPlan {
         let keyring = scratch.write("keyring", &self.keyring, 0o600);
         let own = self.egd.then(|| format!("unix:{}", egd.display()));
         let listen = own.iter().chain(&self.listen).collect::<Vec<_>>();
+        let control_tcp = self.control_tcp.map(|port| format!("control-tcp = {port}\n")).unwrap_or_default();
         let mut text = format!(
-            "keyring = {keyring:?}\ncontrol = {control:?}\n\
+            "keyring = {keyring:?}\ncontrol = {control:?}\n{control_tcp}\
              [keys]\ndiscover = false\npaths = {:?}\n\
              [kernel]\n{}\n\
              [egd]\nlisten = {listen:?}\n{}",

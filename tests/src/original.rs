@@ -77,7 +77,16 @@ pub fn file(name: &str) -> PathBuf {
 /// When `tests/run` has not unpacked it.
 #[must_use]
 pub fn ekeydctl(scratch: &Scratch, control: &Path, words: &[&str]) -> Command {
-    let config = scratch.write("ekeydctl.conf", &format!("UnixControlSocket {control:?}\n"), 0o600);
+    ekeydctl_at(scratch, &format!("UnixControlSocket {control:?}\n"), words)
+}
+
+/// The same with this text as its configuration file.
+///
+/// # Panics
+/// When `tests/run` has not unpacked it.
+#[must_use]
+pub fn ekeydctl_at(scratch: &Scratch, config: &str, words: &[&str]) -> Command {
+    let config = scratch.write("ekeydctl.conf", config, 0o600);
     let mut command = lua();
     command
         .arg("-e")

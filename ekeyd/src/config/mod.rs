@@ -35,6 +35,8 @@ pub(crate) struct Config {
     pub keyring: PathBuf,
     /// The control socket.
     pub control: PathBuf,
+    /// The port of 127.0.0.1 on which the control language is spoken too, for reading only.
+    pub control_tcp: Option<u16>,
     /// Which keys to use.
     pub keys: Keys,
     /// What to do about a key that is silent.
@@ -118,6 +120,7 @@ impl Default for Config {
         Self {
             keyring: "/etc/entropykey/keyring".into(),
             control: "/run/ekeyd/control.sock".into(),
+            control_tcp: None,
             keys: Keys { discover: true, transport: Transport::Auto, paths: Vec::new(), folders: Vec::new() },
             recovery: Recovery { silence: Duration::from_secs(3), usb_reset: true, port_power: false },
             kernel: Kernel { enabled: true, bits_per_byte: 7, interval: Duration::from_secs(60) },

@@ -17,7 +17,7 @@ const TOP: &str = "the top of the file";
 
 /// Every section with its keys.
 const KNOWN: &[(&str, &[&str])] = &[
-    (TOP, &["keyring", "control", "keys", "recovery", "kernel", "egd", "egd-client", "file", "http"]),
+    (TOP, &["keyring", "control", "control-tcp", "keys", "recovery", "kernel", "egd", "egd-client", "file", "http"]),
     ("[keys]", &["discover", "transport", "paths"]),
     ("[recovery]", &["silence-ms", "usb-reset", "port-power"]),
     ("[kernel]", &["enabled", "bits-per-byte", "interval-s"]),
@@ -57,6 +57,7 @@ fn top(notes: &mut Notes<'_>, table: &Spanned<DeTable<'_>>) -> Config {
     let config = Config {
         keyring: top.path(notes, "keyring", check_path).unwrap_or(due.keyring),
         control: top.path(notes, "control", check_socket_path).unwrap_or(due.control),
+        control_tcp: top.number(notes, "control-tcp", 1..=65_535).and_then(|port| u16::try_from(port).ok()),
         keys: keys(notes, &top, due.keys),
         recovery: recovery(notes, &top, &due.recovery),
         kernel: kernel(notes, &top, &due.kernel),

@@ -54,6 +54,7 @@ fn every_key_is_taken_over() {
         r#"
         keyring = "/k"
         control = "/c"
+        control-tcp = 1234
         [keys]
         discover = false
         transport = "tty"
@@ -96,6 +97,7 @@ fn every_key_is_taken_over() {
     let due = Config {
         keyring: "/k".into(),
         control: "/c".into(),
+        control_tcp: Some(1234),
         keys: Keys {
             discover: false,
             transport: Transport::Tty,

@@ -128,7 +128,8 @@ impl Daemon {
         let signals = Signals::take_over(registry, SIGNALS).map_err(system("take over signals"))?;
         let waker = Arc::new(Waker::new(registry, WAKER).map_err(system("make a waker"))?);
         let (batches, incoming) = crossbeam_channel::bounded(BATCHES_IN_FLIGHT);
-        let control = control::Server::start(control_link::socket_for(&config.control), registry, CONTROL)?;
+        let control =
+            control::Server::start(control_link::socket_for(&config.control), config.control_tcp, registry, CONTROL)?;
         let egd = egd::Server::start(&config.egd, registry, EGD)?;
         let (kernel, kernel_problem) =
             match config.kernel.enabled.then(|| Kernel::open(&config.kernel, Host::default())) {
