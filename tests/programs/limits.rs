@@ -70,7 +70,10 @@ fn a_peer_gets_its_burst_and_then_its_rate() {
         let measured = load.run_for(Duration::from_secs(span));
         let given = measured.bytes.iter().sum::<u64>() as f64;
         let due = burst + 2000.0 * measured.elapsed.as_secs_f64();
-        assert!((due * 0.9..=due * 1.05).contains(&given), "20 clients of one peer got {given} bytes, due are {due:.0}");
+        assert!(
+            (due * 0.9..=due * 1.05).contains(&given),
+            "20 clients of one peer got {given} bytes, due are {due:.0}"
+        );
         let (least, most) = (measured.bytes.iter().min(), measured.bytes.iter().max());
         assert!(
             burst > 0.0 || most.zip(least).is_some_and(|(most, least)| most - least <= 256),
