@@ -3,15 +3,14 @@
 //! Fields may be added without notice, and a reader skips those it does not know. Whatever changes or removes a field raises
 //! [`FORMAT`]. All counts start at the daemon's start or when the key was added, whichever came later.
 
+mod egd;
 mod egd_client;
 
 use serde::{Deserialize, Serialize, Serializer};
 use thiserror::Error;
 
+pub use self::egd::{CombineStatus, EgdStatus};
 pub use self::egd_client::{EgdClientState, EgdClientStatus};
-mod egd;
-
-pub use egd::{CombineStatus, EgdStatus};
 
 use crate::state::{KeyState, Rung};
 

@@ -38,7 +38,10 @@ fn two_keys_are_combined_and_one_alone_gives_nothing() {
     let alone = client.take_what_is_there(255).expect("the server answers");
     assert!(alone.is_empty(), "{} bytes of one key", alone.len());
     let screen = daemon.ctl(&scratch, &["status"]).stdout;
-    assert!(screen.split_whitespace().collect::<Vec<_>>().join(" ").contains("combining needs two"), "the status does not say why there is nothing:\n{screen}");
+    assert!(
+        screen.split_whitespace().collect::<Vec<_>>().join(" ").contains("combining needs two"),
+        "the status does not say why there is nothing:\n{screen}"
+    );
 
     let status = daemon.status(&scratch);
     let (used, made) = (status.count("/combine/in_bytes"), status.count("/combine/out_bytes"));

@@ -56,9 +56,9 @@ const MOST_WRITTEN: usize = 4 * 1024 * 1024;
 const MOST_REPLIES: usize = 16 * 1024;
 /// A host that asks for no bytes for so long has closed the key.
 const CLOSED: Duration = Duration::from_millis(100);
-/// How long a host that has just opened the key waits for its first byte: as long as behind a pseudo terminal, so that
-/// one that makes its tty raw at once is spared the echo.
-const SETTLE: Duration = Duration::from_millis(10);
+/// How long a host that has just opened the key waits for its first byte, so that one that makes its tty raw at once is
+/// spared the echo, in a guest without KVM on a busy machine too. What a real key does is not known.
+const SETTLE: Duration = Duration::from_millis(50);
 /// 9600 bits/s, 1 stop bit, no parity, 8 bits: what it says if nobody has set it.
 const LINE_CODING: [u8; 7] = [0x80, 0x25, 0, 0, 0, 0, 8];
 

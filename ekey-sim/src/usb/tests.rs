@@ -12,7 +12,7 @@ use super::request::Request;
 use super::transfer::{Completed, Failure};
 use crate::{Device, Seed, Setup};
 
-const SOON: Duration = Duration::from_millis(10);
+const SOON: Duration = Duration::from_millis(50);
 const SET_LINE_STATE: [u8; 8] = [0x21, 0x22, 3, 0, 0, 0, 0, 0];
 const CLEAR_HALT_IN: [u8; 8] = [0x02, 0x01, 0, 0, 0x81, 0, 0, 0];
 const SET_HALT_IN: [u8; 8] = [0x02, 0x03, 0, 0, 0x81, 0, 0, 0];

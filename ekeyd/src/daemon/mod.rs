@@ -9,6 +9,7 @@ mod discovery;
 mod fetch;
 mod hand_out;
 mod reload;
+mod service_manager;
 mod signals;
 mod status;
 
@@ -33,6 +34,8 @@ use crate::socket::ListenError;
 use crate::{control, egd};
 use control_link::ControlLink;
 use discovery::Discovery;
+use sd_notify::NotifyState;
+use service_manager::{Watchdog, notify};
 use signals::{Signal, Signals};
 
 const WAKER: Token = Token(0);
@@ -107,12 +110,6 @@ pub(crate) struct Daemon {
     stopping: bool,
 }
 
-/// The service manager's watchdog.
-struct Watchdog {
-    every: Duration,
-    next: Instant,
-}
-
 impl Daemon {
     /// Opens the outputs and the sockets and starts the keys. `config_file` is where to read the configuration again on SIGHUP;
     /// `not_random` says that the keys are software and what they give is no randomness.
@@ -183,7 +180,7 @@ impl Daemon {
             egd_client,
             control,
             is_ready: false,
-            watchdog: sd_notify::watchdog_enabled().map(|limit| Watchdog { every: limit / 2, next: now }),
+            watchdog: Watchdog::wanted(now),
             stopping: false,
         };
         daemon.add_configured_keys();
@@ -195,7 +192,7 @@ impl Daemon {
     /// # Errors
     /// [`DaemonError::System`] if the kernel fails the event loop.
     pub(crate) fn run(mut self, mut observer: Option<Observer>) -> Result<(), DaemonError> {
-        notify(&[sd_notify::NotifyState::Status("waiting for the first verified entropy of a key")]);
+        notify(&[NotifyState::Status("waiting for the first verified entropy of a key")]);
         let mut events = Events::with_capacity(256);
         let mut next_look = observer.as_ref().map(|observer| self.started + observer.every);
         while !self.stopping {
@@ -256,7 +253,7 @@ impl Daemon {
         // entropy is fetched for.
         let feeds = self.pool.len() > 0 || self.egd_client.is_some();
         let kernel = self.kernel.as_ref().filter(|_| feeds).and_then(Kernel::next_wake);
-        let watchdog = self.watchdog.as_ref().map(|watchdog| watchdog.next);
+        let watchdog = self.watchdog.as_ref().map(Watchdog::next);
         let usb = Some(self.discovery.next_look());
         let egd = self.egd.next_wake();
         let next = [kernel, watchdog, next_look, usb, egd].into_iter().flatten().min();
@@ -272,27 +269,9 @@ impl Daemon {
         }
     }
 
-    /// Says once that there is entropy, and in which words.
-    fn say_ready(&mut self, words: &str) {
-        if !self.is_ready {
-            self.is_ready = true;
-            tracing::info!("{words}");
-            notify(&[sd_notify::NotifyState::Ready, sd_notify::NotifyState::Status(words)]);
-        }
-    }
-
-    fn pat_watchdog(&mut self, now: Instant) {
-        if let Some(watchdog) = &mut self.watchdog
-            && watchdog.next <= now
-        {
-            watchdog.next = now + watchdog.every;
-            notify(&[sd_notify::NotifyState::Watchdog]);
-        }
-    }
-
     fn stop(mut self) {
         tracing::info!("stopping");
-        notify(&[sd_notify::NotifyState::Stopping]);
+        notify(&[NotifyState::Stopping]);
         self.control.flush();
         for key in &self.keys {
             key.command(KeyCommand::Stop);
@@ -316,11 +295,5 @@ impl Daemon {
             let state = file.stop(LAST_WRITES);
             tracing::info!(bytes = state.written, "the file output has ended");
         }
-    }
-}
-
-fn notify(states: &[sd_notify::NotifyState<'_>]) {
-    if let Err(error) = sd_notify::notify(states) {
-        tracing::warn!("cannot notify the service manager: {error}");
     }
 }

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::{Device, Seed, Setup};
 
-const NOW: Duration = Duration::from_millis(10);
+const NOW: Duration = Duration::from_millis(50);
 /// What QEMU offers: all but streams being nothing to us, bits 0 to 7 without 3.
 const QEMU: u32 = 0b1111_0111;
 

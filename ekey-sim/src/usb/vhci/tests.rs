@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::{Device, Seed, Setup};
 
-const NOW: Duration = Duration::from_millis(10);
+const NOW: Duration = Duration::from_millis(50);
 const SUBMIT: u32 = 1;
 const UNLINK: u32 = 2;
 const GET_DEVICE_64: [u8; 8] = [0x80, 6, 0, 1, 0, 0, 64, 0];
