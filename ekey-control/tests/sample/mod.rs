@@ -107,6 +107,7 @@ pub(crate) fn status(keys: Vec<KeyStatus>) -> Status {
             denied: 0,
             dropped_idle: 0,
         }],
+        combine: None,
         offered_bytes: 0,
         egd_client: None,
         control: "/run/ekeyd/control.sock".to_owned(),

@@ -2,7 +2,7 @@
 
 mod egd_client;
 
-use ekey_control::status::{EgdStatus, FileStatus, KernelEra, KernelStatus, KeyStatus, Sensors};
+use ekey_control::status::{CombineStatus, EgdStatus, FileStatus, KernelEra, KernelStatus, KeyStatus, Sensors};
 use ekey_control::{KeyState, Status};
 
 use crate::render::paint::{Line, Tone, narrow};
@@ -142,6 +142,7 @@ fn outputs(status: &Status) -> Vec<Line> {
         row("kernel", &status.kernel.as_ref().map_or_else(|| "off".to_owned(), kernel)),
         row("file", &status.file.as_ref().map_or_else(|| "off".to_owned(), file)),
     ];
+    lines.extend(status.combine.as_ref().map(combine));
     if status.egd.is_empty() {
         lines.push(row("egd", "off"));
     }
@@ -177,6 +178,12 @@ fn file(file: &FileStatus) -> String {
     let most = file.max_bytes.map_or_else(String::new, |most| format!(" of {}", amount::bytes(most)));
     let stopped = file.stopped.as_ref().map_or_else(String::new, |why| format!(", stopped: {why}"));
     format!("{}{most} to {}{stopped}", amount::bytes(file.written_bytes), file.path)
+}
+
+fn combine(combine: &CombineStatus) -> Line {
+    let (made, used) = (amount::bytes(combine.out_bytes), amount::bytes(combine.in_bytes));
+    let text = format!("{made} made of {used} of several keys, {} ready", amount::bytes(combine.ready_bytes));
+    row("combine", &text)
 }
 
 fn egd(egd: &EgdStatus) -> Line {

@@ -24,6 +24,8 @@ pub(crate) struct Egd {
     pub share_percent: u8,
     /// Whether what clients offer by `0x03` is mixed into the kernel, without credit.
     pub mix_offered: bool,
+    /// Whether clients get only what is made of at least two keys.
+    pub combine: bool,
     /// Who may be a client, and of how much.
     pub limits: Limits,
 }
@@ -80,6 +82,7 @@ impl Default for Egd {
             max_clients: 10_000,
             share_percent: 100,
             mix_offered: false,
+            combine: false,
             limits: Limits::default(),
         }
     }
@@ -107,11 +110,6 @@ const USUAL_BURST: u32 = 65_536;
 pub(super) fn egd(notes: &mut Notes<'_>, top: &Section<'_>) -> Egd {
     let due = Egd::default();
     let section = section(notes, top, "egd", "[egd]");
-    if section.flag(notes, "combine", false)
-        && let Some((at, _)) = section.value("combine")
-    {
-        notes.note(at, "`combine` is not available yet; expected false, or leave it out".to_owned());
-    }
     let size = |number: u64| usize::try_from(number).ok();
     let percent = section.number(notes, "share-percent", 1..=100).and_then(|percent| u8::try_from(percent).ok());
     Egd {
@@ -123,6 +121,7 @@ pub(super) fn egd(notes: &mut Notes<'_>, top: &Section<'_>) -> Egd {
         max_clients: section.number(notes, "max-clients", 1..=100_000).and_then(size).unwrap_or(due.max_clients),
         share_percent: percent.unwrap_or(due.share_percent),
         mix_offered: mix_offered(notes, &section),
+        combine: section.flag(notes, "combine", due.combine),
         limits: limits(notes, &section),
     }
 }

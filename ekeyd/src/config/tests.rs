@@ -80,7 +80,7 @@ fn every_key_is_taken_over() {
         allow-networks = ["127.0.0.0/8", "::1"]
         allow-users = ["root", 64055]
         allow-groups = ["kvm"]
-        combine = false
+        combine = true
         [egd-client]
         connect = ["tcp:keys.example.org:8888", "tcp:[2001:db8::1]:8889", "unix:/e"]
         request-bytes = 255
@@ -116,6 +116,7 @@ fn every_key_is_taken_over() {
             max_clients: 1,
             share_percent: 50,
             mix_offered: true,
+            combine: true,
             limits: Limits {
                 idle: Some(Duration::from_secs(300)),
                 clients_per_peer: Some(20),
@@ -191,7 +192,7 @@ fn each_mistake_says_where_it_is_and_what_is_expected() {
             "[egd]\nallow-groups = [true]",
             "2:17: `allow-groups` is true or false; expected a name in quotes, or a number",
         ),
-        ("[egd]\ncombine = true", "2:1: `combine` is not available yet; expected false, or leave it out"),
+        ("[egd]\ncombine = 2", "2:11: `combine` is a number; expected true or false"),
         (
             "[egd]\nlisten = \"unix:/e\"",
             "2:10: `listen` is a text; expected a list such as [\"unix:/run/ekeyd/egd.sock\"]",

@@ -3,12 +3,13 @@
 use std::time::Instant;
 
 use ekey_proto::EntropyBlock;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize as _, Zeroizing};
 
 use super::{BATCHES_IN_FLIGHT, Daemon};
 use crate::egd;
+use crate::key::{Key, KeyBatch};
 use crate::output::FileSink;
-use crate::pool::{MOST_BATCH, Pool};
+use crate::pool::{Batch, MOST_BATCH, Pool};
 
 /// Bytes that are kept for EGD clients before the file gets any, if the pool is that large.
 const MOST_RESERVE: usize = 64 * 1024;
@@ -23,10 +24,34 @@ impl Daemon {
             if !self.can_take() {
                 return;
             }
-            let Ok(batch) = self.incoming.try_recv() else { return };
-            self.file_due += batch.len() * usize::from(100 - self.config.egd.share_percent) / 100;
-            self.pool.put(batch);
+            let Ok(KeyBatch { key, bytes }) = self.incoming.try_recv() else { return };
+            self.file_due += bytes.len() * usize::from(100 - self.config.egd.share_percent) / 100;
+            self.store(key, bytes);
             self.say_ready("the first entropy is verified");
+        }
+    }
+
+    /// Puts what a key has sent where it will be wanted: into the pool, or into the combiner after what the kernel and the file are
+    /// due.
+    fn store(&mut self, key: u32, mut bytes: Batch) {
+        let Some(combiner) = &mut self.combiner else { return self.pool.put(bytes) };
+        let kernel = self.kernel.as_mut().map_or(0, |kernel| kernel.wants(Instant::now()));
+        let file = if self.file.is_some() { self.file_due } else { 0 };
+        let due = (kernel + file).saturating_sub(self.pool.len()).next_multiple_of(EntropyBlock::LEN).min(bytes.len());
+        let rest = Zeroizing::new(bytes[due..].to_vec());
+        bytes[due..].zeroize();
+        bytes.truncate(due);
+        self.pool.put(bytes);
+        if let Some(spare) = combiner.put(key, rest) {
+            self.pool.put(spare);
+        }
+    }
+
+    /// Whether there is more to do for EGD clients at once.
+    pub(super) fn egd_is_pending(&self) -> bool {
+        match &self.combiner {
+            None => self.egd.is_pending(&self.pool),
+            Some(combiner) => self.egd.is_pending(combiner.shown()) || combiner.is_pending(),
         }
     }
 
@@ -40,6 +65,11 @@ impl Daemon {
         let share = (self.file_due - self.file_due % EntropyBlock::LEN).min(self.pool.len());
         self.file_due %= EntropyBlock::LEN;
         self.feed_file(self.pool.len() - share);
+        if let Some(combiner) = &mut self.combiner {
+            combiner.combine(self.keys.iter().filter(|key| key.is_delivering()).map(Key::number));
+            self.egd.serve(self.poll.registry(), combiner.output());
+            return self.feed_file(0);
+        }
         self.egd.serve(self.poll.registry(), &mut self.pool);
         if !self.egd.is_pending(&self.pool) {
             self.feed_file(egd_reserve(&self.egd, &self.pool));

@@ -23,12 +23,13 @@ use ekey_control::Status;
 use ekey_proto::session::Timings;
 use mio::{Events, Poll, Token, Waker};
 
+use crate::combine::Combiner;
 use crate::config::{self, Config};
 use crate::egd_client::EgdClient;
-use crate::key::{Key, KeyCommand, KeySettings, Name, Outlet};
+use crate::key::{Key, KeyBatch, KeyCommand, KeySettings, Name, Outlet};
 use crate::keyring::SharedKeyring;
 use crate::output::{FileSink, Host, Kernel};
-use crate::pool::{Batch, Pool};
+use crate::pool::Pool;
 use crate::socket::ListenError;
 use crate::{control, egd};
 use control_link::ControlLink;
@@ -91,8 +92,10 @@ pub(crate) struct Daemon {
     keys: Vec<Key>,
     keys_made: u32,
     discovery: Discovery,
-    incoming: Receiver<Batch>,
+    incoming: Receiver<KeyBatch>,
     pool: Pool,
+    /// Between the keys and the EGD clients, if keys are to be combined.
+    combiner: Option<Combiner>,
     kernel: Option<Kernel>,
     kernel_problem: Option<String>,
     file: Option<FileSink>,
@@ -150,11 +153,14 @@ impl Daemon {
             None => None,
         };
         let egd_client = fetch::start(config.egd_client.as_ref(), &waker).map_err(system("start the EGD client"))?;
+        let combiner = config.egd.combine.then(Combiner::new).transpose();
+        let combiner = combiner.map_err(system("read /dev/urandom"))?;
         let now = Instant::now();
         let discovery = Discovery::start(registry, HOTPLUG);
         let mut daemon = Self {
             keyring: SharedKeyring::open(&config.keyring),
             pool: Pool::new(config.egd.pool_bytes),
+            combiner,
             _control_link: ControlLink::make(control.path()),
             config,
             config_file,
@@ -202,7 +208,10 @@ impl Daemon {
                     SIGNALS => self.heed_signals(),
                     HOTPLUG => self.heed_hotplug(),
                     Token(token) if token < EGD => self.handle_control(event),
-                    _ => self.egd.handle(event, self.poll.registry(), &mut self.pool),
+                    _ => {
+                        let pool = self.combiner.as_mut().map_or(&mut self.pool, Combiner::output);
+                        self.egd.handle(event, self.poll.registry(), pool);
+                    }
                 }
             }
             self.control.go_on(self.poll.registry());
@@ -238,7 +247,7 @@ impl Daemon {
 
     /// How long the event loop may wait.
     fn timeout(&self, next_look: Option<Instant>) -> Option<Duration> {
-        if self.egd.is_pending(&self.pool) || (!self.incoming.is_empty() && self.can_take()) {
+        if self.egd_is_pending() || (!self.incoming.is_empty() && self.can_take()) {
             return Some(Duration::ZERO);
         }
         // Without entropy there is nothing to feed the kernel with, and the next batch wakes the loop; unless its hunger is what
