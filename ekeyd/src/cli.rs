@@ -25,7 +25,7 @@ Drives Simtec Entropy Keys: verifies what they send, and gives it to the kernel,
 
 Usage: ekeyd run [--config FILE]
        ekeyd check FILE
-       ekeyd demo [--dir DIR] [--rate N]
+       ekeyd demo [--dir DIR] [--rate N] [--http ADDR:PORT]
 
 run    Run in the foreground; logs go to stderr, or to the journal.
          --config FILE  the configuration; else /etc/entropykey/ekeyd.toml, else /etc/entropykey/ekeyd.conf
@@ -33,6 +33,7 @@ check  Name every mistake in a configuration, with file, line and column; exit 7
 demo   Show it all working on a key in software. Its data is NOT random, and the kernel is left alone.
          --dir DIR      folder for the sockets; else $XDG_RUNTIME_DIR/ekeyd-demo, else /tmp/ekeyd-demo-UID
          --rate N       frames of 32 bytes a second (126); 0 is as fast as they are taken
+         --http A:P     address and port of the page; else 127.0.0.1:9178, or any port if that is taken
 
   -h, --help     this text
   -V, --version  the version
@@ -99,10 +100,13 @@ fn asked(mut line: Parser) -> Result<Asked, lexopt::Error> {
         },
         #[cfg(feature = "demo")]
         Some("demo") => {
-            let (mut dir, mut rate) = (None, None);
-            let others = options(&mut line, &mut [("dir", &mut dir), ("rate", &mut rate)], 0)?;
+            let (mut dir, mut rate, mut http) = (None, None, None);
+            let known = &mut [("dir", &mut dir), ("rate", &mut rate), ("http", &mut http)];
+            let others = options(&mut line, known, 0)?;
             let rate = rate.map(|rate| rate.parse()).transpose()?;
-            Ok(others.map_or(Asked::Help, |_| Asked::Demo(crate::demo::Options { dir: dir.map(PathBuf::from), rate })))
+            let http = http.map(|http| http.parse()).transpose()?;
+            let demo = crate::demo::Options { dir: dir.map(PathBuf::from), rate, http };
+            Ok(others.map_or(Asked::Help, |_| Asked::Demo(demo)))
         }
         _ => Err(format!("there is no `{}`: it is run, check or demo", verb.display()).into()),
     }

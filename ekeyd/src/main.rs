@@ -15,6 +15,7 @@ mod key;
 mod keyring;
 mod logs;
 mod nonce;
+mod observe;
 mod output;
 mod pool;
 mod socket;

@@ -1,7 +1,7 @@
 //! What people see: lines made from plain values. No sockets here, and no terminal but in [`paint`].
 
-mod advice;
-pub(crate) mod amount;
+pub(crate) use ekey_control::{advice, amount};
+
 pub(crate) mod paint;
 pub(crate) mod screen;
 pub(crate) mod table;

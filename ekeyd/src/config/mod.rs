@@ -11,6 +11,7 @@ mod section;
 
 use std::fs::File as OpenFile;
 use std::io::Read as _;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -37,6 +38,8 @@ pub(crate) struct Config {
     pub egd: Egd,
     /// Writing to a file or pipe, if at all.
     pub file: Option<File>,
+    /// Showing the status to browsers and monitoring programs, if at all.
+    pub http: Option<Http>,
 }
 
 /// `[keys]`
@@ -114,6 +117,13 @@ pub(crate) struct File {
     pub max_bytes: Option<u64>,
 }
 
+/// `[http]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Http {
+    /// Where to listen: this machine only, unless the file says that others may look.
+    pub listen: SocketAddr,
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -128,6 +138,7 @@ impl Default for Config {
                 max_clients: 10_000,
             },
             file: None,
+            http: None,
         }
     }
 }

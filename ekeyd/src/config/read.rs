@@ -1,5 +1,6 @@
 //! The daemon's own configuration file: which sections and keys there are, and what each may be.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use toml::de::{DeTable, DeValue};
 use super::error::{ConfigError, Source};
 use super::listen::{Listen, check_path, check_socket_path};
 use super::section::{Notes, Section, inline, wrong_kind};
-use super::{Config, Egd, File, Kernel, KeyPath, Keys, Recovery, Transport};
+use super::{Config, Egd, File, Http, Kernel, KeyPath, Keys, Recovery, Transport};
 
 const TOP: &str = "the top of the file";
 
@@ -21,7 +22,7 @@ const KNOWN: &[(&str, &[&str])] = &[
     ("[kernel]", &["enabled", "bits-per-byte", "interval-s"]),
     ("[egd]", &["listen", "pool-bytes", "max-clients", "combine"]),
     ("[file]", &["path", "max-bytes"]),
-    ("[http]", &["listen"]),
+    ("[http]", &["listen", "allow-remote"]),
 ];
 
 /// Reads `text`, the content of `file`.
@@ -48,7 +49,6 @@ fn top(notes: &mut Notes<'_>, table: &Spanned<DeTable<'_>>) -> Config {
     let due = Config::default();
     let top = Section::new(TOP, table);
     only_known(notes, &top);
-    http(notes, &top);
     Config {
         keyring: top.path(notes, "keyring", check_path).unwrap_or(due.keyring),
         control: top.path(notes, "control", check_socket_path).unwrap_or(due.control),
@@ -57,6 +57,7 @@ fn top(notes: &mut Notes<'_>, table: &Spanned<DeTable<'_>>) -> Config {
         kernel: kernel(notes, &top, &due.kernel),
         egd: egd(notes, &top, due.egd),
         file: output_file(notes, &top),
+        http: http(notes, &top),
     }
 }
 
@@ -187,11 +188,35 @@ fn output_file(notes: &mut Notes<'_>, top: &Section<'_>) -> Option<File> {
     Some(File { path, max_bytes })
 }
 
-fn http(notes: &mut Notes<'_>, top: &Section<'_>) {
+fn http(notes: &mut Notes<'_>, top: &Section<'_>) -> Option<Http> {
     let section = section(notes, top, "http", "[http]");
-    if section.is_there() {
-        notes.note(section.offset, "[http] is not available yet; leave the section out".to_owned());
-        section.text(notes, "listen", "an address and port such as \"127.0.0.1:9178\"");
+    if !section.is_there() {
+        return None;
+    }
+    let due = "an address and port such as \"127.0.0.1:9178\" or \"[::1]:9178\"";
+    let allow_remote = section.flag(notes, "allow-remote", false);
+    if section.value("listen").is_none() {
+        notes.note(section.offset, format!("[http] has no `listen`; expected {due}"));
+    }
+    let (at, text) = section.text(notes, "listen", due)?;
+    match text.parse::<SocketAddr>() {
+        Ok(listen) if listen.port() == 0 => {
+            notes.note(at, format!("`listen` has port 0; expected {due}"));
+            None
+        }
+        Ok(listen) if !listen.ip().is_loopback() && !allow_remote => {
+            let what = format!(
+                "`listen` is {listen}, which other machines reach, without a password and unencrypted; \
+                 expected an address of this machine only, or `allow-remote = true` beside it"
+            );
+            notes.note(at, what);
+            None
+        }
+        Ok(listen) => Some(Http { listen }),
+        Err(_) => {
+            notes.note(at, format!("`listen` is `{}`; expected {due}", shown(text)));
+            None
+        }
     }
 }
 

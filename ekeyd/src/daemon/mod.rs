@@ -6,6 +6,7 @@
 mod commands;
 mod control_link;
 mod discovery;
+mod observing;
 mod reload;
 mod signals;
 mod status;
@@ -27,7 +28,7 @@ use crate::keyring::SharedKeyring;
 use crate::output::{FileSink, Host, Kernel};
 use crate::pool::{Batch, MOST_BATCH, Pool};
 use crate::socket::ListenError;
-use crate::{control, egd};
+use crate::{control, egd, observe};
 use control_link::ControlLink;
 use discovery::Discovery;
 use signals::{Signal, Signals};
@@ -36,8 +37,10 @@ const WAKER: Token = Token(0);
 const SIGNALS: Token = Token(1);
 const HOTPLUG: Token = Token(2);
 const CONTROL: usize = 16;
+const HTTP: usize = 256;
 const EGD: usize = 1024;
-const _: () = assert!(CONTROL + control::Server::TOKENS <= EGD, "the tokens overlap");
+const _: () = assert!(CONTROL + control::Server::TOKENS <= HTTP, "the tokens overlap");
+const _: () = assert!(HTTP + observe::Server::TOKENS <= EGD, "the tokens overlap");
 
 /// Batches that may wait between the keys and the pool.
 const BATCHES_IN_FLIGHT: usize = 4;
@@ -95,6 +98,8 @@ pub(crate) struct Daemon {
     file: Option<FileSink>,
     egd: egd::Server,
     control: control::Server,
+    http: Option<observe::Server>,
+    recorder: observe::Recorder,
     _control_link: Option<ControlLink>,
     is_ready: bool,
     watchdog: Option<Watchdog>,
@@ -125,6 +130,7 @@ impl Daemon {
         let (batches, incoming) = crossbeam_channel::bounded(BATCHES_IN_FLIGHT);
         let control = control::Server::start(&config.control, registry, CONTROL)?;
         let egd = egd::Server::start(&config.egd, registry, EGD)?;
+        let http = config.http.as_ref().map(|http| observe::Server::start(http.listen, registry, HTTP)).transpose()?;
         let (kernel, kernel_problem) =
             match config.kernel.enabled.then(|| Kernel::open(&config.kernel, Host::default())) {
                 Some(Ok(kernel)) => (Some(kernel), None),
@@ -165,6 +171,8 @@ impl Daemon {
             file,
             egd,
             control,
+            http,
+            recorder: observe::Recorder::new(),
             is_ready: false,
             watchdog: sd_notify::watchdog_enabled().map(|limit| Watchdog { every: limit / 2, next: now }),
             stopping: false,
@@ -191,7 +199,8 @@ impl Daemon {
                     WAKER => {}
                     SIGNALS => self.heed_signals(),
                     HOTPLUG => self.heed_hotplug(),
-                    Token(token) if token < EGD => self.handle_control(event),
+                    Token(token) if token < HTTP => self.handle_control(event),
+                    Token(token) if token < EGD => self.handle_http(event),
                     _ => self.egd.handle(event, self.poll.registry(), &mut self.pool),
                 }
             }
@@ -200,6 +209,7 @@ impl Daemon {
             let now = Instant::now();
             self.look_at_usb(now);
             self.pat_watchdog(now);
+            self.observe(now);
             if let (Some(observer), Some(at)) = (&mut observer, next_look)
                 && at <= now
             {
@@ -299,7 +309,8 @@ impl Daemon {
         let kernel = self.kernel.as_ref().filter(|_| self.pool.len() > 0).and_then(Kernel::next_wake);
         let watchdog = self.watchdog.as_ref().map(|watchdog| watchdog.next);
         let usb = Some(self.discovery.next_look());
-        let next = [kernel, watchdog, next_look, usb].into_iter().flatten().min();
+        let observe = self.next_observation();
+        let next = [kernel, watchdog, next_look, usb, observe].into_iter().flatten().min();
         next.map(|at| at.saturating_duration_since(Instant::now()))
     }
 

@@ -1,6 +1,7 @@
 //! One connection, over a unix socket or TCP.
 
 use std::io::{self, Read, Write};
+use std::net::Shutdown;
 
 use mio::event::Source;
 use mio::net::{TcpStream, UnixStream};
@@ -16,6 +17,17 @@ pub(crate) enum Stream {
 }
 
 impl Stream {
+    /// Says that nothing more will be sent; what comes can still be read.
+    ///
+    /// # Errors
+    /// The other end is gone.
+    pub(crate) fn finish(&self) -> io::Result<()> {
+        match self {
+            Self::Unix(stream) => stream.shutdown(Shutdown::Write),
+            Self::Tcp(stream) => stream.shutdown(Shutdown::Write),
+        }
+    }
+
     fn source(&mut self) -> &mut dyn Source {
         match self {
             Self::Unix(stream) => stream,
