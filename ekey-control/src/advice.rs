@@ -5,7 +5,7 @@ use crate::{Badness, KeyState, KeyStatus, Status};
 /// A sentence or two for each thing that is not well, the most urgent first; empty if all is well.
 pub fn advice(status: &Status) -> Vec<String> {
     let mut advice = Vec::new();
-    if status.keys.is_empty() {
+    if status.keys.is_empty() && status.egd_client.is_none() {
         advice.push(
             "No key is attached: plug an Entropy Key in, or give its node under [keys] paths in ekeyd.toml.".to_owned(),
         );
@@ -13,6 +13,10 @@ pub fn advice(status: &Status) -> Vec<String> {
     let (soon, stuck): (Vec<_>, Vec<_>) =
         status.keys.iter().filter(|key| !key.state.is_running()).partition(|key| key.state.is_okay());
     advice.extend(stuck.into_iter().map(of_key));
+    if let Some(client) = status.egd_client.as_ref().filter(|client| !client.is_connected()) {
+        let waits = || "No EGD server has answered yet: wait a few seconds.".to_owned();
+        advice.push(client.last_error.as_ref().map_or_else(waits, |error| format!("{error}.")));
+    }
     if let Some(problem) = &status.keyring.problem {
         advice.push(format!("Keyring {}: {problem}", status.keyring.path));
     }

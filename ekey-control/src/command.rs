@@ -271,6 +271,7 @@ impl Args<'_> {
     }
 }
 
-fn is_serial(text: &str) -> bool {
+/// Whether this can be a key's serial number: the base64 of 12 bytes, which is 16 characters without padding.
+pub(crate) fn is_serial(text: &str) -> bool {
     text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'+' || byte == b'/')
 }

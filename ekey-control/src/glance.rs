@@ -1,6 +1,8 @@
 //! A status in a person's words: the rows of the terminal's screen and of the page, and the one line that says whether all is well.
 
-use crate::status::{EgdStatus, FileStatus, KernelEra, KernelStatus, KeyStatus, Sensors};
+use crate::status::{
+    EgdClientState, EgdClientStatus, EgdStatus, FileStatus, KernelEra, KernelStatus, KeyStatus, Sensors,
+};
 use crate::{KeyState, Status};
 use crate::{advice, amount};
 
@@ -65,6 +67,34 @@ pub fn key_rows(key: &KeyStatus) -> Vec<Row> {
     rows
 }
 
+/// How the state of fetching from another machine is to be taken.
+pub fn server_mood(client: &EgdClientStatus) -> Mood {
+    match client.state {
+        EgdClientState::Connected => Mood::Good,
+        EgdClientState::Connecting => Mood::Soon,
+        EgdClientState::Resting => Mood::Bad,
+    }
+}
+
+/// The server that entropy is fetched from, and how that is going.
+pub fn server_title(client: &EgdClientStatus) -> String {
+    let since = match (amount::duration(client.since_s), client.is_connected()) {
+        (since, true) => format!(", for {since}"),
+        (since, false) => format!(", no server for {since}"),
+    };
+    let address = client.address.as_ref().map_or_else(String::new, |address| format!(" ({address})"));
+    format!("EGD server  {}{since}  {}{address}", client.state.word(), client.server)
+}
+
+/// What was fetched: from a source as a key is one, but nothing proves its bytes.
+pub fn server_rows(client: &EgdClientStatus) -> Vec<Row> {
+    let proof = if client.proven { "" } else { " (no MAC proves them)" };
+    let (bytes, requests) = (amount::bytes(client.received_bytes), amount::many(client.requests, "request"));
+    let (reconnects, failures) =
+        (amount::many(client.reconnects, "reconnect"), amount::many(client.failures, "failure"));
+    vec![("fetched", format!("{bytes}{proof}, {requests}, {reconnects}, {failures}"))]
+}
+
 /// The pool, the outputs and the keyring.
 pub fn output_rows(status: &Status) -> Vec<Row> {
     let pool = &status.pool;
@@ -96,9 +126,12 @@ pub fn output_rows(status: &Status) -> Vec<Row> {
 pub fn all_is_well(status: &Status) -> String {
     let keys = amount::many(status.keys.len(), "key");
     if status.not_random {
-        format!("{keys} running, nothing is wrong but this:")
-    } else {
-        format!("All is well: {keys} running.")
+        return format!("{keys} running, nothing is wrong but this:");
+    }
+    match (status.keys.is_empty(), &status.egd_client) {
+        (_, None) => format!("All is well: {keys} running."),
+        (false, Some(_)) => format!("All is well: {keys} running, EGD server connected."),
+        (true, Some(_)) => "All is well: EGD server connected.".to_owned(),
     }
 }
 
@@ -147,8 +180,9 @@ fn kernel(kernel: &KernelStatus) -> String {
     let ready = if kernel.ready { "ready" } else { "NOT READY YET" };
     let right = if kernel.privileged { "" } else { ", may not credit" };
     let era = match kernel.era {
-        KernelEra::Before2022 => "pool of before 2022",
-        KernelEra::Since2022 => "since 2022",
+        Some(KernelEra::Before2022) => "pool of before 2022",
+        Some(KernelEra::Since2022) => "since 2022",
+        None => "cannot be opened",
     };
     format!(
         "{} mixed in, {} bits credited{right}, {ready} ({era})",

@@ -7,7 +7,7 @@
 //!
 //! What a person is told of a status ([`glance`], [`advice`], [`chart`]) is here as well, so that terminal and page say the same.
 //!
-//! The configuration file of Simtec's daemon is written in the same statements and is read with [`parse_file`].
+//! The configuration file of Simtec's daemon is written in the same statements: [`OriginalConfig`] is what it says.
 //!
 //! This crate knows no other crate of the project, opens no device and keeps no secret.
 #![forbid(unsafe_code)]
@@ -19,7 +19,10 @@ pub mod client;
 pub mod command;
 pub mod glance;
 pub mod history;
+pub mod nearest;
 pub mod original;
+pub mod original_config;
+pub mod path;
 pub mod reply;
 pub mod state;
 pub mod statement;
@@ -29,6 +32,7 @@ pub mod tag;
 pub use client::{Answer, Client, ClientError};
 pub use command::{Command, CommandError, Level};
 pub use history::History;
+pub use original_config::OriginalConfig;
 pub use reply::{GREETING, Reply};
 pub use state::{Badness, KeyState, Rung};
 pub use statement::{Mistake, Statement, SyntaxError, Value, parse_file, parse_line};

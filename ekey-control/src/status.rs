@@ -3,9 +3,12 @@
 //! Fields may be added without notice, and a reader skips those it does not know. Whatever changes or removes a field raises
 //! [`FORMAT`]. All counts start at the daemon's start or when the key was added, whichever came later.
 
+mod egd_client;
+
 use serde::{Deserialize, Serialize, Serializer};
 use thiserror::Error;
 
+pub use self::egd_client::{EgdClientState, EgdClientStatus};
 use crate::state::{KeyState, Rung};
 
 /// The version of this format.
@@ -39,6 +42,9 @@ pub struct Status {
     pub file: Option<FileStatus>,
     /// One for each EGD listener.
     pub egd: Vec<EgdStatus>,
+    /// `None` if nothing is fetched from other machines.
+    #[serde(default)]
+    pub egd_client: Option<EgdClientStatus>,
     /// The path of the control socket.
     pub control: String,
 }
@@ -264,7 +270,7 @@ pub struct PoolStatus {
     pub capacity: u64,
     /// Discarded because it was full.
     pub overflowed_bytes: u64,
-    /// Received from all keys.
+    /// Received from all keys and servers.
     pub received_bytes: u64,
 }
 
@@ -283,8 +289,8 @@ pub enum KernelEra {
 /// Feeding the kernel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KernelStatus {
-    /// Which random device it is.
-    pub era: KernelEra,
+    /// Which random device it is; not known if it could not be opened.
+    pub era: Option<KernelEra>,
     /// Whether the kernel calls its generator ready.
     pub ready: bool,
     /// Bytes mixed in.

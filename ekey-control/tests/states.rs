@@ -3,6 +3,7 @@
 mod sample;
 
 use ekey_control::original::{list_lines, stat_lines};
+use ekey_control::status::{EgdClientState, EgdClientStatus};
 use ekey_control::{Badness, KeyState, Rung, Status, StatusError, tag};
 use sample::{SERIAL, all_states, key, status};
 
@@ -166,6 +167,30 @@ fn a_status_with_fields_of_tomorrow_is_read_and_one_of_a_later_format_is_refused
     let later = json.replace(r#""format":1"#, r#""format":2"#);
     assert!(matches!(Status::from_json(&later), Err(StatusError::Newer { format: 2 })));
     assert!(matches!(Status::from_json("{}"), Err(StatusError::Json(_))));
+}
+
+#[test]
+fn a_status_of_a_daemon_that_knew_no_servers_is_read_and_theirs_has_the_names_promised() {
+    let plain = status(Vec::new());
+    let before = plain.to_json().expect("JSON").replace(r#","egd_client":null"#, "");
+    assert!(!before.contains("egd_client"), "{before}");
+    assert_eq!(Status::from_json(&before).expect("a status"), plain);
+    let client = EgdClientStatus {
+        servers: vec!["tcp:h:1".to_owned()],
+        state: EgdClientState::Resting,
+        since_s: 1,
+        server: "tcp:h:1".to_owned(),
+        address: None,
+        proven: false,
+        requests: 2,
+        received_bytes: 3,
+        reconnects: 4,
+        failures: 5,
+        last_error: None,
+    };
+    let json = Status { egd_client: Some(client), ..plain }.to_json().expect("JSON");
+    let due = r#""egd_client":{"servers":["tcp:h:1"],"state":"resting","since_s":1,"server":"tcp:h:1","address":null,"proven":false,"requests":2,"received_bytes":3,"reconnects":4,"failures":5,"last_error":null}"#;
+    assert!(json.contains(due), "no {due} in {json}");
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use ekey_control::{DEFAULT_SOCKET, Level};
+use ekey_proto::Serial;
 
 /// Looks at and steers the Entropy Key daemon.
 #[derive(Debug, Parser)]
@@ -41,11 +42,39 @@ pub(crate) enum Verb {
     /// Exits with 0, or with 1 when the time is up.
     #[command(after_help = "Example: ekey-ctl wait --bytes 1024 --timeout 30")]
     Wait(Wait),
+    /// Set a new long-term key with the master key on the key's card
+    ///
+    /// The master key is asked for without showing it, or read from a file or standard input; spaces and line breaks do not matter.
+    /// A daemon that runs lets go of this one key meanwhile, and gets it back in any case. Nothing is changed by a wrong master key,
+    /// nor where the keyring cannot be written.
+    ///
+    /// Exits with 0 if the new long-term key is in the keyring, 1 if nothing was changed, 2 if the key has or may have a long-term key
+    /// that is not in the keyring (it is said what to do), 4 if it is in the keyring and the daemon did not take the key back.
+    #[command(after_help = "Example: ekey-ctl rekey NwBvBlg3OTBJORFD")]
+    Rekey(Rekey),
+    /// Look at and change the keyring
+    #[command(subcommand)]
+    Keyring(KeyringVerb),
+    /// Have the daemon drive a key
+    #[command(after_help = "Example: ekey-ctl add /dev/entropykey/NwBvBlg3OTBJORFD")]
+    Add(Add),
+    /// Have the daemon let go of a key
+    #[command(after_help = "Example: ekey-ctl remove NwBvBlg3OTBJORFD")]
+    Remove(Remove),
+    /// Deal with configuration files
+    #[command(subcommand)]
+    Config(ConfigVerb),
     /// Take one step of reviving a key now, and tell what came of it
     ///
     /// Exits with 0 if the key has answered, with 1 if not.
     #[command(after_help = "Example: ekey-ctl reset ttyACM0 --level usb")]
     Reset(Reset),
+    /// Look at all that may keep a key from working, and say what to do about it
+    ///
+    /// It looks at the kernel, the daemon, its files, other programs, and each key on USB. It changes nothing, and needs neither
+    /// a daemon nor a key. Root sees most. Exits with 0 if there is nothing to be done, with 1 if there is.
+    #[command(after_help = "Example: ekey-ctl doctor")]
+    Doctor(Doctor),
     /// Stop the daemon
     #[command(after_help = "Example: ekey-ctl shutdown")]
     Shutdown,
@@ -80,6 +109,15 @@ pub(crate) struct Reset {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    /// Look at the machine whose /proc, /sys, /dev, /etc, /run and /lib are below this folder
+    #[arg(long, value_name = "DIR", default_value = "/", hide = true)]
+    pub(crate) root: PathBuf,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Wait {
     /// Wait until this many verified bytes have come since now
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
@@ -89,6 +127,109 @@ pub(crate) struct Wait {
     pub(crate) timeout: Duration,
     #[command(flatten)]
     pub(crate) json: Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Rekey {
+    /// The key's serial number [default: the only key there is]
+    #[arg(value_name = "SERIAL")]
+    pub(crate) serial: Option<Serial>,
+    /// The key's node, a tty or a unix socket [default: the daemon knows, else where keys usually are]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) device: Option<PathBuf>,
+    /// The keyring to write [default: the one that the daemon reads, else /etc/entropykey/keyring]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) keyring: Option<PathBuf>,
+    /// Read the master key from this file; `-` is standard input, which is read anyway if it is no terminal
+    #[arg(long, value_name = "F")]
+    pub(crate) master_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeyringVerb {
+    /// List whose long-term keys are there: serial numbers, nothing secret
+    #[command(after_help = "Example: ekey-ctl keyring list")]
+    List(WithKeyring),
+    /// Add a long-term key, in place of any that this key has there; a daemon that reads the keyring is told
+    ///
+    /// The long-term key (44 characters, or a whole line of a keyring) is asked for, or read from a file or standard input.
+    #[command(after_help = "Example: ekey-ctl keyring add NwBvBlg3OTBJORFD --file key.ltk")]
+    Add(KeyringAdd),
+    /// Remove a long-term key; a daemon that reads the keyring is told
+    #[command(after_help = "Example: ekey-ctl keyring remove NwBvBlg3OTBJORFD")]
+    Remove(KeyringRemove),
+    /// Have the daemon read the keyring again
+    #[command(after_help = "Example: ekey-ctl keyring reload")]
+    Reload(WithKeyring),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WithKeyring {
+    /// The keyring [default: the one that the daemon reads, else /etc/entropykey/keyring]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) keyring: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct KeyringAdd {
+    /// The key's serial number, 16 characters
+    #[arg(value_name = "SERIAL")]
+    pub(crate) serial: Serial,
+    /// Read the long-term key from this file; `-` is standard input, which is read anyway if it is no terminal
+    #[arg(long, value_name = "F")]
+    pub(crate) file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) at: WithKeyring,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct KeyringRemove {
+    /// The key's serial number, 16 characters
+    #[arg(value_name = "SERIAL")]
+    pub(crate) serial: Serial,
+    #[command(flatten)]
+    pub(crate) at: WithKeyring,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Add {
+    /// The key's node, a tty or a unix socket
+    #[arg(value_name = "PATH")]
+    pub(crate) path: PathBuf,
+    /// The serial number that the key there must have
+    #[arg(value_name = "SERIAL")]
+    pub(crate) serial: Option<Serial>,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Remove {
+    /// A serial number, a number from `list`, a path, or the last names of a path
+    #[arg(value_name = "KEY")]
+    pub(crate) key: String,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigVerb {
+    /// Write what an ekeyd.conf of the original daemon says as ekeyd.toml, to standard output
+    ///
+    /// What ekeyd.toml cannot say becomes a comment that begins with "Not".
+    #[command(after_help = "Example: ekey-ctl config convert >/etc/entropykey/ekeyd.toml")]
+    Convert(Convert),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Convert {
+    /// The original's configuration; `-` is standard input
+    #[arg(value_name = "FILE", default_value = "/etc/entropykey/ekeyd.conf")]
+    pub(crate) file: PathBuf,
 }
 
 /// A year: longer than anybody waits, and short enough that no sum overflows.

@@ -1,11 +1,16 @@
-//! `ekey-ctl`: looks at and steers the Entropy Key daemon over its control socket.
+//! `ekey-ctl`: looks at and steers the Entropy Key daemon over its control socket, and sets long-term keys.
 //!
-//! A verb is a file in `verbs/`; what it prints is made in `render/`, from plain values, and knows nothing of sockets.
+//! A verb is a file in `verbs/`; what it prints is made in `render/`, from plain values, and knows nothing of sockets. `rekey/` is how
+//! a key gets a new long-term key, `secret/` how people hand in theirs.
 #![forbid(unsafe_code)]
 
 mod cli;
+mod daemon;
+mod doctor;
 mod problem;
+mod rekey;
 mod render;
+mod secret;
 mod verbs;
 
 use std::io::{self, Write};

@@ -1,9 +1,14 @@
 //! What can go wrong in the tool, and the exit code for it.
 
 use std::io;
+use std::path::PathBuf;
 
 use ekey_control::ClientError;
+use ekey_keyring::KeyringError;
+use ekey_proto::Serial;
 use thiserror::Error;
+
+use crate::secret::SecretError;
 
 /// Why a verb failed.
 #[derive(Debug, Error)]
@@ -11,6 +16,31 @@ pub(crate) enum Problem {
     /// The daemon was not reached, or not understood.
     #[error(transparent)]
     Daemon(#[from] ClientError),
+    /// The keyring cannot be read or changed.
+    #[error(transparent)]
+    Keyring(#[from] KeyringError),
+    /// There is nothing to remove.
+    #[error("{}: has no key {serial}; see ekey-ctl keyring list", path.display())]
+    NotInKeyring {
+        /// The key.
+        serial: Serial,
+        /// The keyring.
+        path: PathBuf,
+    },
+    /// No secret was handed in.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    /// A file that was named.
+    #[error("{}: cannot read: {source}; correct the path", path.display())]
+    Unreadable {
+        /// As it was given.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A configuration is wrong: its mistakes, each with its place.
+    #[error("the configuration has mistakes; correct them first\n{}", .0.join("\n"))]
+    Mistakes(Vec<String>),
     /// Standard output is gone.
     #[error("cannot write the output: {0}; is the disk full?")]
     Output(#[from] io::Error),

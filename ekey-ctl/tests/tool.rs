@@ -108,6 +108,36 @@ fn status_exits_by_how_many_keys_run() {
 }
 
 #[test]
+fn a_server_that_is_fetched_from_counts_as_a_source() {
+    use ekey_control::status::{EgdClientState, EgdClientStatus};
+    for (keys, state, due) in [
+        (vec![], EgdClientState::Connected, 0),
+        (vec![], EgdClientState::Connecting, 2),
+        (vec![key(KeyState::Running)], EgdClientState::Connected, 0),
+        (vec![key(KeyState::Running)], EgdClientState::Resting, 1),
+        (vec![key(KeyState::Silent)], EgdClientState::Connected, 1),
+        (vec![key(KeyState::Silent)], EgdClientState::Resting, 2),
+    ] {
+        let client = EgdClientStatus {
+            servers: vec!["tcp:h:1".to_owned()],
+            state,
+            since_s: 1,
+            server: "tcp:h:1".to_owned(),
+            address: None,
+            proven: false,
+            requests: 0,
+            received_bytes: 0,
+            reconnects: 0,
+            failures: 0,
+            last_error: None,
+        };
+        let now = Status { egd_client: Some(client), ..status(keys) };
+        let daemon = daemon(move || now.clone());
+        exits(&run(&daemon.socket, &["status"]), due);
+    }
+}
+
+#[test]
 fn status_exits_with_2_in_every_state_but_running() {
     for state in all_states() {
         let due = if state == KeyState::Running { 0 } else { 2 };

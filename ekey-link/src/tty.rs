@@ -31,10 +31,7 @@ impl Tty {
         if !unistd::isatty(&fd).unwrap_or(false) {
             return Err(LinkError::NotAKey { path: path.to_owned(), what: "a device that is no tty" });
         }
-        // First of all: a fresh tty echoes what the key says back at it, and the key takes that for commands.
-        make_raw(&fd).map_err(|errno| LinkError::broken(path, errno))?;
-        // The lock before the exclusive mode: who finds the lock taken must not have changed the holder's tty. Root walks past
-        // the exclusive mode, programs that know nothing of the lock are stopped by the mode: it takes both.
+        // First the lock: who finds it taken must not have changed the holder's tty.
         let fd = match Flock::lock(fd, FlockArg::LockExclusiveNonblock) {
             Ok(fd) => fd,
             Err((_, Errno::EAGAIN)) => {
@@ -42,6 +39,9 @@ impl Tty {
             }
             Err((_, errno)) => return Err(LinkError::broken(path, errno)),
         };
+        // Then raw, before anything else: a fresh tty echoes what the key says back at it, and the key takes that for commands.
+        make_raw(&fd).map_err(|errno| LinkError::broken(path, errno))?;
+        // Programs that know nothing of the lock are stopped by the exclusive mode; root, who walks past that, by the lock.
         ioctl::set_exclusive(fd.as_fd()).map_err(|errno| LinkError::broken(path, errno))?;
         let tty = Self { fd, path: path.to_owned(), interrupt: interrupt.clone() };
         termios::tcflush(&*tty.fd, FlushArg::TCIFLUSH).map_err(|errno| LinkError::broken(path, errno))?;

@@ -11,7 +11,8 @@ use lexopt::{Arg, Parser, ValueExt as _};
 
 use crate::config::{Config, ConfigError};
 use crate::daemon::Daemon;
-use crate::logs;
+use crate::terminal::{complain, say};
+use crate::{egd_linux, logs};
 
 /// Where the configuration is looked for if none is named: this daemon's own, else the original's.
 const CONFIG_FILES: [&str; 2] = ["/etc/entropykey/ekeyd.toml", "/etc/entropykey/ekeyd.conf"];
@@ -39,6 +40,7 @@ demo   Show it all working on a key in software. Its data is NOT random, and the
   -V, --version  the version
 
 Example: ekeyd run --config /etc/entropykey/ekeyd.toml
+Under the name ekeyd-egd-linux it takes the flags of that program: ekeyd-egd-linux -h
 ";
 
 /// What the command line asks for.
@@ -57,13 +59,17 @@ enum Asked {
 
 /// Reads the command line and does what it says.
 pub(crate) fn main() -> ExitCode {
-    match asked(Parser::from_env()) {
+    let line = Parser::from_env();
+    if egd_linux::is_called(&line) {
+        return egd_linux::main(line);
+    }
+    match asked(line) {
         Ok(Asked::Help) => {
-            print!("{HELP}");
+            say(HELP.trim_end());
             ExitCode::SUCCESS
         }
         Ok(Asked::Version) => {
-            println!("ekeyd {}", env!("CARGO_PKG_VERSION"));
+            say(format_args!("ekeyd {}", env!("CARGO_PKG_VERSION")));
             ExitCode::SUCCESS
         }
         Ok(Asked::Run { config }) => run(config),
@@ -71,7 +77,7 @@ pub(crate) fn main() -> ExitCode {
         #[cfg(feature = "demo")]
         Ok(Asked::Demo(options)) => crate::demo::run(options),
         Err(error) => {
-            eprintln!("ekeyd: {error}; `ekeyd --help` tells what there is");
+            complain(format_args!("ekeyd: {error}; `ekeyd --help` tells what there is"));
             ExitCode::from(EXIT_USAGE)
         }
     }
@@ -103,8 +109,11 @@ fn asked(mut line: Parser) -> Result<Asked, lexopt::Error> {
             let (mut dir, mut rate, mut http) = (None, None, None);
             let known = &mut [("dir", &mut dir), ("rate", &mut rate), ("http", &mut http)];
             let others = options(&mut line, known, 0)?;
-            let rate = rate.map(|rate| rate.parse()).transpose()?;
-            let http = http.map(|http| http.parse()).transpose()?;
+            let number = |rate: OsString| rate.parse().map_err(|error| format!("--rate: {error}"));
+            let address =
+                |http: OsString| http.parse().map_err(|error| format!("--http: {error}, such as 127.0.0.1:9178"));
+            let rate = rate.map(number).transpose()?;
+            let http = http.map(address).transpose()?;
             let demo = crate::demo::Options { dir: dir.map(PathBuf::from), rate, http };
             Ok(others.map_or(Asked::Help, |_| Asked::Demo(demo)))
         }
@@ -123,6 +132,7 @@ fn options(
         match arg {
             Arg::Short('h') | Arg::Long("help") => return Ok(None),
             Arg::Long(name) => match known.iter().position(|(option, _)| *option == name) {
+                Some(at) if known[at].1.is_some() => return Err(format!("--{name} is there twice").into()),
                 Some(at) => *known[at].1 = Some(line.value()?),
                 None => return Err(arg.unexpected()),
             },
@@ -153,7 +163,7 @@ fn run(named: Option<PathBuf>) -> ExitCode {
 fn check(file: &Path) -> ExitCode {
     match Config::load(file) {
         Ok(_) => {
-            println!("{}: no mistakes", file.display());
+            say(format_args!("{}: no mistakes", file.display()));
             ExitCode::SUCCESS
         }
         Err(error) => refuse(&error),
@@ -162,13 +172,14 @@ fn check(file: &Path) -> ExitCode {
 
 /// Mistakes go to stderr as they are, for editors and scripts that read `FILE:LINE:COLUMN:`.
 fn refuse(error: &ConfigError) -> ExitCode {
-    eprintln!("{error}");
+    complain(error);
     ExitCode::from(EXIT_CONFIG)
 }
 
 fn usual_config() -> PathBuf {
     let [own, original] = CONFIG_FILES.map(PathBuf::from);
-    if !own.exists() && original.exists() { original } else { own }
+    // A link that leads nowhere is somebody's mistake, and no reason to read another file.
+    if own.symlink_metadata().is_err() && original.exists() { original } else { own }
 }
 
 #[cfg(test)]

@@ -6,19 +6,21 @@ use std::fs;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
 
 use ekey_control::Status;
+use ekey_keyring::{KeyringEdit, KeyringError};
 use ekey_sim::{Device, Pty, Records, Seed, Setup, SimError, StopHandle};
 use nix::unistd::geteuid;
 
 use crate::config::{Config, Http, KeyPath, Listen};
 use crate::daemon::{Daemon, DaemonError, Observer};
-use crate::keyring::{Keyring, KeyringError};
 use crate::logs;
+use crate::terminal::{complain, say};
 
 const EVERY: Duration = Duration::from_secs(1);
 
@@ -41,6 +43,9 @@ enum DemoError {
     /// The folder is somebody else's (host).
     #[error("{}: this folder is not your own alone, so others could put their sockets there; name another with --dir", .0.display())]
     NotOurs(PathBuf),
+    /// There is one already (host).
+    #[error("{}: a demonstration is running here already; end it, or name another folder with --dir", .0.display())]
+    Running(PathBuf),
     /// The software key cannot be plugged in.
     #[error(transparent)]
     Key(#[from] SimError),
@@ -58,7 +63,7 @@ pub(crate) fn run(options: Options) -> ExitCode {
     match show(options) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("ekeyd demo: {error}");
+            complain(format_args!("ekeyd demo: {error}"));
             ExitCode::FAILURE
         }
     }
@@ -66,10 +71,15 @@ pub(crate) fn run(options: Options) -> ExitCode {
 
 fn show(options: Options) -> Result<(), DemoError> {
     let dir = own_folder(options.dir.unwrap_or_else(usual_folder))?;
+    if UnixStream::connect(dir.join("control.sock")).is_ok() {
+        return Err(DemoError::Running(dir));
+    }
     let setup =
         Setup { rate: options.rate.unwrap_or(ekey_sim::DEFAULT_RATE), ..Setup::from_seed(Seed::from_system()?) };
     let keyring_path = dir.join("keyring");
-    let mut keyring = Keyring::load_or_new(&keyring_path)?;
+    // The key of an earlier demonstration is no more.
+    let _ = fs::remove_file(&keyring_path);
+    let mut keyring = KeyringEdit::begin(&keyring_path)?;
     keyring.set(setup.serial, setup.long_term_key.duplicate());
     keyring.save()?;
 
@@ -129,13 +139,13 @@ fn own_folder(dir: PathBuf) -> Result<PathBuf, DemoError> {
 
 fn announce(dir: &Path, page: Option<SocketAddr>) {
     let control = dir.join("control.sock");
-    println!("This is a key in SOFTWARE: its data is NOT RANDOM, use it for nothing but looking.");
-    println!("Look at it from another terminal, and end it with ^C:");
-    println!("  cargo run --release -p ekey-ctl -- status --socket {}", control.display());
+    say("This is a key in SOFTWARE: its data is NOT RANDOM, use it for nothing but looking.");
+    say("Look at it from another terminal, and end it with ^C:");
+    say(format_args!("  cargo run --release -p ekey-ctl -- status --socket {}", control.display()));
     if let Some(page) = page {
-        println!("  or with a browser: http://{page}/");
+        say(format_args!("  or with a browser: http://{page}/"));
     }
-    println!();
+    say("");
 }
 
 /// Two lines a second: how the key is doing, and where the sockets are.

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! keys (one thread each) ─proven entropy─▶ pool ─▶ kernel, EGD clients, file
+//! another machine's EGD server ─bytes────▶
 //! ```
 
 mod cli;
@@ -11,6 +12,8 @@ mod daemon;
 #[cfg(feature = "demo")]
 mod demo;
 mod egd;
+mod egd_client;
+mod egd_linux;
 mod key;
 mod keyring;
 mod logs;
@@ -19,9 +22,12 @@ mod observe;
 mod output;
 mod pool;
 mod socket;
+mod terminal;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    // What the daemon makes is its own until it says otherwise.
+    nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o077));
     cli::main()
 }

@@ -9,6 +9,8 @@ use ekey_proto::Nonce;
 #[derive(Debug, Default)]
 pub(crate) struct Nonces {
     made: u32,
+    /// Held open, so that a nonce can be made even when the process has no descriptor left.
+    source: Option<File>,
 }
 
 impl Nonces {
@@ -19,7 +21,12 @@ impl Nonces {
     /// Whatever keeps `/dev/urandom` from being read.
     pub(crate) fn next(&mut self) -> io::Result<Nonce> {
         let mut random = [0; 8];
-        File::open("/dev/urandom")?.read_exact(&mut random)?;
+        let mut source = match self.source.take() {
+            Some(source) => source,
+            None => File::open("/dev/urandom")?,
+        };
+        source.read_exact(&mut random)?;
+        self.source = Some(source);
         let nonce = Nonce::new(self.made, random);
         self.made = self.made.wrapping_add(1);
         Ok(nonce)

@@ -8,13 +8,14 @@ use ekey_tests::tree;
 use serde_json::Value;
 
 /// Crate, the crates of the workspace that it may depend on, and those that may be in its tests besides.
-const ALLOWED: [(&str, &[&str], &[&str]); 7] = [
+const ALLOWED: [(&str, &[&str], &[&str]); 8] = [
     ("ekey-proto", &[], &["ekey-sim"]),
     ("ekey-link", &[], &["ekey-sim"]),
+    ("ekey-keyring", &["ekey-proto"], &[]),
     ("ekey-control", &[], &[]),
     ("ekey-sim", &["ekey-proto"], &[]),
-    ("ekeyd", &["ekey-proto", "ekey-link", "ekey-control", "ekey-sim"], &[]),
-    ("ekey-ctl", &["ekey-control", "ekey-proto", "ekey-link"], &["ekey-sim"]),
+    ("ekeyd", &["ekey-proto", "ekey-link", "ekey-keyring", "ekey-control", "ekey-sim"], &[]),
+    ("ekey-ctl", &["ekey-control", "ekey-proto", "ekey-link", "ekey-keyring"], &["ekey-sim"]),
     ("ekey-tests", &[], &[]),
 ];
 

@@ -49,7 +49,7 @@ fn the_protocol_needs_no_std_and_forbids_unsafe_code() {
 fn only_the_daemon_and_its_links_make_exceptions_for_unsafe_code() {
     let lint = "unsafe_code";
     let exceptions = ["expect", "allow", "warn"].map(|level| format!("{level}({lint}"));
-    for folder in ["ekey-proto", "ekey-control", "ekey-ctl", "ekey-sim", "tests"] {
+    for folder in ["ekey-proto", "ekey-keyring", "ekey-control", "ekey-ctl", "ekey-sim", "tests"] {
         for path in tree::rust_files(&tree::root().join(folder)) {
             let found = tree::code_lines(&path)
                 .into_iter()

@@ -1,6 +1,7 @@
 //! The original's `ekeydctl` cannot tell our daemon from its own: same columns, same words, same statistics.
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
@@ -71,6 +72,75 @@ fn shutdown_ends_the_daemon() {
     assert_eq!(ended.code(), Some(0), "how ekeyd ended");
 }
 
+#[test]
+fn every_command_ends_and_prints_as_with_the_original_daemon() {
+    let scratch = Scratch::make();
+    let plan = KeyPlan::named("key").rate(126);
+    let key = plan.plug_in(&scratch);
+    let keyring = scratch.write("own.keyring", &plan.keyring_line(), 0o600);
+    fs::create_dir(scratch.path("keys")).expect("a folder");
+    std::os::unix::fs::symlink(&key.path, scratch.path("keys/linked")).expect("a link");
+
+    let mut original = OriginalDaemon::start("original", &scratch, &key, &keyring);
+    let of_original = all_commands(&scratch, &original.control, &key);
+    original.program.wait(SOON);
+    let mut ours = DaemonPlan::default().key(&plan, &key).start(&scratch);
+    let of_ours = all_commands(&scratch, &ours.control, &key);
+    ours.program.wait(SOON);
+    assert_eq!(of_ours.len(), of_original.len());
+    for (seen, due) in of_ours.iter().zip(&of_original) {
+        // The original says OK and has no long-term key any more; ours says what is wrong and keeps those that it knows.
+        if seen.0.ends_with("/missing") && seen.0.starts_with("keyring") {
+            assert_eq!((seen.1, due.1), (Some(4), Some(0)), "{}", seen.0);
+            continue;
+        }
+        assert_eq!(seen, due, "ours and the original's (command, exit code, standard output)");
+    }
+}
+
+/// What each command ends with and prints, from a running key to the daemon's end.
+fn all_commands(scratch: &Scratch, control: &Path, key: &SoftwareKey) -> Vec<(String, Option<i32>, String)> {
+    let path = |name: &str| scratch.path(name).display().to_string();
+    let (device, folder, keyring) = (key.path.display().to_string(), path("keys"), path("own.keyring"));
+    let runs = |finished: &Finished| finished.stdout.contains("Running OK");
+    ask_until(scratch, control, &["list"], runs);
+    let mut outcomes = Vec::new();
+    let mut say = |words: &[&str]| {
+        let finished = ekeydctl(scratch, control, words);
+        outcomes.push((words.join(" "), finished.code, finished.stdout));
+    };
+    let missing = path("missing");
+    for words in [
+        &["list"][..],
+        &["stats", "no such key"],
+        &["stats"],
+        &["remove", "no such key"],
+        &["remove"],
+        &["add"],
+        &["addall"],
+        &["addall", &missing],
+        &["keyring", &keyring],
+        &["keyring", &missing],
+        &["keyring"],
+        &["no-such-command"],
+        &[],
+        &["remove", SERIAL],
+        &["list"],
+        &["addall", &folder],
+    ] {
+        say(words);
+    }
+    ask_until(scratch, control, &["list"], runs);
+    let mut say = |words: &[&str]| {
+        let finished = ekeydctl(scratch, control, words);
+        outcomes.push((words.join(" "), finished.code, finished.stdout));
+    };
+    for words in [&["list"][..], &["remove", "keys/linked"], &["add", &device], &["shutdown"]] {
+        say(words);
+    }
+    outcomes
+}
+
 /// The answers of the original daemon and of ours to the same question, each as soon as it is `complete`.
 fn ask_both(words: &[&str], complete: impl Fn(&Finished) -> bool) -> (Finished, Finished) {
     let scratch = Scratch::make();
@@ -106,16 +176,8 @@ fn ask_until(scratch: &Scratch, control: &Path, words: &[&str], complete: impl F
     })
 }
 
-/// Runs the original's `ekeydctl` as it is; only its configuration file is another one.
 fn ekeydctl(scratch: &Scratch, control: &Path, words: &[&str]) -> Finished {
-    let config = scratch.write("ekeydctl.conf", &format!("UnixControlSocket {control:?}\n"), 0o600);
-    let mut command = original::lua();
-    command
-        .arg("-e")
-        .arg(format!("local load = loadfile; loadfile = function() return load({config:?}) end"))
-        .arg(original::script("ekeydctl"))
-        .args(words);
-    Program::run("ekeydctl", command, scratch, SOON)
+    Program::run("ekeydctl", original::ekeydctl(scratch, control, words), scratch, SOON)
 }
 
 fn is_number(value: &str) -> bool {

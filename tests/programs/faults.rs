@@ -52,7 +52,9 @@ fn a_gap_in_the_sequence_is_counted_and_harmless() {
 fn all_of_them_together_still_deliver_each_whole_block_once() {
     let faults = ["flip:101", "drop:103", "replay:107", "old-session:109", "noise:113", "truncate:127", "gap:131"];
     let status = deliver_despite_all(&faults);
-    assert_counted(&status, &["mac_failures", "framing_errors", "gaps", "replayed"]);
+    for counter in ["mac_failures", "framing_errors", "gaps", "replayed"] {
+        assert_counted(&status, &[counter]);
+    }
 }
 
 #[test]

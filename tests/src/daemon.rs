@@ -21,6 +21,8 @@ pub struct DaemonPlan {
     keys: Vec<PathBuf>,
     file: Option<(PathBuf, Option<u64>)>,
     egd: bool,
+    listen: Vec<String>,
+    pool: Option<u32>,
     extra: String,
 }
 
@@ -57,6 +59,26 @@ impl DaemonPlan {
     #[must_use]
     pub fn egd(mut self) -> Self {
         self.egd = true;
+        self
+    }
+
+    /// With an EGD server at this place too, such as `tcp:127.0.0.1:8888`.
+    #[must_use]
+    pub fn listen(mut self, place: &str) -> Self {
+        self.listen.push(place.to_owned());
+        self
+    }
+
+    /// That fetches from these EGD servers, with more lines about how.
+    #[must_use]
+    pub fn fetch_from(self, servers: &[String], lines: &str) -> Self {
+        self.extra(&format!("[egd-client]\nconnect = {servers:?}\n{lines}\n"))
+    }
+
+    /// With a pool of so many bytes.
+    #[must_use]
+    pub fn pool(mut self, bytes: u32) -> Self {
+        self.pool = Some(bytes);
         self
     }
 
@@ -101,14 +123,18 @@ impl DaemonPlan {
 
     fn write(&self, scratch: &Scratch, control: &Path, egd: &Path) -> PathBuf {
         let keyring = scratch.write("keyring", &self.keyring, 0o600);
-        let listen = if self.egd { format!("[{:?}]", format!("unix:{}", egd.display())) } else { "[]".to_owned() };
+        let unix = self.egd.then(|| format!("unix:{}", egd.display()));
+        let listen = unix.iter().chain(&self.listen).collect::<Vec<_>>();
         let mut text = format!(
             "keyring = {keyring:?}\ncontrol = {control:?}\n\
              [keys]\ndiscover = false\npaths = {:?}\n\
              [kernel]\nenabled = false\n\
-             [egd]\nlisten = {listen}\n",
+             [egd]\nlisten = {listen:?}\n",
             self.keys
         );
+        if let Some(bytes) = self.pool {
+            let _ = writeln!(text, "pool-bytes = {bytes}");
+        }
         if let Some((path, blocks)) = &self.file {
             let _ = writeln!(text, "[file]\npath = {path:?}");
             if let Some(blocks) = blocks {

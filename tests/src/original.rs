@@ -40,6 +40,46 @@ pub fn script(name: &str) -> PathBuf {
     unpacked(&format!("usr/sbin/{name}"))
 }
 
+/// The path of one of the original's programs.
+///
+/// # Panics
+/// When `tests/run` has not unpacked it.
+#[must_use]
+pub fn program(name: &str) -> PathBuf {
+    unpacked(&format!("usr/sbin/{name}"))
+}
+
+/// The folder with the libraries that the original's programs load.
+#[must_use]
+pub fn library_folder() -> PathBuf {
+    libraries_below(&root())
+}
+
+/// A file of the packages, such as `etc/entropykey/ekeyd.conf`.
+///
+/// # Panics
+/// When `tests/run` has not unpacked it.
+#[must_use]
+pub fn file(name: &str) -> PathBuf {
+    unpacked(name)
+}
+
+/// A command that runs the original's `ekeydctl` as it is; only its configuration file is another one, which names `control`.
+///
+/// # Panics
+/// When `tests/run` has not unpacked it.
+#[must_use]
+pub fn ekeydctl(scratch: &Scratch, control: &Path, words: &[&str]) -> Command {
+    let config = scratch.write("ekeydctl.conf", &format!("UnixControlSocket {control:?}\n"), 0o600);
+    let mut command = lua();
+    command
+        .arg("-e")
+        .arg(format!("local load = loadfile; loadfile = function() return load({config:?}) end"))
+        .arg(script("ekeydctl"))
+        .args(words);
+    command
+}
+
 fn root() -> PathBuf {
     target_folder().join("peers/root")
 }

@@ -33,6 +33,8 @@ pub enum Plug {
     Unix,
     /// A pseudo terminal behind a symbolic link.
     Pty,
+    /// A USB bus that a guest's QEMU makes, over a socket.
+    UsbRedir,
 }
 
 /// What a software key is to be like, before it is plugged in.
@@ -149,6 +151,7 @@ impl KeyPlan {
             .arg(match self.plug {
                 Plug::Unix => "--unix",
                 Plug::Pty => "--pty",
+                Plug::UsbRedir => "--usbredir",
             })
             .arg(path)
             .args(["--serial", &self.serial])

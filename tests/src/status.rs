@@ -57,6 +57,24 @@ impl Status {
         let keys = self.root["keys"].as_array()?;
         keys.iter().find(|key| key["path"] == path).map(KeyStatus)
     }
+
+    /// What is said at `place`, a JSON pointer such as `/egd_client/requests`.
+    ///
+    /// # Panics
+    /// When nothing is there.
+    #[must_use]
+    pub fn at(&self, place: &str) -> &Value {
+        self.root.pointer(place).unwrap_or_else(|| panic!("there is nothing at {place} of {self}"))
+    }
+
+    /// The count at `place`.
+    ///
+    /// # Panics
+    /// When no count is there.
+    #[must_use]
+    pub fn count_at(&self, place: &str) -> u64 {
+        self.at(place).as_u64().unwrap_or_else(|| panic!("there is no count at {place} of {self}"))
+    }
 }
 
 impl fmt::Display for Status {

@@ -89,7 +89,7 @@ pub(crate) fn status(keys: Vec<KeyStatus>) -> Status {
             received_bytes: 29_520_000,
         },
         kernel: Some(KernelStatus {
-            era: KernelEra::Since2022,
+            era: Some(KernelEra::Since2022),
             ready: true,
             mixed_bytes: 7872,
             credited_bits: 55_104,
@@ -105,6 +105,7 @@ pub(crate) fn status(keys: Vec<KeyStatus>) -> Status {
             waiting: 0,
             refused: 0,
         }],
+        egd_client: None,
         control: "/run/ekeyd/control.sock".to_owned(),
     }
 }

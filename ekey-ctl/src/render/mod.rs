@@ -2,9 +2,11 @@
 
 pub(crate) use ekey_control::{advice, amount};
 
+pub(crate) mod doctor;
 pub(crate) mod paint;
 pub(crate) mod screen;
 pub(crate) mod table;
+pub(crate) mod toml;
 pub(crate) mod waiting;
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The status on one screen: for one key at most 24 lines of 80 columns, whatever the daemon reports.
 
 use ekey_control::glance::{self, Mood, NOT_RANDOM};
+use ekey_control::status::EgdClientStatus;
 use ekey_control::{KeyStatus, Status};
 
 use crate::render::paint::{Line, Tone, narrow};
@@ -16,10 +17,12 @@ pub(crate) fn lines(status: &Status) -> Vec<Line> {
         lines.push(Line::bad("*** NOT RANDOM *** NOT RANDOM *** software key *** NOT RANDOM *** NOT RANDOM ***"));
     }
     match status.keys.as_slice() {
+        [] if status.egd_client.is_some() => {}
         [] => lines.push(Line::bad("No key")),
         [key] => lines.extend(one_key(key)),
         keys => lines.extend(keys.iter().flat_map(one_of_many)),
     }
+    lines.extend(status.egd_client.iter().flat_map(server));
     lines.extend(outputs(status));
     lines.push(Line::plain(""));
     let mut lines: Vec<Line> = lines.into_iter().map(|line| line.fit(WIDTH)).collect();
@@ -35,12 +38,22 @@ fn head(status: &Status) -> Line {
 }
 
 fn title(key: &KeyStatus) -> Line {
-    let tone = match glance::mood(&key.state) {
+    Line::new(tone(glance::mood(&key.state)), &glance::key_title(key))
+}
+
+fn tone(mood: Mood) -> Tone {
+    match mood {
         Mood::Good => Tone::Good,
         Mood::Soon => Tone::Warn,
         Mood::Bad => Tone::Bad,
-    };
-    Line::new(tone, &glance::key_title(key))
+    }
+}
+
+/// The server that entropy is fetched from.
+fn server(client: &EgdClientStatus) -> Vec<Line> {
+    let rows = glance::server_rows(client);
+    let rows = rows.iter().map(|(name, text)| row(name, text));
+    std::iter::once(Line::new(tone(glance::server_mood(client)), &glance::server_title(client))).chain(rows).collect()
 }
 
 fn one_key(key: &KeyStatus) -> Vec<Line> {

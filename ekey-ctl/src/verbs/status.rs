@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::path::Path;
 
+use ekey_control::status::EgdClientStatus;
 use ekey_control::{Client, Status};
 
 use crate::cli::Json;
@@ -21,10 +22,13 @@ pub(crate) fn run(socket: &Path, args: Json) -> Result<u8, Problem> {
     Ok(exit_code(&status))
 }
 
+/// By the sources, which are the keys and the servers that entropy is fetched from: 0 if all are well, 2 if none is.
 fn exit_code(status: &Status) -> u8 {
-    match status.running() {
+    let fetches = status.egd_client.as_ref().map(EgdClientStatus::is_connected);
+    let all = status.keys.len() + usize::from(fetches.is_some());
+    match status.running() + usize::from(fetches == Some(true)) {
         0 => 2,
-        running if running < status.keys.len() => 1,
+        well if well < all => 1,
         _ => 0,
     }
 }

@@ -19,13 +19,12 @@ use super::output::{Event, Output, Outputs};
 use super::retry::{LONGEST_PAUSE, Retry};
 use super::state::State;
 use super::timings::Timings;
-use crate::crypt::{FrameError, LongTermKey, SessionCrypt, Verified, verify_serial};
-use crate::wire::{
-    Badness, Command, DeviceEntropy, Frame, Framer, FramerCounters, Info, Nonce, Packet, Serial, SubCode,
-};
+use crate::crypt::{FrameError, LongTermKey, SessionCrypt, verify_serial};
+use crate::wire::{Badness, Command, Frame, Framer, FramerCounters, Nonce, Serial};
 
 const RESET_INTERVAL: Duration = Duration::from_secs(1);
 const REKEY_TIMEOUT: Duration = Duration::from_secs(3);
+const KEY_REQUEST_INTERVAL: Duration = Duration::from_secs(1);
 const MAC_FAILURES_TO_START_OVER: u32 = 8;
 const MAC_FAILURES_OF_A_BAD_KEY: u32 = 3;
 
@@ -33,21 +32,26 @@ const MAC_FAILURES_OF_A_BAD_KEY: u32 = 3;
 pub struct Session {
     timings: Timings,
     expected: Option<Serial>,
-    state: State,
+    pub(super) state: State,
+    /// The state that silence has interrupted.
+    before_silence: State,
+    /// Why the key is unfit, until it says itself that it is not.
+    pub(super) badness: Option<Badness>,
     framer: Framer,
-    channel: Option<Channel>,
-    rekey: Rekey,
+    pub(super) channel: Option<Channel>,
+    pub(super) rekey: Rekey,
     awaits_serial: bool,
     mac_failures_in_a_row: u32,
     last_verified: Instant,
     last_reset: Option<Instant>,
     reset_due: Option<Instant>,
     retry: Retry,
-    counters: Counters,
-    outputs: Outputs,
+    last_key_request: Option<Instant>,
+    pub(super) counters: Counters,
+    pub(super) outputs: Outputs,
 }
 
-enum Rekey {
+pub(super) enum Rekey {
     Idle,
     AwaitNonce,
     Sent { nonce: Nonce, long_term_key: LongTermKey, at: Instant },
@@ -61,6 +65,8 @@ impl Session {
             timings,
             expected,
             state: State::Opening,
+            before_silence: State::Opening,
+            badness: None,
             framer: Framer::new(),
             channel: None,
             rekey: Rekey::Idle,
@@ -70,6 +76,7 @@ impl Session {
             last_reset: None,
             reset_due: None,
             retry: Retry::new(),
+            last_key_request: None,
             counters: Counters::default(),
             outputs: Outputs::default(),
         };
@@ -102,6 +109,7 @@ impl Session {
             }
         }
         if self.silent_at().is_some_and(|at| at <= now) {
+            self.before_silence = self.state;
             self.enter(State::Silent);
             self.rekey = Rekey::Idle;
             self.start_over(now);
@@ -110,7 +118,7 @@ impl Session {
             self.retry.at = None;
             match self.state {
                 State::WrongSerial => self.start_over(now),
-                _ if !self.awaits_serial => self.ask_for_nonce(),
+                _ if !self.awaits_serial => self.ask_for_nonce(now),
                 _ => {}
             }
         }
@@ -217,13 +225,22 @@ impl Session {
             self.retry.schedule(now);
             return self.enter(State::WrongSerial);
         }
-        if self.state == State::LongTermKeyBad && self.retry.at.is_some() {
-            return;
+        if let Some(badness) = self.badness {
+            return self.enter(State::SelfStopped(badness));
         }
-        if self.state != State::LongTermKeyBad {
+        if self.standing() != State::LongTermKeyBad {
             self.enter(State::SerialOk);
+            return self.ask_for_nonce_soon(now);
         }
-        self.ask_for_nonce();
+        self.enter(State::LongTermKeyBad);
+        if self.retry.at.is_none() {
+            self.ask_for_nonce_soon(now);
+        }
+    }
+
+    /// The state, as if the key were not silent.
+    fn standing(&self) -> State {
+        if self.state == State::Silent { self.before_silence } else { self.state }
     }
 
     /// A frame has verified in the channel: the key is alive, and the channel's key is the right one.
@@ -237,8 +254,7 @@ impl Session {
                 self.retry = Retry::new();
                 self.enter(State::Running);
             }
-            ChannelKey::Session { .. } if self.state == State::Silent => self.enter(State::Running),
-            ChannelKey::Zero if self.state == State::Silent => self.enter(State::SerialOk),
+            _ if self.state == State::Silent => self.enter(self.before_silence),
             _ => {}
         }
     }
@@ -247,7 +263,7 @@ impl Session {
         self.counters.mac_failures += 1;
         self.mac_failures_in_a_row += 1;
         let fresh = matches!(&self.channel, Some(Channel { key: ChannelKey::Session { fresh: true, .. }, .. }));
-        if fresh && self.mac_failures_in_a_row >= MAC_FAILURES_OF_A_BAD_KEY {
+        if fresh && !self.awaits_serial && self.mac_failures_in_a_row >= MAC_FAILURES_OF_A_BAD_KEY {
             self.handle_bad_long_term_key(now);
         } else if self.mac_failures_in_a_row >= MAC_FAILURES_TO_START_OVER {
             self.mac_failures_in_a_row = 0;
@@ -259,110 +275,27 @@ impl Session {
     fn handle_bad_long_term_key(&mut self, now: Instant) {
         self.counters.bad_long_term_keys += 1;
         self.mac_failures_in_a_row = 0;
-        if let Some(Channel { key: ChannelKey::Session { fresh, .. }, .. }) = &mut self.channel {
-            *fresh = false;
-        }
         self.enter(State::LongTermKeyBad);
         self.retry.schedule(now);
         self.start_over(now);
     }
 
-    fn handle_packet(&mut self, now: Instant, packet: Verified<Packet>) {
-        match packet.get() {
-            Packet::NeedSessionKey => self.handle_need_of_session_key(),
-            Packet::SessionRekeyed(device) => self.handle_session_rekeyed(now, *device),
-            Packet::Entropy(masked) => self.handle_entropy(masked.sequence, packet),
-            Packet::Info(info) => self.handle_info(*info),
-            Packet::GeneratorsBad(_) => self.handle_generators_bad(packet),
-            Packet::UnknownInput(_) => {
-                self.counters.unknown_input += 1;
-                self.outputs.push(Output::Event(Event::Message(packet.into_inner())));
+    /// Asks for a nonce, but not more than once a second: whatever keeps asking for session keys is no key.
+    pub(super) fn ask_for_nonce_soon(&mut self, now: Instant) {
+        match self.last_key_request.map(|last| last + KEY_REQUEST_INTERVAL) {
+            Some(earliest) if earliest > now => {
+                self.retry.at = Some(self.retry.at.map_or(earliest, |at| at.min(earliest)));
             }
-            Packet::Serial { .. }
-            | Packet::LongTermUnlocked
-            | Packet::LongTermRekeyed(_)
-            | Packet::LongTermRefused(_)
-            | Packet::Unknown(_) => {
-                self.counters.unexpected += 1;
-                self.outputs.push(Output::Event(Event::Message(packet.into_inner())));
-            }
+            _ => self.ask_for_nonce(now),
         }
     }
 
-    fn handle_need_of_session_key(&mut self) {
-        if matches!(self.state, State::SerialOk | State::Keying | State::Running) {
-            self.ask_for_nonce();
-        }
-    }
-
-    fn handle_session_rekeyed(&mut self, now: Instant, device: DeviceEntropy) {
-        let Rekey::Sent { nonce, long_term_key, .. } = core::mem::replace(&mut self.rekey, Rekey::Idle) else {
-            self.counters.unexpected += 1;
-            return self.start_over(now);
-        };
-        let Some(channel) = &mut self.channel else { return };
-        if usize::from(device.nonce_len) != nonce.as_bytes().len() {
-            self.counters.malformed += 1;
-            return self.start_over(now);
-        }
-        let key = long_term_key.session_key(&channel.serial, &device, nonce.as_bytes());
-        channel.crypt = SessionCrypt::new(&channel.serial, &key);
-        channel.key = ChannelKey::Session { last_sequence: None, fresh: true };
-        self.counters.rekeys += 1;
-    }
-
-    fn handle_entropy(&mut self, sequence: SubCode, packet: Verified<Packet>) {
-        let Some(channel) = &mut self.channel else { return };
-        let ChannelKey::Session { last_sequence, .. } = &mut channel.key else {
-            self.counters.unexpected += 1;
-            return;
-        };
-        if let State::SelfStopped(_) = self.state {
-            self.counters.unexpected += 1;
-            return;
-        }
-        let due = last_sequence.map_or(0, |last| last + 1);
-        if sequence.value() < due {
-            self.counters.replayed += 1;
-            return;
-        }
-        self.counters.lost += u64::from(sequence.value() - due);
-        *last_sequence = Some(sequence.value());
-        if let Some(block) = channel.crypt.unmask(packet) {
-            self.counters.entropy_blocks += 1;
-            self.outputs.push(Output::Event(Event::Entropy(block)));
-        }
-        if sequence.value() == SubCode::MAX {
-            self.ask_for_nonce();
-        }
-    }
-
-    fn handle_info(&mut self, info: Info) {
-        if let Some(generators) = info.generators {
-            match (generators.badness, self.state) {
-                (Badness::NONE, State::SelfStopped(_)) => {
-                    self.enter(State::SerialOk);
-                    self.ask_for_nonce();
-                }
-                (Badness::NONE, _) => {}
-                (badness, _) => self.enter(State::SelfStopped(badness)),
-            }
-        }
-        self.outputs.push(Output::Event(Event::Info(info)));
-    }
-
-    fn handle_generators_bad(&mut self, packet: Verified<Packet>) {
-        self.rekey = Rekey::Idle;
-        if !matches!(self.state, State::SelfStopped(_)) {
-            self.enter(State::SelfStopped(Badness::UNSTATED));
-        }
-        self.outputs.push(Output::Event(Event::Message(packet.into_inner())));
-    }
-
-    fn ask_for_nonce(&mut self) {
-        if let (Rekey::Idle, Some(channel)) = (&self.rekey, &self.channel) {
+    pub(super) fn ask_for_nonce(&mut self, now: Instant) {
+        let (Rekey::Idle, Some(channel)) = (&self.rekey, &self.channel) else { return };
+        if self.badness.is_none() && self.expected == Some(channel.serial) {
             self.outputs.push(Output::NeedNonce(channel.serial));
             self.rekey = Rekey::AwaitNonce;
+            self.last_key_request = Some(now);
         }
     }
 
@@ -375,7 +308,7 @@ impl Session {
         self.reset_due = Some(now + patience.max(RESET_INTERVAL));
     }
 
-    fn enter(&mut self, state: State) {
+    pub(super) fn enter(&mut self, state: State) {
         if self.state != state {
             self.state = state;
             self.outputs.push(Output::Event(Event::State(state)));

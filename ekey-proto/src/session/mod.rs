@@ -9,6 +9,7 @@ mod host;
 mod instant;
 mod long_term;
 mod output;
+mod packets;
 mod retry;
 mod state;
 mod timings;

@@ -300,6 +300,74 @@ fn badness_stops_the_session_and_its_entropy_until_the_key_takes_it_back() {
 }
 
 #[test]
+fn neither_silence_nor_a_reset_makes_a_bad_key_good() {
+    const BAD: &str = "S08052:23751:23792:23584:07112:20876:08063:24150:1";
+    let mut bench = Bench::running();
+    let stopped = bench.key.text(*b"I>", BAD);
+    bench.hear(&stopped);
+    assert_eq!(bench.pass(5 * SECOND), [Did::State(State::Silent), RESET]);
+    let late = bench.key.entropy(1, 1);
+    assert_eq!(bench.hear(&late), [Did::State(State::SelfStopped(Badness::from_code(b'1')))]);
+    let hello = bench.key.reset();
+    assert_eq!(bench.hear(&hello), []);
+    let asks = bench.key.text(*b"k>", "");
+    assert_eq!(bench.hear(&asks), []);
+}
+
+#[test]
+fn a_key_that_turns_bad_while_a_session_key_is_agreed_on_gives_no_entropy() {
+    let mut bench = Bench::identified();
+    bench.give_nonce(Some(LONG_TERM_KEY));
+    let stopped = bench.key.text(*b"I>", "S1:1:1:1:1:1:1:1:2");
+    assert_eq!(bench.hear(&stopped), [Did::State(State::SelfStopped(Badness::from_code(b'2'))), Did::Info]);
+    let reply = bench.key.rekey(LONG_TERM_KEY, 12);
+    bench.hear(&reply);
+    let entropy = bench.key.entropy(0, 1);
+    assert!(!bench.hear(&entropy).contains(&Did::Entropy([1; 32])));
+}
+
+#[test]
+fn silence_does_not_turn_a_wrong_key_into_the_right_one() {
+    let mut bench = Bench::expecting(Some("AAAAAAAAAAAAAAAA".parse().unwrap()));
+    bench.drain();
+    let hello = bench.key.reset();
+    bench.hear(&hello);
+    bench.pass(5 * SECOND);
+    bench.pass(5 * SECOND);
+    assert_eq!(bench.session.state(), State::Silent);
+    let asks = bench.key.text(*b"k>", "");
+    assert_eq!(bench.hear(&asks), [Did::State(State::WrongSerial)]);
+    assert_eq!(bench.hear(&asks), []);
+}
+
+#[test]
+fn a_frame_that_verifies_after_all_clears_the_long_term_key() {
+    let mut bench = Bench::identified();
+    bench.give_nonce(Some(LONG_TERM_KEY));
+    let reply = bench.key.rekey(LONG_TERM_KEY, 12);
+    bench.hear(&reply);
+    let damaged = flipped(bench.key.entropy(0, 1));
+    assert_eq!(bench.hear(&damaged.repeat(3)), [Did::State(State::LongTermKeyBad)]);
+    let good = bench.key.entropy(1, 1);
+    assert_eq!(bench.hear(&good), [Did::State(State::Running), Did::Entropy([1; 32])]);
+}
+
+#[test]
+fn a_flood_of_serial_frames_gets_one_session_key_a_second() {
+    let mut bench = Bench::identified();
+    bench.give_nonce(Some(LONG_TERM_KEY));
+    let hello = bench.key.reset();
+    let mut asked = 0;
+    for _ in 0..40 {
+        asked += bench.hear(&hello.repeat(50)).iter().filter(|did| **did == Did::NeedNonce).count();
+        bench.give_nonce(Some(LONG_TERM_KEY));
+        asked += bench.pass(SECOND / 10).iter().filter(|did| **did == Did::NeedNonce).count();
+        bench.give_nonce(Some(LONG_TERM_KEY));
+    }
+    assert!((3..=5).contains(&asked), "asked {asked} times in 4 s");
+}
+
+#[test]
 fn an_abandoned_rekey_means_the_key_has_stopped_itself_for_a_reason_still_unknown() {
     let mut bench = Bench::identified();
     bench.give_nonce(Some(LONG_TERM_KEY));

@@ -104,6 +104,10 @@ impl Bench {
         assert_eq!(bench.hear(&reply), []);
         let first = bench.key.entropy(0, 0);
         assert_eq!(bench.hear(&first), [Did::State(State::Running), Did::Entropy([0; 32])]);
+        // So that another session key may be asked for at once.
+        assert_eq!(bench.pass(Duration::from_secs(1)), []);
+        let alive = bench.key.text(*b"I>", "T03000");
+        assert_eq!(bench.hear(&alive), [Did::Info]);
         bench
     }
 

@@ -4,6 +4,11 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+/// Mistakes that are shown one by one, at most.
+const MOST_MISTAKES: usize = 100;
+/// How many characters of what is wrong are shown, at most.
+const MOST_SHOWN: usize = 400;
+
 /// A configuration that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ConfigError {
@@ -47,7 +52,12 @@ pub(crate) struct Mistake {
 
 impl fmt::Display for Mistake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}:{}: {}", self.file.display(), self.line, self.column, self.what)
+        write!(f, "{}:{}:{}: ", self.file.display(), self.line, self.column)?;
+        // Some words are the file's own, and may be long.
+        match self.what.char_indices().nth(MOST_SHOWN) {
+            Some((end, _)) => write!(f, "{}...", self.what.get(..end).unwrap_or_default()),
+            None => f.write_str(&self.what),
+        }
     }
 }
 
@@ -55,11 +65,14 @@ struct Lines<'m>(&'m [Mistake]);
 
 impl fmt::Display for Lines<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, mistake) in self.0.iter().enumerate() {
+        for (index, mistake) in self.0.iter().take(MOST_MISTAKES).enumerate() {
             let end_of_the_last = if index == 0 { "" } else { "\n" };
             write!(f, "{end_of_the_last}{mistake}")?;
         }
-        Ok(())
+        match self.0.len().checked_sub(MOST_MISTAKES) {
+            None | Some(0) => Ok(()),
+            Some(more) => write!(f, "\nand {more} mistakes more; correct these first"),
+        }
     }
 }
 

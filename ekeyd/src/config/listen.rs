@@ -4,8 +4,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-/// The most bytes of a unix socket's path, unix(7), less the zero at its end.
-const MOST_SOCKET_PATH: usize = 107;
+use ekey_control::path::check_socket_path;
 
 /// A place to listen at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,28 +58,4 @@ impl fmt::Display for Listen {
             Self::Tcp(address) => write!(f, "tcp:{address}"),
         }
     }
-}
-
-/// Says what is wrong with a path, if it cannot be one of a file of this machine.
-pub(super) fn check_path(path: &Path) -> Result<(), String> {
-    let shown = path.display();
-    if path.as_os_str().is_empty() {
-        Err("the path is empty; expected an absolute path".to_owned())
-    } else if path.as_os_str().as_encoded_bytes().contains(&0) {
-        Err("the path has a zero byte in it; expected an absolute path".to_owned())
-    } else if path.is_absolute() {
-        Ok(())
-    } else {
-        Err(format!("`{shown}` is a relative path; expected an absolute one, such as `/{shown}`"))
-    }
-}
-
-/// Like [`check_path`], for a path where a unix socket is to be made.
-pub(super) fn check_socket_path(path: &Path) -> Result<(), String> {
-    check_path(path)?;
-    let bytes = path.as_os_str().len();
-    if bytes > MOST_SOCKET_PATH {
-        return Err(format!("the socket's path has {bytes} bytes; expected at most {MOST_SOCKET_PATH}"));
-    }
-    Ok(())
 }

@@ -2,18 +2,22 @@
 //!
 //! A file is either this daemon's own (TOML) or the `ekeyd.conf` of the original daemon; both end up as one [`Config`].
 
+mod egd_client;
 mod error;
 mod listen;
-mod nearest;
 mod original;
 mod read;
 mod section;
 
-use std::fs::File as OpenFile;
+use std::fs::OpenOptions;
 use std::io::Read as _;
 use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+pub(crate) use egd_client::{EgdClient, Server};
+use nix::fcntl::OFlag;
 
 pub(crate) use error::ConfigError;
 pub(crate) use listen::Listen;
@@ -36,6 +40,8 @@ pub(crate) struct Config {
     pub kernel: Kernel,
     /// Serving programs and virtual machines.
     pub egd: Egd,
+    /// Fetching from other machines' EGD servers, if at all.
+    pub egd_client: Option<EgdClient>,
     /// Writing to a file or pipe, if at all.
     pub file: Option<File>,
     /// Showing the status to browsers and monitoring programs, if at all.
@@ -137,6 +143,7 @@ impl Default for Config {
                 pool_bytes: 1024 * 1024,
                 max_clients: 10_000,
             },
+            egd_client: None,
             file: None,
             http: None,
         }
@@ -169,7 +176,8 @@ impl Config {
 fn text_of(path: &Path) -> Result<String, ConfigError> {
     let unreadable = |source| ConfigError::Unreadable { path: path.to_owned(), source };
     let mut bytes = Vec::new();
-    let file = OpenFile::open(path).map_err(unreadable)?;
+    // Without waiting, or a pipe that nobody writes would hang the daemon.
+    let file = OpenOptions::new().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(path).map_err(unreadable)?;
     if !file.metadata().map_err(unreadable)?.is_file() {
         return Err(ConfigError::NotAFile { path: path.to_owned() });
     }

@@ -1,194 +1,91 @@
 //! The original daemon's configuration, `ekeyd.conf`, as this daemon understands it.
 //!
-//! Its statements are read, not run. Outputs that it does not name are off, and no key is used but those it names: whoever kept
-//! that file gets what it says. A file may name several outputs here, where the original took one.
+//! Outputs that it does not name are off, and no key is used but those it names: whoever kept that file gets what it says.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use ekey_control::statement::{Statement, Value, read_file};
+use ekey_control::OriginalConfig;
+use ekey_control::original_config::{EgdSocket, KeyNode, Placed};
+use nix::unistd::{Group, User};
 
 use super::error::{ConfigError, Mistake};
-use super::listen::{Listen, check_path, check_socket_path};
-use super::nearest::nearest;
-use super::read::{is_serial, shown};
+use super::listen::Listen;
+use super::read::shown;
 use super::{Config, Egd, File, Kernel, KeyPath, Keys};
-
-const KNOWN: [&str; 10] = [
-    "Keyring",
-    "UnixControlSocket",
-    "TCPControlSocket",
-    "SetOutputToKernel",
-    "SetOutputToFile",
-    "EGDUnixSocket",
-    "EGDTCPSocket",
-    "AddEntropyKey",
-    "AddEntropyKeys",
-    "Daemonise",
-];
 
 /// Reads `text`, the content of `file`.
 pub(super) fn config(file: &Path, text: &str) -> Result<Config, ConfigError> {
-    let (statements, errors) = read_file(text);
-    let mut mistakes: Vec<Mistake> =
-        errors.into_iter().map(|error| mistake(file, error.line, error.column, error.mistake.to_string())).collect();
-    let mut config = nothing_named();
-    for (line, statement) in statements {
-        if let Err(what) = apply(&mut config, &statement) {
-            let column = text.lines().nth(line - 1).map_or(1, |line| column_of(line, &statement.name));
-            mistakes.push(mistake(file, line, column, what));
+    let (original, found) = OriginalConfig::read(text);
+    let place = |line, column, what| Mistake { file: file.to_owned(), line, column, what };
+    let found = found.into_iter().map(|mistake| place(mistake.line, mistake.column, mistake.what));
+    let mut mistakes: Vec<Mistake> = found.collect();
+    mistakes.extend(refused(&original).into_iter().map(|Placed { line, column, value }| place(line, column, value)));
+    mistakes.sort_by_key(|mistake| (mistake.line, mistake.column));
+    if mistakes.is_empty() { Ok(understood(original)) } else { Err(ConfigError::Mistakes(mistakes)) }
+}
+
+/// What the file asks for in due form, and this daemon or this machine has not.
+fn refused(original: &OriginalConfig) -> Vec<Placed<String>> {
+    let mut refused = Vec::new();
+    if let Some(Placed { line, column, .. }) = original.tcp_control {
+        let value = "TCPControlSocket is not available, since anybody on this machine could command the daemon by it; \
+                     give scripts the unix socket, and leave the line out"
+            .to_owned();
+        refused.push(Placed { line, column, value });
+    }
+    for Placed { line, column, value } in &original.egd {
+        let EgdSocket::Unix { user, group, .. } = value else { continue };
+        let (line, column) = (*line, *column);
+        if let Some(user) = user.as_deref().filter(|user| !matches!(User::from_name(user), Ok(Some(_)))) {
+            let value = format!(
+                "EGDUnixSocket: this machine has no user `{}`; add it (adduser --system), or name another",
+                shown(user)
+            );
+            refused.push(Placed { line, column, value });
+        }
+        if let Some(group) = group.as_deref().filter(|group| !matches!(Group::from_name(group), Ok(Some(_)))) {
+            let value = format!(
+                "EGDUnixSocket: this machine has no group `{}`; add it (addgroup --system), or name another",
+                shown(group)
+            );
+            refused.push(Placed { line, column, value });
         }
     }
-    mistakes.sort_by_key(|mistake| (mistake.line, mistake.column));
-    if mistakes.is_empty() { Ok(config) } else { Err(ConfigError::Mistakes(mistakes)) }
+    refused
 }
 
-fn mistake(file: &Path, line: usize, column: usize, what: String) -> Mistake {
-    Mistake { file: file.to_owned(), line, column, what }
-}
-
-fn column_of(line: &str, name: &str) -> usize {
-    line.find(name).and_then(|at| line.get(..at)).map_or(1, |before| before.chars().count() + 1)
-}
-
-fn nothing_named() -> Config {
+fn understood(original: OriginalConfig) -> Config {
     let due = Config::default();
+    // This daemon stays in the foreground, whatever `Daemonise` says: the service manager does the rest.
     Config {
-        keys: Keys { discover: false, ..due.keys },
-        kernel: Kernel { enabled: false, ..due.kernel },
-        egd: Egd { listen: Vec::new(), ..due.egd },
+        keyring: original.keyring.map_or(due.keyring, |path| path.value),
+        control: original.unix_control.map_or(due.control, |path| path.value),
+        keys: Keys {
+            discover: false,
+            paths: original.keys.into_iter().map(|key| key_path(key.value)).collect(),
+            folders: original.folders.into_iter().map(|folder| folder.value).collect(),
+            ..due.keys
+        },
+        kernel: Kernel {
+            enabled: original.kernel_bits.is_some(),
+            bits_per_byte: original.kernel_bits.map_or(due.kernel.bits_per_byte, |bits| bits.value),
+            ..due.kernel
+        },
+        egd: Egd { listen: original.egd.into_iter().map(|socket| listen(socket.value)).collect(), ..due.egd },
+        file: original.file.map(|path| File { path: path.value, max_bytes: None }),
         ..due
     }
 }
 
-fn apply(config: &mut Config, statement: &Statement) -> Result<(), String> {
-    let args = Arguments { name: &statement.name, values: &statement.args };
-    match statement.name.as_str() {
-        "Keyring" => config.keyring = args.only("a path")?.path(0, check_path)?,
-        "UnixControlSocket" => config.control = args.only("a path")?.path(0, check_socket_path)?,
-        "TCPControlSocket" => {
-            return Err(
-                "TCPControlSocket is not available, since anybody on this machine could command the daemon by it; \
-                        give scripts the unix socket, and leave the line out"
-                    .to_owned(),
-            );
-        }
-        "SetOutputToKernel" => {
-            config.kernel.bits_per_byte = args.only("the bits for each byte")?.number(0, 1, 8)?;
-            config.kernel.enabled = true;
-        }
-        "SetOutputToFile" => {
-            config.file = Some(File { path: args.only("a path")?.path(0, check_path)?, max_bytes: None });
-        }
-        "EGDUnixSocket" => config.egd.listen.push(unix_socket(&args.up_to(4, "a path, mode, user and group")?)?),
-        "EGDTCPSocket" => config.egd.listen.push(tcp_socket(&args.up_to(2, "a port and an address")?)?),
-        "AddEntropyKey" => config.keys.paths.push(key(&args.up_to(2, "a path and a serial number")?)?),
-        "AddEntropyKeys" => config.keys.folders.push(args.only("a folder")?.path(0, check_path)?),
-        // This daemon stays in the foreground, whichever is asked for: the service manager does the rest.
-        "Daemonise" => {}
-        other => {
-            let advice = match nearest(other, KNOWN) {
-                Some(meant) => format!("did you mean {meant}?"),
-                None => format!("expected one of {}", KNOWN.join(", ")),
-            };
-            return Err(format!("unknown statement {}; {advice}", shown(other)));
-        }
-    }
-    Ok(())
-}
-
-fn unix_socket(args: &Arguments<'_>) -> Result<Listen, String> {
-    let mode = match args.text(1)? {
-        None => None,
-        Some(octal) => Some(octal_mode(octal).ok_or_else(|| {
-            format!("{}: `{}` is no mode; expected an octal one such as \"0660\"", args.name, shown(octal))
-        })?),
-    };
-    let owner = |index| Ok::<_, String>(args.text(index)?.map(ToOwned::to_owned));
-    Ok(Listen::Unix { path: args.path(0, check_socket_path)?, mode, user: owner(2)?, group: owner(3)? })
-}
-
-fn octal_mode(text: &str) -> Option<u32> {
-    let is_octal = text.bytes().all(|digit| matches!(digit, b'0'..=b'7'));
-    u32::from_str_radix(text, 8).ok().filter(|mode| is_octal && *mode <= 0o777)
-}
-
-fn tcp_socket(args: &Arguments<'_>) -> Result<Listen, String> {
-    let port = args.number(0, 1, u16::MAX)?;
-    let address = match args.text(1)? {
-        None => IpAddr::V4(Ipv4Addr::LOCALHOST),
-        Some(text) => text.parse().map_err(|_| {
-            format!("{}: `{}` is no address; expected one such as \"127.0.0.1\" or \"::1\"", args.name, shown(text))
-        })?,
-    };
-    Ok(Listen::Tcp(SocketAddr::new(address, port)))
-}
-
-fn key(args: &Arguments<'_>) -> Result<KeyPath, String> {
-    let path = args.path(0, check_path)?;
-    let serial = args.text(1)?;
-    match serial {
-        Some(serial) if !is_serial(serial) => Err(format!(
-            "{}: `{}` is no serial number; expected the 16 characters on the key (base64)",
-            args.name,
-            shown(serial)
-        )),
-        _ => Ok(KeyPath { path, serial: serial.map(ToOwned::to_owned) }),
+fn listen(socket: EgdSocket) -> Listen {
+    match socket {
+        EgdSocket::Unix { path, mode, user, group } => Listen::Unix { path, mode, user, group },
+        EgdSocket::Tcp(address) => Listen::Tcp(address),
     }
 }
 
-/// What a statement was given, asked by position.
-struct Arguments<'s> {
-    name: &'s str,
-    values: &'s [Value],
-}
-
-impl Arguments<'_> {
-    fn only(self, due: &str) -> Result<Self, String> {
-        match self.values.len() {
-            1 => Ok(self),
-            count => Err(format!("{} has {count} arguments; expected {due}", self.name)),
-        }
-    }
-
-    fn up_to(self, most: usize, due: &str) -> Result<Self, String> {
-        match self.values.len() {
-            0 => Err(format!("{} has no argument; expected {due}", self.name)),
-            count if count > most => Err(format!("{} has {count} arguments; expected {due}", self.name)),
-            _ => Ok(self),
-        }
-    }
-
-    /// The text there, if any; the original takes an empty one for none.
-    fn text(&self, index: usize) -> Result<Option<&str>, String> {
-        match self.values.get(index) {
-            None | Some(Value::Nil) => Ok(None),
-            Some(Value::Text(text)) => Ok(Some(text.as_str()).filter(|text| !text.is_empty())),
-            Some(_) => Err(format!("{}: argument {} must be a text in quotes", self.name, index + 1)),
-        }
-    }
-
-    fn path(&self, index: usize, check: impl Fn(&Path) -> Result<(), String>) -> Result<PathBuf, String> {
-        let path = PathBuf::from(self.text(index)?.unwrap_or_default());
-        check(&path).map_err(|what| format!("{}: {what}", self.name))?;
-        Ok(path)
-    }
-
-    /// A whole number; in quotes as well, since the original takes it either way.
-    fn number<N>(&self, index: usize, least: N, most: N) -> Result<N, String>
-    where
-        N: TryFrom<u64> + PartialOrd + Copy + std::fmt::Display,
-    {
-        let number = match self.values.get(index) {
-            Some(Value::Text(text)) => text.parse().ok(),
-            Some(value) => value.as_whole(),
-            None => None,
-        };
-        number
-            .and_then(|number| N::try_from(number).ok())
-            .filter(|number| *number >= least && *number <= most)
-            .ok_or_else(|| format!("{}: expected a whole number from {least} to {most}", self.name))
-    }
+fn key_path(KeyNode { path, serial }: KeyNode) -> KeyPath {
+    KeyPath { path, serial }
 }
 
 #[cfg(test)]
@@ -219,13 +116,13 @@ mod tests {
     fn every_output_and_key_is_taken_over() {
         let config = parse(
             "SetOutputToFile(\"/tmp/entropy\")\nEGDUnixSocket \"/etc/entropy\"\n\
-             EGDUnixSocket(\"/e\", \"0660\", \"\", \"entropyusers\")\nEGDTCPSocket(8888)\nEGDTCPSocket(\"8889\", \"::1\")\n\
+             EGDUnixSocket(\"/e\", \"0660\", \"\", \"daemon\")\nEGDTCPSocket(8888)\nEGDTCPSocket(\"8889\", \"::1\")\n\
              AddEntropyKey \"/dev/cuaU0\"\nAddEntropyKey(\"/dev/ttyACM0\", \"A/BvBlg3OTBJ+RFD\")\nDaemonise(true)\n",
         )
         .unwrap();
         assert_eq!(config.file, Some(File { path: "/tmp/entropy".into(), max_bytes: None }));
         assert!(!config.kernel.enabled);
-        let group = Some("entropyusers".to_owned());
+        let group = Some("daemon".to_owned());
         let due = [
             Listen::unix("/etc/entropy"),
             Listen::Unix { path: "/e".into(), mode: Some(0o660), user: None, group },

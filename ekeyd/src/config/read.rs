@@ -4,11 +4,13 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use ekey_control::path::{check_path, check_socket_path};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::egd_client;
 use super::error::{ConfigError, Source};
-use super::listen::{Listen, check_path, check_socket_path};
+use super::listen::Listen;
 use super::section::{Notes, Section, inline, wrong_kind};
 use super::{Config, Egd, File, Http, Kernel, KeyPath, Keys, Recovery, Transport};
 
@@ -16,11 +18,12 @@ const TOP: &str = "the top of the file";
 
 /// Every section with its keys.
 const KNOWN: &[(&str, &[&str])] = &[
-    (TOP, &["keyring", "control", "keys", "recovery", "kernel", "egd", "file", "http"]),
+    (TOP, &["keyring", "control", "keys", "recovery", "kernel", "egd", "egd-client", "file", "http"]),
     ("[keys]", &["discover", "transport", "paths"]),
     ("[recovery]", &["silence-ms", "usb-reset", "port-power"]),
     ("[kernel]", &["enabled", "bits-per-byte", "interval-s"]),
     ("[egd]", &["listen", "pool-bytes", "max-clients", "combine"]),
+    ("[egd-client]", &egd_client::KEYS),
     ("[file]", &["path", "max-bytes"]),
     ("[http]", &["listen", "allow-remote"]),
 ];
@@ -49,15 +52,50 @@ fn top(notes: &mut Notes<'_>, table: &Spanned<DeTable<'_>>) -> Config {
     let due = Config::default();
     let top = Section::new(TOP, table);
     only_known(notes, &top);
-    Config {
+    let client = section(notes, &top, "egd-client", "[egd-client]");
+    let egd_client = egd_client::read(notes, &client);
+    let config = Config {
         keyring: top.path(notes, "keyring", check_path).unwrap_or(due.keyring),
         control: top.path(notes, "control", check_socket_path).unwrap_or(due.control),
         keys: keys(notes, &top, due.keys),
         recovery: recovery(notes, &top, &due.recovery),
         kernel: kernel(notes, &top, &due.kernel),
         egd: egd(notes, &top, due.egd),
+        egd_client,
         file: output_file(notes, &top),
         http: http(notes, &top),
+    };
+    note_clashes(notes, &top, &config);
+    config
+}
+
+/// Notes each place that is to be two things at once: a keyring that the file output would overwrite, say.
+fn note_clashes(notes: &mut Notes<'_>, top: &Section<'_>, config: &Config) {
+    // The place of the value that comes last: the one to change, most likely.
+    let value = |table: &str, key| {
+        let within = top.value(table).and_then(|(_, table)| table.get_ref().as_table()?.get_key_value(key));
+        within.map_or(0, |(_, value)| value.span().start)
+    };
+    let (control, listen, path) =
+        (top.value("control").map_or(0, |(at, _)| at), value("egd", "listen"), value("file", "path"));
+    let place_of = |what: &str| match what {
+        "the file output" => path,
+        "an EGD socket" => listen,
+        _ => control,
+    };
+    let mut taken: Vec<(&str, &Path)> = Vec::new();
+    let egd = config.egd.listen.iter().filter_map(|listen| match listen {
+        Listen::Unix { path, .. } => Some(("an EGD socket", path.as_path())),
+        Listen::Tcp(_) => None,
+    });
+    let file = config.file.iter().map(|file| ("the file output", file.path.as_path()));
+    let fixed = [("the keyring", config.keyring.as_path()), ("the control socket", config.control.as_path())];
+    for (what, path) in fixed.into_iter().chain(egd).chain(file) {
+        if let Some((other, _)) = taken.iter().find(|(_, known)| *known == path) {
+            notes
+                .note(place_of(what), format!("`{}` is {other} and {what} at once; name another path", path.display()));
+        }
+        taken.push((what, path));
     }
 }
 
@@ -148,7 +186,7 @@ fn egd(notes: &mut Notes<'_>, top: &Section<'_>, due: Egd) -> Egd {
     Egd {
         listen: listen(notes, &section).unwrap_or(due.listen),
         pool_bytes: section
-            .number(notes, "pool-bytes", 4096..=64 * 1024 * 1024)
+            .number(notes, "pool-bytes", 16_384..=64 * 1024 * 1024)
             .and_then(size)
             .unwrap_or(due.pool_bytes),
         max_clients: section.number(notes, "max-clients", 1..=100_000).and_then(size).unwrap_or(due.max_clients),
@@ -232,7 +270,7 @@ fn only_known(notes: &mut Notes<'_>, section: &Section<'_>) {
 }
 
 /// Whether this can be a key's serial number: the base64 of 12 bytes, which is 16 characters without padding.
-pub(super) fn is_serial(text: &str) -> bool {
+fn is_serial(text: &str) -> bool {
     text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/'))
 }
 

@@ -4,11 +4,11 @@
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
+use ekey_control::nearest::nearest;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::error::{Mistake, Source};
-use super::nearest::nearest;
 
 /// The mistakes found so far, and how to make places.
 pub(super) struct Notes<'t> {

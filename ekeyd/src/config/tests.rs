@@ -71,6 +71,12 @@ fn every_key_is_taken_over() {
         pool-bytes = 65_536
         max-clients = 1
         combine = false
+        [egd-client]
+        connect = ["tcp:keys.example.org:8888", "tcp:[2001:db8::1]:8889", "unix:/e"]
+        request-bytes = 255
+        reserve-bytes = 0
+        timeout-s = 1
+        longest-pause-s = 3600
         [file]
         path = "/f"
         max-bytes = 5
@@ -100,6 +106,18 @@ fn every_key_is_taken_over() {
             pool_bytes: 65_536,
             max_clients: 1,
         },
+        egd_client: Some(EgdClient {
+            connect: vec![
+                Server::Tcp { host: "keys.example.org".to_owned(), port: 8888 },
+                Server::Tcp { host: "2001:db8::1".to_owned(), port: 8889 },
+                Server::Unix("/e".into()),
+            ],
+            request_bytes: 255,
+            reserve_bytes: 0,
+            timeout: Duration::from_secs(1),
+            first_pause: Duration::from_millis(500),
+            longest_pause: Duration::from_secs(3600),
+        }),
         file: Some(File { path: "/f".into(), max_bytes: Some(5) }),
         http: Some(Http { listen: "[::1]:9178".parse().unwrap() }),
     };
@@ -142,7 +160,7 @@ fn each_mistake_says_where_it_is_and_what_is_expected() {
         ),
         ("[kernel]\ninterval-s = 3601", "2:14: `interval-s` is 3601; expected a whole number from 1 to 3600"),
         ("[recovery]\nsilence-ms = 499", "2:14: `silence-ms` is 499; expected a whole number from 500 to 600000"),
-        ("[egd]\npool-bytes = 4095", "2:14: `pool-bytes` is 4095; expected a whole number from 4096 to 67108864"),
+        ("[egd]\npool-bytes = 16383", "2:14: `pool-bytes` is 16383; expected a whole number from 16384 to 67108864"),
         ("[egd]\nmax-clients = 0", "2:15: `max-clients` is 0; expected a whole number from 1 to 100000"),
         ("[egd]\ncombine = true", "2:1: `combine` is not available yet; expected false, or leave it out"),
         (

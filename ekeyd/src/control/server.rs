@@ -24,6 +24,8 @@ pub(crate) struct Server {
     path: PathBuf,
     clients: Slab<Client>,
     first_token: usize,
+    /// Whether a connection could not be taken and waits.
+    stalled: bool,
 }
 
 /// A command that is to be answered.
@@ -44,7 +46,7 @@ impl Server {
         registry
             .register(&mut listener, Token(first_token), Interest::READABLE)
             .map_err(|source| ListenError::Refused { place: path.display().to_string(), source })?;
-        Ok(Self { listener, path: path.to_owned(), clients: Slab::new(), first_token })
+        Ok(Self { listener, path: path.to_owned(), clients: Slab::new(), first_token, stalled: false })
     }
 
     /// How many tokens it uses.
@@ -86,8 +88,27 @@ impl Server {
                 Err(error) => Err(error),
             };
             if let Err(error) = accepted {
-                return tracing::warn!("{}: cannot take a connection: {error}", self.path.display());
+                if !self.stalled {
+                    tracing::warn!("{}: cannot take a connection: {error}", self.path.display());
+                }
+                self.stalled = true;
+                return;
             }
+            self.stalled = false;
+        }
+    }
+
+    /// Takes the connections that could not be taken before, if they can be now.
+    pub(crate) fn go_on(&mut self, registry: &Registry) {
+        if self.stalled {
+            self.accept(registry);
+        }
+    }
+
+    /// Sends what has been answered, as far as that needs no waiting.
+    pub(crate) fn flush(&mut self) {
+        for (_, client) in &mut self.clients {
+            let _ = client.next();
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use ekey_control::{Command, KeyStatus, Level, Reply, original, tag};
 use ekey_link::find;
@@ -14,6 +15,8 @@ use crate::key::{Key, KeyCommand, Name};
 
 /// Keys at a time; more is a mistake, such as naming `/dev` as the folder of keys.
 const MOST_KEYS: usize = 256;
+/// How long everything else may wait for a key that is to be let go of.
+const RELEASE_PATIENCE: Duration = Duration::from_secs(2);
 
 impl Daemon {
     pub(super) fn handle_control(&mut self, event: &Event) {
@@ -137,7 +140,11 @@ impl Daemon {
         if let Some(serial) = key.status().known_serial() {
             self.discovery.set_aside(serial.to_owned());
         }
-        key.let_go();
+        let path = key.status().path;
+        // Whoever asks wants the key for itself next: OK means that it can have it.
+        if !key.release(RELEASE_PATIENCE) {
+            return Reply::ok_with(format!("{path} will be let go of once what is being done to it has ended"));
+        }
         Reply::ok()
     }
 

@@ -1,31 +1,54 @@
-//! The link at the place where the original's control socket was, for the programs that still look there.
+//! The place where the original's control socket was, for the programs that still look there, and for its configuration.
+//!
+//! Only root may make a file in `/run`, and the daemon need not be root. So its socket is in a folder of its own, and a link
+//! stands at the old place: made by the daemon if it may, else by the system at boot (`udev/ekeyd.tmpfiles`).
 
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use ekey_control::DEFAULT_SOCKET;
 
 const ORIGINAL: &str = "/run/ekeyd.sock";
+/// The same place, by the link that `/var/run` is; the configuration that came with the original names it.
+const ORIGINAL_BY_VAR: &str = "/var/run/ekeyd.sock";
 
-/// The link; removed when dropped.
-pub(super) struct ControlLink;
+/// Where the socket goes that the configuration wants at `control`: there, save for the place that the link has.
+pub(super) fn socket_for(control: &Path) -> &Path {
+    let is_original = [ORIGINAL, ORIGINAL_BY_VAR].iter().any(|place| control == Path::new(place));
+    if is_original { Path::new(DEFAULT_SOCKET) } else { control }
+}
+
+/// The link; removed when dropped, if it is still this one.
+#[derive(Debug)]
+pub(super) struct ControlLink {
+    path: PathBuf,
+    target: PathBuf,
+}
 
 impl ControlLink {
-    /// Makes the link if the control socket is at its usual place and nothing but an older link is in the way.
-    pub(super) fn make(control: &Path) -> Option<Self> {
-        if control != Path::new(DEFAULT_SOCKET) {
-            return None;
-        }
-        if fs::symlink_metadata(ORIGINAL).is_ok_and(|metadata| metadata.is_symlink()) {
+    /// Makes the link if `socket` is at its usual place and nothing is in the way but an older link. One that leads there
+    /// already is left to whoever made it.
+    pub(super) fn make(socket: &Path) -> Option<Self> {
+        (socket == Path::new(DEFAULT_SOCKET)).then(|| Self::at(Path::new(ORIGINAL), socket)).flatten()
+    }
+
+    fn at(link: &Path, socket: &Path) -> Option<Self> {
+        if let Ok(target) = fs::read_link(link) {
+            // A relative target counts from the link's own folder.
+            if link.parent().is_some_and(|folder| folder.join(target) == socket) {
+                return None;
+            }
             // If it cannot be removed, making the new one says why.
-            let _ = fs::remove_file(ORIGINAL);
+            let _ = fs::remove_file(link);
         }
-        match symlink(control, ORIGINAL) {
-            Ok(()) => Some(Self),
+        match symlink(socket, link) {
+            Ok(()) => Some(Self { path: link.to_owned(), target: socket.to_owned() }),
             Err(error) => {
-                tracing::warn!(
-                    "{ORIGINAL}: cannot link it to the control socket: {error}; old scripts will not find it"
+                let (link, socket) = (link.display(), socket.display());
+                tracing::info!(
+                    "{link}: cannot be made a link to the control socket: {error}; for the original's programs make it \
+                     as root: ln -s {socket} {link}"
                 );
                 None
             }
@@ -35,7 +58,51 @@ impl ControlLink {
 
 impl Drop for ControlLink {
     fn drop(&mut self) {
-        // Whoever removed it before has done what was to be done.
-        let _ = fs::remove_file(ORIGINAL);
+        if fs::read_link(&self.path).is_ok_and(|target| target == self.target) {
+            // Whoever removed it in this moment has done what was to be done.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_socket_at_the_originals_place_is_served_behind_the_link_there() {
+        for place in ["/run/ekeyd.sock", "/var/run/ekeyd.sock"] {
+            assert_eq!(socket_for(Path::new(place)), Path::new(DEFAULT_SOCKET), "{place}");
+        }
+        assert_eq!(socket_for(Path::new("/tmp/x.sock")), Path::new("/tmp/x.sock"));
+    }
+
+    #[test]
+    fn a_link_that_leads_there_already_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let (link, socket) = (folder.path().join("ekeyd.sock"), folder.path().join("ekeyd/control.sock"));
+        symlink("ekeyd/control.sock", &link).unwrap();
+        assert!(ControlLink::at(&link, &socket).is_none(), "it is another's");
+        assert_eq!(fs::read_link(&link).unwrap(), Path::new("ekeyd/control.sock"));
+    }
+
+    #[test]
+    fn a_link_that_leads_elsewhere_is_replaced_and_goes_with_the_daemon() {
+        let folder = tempfile::tempdir().unwrap();
+        let (link, socket) = (folder.path().join("ekeyd.sock"), folder.path().join("ekeyd/control.sock"));
+        symlink("/nowhere", &link).unwrap();
+        let made = ControlLink::at(&link, &socket);
+        assert_eq!(fs::read_link(&link).unwrap(), socket);
+        drop(made);
+        assert!(link.symlink_metadata().is_err(), "the link is still there");
+    }
+
+    #[test]
+    fn a_socket_in_the_way_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let link = folder.path().join("ekeyd.sock");
+        fs::write(&link, "somebody's").unwrap();
+        assert!(ControlLink::at(&link, &folder.path().join("s")).is_none());
+        assert_eq!(fs::read_to_string(&link).unwrap(), "somebody's");
     }
 }

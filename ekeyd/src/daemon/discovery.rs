@@ -17,6 +17,7 @@ use crate::key::{KeyCommand, Name};
 
 const LOOK_EVERY: Duration = Duration::from_secs(10);
 /// Some changes come in a burst, and not all of it is done when the first message is here.
+const SETTLING: Duration = Duration::from_millis(800);
 const LOOK_AFTER_CHANGE: Duration = Duration::from_millis(100);
 
 /// What is known of USB.
@@ -24,6 +25,8 @@ pub(super) struct Discovery {
     hotplug: Option<Hotplug>,
     found: Vec<FoundKey>,
     next_look: Instant,
+    /// When keys without a tty were first seen, by bus and device number.
+    unsettled: Vec<((u16, u16), Instant)>,
     /// Serial numbers of keys that were removed by command; they stay so until they are unplugged or added again.
     set_aside: Vec<String>,
 }
@@ -39,7 +42,7 @@ impl Discovery {
             Ok::<_, ekey_link::LinkError>(hotplug)
         };
         let hotplug = listen().inspect_err(|error| tracing::warn!("{error}")).ok();
-        Self { hotplug, found: Vec::new(), next_look: Instant::now(), set_aside: Vec::new() }
+        Self { hotplug, found: Vec::new(), next_look: Instant::now(), unsettled: Vec::new(), set_aside: Vec::new() }
     }
 
     /// When to look at USB next.
@@ -50,6 +53,18 @@ impl Discovery {
     /// A key with this serial number is not to be driven until it is unplugged, or added by command.
     pub(super) fn set_aside(&mut self, serial: String) {
         self.set_aside.push(serial);
+    }
+
+    /// Whether the kernel has had its time to give a key a tty: its driver may still be loading.
+    fn has_settled(&mut self, key: &FoundKey, now: Instant) -> bool {
+        let device = (key.bus, key.device);
+        match self.unsettled.iter().find(|(known, _)| *known == device) {
+            Some((_, since)) => now.duration_since(*since) >= SETTLING,
+            None => {
+                self.unsettled.push((device, now));
+                false
+            }
+        }
     }
 
     /// A key is to be driven again.
@@ -64,7 +79,10 @@ impl Daemon {
         let Some(hotplug) = &mut self.discovery.hotplug else { return };
         match hotplug.rescan_due() {
             Ok(false) => {}
-            Ok(true) => self.discovery.next_look = Instant::now() + LOOK_AFTER_CHANGE,
+            Ok(true) => {
+                let soon = Instant::now() + LOOK_AFTER_CHANGE;
+                self.discovery.next_look = self.discovery.next_look.min(soon);
+            }
             Err(error) => {
                 tracing::warn!("{error}");
                 self.discovery.hotplug = None;
@@ -85,6 +103,10 @@ impl Daemon {
         }
         for key in &found {
             let Some(serial) = &key.serial else { continue };
+            if key.tty.is_none() && !self.discovery.has_settled(key, now) {
+                self.discovery.next_look = now + LOOK_AFTER_CHANGE;
+                continue;
+            }
             if self.config.keys.discover && !self.is_driven(key) && !self.discovery.set_aside.contains(serial) {
                 tracing::info!(%serial, port = %key.port, "a key was plugged in");
                 if let Err(error) = self.add_key(Name::Serial(serial.clone()), serial.parse().ok()) {
@@ -92,6 +114,7 @@ impl Daemon {
                 }
             }
         }
+        self.discovery.unsettled.retain(|(device, _)| found.iter().any(|key| (key.bus, key.device) == *device));
         self.discovery.found = found;
     }
 

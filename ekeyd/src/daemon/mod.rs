@@ -1,13 +1,15 @@
 //! The daemon: one event loop between the keys and the outputs.
 //!
-//! Entropy comes from the keys' threads in batches, goes into the pool, and from there to the kernel first, then to the
+//! Entropy comes from the keys' threads (or an EGD server's) in batches, goes into the pool, and from there to the kernel first, then to the
 //! EGD clients that wait, then to the file. The loop itself never waits for anything but the next event.
 
 mod commands;
 mod control_link;
 mod discovery;
+mod fetch;
 mod observing;
 mod reload;
+mod service;
 mod signals;
 mod status;
 
@@ -20,9 +22,11 @@ use crossbeam_channel::Receiver;
 use ekey_control::Status;
 use ekey_proto::session::Timings;
 use mio::{Events, Poll, Token, Waker};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use zeroize::Zeroizing;
 
-use crate::config::Config;
+use crate::config::{self, Config};
+use crate::egd_client::EgdClient;
 use crate::key::{Key, KeyCommand, KeySettings, Name, Outlet};
 use crate::keyring::SharedKeyring;
 use crate::output::{FileSink, Host, Kernel};
@@ -31,6 +35,7 @@ use crate::socket::ListenError;
 use crate::{control, egd, observe};
 use control_link::ControlLink;
 use discovery::Discovery;
+use service::{Watchdog, notify};
 use signals::{Signal, Signals};
 
 const WAKER: Token = Token(0);
@@ -48,6 +53,8 @@ const BATCHES_IN_FLIGHT: usize = 4;
 const MOST_RESERVE: usize = 64 * 1024;
 /// Bytes handed to the file at a time.
 const FILE_BATCH: usize = 4096;
+/// How long the keys' threads may take to hand on what they have.
+const LAST_BATCHES: Duration = Duration::from_millis(800);
 /// How long the file may take to write the last bytes when the daemon stops.
 const LAST_WRITES: Duration = Duration::from_secs(1);
 
@@ -97,6 +104,7 @@ pub(crate) struct Daemon {
     kernel_problem: Option<String>,
     file: Option<FileSink>,
     egd: egd::Server,
+    egd_client: Option<EgdClient>,
     control: control::Server,
     http: Option<observe::Server>,
     recorder: observe::Recorder,
@@ -104,12 +112,6 @@ pub(crate) struct Daemon {
     is_ready: bool,
     watchdog: Option<Watchdog>,
     stopping: bool,
-}
-
-/// The service manager's watchdog.
-struct Watchdog {
-    every: Duration,
-    next: Instant,
 }
 
 impl Daemon {
@@ -123,12 +125,17 @@ impl Daemon {
     /// stated in the status, and the rest goes on.
     pub(crate) fn start(config: Config, config_file: Option<PathBuf>, not_random: bool) -> Result<Self, DaemonError> {
         let system = |doing| move |source| DaemonError::System { doing, source };
+        let max_clients = allow_descriptors(config.egd.max_clients);
+        if max_clients < config.egd.max_clients {
+            tracing::warn!("the limit of open files allows {max_clients} EGD clients only (LimitNOFILE=, ulimit -n)");
+        }
+        let config = Config { egd: config::Egd { max_clients, ..config.egd }, ..config };
         let poll = Poll::new().map_err(system("make an event queue"))?;
         let registry = poll.registry();
         let signals = Signals::take_over(registry, SIGNALS).map_err(system("take over signals"))?;
         let waker = Arc::new(Waker::new(registry, WAKER).map_err(system("make a waker"))?);
         let (batches, incoming) = crossbeam_channel::bounded(BATCHES_IN_FLIGHT);
-        let control = control::Server::start(&config.control, registry, CONTROL)?;
+        let control = control::Server::start(control_link::socket_for(&config.control), registry, CONTROL)?;
         let egd = egd::Server::start(&config.egd, registry, EGD)?;
         let http = config.http.as_ref().map(|http| observe::Server::start(http.listen, registry, HTTP)).transpose()?;
         let (kernel, kernel_problem) =
@@ -149,12 +156,13 @@ impl Daemon {
             }
             None => None,
         };
+        let egd_client = fetch::start(config.egd_client.as_ref(), &waker).map_err(system("start the EGD client"))?;
         let now = Instant::now();
         let discovery = Discovery::start(registry, HOTPLUG);
         let mut daemon = Self {
             keyring: SharedKeyring::open(&config.keyring),
             pool: Pool::new(config.egd.pool_bytes),
-            _control_link: ControlLink::make(&config.control),
+            _control_link: ControlLink::make(control.path()),
             config,
             config_file,
             not_random,
@@ -170,11 +178,12 @@ impl Daemon {
             kernel_problem,
             file,
             egd,
+            egd_client,
             control,
             http,
             recorder: observe::Recorder::new(),
             is_ready: false,
-            watchdog: sd_notify::watchdog_enabled().map(|limit| Watchdog { every: limit / 2, next: now }),
+            watchdog: Watchdog::wanted(now),
             stopping: false,
         };
         daemon.add_configured_keys();
@@ -186,6 +195,7 @@ impl Daemon {
     /// # Errors
     /// [`DaemonError::System`] if the kernel fails the event loop.
     pub(crate) fn run(mut self, mut observer: Option<Observer>) -> Result<(), DaemonError> {
+        notify(&[sd_notify::NotifyState::Status("waiting for the first verified entropy of a key")]);
         let mut events = Events::with_capacity(256);
         let mut next_look = observer.as_ref().map(|observer| self.started + observer.every);
         while !self.stopping {
@@ -204,8 +214,11 @@ impl Daemon {
                     _ => self.egd.handle(event, self.poll.registry(), &mut self.pool),
                 }
             }
+            self.control.go_on(self.poll.registry());
             self.take_in();
+            self.take_fetched();
             self.hand_out();
+            self.ask_for_more();
             let now = Instant::now();
             self.look_at_usb(now);
             self.pat_watchdog(now);
@@ -242,9 +255,7 @@ impl Daemon {
             }
             let Ok(batch) = self.incoming.try_recv() else { return };
             self.pool.put(batch);
-            if !self.is_ready {
-                self.say_ready();
-            }
+            self.say_ready("the first entropy is verified");
         }
     }
 
@@ -284,7 +295,7 @@ impl Daemon {
 
     fn feed_file(&mut self) {
         let Some(file) = &mut self.file else { return };
-        let reserve = if self.egd.is_on() { MOST_RESERVE.min(self.pool.capacity() / 2) } else { 0 };
+        let reserve = egd_reserve(&self.egd, &self.pool);
         loop {
             let spare = self.pool.len().saturating_sub(reserve);
             let count = spare.min(file.room()).min(FILE_BATCH);
@@ -305,9 +316,11 @@ impl Daemon {
         if self.egd.is_pending() || (!self.incoming.is_empty() && self.can_take()) {
             return Some(Duration::ZERO);
         }
-        // Without entropy there is nothing to feed the kernel with; the next batch wakes the loop.
-        let kernel = self.kernel.as_ref().filter(|_| self.pool.len() > 0).and_then(Kernel::next_wake);
-        let watchdog = self.watchdog.as_ref().map(|watchdog| watchdog.next);
+        // Without entropy there is nothing to feed the kernel with, and the next batch wakes the loop; unless its hunger is what
+        // entropy is fetched for.
+        let feeds = self.pool.len() > 0 || self.egd_client.is_some();
+        let kernel = self.kernel.as_ref().filter(|_| feeds).and_then(Kernel::next_wake);
+        let watchdog = self.watchdog.as_ref().map(Watchdog::next);
         let usb = Some(self.discovery.next_look());
         let observe = self.next_observation();
         let next = [kernel, watchdog, next_look, usb, observe].into_iter().flatten().min();
@@ -323,29 +336,25 @@ impl Daemon {
         }
     }
 
-    fn say_ready(&mut self) {
-        self.is_ready = true;
-        tracing::info!("the first entropy is verified");
-        notify(&[sd_notify::NotifyState::Ready]);
-    }
-
-    fn pat_watchdog(&mut self, now: Instant) {
-        if let Some(watchdog) = &mut self.watchdog
-            && watchdog.next <= now
-        {
-            watchdog.next = now + watchdog.every;
-            notify(&[sd_notify::NotifyState::Watchdog]);
-        }
-    }
-
     fn stop(mut self) {
         tracing::info!("stopping");
         notify(&[sd_notify::NotifyState::Stopping]);
+        self.control.flush();
         for key in &self.keys {
             key.command(KeyCommand::Stop);
         }
+        // A key's thread may still have a batch to hand on.
+        let patience = Instant::now() + LAST_BATCHES;
+        while self.keys.iter().any(Key::is_running) && Instant::now() < patience {
+            self.take_in();
+            self.hand_out();
+            std::thread::sleep(Duration::from_millis(1));
+        }
         for key in std::mem::take(&mut self.keys) {
             key.stop();
+        }
+        if let Some(client) = self.egd_client.take() {
+            client.stop();
         }
         self.take_in();
         self.hand_out();
@@ -356,8 +365,20 @@ impl Daemon {
     }
 }
 
-fn notify(states: &[sd_notify::NotifyState<'_>]) {
-    if let Err(error) = sd_notify::notify(states) {
-        tracing::warn!("cannot notify the service manager: {error}");
+/// What the file leaves for EGD clients.
+fn egd_reserve(egd: &egd::Server, pool: &Pool) -> usize {
+    if egd.is_on() { MOST_RESERVE.min(pool.capacity() / 2) } else { 0 }
+}
+
+/// Raises the limit of open files as far as it goes, and returns how many clients it allows of those that are wanted:
+/// keys, control socket and files keep some for themselves.
+fn allow_descriptors(clients: usize) -> usize {
+    const OWN: u64 = 128;
+    let wanted = clients as u64 + OWN;
+    let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return clients };
+    let mut limit = soft;
+    if soft < wanted && setrlimit(Resource::RLIMIT_NOFILE, wanted.min(hard), hard).is_ok() {
+        limit = wanted.min(hard);
     }
+    usize::try_from(limit.saturating_sub(OWN)).unwrap_or(usize::MAX).clamp(1, clients)
 }

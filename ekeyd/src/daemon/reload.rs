@@ -10,20 +10,25 @@ impl Daemon {
     /// Reads both files again. The keyring and the list of keys take effect at once; other changes are named as needing a
     /// restart. A file with mistakes changes nothing.
     pub(super) fn reload(&mut self) {
-        if let Ok(reloading) = sd_notify::NotifyState::monotonic_usec_now() {
+        // To a service manager that still waits for the first entropy, the word "ready" at the end would be a lie.
+        if self.is_ready
+            && let Ok(reloading) = sd_notify::NotifyState::monotonic_usec_now()
+        {
             notify(&[sd_notify::NotifyState::Reloading, reloading]);
         }
         if let Some(file) = self.config_file.clone() {
             self.reload_config(&file);
         }
-        match self.keyring.reload() {
+        match self.keyring.read_from(&self.config.keyring) {
             Ok(count) => {
                 tracing::info!(keys = count, "the keyring was read again");
                 self.tell_keys_of_keyring();
             }
             Err(error) => tracing::error!("{error}"),
         }
-        notify(&[sd_notify::NotifyState::Ready]);
+        if self.is_ready {
+            notify(&[sd_notify::NotifyState::Ready]);
+        }
     }
 
     fn reload_config(&mut self, file: &Path) {
@@ -33,18 +38,16 @@ impl Daemon {
                 return tracing::error!("the configuration was not read again, the old one stays in force:\n{error}");
             }
         };
-        if config.keyring != self.config.keyring
-            && let Err(error) = self.keyring.read_from(&config.keyring)
-        {
-            tracing::error!("{error}");
-        }
-        let named = |config: &Config, key: &Key| {
-            let Name::Path(path) = key.name() else { return false };
-            config.keys.paths.iter().any(|named| named.path == *path)
+        // A key that is named as before stays as it is; one whose entry has changed is let go and begun anew.
+        let entry = |config: &Config, key: &Key| match key.name() {
+            Name::Path(path) => config.keys.paths.iter().find(|named| named.path == *path).cloned(),
+            Name::Serial(_) => None,
         };
-        let (gone, kept): (Vec<Key>, Vec<Key>) = std::mem::take(&mut self.keys)
-            .into_iter()
-            .partition(|key| named(&self.config, key) && !named(&config, key));
+        let other_transport = config.keys.transport != self.config.keys.transport;
+        let (gone, kept): (Vec<Key>, Vec<Key>) = std::mem::take(&mut self.keys).into_iter().partition(|key| {
+            let before = entry(&self.config, key);
+            other_transport || (before.is_some() && before != entry(&config, key))
+        });
         self.keys = kept;
         gone.into_iter().for_each(Key::let_go);
         let restart = Config { keyring: self.config.keyring.clone(), keys: self.config.keys.clone(), ..config.clone() };

@@ -1,10 +1,11 @@
 //! The daemon as people and programs get to see it.
 
 use ekey_control::Status;
-use ekey_control::status::{FORMAT, FileStatus, KernelEra, KernelStatus, PoolStatus};
+use ekey_control::status::{FORMAT, FileStatus, KernelEra, KernelStatus, KeyringStatus, PoolStatus};
 
 use super::Daemon;
 use crate::config;
+use crate::egd_client::EgdClient;
 use crate::key::Key;
 use crate::output::{Era, FileSink, Kernel, Mode};
 
@@ -18,7 +19,7 @@ impl Daemon {
             pid: std::process::id(),
             uptime_s: self.started.elapsed().as_secs(),
             not_random: self.not_random,
-            keyring: self.keyring.status(),
+            keyring: self.keyring_status(),
             keys: self.keys.iter().map(Key::status).collect(),
             idle_keys: self.idle_keys(),
             pool: PoolStatus {
@@ -30,8 +31,16 @@ impl Daemon {
             kernel: self.kernel_status(),
             file: self.config.file.as_ref().zip(self.file.as_ref()).map(file_status),
             egd: self.egd.status(),
+            egd_client: self.egd_client.as_ref().map(EgdClient::status),
             control: self.control.path().display().to_string(),
         }
+    }
+
+    /// Whoever only fetches needs no keyring, so that one that is not there is no problem.
+    fn keyring_status(&self) -> KeyringStatus {
+        let only_fetches = self.keys.is_empty() && self.egd_client.is_some();
+        let status = self.keyring.status();
+        KeyringStatus { problem: status.problem.filter(|_| !only_fetches), ..status }
     }
 
     fn kernel_status(&self) -> Option<KernelStatus> {
@@ -39,7 +48,7 @@ impl Daemon {
             // It was wanted and could not be opened.
             let problem = self.kernel_problem.clone()?;
             return Some(KernelStatus {
-                era: KernelEra::Since2022,
+                era: None,
                 ready: false,
                 mixed_bytes: 0,
                 credited_bits: 0,
@@ -54,10 +63,10 @@ impl Daemon {
 fn kernel_status(kernel: &Kernel, problem: Option<String>) -> KernelStatus {
     let counters = kernel.counters();
     KernelStatus {
-        era: match kernel.era() {
+        era: Some(match kernel.era() {
             Era::Before2022 => KernelEra::Before2022,
             Era::Since2022 => KernelEra::Since2022,
-        },
+        }),
         ready: kernel.is_ready(),
         mixed_bytes: counters.bytes,
         credited_bits: counters.credited_bits,

@@ -9,6 +9,8 @@ use crate::pool::Pool;
 use crate::socket::Stream;
 
 const INPUT_LEN: usize = 64;
+/// Requests and reads in one turn.
+const TURN: usize = 32;
 /// Answers are sent once so many bytes are gathered, and no request is taken while more are unsent.
 const OUTPUT_LEN: usize = 1024;
 
@@ -20,6 +22,8 @@ pub(super) struct Client {
     pub(super) listener: usize,
     /// Whether it stands in the queue of those that wait for entropy.
     pub(super) queued: bool,
+    /// Whether it is to go on when the others have had their turn.
+    pub(super) unfinished: bool,
     /// Bytes that its `0x02` request still waits for.
     wanted: u8,
     /// Bytes of a `0x03` request that are still to be passed over.
@@ -39,6 +43,8 @@ pub(super) enum Need {
     Event,
     /// Entropy.
     Entropy,
+    /// Another turn: it has asked for much, and others are to be served in between.
+    Turn,
     /// Nothing more: it has gone, or broken the protocol.
     Close,
 }
@@ -58,6 +64,7 @@ impl Client {
             stream,
             listener,
             queued: false,
+            unfinished: false,
             wanted: 0,
             offered: 0,
             readable: true,
@@ -84,7 +91,7 @@ impl Client {
         if self.vanished {
             return Need::Close;
         }
-        loop {
+        for _ in 0..TURN {
             if !self.output.is_empty() && (self.output.len() >= OUTPUT_LEN || !self.has_request()) {
                 match self.send() {
                     Ok(true) => {}
@@ -111,6 +118,7 @@ impl Client {
                 }
             }
         }
+        Need::Turn
     }
 
     /// Gives the client up to `most` bytes of what it waits for.
@@ -119,6 +127,11 @@ impl Client {
         self.wanted -= given as u8;
         served.bytes += given as u64;
         served.requests += u64::from(self.wanted == 0 && given > 0);
+    }
+
+    /// How many bytes it waits for.
+    pub(super) fn wanted(&self) -> usize {
+        usize::from(self.wanted)
     }
 
     /// Whether it could go on without being sent anything first.

@@ -23,6 +23,8 @@ pub(crate) struct Server {
     listeners: Vec<Listening>,
     clients: Slab<Client>,
     waiting: VecDeque<usize>,
+    /// Clients that are to go on when the others have had their turn.
+    unfinished: VecDeque<usize>,
     max_clients: usize,
     first_token: usize,
 }
@@ -61,7 +63,14 @@ impl Server {
             listeners.push(Listening { listener, shown, clients, served, refused, pending: true, stalled: false });
         }
         let max_clients = config.max_clients;
-        Ok(Self { listeners, clients: Slab::new(), waiting: VecDeque::new(), max_clients, first_token })
+        Ok(Self {
+            listeners,
+            clients: Slab::new(),
+            waiting: VecDeque::new(),
+            unfinished: VecDeque::new(),
+            max_clients,
+            first_token,
+        })
     }
 
     /// Deals with an event on one of the server's tokens.
@@ -89,6 +98,13 @@ impl Server {
                 self.accept(place, registry, pool);
             }
         }
+        for _ in 0..self.unfinished.len() {
+            let Some(id) = self.unfinished.pop_front() else { break };
+            if let Some(client) = self.clients.get_mut(id) {
+                client.unfinished = false;
+                self.proceed(id, registry, pool);
+            }
+        }
         while pool.len() > 0 {
             let Some(id) = self.waiting.pop_front() else { return };
             let Some(client) = self.clients.get_mut(id) else { continue };
@@ -98,9 +114,22 @@ impl Server {
         }
     }
 
-    /// Whether connections are waiting to be taken.
+    /// How many bytes its clients wait for; not counted on once it is `enough`.
+    pub(crate) fn wanted(&self, enough: usize) -> usize {
+        let mut sum = 0;
+        let clients = self.waiting.iter().filter_map(|id| self.clients.get(*id));
+        for client in clients {
+            sum += client.wanted();
+            if sum >= enough {
+                break;
+            }
+        }
+        sum
+    }
+
+    /// Whether there is more to do at once.
     pub(crate) fn is_pending(&self) -> bool {
-        self.listeners.iter().any(|listening| listening.pending)
+        !self.unfinished.is_empty() || self.listeners.iter().any(|listening| listening.pending)
     }
 
     /// Whether there is anybody to serve at all.
@@ -158,6 +187,11 @@ impl Server {
         let client = &mut self.clients[id];
         match client.proceed(pool, &mut self.listeners[client.listener].served) {
             Need::Event => {}
+            Need::Turn => {
+                if !std::mem::replace(&mut client.unfinished, true) {
+                    self.unfinished.push_back(id);
+                }
+            }
             Need::Entropy => {
                 if !client.queued {
                     client.queued = true;
@@ -169,6 +203,9 @@ impl Server {
                 self.listeners[client.listener].clients -= 1;
                 if client.queued {
                     self.waiting.retain(|waiting| *waiting != id);
+                }
+                if client.unfinished {
+                    self.unfinished.retain(|unfinished| *unfinished != id);
                 }
                 // It is closed in the next moment, which ends the watch as well.
                 let _ = registry.deregister(&mut client.stream);

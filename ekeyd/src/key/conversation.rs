@@ -106,29 +106,51 @@ impl Driver {
     /// Hands the session what was read, and hands on what it proves.
     fn digest(&mut self, link: &mut dyn Link, session: &mut Session, mut bytes: &[u8]) -> Result<(), Ended> {
         self.bytes.read += bytes.len() as u64;
+        self.send_batch(session)?;
         // Large enough that it never has to move, which would leave a copy behind.
         let most_blocks = bytes.len() / FRAME_LEN + 1;
         self.batch = Zeroizing::new(Vec::with_capacity(most_blocks * EntropyBlock::LEN));
         let now = self.clock.now();
+        let mut outcome = Ok(());
         while !bytes.is_empty() {
             let taken = session.handle_input(now, bytes);
             bytes = &bytes[taken..];
-            self.obey(link, session)?;
+            // A link that breaks while something is written has still brought all that was read.
+            outcome = outcome.and(self.obey(link, session).map(drop));
         }
-        self.send_batch(session)
+        self.send_batch(session)?;
+        outcome
     }
 
-    /// Does all that the session wants, and returns when it wants to be called again.
+    /// Does all that the session wants, and returns when it wants to be called again. What cannot be done is left out,
+    /// and the first such failure is returned once the rest is done.
     fn obey(&mut self, link: &mut dyn Link, session: &mut Session) -> Result<SessionInstant, Ended> {
+        let mut failure = None;
         loop {
-            match session.poll_output() {
-                Output::Write(command) => self.write(link, command)?,
-                Output::NeedNonce(serial) => self.give_nonce(session, serial)?,
-                Output::Event(Event::Entropy(block)) => self.batch.extend_from_slice(block.as_bytes()),
-                Output::Event(Event::State(state)) => self.note_state(state),
-                Output::Event(Event::Info(info)) => self.record().note_info(&info),
-                Output::Event(Event::Message(packet)) => self.log_message(&packet),
-                Output::WaitUntil(deadline) => return Ok(deadline),
+            let done = match session.poll_output() {
+                Output::Write(_) if failure.is_some() => Ok(()),
+                Output::Write(command) => self.write(link, command),
+                Output::NeedNonce(serial) => self.give_nonce(session, serial),
+                Output::Event(Event::Entropy(block)) => {
+                    self.batch.extend_from_slice(block.as_bytes());
+                    Ok(())
+                }
+                Output::Event(Event::State(state)) => {
+                    self.note_state(session, state);
+                    Ok(())
+                }
+                Output::Event(Event::Info(info)) => {
+                    self.record().note_info(&info);
+                    Ok(())
+                }
+                Output::Event(Event::Message(packet)) => {
+                    self.log_message(&packet);
+                    Ok(())
+                }
+                Output::WaitUntil(deadline) => return failure.map_or(Ok(deadline), Err),
+            };
+            if let Err(ended) = done {
+                failure.get_or_insert(ended);
             }
         }
     }
@@ -152,22 +174,20 @@ impl Driver {
             return Ok(());
         }
         let mut batch = std::mem::take(&mut self.batch);
-        let began = Instant::now();
-        let mut waited = false;
         loop {
+            let began = Instant::now();
             match self.outlet.batches.send_timeout(batch, COMMAND_CHECK) {
                 Ok(()) => break,
                 Err(SendTimeoutError::Disconnected(_)) => return Err(Ended::Stopped),
                 Err(SendTimeoutError::Timeout(unsent)) => batch = unsent,
             }
-            waited = true;
+            self.clock.leave_out(began.elapsed());
             self.publish(session);
             if let Some(ended) = self.heed_commands(session) {
+                // It is sent when the key is listened to again, or before this thread ends.
+                self.batch = batch;
                 return Err(ended);
             }
-        }
-        if waited {
-            self.clock.leave_out(began.elapsed());
         }
         self.wake_daemon();
         Ok(())
@@ -175,7 +195,9 @@ impl Driver {
 
     /// Shows the session's state, unless the key is silent and a rung is being tried: then that is what people see until a
     /// frame verifies.
-    fn note_state(&mut self, state: State) {
+    fn note_state(&mut self, session: &Session, state: State) {
+        // The log names the key by what it has just said of itself.
+        self.publish(session);
         if self.ladder.current().is_none() {
             self.enter(key_state(state), None);
         }

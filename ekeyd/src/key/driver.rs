@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::Receiver;
 use ekey_control::KeyState;
 use ekey_link::find::FoundKey;
-use ekey_link::revive::{self, Ladder, Means, Neighbours, ReviveError, Rung};
+use ekey_link::revive::{self, Ladder, Means, Neighbours, ReviveError, Rung, Silence};
 use ekey_link::{Interrupt, Link, LinkError};
 
 use super::clock::Clock;
@@ -30,7 +30,9 @@ const LOOK_FOR_LOST: Duration = Duration::from_secs(3);
 const LOOK_FOR_RETURN: Duration = Duration::from_millis(50);
 const RETURN_PATIENCE: Duration = Duration::from_secs(4);
 /// How long to wait for the host's own randomness.
-const NONCE_PAUSE: Duration = Duration::from_secs(60);
+const NONCE_PAUSE: Duration = Duration::from_secs(1);
+/// How long the last batch may wait for room when the daemon lets go of the key.
+const LAST_BATCH: Duration = Duration::from_millis(500);
 
 /// Everything that a key's thread owns.
 pub(super) struct Driver {
@@ -105,7 +107,7 @@ impl Driver {
                 Err(error) => Ended::Broken(error),
             };
             let pause = match ended {
-                Ended::Stopped => return,
+                Ended::Stopped => return self.send_last_batch(),
                 Ended::Broken(error) => self.note_broken(&error),
                 Ended::Step(rung) => {
                     self.take(rung);
@@ -117,7 +119,7 @@ impl Driver {
                 }
             };
             if self.rests(pause) {
-                return;
+                return self.send_last_batch();
             }
         }
     }
@@ -154,13 +156,48 @@ impl Driver {
             self.stepped = None;
             self.ladder.note_failed(Instant::now());
         }
+        // A key that takes no bytes hangs as much as one that sends none.
+        if let LinkError::WriteTimedOut { .. } = error {
+            self.ladder.note_silent(Instant::now(), Silence::AfterOpening);
+        }
+        if let Some(pause) = self.climb() {
+            return pause;
+        }
         if !is_gone(error) {
-            self.enter(KeyState::Opening, Some(error.to_string()));
+            if self.ladder.current().is_none() {
+                self.enter(KeyState::Opening, Some(error.to_string()));
+            }
             return LOOK_AGAIN;
         }
         self.was_gone = true;
         self.enter(KeyState::Gone, Some(error.to_string()));
         if self.place.is_on_usb() { LOOK_FOR_LOST } else { LOOK_AGAIN }
+    }
+
+    /// Takes the next step for a key without a link, if one is due, and returns how long to wait before opening again.
+    fn climb(&mut self) -> Option<Duration> {
+        loop {
+            match self.ladder.next(Instant::now())? {
+                // Nothing can be said to a key without a link.
+                Rung::Soft => self.ladder.note_failed(Instant::now()),
+                Rung::Pause => {
+                    self.show_recovery();
+                    return Some(LOOK_AGAIN);
+                }
+                rung => {
+                    self.take(rung);
+                    return Some(Duration::ZERO);
+                }
+            }
+        }
+    }
+
+    /// Hands on what was proven and found no room, before the thread ends.
+    fn send_last_batch(mut self) {
+        let batch = std::mem::take(&mut self.batch);
+        if !batch.is_empty() && self.outlet.batches.send_timeout(batch, LAST_BATCH).is_ok() {
+            self.wake_daemon();
+        }
     }
 
     /// Takes a step that needs the link closed. It is open again only after [`open`](Self::open).
@@ -222,9 +259,8 @@ impl Driver {
                 tracing::warn!(%key, %serial, "{word}: {}", rung.words());
             }
             (_, None, None) => tracing::info!(%key, %serial, "{word}"),
-            (_, None, Some(detail)) => tracing::warn!(%key, %serial, "{word}: {detail}"),
+            (_, _, Some(detail)) => tracing::warn!(%key, %serial, "{word}: {detail}"),
             (_, Some(step), None) => tracing::warn!(%key, %serial, "{word}; {step}"),
-            (_, Some(_), Some(detail)) => tracing::warn!(%key, %serial, "{word}: {detail}"),
         }
         self.wake_daemon();
     }

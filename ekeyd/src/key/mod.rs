@@ -9,9 +9,10 @@ mod record;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::Sender;
-use ekey_control::KeyStatus;
+use ekey_control::{KeyState, KeyStatus};
 use ekey_link::find::FoundKey;
 use ekey_link::revive::Rung;
 use ekey_link::{Interrupt, LinkError};
@@ -23,6 +24,9 @@ use crate::keyring::SharedKeyring;
 use crate::pool::Batch;
 pub(crate) use place::Name;
 use record::Record;
+
+/// How often to look whether a key has been let go of.
+const RELEASE_CHECK: Duration = Duration::from_millis(2);
 
 /// What a key's thread needs to know.
 pub(crate) struct KeySettings {
@@ -115,12 +119,37 @@ impl Key {
 
     /// What is known of it now.
     pub(crate) fn status(&self) -> KeyStatus {
-        self.record.lock().unwrap_or_else(PoisonError::into_inner).status()
+        let mut status = self.record.lock().unwrap_or_else(PoisonError::into_inner).status();
+        if !self.is_running() {
+            status.state = KeyState::Gone;
+            status.detail =
+                Some("the daemon's thread for it has ended: restart the daemon, and report this".to_owned());
+        }
+        status
+    }
+
+    /// Whether its thread is alive.
+    pub(crate) fn is_running(&self) -> bool {
+        self.thread.as_ref().is_some_and(|thread| !thread.is_finished())
     }
 
     /// Lets go of the key, soon and without waiting for it.
     pub(crate) fn let_go(self) {
         self.command(KeyCommand::Stop);
+    }
+
+    /// Lets go of the key and waits until others can have it, but no longer than `patience`. Returns whether they can.
+    pub(crate) fn release(mut self, patience: Duration) -> bool {
+        self.command(KeyCommand::Stop);
+        let Some(thread) = self.thread.take() else { return true };
+        let until = Instant::now() + patience;
+        while !thread.is_finished() {
+            if Instant::now() >= until {
+                return false;
+            }
+            std::thread::sleep(RELEASE_CHECK);
+        }
+        true
     }
 
     /// Lets go of the key, and returns once its thread has ended: at once, save for a write that is under way.

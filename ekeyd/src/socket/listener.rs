@@ -3,7 +3,7 @@
 use std::fs;
 use std::io;
 use std::net::SocketAddr;
-use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::path::{Path, PathBuf};
 
@@ -14,11 +14,16 @@ use nix::unistd::{Group, User, chown};
 
 use super::Stream;
 
-/// A listening socket. Dropping it closes it and removes its file.
+/// A listening socket. Dropping it closes it and removes its file, if it has one.
 #[derive(Debug)]
 pub(crate) enum Listener {
     /// A unix stream socket and its file.
-    Unix(UnixListener, PathBuf),
+    Unix {
+        /// The socket.
+        listener: UnixListener,
+        /// Removes its file in the end.
+        _file: SocketFile,
+    },
     /// A TCP port.
     Tcp(TcpListener),
 }
@@ -62,6 +67,7 @@ pub(crate) struct Access<'a> {
 }
 
 const USUAL_MODE: u32 = 0o660;
+const FOLDER_MODE: u32 = 0o755;
 
 impl Listener {
     /// Listens on a unix socket. Its folder is made if there is none; a socket that nobody listens on is replaced.
@@ -70,14 +76,15 @@ impl Listener {
     /// [`ListenError`] says what is in the way.
     pub(crate) fn unix(path: &Path, access: Access<'_>) -> Result<Self, ListenError> {
         let refused = |source| ListenError::Refused { place: path.display().to_string(), source };
-        if let Some(folder) = path.parent() {
+        if let Some(folder) = path.parent().filter(|folder| !folder.exists()) {
             fs::create_dir_all(folder).map_err(refused)?;
+            fs::set_permissions(folder, fs::Permissions::from_mode(FOLDER_MODE)).map_err(refused)?;
         }
         remove_stale(path)?;
         let owner = Owner::find(path, access)?;
-        // Until its mode is set below, the usual umask lets nobody but the daemon's own user connect.
+        // Until its mode is set below, the daemon's umask lets nobody but its own user connect.
         let listener = UnixListener::bind(path).map_err(refused)?;
-        let made = Self::Unix(listener, path.to_owned());
+        let made = Self::Unix { listener, _file: SocketFile::made(path).map_err(refused)? };
         chown(path, owner.user, owner.group).map_err(|errno| refused(errno.into()))?;
         let mode = fs::Permissions::from_mode(access.mode.unwrap_or(USUAL_MODE));
         fs::set_permissions(path, mode).map_err(refused)?;
@@ -99,11 +106,17 @@ impl Listener {
     /// What the system says; the next connection may work.
     pub(crate) fn accept(&self) -> io::Result<Option<Stream>> {
         let accepted = match self {
-            Self::Unix(listener, _) => listener.accept().map(|(stream, _)| Stream::Unix(stream)),
+            Self::Unix { listener, .. } => listener.accept().map(|(stream, _)| Stream::Unix(stream)),
             Self::Tcp(listener) => listener.accept().map(|(stream, _)| Stream::Tcp(stream)),
         };
         match accepted {
-            Ok(stream) => Ok(Some(stream)),
+            Ok(stream) => {
+                if let Stream::Tcp(stream) = &stream {
+                    // An answer in pieces must not wait for the peer to acknowledge the first.
+                    let _ = stream.set_nodelay(true);
+                }
+                Ok(Some(stream))
+            }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
             Err(error) => Err(error),
         }
@@ -112,24 +125,39 @@ impl Listener {
     /// The address of a TCP port, with the port that the system chose if it was left to it.
     pub(crate) fn address(&self) -> Option<SocketAddr> {
         match self {
-            Self::Unix(..) => None,
+            Self::Unix { .. } => None,
             Self::Tcp(listener) => listener.local_addr().ok(),
         }
     }
 
     fn source(&mut self) -> &mut dyn Source {
         match self {
-            Self::Unix(listener, _) => listener,
+            Self::Unix { listener, .. } => listener,
             Self::Tcp(listener) => listener,
         }
     }
 }
 
-impl Drop for Listener {
+/// The file of a unix socket that this process has made; removed when dropped, unless it is another one by then.
+#[derive(Debug)]
+pub(crate) struct SocketFile {
+    path: PathBuf,
+    identity: (u64, u64),
+}
+
+impl SocketFile {
+    fn made(path: &Path) -> io::Result<Self> {
+        let found = fs::symlink_metadata(path)?;
+        Ok(Self { path: path.to_owned(), identity: (found.dev(), found.ino()) })
+    }
+}
+
+impl Drop for SocketFile {
     fn drop(&mut self) {
-        if let Self::Unix(_, path) = self {
-            // Whoever removed it before has done what was to be done.
-            let _ = fs::remove_file(path);
+        let still_ours = |found: fs::Metadata| (found.dev(), found.ino()) == self.identity;
+        if fs::symlink_metadata(&self.path).is_ok_and(still_ours) {
+            // Whoever removed it in this moment has done what was to be done.
+            let _ = fs::remove_file(&self.path);
         }
     }
 }
@@ -168,8 +196,10 @@ fn remove_stale(path: &Path) -> Result<(), ListenError> {
     if !metadata.file_type().is_socket() {
         return Err(ListenError::NotASocket(path.to_owned()));
     }
-    if StdUnixStream::connect(path).is_ok() {
-        return Err(ListenError::InUse(path.to_owned()));
+    match StdUnixStream::connect(path) {
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
+        // Whatever else keeps from connecting, somebody may be listening.
+        _ => return Err(ListenError::InUse(path.to_owned())),
     }
     fs::remove_file(path).map_err(|source| ListenError::Refused { place: path.display().to_string(), source })
 }

@@ -45,3 +45,26 @@ pub(super) fn qemu() -> Command {
         .args([Path::new("-L"), &data.join("qemu"), Path::new("-L"), &data.join("seabios")]);
     command
 }
+
+/// A command that runs a program of the guest's Debian, such as `usr/bin/systemd-analyze`, on this machine, with the
+/// libraries that it has in the guest.
+///
+/// # Panics
+/// When it was not fetched.
+#[must_use]
+pub fn system_program(path: &str) -> Command {
+    let libraries = part("system/usr/lib/x86_64-linux-gnu");
+    let folders = std::env::join_paths([&libraries, &libraries.join("systemd")]).expect("no colon in their names");
+    let mut command = Command::new(libraries.join("ld-linux-x86-64.so.2"));
+    command.arg("--library-path").arg(folders).arg(part("system").join(path));
+    command
+}
+
+/// A folder of the guest's Debian, such as `usr/lib/systemd/system`.
+///
+/// # Panics
+/// When it was not fetched.
+#[must_use]
+pub fn system_folder(path: &str) -> PathBuf {
+    part("system").join(path)
+}

@@ -25,13 +25,16 @@ mod modules;
 mod plain_usb;
 mod plan;
 mod qmp;
+mod usb_machine;
 
 use std::time::Duration;
 
 pub use booted::{Booted, Said};
+pub use fetched::{system_folder, system_program};
 pub use plain_usb::serve_plain_usb;
 pub use plan::Guest;
 pub use qmp::Qmp;
+pub use usb_machine::{UsbDaemon, size};
 
 /// How long a guest on the small initramfs may take to boot: five times what it takes on two busy cores (6 s).
 pub const BOOT: Duration = Duration::from_secs(30);

@@ -1,7 +1,7 @@
 //! That the screen is a screen, in every state and with the longest things a daemon may report.
 
 use ekey_control::KeyState;
-use ekey_control::status::FileStatus;
+use ekey_control::status::{EgdClientState, EgdClientStatus, FileStatus};
 use proptest::prelude::*;
 
 use super::*;
@@ -53,6 +53,50 @@ fn every_state_fits_and_ends_with_what_to_do() {
 fn no_key_says_to_plug_one_in() {
     let screen = text(&lines(&status(Vec::new())));
     assert!(screen.contains("plug an Entropy Key in"), "{screen}");
+}
+
+/// A guest's daemon, which has no key.
+fn fetching(state: EgdClientState) -> EgdClientStatus {
+    let server = "tcp:keys.example.org:8888".to_owned();
+    let is_connected = state == EgdClientState::Connected;
+    EgdClientStatus {
+        servers: vec![server.clone()],
+        state,
+        since_s: 7384,
+        server,
+        address: is_connected.then(|| "192.0.2.1:8888".to_owned()),
+        proven: false,
+        requests: 460,
+        received_bytes: 29_520,
+        reconnects: 2,
+        failures: 1,
+        last_error: Some("EGD server tcp:keys.example.org:8888: it closed the connection; look there".to_owned()),
+    }
+}
+
+#[test]
+fn a_guest_without_a_key_shows_the_server_and_that_nothing_proves_its_bytes() {
+    let status = Status { egd_client: Some(fetching(EgdClientState::Connected)), ..status(Vec::new()) };
+    let screen = text(&lines(&status));
+    for due in [
+        "\nEGD server  connected, for 2 h 3 min  tcp:keys.example.org:8888 (192.0.2.1:8888)\n",
+        "\n  fetched   29.5 kB (no MAC proves them), 460 requests, 2 reconnects, 1 failure\n",
+        "\nAll is well: EGD server connected.\n",
+    ] {
+        assert!(screen.contains(due), "no {due:?} in\n{screen}");
+    }
+    assert!(!screen.contains("No key"), "{screen}");
+    fits(&status);
+}
+
+#[test]
+fn a_server_that_is_not_there_is_the_last_word() {
+    let status = Status { egd_client: Some(fetching(EgdClientState::Resting)), ..status(vec![key(KeyState::Running)]) };
+    let screen = text(&lines(&status));
+    assert!(
+        screen.ends_with("\nEGD server tcp:keys.example.org:8888: it closed the connection; look there.\n"),
+        "{screen}"
+    );
 }
 
 #[test]
@@ -118,7 +162,7 @@ proptest! {
     #[test]
     fn the_longest_reports_still_fit(
         long in "\\PC{0,300}", spaced in "[a-z\u{1b}\n ä]{0,600}", state in prop::sample::select(all_states()), big in any::<u64>(), listeners in 0usize..8,
-        not_random in any::<bool>(),
+        not_random in any::<bool>(), fetches in any::<bool>(),
     ) {
         let mut key = key(state);
         key.path = long.clone();
@@ -133,6 +177,13 @@ proptest! {
         status.control = long.clone();
         status.keyring.problem = Some(spaced.clone());
         status.kernel.as_mut().expect("a kernel").problem = Some(spaced.clone());
+        let state = if not_random { EgdClientState::Resting } else { EgdClientState::Connected };
+        let mut client = fetching(state);
+        client.server = long.clone();
+        client.address = Some(long.clone());
+        client.last_error = Some(spaced.clone());
+        client.requests = big;
+        status.egd_client = fetches.then_some(client);
         status.file = Some(FileStatus { path: long, written_bytes: big, max_bytes: None, stopped: Some(spaced) });
         let listener = status.egd[0].clone();
         status.egd = vec![listener; listeners];

@@ -53,6 +53,7 @@ fn outputs(out: &mut Exposition, status: &Status) {
     kernel(out, status);
     file(out, status);
     egd(out, status);
+    egd_client(out, status);
 }
 
 fn kernel(out: &mut Exposition, status: &Status) {
@@ -100,6 +101,22 @@ fn egd(out: &mut Exposition, status: &Status) {
             family.sample(&[("listen", &egd.listen)], figure(egd));
         }
     }
+}
+
+fn egd_client(out: &mut Exposition, status: &Status) {
+    let client = status.egd_client.as_ref();
+    let help = "Whether a server that entropy is fetched from is at hand: 1 if so.";
+    let connected = client.map(|client| u8::from(client.is_connected()));
+    out.family(Kind::Gauge, "egd_client_connected", "", help).maybe(&[], connected);
+    let help = "Bytes fetched from EGD servers, which nothing proves to come from a key.";
+    let received = client.map(|client| client.received_bytes);
+    out.family(Kind::Counter, "egd_client_received_bytes", "bytes", help).maybe(&[], received);
+    let help = "Requests for entropy that were sent to EGD servers.";
+    out.family(Kind::Counter, "egd_client_requests", "", help).maybe(&[], client.map(|client| client.requests));
+    let help = "Connections to EGD servers after the first one.";
+    out.family(Kind::Counter, "egd_client_reconnects", "", help).maybe(&[], client.map(|client| client.reconnects));
+    let help = "Attempts to reach an EGD server that failed, and connections that broke.";
+    out.family(Kind::Counter, "egd_client_failures", "", help).maybe(&[], client.map(|client| client.failures));
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use ekey_control::KeyState;
-use ekey_control::status::FileStatus;
+use ekey_control::status::{EgdClientState, EgdClientStatus, FileStatus};
 
 use super::*;
 use crate::observe::sample::{key, status};
@@ -13,6 +13,19 @@ fn full() -> Status {
     let mut status = status(vec![key(KeyState::Running), key(KeyState::Gone)]);
     status.keys[1].number = 2;
     status.file = Some(FileStatus { path: "/f".to_owned(), written_bytes: 1, max_bytes: None, stopped: None });
+    status.egd_client = Some(EgdClientStatus {
+        servers: vec!["tcp:keys.example:8888".to_owned()],
+        state: EgdClientState::Connected,
+        since_s: 1,
+        server: "tcp:keys.example:8888".to_owned(),
+        address: None,
+        proven: false,
+        requests: 1,
+        received_bytes: 2,
+        reconnects: 3,
+        failures: 4,
+        last_error: None,
+    });
     status
 }
 

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use ekey_control::chart::{Range, Track, escaped};
 use ekey_control::glance::{self, Mood, Row};
 use ekey_control::history::Figure;
-use ekey_control::{History, KeyStatus, Status, advice};
+use ekey_control::{History, Status, advice};
 
 /// Rows of the table.
 const ROWS: usize = 12;
@@ -49,9 +49,18 @@ pub(super) fn keys(status: &Status) -> String {
         let _ = write!(
             out,
             r#"<article class="key {}"><h2>{}</h2><dl>{}</dl></article>"#,
-            class(key),
+            class(glance::mood(&key.state)),
             escaped(&glance::key_title(key)),
             rows(&glance::key_rows(key))
+        );
+    }
+    if let Some(client) = &status.egd_client {
+        let _ = write!(
+            out,
+            r#"<article class="key {}"><h2>{}</h2><dl>{}</dl></article>"#,
+            class(glance::server_mood(client)),
+            escaped(&glance::server_title(client)),
+            rows(&glance::server_rows(client))
         );
     }
     for key in &status.idle_keys {
@@ -122,8 +131,8 @@ fn rows(rows: &[Row]) -> String {
     out
 }
 
-fn class(key: &KeyStatus) -> &'static str {
-    match glance::mood(&key.state) {
+fn class(mood: Mood) -> &'static str {
+    match mood {
         Mood::Good => "good",
         Mood::Soon => "soon",
         Mood::Bad => "bad",

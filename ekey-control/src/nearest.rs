@@ -1,7 +1,7 @@
 //! What somebody may have meant who wrote a word that is not known.
 
 /// The word of `known` that `written` is most likely a slip of, if any is near enough.
-pub(super) fn nearest<'k>(written: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+pub fn nearest<'k>(written: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     let plain = plain(written);
     // One slip in three letters: with more, the suggestion is a guess that misleads.
     let most = plain.len() / 3;

@@ -1,6 +1,8 @@
 //! Keyrings as they are found, as they are refused, and as they are written.
 
+use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::time::Duration;
 
 use super::*;
 
@@ -141,31 +143,31 @@ fn a_keyring_that_is_too_large_is_refused() {
 fn a_key_is_replaced_in_its_place_and_the_rest_is_kept_byte_for_byte() {
     let before = format!("# head\r\n{ONE}\t{OTHER_KEY}\n  {TWO}   {OTHER_KEY}\n\n# tail without an end");
     let place = Place::with(&before);
-    let mut keyring = Keyring::load(&place.path).unwrap();
-    keyring.set(serial(ONE), key(KEY));
-    keyring.save().unwrap();
+    let mut edit = KeyringEdit::begin(&place.path).unwrap();
+    edit.set(serial(ONE), key(KEY));
+    assert_eq!(edit.keyring().get(&serial(ONE)), Some(&key(KEY)));
+    edit.save().unwrap();
     let due = before.replace(&format!("{ONE}\t{OTHER_KEY}"), &format!("{ONE} {KEY}"));
     assert_eq!(place.text(), due);
     assert_eq!(Keyring::load(&place.path).unwrap().get(&serial(ONE)), Some(&key(KEY)));
-    assert_eq!(keyring.get(&serial(ONE)), Some(&key(KEY)));
 }
 
 #[test]
 fn a_new_key_goes_on_a_line_of_its_own() {
     let place = Place::with("# no end of line");
-    let mut keyring = Keyring::load(&place.path).unwrap();
-    keyring.set(serial(ONE), key(KEY));
-    keyring.set(serial(TWO), key(OTHER_KEY));
-    keyring.save().unwrap();
+    let mut edit = KeyringEdit::begin(&place.path).unwrap();
+    edit.set(serial(ONE), key(KEY));
+    edit.set(serial(TWO), key(OTHER_KEY));
+    edit.save().unwrap();
     assert_eq!(place.text(), format!("# no end of line\n{ONE} {KEY}\n{TWO} {OTHER_KEY}\n"));
 }
 
 #[test]
 fn a_keyring_is_made_where_there_was_none() {
     let place = Place::empty();
-    let mut keyring = Keyring::load_or_new(&place.path).unwrap();
-    keyring.set(serial(ONE), key(KEY));
-    keyring.save().unwrap();
+    let mut edit = KeyringEdit::begin(&place.path).unwrap();
+    edit.set(serial(ONE), key(KEY));
+    edit.save().unwrap();
     assert_eq!(fs::metadata(&place.path).unwrap().permissions().mode() & 0o7777, 0o600);
     assert_eq!(Keyring::load(&place.path).unwrap().get(&serial(ONE)), Some(&key(KEY)));
     let files = fs::read_dir(place.folder.path()).unwrap().count();
@@ -177,9 +179,9 @@ fn a_link_to_a_keyring_stays_a_link() {
     let place = Place::with(format!("{ONE} {OTHER_KEY}\n"));
     let link = place.folder.path().join("link");
     symlink(&place.path, &link).unwrap();
-    let mut keyring = Keyring::load(&link).unwrap();
-    keyring.set(serial(ONE), key(KEY));
-    keyring.save().unwrap();
+    let mut edit = KeyringEdit::begin(&link).unwrap();
+    edit.set(serial(ONE), key(KEY));
+    edit.save().unwrap();
     assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
     assert_eq!(place.text(), format!("{ONE} {KEY}\n"));
 }
@@ -187,13 +189,13 @@ fn a_link_to_a_keyring_stays_a_link() {
 #[test]
 fn a_write_that_fails_leaves_the_old_keyring() {
     let place = Place::with(format!("{ONE} {OTHER_KEY}\n"));
-    let mut keyring = Keyring::load(&place.path).unwrap();
-    keyring.set(serial(ONE), key(KEY));
+    let mut edit = KeyringEdit::begin(&place.path).unwrap();
+    edit.set(serial(ONE), key(KEY));
     // A folder in the keyring's place cannot be renamed over, not even by root.
     let aside = place.folder.path().join("aside");
     fs::rename(&place.path, &aside).unwrap();
     fs::create_dir(&place.path).unwrap();
-    let refused = keyring.save().unwrap_err();
+    let refused = edit.save().unwrap_err();
     assert!(matches!(refused, KeyringError::Unwritable { .. }), "{refused}");
     assert_eq!(fs::read_to_string(&aside).unwrap(), format!("{ONE} {OTHER_KEY}\n"));
     assert_eq!(fs::read_dir(place.folder.path()).unwrap().count(), 2, "nothing may be left over beside it");
@@ -204,8 +206,76 @@ fn a_left_over_of_a_crash_is_no_obstacle() {
     let place = Place::with("");
     let left_over = place.folder.path().join(format!(".keyring.{}-0.new", std::process::id()));
     fs::write(left_over, "").unwrap();
-    let mut keyring = Keyring::load(&place.path).unwrap();
-    keyring.set(serial(ONE), key(KEY));
-    keyring.save().unwrap();
+    let mut edit = KeyringEdit::begin(&place.path).unwrap();
+    edit.set(serial(ONE), key(KEY));
+    edit.save().unwrap();
     assert_eq!(place.text(), format!("{ONE} {KEY}\n"));
+}
+
+#[test]
+fn a_key_is_removed_with_all_its_lines_and_the_rest_is_kept_byte_for_byte() {
+    let place = Place::with(format!("# head\n{ONE} {OTHER_KEY}\n\t{TWO}  {KEY}\r\n{ONE} {KEY}\n#{ONE} {KEY}\n"));
+    let mut edit = KeyringEdit::begin(&place.path).unwrap();
+    assert!(edit.remove(&serial(ONE)));
+    assert!(!edit.remove(&serial(ONE)), "it is there no more");
+    assert!(!edit.remove(&serial("AAAAAAAAAAAAAAAA")), "it was never there");
+    assert_eq!(edit.keyring().serials().collect::<Vec<_>>(), [&serial(TWO)]);
+    edit.save().unwrap();
+    assert_eq!(place.text(), format!("# head\n\t{TWO}  {KEY}\r\n#{ONE} {KEY}\n"));
+}
+
+#[test]
+fn a_change_that_is_given_up_leaves_nothing_behind() {
+    let place = Place::empty();
+    let mut edit = KeyringEdit::begin(&place.path).unwrap();
+    edit.set(serial(ONE), key(KEY));
+    drop(edit);
+    assert_eq!(fs::read_dir(place.folder.path()).unwrap().count(), 0, "there was no keyring, and there is none");
+
+    let before = format!("{ONE} {OTHER_KEY}\n");
+    let place = Place::with(&before);
+    let mut edit = KeyringEdit::begin(&place.path).unwrap();
+    edit.set(serial(ONE), key(KEY));
+    drop(edit);
+    assert_eq!(place.text(), before);
+    assert_eq!(fs::read_dir(place.folder.path()).unwrap().count(), 1, "nothing may be left over beside it");
+}
+
+#[test]
+fn who_comes_second_is_told_that_another_program_changes_the_keyring() {
+    let place = Place::with("");
+    let first = KeyringEdit::begin(&place.path).unwrap();
+    let refused = KeyringEdit::begin_within(&place.path, Duration::from_millis(50)).err().expect("it is locked");
+    assert!(matches!(refused, KeyringError::Locked { .. }), "{refused}");
+    drop(first);
+    assert!(KeyringEdit::begin_within(&place.path, Duration::ZERO).is_ok());
+}
+
+#[test]
+fn eight_programs_that_change_it_at_once_lose_nothing_of_each_other() {
+    for place in [Place::with("# head\n"), Place::empty()] {
+        let serials: Vec<Serial> = (0..64).map(|number| Serial::from_bytes([number; 12])).collect();
+        std::thread::scope(|scope| {
+            for mine in serials.chunks(8) {
+                let path = &place.path;
+                scope.spawn(move || {
+                    for serial in mine {
+                        let mut edit = KeyringEdit::begin(path).unwrap();
+                        edit.set(*serial, key(KEY));
+                        edit.save().unwrap();
+                    }
+                });
+            }
+        });
+        let keyring = Keyring::load(&place.path).unwrap();
+        assert_eq!(keyring.serials().copied().collect::<Vec<_>>(), serials);
+        assert_eq!(fs::read_dir(place.folder.path()).unwrap().count(), 1, "nothing may be left over beside it");
+    }
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_shows_before_the_change() {
+    let nowhere = Path::new("/proc/keyring");
+    let refused = KeyringEdit::begin(nowhere).err().expect("nobody can write there");
+    assert!(matches!(refused, KeyringError::Unwritable { .. }), "{refused}");
 }

@@ -1,0 +1,114 @@
+//! The configuration file of the original daemon, `ekeyd.conf`: what it says, with the place of each statement.
+//!
+//! The file is Lua there; here its statements are read and nothing is run. Each is checked as far as this file alone tells what is
+//! right; what a daemon makes of it is the daemon's business. Where a statement may stand once, the last one counts, as in the
+//! original. A file may name several outputs, where the original took one.
+
+mod arguments;
+mod statement;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use crate::statement::read_file;
+
+/// All that a file says.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OriginalConfig {
+    /// `Keyring`: the file with the long-term keys.
+    pub keyring: Option<Placed<PathBuf>>,
+    /// `UnixControlSocket`: where to listen for commands.
+    pub unix_control: Option<Placed<PathBuf>>,
+    /// `TCPControlSocket`: the port on 127.0.0.1 on which anybody may command the original daemon.
+    pub tcp_control: Option<Placed<u16>>,
+    /// `SetOutputToKernel`: the bits of entropy to credit for each byte, 1 to 8.
+    pub kernel_bits: Option<Placed<u8>>,
+    /// `SetOutputToFile`: the file that gets all entropy.
+    pub file: Option<Placed<PathBuf>>,
+    /// `EGDUnixSocket` and `EGDTCPSocket`.
+    pub egd: Vec<Placed<EgdSocket>>,
+    /// `AddEntropyKey`.
+    pub keys: Vec<Placed<KeyNode>>,
+    /// `AddEntropyKeys`: folders of which every entry is a key.
+    pub folders: Vec<Placed<PathBuf>>,
+    /// `Daemonise`: whether to go into the background.
+    pub daemonise: Option<Placed<bool>>,
+}
+
+/// What a statement says, and where it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Placed<T> {
+    /// The line, from 1.
+    pub line: usize,
+    /// The column of the statement's name in characters, from 1.
+    pub column: usize,
+    /// What it says.
+    pub value: T,
+}
+
+/// Where the EGD server listens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EgdSocket {
+    /// A unix stream socket.
+    Unix {
+        /// Where to make it; absolute.
+        path: PathBuf,
+        /// Its permission bits, at most 0777.
+        mode: Option<u32>,
+        /// The user to give it to.
+        user: Option<String>,
+        /// The group to give it to.
+        group: Option<String>,
+    },
+    /// A TCP port, on 127.0.0.1 unless the file names an address.
+    Tcp(SocketAddr),
+}
+
+/// A key that is named by where it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyNode {
+    /// A tty or a unix socket; absolute.
+    pub path: PathBuf,
+    /// The serial number that is expected there: 16 characters of base64.
+    pub serial: Option<String>,
+}
+
+/// A mistake in the file, and its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigMistake {
+    /// The line, from 1.
+    pub line: usize,
+    /// The column in characters, from 1.
+    pub column: usize,
+    /// What is wrong and what is expected.
+    pub what: String,
+}
+
+impl OriginalConfig {
+    /// Reads the text of a file: what could be understood of it, and every mistake in the order of the file. A file with a mistake
+    /// is not to be used.
+    #[must_use]
+    pub fn read(text: impl AsRef<[u8]>) -> (Self, Vec<ConfigMistake>) {
+        let text = text.as_ref();
+        let (statements, errors) = read_file(text);
+        let errors = errors.into_iter();
+        let mut mistakes: Vec<ConfigMistake> = errors
+            .map(|error| ConfigMistake { line: error.line, column: error.column, what: error.mistake.to_string() })
+            .collect();
+        let lines: Vec<&[u8]> = text.split(|byte| *byte == b'\n').collect();
+        let mut config = Self::default();
+        for (line, statement) in statements {
+            let column = lines.get(line - 1).map_or(1, |text| column_of(text, &statement.name));
+            if let Err(what) = statement::apply(&mut config, &statement, line, column) {
+                mistakes.push(ConfigMistake { line, column, what });
+            }
+        }
+        mistakes.sort_by_key(|mistake| (mistake.line, mistake.column));
+        (config, mistakes)
+    }
+}
+
+fn column_of(line: &[u8], name: &str) -> usize {
+    let line = String::from_utf8_lossy(line);
+    line.find(name).and_then(|at| line.get(..at)).map_or(1, |before| before.chars().count() + 1)
+}

@@ -1,0 +1,124 @@
+//! One statement of the file, taken into the configuration.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use super::arguments::Arguments;
+use super::{EgdSocket, KeyNode, OriginalConfig, Placed};
+use crate::command::is_serial;
+use crate::nearest::nearest;
+use crate::path::{check_path, check_socket_path};
+use crate::statement::{Statement, Value};
+
+const KNOWN: [&str; 10] = [
+    "Keyring",
+    "UnixControlSocket",
+    "TCPControlSocket",
+    "SetOutputToKernel",
+    "SetOutputToFile",
+    "EGDUnixSocket",
+    "EGDTCPSocket",
+    "AddEntropyKey",
+    "AddEntropyKeys",
+    "Daemonise",
+];
+
+/// Takes a statement into `config`, or says what is wrong with it.
+pub(super) fn apply(
+    config: &mut OriginalConfig,
+    statement: &Statement,
+    line: usize,
+    column: usize,
+) -> Result<(), String> {
+    let args = Arguments { name: &statement.name, values: &statement.args };
+    match statement.name.as_str() {
+        "Keyring" => config.keyring = Some(Placed { line, column, value: args.only("a path")?.path(0, check_path)? }),
+        "UnixControlSocket" => {
+            let value = args.only("a path")?.path(0, check_socket_path)?;
+            config.unix_control = Some(Placed { line, column, value });
+        }
+        "TCPControlSocket" => {
+            let value = args.only("a port")?.number(0, 1, u16::MAX)?;
+            config.tcp_control = Some(Placed { line, column, value });
+        }
+        "SetOutputToKernel" => {
+            let value = args.only("the bits for each byte")?.number(0, 1, 8)?;
+            config.kernel_bits = Some(Placed { line, column, value });
+        }
+        "SetOutputToFile" => {
+            config.file = Some(Placed { line, column, value: args.only("a path")?.path(0, check_path)? });
+        }
+        "EGDUnixSocket" => {
+            let value = unix_socket(&args.up_to(4, "a path, mode, user and group")?)?;
+            config.egd.push(Placed { line, column, value });
+        }
+        "EGDTCPSocket" => {
+            let value = tcp_socket(&args.up_to(2, "a port and an address")?)?;
+            config.egd.push(Placed { line, column, value });
+        }
+        "AddEntropyKey" => {
+            let value = key(&args.up_to(2, "a path and a serial number")?)?;
+            config.keys.push(Placed { line, column, value });
+        }
+        "AddEntropyKeys" => {
+            config.folders.push(Placed { line, column, value: args.only("a folder")?.path(0, check_path)? });
+        }
+        // As in Lua, anything but `false` and nothing is yes.
+        "Daemonise" => {
+            let value = !matches!(args.values.first(), None | Some(Value::Bool(false) | Value::Nil));
+            config.daemonise = Some(Placed { line, column, value });
+        }
+        other => {
+            let advice = match nearest(other, KNOWN) {
+                Some(meant) => format!("did you mean {meant}?"),
+                None => format!("expected one of {}", KNOWN.join(", ")),
+            };
+            return Err(format!("unknown statement {}; {advice}", shown(other)));
+        }
+    }
+    Ok(())
+}
+
+fn unix_socket(args: &Arguments<'_>) -> Result<EgdSocket, String> {
+    let mode = match args.text(1)? {
+        None => None,
+        Some(octal) => Some(octal_mode(octal).ok_or_else(|| {
+            format!("{}: `{}` is no mode; expected an octal one such as \"0660\"", args.name, shown(octal))
+        })?),
+    };
+    let owner = |index| Ok::<_, String>(args.text(index)?.map(ToOwned::to_owned));
+    Ok(EgdSocket::Unix { path: args.path(0, check_socket_path)?, mode, user: owner(2)?, group: owner(3)? })
+}
+
+fn octal_mode(text: &str) -> Option<u32> {
+    let is_octal = text.bytes().all(|digit| matches!(digit, b'0'..=b'7'));
+    u32::from_str_radix(text, 8).ok().filter(|mode| is_octal && *mode <= 0o777)
+}
+
+fn tcp_socket(args: &Arguments<'_>) -> Result<EgdSocket, String> {
+    let port = args.number(0, 1, u16::MAX)?;
+    let address = match args.text(1)? {
+        None => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        Some(text) => text.parse().map_err(|_| {
+            format!("{}: `{}` is no address; expected one such as \"127.0.0.1\" or \"::1\"", args.name, shown(text))
+        })?,
+    };
+    Ok(EgdSocket::Tcp(SocketAddr::new(address, port)))
+}
+
+fn key(args: &Arguments<'_>) -> Result<KeyNode, String> {
+    let path = args.path(0, check_path)?;
+    let serial = args.text(1)?;
+    match serial {
+        Some(serial) if !is_serial(serial) => Err(format!(
+            "{}: `{}` is no serial number; expected the 16 characters on the key (base64)",
+            args.name,
+            shown(serial)
+        )),
+        _ => Ok(KeyNode { path, serial: serial.map(ToOwned::to_owned) }),
+    }
+}
+
+/// A text from the file, fit for an error line.
+fn shown(text: &str) -> String {
+    text.chars().take(60).flat_map(char::escape_debug).collect()
+}

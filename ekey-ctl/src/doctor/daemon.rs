@@ -1,0 +1,102 @@
+//! The daemon: whether it answers, what it gives the kernel, what it may, and who watches it.
+
+use ekey_control::{ClientError, KeyStatus, Status};
+
+use super::machine::Machine;
+use super::user::User;
+use super::{Check, system};
+use crate::render::amount;
+
+/// Programs that feed the kernel as well.
+const FEEDERS: [&str; 4] = ["rngd", "haveged", "jitterentropy-r", "ekeyd-egd-linux"];
+
+pub(super) fn checks(machine: &Machine, status: &Result<Status, ClientError>, user: Option<&User>) -> Vec<Check> {
+    let running = status.as_ref().ok();
+    let mut checks = vec![answers(status)];
+    checks.extend(running.into_iter().flat_map(|status| status.keys.iter().filter_map(state)));
+    checks.push(system::random_device(machine, running));
+    checks.push(feeding(machine, running));
+    if let Some(status) = running {
+        checks.push(capability(status, user));
+        checks.push(watchdog(machine, status.pid));
+    }
+    checks
+}
+
+fn answers(status: &Result<Status, ClientError>) -> Check {
+    const TOPIC: &str = "daemon";
+    match status {
+        Ok(status) => {
+            let (running, keys) = (status.running(), amount::many(status.keys.len(), "key"));
+            let random = if status.not_random { ", NOT RANDOM" } else { "" };
+            let (version, pid) = (&status.version, status.pid);
+            Check::ok(TOPIC, format!("ekeyd {version}, pid {pid}, {running} of {keys} running{random}"))
+        }
+        Err(error) => Check::problem(TOPIC, error.to_string()),
+    }
+}
+
+fn state(key: &KeyStatus) -> Option<Check> {
+    let text = format!("key {} ({}): {}", key.number, key.path, key.state.short_word());
+    match key.next_step() {
+        _ if key.state.is_running() => None,
+        Some(step) => Some(Check::todo("state", text, step)),
+        None => Some(Check::note("state", text)),
+    }
+}
+
+fn feeding(machine: &Machine, status: Option<&Status>) -> Check {
+    const TOPIC: &str = "feeding";
+    let others: Vec<String> = machine
+        .processes()
+        .into_iter()
+        .filter(|process| FEEDERS.contains(&process.name.as_str()))
+        .map(|process| process.name)
+        .collect();
+    let also = if others.is_empty() { String::new() } else { format!("; beside it {}", others.join(", ")) };
+    let Some(status) = status else {
+        return Check::note(TOPIC, format!("the kernel gets nothing from ekeyd: it does not answer{also}"));
+    };
+    match &status.kernel {
+        None => Check::note(TOPIC, format!("the kernel gets nothing from ekeyd: [kernel] is off{also}")),
+        Some(kernel) => match &kernel.problem {
+            Some(problem) => Check::problem(TOPIC, format!("the kernel gets nothing from ekeyd: {problem}")),
+            None if kernel.mixed_bytes == 0 => Check::note(TOPIC, format!("the kernel got nothing yet{also}")),
+            None => {
+                let (mixed, bits) = (amount::bytes(kernel.mixed_bytes), kernel.credited_bits);
+                Check::ok(TOPIC, format!("the kernel got {mixed} from ekeyd, {bits} bits credited{also}"))
+            }
+        },
+    }
+}
+
+fn capability(status: &Status, user: Option<&User>) -> Check {
+    const TOPIC: &str = "capability";
+    let Some(user) = user else {
+        return Check::note(TOPIC, format!("not known: /proc/{}/status cannot be read", status.pid));
+    };
+    if user.may_credit() {
+        Check::ok(TOPIC, format!("CAP_SYS_ADMIN held ({}): the kernel can be credited", user.name))
+    } else if status.kernel.is_none() {
+        Check::ok(TOPIC, format!("CAP_SYS_ADMIN not held ({}), nor needed: [kernel] is off", user.name))
+    } else {
+        Check::todo(
+            TOPIC,
+            format!("CAP_SYS_ADMIN not held ({}): the kernel mixes the bytes and counts none", user.name),
+            "start ekeyd by its unit (AmbientCapabilities=CAP_SYS_ADMIN) or as root",
+        )
+    }
+}
+
+fn watchdog(machine: &Machine, pid: u32) -> Check {
+    const TOPIC: &str = "watchdog";
+    let Some(environment) = machine.text(format!("proc/{pid}/environ")) else {
+        return Check::note(TOPIC, "not known to this user: root may look");
+    };
+    let microseconds =
+        environment.split('\0').find_map(|word| word.strip_prefix("WATCHDOG_USEC=")?.parse::<u64>().ok());
+    match microseconds {
+        Some(microseconds) => Check::ok(TOPIC, format!("the service manager's, {} s", microseconds / 1_000_000)),
+        None => Check::note(TOPIC, "none: ekeyd was not started by its unit (udev/ekeyd.service)"),
+    }
+}

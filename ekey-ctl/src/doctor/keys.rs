@@ -1,0 +1,117 @@
+//! Each key that is plugged in: who drives it, who may, and whether its power is as it should be.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+
+use ekey_control::Status;
+use ekey_control::status::Transport;
+use ekey_link::find::FoundKey;
+
+use super::machine::Machine;
+use super::user::{self, User};
+use super::{Check, Verdict};
+
+pub(super) fn checks(machine: &Machine, keys: &[FoundKey], status: Option<&Status>, user: Option<&User>) -> Vec<Check> {
+    if keys.is_empty() {
+        return vec![none(status)];
+    }
+    let of =
+        |key: &FoundKey| [driven(machine, key, status), access(machine, key, user), sleep(machine, key), port(key)];
+    let about = |key: &FoundKey| of(key).map(|check| Check { port: Some(key.port.clone()), ..check });
+    keys.iter().flat_map(about).collect()
+}
+
+fn none(status: Option<&Status>) -> Check {
+    const TOPIC: &str = "key";
+    if status.is_some_and(|status| status.running() > 0) {
+        return Check::note(TOPIC, "none on this machine's USB; the daemon's are elsewhere");
+    }
+    Check::todo(TOPIC, "none on USB (20df:0001)", "plug one in; if it is, try another port and look at dmesg")
+}
+
+/// Whether the kernel and the daemon have it.
+fn driven(machine: &Machine, key: &FoundKey, status: Option<&Status>) -> Check {
+    const TOPIC: &str = "key";
+    let (serial, port) = (key.serial.as_deref().unwrap_or("no serial number"), &key.port);
+    let drivers = key.drivers.each_ref().map(|driver| driver.as_deref().unwrap_or("none"));
+    let node = key.tty.as_deref().unwrap_or(&key.usbfs);
+    let [first, second] = drivers;
+    let bound = if first == second { first.to_owned() } else { format!("{first} and {second}") };
+    let seen = format!("{serial} at {port}, {}, driver {bound}", machine.name_of(node));
+    if key.serial.is_none() {
+        return Check::todo(TOPIC, seen, "unplug it and plug it in again");
+    }
+    if !key.authorized {
+        let switch = machine.name_of(&key.sysfs.join("authorized"));
+        return Check::todo(TOPIC, format!("{seen}: the kernel was told not to use it"), format!("echo 1 >{switch}"));
+    }
+    let idle = status.and_then(|status| status.idle_keys.iter().find(|idle| idle.port == key.port));
+    if let Some(idle) = idle {
+        return Check::todo(TOPIC, format!("{seen}: not driven"), idle.why.clone());
+    }
+    let by_daemon = status.is_some_and(|status| {
+        status
+            .keys
+            .iter()
+            .any(|driven| driven.transport == Transport::Usb && driven.known_serial() == key.serial.as_deref())
+    });
+    if drivers.contains(&"usbfs") && !by_daemon {
+        return Check::todo(TOPIC, format!("{seen}: a program has claimed it"), "stop that program (see `others`)");
+    }
+    Check::ok(TOPIC, seen)
+}
+
+/// Whether the daemon's user may open its nodes.
+fn access(machine: &Machine, key: &FoundKey, user: Option<&User>) -> Check {
+    const TOPIC: &str = "access";
+    let mut names = Vec::new();
+    for node in key.tty.iter().chain([&key.usbfs]) {
+        let name = machine.name_of(node);
+        let file = match fs::metadata(node) {
+            Ok(file) => file,
+            Err(error) => return Check::todo(TOPIC, format!("{name}: {error}"), "see that udev, or mdev, runs"),
+        };
+        if let Some(user) = user
+            && !user.may_use(&file)
+        {
+            let (owner, group) = (user::name(machine, file.uid()), user::group_name(machine, file.gid()));
+            return Check::todo(
+                TOPIC,
+                format!("{} may not use {name} ({owner}:{group} {:04o})", user.name, file.mode() & 0o7777),
+                "install udev/60-ekey.rules, then unplug the key and plug it in again",
+            );
+        }
+        names.push(name);
+    }
+    match user {
+        Some(user) => Check::ok(TOPIC, format!("{} may use {}", user.name, names.join(" and "))),
+        None => Check::note(TOPIC, "not known: no daemon answers, and there is no user ekeyd for it"),
+    }
+}
+
+/// Whether the kernel leaves it awake.
+fn sleep(machine: &Machine, key: &FoundKey) -> Check {
+    const TOPIC: &str = "suspend";
+    let switch = machine.name_of(&key.sysfs.join("power/control"));
+    match machine.text(&switch).as_deref() {
+        Some("on") => Check::ok(TOPIC, "off: the kernel never puts the key to sleep"),
+        Some(_) => Check::todo(
+            TOPIC,
+            "the kernel may put the key to sleep, from which it may not wake",
+            format!("install udev/60-ekey.rules, or: echo on >{switch}"),
+        ),
+        None => Check::ok(TOPIC, "off: this kernel puts no USB device to sleep"),
+    }
+}
+
+/// Whether its port's power could be cut, the one step that is as good as a replug.
+fn port(key: &FoundKey) -> Check {
+    let there = key.sysfs.join("port/disable").exists();
+    let verdict = if there { Verdict::Ok } else { Verdict::Note };
+    let text = if there {
+        "port power can be cut if the hub obeys: port-power = true in [recovery]"
+    } else {
+        "port power cannot be cut: it takes Linux 6.0 or later, and a hub"
+    };
+    Check { verdict, ..Check::ok("port", text) }
+}

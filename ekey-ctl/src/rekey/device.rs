@@ -1,0 +1,134 @@
+//! The conversation with the key itself, and what is known of the key when it fails.
+
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::Path;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use ekey_link::{Interrupt, Link, LinkError, Read};
+use ekey_proto::session::{LongTermRekey, RekeyError, RekeyOutput};
+use ekey_proto::wire::Command;
+use ekey_proto::{Instant as SessionInstant, LongTermKey, MasterKey, Nonce, Serial};
+use thiserror::Error;
+
+const WRITE_PATIENCE: Duration = Duration::from_secs(2);
+/// How long a key may still be another program's that is letting go of it.
+const BUSY_PATIENCE: Duration = Duration::from_secs(5);
+const BUSY_PAUSE: Duration = Duration::from_millis(50);
+
+/// Why the key has no new long-term key, or none that is known.
+#[derive(Debug, Error)]
+pub(crate) enum DeviceError {
+    /// The key could not be reached.
+    #[error("{0}; nothing was changed")]
+    Unreachable(LinkError),
+    /// The link broke before the key was told to take a new long-term key.
+    #[error("{0}; nothing was changed")]
+    BrokeBefore(LinkError),
+    /// The link broke after that.
+    #[error("{0}; the key's long-term key may now be one that nobody knows: repeat, the master key stays the same")]
+    BrokeAfter(LinkError),
+    /// The rekey failed.
+    #[error(transparent)]
+    Rekey(RekeyError),
+    /// The host has no randomness for a nonce.
+    #[error("cannot read /dev/urandom: {0}; nothing was changed")]
+    NoNonce(io::Error),
+}
+
+impl DeviceError {
+    /// Whether the key may have taken a long-term key that nobody knows.
+    pub(crate) fn may_have_changed(&self) -> bool {
+        match self {
+            Self::BrokeAfter(_) | Self::Rekey(RekeyError::NoReply | RekeyError::NonceLength(_)) => true,
+            Self::Unreachable(_) | Self::BrokeBefore(_) | Self::Rekey(_) | Self::NoNonce(_) => false,
+        }
+    }
+}
+
+/// Has the key at `path` make a new long-term key, and returns it with the key's serial number. Takes at most about 15 s.
+///
+/// # Errors
+/// [`DeviceError`]; [`DeviceError::may_have_changed`] says what it means for the key.
+pub(crate) fn new_long_term_key(
+    path: &Path,
+    master_key: MasterKey,
+    expected: Option<Serial>,
+) -> Result<(Serial, LongTermKey), DeviceError> {
+    let nonce = nonce().map_err(DeviceError::NoNonce)?;
+    let interrupt = Interrupt::new().map_err(DeviceError::Unreachable)?;
+    let mut link = open(path, &interrupt).map_err(DeviceError::Unreachable)?;
+    let mut told = false;
+    let outcome = converse(&mut *link, master_key, nonce, expected, &mut told);
+    link.close();
+    outcome.map_err(|error| match error {
+        Ended::Rekey(error) => DeviceError::Rekey(error),
+        Ended::Link(error) if told => DeviceError::BrokeAfter(error),
+        Ended::Link(error) => DeviceError::BrokeBefore(error),
+    })
+}
+
+enum Ended {
+    Rekey(RekeyError),
+    Link(LinkError),
+}
+
+impl From<LinkError> for Ended {
+    fn from(error: LinkError) -> Self {
+        Self::Link(error)
+    }
+}
+
+/// Does what the rekey says. `told` becomes true before the key is told to make a new long-term key.
+fn converse(
+    link: &mut dyn Link,
+    master_key: MasterKey,
+    nonce: Nonce,
+    expected: Option<Serial>,
+    told: &mut bool,
+) -> Result<(Serial, LongTermKey), Ended> {
+    let start = Instant::now();
+    let now = || SessionInstant::after_start(start.elapsed());
+    let mut rekey = LongTermRekey::new(now(), master_key, nonce, expected);
+    let mut buffer = [0; 4096];
+    let mut unread = 0..0;
+    loop {
+        match rekey.poll_output() {
+            RekeyOutput::Write(command) => {
+                *told |= matches!(command, Command::RekeyLongTerm(_));
+                link.write_all(command.to_bytes().as_ref(), Instant::now() + WRITE_PATIENCE)?;
+            }
+            RekeyOutput::Done { serial, long_term_key } => return Ok((serial, long_term_key)),
+            RekeyOutput::Failed(error) => return Err(Ended::Rekey(error)),
+            RekeyOutput::WaitUntil(at) => {
+                if unread.is_empty()
+                    && let Read::Bytes(count) = link.read(&mut buffer, start + at.since_start())?
+                {
+                    unread = 0..count;
+                }
+                unread.start += rekey.handle_input(now(), buffer.get(unread.clone()).unwrap_or_default());
+                rekey.handle_timeout(now());
+            }
+        }
+    }
+}
+
+/// Opens the key, which a program that lets go of it may hold for a moment longer.
+fn open(path: &Path, interrupt: &Interrupt) -> Result<Box<dyn Link>, LinkError> {
+    let until = Instant::now() + BUSY_PATIENCE;
+    loop {
+        match ekey_link::open(path, interrupt) {
+            Err(LinkError::Busy { .. }) if Instant::now() < until => sleep(BUSY_PAUSE),
+            outcome => return outcome,
+        }
+    }
+}
+
+/// A nonce that was never used: it must be new, it need not be secret.
+fn nonce() -> io::Result<Nonce> {
+    let mut random = [0; 12];
+    File::open("/dev/urandom")?.read_exact(&mut random)?;
+    let [a, b, c, d, rest @ ..] = random;
+    Ok(Nonce::new(u32::from_le_bytes([a, b, c, d]), rest))
+}

@@ -1,0 +1,93 @@
+//! The nodes of the keys on this machine, for when no daemon can be asked.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use ekey_link::find::{self, FoundKey};
+use ekey_proto::Serial;
+
+/// Where udev's rules link the ttys of keys, and where the original's USB helper makes their sockets.
+const FOLDERS: [&str; 2] = ["/dev/entropykey", "/run/entropykeys"];
+
+/// Where a key is, and which it is as far as that is known without opening it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Node {
+    /// A tty, a usbfs node, or a unix socket.
+    pub(super) path: PathBuf,
+    /// The serial number that USB states.
+    pub(super) serial: Option<Serial>,
+}
+
+impl Node {
+    /// Whether it is the key with this serial number, by what USB states or by its name.
+    pub(super) fn is(&self, serial: &Serial) -> bool {
+        self.serial == Some(*serial) || is_named(&self.path, serial)
+    }
+}
+
+/// Whether the node is named after the serial number.
+pub(super) fn is_named(node: &Path, serial: &Serial) -> bool {
+    node.file_name().and_then(|name| name.to_str()).is_some_and(|name| serial.matches_file_name(name))
+}
+
+/// Every key on USB, and every node in the usual folders, each key once.
+pub(super) fn usual() -> Vec<Node> {
+    once(find::keys().into_iter().map(on_usb).chain(in_folders(FOLDERS.iter().map(Path::new))))
+}
+
+/// The tty if the kernel made one, as the daemon does.
+fn on_usb(found: FoundKey) -> Node {
+    let serial = found.serial.and_then(|serial| serial.parse().ok());
+    Node { path: found.tty.unwrap_or(found.usbfs), serial }
+}
+
+fn in_folders<'f>(folders: impl Iterator<Item = &'f Path>) -> Vec<Node> {
+    let entries = folders.filter_map(|folder| fs::read_dir(folder).ok()).flatten().flatten();
+    let mut nodes: Vec<Node> = entries.map(|entry| Node { path: entry.path(), serial: None }).collect();
+    nodes.sort_by(|one, other| one.path.cmp(&other.path));
+    nodes
+}
+
+/// The same tty may be linked under two spellings of its serial number, and be on USB as well. What leads nowhere is no key.
+fn once(nodes: impl Iterator<Item = Node>) -> Vec<Node> {
+    let mut seen = Vec::new();
+    let mut is_new = |node: &Node| match fs::canonicalize(&node.path) {
+        Ok(real) if !seen.contains(&real) => {
+            seen.push(real);
+            true
+        }
+        _ => false,
+    };
+    nodes.filter(|node| is_new(node)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_key_is_there_once_and_a_link_to_nowhere_is_no_key() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        fs::write(path("tty"), "").unwrap();
+        fs::create_dir(path("links")).unwrap();
+        for (to, name) in [("tty", "A.b"), ("tty", "A_b"), ("gone", "C")] {
+            std::os::unix::fs::symlink(path(to), path("links").join(name)).unwrap();
+        }
+        let (links, missing) = (path("links"), path("missing"));
+        let nodes = || in_folders([links.as_path(), missing.as_path()].into_iter()).into_iter();
+        let paths: Vec<PathBuf> = once(nodes()).into_iter().map(|node| node.path).collect();
+        assert_eq!(paths, [links.join("A.b")]);
+        let on_usb = Node { path: path("tty"), serial: "AAAAAAAAAAAAAAAA".parse().ok() };
+        assert_eq!(once(std::iter::once(on_usb.clone()).chain(nodes())), [on_usb], "what USB says goes first");
+    }
+
+    #[test]
+    fn a_node_is_known_by_what_usb_states_or_by_its_name() {
+        let serial: Serial = "A/BvBlg3OTBJ+RFD".parse().unwrap();
+        let node = |path: &str, serial| Node { path: path.into(), serial };
+        assert!(node("/dev/ttyACM0", Some(serial)).is(&serial));
+        assert!(node("/dev/entropykey/A.BvBlg3OTBJ+RFD", None).is(&serial));
+        assert!(!node("/dev/ttyACM0", None).is(&serial));
+    }
+}

@@ -1,0 +1,195 @@
+//! This daemon's configuration (TOML) that does what a configuration of the original says. What it cannot say stands in comments.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use ekey_control::OriginalConfig;
+use ekey_control::original_config::{EgdSocket, KeyNode, Placed};
+
+/// Folders in which every key turns up that is plugged in, so that looking for keys stands for them.
+const EVERY_KEY: [&str; 3] = ["/dev/entropykey", "/run/entropykeys", "/var/run/entropykeys"];
+
+/// The text of `ekeyd.toml`. `file` is where the original's configuration was, for the first line.
+pub(crate) fn of_original(original: &OriginalConfig, file: &Path) -> String {
+    let mut text =
+        format!("# What {} says, as ekeyd.toml. Look through the lines that begin with \"Not\".\n", path(file));
+    top(&mut text, original);
+    keys(&mut text, original);
+    kernel(&mut text, original);
+    egd(&mut text, original);
+    if let Some(output) = &original.file {
+        let _ = write!(text, "\n[file]\npath = {}\n", path(&output.value));
+    }
+    text
+}
+
+fn top(text: &mut String, original: &OriginalConfig) {
+    if let Some(keyring) = &original.keyring {
+        let _ = writeln!(text, "keyring = {}", path(&keyring.value));
+    }
+    if let Some(control) = &original.unix_control {
+        let _ = writeln!(text, "control = {}", path(&control.value));
+    }
+    if let Some(Placed { line, value: port, .. }) = original.tcp_control {
+        not(text, line, &format!("TCPControlSocket {port}: give scripts the unix socket, which knows who asks"));
+    }
+    if let Some(Placed { line, value: true, .. }) = original.daemonise {
+        not(text, line, "Daemonise(true): this daemon stays in the foreground, the service manager does the rest");
+    }
+}
+
+fn keys(text: &mut String, original: &OriginalConfig) {
+    let is_usual = |folder: &&Placed<_>| EVERY_KEY.iter().any(|usual| folder.value == Path::new(usual));
+    let (usual, others): (Vec<_>, Vec<_>) = original.folders.iter().partition(is_usual);
+    text.push_str("\n[keys]\n");
+    for folder in &usual {
+        let _ = writeln!(
+            text,
+            "# AddEntropyKeys {} (line {}): every key is found by itself.",
+            path(&folder.value),
+            folder.line
+        );
+    }
+    let _ = writeln!(text, "discover = {}", !usual.is_empty());
+    for folder in others {
+        let advice = format!("AddEntropyKeys {}: name each key of that folder in `paths`", path(&folder.value));
+        not(text, folder.line, &advice);
+    }
+    let entries: Vec<String> = original.keys.iter().map(|key| entry(&key.value)).collect();
+    list(text, "paths", &entries);
+}
+
+fn entry(key: &KeyNode) -> String {
+    match &key.serial {
+        None => path(&key.path),
+        Some(serial) => format!("{{ path = {}, serial = {} }}", path(&key.path), quoted(serial)),
+    }
+}
+
+fn kernel(text: &mut String, original: &OriginalConfig) {
+    let _ = write!(text, "\n[kernel]\nenabled = {}\n", original.kernel_bits.is_some());
+    if let Some(bits) = &original.kernel_bits {
+        let _ = writeln!(text, "bits-per-byte = {}", bits.value);
+    }
+}
+
+fn egd(text: &mut String, original: &OriginalConfig) {
+    text.push_str("\n[egd]\n");
+    let mut entries: Vec<String> = Vec::new();
+    for Placed { line, value, .. } in &original.egd {
+        let place = match value {
+            EgdSocket::Unix { path, .. } => quoted(&format!("unix:{}", path.display())),
+            EgdSocket::Tcp(address) => quoted(&format!("tcp:{address}")),
+        };
+        if entries.contains(&place) {
+            not(text, *line, &format!("{place} a second time"));
+            continue;
+        }
+        if let Some(rights) = rights(value) {
+            let advice = format!("the {rights} of {place}: it gets mode 0660, and the owner and group of the daemon");
+            not(text, *line, &advice);
+        }
+        entries.push(place);
+    }
+    list(text, "listen", &entries);
+}
+
+/// What the socket is to have besides its path, if anything.
+fn rights(socket: &EgdSocket) -> Option<String> {
+    let EgdSocket::Unix { mode, user, group, .. } = socket else { return None };
+    let rights = [
+        mode.map(|mode| format!("mode {mode:04o}")),
+        user.as_ref().map(|user| format!("owner {}", quoted(user))),
+        group.as_ref().map(|group| format!("group {}", quoted(group))),
+    ];
+    let rights: Vec<String> = rights.into_iter().flatten().collect();
+    if rights.is_empty() { None } else { Some(rights.join(", ")) }
+}
+
+fn not(text: &mut String, line: usize, what: &str) {
+    let _ = writeln!(text, "# Not taken over (line {line}): {what}.");
+}
+
+fn list(text: &mut String, key: &str, entries: &[String]) {
+    match entries {
+        [] => {
+            let _ = writeln!(text, "{key} = []");
+        }
+        [one] => {
+            let _ = writeln!(text, "{key} = [{one}]");
+        }
+        more => {
+            let _ = write!(text, "{key} = [\n    {},\n]\n", more.join(",\n    "));
+        }
+    }
+}
+
+fn path(path: &Path) -> String {
+    quoted(&path.display().to_string())
+}
+
+/// A text as TOML writes it, on one line whatever is in it.
+fn quoted(text: &str) -> String {
+    let mut quoted = String::from("\"");
+    for character in text.chars() {
+        match character {
+            '"' | '\\' => quoted.extend(['\\', character]),
+            c if c.is_control() => {
+                let _ = write!(quoted, "\\u{:04X}", u32::from(c));
+            }
+            c => quoted.push(c),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn convert(text: &str) -> String {
+        let (config, mistakes) = OriginalConfig::read(text);
+        assert_eq!(mistakes, [], "of {text:?}");
+        of_original(&config, Path::new("/etc/entropykey/ekeyd.conf"))
+    }
+
+    #[test]
+    fn an_empty_file_is_a_daemon_without_keys_and_outputs() {
+        let due = "# What \"/etc/entropykey/ekeyd.conf\" says, as ekeyd.toml. Look through the lines that begin with \"Not\".\n\
+                   \n[keys]\ndiscover = false\npaths = []\n\n[kernel]\nenabled = false\n\n[egd]\nlisten = []\n";
+        assert_eq!(convert("-- nothing\n"), due);
+    }
+
+    #[test]
+    fn every_statement_is_taken_over_or_stands_in_a_comment_with_its_line() {
+        let text = convert(
+            "TCPControlSocket \"1234\"\nUnixControlSocket \"/run/c\"\nKeyring \"/k\"\nDaemonise(true)\n\
+             SetOutputToKernel(7)\nSetOutputToFile \"/out\"\nEGDTCPSocket(8888)\nEGDTCPSocket(8888, \"127.0.0.1\")\n\
+             EGDUnixSocket(\"/e\", \"0600\", \"\", \"users\")\nAddEntropyKeys \"/dev/entropykey\"\nAddEntropyKeys \"/my\"\n\
+             AddEntropyKey \"/dev/cuaU0\"\nAddEntropyKey(\"/dev/a\\\\b\", \"A/BvBlg3OTBJ+RFD\")\n",
+        );
+        for due in [
+            "keyring = \"/k\"\ncontrol = \"/run/c\"\n",
+            "# Not taken over (line 1): TCPControlSocket 1234",
+            "# Not taken over (line 4): Daemonise(true)",
+            "enabled = true\nbits-per-byte = 7\n",
+            "[file]\npath = \"/out\"\n",
+            "# Not taken over (line 8): \"tcp:127.0.0.1:8888\" a second time.\n",
+            "# Not taken over (line 9): the mode 0600, group \"users\" of \"unix:/e\"",
+            "listen = [\n    \"tcp:127.0.0.1:8888\",\n    \"unix:/e\",\n]\n",
+            "# AddEntropyKeys \"/dev/entropykey\" (line 10)",
+            "discover = true\n# Not taken over (line 11): AddEntropyKeys \"/my\"",
+            "paths = [\n    \"/dev/cuaU0\",\n    { path = \"/dev/a\\\\b\", serial = \"A/BvBlg3OTBJ+RFD\" },\n]\n",
+        ] {
+            assert!(text.contains(due), "{due:?} is not in:\n{text}");
+        }
+    }
+
+    #[test]
+    fn nothing_in_a_path_can_end_its_line() {
+        let text = convert("Keyring \"/a\\nb\\\"c\"\nAddEntropyKeys \"/x\\ny = 1\"\n");
+        assert!(text.contains("keyring = \"/a\\u000Ab\\\"c\"\n"), "{text}");
+        assert!(text.lines().all(|line| !line.starts_with('y')), "{text}");
+    }
+}

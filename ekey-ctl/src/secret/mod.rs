@@ -1,0 +1,180 @@
+//! Secrets that a person hands in: from a file, from standard input, or typed where nobody can read along.
+//!
+//! What is read is bounded, kept in one buffer that never moves, and wiped. It is never printed.
+
+mod prompt;
+
+use std::fs::File;
+use std::io::{self, IsTerminal as _, Read};
+use std::os::fd::AsFd as _;
+use std::path::{Path, PathBuf};
+
+use ekey_proto::{LongTermKey, MasterKey, Serial};
+use thiserror::Error;
+use zeroize::Zeroizing;
+
+/// More than this, in bytes, is no key.
+const MOST_BYTES: usize = 4096;
+/// How often a master key may be mistyped before the person is sent to look for the card.
+const ATTEMPTS: usize = 3;
+
+/// Why there is no secret. Nothing of it is ever shown.
+#[derive(Debug, Error)]
+pub(crate) enum SecretError {
+    /// The file cannot be read (host).
+    #[error("{}: cannot read: {source}; name the file that has the key", path.display())]
+    File {
+        /// As it was given.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The terminal or standard input failed (host).
+    #[error("cannot read the key: {0}; hand it in on standard input, or name a file")]
+    Input(#[from] io::Error),
+    /// Nothing was given.
+    #[error("no key was given; type it, hand it in on standard input, or name a file")]
+    Nothing,
+    /// No key is that long.
+    #[error("the key has more than {MOST_BYTES} bytes; hand in the key alone")]
+    TooLong,
+    /// It is no master key.
+    #[error(transparent)]
+    Master(#[from] ekey_proto::crypt::InvalidMasterKey),
+    /// It is no long-term key.
+    #[error("this is no long-term key: 44 characters (base64 of 32 bytes), or a line `{0} KEY`")]
+    LongTerm(Serial),
+}
+
+/// The master key from the card: out of `file`, else from standard input, else typed by a person, who may mistype it twice.
+///
+/// # Errors
+/// [`SecretError`].
+pub(crate) fn master_key(file: Option<&Path>, whose: &str) -> Result<MasterKey, SecretError> {
+    let prompt = format!("Master key of {whose}, from its card (nothing is shown while you type): ");
+    for attempt in 1.. {
+        let text = read(file, &prompt)?;
+        match MasterKey::from_card(&text) {
+            Err(error) if is_typed(file) && attempt < ATTEMPTS => eprintln!("{error}."),
+            key => return Ok(key?),
+        }
+    }
+    Err(SecretError::Nothing)
+}
+
+/// A long-term key: alone, or in a keyring's line of `serial`. From where [`master_key`] comes from.
+///
+/// # Errors
+/// [`SecretError`].
+pub(crate) fn long_term_key(file: Option<&Path>, serial: &Serial) -> Result<LongTermKey, SecretError> {
+    let text = read(file, &format!("Long-term key of {serial} (nothing is shown while you type): "))?;
+    let lines = text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+    let mut found = None;
+    for line in lines.filter(|line| !line.is_empty() && !line.starts_with(b"#")) {
+        let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+        let key = match (words.next(), words.next(), words.next()) {
+            (Some(key), None, None) => key,
+            (Some(whose), Some(key), None) if whose == serial.to_text() => key,
+            (Some(_), Some(_), None) => continue,
+            _ => return Err(SecretError::LongTerm(*serial)),
+        };
+        found = Some(LongTermKey::from_base64(key).map_err(|_| SecretError::LongTerm(*serial))?);
+    }
+    found.ok_or(SecretError::LongTerm(*serial))
+}
+
+fn is_typed(file: Option<&Path>) -> bool {
+    file.is_none() && io::stdin().is_terminal()
+}
+
+fn read(file: Option<&Path>, prompt: &str) -> Result<Zeroizing<Vec<u8>>, SecretError> {
+    let text = match file.filter(|path| *path != Path::new("-")) {
+        Some(path) => {
+            let failed = |source| SecretError::File { path: path.to_owned(), source };
+            let mut file = File::open(path).map_err(failed)?;
+            bounded(|buffer| file.read(buffer).map_err(failed))?
+        }
+        None if is_typed(file) => prompt::ask(prompt)?,
+        // Not through std's standard input, whose buffer nobody wipes.
+        None => bounded(|buffer| Ok(nix::unistd::read(io::stdin().as_fd(), buffer).map_err(io::Error::from)?))?,
+    };
+    if text.trim_ascii().is_empty() { Err(SecretError::Nothing) } else { Ok(text) }
+}
+
+/// Reads to the end, into one buffer that never has to move.
+fn bounded(mut read: impl FnMut(&mut [u8]) -> Result<usize, SecretError>) -> Result<Zeroizing<Vec<u8>>, SecretError> {
+    let mut text = Zeroizing::new(vec![0; MOST_BYTES + 1]);
+    let mut count = 0;
+    loop {
+        match read(text.get_mut(count..).unwrap_or_default()) {
+            Ok(0) if count > MOST_BYTES => return Err(SecretError::TooLong),
+            Ok(0) => break,
+            Ok(fresh) => count += fresh,
+            Err(error) if is_interrupted(&error) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    text.truncate(count);
+    Ok(text)
+}
+
+fn is_interrupted(error: &SecretError) -> bool {
+    let (SecretError::File { source, .. } | SecretError::Input(source)) = error else { return false };
+    source.kind() == io::ErrorKind::Interrupted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SERIAL: &str = "A/BvBlg3OTBJ+RFD";
+    const KEY: &str = "+v1DjWuJ9K3e9zqya37WjBXFBz9U86kXd5FTlm4xg2k=";
+
+    fn from_file(text: &[u8]) -> Result<LongTermKey, SecretError> {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        std::fs::write(file.path(), text).expect("a file");
+        long_term_key(Some(file.path()), &SERIAL.parse().expect("a serial number"))
+    }
+
+    #[test]
+    fn a_long_term_key_is_read_alone_or_from_its_line_of_a_keyring() {
+        let due = LongTermKey::from_base64(KEY.as_bytes()).unwrap();
+        for text in [
+            KEY.to_owned(),
+            format!("  {KEY}\r\n\n"),
+            format!("{SERIAL} {KEY}\n"),
+            format!("# keyring\nAAAAAAAAAAAAAAAA {KEY}\n{SERIAL}\t{KEY}\n"),
+        ] {
+            assert_eq!(from_file(text.as_bytes()).unwrap(), due, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_long_term_key_is_refused_and_not_shown() {
+        let secret = "c2VjcmV0";
+        for text in [secret.to_owned(), format!("{SERIAL} {secret}"), format!("AAAAAAAAAAAAAAAA {KEY}"), "a b c".into()]
+        {
+            let refused = from_file(text.as_bytes()).unwrap_err();
+            assert!(matches!(refused, SecretError::LongTerm(_)), "{text:?} gave {refused}");
+            assert!(!format!("{refused} {refused:?}").contains(secret), "the text was shown: {refused}");
+        }
+        assert!(matches!(from_file(b" \n"), Err(SecretError::Nothing)));
+    }
+
+    #[test]
+    fn more_than_a_key_can_have_is_not_read() {
+        assert!(matches!(from_file(&vec![b'A'; MOST_BYTES + 1]), Err(SecretError::TooLong)));
+        let endless = long_term_key(Some(Path::new("/dev/zero")), &SERIAL.parse().unwrap());
+        assert!(matches!(endless, Err(SecretError::TooLong)));
+    }
+
+    #[test]
+    fn a_master_key_with_one_wrong_character_is_refused_before_anything_is_done() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "/GE7 Tf1n Nqe9 JoyK DnTt DRwE\nqVn1 nddO 8odJ g/1E P8mh\n").unwrap();
+        assert!(master_key(Some(file.path()), "it").is_ok(), "spaces and line breaks are passed over");
+        std::fs::write(file.path(), "/GE7Tf1nNqe9JoyKDnTtDRwEqVn1nddO8odJg/1EP8mi").unwrap();
+        let refused = master_key(Some(file.path()), "it").unwrap_err();
+        assert!(matches!(refused, SecretError::Master(_)), "{refused}");
+    }
+}

@@ -1,0 +1,127 @@
+//! `keyring`: who is in the keyring, and changing that. No long-term key is ever shown.
+
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use ekey_control::ClientError;
+use ekey_keyring::{DEFAULT_KEYRING, Keyring, KeyringEdit};
+use ekey_proto::Serial;
+use serde_json::json;
+
+use crate::cli::{KeyringAdd, KeyringRemove, KeyringVerb, WithKeyring};
+use crate::daemon::Daemon;
+use crate::problem::Problem;
+use crate::render::paint::{self, Line, Tone};
+use crate::secret;
+
+pub(crate) fn run(socket: &Path, verb: &KeyringVerb) -> Result<u8, Problem> {
+    match verb {
+        KeyringVerb::List(args) => list(socket, args),
+        KeyringVerb::Add(args) => add(socket, args),
+        KeyringVerb::Remove(args) => remove(socket, args),
+        KeyringVerb::Reload(args) => reload(socket, args),
+    }
+}
+
+/// The keyring that is meant: the one that is named, else the one that the daemon reads, else the usual one. Always a whole path, for
+/// the daemon works in another folder.
+pub(super) fn place(named: Option<&Path>, daemon: Option<&mut Daemon>) -> PathBuf {
+    let path = named.map(Path::to_owned).or_else(|| daemon.and_then(Daemon::keyring));
+    let path = path.unwrap_or_else(|| DEFAULT_KEYRING.into());
+    std::path::absolute(&path).unwrap_or(path)
+}
+
+fn list(socket: &Path, args: &WithKeyring) -> Result<u8, Problem> {
+    let mut daemon = Daemon::find(socket).ok().flatten();
+    let keyring = Keyring::load(&place(args.keyring.as_deref(), daemon.as_mut()))?;
+    let serials: Vec<String> = keyring.serials().map(ToString::to_string).collect();
+    if args.json.json {
+        let line = json!({ "keyring": keyring.path(), "serials": serials, "warnings": keyring.warnings() });
+        writeln!(io::stdout(), "{line}")?;
+        return Ok(0);
+    }
+    paint::print(&serials.iter().map(|serial| Line::plain(serial)).collect::<Vec<_>>())?;
+    for warning in keyring.warnings() {
+        writeln!(io::stderr(), "ekey-ctl: {warning}")?;
+    }
+    Ok(0)
+}
+
+fn add(socket: &Path, args: &KeyringAdd) -> Result<u8, Problem> {
+    let (path, daemon) = place_with_daemon(socket, &args.at);
+    let key = secret::long_term_key(args.file.as_deref(), &args.serial)?;
+    let mut edit = KeyringEdit::begin(&path)?;
+    edit.set(args.serial, key);
+    edit.save()?;
+    report("added to", "added", &args.serial, &path, daemon, args.at.json.json)
+}
+
+fn remove(socket: &Path, args: &KeyringRemove) -> Result<u8, Problem> {
+    let (path, daemon) = place_with_daemon(socket, &args.at);
+    let mut edit = KeyringEdit::begin(&path)?;
+    if !edit.remove(&args.serial) {
+        return Err(Problem::NotInKeyring { serial: args.serial, path });
+    }
+    edit.save()?;
+    report("removed from", "removed", &args.serial, &path, daemon, args.at.json.json)
+}
+
+fn reload(socket: &Path, args: &WithKeyring) -> Result<u8, Problem> {
+    let Some(mut daemon) = Daemon::find(socket)? else {
+        return Err(ClientError::NoDaemon { path: socket.to_owned() }.into());
+    };
+    let path = place(args.keyring.as_deref(), Some(&mut daemon));
+    let said = daemon.read_keyring(&path)?;
+    if args.json.json {
+        writeln!(io::stdout(), "{}", json!({ "keyring": path, "daemon": said }))?;
+    } else {
+        let said = if said.is_empty() { String::new() } else { format!(": {said}") };
+        paint::print(&[Line::plain(&format!("The daemon has read {}{said}.", path.display()))])?;
+    }
+    Ok(0)
+}
+
+fn place_with_daemon(socket: &Path, args: &WithKeyring) -> (PathBuf, Result<Option<Daemon>, ClientError>) {
+    let mut daemon = Daemon::find(socket);
+    let known = daemon.as_mut().ok().and_then(Option::as_mut);
+    (place(args.keyring.as_deref(), known), daemon)
+}
+
+/// Has a daemon that reads this keyring read it again, and says what was done. That the daemon could not be told is said, and is no
+/// failure: the keyring is as it was asked for.
+fn report(
+    done: &str,
+    word: &str,
+    serial: &Serial,
+    path: &Path,
+    daemon: Result<Option<Daemon>, ClientError>,
+    as_json: bool,
+) -> Result<u8, Problem> {
+    let told = daemon.and_then(|daemon| {
+        let Some(mut daemon) = daemon else { return Ok(false) };
+        let is_theirs = daemon.keyring().is_none_or(|theirs| theirs == path);
+        if is_theirs { daemon.read_keyring(path).map(|_| true) } else { Ok(false) }
+    });
+    let problem = told.as_ref().err().map(ToString::to_string);
+    if as_json {
+        let line = json!({
+            word: serial.to_string(), "keyring": path, "daemon_told": told.as_ref().is_ok_and(|told| *told), "problem": problem,
+        });
+        writeln!(io::stdout(), "{line}")?;
+        return Ok(0);
+    }
+    let mut lines = vec![Line::plain(&format!("{serial} was {done} {}.", path.display()))];
+    match told {
+        Ok(true) => lines.push(Line::plain("The daemon has read it.")),
+        Ok(false) => {}
+        Err(_) => {
+            let problem = problem.unwrap_or_default();
+            lines.push(Line::new(
+                Tone::Warn,
+                &format!("The daemon was not told: {problem}; run ekey-ctl keyring reload"),
+            ));
+        }
+    }
+    paint::print(&lines)?;
+    Ok(0)
+}

@@ -1,0 +1,119 @@
+//! `rekey`: a new long-term key, set with the master key on the card.
+
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use super::keyring;
+use crate::cli::Rekey;
+use crate::daemon::Daemon;
+use crate::problem::Problem;
+use crate::rekey::{self, Changed, HandBack, RekeyProblem, Rekeyed, quoted};
+use crate::render::paint::{self, Line, Tone};
+use crate::secret;
+
+/// Nothing was changed.
+const UNCHANGED: u8 = 1;
+/// The key has, or may have, a long-term key that is not in the keyring.
+const NOT_IN_KEYRING: u8 = 2;
+/// The keyring is written, and the daemon did not take the key back.
+const NOT_HANDED_BACK: u8 = 4;
+
+pub(crate) fn run(socket: &Path, args: &Rekey) -> Result<u8, Problem> {
+    let mut place = keyring::place(args.keyring.as_deref(), None);
+    match set(socket, args, &mut place) {
+        Ok(rekeyed) => report(&rekeyed, &place, args.json.json),
+        Err(problem) => {
+            if args.json.json {
+                let kept = match &problem {
+                    RekeyProblem::KeptElsewhere { kept, .. } => Some(kept),
+                    _ => None,
+                };
+                let in_keyring_still = problem.changed() == Changed::No;
+                let line = json!({
+                    "ok": false, "unchanged": in_keyring_still, "keyring": place, "kept_in": kept, "problem": problem.to_string(),
+                });
+                writeln!(io::stdout(), "{line}")?;
+            }
+            writeln!(io::stderr(), "ekey-ctl: {problem}")?;
+            Ok(match problem.changed() {
+                Changed::No => UNCHANGED,
+                Changed::NotInKeyring => NOT_IN_KEYRING,
+            })
+        }
+    }
+}
+
+fn set(socket: &Path, args: &Rekey, place: &mut PathBuf) -> Result<Rekeyed, RekeyProblem> {
+    let mut daemon = Daemon::find(socket)?;
+    let driven = match &mut daemon {
+        Some(daemon) => daemon.keys()?,
+        None => Vec::new(),
+    };
+    let key = rekey::choose(driven, args.serial, args.device.as_deref())?;
+    *place = keyring::place(args.keyring.as_deref(), daemon.as_mut());
+    let whose = key.serial.map_or_else(|| key.path.display().to_string(), |serial| serial.to_string());
+    let master_key = secret::master_key(args.master_file.as_deref(), &whose)?;
+    rekey::set(daemon, &key, place, master_key)
+}
+
+fn report(rekeyed: &Rekeyed, keyring: &Path, as_json: bool) -> Result<u8, Problem> {
+    let serial = rekeyed.serial;
+    let (state, problem) = match &rekeyed.daemon {
+        HandBack::Back(state) => (Some(state.as_str()), None),
+        HandBack::Failed(error) => (None, Some(error.to_string())),
+        HandBack::NoDaemon | HandBack::KeyringRead | HandBack::OtherKeyring(_) => (None, None),
+    };
+    if as_json {
+        let line = json!({
+            "ok": problem.is_none(), "unchanged": false, "serial": serial.to_string(), "keyring": keyring,
+            "daemon": word(&rekeyed.daemon), "state": state, "problem": problem,
+        });
+        writeln!(io::stdout(), "{line}")?;
+    } else {
+        let done = format!("The key {serial} has a new long-term key, and {} has it too.", keyring.display());
+        paint::print(&[Line::new(Tone::Good, &done), about_daemon(&rekeyed.daemon, keyring)])?;
+    }
+    if let Some(problem) = problem {
+        let path = quoted(keyring);
+        writeln!(
+            io::stderr(),
+            "ekey-ctl: the daemon did not take it back: {problem}\n\
+             Run ekey-ctl keyring reload --keyring {path}, then ekey-ctl add PATH with the key's node; or restart ekeyd."
+        )?;
+        return Ok(NOT_HANDED_BACK);
+    }
+    Ok(0)
+}
+
+fn word(handed_back: &HandBack) -> &'static str {
+    match handed_back {
+        HandBack::NoDaemon => "none",
+        HandBack::KeyringRead => "keyring-read",
+        HandBack::OtherKeyring(_) => "other-keyring",
+        HandBack::Back(_) => "has-it-back",
+        HandBack::Failed(_) => "failed",
+    }
+}
+
+fn about_daemon(handed_back: &HandBack, keyring: &Path) -> Line {
+    match handed_back {
+        HandBack::NoDaemon => Line::plain("No daemon runs: start ekeyd to use the key."),
+        HandBack::KeyringRead => Line::plain("The daemon has read the keyring."),
+        HandBack::OtherKeyring(theirs) => Line::new(
+            Tone::Warn,
+            &format!(
+                "The daemon reads another keyring, {}: run ekey-ctl keyring reload --keyring {}",
+                theirs.display(),
+                quoted(keyring)
+            ),
+        ),
+        HandBack::Back(state) if state == "Running OK" => Line::plain("The daemon has it back, and it runs."),
+        HandBack::Back(state) => Line::new(
+            Tone::Warn,
+            &format!("The daemon has it back; it does not run yet ({state}): look again with ekey-ctl status"),
+        ),
+        HandBack::Failed(_) => Line::bad("The daemon does not have it back."),
+    }
+}

@@ -1,0 +1,92 @@
+//! A secret typed at a terminal: it is not shown, and the terminal shows what is typed again whatever happens.
+
+use std::fs::{self, File};
+use std::io::{Read as _, Write as _};
+use std::os::fd::OwnedFd;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::pty::openpty;
+use nix::sys::signal::{Signal, kill};
+use nix::sys::termios::{LocalFlags, tcgetattr};
+use nix::unistd::Pid;
+use tempfile::TempDir;
+
+const SERIAL: &str = "A/BvBlg3OTBJ+RFD";
+const KEY: &str = "+v1DjWuJ9K3e9zqya37WjBXFBz9U86kXd5FTlm4xg2k=";
+const SOON: Duration = Duration::from_secs(10);
+
+/// `ekey-ctl keyring add` that asks at a terminal.
+struct Asking {
+    child: Child,
+    terminal: File,
+    slave: OwnedFd,
+    folder: TempDir,
+}
+
+impl Asking {
+    /// Started, and not showing what is typed any more.
+    fn start() -> Self {
+        let folder = TempDir::new().expect("a folder");
+        let pty = openpty(None, None).expect("a pseudo terminal");
+        let child = Command::new(env!("CARGO_BIN_EXE_ekey-ctl"))
+            .args(["keyring", "add", SERIAL, "--keyring"])
+            .arg(folder.path().join("keyring"))
+            .arg("--socket")
+            .arg(folder.path().join("no-daemon.sock"))
+            .stdin(pty.slave.try_clone().expect("a descriptor"))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("to run ekey-ctl");
+        let asking = Self { child, terminal: File::from(pty.master), slave: pty.slave, folder };
+        asking.await_echo(false);
+        asking
+    }
+
+    fn await_echo(&self, due: bool) {
+        let until = Instant::now() + SOON;
+        let echoes = || tcgetattr(&self.slave).expect("a terminal").local_flags.contains(LocalFlags::ECHO);
+        while echoes() != due {
+            assert!(Instant::now() < until, "the terminal's echo is {}, due is {due}", !due);
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    fn end(mut self) -> (Option<i32>, String, String, TempDir) {
+        let code = self.child.wait().expect("an own child").code();
+        let mut words = String::new();
+        self.child.stdout.take().expect("piped").read_to_string(&mut words).expect("UTF-8");
+        self.child.stderr.take().expect("piped").read_to_string(&mut words).expect("UTF-8");
+        self.await_echo(true);
+        // All that the terminal has shown; its end is the error of a terminal that nobody has open.
+        drop(self.slave);
+        let mut shown = Vec::new();
+        let _ = self.terminal.read_to_end(&mut shown);
+        (code, words, String::from_utf8_lossy(&shown).into_owned(), self.folder)
+    }
+}
+
+#[test]
+fn a_key_that_is_typed_is_taken_and_never_shown() {
+    let mut asking = Asking::start();
+    asking.terminal.write_all(format!("{KEY}\n").as_bytes()).expect("a terminal");
+    let (code, words, shown, folder) = asking.end();
+    assert_eq!(code, Some(0), "{words}");
+    let keyring = fs::read_to_string(folder.path().join("keyring")).expect("it was made");
+    assert!(keyring.ends_with(&format!("{SERIAL} {KEY}\n")), "the keyring has {} bytes", keyring.len());
+    assert!(!shown.contains(&KEY[..8]) && !words.contains(&KEY[..8]), "shown: {shown:?}, said: {words}");
+}
+
+#[test]
+fn a_signal_while_it_asks_ends_it_and_the_terminal_shows_again() {
+    for signal in [Signal::SIGINT, Signal::SIGTERM] {
+        let mut asking = Asking::start();
+        asking.terminal.write_all(b"half a k").expect("a terminal");
+        kill(Pid::from_raw(i32::try_from(asking.child.id()).expect("it fits")), signal).expect("it runs");
+        let (code, words, _, folder) = asking.end();
+        assert_eq!(code, None, "{signal} ended it, and it said {words}");
+        assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 0, "nothing was made");
+    }
+}

@@ -1,0 +1,106 @@
+//! What each packet of the key means for the session, once its frame has verified.
+
+use super::channel::ChannelKey;
+use super::host::{Rekey, Session};
+use super::instant::Instant;
+use super::output::{Event, Output};
+use super::state::State;
+use crate::crypt::{SessionCrypt, Verified};
+use crate::wire::{Badness, DeviceEntropy, Info, Packet, SubCode};
+
+impl Session {
+    pub(super) fn handle_packet(&mut self, now: Instant, packet: Verified<Packet>) {
+        match packet.get() {
+            Packet::NeedSessionKey => self.handle_need_of_session_key(now),
+            Packet::SessionRekeyed(device) => self.handle_session_rekeyed(now, *device),
+            Packet::Entropy(masked) => self.handle_entropy(now, masked.sequence, packet),
+            Packet::Info(info) => self.handle_info(now, *info),
+            Packet::GeneratorsBad(_) => self.handle_generators_bad(packet),
+            Packet::UnknownInput(_) => {
+                self.counters.unknown_input += 1;
+                self.outputs.push(Output::Event(Event::Message(packet.into_inner())));
+            }
+            Packet::Serial { .. }
+            | Packet::LongTermUnlocked
+            | Packet::LongTermRekeyed(_)
+            | Packet::LongTermRefused(_)
+            | Packet::Unknown(_) => {
+                self.counters.unexpected += 1;
+                self.outputs.push(Output::Event(Event::Message(packet.into_inner())));
+            }
+        }
+    }
+
+    fn handle_need_of_session_key(&mut self, now: Instant) {
+        if matches!(self.state, State::SerialOk | State::Keying | State::Running) {
+            self.ask_for_nonce_soon(now);
+        }
+    }
+
+    fn handle_session_rekeyed(&mut self, now: Instant, device: DeviceEntropy) {
+        let Rekey::Sent { nonce, long_term_key, .. } = core::mem::replace(&mut self.rekey, Rekey::Idle) else {
+            self.counters.unexpected += 1;
+            return self.start_over(now);
+        };
+        let Some(channel) = &mut self.channel else { return };
+        if usize::from(device.nonce_len) != nonce.as_bytes().len() {
+            self.counters.malformed += 1;
+            return self.start_over(now);
+        }
+        let key = long_term_key.session_key(&channel.serial, &device, nonce.as_bytes());
+        channel.crypt = SessionCrypt::new(&channel.serial, &key);
+        channel.key = ChannelKey::Session { last_sequence: None, fresh: true };
+        self.counters.rekeys += 1;
+    }
+
+    fn handle_entropy(&mut self, now: Instant, sequence: SubCode, packet: Verified<Packet>) {
+        let Some(channel) = &mut self.channel else { return };
+        let ChannelKey::Session { last_sequence, .. } = &mut channel.key else {
+            self.counters.unexpected += 1;
+            return;
+        };
+        if self.badness.is_some() {
+            self.counters.unexpected += 1;
+            return;
+        }
+        let due = last_sequence.map_or(0, |last| last + 1);
+        if sequence.value() < due {
+            self.counters.replayed += 1;
+            return;
+        }
+        self.counters.lost += u64::from(sequence.value() - due);
+        *last_sequence = Some(sequence.value());
+        if let Some(block) = channel.crypt.unmask(packet) {
+            self.counters.entropy_blocks += 1;
+            self.outputs.push(Output::Event(Event::Entropy(block)));
+        }
+        if sequence.value() == SubCode::MAX {
+            self.ask_for_nonce(now);
+        }
+    }
+
+    /// Once a key has called itself unfit, only its own word that it is well again counts: neither a reset nor silence
+    /// clears it.
+    fn handle_info(&mut self, now: Instant, info: Info) {
+        match info.generators.map(|generators| generators.badness) {
+            Some(Badness::NONE) if self.badness.take().is_some() => {
+                self.enter(State::SerialOk);
+                self.ask_for_nonce_soon(now);
+            }
+            Some(Badness::NONE) | None => {}
+            Some(badness) => self.stop_trusting(badness),
+        }
+        self.outputs.push(Output::Event(Event::Info(info)));
+    }
+
+    fn handle_generators_bad(&mut self, packet: Verified<Packet>) {
+        self.stop_trusting(self.badness.unwrap_or(Badness::UNSTATED));
+        self.outputs.push(Output::Event(Event::Message(packet.into_inner())));
+    }
+
+    fn stop_trusting(&mut self, badness: Badness) {
+        self.badness = Some(badness);
+        self.rekey = Rekey::Idle;
+        self.enter(State::SelfStopped(badness));
+    }
+}

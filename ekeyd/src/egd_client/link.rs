@@ -1,0 +1,155 @@
+//! One connection to a server, and the waits on it, each of which another thread can end.
+
+use std::io::{self, Read as _, Write as _};
+use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::os::fd::{AsFd as _, BorrowedFd};
+use std::time::{Duration, Instant};
+
+use ekey_link::Interrupt;
+use mio::net::{TcpStream, UnixStream};
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::socket::{setsockopt, sockopt};
+
+use super::failure::Failure;
+use crate::config::Server;
+use crate::socket::Stream;
+
+/// Addresses of one host that are tried, at most.
+const MOST_ADDRESSES: usize = 4;
+
+/// A connection that was taken.
+pub(super) struct Link {
+    stream: Stream,
+    /// Whom it leads to.
+    pub(super) address: String,
+}
+
+/// How a wait ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Waited {
+    /// The socket is ready.
+    Ready,
+    /// The time is up.
+    TimedOut,
+    /// Another thread wants something.
+    Woken,
+}
+
+impl Link {
+    /// Connects; resolves the name first, which cannot be interrupted. `goes_on` is asked after each interruption.
+    ///
+    /// # Errors
+    /// [`Failure`] with the reason, of the last address if there are several; `None` if it was told not to go on.
+    pub(super) fn open(
+        server: &Server,
+        until: Instant,
+        interrupt: &Interrupt,
+        goes_on: impl Fn() -> bool,
+    ) -> Result<Self, Option<Failure>> {
+        let unreachable = |error| Some(Failure::Unreachable(error));
+        let (host, port) = match server {
+            Server::Unix(path) => {
+                let stream = Stream::Unix(UnixStream::connect(path).map_err(unreachable)?);
+                return Ok(Self { stream, address: path.display().to_string() });
+            }
+            Server::Tcp { host, port } => (host.as_str(), *port),
+        };
+        let found = (host, port).to_socket_addrs().map_err(|error| Some(Failure::Unresolved(error)))?;
+        let addresses: Vec<SocketAddr> = found.take(MOST_ADDRESSES).collect();
+        let mut outcome = Err(Some(Failure::Unresolved(io::ErrorKind::NotFound.into())));
+        for (index, address) in addresses.iter().enumerate() {
+            let left = until.saturating_duration_since(Instant::now());
+            // An address that swallows everything must leave some time for the others.
+            let share = left / u32::try_from(addresses.len() - index).unwrap_or(1);
+            outcome = Self::open_tcp(*address, share, interrupt, &goes_on);
+            if !matches!(outcome, Err(Some(_))) {
+                break;
+            }
+        }
+        outcome
+    }
+
+    fn open_tcp(
+        address: SocketAddr,
+        patience: Duration,
+        interrupt: &Interrupt,
+        goes_on: impl Fn() -> bool,
+    ) -> Result<Self, Option<Failure>> {
+        let unreachable = |error| Some(Failure::Unreachable(error));
+        let stream = TcpStream::connect(address).map_err(unreachable)?;
+        let until = Instant::now() + patience;
+        loop {
+            match wait(stream.as_fd(), PollFlags::POLLOUT, interrupt, Some(until)).map_err(unreachable)? {
+                Waited::Ready => break,
+                Waited::TimedOut => return Err(Some(Failure::NotConnected(patience))),
+                Waited::Woken if goes_on() => {}
+                Waited::Woken => return Err(None),
+            }
+        }
+        if let Some(error) = stream.take_error().map_err(unreachable)? {
+            return Err(unreachable(error));
+        }
+        // A connection may idle for long; without this, one that a router has forgotten is found out by a request only.
+        let _ = setsockopt(&stream, sockopt::KeepAlive, &true);
+        Ok(Self { stream: Stream::Tcp(stream), address: address.to_string() })
+    }
+
+    /// Sends a request of a few bytes.
+    ///
+    /// # Errors
+    /// [`Failure::Broken`]; also if the socket has no room for it, since nothing else was sent that could fill it.
+    pub(super) fn send(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        self.stream.write_all(bytes).map_err(Failure::Broken)
+    }
+
+    /// Waits for input.
+    ///
+    /// # Errors
+    /// [`Failure::Broken`] if the system cannot wait.
+    pub(super) fn wait(&self, interrupt: &Interrupt, until: Option<Instant>) -> Result<Waited, Failure> {
+        wait(self.stream.as_fd(), PollFlags::POLLIN, interrupt, until).map_err(Failure::Broken)
+    }
+
+    /// Reads what has come: 0 bytes if nothing has.
+    ///
+    /// # Errors
+    /// [`Failure::Closed`] or [`Failure::Broken`].
+    pub(super) fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Failure> {
+        match self.stream.read(buffer) {
+            Ok(0) => Err(Failure::Closed),
+            Ok(count) => Ok(count),
+            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => Ok(0),
+            Err(error) => Err(Failure::Broken(error)),
+        }
+    }
+}
+
+/// Waits without a connection.
+///
+/// # Errors
+/// What the system says.
+pub(super) fn rest(interrupt: &Interrupt, until: Option<Instant>) -> io::Result<Waited> {
+    wait_for(&mut [PollFd::new(interrupt.as_fd(), PollFlags::POLLIN)], interrupt, until)
+}
+
+fn wait(socket: BorrowedFd<'_>, flags: PollFlags, interrupt: &Interrupt, until: Option<Instant>) -> io::Result<Waited> {
+    let watched = &mut [PollFd::new(interrupt.as_fd(), PollFlags::POLLIN), PollFd::new(socket, flags)];
+    wait_for(watched, interrupt, until)
+}
+
+/// The first of `watched` is the interrupt.
+fn wait_for(watched: &mut [PollFd<'_>], interrupt: &Interrupt, until: Option<Instant>) -> io::Result<Waited> {
+    let timeout = until.map_or(PollTimeout::NONE, |until| {
+        // Rounded up: a wait that ends too early would be followed by many of no time at all.
+        let left = until.saturating_duration_since(Instant::now()).as_millis() + 1;
+        PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)
+    });
+    match poll(watched, timeout) {
+        Ok(0) => Ok(Waited::TimedOut),
+        // A signal; whoever waits looks at the time and waits again.
+        Err(Errno::EINTR) => Ok(Waited::Woken),
+        Err(errno) => Err(errno.into()),
+        Ok(_) => Ok(if interrupt.take() { Waited::Woken } else { Waited::Ready }),
+    }
+}

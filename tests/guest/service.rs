@@ -1,0 +1,154 @@
+//! The unit, its user and udev's rules as systemd and udev themselves take them, in a guest.
+
+use ekey_tests::guest::{Booted, Guest, SHORT};
+use ekey_tests::software_key::{LONG_TERM_KEY, SERIAL};
+use ekey_tests::{binaries, tree};
+
+const CONFIG: &str = "[keys]\npaths = [\"/run/sim/key\"]\n";
+
+#[test]
+fn the_unit_runs_as_its_own_user_and_credits_the_kernel() {
+    // As `systemctl enable` does it.
+    let wanted = "/etc/systemd/system/systemd-udev-trigger.service.wants/ekeyd.service";
+    let mut guest = installed(Guest::systemd().link(wanted, "/usr/lib/systemd/system/ekeyd.service"));
+
+    // There is no key: its sockets serve, it is not ready, and the boot did not wait for it.
+    guest.await_sh("ekey-ctl list", SHORT);
+    assert_eq!(state(&mut guest), "activating", "before the first entropy");
+    guest.await_sh("systemctl is-active multi-user.target", SHORT);
+    guest.check("systemctl show -P StatusText ekeyd | grep waiting", SHORT);
+
+    plug_in_software_key(&mut guest);
+    guest.await_sh("[ \"$(systemctl is-active ekeyd)\" = active ]", SHORT);
+    assert_eq!(guest.check("stat -c %U /proc/$(systemctl show -P MainPID ekeyd)", SHORT).trim(), "ekeyd");
+    guest.await_sh("ekey-ctl status --json | grep '\"credited_bits\":[1-9]'", SHORT);
+    guest.check("ekey-ctl status --json | grep '\"privileged\":true'", SHORT);
+
+    // The keyring was root's, and programs of the original find the control socket where it was.
+    assert_eq!(guest.check("stat -c '%U %a' /etc/entropykey/keyring", SHORT).trim(), "ekeyd 600");
+    guest.check("ekey-ctl list --socket /run/ekeyd.sock", SHORT);
+
+    let doctor = guest.sh("ekey-ctl doctor", SHORT);
+    for line in ["CAP_SYS_ADMIN held (ekeyd)", "the service manager's, 30 s", "1 of 1 key running"] {
+        assert!(doctor.text.contains(line), "the doctor does not say `{line}`:\n{}", doctor.text);
+    }
+    assert_eq!((doctor.code, doctor.text.contains("TODO")), (0, false), "{}", doctor.text);
+
+    guest.check("systemctl reload ekeyd && [ \"$(systemctl is-active ekeyd)\" = active ]", SHORT);
+    let log = guest.check("journalctl -u ekeyd -b --no-pager", SHORT);
+    assert!(log.contains("the keyring was read again"), "{log}");
+    assert!(!log.contains("ERROR"), "{log}");
+    guest.power_off();
+}
+
+#[test]
+fn a_wrong_configuration_is_not_tried_again_and_a_killed_daemon_is() {
+    let mut guest = installed(Guest::systemd());
+    guest.check("cp /etc/entropykey/ekeyd.toml /root/right && echo wrong >/etc/entropykey/ekeyd.toml", SHORT);
+    assert_ne!(guest.sh("systemctl start ekeyd", SHORT).code, 0, "it cannot start");
+    let seen = guest.check("systemctl show -P NRestarts -P ExecMainStatus -P ActiveState ekeyd | xargs", SHORT);
+    assert_eq!(seen.trim(), "0 78 failed", "restarts, exit code, state");
+
+    guest.check("cp /root/right /etc/entropykey/ekeyd.toml", SHORT);
+    plug_in_software_key(&mut guest);
+    guest.check("systemctl start ekeyd && systemctl kill -s KILL ekeyd", SHORT);
+    guest.await_sh("[ \"$(systemctl show -P NRestarts ekeyd)\" = 1 ] && systemctl is-active ekeyd", SHORT);
+    guest.power_off();
+}
+
+#[test]
+fn udevs_rules_name_the_key_give_it_to_the_daemon_and_keep_others_away() {
+    let mut guest = installed(with_key_in_sysfs(Guest::systemd(), "M/1A+2B3C4D5E6F7"));
+    let device = "/sys/devices/pci0000:00/usb1/1-1";
+    let key = rules_for(&mut guest, device);
+    for due in [
+        "GROUP ekeyd",
+        "MODE 0660",
+        "ID_MM_DEVICE_IGNORE=1",
+        "MTP_NO_PROBE=1",
+        "TAGS=:systemd:",
+        "SYSTEMD_WANTS=ekeyd.service",
+        "ATTR '/sys/devices/pci0000:00/usb1/1-1/power/control' writing 'on'",
+    ] {
+        assert!(key.contains(due), "the device does not get `{due}`:\n{key}");
+    }
+    assert!(!key.contains("ekeyd-hotplug"), "that is for systems without systemd:\n{key}");
+
+    let tty = rules_for(&mut guest, &format!("{device}/1-1:1.0/tty/ttyACM0"));
+    for due in ["GROUP ekeyd", "MODE 0660", "ID_MM_DEVICE_IGNORE=1", "SYSTEMD_WANTS=ekeyd.service"] {
+        assert!(tty.contains(due), "the tty does not get `{due}`:\n{tty}");
+    }
+    // The slash is made safe as the original's rules and its ekey-rekey have it; the plus stays.
+    let links = tty.lines().find(|line| line.starts_with("DEVLINKS=")).unwrap_or_default();
+    assert!(links.contains("/dev/entropykey/M_1A+2B3C4D5E6F7"), "{links:?}\n{tty}");
+    guest.power_off();
+}
+
+/// With all that belongs to an installation, and its keyring as the original leaves it.
+fn installed(guest: Guest) -> Booted {
+    let file = |name: &str| tree::root().join("udev").join(name);
+    let guest = ["ekeyd", "ekey-ctl", "ekey-sim"]
+        .into_iter()
+        .fold(guest, |guest, name| guest.file(&format!("/usr/sbin/{name}"), &binaries::built(name)));
+    let mut guest = guest
+        .file("/usr/lib/systemd/system/ekeyd.service", &file("ekeyd.service"))
+        .file("/usr/lib/sysusers.d/ekeyd.conf", &file("ekeyd.sysusers"))
+        .file("/usr/lib/tmpfiles.d/ekeyd.conf", &file("ekeyd.tmpfiles"))
+        .file("/usr/lib/udev/rules.d/60-ekey.rules", &file("60-ekey.rules"))
+        .text("/etc/entropykey/ekeyd.toml", CONFIG, 0o644)
+        .text("/etc/entropykey/keyring", &format!("{SERIAL} {LONG_TERM_KEY}\n"), 0o600)
+        .text("/root/ltk", &format!("{LONG_TERM_KEY}\n"), 0o600)
+        .boot();
+    // What a package's installation runs.
+    guest.check("systemd-sysusers && systemctl daemon-reload && udevadm control --reload", SHORT);
+    guest
+}
+
+fn plug_in_software_key(guest: &mut Booted) {
+    let arguments = format!("--serial {SERIAL} --ltk-file /root/ltk --rate 126");
+    let run = "systemd-run --quiet --unit sim -p RuntimeDirectory=sim -p UMask=0";
+    guest.check(&format!("{run} ekey-sim --unix /run/sim/key {arguments}"), SHORT);
+    guest.await_sh("[ -S /run/sim/key ]", SHORT);
+}
+
+fn state(guest: &mut Booted) -> String {
+    guest.sh("systemctl is-active ekeyd", SHORT).text.trim().to_owned()
+}
+
+/// What udev would do with a device of the sysfs that is made of files.
+fn rules_for(guest: &mut Booted, device: &str) -> String {
+    let test = format!("SYSTEMD_DEVICE_VERIFY_SYSFS=0 SYSTEMD_LOG_LEVEL=debug udevadm test --action=add {device}");
+    let said = guest.check(&format!("unshare -m sh -c 'mount --bind /files/sys /sys; {test}' 2>&1"), SHORT);
+    let group = guest.check("grep ^ekeyd: /etc/group", SHORT);
+    let number = group.split(':').nth(2).expect("a group has a number");
+    // It prints the group as a number.
+    said.replace(&format!("GROUP {number}"), "GROUP ekeyd")
+}
+
+/// With a sysfs below `/files` in which a key is plugged in.
+fn with_key_in_sysfs(guest: Guest, serial: &str) -> Guest {
+    let device = "/files/sys/devices/pci0000:00/usb1/1-1";
+    let interface = format!("{device}/1-1:1.0");
+    let tty = format!("{interface}/tty/ttyACM0");
+    let guest = [
+        ("idVendor", "20df"),
+        ("idProduct", "0001"),
+        ("serial", serial),
+        ("manufacturer", "Simtec Electronics"),
+        ("product", "Entropy Key"),
+        ("power/control", "auto"),
+        ("uevent", "MAJOR=189\nMINOR=3\nDEVNAME=bus/usb/001/004\nDEVTYPE=usb_device\nDRIVER=usb\nPRODUCT=20df/1/100"),
+    ]
+    .into_iter()
+    .fold(guest, |guest, (name, text)| guest.text(&format!("{device}/{name}"), &format!("{text}\n"), 0o644));
+    guest
+        .link(&format!("{device}/subsystem"), "../../../../bus/usb")
+        .text(&format!("{interface}/uevent"), "DEVTYPE=usb_interface\nDRIVER=cdc_acm\n", 0o644)
+        .text(&format!("{interface}/bInterfaceClass"), "02\n", 0o644)
+        .link(&format!("{interface}/subsystem"), "../../../../../bus/usb")
+        .text(&format!("{tty}/uevent"), "MAJOR=166\nMINOR=0\nDEVNAME=ttyACM0\n", 0o644)
+        .link(&format!("{tty}/subsystem"), "../../../../../../../class/tty")
+        .link(&format!("{tty}/device"), "../../../1-1:1.0")
+        .text("/files/sys/bus/usb/drivers/none", "", 0o644)
+        .text("/files/sys/class/tty/none", "", 0o644)
+}

@@ -1,0 +1,83 @@
+//! The configuration that the original is packaged with: each option in it that is commented out is switched on by itself, and
+//! then our daemon runs with it, or refuses it and names its line.
+
+use std::fs;
+use std::net::TcpListener;
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+use ekey_tests::{Program, Scratch, await_until, binaries, original};
+
+const SOON: Duration = Duration::from_secs(10);
+/// EX_CONFIG of sysexits(3).
+const CONFIGURATION_ERROR: Option<i32> = Some(78);
+
+#[test]
+fn the_packaged_configuration_passes_as_it_is() {
+    let scratch = Scratch::make();
+    let packaged = original::file("etc/entropykey/ekeyd.conf");
+    let mut command = binaries::command("ekeyd");
+    command.arg("check").arg(&packaged);
+    let finished = Program::run("ekeyd-check", command, &scratch, SOON);
+    assert_eq!(finished.code, Some(0), "{finished:?}");
+}
+
+#[test]
+fn every_option_that_is_commented_out_runs_or_is_refused_with_its_line() {
+    let packaged = fs::read_to_string(original::file("etc/entropykey/ekeyd.conf")).expect("it is text");
+    let options: Vec<(usize, &str)> = packaged.lines().enumerate().filter_map(option).collect();
+    assert!(options.len() >= 8, "the packaged file has more options that are commented out than {options:?}");
+    let mut refused = Vec::new();
+    for (index, option) in &options {
+        let mut lines: Vec<&str> = packaged.lines().collect();
+        lines[*index] = option;
+        if !runs(&lines.join("\n"), index + 1) {
+            refused.push(option.split(['(', ' ']).next().unwrap_or_default());
+        }
+    }
+    // The port that anybody could command the daemon by, and a group that this machine may not have.
+    let expected = ["TCPControlSocket", "EGDUnixSocket"];
+    assert!(refused.iter().all(|name| expected.contains(name)), "refused: {refused:?}");
+    let groups = refused.iter().filter(|name| **name == "EGDUnixSocket").count();
+    assert!(groups <= 1, "the option that names a group may be refused, the other not: {refused:?}");
+}
+
+/// The place and text of an option that is commented out.
+fn option((index, line): (usize, &str)) -> Option<(usize, &str)> {
+    let option = line.strip_prefix("-- ")?.trim_end();
+    let name: String = option.chars().take_while(char::is_ascii_alphanumeric).collect();
+    let rest = &option[name.len()..];
+    let is_call = rest.starts_with('(') && rest.ends_with(')') || rest.starts_with(" \"") && rest.ends_with('"');
+    (is_call && name.chars().next()?.is_ascii_uppercase()).then_some((index, option))
+}
+
+/// Whether the daemon runs with this text until it is told to stop; else it must have named line `line`.
+fn runs(text: &str, line: usize) -> bool {
+    let scratch = Scratch::make();
+    let free = TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port").port();
+    // The same, off the machine's own folders and ports.
+    let text = text.replace("\"/", &format!("\"{}/", scratch.folder().display())).replace("8888", &free.to_string());
+    for folder in ["var/run", "etc/entropykey", "tmp"] {
+        fs::create_dir_all(scratch.path(folder)).expect("a folder");
+    }
+    let _ = scratch.write("etc/entropykey/keyring", "", 0o600);
+    // The machine's own kernel is none of this test's business.
+    let text = text.replace("\nSetOutputToKernel(7)", "\n");
+    let path = scratch.write("ekeyd.conf", &text, 0o644);
+    let mut command = binaries::command("ekeyd");
+    command.args(["run", "--config"]).arg(&path);
+    let mut program = Program::spawn("ekeyd", command, &scratch);
+    let control = scratch.path("var/run/ekeyd.sock");
+    let answered = await_until("ekeyd to run or to refuse", SOON, || match program.ended() {
+        Some(ended) => Some(Err(ended)),
+        None => UnixStream::connect(&control).ok().map(Ok),
+    });
+    if let Err(ended) = answered {
+        let place = format!("{}:{line}:", path.display());
+        assert_eq!(ended.code(), CONFIGURATION_ERROR, "of:\n{text}\n{}", program.stderr());
+        assert!(program.stderr().contains(&place), "{place} is not in {}", program.stderr());
+        return false;
+    }
+    assert_eq!(program.ended(), None, "it listens");
+    true
+}

@@ -1,0 +1,223 @@
+//! A daemon that fetches from EGD servers: what they hand out comes out byte for byte, and what they do wrong does no harm.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ekey_tests::await_until::hold_for;
+use ekey_tests::blocks::{self, Account};
+use ekey_tests::egd::EgdClient;
+use ekey_tests::egd_server::{EgdServer, Manner, free_port};
+use ekey_tests::{Daemon, DaemonPlan, KeyPlan, Scratch, Status, await_until};
+use nix::sys::signal::Signal;
+
+const SOON: Duration = Duration::from_secs(20);
+/// Bytes in the blocks that tests count in.
+const BLOCK: usize = blocks::BLOCK;
+
+#[test]
+fn what_a_server_hands_out_arrives_byte_for_byte_by_one_request_at_a_time() {
+    let server = EgdServer::start(Manner::Serves);
+    let mut fetching = Fetching::from(&[server.place()], "request-bytes = 100", Some(200));
+    fetching.await_blocks(200);
+    let (output, sent) = (fetching.output(), server.sent());
+    assert_eq!(output, sent[..output.len()], "what was written and what was sent");
+    assert!(!server.was_pipelined(), "a request was sent before the answer to the one before");
+    let most = server.requests().into_iter().max();
+    assert_eq!(most, Some(100), "the longest request");
+    let status = fetching.await_client("/state", "connected");
+    assert_eq!(status.at("/egd_client/proven"), false, "{status}");
+    assert_eq!(status.count_at("/egd_client/failures"), 0, "{status}");
+    assert_eq!(status.count_at("/egd_client/reconnects"), 0, "{status}");
+    assert_eq!(status.at("/egd_client/server"), server.place().as_str(), "{status}");
+    assert_eq!(status.code(), Some(0), "a server at hand and no key is all well: {status}");
+    fetching.ends_cleanly();
+}
+
+#[test]
+fn a_daemon_that_nobody_asks_fetches_its_reserve_and_no_more() {
+    let server = EgdServer::start(Manner::Serves);
+    let scratch = Scratch::make();
+    let daemon = DaemonPlan::default().egd().fetch_from(&[server.place()], "reserve-bytes = 300").start(&scratch);
+    await_until("the reserve", SOON, || (server.sent().len() >= 300).then_some(()));
+    hold_for(Duration::from_secs(1), || match server.sent().len() {
+        300 => Ok(()),
+        more => Err(format!("{more} bytes were asked for, due are 300")),
+    });
+    let mut client = EgdClient::connect(&daemon.egd).expect("it listens");
+    let taken: Vec<u8> = (0..4).flat_map(|_| client.take(255).expect("it serves")).collect();
+    assert_eq!(taken.len(), 4 * 255);
+    await_until("what was taken to be fetched again", SOON, || (server.sent().len() >= 300 + 4 * 255).then_some(()));
+    let mut account = Account::of(&[server.sent()]);
+    assert_eq!(account.book(&taken[..255]), Ok(()), "the first answer to a client");
+    hold_for(Duration::from_secs(1), || match server.sent().len() {
+        1320 => Ok(()),
+        other => Err(format!("{other} bytes were asked for, due are 300 and the 1020 that were taken")),
+    });
+}
+
+#[test]
+fn a_slow_server_is_waited_for() {
+    let server = EgdServer::start(Manner::Slow(Duration::from_millis(20)));
+    let mut fetching = Fetching::from(&[server.place()], "timeout-s = 1", Some(3));
+    // A request of 128 bytes takes longer than the timeout, which is for each byte.
+    fetching.await_blocks(3);
+    assert_eq!(fetching.output(), server.sent()[..3 * BLOCK]);
+    let status = fetching.status();
+    assert_eq!(status.count_at("/egd_client/failures"), 0, "{status}");
+}
+
+#[test]
+fn a_server_that_is_none_gets_nothing_in() {
+    let banner = b"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n";
+    let error = b"HTTP/1.1 400 Bad Request\r\n\r\n";
+    let too_much = &[0x55; 200];
+    for manner in [Manner::Says(banner), Manner::Says(error), Manner::Says(b"\0"), Manner::Answers(too_much)] {
+        let server = EgdServer::start(manner);
+        let fetching = Fetching::from(&[server.place()], "timeout-s = 1", None);
+        let status = fetching.await_failures(2);
+        assert_eq!(status.count_at("/egd_client/received_bytes"), 0, "{manner:?}: {status}");
+        assert_eq!(fetching.output().len(), 0, "bytes written, from {manner:?}");
+        let said = status.at("/egd_client/last_error").as_str().unwrap_or_default().to_owned();
+        assert!(said.starts_with(&format!("EGD server {}: ", server.place())), "{manner:?}: {said}");
+        assert_eq!(status.code(), Some(2), "{manner:?}: {status}");
+    }
+}
+
+#[test]
+fn a_server_that_hangs_up_amid_an_answer_loses_no_byte_that_it_sent() {
+    let server = EgdServer::start(Manner::HangsUpAfter(40));
+    let mut fetching = Fetching::from(&[server.place()], "request-bytes = 32", Some(7));
+    fetching.await_blocks(7);
+    assert_eq!(fetching.output(), server.sent()[..7 * BLOCK]);
+    let status = fetching.status();
+    assert!(status.count_at("/egd_client/reconnects") >= 5, "224 bytes by 40 at a time: {status}");
+}
+
+#[test]
+fn a_server_that_never_answers_is_told_from_one_that_is_not_there() {
+    let silent = EgdServer::start(Manner::Silent);
+    for (place, due) in [
+        (silent.place(), "has sent nothing for 1 s"),
+        (format!("tcp:127.0.0.1:{}", free_port()), "cannot connect"),
+        ("tcp:no-such-host.invalid:8888".to_owned(), "name cannot be resolved"),
+        ("unix:/nowhere/egd.sock".to_owned(), "cannot connect"),
+    ] {
+        let fetching = Fetching::from(std::slice::from_ref(&place), "timeout-s = 1", None);
+        let status = fetching.await_failures(1);
+        let said = status.at("/egd_client/last_error").as_str().unwrap_or_default().to_owned();
+        assert!(said.contains(due) && said.contains(&place), "{place}: {said}");
+        let screen = fetching.daemon.ctl(&fetching.scratch, &["status"]).stdout;
+        assert!(screen.contains(due), "the last words name the reason: {screen}");
+        fetching.ends_cleanly();
+    }
+}
+
+#[test]
+fn the_next_server_of_the_list_takes_over() {
+    let (first, second) = (
+        EgdServer::start(Manner::Slow(Duration::from_millis(2))),
+        EgdServer::start(Manner::Slow(Duration::from_millis(2))),
+    );
+    let nobody = format!("tcp:localhost:{}", free_port());
+    let places = [nobody, first.place(), second.place()];
+    let mut fetching = Fetching::from(&places, "", None);
+    fetching.await_blocks(5);
+    assert_eq!(second.connections(), 0, "the second is not bothered while the first works");
+    first.close();
+    let so_far = first.sent().len() / BLOCK + 5;
+    fetching.await_blocks(so_far as u64);
+    let status = fetching.await_client("/server", &second.place());
+    assert!(status.count_at("/egd_client/reconnects") >= 1, "{status}");
+    second.close();
+    let (output, sent) = (fetching.output(), [first.sent(), second.sent()]);
+    let common = output.iter().zip(&sent[0]).take_while(|(seen, due)| seen == due).count();
+    // The second's first bytes may by chance be what the first had sent last and was not heard with.
+    let cut = (common.saturating_sub(4)..=common).find(|cut| sent[1].starts_with(&output[*cut..]));
+    let cut = cut.unwrap_or_else(|| panic!("after {common} bytes of the first come others than the second's"));
+    assert!((5 * BLOCK..output.len()).contains(&cut), "{cut} of {} bytes are of the first", output.len());
+}
+
+#[test]
+fn a_key_of_another_machine_serves_this_one_byte_for_byte() {
+    let there = Scratch::make();
+    let plan = KeyPlan::named("key").rate(500);
+    let key = plan.plug_in(&there);
+    let place = format!("tcp:127.0.0.1:{}", free_port());
+    let mut server = DaemonPlan::default().key(&plan, &key).listen(&place).start(&there);
+    let mut fetching = Fetching::from(&[place], "", Some(500));
+    fetching.await_blocks(500);
+    server.program.kill();
+    let mut account = Account::of(&[blocks::read(&key.plain_log)]);
+    assert_eq!(account.book(&fetching.output()), Ok(()), "each byte is the key's, and comes once");
+    let status = fetching.status();
+    assert!(status.count_at("/egd_client/received_bytes") >= 500 * BLOCK as u64, "{status}");
+}
+
+#[test]
+fn a_server_that_comes_back_is_found_again() {
+    let there = Scratch::make();
+    let plan = KeyPlan::named("key").rate(500);
+    let key = plan.plug_in(&there);
+    let place = format!("unix:{}", there.path("egd.sock").display());
+    let server = DaemonPlan::default().key(&plan, &key).egd();
+    let mut fetching = Fetching::from(&[place], "longest-pause-s = 1", None);
+    fetching.await_failures(1);
+    let mut running = server.start(&there);
+    fetching.await_blocks(10);
+    running.program.kill();
+    let failures = fetching.status().count_at("/egd_client/failures");
+    fetching.await_failures(failures + 1);
+    let before = blocks::blocks_in(&fetching.file);
+    let _running = server.start(&there);
+    fetching.await_blocks(before + 10);
+    let mut account = Account::of(&[blocks::read(&key.plain_log)]);
+    assert_eq!(account.book(&fetching.output()), Ok(()), "each byte is the key's, and comes once");
+}
+
+/// A daemon without a key that writes to a file what it fetches.
+struct Fetching {
+    daemon: Daemon,
+    file: PathBuf,
+    scratch: Scratch,
+}
+
+impl Fetching {
+    fn from(servers: &[String], lines: &str, most_blocks: Option<u64>) -> Self {
+        let scratch = Scratch::make();
+        let file = scratch.path("entropy");
+        let daemon = DaemonPlan::default().file(&file, most_blocks).fetch_from(servers, lines).start(&scratch);
+        Self { daemon, file, scratch }
+    }
+
+    fn status(&self) -> Status {
+        self.daemon.status(&self.scratch)
+    }
+
+    fn output(&self) -> Vec<u8> {
+        blocks::read(&self.file)
+    }
+
+    fn await_blocks(&mut self, blocks: u64) {
+        self.daemon.await_blocks(&self.file, blocks, SOON);
+    }
+
+    fn await_failures(&self, failures: u64) -> Status {
+        await_until(&format!("{failures} failures"), SOON, || {
+            let status = self.status();
+            (status.count_at("/egd_client/failures") >= failures).then_some(status)
+        })
+    }
+
+    fn await_client(&self, place: &str, due: &str) -> Status {
+        await_until(&format!("{place} to be {due}"), SOON, || {
+            let status = self.status();
+            (status.at(&format!("/egd_client{place}")) == due).then_some(status)
+        })
+    }
+
+    fn ends_cleanly(mut self) {
+        self.daemon.program.signal(Signal::SIGTERM);
+        let ended = self.daemon.program.wait(Duration::from_secs(5));
+        assert_eq!(ended.code(), Some(0), "how ekeyd ended after SIGTERM");
+    }
+}

@@ -1,0 +1,64 @@
+//! What a client can do to the daemon, and what it must not get by it.
+
+use std::io::Write as _;
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use ekey_tests::egd::EgdClient;
+use ekey_tests::{DaemonPlan, KeyPlan, Scratch, await_until, blocks};
+use nix::sys::signal::Signal;
+
+#[test]
+fn a_client_that_floods_the_egd_server_holds_up_nobody() {
+    let scratch = Scratch::make();
+    let plan = KeyPlan::named("key").rate(126);
+    let key = plan.plug_in(&scratch);
+    let mut daemon = DaemonPlan::default().key(&plan, &key).egd().start(&scratch);
+    daemon.await_state(&scratch, "running", Duration::from_secs(10));
+    let over = Arc::new(AtomicBool::new(false));
+    let floods: Vec<_> = [&[0x03, 0, 0, 0][..], &[0x00], &[0x01, 0]]
+        .into_iter()
+        .map(|request| {
+            let mut stream = UnixStream::connect(&daemon.egd).expect("the EGD socket");
+            let (over, burst) = (Arc::clone(&over), request.repeat(4096));
+            stream.set_write_timeout(Some(Duration::from_millis(100))).expect("a timeout");
+            thread::spawn(move || {
+                while !over.load(Ordering::Relaxed) {
+                    // Whoever does not read its answers is not asked for more; what it sends meanwhile waits.
+                    let _ = stream.write(&burst);
+                }
+            })
+        })
+        .collect();
+    thread::sleep(Duration::from_millis(300));
+    for _ in 0..5 {
+        let before = Instant::now();
+        let mut client = EgdClient::connect(&daemon.egd).expect("the EGD socket");
+        client.available_bits().expect("an answer");
+        let _ = daemon.status(&scratch);
+        assert!(before.elapsed() < Duration::from_secs(1), "an answer took {:?}", before.elapsed());
+    }
+    let before = Instant::now();
+    daemon.program.signal(Signal::SIGTERM);
+    let ended = daemon.program.wait(Duration::from_secs(5));
+    assert!(before.elapsed() < Duration::from_secs(2), "SIGTERM under a flood took {:?}: {ended:?}", before.elapsed());
+    over.store(true, Ordering::Relaxed);
+    floods.into_iter().for_each(|flood| flood.join().expect("a flood ends"));
+}
+
+#[test]
+fn the_smallest_pool_still_feeds_a_file_beside_an_egd_server() {
+    let scratch = Scratch::make();
+    let plan = KeyPlan::named("key").rate(0);
+    let key = plan.plug_in(&scratch);
+    let output = scratch.path("output");
+    let daemon = DaemonPlan::default().key(&plan, &key).egd().pool(16_384).file(&output, None).start(&scratch);
+    await_until("5,000 blocks in the file", Duration::from_secs(20), || {
+        (blocks::blocks_in(&output) >= 5000).then_some(())
+    });
+    drop(daemon);
+    blocks::assert_in_order(&output, &key.plain_log);
+}

@@ -1,0 +1,221 @@
+//! Thousands of lines and files that are nearly right: no panic, an answer to each within bounds, and nothing changed by whoever may
+//! not change anything.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use ekey_tests::control::ControlClient;
+use ekey_tests::{DaemonPlan, KeyPlan, Program, Scratch, binaries, usage};
+
+const SOON: Duration = Duration::from_secs(20);
+const LINES: u32 = 10_000;
+/// How many bytes an answer may have: a status of the one key and more is far from it.
+const MOST_ANSWER: usize = 64 * 1024;
+/// Says to a run of this test that it is the peer that may not change anything, and where the daemon listens.
+const AS_PEER: &str = "EKEY_TESTS_PEER_OF";
+
+const SEEDS: [&str; 12] = [
+    "ListEntropyKeys",
+    "ListEntropyKeys()",
+    "StatEntropyKey(\"NwBvBlg3OTBJORFD\")",
+    "StatEntropyKey(1)",
+    "RemoveEntropyKey(\"no such key\")",
+    "AddEntropyKey(\"/nowhere/key\", nil)",
+    "AddEntropyKey(\"/nowhere/key\", \"NwBvBlg3OTBJORFD\")",
+    "AddEntropyKeys [[/nowhere]]",
+    "Keyring \"/nowhere/keyring\"",
+    "Status -- a comment",
+    "SetOutputToKernel(7); -- \\065\\x41\\z",
+    "os.execute(\"touch /nowhere\")",
+];
+
+const FILES: u32 = 10_000;
+const OURS: [&str; 2] = [
+    "keyring = \"/k\"\n[kernel]\nbits-per-byte = 7\n[egd]\nlisten = [\"unix:/e\", \"tcp:127.0.0.1:1\"]\n",
+    "[keys]\npaths = [\"/a\", { path = \"/b\", serial = \"NwBvBlg3OTBJORFD\" }]\n[file]\npath = \"-\"\nmax-bytes = 1\n",
+];
+const THE_ORIGINALS: [&str; 2] = [
+    "Keyring \"/k\"\nSetOutputToKernel(7)\nEGDTCPSocket(8888, \"127.0.0.1\")\n--[[ x\n]] AddEntropyKeys \"/d\"\n",
+    "EGDUnixSocket(\"/e\", \"0660\", \"\", \"root\")\nAddEntropyKey(\"/k\", \"NwBvBlg3OTBJORFD\")\nDaemonise(false)\n",
+];
+
+#[test]
+fn ten_thousand_mutated_lines_are_each_answered_within_bounds() {
+    let scratch = Scratch::make();
+    let plan = KeyPlan::named("key").rate(126);
+    let key = plan.plug_in(&scratch);
+    let mut daemon = DaemonPlan::default().key(&plan, &key).start(&scratch);
+    daemon.await_state(&scratch, "running", SOON);
+    let before = usage::memory(daemon.program.id()).resident;
+    let slowest = say_all(&daemon.control, 0x5eed_0001, |_, _| {});
+    assert!(slowest < Duration::from_secs(2), "an answer took {slowest:?}");
+    assert_eq!(daemon.program.ended(), None, "the daemon ended");
+    assert!(!daemon.program.stderr().contains("panicked"), "{}", daemon.program.stderr());
+    let after = usage::memory(daemon.program.id()).resident;
+    assert!(after < before + 16 * 1024, "the daemon grew from {before} to {after} kB");
+    daemon.await_state(&scratch, "running", SOON);
+}
+
+#[test]
+fn ten_thousand_lines_of_who_may_not_change_anything_change_nothing() {
+    if let Some(control) = std::env::var_os(AS_PEER) {
+        return say_as_peer(Path::new(&control));
+    }
+    let scratch = Scratch::make();
+    let plan = KeyPlan::named("key").rate(126);
+    let key = plan.plug_in(&scratch);
+    let mut daemon = DaemonPlan::default().key(&plan, &key).start(&scratch);
+    daemon.await_state(&scratch, "running", SOON);
+    if !nix::unistd::geteuid().is_root() {
+        // Nobody but root can run a program as somebody else: then no other user reaches the socket, which the mode says.
+        let mode = fs::metadata(&daemon.control).expect("it is there").permissions().mode();
+        assert_eq!(mode & 0o777, 0o660, "the socket's mode");
+        return;
+    }
+    // Everybody may connect, so that only what the daemon knows of its peer stands between them.
+    for (path, mode) in [(scratch.folder(), 0o711), (&daemon.control, 0o666)] {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("an own file");
+    }
+    // The target folder may be closed to others. Copied by another program: a file that this one has open cannot be run.
+    let copy = scratch.path("peer");
+    let mut install = Command::new("install");
+    install.args(["-m", "755"]).arg(std::env::current_exe().expect("it runs")).arg(&copy);
+    assert_eq!(Program::run("install", install, &scratch, SOON).code, Some(0));
+    let mut peer = Command::new(copy);
+    peer.args(["--exact", "ten_thousand_lines_of_who_may_not_change_anything_change_nothing"]);
+    peer.env(AS_PEER, &daemon.control).current_dir("/").uid(65534).gid(65534);
+    let finished = Program::run("peer", peer, &scratch, Duration::from_secs(60));
+    assert_eq!(finished.code, Some(0), "{finished:?}");
+    let status = daemon.await_state(&scratch, "running", SOON);
+    assert_eq!((status.keys(), status.key(0).resets()), (1, 1), "the key was left alone: {status}");
+    assert_eq!(daemon.program.ended(), None, "the daemon ended");
+    let log = daemon.program.stderr();
+    assert!(!log.contains("keyring was read") && !log.contains("panicked"), "{log}");
+}
+
+/// Everything that could change something, mutated or not, is refused.
+fn say_as_peer(control: &Path) {
+    assert_eq!(nix::unistd::geteuid().as_raw(), 65534, "this is the peer");
+    let mut client = ControlClient::connect(control).expect("a connection");
+    for line in
+        ["Shutdown", "RemoveEntropyKey(1)", "AddEntropyKey(\"/k\")", "AddEntropyKeys(\"/k\")", "Keyring(\"/k\")"]
+    {
+        let reply = client.say(line).expect("an answer");
+        assert!(reply.verdict.starts_with("ERROR"), "{line} was answered {reply:?}");
+    }
+    say_all(control, 0x5eed_0002, |line, verdict| {
+        let reads = ["ListEntropyKeys", "StatEntropyKey", "Status"].iter().any(|name| line.contains(name));
+        let is_nothing = line.trim().is_empty() || line.trim_start().starts_with("--");
+        assert!(verdict.starts_with("ERROR") || reads || is_nothing, "{line:?} was answered {verdict:?}");
+    });
+}
+
+/// Says mutated lines and gives the longest time that an answer took. A line that ends the connection is followed by another one.
+fn say_all(control: &Path, seed: u64, look: impl Fn(&str, &str)) -> Duration {
+    let mut chance = Chance(seed);
+    let mut client = ControlClient::connect(control).expect("a connection");
+    let mut slowest = Duration::ZERO;
+    for number in 0..LINES {
+        let line = mutated(&mut chance, &SEEDS).replace(['\n', '\r'], " ");
+        // Who may stop the daemon would stop it.
+        if line.contains("Shutdown") {
+            continue;
+        }
+        let asked = Instant::now();
+        match client.say(&line) {
+            Ok(reply) => {
+                let bytes: usize = reply.lines.iter().map(|line| line.len() + 3).sum::<usize>() + reply.verdict.len();
+                assert!(bytes <= MOST_ANSWER, "line {number}, {line:?}, was answered with {bytes} bytes");
+                look(&line, &reply.verdict);
+            }
+            Err(error) => assert!(line.len() > 4096, "line {number}, {line:?}, got no answer: {error}"),
+        }
+        // Who sends a longer line than any command is told so, and then hung up on.
+        if line.len() > 4096 {
+            client = ControlClient::connect(control).expect("a connection");
+        }
+        slowest = slowest.max(asked.elapsed());
+    }
+    slowest
+}
+
+#[test]
+fn ten_thousand_mutated_configurations_are_taken_or_refused_with_a_place() {
+    let workers = 4;
+    std::thread::scope(|scope| {
+        for worker in 0..workers {
+            scope.spawn(move || check_all(Chance(0x5eed_0003 + worker), FILES / u32::try_from(workers).unwrap_or(1)));
+        }
+    });
+}
+
+/// Has `ekeyd check` look at so many mutated files, and `ekey-ctl config convert` at some of the original's.
+fn check_all(mut chance: Chance, files: u32) {
+    let scratch = Scratch::make();
+    for number in 0..files {
+        let (name, seeds) = if number % 2 == 0 { ("ekeyd.toml", &OURS) } else { ("ekeyd.conf", &THE_ORIGINALS) };
+        let text = mutated(&mut chance, seeds);
+        let path = scratch.write(name, &text, 0o644);
+        ends_well(&scratch, "ekeyd", &["check"], 78, &path, &text);
+        if number % 10 == 1 {
+            ends_well(&scratch, "ekey-ctl", &["config", "convert"], 4, &path, &text);
+        }
+    }
+}
+
+/// The program takes the file, or ends with `refused` and names a place in it, in a bounded number of words.
+fn ends_well(scratch: &Scratch, program: &str, words: &[&str], refused: i32, path: &Path, text: &str) {
+    let output = binaries::command(program).args(words).arg(path).current_dir(scratch.folder()).output();
+    let output = output.expect("the program runs");
+    let text: String = text.chars().take(1000).collect();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    let code = output.status.code();
+    assert!(code == Some(0) || code == Some(refused), "{program} ended with {code:?} for {text:?}: {said}");
+    let place = format!("{}:", path.display());
+    assert!(code == Some(0) || said.contains(&place), "{program} names no place in {said} for {text:?}");
+    assert!(said.len() < MOST_ANSWER, "{program} said {} bytes about {text:?}", said.len());
+}
+
+/// One of `seeds` with up to five changes, sometimes something else altogether.
+fn mutated(chance: &mut Chance, seeds: &[&str]) -> String {
+    let mut bytes = seeds[chance.below(seeds.len())].as_bytes().to_vec();
+    if chance.below(20) == 0 {
+        bytes = (0..chance.below(300)).map(|_| chance.byte()).collect();
+    }
+    for _ in 0..chance.below(6) {
+        let at = chance.below(bytes.len() + 1);
+        match chance.below(6) {
+            0 => bytes.insert(at, chance.byte()),
+            1 => bytes.insert(at, b"\"'()[]{}-=,;\\# \n"[chance.below(16)]),
+            2 if at < bytes.len() => drop(bytes.remove(at)),
+            3 if at < bytes.len() => bytes[at] ^= 1 << chance.below(8),
+            4 => bytes.truncate(at),
+            _ => {
+                let most = if chance.below(50) == 0 { 500 } else { 3 };
+                let again = bytes[at / 2..at].repeat(1 + chance.below(most));
+                bytes.splice(at..at, again);
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// Numbers that look random and are the same in each run (xorshift).
+struct Chance(u64);
+
+impl Chance {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 >> 11).unwrap_or_default() % bound.max(1)
+    }
+
+    fn byte(&mut self) -> u8 {
+        u8::try_from(self.below(256)).unwrap_or_default()
+    }
+}

@@ -1,0 +1,230 @@
+//! `ekey-ctl rekey`: a new long-term key without losing the old one, the other keys, or the key itself.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use ekey_tests::proxy::Proxy;
+use ekey_tests::software_key::{
+    LONG_TERM_KEY, MASTER_KEY, MASTER_KEY_ON_CARD, SECOND_LONG_TERM_KEY, SECOND_SERIAL, SERIAL, SoftwareKey,
+};
+use ekey_tests::{Daemon, DaemonPlan, Finished, KeyPlan, Program, Scratch, binaries};
+use serde_json::Value;
+
+const SOON: Duration = Duration::from_secs(20);
+/// Spaces and a line break, as people type it.
+const TYPED: &str = "/GE7 Tf1n Nqe9 JoyK DnTt DRwE\n qVn1 nddO 8odJ g/1E P8mh\n";
+const HEAD: &str = "# kept\n";
+
+#[test]
+fn one_key_is_rekeyed_through_the_daemon_and_the_other_goes_on() {
+    let scratch = Scratch::make();
+    let scene = Scene::two_keys(&scratch);
+    let other = scene.keys[1].path.display().to_string();
+    let before = scene.daemon.status(&scratch).key_at(&other).expect("it is driven").resets();
+
+    let finished = scene.rekey(&scratch, &[SERIAL, "--json"], TYPED);
+    assert_eq!(finished.code, Some(0), "{finished:?}");
+    let json: Value = serde_json::from_str(&finished.stdout).expect("JSON");
+    assert_eq!((&json["serial"], &json["daemon"]), (&SERIAL.into(), &"has-it-back".into()), "{json}");
+    assert_eq!(json["state"], "Running OK", "{json}");
+
+    let text = keyring(&scratch);
+    assert!(text.starts_with(HEAD), "the comment is gone:\n{text}");
+    assert!(text.contains(&format!("{SECOND_SERIAL} {SECOND_LONG_TERM_KEY}\n")), "the other key is gone:\n{text}");
+    assert!(text.contains(SERIAL) && !text.contains(LONG_TERM_KEY), "the old long-term key is there:\n{text}");
+    let mode = fs::metadata(scratch.path("keyring")).expect("it is there").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let after = scene.daemon.status(&scratch);
+    assert_eq!(after.key_at(&other).expect("it is driven").resets(), before, "the other key was disturbed: {after}");
+    assert_eq!(after.keys(), 2);
+    let new = text.split_whitespace().find(|word| word.len() == 44 && *word != SECOND_LONG_TERM_KEY).expect("a key");
+    assert!(!finished.words().contains(new), "the new long-term key is shown");
+}
+
+#[test]
+fn the_only_key_is_found_by_itself_and_two_are_not_guessed_at() {
+    let scratch = Scratch::make();
+    let scene = Scene::two_keys(&scratch);
+    let finished = scene.rekey(&scratch, &[], TYPED);
+    assert_eq!(finished.code, Some(1), "{finished:?}");
+    assert!(finished.stderr.contains(SERIAL) && finished.stderr.contains(SECOND_SERIAL), "{finished:?}");
+    assert_eq!(scene.daemon.ctl(&scratch, &["remove", SECOND_SERIAL]).code, Some(0));
+    let finished = scene.rekey(&scratch, &[], TYPED);
+    assert_eq!(finished.code, Some(0), "{finished:?}");
+    assert!(finished.stdout.contains(SERIAL), "{finished:?}");
+}
+
+#[test]
+fn a_wrong_master_key_changes_nothing_and_the_daemon_has_the_key_back() {
+    let scratch = Scratch::make();
+    let mut scene = Scene::two_keys(&scratch);
+    let before = keyring(&scratch);
+    // Base64 of 32 bytes without check digits, and not this key's.
+    let finished = scene.rekey(&scratch, &[SERIAL], SECOND_LONG_TERM_KEY);
+    assert_eq!(finished.code, Some(1), "{finished:?}");
+    assert!(finished.stderr.contains("nothing was changed"), "{finished:?}");
+    assert_eq!(keyring(&scratch), before);
+    scene.await_running(&scratch, 0);
+}
+
+#[test]
+fn a_mistyped_master_key_is_noticed_before_the_key_is_touched() {
+    let scratch = Scratch::make();
+    let scene = Scene::two_keys(&scratch);
+    let path = scene.keys[0].path.display().to_string();
+    let before = scene.daemon.status(&scratch).key_at(&path).expect("it is driven").resets();
+    for typed in [TYPED.replace("P8mh", "P8mi"), TYPED.replace("P8mh", ""), String::new(), "A".repeat(10_000)] {
+        let finished = scene.rekey(&scratch, &[SERIAL], &typed);
+        assert_eq!(finished.code, Some(1), "{finished:?} of {typed:?}");
+    }
+    let status = scene.daemon.status(&scratch);
+    assert_eq!(
+        status.key_at(&path).map(ekey_tests::status::KeyStatus::resets),
+        Some(before),
+        "the key was reset: {status}"
+    );
+}
+
+#[test]
+fn a_keyring_that_cannot_be_written_is_noticed_before_the_key_is_touched() {
+    let scratch = Scratch::make();
+    let scene = Scene::two_keys(&scratch);
+    let path = scene.keys[0].path.display().to_string();
+    let before = scene.daemon.status(&scratch).key_at(&path).expect("it is driven").resets();
+    let finished = scene.rekey(&scratch, &[SERIAL, "--keyring", "/proc/keyring"], TYPED);
+    assert_eq!(finished.code, Some(1), "{finished:?}");
+    assert!(finished.stderr.contains("nothing was changed"), "{finished:?}");
+    let status = scene.daemon.status(&scratch);
+    assert_eq!(
+        status.key_at(&path).map(ekey_tests::status::KeyStatus::resets),
+        Some(before),
+        "the key was reset: {status}"
+    );
+}
+
+#[test]
+fn a_keyring_that_fails_after_the_key_has_changed_is_mended_with_the_command_that_is_told() {
+    let scratch = Scratch::make();
+    let plan = KeyPlan::named("key").master_key(MASTER_KEY).rate(126);
+    let key = plan.plug_in(&scratch);
+    let (path, aside) = (scratch.path("keyring"), scratch.path("aside"));
+    // When the key is told to take a new long-term key, a folder comes into the keyring's place: not even root can rename over it.
+    let proxy = {
+        let (path, aside) = (path.clone(), aside.clone());
+        let act = move || {
+            fs::rename(&path, &aside).expect("an own file");
+            fs::create_dir(&path).expect("an own folder");
+        };
+        Proxy::before(b'L', act, &scratch.path("proxy.key"), &key.path)
+    };
+    let mut daemon = DaemonPlan::default().keyring_line(&format!("{HEAD}{}", plan.keyring_line())).start(&scratch);
+    let proxied = proxy.path.display().to_string();
+    assert_eq!(daemon.ctl(&scratch, &["add", &proxied]).code, Some(0));
+    daemon.await_state(&scratch, "running", SOON);
+
+    let finished = run(&scratch, &daemon.control, &["--json"], TYPED);
+    assert_eq!(finished.code, Some(2), "{finished:?}");
+    let json: Value = serde_json::from_str(&finished.stdout).expect("JSON");
+    let kept = PathBuf::from(json["kept_in"].as_str().expect("it is kept somewhere"));
+    assert_eq!(kept.parent(), Some(scratch.folder()), "it is kept beside the keyring");
+    assert_eq!(fs::metadata(&kept).expect("it is there").permissions().mode() & 0o777, 0o600);
+    let line = fs::read_to_string(&kept).expect("it is there");
+    let secret = line.split_whitespace().nth(1).expect("a serial number and a key");
+    assert!(!finished.words().contains(secret), "the new long-term key is shown");
+    let old = daemon.await_state(&scratch, "long-term-key-bad", SOON);
+    assert_eq!(old.keys(), 1, "the daemon has the key back");
+
+    fs::remove_dir(&path).expect("an own folder");
+    fs::rename(&aside, &path).expect("an own file");
+    let told = finished.stderr.lines().find_map(|line| line.trim().strip_prefix("ekey-ctl keyring add "));
+    let told = told.unwrap_or_else(|| panic!("no command in {finished:?}"));
+    let words: Vec<&str> = ["keyring", "add"].into_iter().chain(told.split(' ')).collect();
+    let mended = daemon.ctl(&scratch, &words);
+    assert_eq!(mended.code, Some(0), "{words:?}: {mended:?}");
+    assert_eq!(keyring(&scratch), format!("{HEAD}{line}"));
+    daemon.await_state(&scratch, "running", SOON);
+}
+
+#[test]
+fn without_a_daemon_the_key_at_a_node_is_rekeyed() {
+    let scratch = Scratch::make();
+    let key = KeyPlan::named("key").master_key(MASTER_KEY).plug_in(&scratch);
+    let node = key.path.display().to_string();
+    let new = scratch.path("new.keyring").display().to_string();
+    let nobody = scratch.path("no-daemon.sock");
+    let other = run(&scratch, &nobody, &[SECOND_SERIAL, "--device", &node, "--keyring", &new], MASTER_KEY_ON_CARD);
+    assert_eq!(other.code, Some(1), "another key than the one named: {other:?}");
+    assert!(!Path::new(&new).exists(), "a keyring was made for nothing");
+    let finished = run(&scratch, &nobody, &["--device", &node, "--keyring", &new], MASTER_KEY_ON_CARD);
+    assert_eq!(finished.code, Some(0), "{finished:?}");
+    let text = fs::read_to_string(&new).expect("it was made");
+    let mut daemon = DaemonPlan::default().stranger(&key).keyring_line(&text).start(&scratch);
+    daemon.await_state(&scratch, "running", SOON);
+}
+
+#[test]
+fn a_key_that_does_not_answer_is_said_so_and_handed_back() {
+    let scratch = Scratch::make();
+    let plan = KeyPlan::named("key").master_key(MASTER_KEY).wedge("until-replug");
+    let key = plan.plug_in(&scratch);
+    let daemon = DaemonPlan::default().key(&plan, &key).start(&scratch);
+    let before = keyring(&scratch);
+    let finished = run(&scratch, &daemon.control, &[], TYPED);
+    assert_eq!(finished.code, Some(1), "{finished:?}");
+    assert!(finished.stderr.contains("does not answer"), "{finished:?}");
+    assert_eq!(keyring(&scratch), before);
+    assert_eq!(daemon.status(&scratch).keys(), 1, "the daemon has the key back");
+}
+
+/// A daemon with two keys that run.
+struct Scene {
+    daemon: Daemon,
+    keys: [SoftwareKey; 2],
+}
+
+impl Scene {
+    fn two_keys(scratch: &Scratch) -> Self {
+        let plans = [
+            KeyPlan::named("one").master_key(MASTER_KEY).rate(126),
+            KeyPlan::named("two").identity(SECOND_SERIAL, SECOND_LONG_TERM_KEY).rate(126),
+        ];
+        let keys = plans.each_ref().map(|plan| plan.plug_in(scratch));
+        let daemon = DaemonPlan::default().keyring_line(HEAD).key(&plans[0], &keys[0]).key(&plans[1], &keys[1]);
+        let mut scene = Self { daemon: daemon.start(scratch), keys };
+        scene.await_running(scratch, 0);
+        scene.await_running(scratch, 1);
+        scene
+    }
+
+    fn await_running(&mut self, scratch: &Scratch, key: usize) {
+        let path = self.keys[key].path.display().to_string();
+        let control = self.daemon.control.clone();
+        self.daemon.program.await_while_running(&format!("{path} to run"), SOON, || {
+            let mut command = binaries::command("ekey-ctl");
+            command.args(["status", "--json", "--socket"]).arg(&control);
+            let status = ekey_tests::Status::of(&Program::run("status", command, scratch, SOON));
+            let runs = status.key_at(&path).is_some_and(|key| key.state() == "running");
+            runs.then_some(())
+        });
+    }
+
+    fn rekey(&self, scratch: &Scratch, words: &[&str], master_key: &str) -> Finished {
+        run(scratch, &self.daemon.control, words, master_key)
+    }
+}
+
+/// Runs `ekey-ctl rekey` with a master key on its standard input.
+fn run(scratch: &Scratch, control: &Path, words: &[&str], master_key: &str) -> Finished {
+    let card = scratch.write("card", master_key, 0o600);
+    let mut command = Command::new("sh");
+    command.args(["-c", "card=$1; shift; exec \"$@\" <\"$card\"", "sh"]).arg(card);
+    command.arg(binaries::built("ekey-ctl")).arg("rekey").args(words).arg("--socket").arg(control);
+    Program::run("ekey-ctl-rekey", command, scratch, Duration::from_secs(40))
+}
+
+fn keyring(scratch: &Scratch) -> String {
+    fs::read_to_string(scratch.path("keyring")).expect("the keyring is there")
+}

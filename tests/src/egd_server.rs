@@ -1,0 +1,181 @@
+//! An EGD server that is made up: it keeps account of what it was asked and what it sent, and misbehaves on demand.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+/// How it treats those who connect.
+#[derive(Debug, Clone, Copy)]
+pub enum Manner {
+    /// As it should.
+    Serves,
+    /// One byte at a time, with this pause before each.
+    Slow(Duration),
+    /// Hangs up after so many bytes of entropy.
+    HangsUpAfter(usize),
+    /// Says this at once, whatever it is asked, and nothing else.
+    Says(&'static [u8]),
+    /// Says how much it has, and then this after every request instead of an answer.
+    Answers(&'static [u8]),
+    /// Takes the connection and says nothing.
+    Silent,
+}
+
+/// The server, on a port of its own. Dropping it closes its connections.
+pub struct EgdServer {
+    port: u16,
+    seen: Arc<Mutex<Seen>>,
+}
+
+#[derive(Default)]
+struct Seen {
+    connections: Vec<TcpStream>,
+    requests: Vec<u8>,
+    pipelined: bool,
+    sent: Vec<u8>,
+    next: u64,
+    closed: bool,
+}
+
+impl EgdServer {
+    /// Starts it.
+    ///
+    /// # Panics
+    /// When the machine has no port left.
+    #[must_use]
+    pub fn start(manner: Manner) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).expect("there is a free port");
+        let port = listener.local_addr().expect("it has an address").port();
+        let seen = Arc::new(Mutex::new(Seen { next: u64::from(port) << 32, ..Seen::default() }));
+        let account = Arc::clone(&seen);
+        thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                let mut seen = lock(&account);
+                if seen.closed {
+                    return;
+                }
+                seen.connections.push(stream.try_clone().expect("a second handle"));
+                let account = Arc::clone(&account);
+                thread::spawn(move || converse(stream, manner, &account));
+            }
+        });
+        Self { port, seen }
+    }
+
+    /// As a configuration names it.
+    #[must_use]
+    pub fn place(&self) -> String {
+        format!("tcp:127.0.0.1:{}", self.port)
+    }
+
+    /// Its port.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// How many connections it took.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        lock(&self.seen).connections.len()
+    }
+
+    /// The length that each request for entropy asked for.
+    #[must_use]
+    pub fn requests(&self) -> Vec<u8> {
+        lock(&self.seen).requests.clone()
+    }
+
+    /// Whether anybody ever sent a request before the one before it was answered.
+    #[must_use]
+    pub fn was_pipelined(&self) -> bool {
+        lock(&self.seen).pipelined
+    }
+
+    /// All entropy that it sent, in order.
+    #[must_use]
+    pub fn sent(&self) -> Vec<u8> {
+        lock(&self.seen).sent.clone()
+    }
+
+    /// Closes all connections and takes no more.
+    pub fn close(&self) {
+        let mut seen = lock(&self.seen);
+        seen.closed = true;
+        for stream in &seen.connections {
+            // One that is closed already needs no closing.
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+        drop(seen);
+        // Wakes the listening thread, which ends and lets go of the port.
+        let _ = TcpStream::connect(("127.0.0.1", self.port));
+    }
+}
+
+impl Drop for EgdServer {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// A place where nobody listens.
+///
+/// # Panics
+/// When the machine has no port left.
+#[must_use]
+pub fn free_port() -> u16 {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("there is a free port");
+    listener.local_addr().expect("it has an address").port()
+}
+
+fn lock(seen: &Mutex<Seen>) -> MutexGuard<'_, Seen> {
+    seen.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Serves one client until it hangs up, or is hung up on.
+fn converse(mut stream: TcpStream, manner: Manner, seen: &Mutex<Seen>) {
+    if let Manner::Says(words) = manner {
+        let _ = stream.write_all(words);
+    }
+    let mut given = 0;
+    let mut input = [0; 64];
+    while let Ok(count @ 1..) = stream.read(&mut input) {
+        let outcome = match (manner, &input[..count]) {
+            (Manner::Silent | Manner::Says(_), _) => Ok(()),
+            (_, [0x00]) => stream.write_all(&[0, 0, 0x20, 0]),
+            (Manner::Answers(words), [0x02, _]) => stream.write_all(words),
+            (_, [0x02, wanted]) => {
+                lock(seen).requests.push(*wanted);
+                (0..*wanted).try_for_each(|_| {
+                    if matches!(manner, Manner::HangsUpAfter(most) if given == most) {
+                        return Err(std::io::ErrorKind::Other.into());
+                    }
+                    given += 1;
+                    send_byte(&mut stream, manner, seen)
+                })
+            }
+            _ => {
+                lock(seen).pipelined = true;
+                return;
+            }
+        };
+        if outcome.is_err() {
+            break;
+        }
+    }
+    let _ = stream.shutdown(Shutdown::Both);
+}
+
+fn send_byte(stream: &mut TcpStream, manner: Manner, seen: &Mutex<Seen>) -> std::io::Result<()> {
+    if let Manner::Slow(pause) = manner {
+        thread::sleep(pause);
+    }
+    let mut seen = lock(seen);
+    // Any sequence will do whose bytes tell their place: a multiplicative hash of a counter.
+    seen.next += 1;
+    let byte = (seen.next.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as u8;
+    seen.sent.push(byte);
+    stream.write_all(&[byte])
+}

@@ -1,0 +1,92 @@
+//! A guest with our programs in it and a software key on its USB bus.
+
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::{Booted, Guest, SHORT};
+use crate::{binaries, original};
+
+/// What the guest's daemon is told to do.
+#[derive(Debug, Clone)]
+pub struct UsbDaemon {
+    /// `auto`, `tty` or `usb`.
+    pub transport: &'static str,
+    /// How many blocks to write to `/share/out`; none: no file, but an EGD socket.
+    pub blocks: Option<u64>,
+}
+
+impl Guest {
+    /// A small guest that can drive USB keys: our daemon and tool, the original daemon, a keyring with this line.
+    #[must_use]
+    pub fn for_usb_keys(keyring: &str) -> Self {
+        Self::new()
+            .module("cdc-acm")
+            .file("/bin/ekeyd", &binaries::built("ekeyd"))
+            .file("/bin/ekey-ctl", &binaries::built("ekey-ctl"))
+            .libraries(&original::library_folder())
+            .file("/bin/original-ekeyd", &original::program("ekeyd"))
+            .text("/etc/entropykey/keyring", keyring, 0o600)
+    }
+}
+
+impl UsbDaemon {
+    /// The configuration, with its own control socket.
+    #[must_use]
+    pub fn configuration(&self, control: &str) -> String {
+        let output = match self.blocks {
+            Some(blocks) => format!("[file]\npath = \"/share/out\"\nmax-bytes = {}\n[egd]\nlisten = []\n", blocks * 32),
+            None => "[egd]\nlisten = [\"unix:/run/egd.sock\"]\n".to_owned(),
+        };
+        format!(
+            "control = \"{control}\"\n[keys]\ntransport = \"{}\"\n[kernel]\nenabled = false\n{output}",
+            self.transport
+        )
+    }
+
+    /// Starts it in the guest, logging to `/share/ekeyd.log`.
+    pub fn start(&self, guest: &mut Booted) {
+        std::fs::write(guest.shared("ekeyd.toml"), self.configuration("/run/control.sock"))
+            .expect("the share is writable");
+        guest.check("ekeyd run --config /share/ekeyd.toml >/share/ekeyd.log 2>&1 & echo $! >/run/ekeyd.pid", SHORT);
+        guest.await_sh("test -S /run/control.sock", SHORT);
+    }
+}
+
+impl Booted {
+    /// The daemon's status.
+    ///
+    /// # Panics
+    /// When the daemon does not answer.
+    pub fn ekeyd_status(&mut self) -> Value {
+        let said = self.sh("ekey-ctl status --json --socket /run/control.sock", SHORT);
+        serde_json::from_str(&said.text).unwrap_or_else(|error| panic!("no status ({error}): {}", said.text))
+    }
+
+    /// Waits until the first key's status is as it should be.
+    ///
+    /// # Panics
+    /// When it is not by the deadline.
+    pub fn await_key(&mut self, due: &str, deadline: Duration, is_due: impl Fn(&Value) -> bool) -> Value {
+        let end = std::time::Instant::now() + deadline;
+        loop {
+            let status = self.ekeyd_status();
+            if is_due(&status["keys"][0]) {
+                return status["keys"][0].clone();
+            }
+            assert!(
+                std::time::Instant::now() < end,
+                "{due} did not come within {} s; the log:\n{}",
+                deadline.as_secs(),
+                std::fs::read_to_string(self.shared("ekeyd.log")).unwrap_or_default()
+            );
+        }
+    }
+}
+
+/// The size of a file of the host, 0 if it is not there.
+#[must_use]
+pub fn size(path: &Path) -> u64 {
+    std::fs::metadata(path).map_or(0, |found| found.len())
+}
