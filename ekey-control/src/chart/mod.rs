@@ -43,7 +43,8 @@ pub struct Point {
 }
 
 const HOUR: u64 = 3600;
-/// A day's chart begins narrower, so that it is filled.
+/// A chart begins narrower, so that it is filled.
+const FINE_SPANS: [u64; 3] = [120, 300, 600];
 const SPANS: [u64; 5] = [HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, 24 * HOUR];
 
 impl Range {
@@ -86,7 +87,8 @@ impl Track {
                 for (back, value) in (0..count).rev().zip(fine) {
                     add((back + 1) * step, back * step, value.map(|value| real(figure, value)));
                 }
-                600
+                let covered = count * step;
+                FINE_SPANS.into_iter().find(|span| covered <= *span).unwrap_or(600)
             }
             Range::Day => {
                 // The coarse steps end some time ago; since then there are fine ones.
@@ -110,18 +112,22 @@ impl Track {
         Self { figure, span_s, points }
     }
 
-    /// What the picture shows, in words: now, lowest and highest, or the count.
+    /// What the picture shows, in words, for who does not see it.
     pub fn words(&self) -> String {
-        let over = amount::span(self.span_s);
-        let Some(last) = self.points.last() else { return format!("nothing known of the last {over} yet") };
+        format!("{} in the last {}", self.summary(), amount::span(self.span_s))
+    }
+
+    /// Now, lowest and highest, or the count.
+    pub fn summary(&self) -> String {
+        let Some(last) = self.points.last() else { return "nothing known".to_owned() };
         if self.figure.is_count() {
             let sum: f64 = self.points.iter().map(|point| point.value).sum();
-            return if sum > 0.0 { format!("{sum} in the last {over}") } else { format!("none in the last {over}") };
+            return if sum > 0.0 { format!("{sum}") } else { "none".to_owned() };
         }
         let values = || self.points.iter().map(|point| point.value);
         let (low, high) = (values().fold(f64::INFINITY, f64::min), values().fold(f64::NEG_INFINITY, f64::max));
         let shown = |value| self.shown(value);
-        format!("now {}, from {} to {} in the last {over}", shown(last.value), shown(low), shown(high))
+        format!("now {}, from {} to {}", shown(last.value), shown(low), shown(high))
     }
 
     /// The time in `count` equal parts, the oldest first, and the value of each: the mean, the lowest, the highest or the sum,

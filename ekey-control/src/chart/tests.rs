@@ -25,8 +25,8 @@ fn ten_minutes_are_the_fine_steps_as_they_are() {
     let history = history(vec![Some(1), None, Some(3)], Vec::new(), 0);
     let track = Track::new(&history, Figure::Rate, Range::usual(&history));
     let point = |from_s, to_s, value| Point { from_s, to_s, value };
-    assert_eq!((track.span_s, track.points.as_slice()), (600, &[point(15, 10, 1.0), point(5, 0, 3.0)][..]));
-    assert_eq!(track.words(), "now 3 B/s, from 1 B/s to 3 B/s in the last 10 min");
+    assert_eq!((track.span_s, track.points.as_slice()), (120, &[point(15, 10, 1.0), point(5, 0, 3.0)][..]));
+    assert_eq!(track.words(), "now 3 B/s, from 1 B/s to 3 B/s in the last 2 min");
 }
 
 #[test]
@@ -76,7 +76,7 @@ fn counts_are_bars_and_none_is_said_so() {
         points: vec![Point { from_s: 5, to_s: 0, value: 0.0 }],
         ..Track::new(&history, Figure::Rejected, Range::Minutes)
     };
-    assert_eq!(none.words(), "none in the last 10 min");
+    assert_eq!(none.words(), "none in the last 2 min");
 }
 
 #[test]

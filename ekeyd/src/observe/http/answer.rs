@@ -1,7 +1,6 @@
 //! What is answered, with its headers.
 
-use std::fs::File;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Write as _};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use ekey_control::{History, Status, advice, amount};
@@ -36,23 +35,18 @@ impl View<'_> {
     pub(crate) fn answer(&self, request: &Request) -> Vec<u8> {
         let json = "application/json; charset=utf-8";
         let content = match request.what {
-            What::Page(range) => nonce().map(|nonce| {
-                let page = page::page(self.status, self.history, range, &nonce);
-                ("text/html; charset=utf-8", page, page::policy(&nonce))
-            }),
+            What::Page(range) => {
+                Ok(("text/html; charset=utf-8", page::page(self.status, self.history, range), page::POLICY))
+            }
             What::Status => {
                 let content = StatusJson { status: self.status, advice: advice::advice(self.status) };
-                serde_json::to_string(&content)
-                    .map(|text| (json, text, NO_CONTENT.to_owned()))
-                    .map_err(io::Error::other)
+                serde_json::to_string(&content).map(|text| (json, text, NO_CONTENT)).map_err(io::Error::other)
             }
-            What::History => {
-                self.history.to_json().map(|text| (json, text, NO_CONTENT.to_owned())).map_err(io::Error::other)
-            }
-            What::Metrics(format) => Ok((format.content_type(), metrics(self.status, format), NO_CONTENT.to_owned())),
+            What::History => self.history.to_json().map(|text| (json, text, NO_CONTENT)).map_err(io::Error::other),
+            What::Metrics(format) => Ok((format.content_type(), metrics(self.status, format), NO_CONTENT)),
         };
         match content {
-            Ok((kind, text, policy)) => whole("200 OK", kind, &policy, "", &text, request.head_only),
+            Ok((kind, text, policy)) => whole("200 OK", kind, policy, "", &text, request.head_only),
             Err(error) => {
                 let text = format!("{error}\n");
                 whole("500 Internal Server Error", "text/plain", NO_CONTENT, "", &text, request.head_only)
@@ -104,13 +98,6 @@ fn date() -> String {
     format!("{weekday}, {} {} {} {} GMT", part(8, 10), MONTHS[month - 1], part(0, 4), part(11, 19))
 }
 
-/// A word that nobody can guess, which marks the page's own script and style.
-fn nonce() -> io::Result<String> {
-    let mut random = [0; 16];
-    File::open("/dev/urandom")?.read_exact(&mut random)?;
-    Ok(random.iter().map(|byte| format!("{byte:02x}")).collect())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -148,14 +135,6 @@ mod tests {
         assert_eq!(json["keys"][0]["state"]["name"], "gone");
         assert!(json["advice"][0].as_str().unwrap().contains("plug the key in"), "{json}");
         assert!(Status::from_json(&body).is_ok(), "a reader of the control socket's status reads it too");
-    }
-
-    #[test]
-    fn two_pages_never_have_the_same_nonce() {
-        let nonce = |head: &str| head.split("'nonce-").nth(1).unwrap().split('\'').next().unwrap().to_owned();
-        let [(first, body), (second, _)] = [(); 2].map(|()| answer(What::Page(None), false));
-        assert_ne!(nonce(&first), nonce(&second));
-        assert!(body.contains(&format!("<script nonce=\"{}\">", nonce(&first))));
     }
 
     #[test]

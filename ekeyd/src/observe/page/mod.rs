@@ -11,8 +11,8 @@ use ekey_control::{History, Status, amount};
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
 
-/// The page. `range` is what was asked for, if anything; `nonce` marks what may run.
-pub(super) fn page(status: &Status, history: &History, range: Option<Range>, nonce: &str) -> String {
+/// The page. `range` is what was asked for, if anything.
+pub(super) fn page(status: &Status, history: &History, range: Option<Range>) -> String {
     let range = range.unwrap_or_else(|| Range::usual(history));
     let title = parts::title(status);
     let verdict = parts::verdict(status);
@@ -32,7 +32,7 @@ pub(super) fn page(status: &Status, history: &History, range: Option<Range>, non
 <title>{title}</title>
 <link rel="icon" href="data:,">
 <noscript><meta http-equiv="refresh" content="10"></noscript>
-<style nonce="{nonce}">{STYLE}</style>
+<style>{STYLE}</style>
 </head>
 <body>
 <a class="skip" href="#history">Skip to the charts</a>
@@ -54,20 +54,22 @@ pub(super) fn page(status: &Status, history: &History, range: Option<Range>, non
 <dl id="output-rows" data-live>{outputs}</dl></section>
 </main>
 <footer><nav aria-label="For programs">For programs: <a href="/status.json">status.json</a> <a href="/history.json">history.json</a> <a href="/metrics">metrics</a></nav></footer>
-<script nonce="{nonce}">{SCRIPT}</script>
+<script>{SCRIPT}</script>
 </body>
 </html>
 "##
     )
 }
 
-/// The header `Content-Security-Policy`: the page's own script and style, fresh copies of it, and nothing else.
-pub(super) fn policy(nonce: &str) -> String {
-    format!(
-        "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; img-src data:; connect-src 'self'; \
-         base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    )
-}
+/// The header `Content-Security-Policy`: the page's own script and style, known by their SHA-256, fresh copies of the page,
+/// and nothing else.
+pub(super) const POLICY: &str = concat!(
+    "default-src 'none'; script-src 'sha256-",
+    include_str!("page.js.sha256"),
+    "'; style-src 'sha256-",
+    include_str!("page.css.sha256"),
+    "'; img-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+);
 
 #[cfg(test)]
 mod tests;

@@ -50,7 +50,7 @@ pub(super) fn keys(status: &Status) -> String {
             out,
             r#"<article class="key {}"><h2>{}</h2><dl>{}</dl></article>"#,
             class(glance::mood(&key.state)),
-            escaped(&glance::key_title(key)),
+            heading(&glance::key_title(key)),
             rows(&glance::key_rows(key))
         );
     }
@@ -59,7 +59,7 @@ pub(super) fn keys(status: &Status) -> String {
             out,
             r#"<article class="key {}"><h2>{}</h2><dl>{}</dl></article>"#,
             class(glance::server_mood(client)),
-            escaped(&glance::server_title(client)),
+            heading(&glance::server_title(client)),
             rows(&glance::server_rows(client))
         );
     }
@@ -95,10 +95,10 @@ pub(super) fn charts(history: &History, range: Range) -> String {
     let mut out = String::new();
     for figure in Figure::ALL {
         let track = Track::new(history, figure, range);
-        let (title, words) = (figure.title(), track.words());
+        let (title, words, summary) = (figure.title(), track.words(), track.summary());
         let _ = write!(
             out,
-            r#"<figure><figcaption><h3>{title}</h3><p>{words}</p></figcaption><svg viewBox="0 0 360 150" role="img" aria-label="{title}: {words}">{}</svg></figure>"#,
+            r#"<figure><figcaption><h3>{title}</h3><p>{summary}</p></figcaption><svg viewBox="0 0 360 150" role="img" aria-label="{title}: {words}">{}</svg></figure>"#,
             track.draw()
         );
     }
@@ -121,6 +121,11 @@ pub(super) fn table(history: &History, range: Range) -> String {
         out.push_str("</tr>");
     }
     out
+}
+
+/// The terminal keeps the parts of a title apart by two blanks, which HTML would make one.
+fn heading(title: &str) -> String {
+    escaped(title).replace("  ", " · ")
 }
 
 fn rows(rows: &[Row]) -> String {
