@@ -43,7 +43,7 @@ pub enum KeyringError {
         /// Its mode.
         mode: u32,
     },
-    /// The file belongs to neither root nor the user of this program (host).
+    /// The file belongs to neither root, nor the user of this program, nor the daemon's (host).
     #[error("{}: the keyring belongs to user {uid}, who may change its keys; chown root {}", path.display(), path.display())]
     Foreign {
         /// The keyring.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use nix::fcntl::OFlag;
 use zeroize::Zeroizing;
 
-use crate::KeyringError;
+use crate::{KeyringError, owner};
 
 /// A keyring larger than this, in bytes, is none.
 const MOST_BYTES: u64 = 1024 * 1024;
@@ -33,7 +33,7 @@ pub(crate) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, KeyringError> {
     if !found.is_file() {
         return Err(KeyringError::NotAFile { path });
     }
-    if found.uid() != 0 && found.uid() != nix::unistd::geteuid().as_raw() {
+    if !owner::is_trusted(found.uid()) {
         return Err(KeyringError::Foreign { path, uid: found.uid() });
     }
     if mode & 0o077 != 0 {
@@ -69,7 +69,7 @@ pub(crate) struct NewFile {
 }
 
 impl NewFile {
-    /// Makes it beside `target`, mode 0600, with room for as many bytes as `text` may become
+    /// Makes it beside `target`, mode 0600, belonging to whom `target` does (or to the daemon's user), with room for as many bytes as `text` may become
     /// by one change: a folder that cannot be written, or a full disk, shows here, before anything has happened.
     ///
     /// # Errors
@@ -77,6 +77,7 @@ impl NewFile {
     pub(crate) fn beside(target: &Path, text: &[u8]) -> io::Result<Self> {
         let (file, path) = new_file_beside(target)?;
         let mut new = Self { file, path, target: target.to_owned(), placed: false };
+        owner::hand_over(&new.file, fs::metadata(target).ok().as_ref())?;
         new.file.write_all(&vec![b'#'; text.len() + GROWTH])?;
         new.file.sync_all()?;
         Ok(new)

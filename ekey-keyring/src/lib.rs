@@ -11,6 +11,7 @@
 mod edit;
 mod error;
 mod file;
+mod owner;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -2,12 +2,13 @@
 //!
 //! [`Device`] is the key itself as a state machine without a clock and without I/O: time and bytes are handed in, frames
 //! are taken out. [`run`] drives it in real time where it plugs in: behind a pseudo terminal ([`Pty`]) or on a unix
-//! socket ([`UnixSocket`]). What goes wrong with it is chosen in its [`Setup`]: [`Fault`]s disturb single frames or
+//! socket ([`UnixSocket`]); [`run_usbredir`] and [`run_vhci`] make a USB device of it, for a guest of QEMU or for this
+//! machine's own kernel. What goes wrong with it is chosen in its [`Setup`]: [`Fault`]s disturb single frames or
 //! answers, a [`Wedge`] lets it hang until a certain step revives it.
 //!
 //! What it sends looks random and is **not**: who knows the [`Seed`] knows every byte.
 //!
-//! Source of the behaviour: firmware-notes/protocol.md.
+//! Source of the behaviour: firmware-notes/protocol.md, firmware-notes/usb.md.
 #![forbid(unsafe_code)]
 
 mod device;
@@ -19,6 +20,7 @@ mod records;
 mod run;
 mod secret_file;
 mod stop;
+mod usb;
 mod wedge;
 
 pub use device::{DEFAULT_RATE, Device, Output, Setup};
@@ -30,4 +32,5 @@ pub use records::Records;
 pub use run::run;
 pub use secret_file::{long_term_key_file, master_key_file};
 pub use stop::StopHandle;
+pub use usb::{Vhci, run_usbredir, run_vhci};
 pub use wedge::{InvalidWedge, Revival, Wedge};

@@ -1,14 +1,18 @@
 //! `ekey-sim`: plugs one key in software in, until it is told to stop.
 
-use std::path::{Path, PathBuf};
+#[cfg(test)]
+mod man;
+
+use std::fmt;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::thread;
 
 use clap::{ArgGroup, CommandFactory, Parser, error::ErrorKind};
 use ekey_proto::Serial;
 use ekey_sim::{
-    DEFAULT_RATE, Device, Fault, Plug, Pty, Records, Seed, Setup, SimError, StopHandle, UnixSocket, Wedge,
-    long_term_key_file, master_key_file, run,
+    DEFAULT_RATE, Device, Fault, Pty, Records, Seed, Setup, SimError, StopHandle, UnixSocket, Vhci, Wedge,
+    long_term_key_file, master_key_file, run, run_usbredir, run_vhci,
 };
 use nix::sys::signal::{SigSet, Signal};
 
@@ -17,7 +21,7 @@ use nix::sys::signal::{SigSet, Signal};
 /// What it sends is NOT random to anyone who knows the seed.
 #[derive(Parser)]
 #[command(name = "ekey-sim", version)]
-#[command(group(ArgGroup::new("place").required(true).args(["pty", "unix"])))]
+#[command(group(ArgGroup::new("place").required(true).args(["pty", "unix", "vhci", "usbredir"])))]
 struct Arguments {
     /// Plug in as a pseudo terminal that this symbolic link leads to
     #[arg(long, value_name = "LINK")]
@@ -25,6 +29,13 @@ struct Arguments {
     /// Plug in as a unix socket at this path
     #[arg(long, value_name = "PATH")]
     unix: Option<PathBuf>,
+    /// Plug in as a USB key of this machine; needs root and the driver vhci_hcd. SIGUSR1 pulls it out, and in again
+    #[arg(long)]
+    vhci: bool,
+    /// Plug in as a USB key of a QEMU that connects to a unix socket at this path, as with `-chardev
+    /// socket,id=k,path=PATH -device usb-redir,chardev=k`. SIGUSR1 pulls it out, and in again
+    #[arg(long, value_name = "PATH")]
+    usbredir: Option<PathBuf>,
     /// Serial number, 16 characters of base64 [default: one that follows from the seed]
     #[arg(long, value_name = "S")]
     serial: Option<Serial>,
@@ -80,18 +91,71 @@ fn plug_in(arguments: Arguments) -> Result<(), SimError> {
     if let Some(path) = &arguments.ltk_file {
         records = records.with_long_term_key(path);
     }
-    let (pty, unix, plain_log) = (arguments.pty.clone(), arguments.unix.clone(), arguments.plain_log.clone());
+    let place = Place::of(&arguments);
+    let plain_log = arguments.plain_log.clone();
     let keys = known_keys(&arguments);
     let setup = setup(arguments)?;
     // The place before the log: a second key at the same place must not empty the first one's log.
-    if let Some(link) = pty {
-        let plug = Pty::open(&link)?;
-        let place = format!("{} ({})", link.display(), plug.slave_path().display());
-        return live(setup, plug, &place, keys, records, plain_log.as_deref(), &stop);
+    let plug = place.take()?;
+    if let Some(path) = plain_log {
+        records = records.with_plain_log(&path)?;
     }
-    let path = unix.unwrap_or_default();
-    let plug = UnixSocket::open(&path)?;
-    live(setup, plug, &path.display().to_string(), keys, records, plain_log.as_deref(), &stop)
+    introduce(&setup, &plug, keys);
+    let mut device = Device::new(setup);
+    match plug {
+        Taken::Pty(mut plug, _) => run(&mut device, &mut plug, &mut records, &stop),
+        Taken::Unix(mut plug, _) => run(&mut device, &mut plug, &mut records, &stop),
+        Taken::UsbRedir(mut socket, _) => run_usbredir(device, &mut socket, &mut records, &stop),
+        Taken::Vhci(mut vhci) => run_vhci(device, &mut vhci, &mut records, &stop),
+    }
+}
+
+/// Where the key is to plug in.
+enum Place {
+    Pty(PathBuf),
+    Unix(PathBuf),
+    UsbRedir(PathBuf),
+    Vhci,
+}
+
+/// Where it has plugged in.
+enum Taken {
+    Pty(Pty, PathBuf),
+    Unix(UnixSocket, PathBuf),
+    UsbRedir(UnixSocket, PathBuf),
+    Vhci(Vhci),
+}
+
+impl Place {
+    fn of(arguments: &Arguments) -> Self {
+        match (&arguments.pty, &arguments.unix, &arguments.usbredir) {
+            (Some(link), ..) => Self::Pty(link.clone()),
+            (_, Some(path), _) => Self::Unix(path.clone()),
+            (.., Some(path)) => Self::UsbRedir(path.clone()),
+            // The parser has seen to it that there is one.
+            _ => Self::Vhci,
+        }
+    }
+
+    fn take(self) -> Result<Taken, SimError> {
+        Ok(match self {
+            Self::Pty(link) => Taken::Pty(Pty::open(&link)?, link),
+            Self::Unix(path) => Taken::Unix(UnixSocket::open(&path)?, path),
+            Self::UsbRedir(path) => Taken::UsbRedir(UnixSocket::open(&path)?, path),
+            Self::Vhci => Taken::Vhci(Vhci::open()?),
+        })
+    }
+}
+
+impl fmt::Display for Taken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Pty(plug, link) => write!(f, "{} ({})", link.display(), plug.slave_path().display()),
+            Self::Unix(_, path) => write!(f, "{}", path.display()),
+            Self::UsbRedir(_, path) => write!(f, "{}, for QEMU to connect to", path.display()),
+            Self::Vhci(vhci) => write!(f, "port {} of vhci_hcd", vhci.port().unwrap_or_default()),
+        }
+    }
 }
 
 fn setup(arguments: Arguments) -> Result<Setup, SimError> {
@@ -118,38 +182,25 @@ fn known_keys(arguments: &Arguments) -> Option<&'static str> {
     }
 }
 
-fn live(
-    setup: Setup,
-    mut plug: impl Plug,
-    place: &str,
-    keys: Option<&str>,
-    mut records: Records,
-    plain_log: Option<&Path>,
-    stop: &StopHandle,
-) -> Result<(), SimError> {
-    if let Some(path) = plain_log {
-        records = records.with_plain_log(path)?;
-    }
+fn introduce(setup: &Setup, plug: &Taken, keys: Option<&str>) {
     let rate = match setup.rate {
         0 => "as fast as it is read".to_owned(),
         rate => format!("{rate} frames/s"),
     };
-    let mut device = Device::new(setup);
-    let serial = device.serial();
+    let serial = &setup.serial;
     eprintln!(
-        "ekey-sim: key {serial} is plugged in at {place}, {rate}; its data is NOT random to anyone who knows the seed"
+        "ekey-sim: key {serial} is plugged in at {plug}, {rate}; its data is NOT random to anyone who knows the seed"
     );
     if let Some(keys) = keys {
         eprintln!("ekey-sim: {keys}");
     }
-    run(&mut device, &mut plug, &mut records, stop)
 }
 
-/// A handle that is stopped by the first signal to end; the second one ends the process at once.
+/// A handle that is toggled by SIGUSR1 and stopped by the first signal to end; the second one ends the process at once.
 fn stop_on_signal() -> Result<StopHandle, SimError> {
     let stop = StopHandle::new()?;
     let handle = stop.clone();
-    let signals = SigSet::from_iter([Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP]);
+    let signals = SigSet::from_iter([Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGUSR1]);
     // Before any other thread is made, since each takes over what its maker has blocked.
     signals.thread_block().map_err(|errno| SimError::System {
         action: "wait for signals",
@@ -157,11 +208,14 @@ fn stop_on_signal() -> Result<StopHandle, SimError> {
         source: errno.into(),
     })?;
     thread::spawn(move || {
-        if signals.wait().is_ok() {
-            handle.stop();
-        }
-        if signals.wait().is_ok() {
-            std::process::exit(1);
+        while let Ok(signal) = signals.wait() {
+            if signal == Signal::SIGUSR1 {
+                handle.toggle();
+            } else if handle.is_stopped() {
+                std::process::exit(1);
+            } else {
+                handle.stop();
+            }
         }
     });
     Ok(stop)

@@ -36,6 +36,8 @@ pub fn run(
         if stop.is_stopped() {
             return Ok(());
         }
+        // Only a key on USB can be pulled out and stay where it is.
+        stop.take_toggles();
         if news.host != Host::Present {
             // What was meant for the host that has left is not for the next one.
             output.clear();

@@ -1,17 +1,24 @@
-//! Ends a software key that runs in another thread, at once.
+//! The hand of somebody else at a software key that runs in another thread: ends it, or pulls it out and plugs it in.
 
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 
 use crate::SimError;
 
 /// A handle that ends [`run`](crate::run). Its clones are all the same handle; once stopped, it stays so.
 #[derive(Debug, Clone)]
-pub struct StopHandle(Arc<EventFd>);
+pub struct StopHandle(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    stopped: AtomicBool,
+    toggles: AtomicU32,
+    event: EventFd,
+}
 
 impl StopHandle {
     /// Makes a handle that has not been used.
@@ -22,33 +29,61 @@ impl StopHandle {
         let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
         let event = EventFd::from_flags(flags)
             .map_err(SimError::system("make a stop handle", "raise the limit of open files (ulimit -n)"))?;
-        Ok(Self(Arc::new(event)))
+        Ok(Self(Arc::new(Inner { stopped: AtomicBool::new(false), toggles: AtomicU32::new(0), event })))
     }
 
     /// Ends every run that was given this handle. Never waits.
     pub fn stop(&self) {
-        // The only failure besides EINTR is a full counter, and then it is stopped already.
-        while self.0.write(1) == Err(Errno::EINTR) {}
+        self.0.stopped.store(true, Ordering::SeqCst);
+        self.wake();
+    }
+
+    /// Pulls a key on USB out if it is in, and plugs it in if it is out. Never waits. A key elsewhere takes no notice.
+    pub fn toggle(&self) {
+        self.0.toggles.fetch_add(1, Ordering::SeqCst);
+        self.wake();
     }
 
     /// Whether it has been stopped.
     #[must_use]
     pub fn is_stopped(&self) -> bool {
-        let mut fds = [PollFd::new(self.0.as_fd(), PollFlags::POLLIN)];
-        poll(&mut fds, PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
+        self.0.stopped.load(Ordering::SeqCst)
+    }
+
+    /// How often it has been toggled since this was last asked. Afterwards it is readable only if it is stopped, or
+    /// toggled again.
+    pub(crate) fn take_toggles(&self) -> u32 {
+        // Emptied before it is looked at: whatever comes in between makes it readable again.
+        let _ = self.0.event.read();
+        if self.is_stopped() {
+            self.wake();
+        }
+        self.0.toggles.swap(0, Ordering::SeqCst)
+    }
+
+    fn wake(&self) {
+        // The only failure besides EINTR is a full counter, and then it is readable already.
+        while self.0.event.write(1) == Err(Errno::EINTR) {}
     }
 }
 
-/// Readable once it is stopped.
+/// Readable once it is stopped or toggled.
 impl AsFd for StopHandle {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
+        self.0.event.as_fd()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
     use super::*;
+
+    fn is_readable(handle: &StopHandle) -> bool {
+        let mut fds = [PollFd::new(handle.as_fd(), PollFlags::POLLIN)];
+        poll(&mut fds, PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
+    }
 
     #[test]
     fn a_stopped_handle_stays_stopped_for_all_its_clones() {
@@ -58,5 +93,17 @@ mod tests {
         handle.stop();
         handle.stop();
         assert!(clone.is_stopped() && clone.is_stopped() && handle.is_stopped());
+        assert_eq!(handle.take_toggles(), 0);
+        assert!(is_readable(&clone), "who waits later is woken too");
+    }
+
+    #[test]
+    fn toggles_are_counted_once_and_wake_once() {
+        let handle = StopHandle::new().unwrap();
+        handle.toggle();
+        handle.toggle();
+        assert!(is_readable(&handle));
+        assert_eq!((handle.take_toggles(), handle.take_toggles()), (2, 0));
+        assert!(!is_readable(&handle) && !handle.is_stopped());
     }
 }

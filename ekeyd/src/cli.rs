@@ -201,6 +201,15 @@ mod tests {
     }
 
     #[test]
+    fn the_manual_page_names_every_verb_and_option_of_the_help() {
+        let page = include_str!("../../packaging/man/ekeyd.8").replace("\\-", "-");
+        let words = HELP.split_whitespace().map(|word| word.trim_matches(['[', ']', ',']));
+        for word in words.filter(|word| word.starts_with("--")).chain(["run", "check", "demo"]) {
+            assert!(page.contains(word), "packaging/man/ekeyd.8 lacks {word}");
+        }
+    }
+
+    #[test]
     fn a_wrong_command_line_is_refused_with_the_word_that_is_wrong() {
         for (words, named) in [
             (&[][..], "run, check or demo"),

@@ -1,8 +1,8 @@
 //! The unit, its user and udev's rules as systemd and udev themselves take them, in a guest.
 
 use ekey_tests::guest::{Booted, Guest, SHORT};
-use ekey_tests::software_key::{LONG_TERM_KEY, SERIAL};
-use ekey_tests::{binaries, tree};
+use ekey_tests::software_key::{KeyPlan, LONG_TERM_KEY, Plug, SECOND_SERIAL, SERIAL};
+use ekey_tests::{Scratch, binaries, tree};
 
 const CONFIG: &str = "[keys]\npaths = [\"/run/sim/key\"]\n";
 
@@ -10,12 +10,14 @@ const CONFIG: &str = "[keys]\npaths = [\"/run/sim/key\"]\n";
 fn the_unit_runs_as_its_own_user_and_credits_the_kernel() {
     // As `systemctl enable` does it.
     let wanted = "/etc/systemd/system/systemd-udev-trigger.service.wants/ekeyd.service";
-    let mut guest = installed(Guest::systemd().link(wanted, "/usr/lib/systemd/system/ekeyd.service"));
+    let shorter = ("/etc/systemd/system/ekeyd.service.d/shorter.conf", "[Unit]\nJobRunningTimeoutSec=3s\n");
+    let guest = Guest::systemd().link(wanted, "/usr/lib/systemd/system/ekeyd.service");
+    let mut guest = installed(guest.text(shorter.0, shorter.1, 0o644));
 
-    // There is no key: its sockets serve, it is not ready, and the boot did not wait for it.
+    // There is no key: its sockets serve, it is not ready, and the boot has not waited for it longer than it says.
     guest.await_sh("ekey-ctl list", SHORT);
     assert_eq!(state(&mut guest), "activating", "before the first entropy");
-    guest.await_sh("systemctl is-active multi-user.target", SHORT);
+    guest.check("systemctl list-jobs | grep 'No jobs'", SHORT);
     guest.check("systemctl show -P StatusText ekeyd | grep waiting", SHORT);
 
     plug_in_software_key(&mut guest);
@@ -28,6 +30,11 @@ fn the_unit_runs_as_its_own_user_and_credits_the_kernel() {
     assert_eq!(guest.check("stat -c '%U %a' /etc/entropykey/keyring", SHORT).trim(), "ekeyd 600");
     guest.check("ekey-ctl list --socket /run/ekeyd.sock", SHORT);
 
+    // Root may change it all the same, and it stays the daemon's, which reads it at once.
+    guest.check(&format!("ekey-ctl keyring add {SECOND_SERIAL} --file /root/ltk"), SHORT);
+    assert_eq!(guest.check("stat -c '%U %a' /etc/entropykey/keyring", SHORT).trim(), "ekeyd 600");
+    guest.check("ekey-ctl status --json | grep '\"keyring\":{[^}]*\"keys\":2,\"problem\":null'", SHORT);
+
     let doctor = guest.sh("ekey-ctl doctor", SHORT);
     for line in ["CAP_SYS_ADMIN held (ekeyd)", "the service manager's, 30 s", "1 of 1 key running"] {
         assert!(doctor.text.contains(line), "the doctor does not say `{line}`:\n{}", doctor.text);
@@ -38,6 +45,43 @@ fn the_unit_runs_as_its_own_user_and_credits_the_kernel() {
     let log = guest.check("journalctl -u ekeyd -b --no-pager", SHORT);
     assert!(log.contains("the keyring was read again"), "{log}");
     assert!(!log.contains("ERROR"), "{log}");
+    guest.power_off();
+}
+
+#[test]
+fn plugging_in_starts_the_service_which_may_use_the_key_both_ways() {
+    let scratch = Scratch::make();
+    let plan = KeyPlan::named("key").identity(SECOND_SERIAL, LONG_TERM_KEY).plug(Plug::UsbRedir).rate(126);
+    let key = plan.plug_in(&scratch);
+    let guest = Guest::systemd().module("cdc-acm");
+    let mut guest = installed(guest);
+    guest.check(&format!("echo '{}' >>/etc/entropykey/keyring", plan.keyring_line().trim()), SHORT);
+    guest.check("echo '[keys]' >/etc/entropykey/ekeyd.toml", SHORT);
+    assert_eq!(state(&mut guest), "inactive", "before anything is plugged in");
+    let before = guest.age();
+    guest.plug("key", &key.path);
+    guest.await_sh("[ \"$(systemctl is-active ekeyd)\" = active ]", SHORT);
+    println!("plugged in to active: {:.2} s", (guest.age() - before).as_secs_f64());
+
+    let link = format!("/dev/entropykey/{}", SECOND_SERIAL.replace('/', "_"));
+    assert_eq!(guest.check(&format!("readlink -f '{link}'"), SHORT).trim(), "/dev/ttyACM0");
+    let nodes = guest.check("stat -c '%G %a' /dev/ttyACM0 $(find /dev/bus/usb -group ekeyd)", SHORT);
+    assert_eq!(nodes, "ekeyd 660\nekeyd 660\n", "the tty and the usbfs node");
+    let doctor = guest.sh("ekey-ctl doctor", SHORT);
+    assert_eq!((doctor.code, doctor.text.contains("TODO")), (0, false), "{}", doctor.text);
+    println!("{}", doctor.text);
+
+    // A reset of the device takes the usbfs node, which the unit must let it have as well.
+    guest.check(&format!("ekey-ctl reset '{SECOND_SERIAL}' --level usb"), SHORT);
+    guest.check("echo 'transport = \"usb\"' >>/etc/entropykey/ekeyd.toml && systemctl restart ekeyd", SHORT);
+    guest.await_sh("ekey-ctl status --json | grep '\"transport\":\"usb\".*\"name\":\"running\"'", SHORT);
+    let doctor = guest.sh("ekey-ctl doctor", SHORT);
+    assert_eq!((doctor.code, doctor.text.contains("TODO")), (0, false), "{}", doctor.text);
+
+    // Pulling out the only key does not end the daemon either.
+    guest.unplug("key");
+    guest.await_sh("[ ! -e /dev/ttyACM0 ] && ekey-ctl list", SHORT);
+    assert_eq!(state(&mut guest), "active", "after the key was pulled out");
     guest.power_off();
 }
 

@@ -1,13 +1,15 @@
 //! What a client can do to the daemon, and what it must not get by it.
 
-use std::io::Write as _;
-use std::os::unix::net::UnixStream;
+use std::fs::File;
+use std::io::{Read as _, Write as _};
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use ekey_tests::egd::EgdClient;
+use ekey_tests::usage::processor_time;
 use ekey_tests::{DaemonPlan, KeyPlan, Scratch, await_until, blocks};
 use nix::sys::signal::Signal;
 
@@ -47,6 +49,31 @@ fn a_client_that_floods_the_egd_server_holds_up_nobody() {
     assert!(before.elapsed() < Duration::from_secs(2), "SIGTERM under a flood took {:?}: {ended:?}", before.elapsed());
     over.store(true, Ordering::Relaxed);
     floods.into_iter().for_each(|flood| flood.join().expect("a flood ends"));
+}
+
+#[test]
+fn a_key_that_floods_garbage_costs_less_than_two_percent_of_a_core() {
+    let scratch = Scratch::make();
+    let path = scratch.path("mad.key");
+    let listener = UnixListener::bind(&path).expect("a socket");
+    thread::spawn(move || {
+        let mut garbage = vec![0; 65_536];
+        File::open("/dev/urandom").and_then(|mut source| source.read_exact(&mut garbage)).expect("randomness");
+        for stream in listener.incoming() {
+            let mut stream = stream.expect("a connection");
+            while stream.write_all(&garbage).is_ok() {}
+        }
+    });
+    let daemon = DaemonPlan::default().path(&path).start(&scratch);
+    thread::sleep(Duration::from_secs(1));
+    let before = processor_time(daemon.program.id());
+    let span = Duration::from_secs(10);
+    thread::sleep(span);
+    let share = (processor_time(daemon.program.id()) - before).as_secs_f64() / span.as_secs_f64();
+    let read = daemon.status(&scratch).count_at("/keys/0/bytes_read");
+    println!("{:.2} % of a core, {read} bytes of garbage read", share * 100.0);
+    assert!(share < 0.02, "a flood costs {:.2} % of a core", share * 100.0);
+    assert!(read > 500_000, "the daemon hardly listens: {read} bytes");
 }
 
 #[test]

@@ -36,8 +36,14 @@ impl DaemonPlan {
 
     /// With this key, but nothing about it in the keyring.
     #[must_use]
-    pub fn stranger(mut self, key: &SoftwareKey) -> Self {
-        self.keys.push(key.path.clone());
+    pub fn stranger(self, key: &SoftwareKey) -> Self {
+        self.path(&key.path)
+    }
+
+    /// With whatever is at this path in place of a key.
+    #[must_use]
+    pub fn path(mut self, path: &Path) -> Self {
+        self.keys.push(path.to_owned());
         self
     }
 

@@ -49,6 +49,12 @@ pub fn program(name: &str) -> PathBuf {
     unpacked(&format!("usr/sbin/{name}"))
 }
 
+/// The folder with the modules that the original's Lua loads.
+#[must_use]
+pub fn lua_folder() -> PathBuf {
+    root().join("usr/share/lua/5.1")
+}
+
 /// The folder with the libraries that the original's programs load.
 #[must_use]
 pub fn library_folder() -> PathBuf {

@@ -109,9 +109,9 @@ fn port(key: &FoundKey) -> Check {
     let there = key.sysfs.join("port/disable").exists();
     let verdict = if there { Verdict::Ok } else { Verdict::Note };
     let text = if there {
-        "port power can be cut if the hub obeys: port-power = true in [recovery]"
+        "its power can be cut, if the hub obeys and port-power = true"
     } else {
-        "port power cannot be cut: it takes Linux 6.0 or later, and a hub"
+        "its power cannot be cut: it takes Linux 6.0 or later, and a hub"
     };
     Check { verdict, ..Check::ok("port", text) }
 }

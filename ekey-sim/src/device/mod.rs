@@ -141,6 +141,11 @@ impl Device {
         }
     }
 
+    /// Something was done to the key that it does not survive: it says nothing until `until` is done to it.
+    pub fn hang(&mut self, until: Revival) {
+        self.silent_until = Some(self.silent_until.map_or(until, |already| already.max(until)));
+    }
+
     /// Adds what the key has to say by now to `output`, at most one block of entropy. To be called again once all of it
     /// has been taken and [`Device::next_output`] has come.
     pub fn produce(&mut self, now: Duration, output: &mut Output) {

@@ -68,7 +68,7 @@ pub enum Host {
 }
 
 /// Waits for any of `fds` until the deadline.
-fn poll_until(fds: &mut [PollFd<'_>], until: Option<Instant>) -> Result<(), SimError> {
+pub(crate) fn poll_until(fds: &mut [PollFd<'_>], until: Option<Instant>) -> Result<(), SimError> {
     loop {
         match poll(fds, timeout(until)) {
             Err(Errno::EINTR) => {}

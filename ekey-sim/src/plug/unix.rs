@@ -53,6 +53,11 @@ impl UnixSocket {
         Ok(Self { listener, path: path.to_owned(), identity, host: None, left: false, known: false })
     }
 
+    /// Sends the host away.
+    pub(crate) fn drop_host(&mut self) {
+        self.left |= self.host.take().is_some();
+    }
+
     /// Takes a caller from the queue, if one is still there.
     fn accept(&self) -> Result<Option<UnixStream>, SimError> {
         let failed = |source| SimError::System { action: "take a host's call", advice: OPEN_FILES, source };

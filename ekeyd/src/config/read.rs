@@ -17,7 +17,7 @@ use super::{Config, Egd, File, Http, Kernel, KeyPath, Keys, Recovery, Transport}
 const TOP: &str = "the top of the file";
 
 /// Every section with its keys.
-const KNOWN: &[(&str, &[&str])] = &[
+pub(super) const KNOWN: &[(&str, &[&str])] = &[
     (TOP, &["keyring", "control", "keys", "recovery", "kernel", "egd", "egd-client", "file", "http"]),
     ("[keys]", &["discover", "transport", "paths"]),
     ("[recovery]", &["silence-ms", "usb-reset", "port-power"]),

@@ -9,7 +9,7 @@ mod discovery;
 mod fetch;
 mod observing;
 mod reload;
-mod service;
+mod service_manager;
 mod signals;
 mod status;
 
@@ -35,7 +35,8 @@ use crate::socket::ListenError;
 use crate::{control, egd, observe};
 use control_link::ControlLink;
 use discovery::Discovery;
-use service::{Watchdog, notify};
+use sd_notify::NotifyState;
+use service_manager::{Watchdog, notify};
 use signals::{Signal, Signals};
 
 const WAKER: Token = Token(0);
@@ -195,7 +196,7 @@ impl Daemon {
     /// # Errors
     /// [`DaemonError::System`] if the kernel fails the event loop.
     pub(crate) fn run(mut self, mut observer: Option<Observer>) -> Result<(), DaemonError> {
-        notify(&[sd_notify::NotifyState::Status("waiting for the first verified entropy of a key")]);
+        notify(&[NotifyState::Status("waiting for the first verified entropy of a key")]);
         let mut events = Events::with_capacity(256);
         let mut next_look = observer.as_ref().map(|observer| self.started + observer.every);
         while !self.stopping {
@@ -338,7 +339,7 @@ impl Daemon {
 
     fn stop(mut self) {
         tracing::info!("stopping");
-        notify(&[sd_notify::NotifyState::Stopping]);
+        notify(&[NotifyState::Stopping]);
         self.control.flush();
         for key in &self.keys {
             key.command(KeyCommand::Stop);

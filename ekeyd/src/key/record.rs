@@ -92,15 +92,15 @@ impl Record {
         self.past.framer += ended.framer;
     }
 
-    /// Notes the state and why. Returns whether it is another state than before.
+    /// Notes the state and why. Returns whether that is news.
     pub(super) fn enter(&mut self, state: KeyState, detail: Option<String>) -> bool {
+        let news = self.state != state || (detail.is_some() && self.detail != detail);
         self.detail = detail;
-        if self.state == state {
-            return false;
+        if self.state != state {
+            self.state = state;
+            self.since = Instant::now();
         }
-        self.state = state;
-        self.since = Instant::now();
-        true
+        news
     }
 
     /// Where the key is now, and how it is reached.

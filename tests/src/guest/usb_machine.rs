@@ -21,13 +21,20 @@ impl Guest {
     /// A small guest that can drive USB keys: our daemon and tool, the original daemon, a keyring with this line.
     #[must_use]
     pub fn for_usb_keys(keyring: &str) -> Self {
-        Self::new()
+        let libraries = original::library_folder();
+        let guest = Self::new()
             .module("cdc-acm")
             .file("/bin/ekeyd", &binaries::built("ekeyd"))
             .file("/bin/ekey-ctl", &binaries::built("ekey-ctl"))
-            .libraries(&original::library_folder())
+            .libraries(&libraries)
             .file("/bin/original-ekeyd", &original::program("ekeyd"))
-            .text("/etc/entropykey/keyring", keyring, 0o600)
+            .file("/usr/lib/x86_64-linux-gnu/lua", &libraries.join("lua"))
+            .file("/usr/share/lua/5.1", &original::lua_folder())
+            .text("/etc/entropykey/keyring", keyring, 0o600);
+        // What the links in Lua's folder lead to.
+        ["liblua5.1-socket.so.2.0.0", "liblua5.1-socket-unix.so.2.0.0"]
+            .into_iter()
+            .fold(guest, |guest, name| guest.file(&format!("/usr/lib/x86_64-linux-gnu/{name}"), &libraries.join(name)))
     }
 }
 

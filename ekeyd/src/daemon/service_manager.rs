@@ -1,6 +1,8 @@
-//! The service manager (systemd): what it is told, and its watchdog.
+//! What the service manager is told (sd_notify(3)): when there is entropy, and that the event loop still turns.
 
 use std::time::{Duration, Instant};
+
+use sd_notify::NotifyState;
 
 use super::Daemon;
 
@@ -11,12 +13,12 @@ pub(super) struct Watchdog {
 }
 
 impl Watchdog {
-    /// The one that the service manager keeps, if it does.
+    /// The one that the service manager wants to be fed, if it does: twice in the time that it waits.
     pub(super) fn wanted(now: Instant) -> Option<Self> {
         sd_notify::watchdog_enabled().map(|limit| Self { every: limit / 2, next: now })
     }
 
-    /// When to show next that the daemon lives.
+    /// When to feed it next.
     pub(super) fn next(&self) -> Instant {
         self.next
     }
@@ -28,7 +30,7 @@ impl Daemon {
         if !self.is_ready {
             self.is_ready = true;
             tracing::info!("{words}");
-            notify(&[sd_notify::NotifyState::Ready, sd_notify::NotifyState::Status(words)]);
+            notify(&[NotifyState::Ready, NotifyState::Status(words)]);
         }
     }
 
@@ -37,13 +39,13 @@ impl Daemon {
             && watchdog.next <= now
         {
             watchdog.next = now + watchdog.every;
-            notify(&[sd_notify::NotifyState::Watchdog]);
+            notify(&[NotifyState::Watchdog]);
         }
     }
 }
 
-/// Tells the service manager, if there is one.
-pub(super) fn notify(states: &[sd_notify::NotifyState<'_>]) {
+/// Tells it, if there is one that listens.
+pub(super) fn notify(states: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(states) {
         tracing::warn!("cannot notify the service manager: {error}");
     }
