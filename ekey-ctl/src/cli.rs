@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+use ekey_control::chart::Range;
 use ekey_control::{DEFAULT_SOCKET, Level};
 use ekey_proto::Serial;
 
@@ -75,6 +77,26 @@ pub(crate) enum Verb {
     /// a daemon nor a key. Root sees most. Exits with 0 if there is nothing to be done, with 1 if there is.
     #[command(after_help = "Example: ekey-ctl doctor")]
     Doctor(Doctor),
+    /// Show the daemon live: its keys, and sparklines of the last minutes
+    ///
+    /// It is drawn in place until q or ^C. Without a terminal it is printed once.
+    #[command(after_help = "Example: ekey-ctl top")]
+    Top,
+    /// Print a line for each change: of a key's state, refused frames, recoveries, problems of outputs
+    ///
+    /// It goes on when the daemon stops and starts again, until ^C.
+    #[command(after_help = "Example: ekey-ctl watch --json | jq --unbuffered -r 'select(.what == \"state\").text'")]
+    Watch(Watch),
+    /// Draw the recorded history: rate, pool, temperature, rejected frames, recoveries
+    #[command(after_help = "Example: ekey-ctl plot yesterday.svg --range 24h")]
+    Plot(Plot),
+    /// Write what a shell needs to complete this tool's command line, to standard output
+    #[command(after_help = "Example: ekey-ctl completions bash >/etc/bash_completion.d/ekey-ctl")]
+    Completions {
+        /// Which shell
+        #[arg(value_name = "SHELL")]
+        shell: Shell,
+    },
     /// Stop the daemon
     #[command(after_help = "Example: ekey-ctl shutdown")]
     Shutdown,
@@ -127,6 +149,28 @@ pub(crate) struct Wait {
     pub(crate) timeout: Duration,
     #[command(flatten)]
     pub(crate) json: Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Watch {
+    /// End after so many lines
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) changes: Option<u64>,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Plot {
+    /// The SVG file to write; `-` is standard output
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// 10m: the last ten minutes; 24h: the last day, or as much of it as there is [default: 24h once there is an hour]
+    #[arg(long, value_name = "RANGE", value_parser = range)]
+    pub(crate) range: Option<Range>,
+    /// Overwrite a file that is there
+    #[arg(long)]
+    pub(crate) force: bool,
 }
 
 #[derive(Debug, Args)]
@@ -240,6 +284,11 @@ fn seconds(text: &str) -> Result<Duration, String> {
         Ok(seconds) if (0.0..=MOST_SECONDS).contains(&seconds) => Ok(Duration::from_secs_f64(seconds)),
         _ => Err(format!("a number of seconds from 0 to {MOST_SECONDS} is due")),
     }
+}
+
+fn range(text: &str) -> Result<Range, String> {
+    let known = Range::ALL.into_iter().find(|range| range.word() == text);
+    known.ok_or_else(|| "expected 10m or 24h".to_owned())
 }
 
 fn level(text: &str) -> Result<Level, String> {

@@ -7,10 +7,13 @@
 mod cli;
 mod daemon;
 mod doctor;
+#[cfg(test)]
+mod man;
 mod problem;
 mod rekey;
 mod render;
 mod secret;
+mod terminal;
 mod verbs;
 
 use std::io::{self, Write};

@@ -38,6 +38,14 @@ pub(crate) enum Problem {
         /// What the system said.
         source: io::Error,
     },
+    /// A file that was to be written.
+    #[error("{}: cannot write: {source}; {}", path.display(), if source.kind() == io::ErrorKind::AlreadyExists { "name another, or give --force" } else { "name another path" })]
+    Unwritable {
+        /// As it was given.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
     /// A configuration is wrong: its mistakes, each with its place.
     #[error("the configuration has mistakes; correct them first\n{}", .0.join("\n"))]
     Mistakes(Vec<String>),

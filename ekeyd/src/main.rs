@@ -19,6 +19,7 @@ mod key;
 mod keyring;
 mod logs;
 mod nonce;
+mod observe;
 mod output;
 mod pool;
 mod socket;

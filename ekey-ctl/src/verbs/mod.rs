@@ -1,16 +1,20 @@
 //! The verbs, one a file. Each asks the daemon, prints, and gives its exit code.
 
 mod attach;
+mod completions;
 mod config;
 mod doctor;
 mod keyring;
 mod list;
+mod plot;
 mod rekey;
 mod reset;
 mod shutdown;
 mod stats;
 mod status;
+mod top;
 mod wait;
+mod watch;
 
 use crate::cli::{Cli, ConfigVerb, Verb};
 use crate::problem::Problem;
@@ -30,6 +34,10 @@ pub(crate) fn run(cli: &Cli) -> Result<u8, Problem> {
         Verb::Config(ConfigVerb::Convert(args)) => config::convert(args),
         Verb::Reset(args) => reset::run(socket, args),
         Verb::Doctor(args) => doctor::run(socket, args),
+        Verb::Top => top::run(socket),
+        Verb::Watch(args) => watch::run(socket, args),
+        Verb::Plot(args) => plot::run(socket, args),
+        Verb::Completions { shell } => completions::run(*shell),
         Verb::Shutdown => shutdown::run(socket),
     }
 }

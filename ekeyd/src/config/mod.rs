@@ -13,6 +13,7 @@ mod section;
 
 use std::fs::OpenOptions;
 use std::io::Read as _;
+use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -49,6 +50,8 @@ pub(crate) struct Config {
     pub egd_client: Option<EgdClient>,
     /// Writing to a file or pipe, if at all.
     pub file: Option<File>,
+    /// Showing the status to browsers and monitoring programs, if at all.
+    pub http: Option<Http>,
 }
 
 /// `[keys]`
@@ -115,6 +118,13 @@ pub(crate) struct File {
     pub max_bytes: Option<u64>,
 }
 
+/// `[http]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Http {
+    /// Where to listen: this machine only, unless the file says that others may look.
+    pub listen: SocketAddr,
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -127,6 +137,7 @@ impl Default for Config {
             egd: Egd::default(),
             egd_client: None,
             file: None,
+            http: None,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The daemon's own configuration file: which sections and keys there are, and what each may be.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -11,12 +12,12 @@ use super::egd::{self, egd};
 use super::egd_client;
 use super::error::{ConfigError, Source};
 use super::section::{Notes, Section, inline, wrong_kind};
-use super::{Config, File, Kernel, KeyPath, Keys, Listen, Recovery, Transport};
+use super::{Config, File, Http, Kernel, KeyPath, Keys, Listen, Recovery, Transport};
 
 const TOP: &str = "the top of the file";
 
 /// Every section with its keys.
-const KNOWN: &[(&str, &[&str])] = &[
+pub(super) const KNOWN: &[(&str, &[&str])] = &[
     (TOP, &["keyring", "control", "control-tcp", "keys", "recovery", "kernel", "egd", "egd-client", "file", "http"]),
     ("[keys]", &["discover", "transport", "paths"]),
     ("[recovery]", &["silence-ms", "usb-reset", "port-power"]),
@@ -24,7 +25,7 @@ const KNOWN: &[(&str, &[&str])] = &[
     ("[egd]", egd::KEYS),
     ("[egd-client]", &egd_client::KEYS),
     ("[file]", &["path", "max-bytes"]),
-    ("[http]", &["listen"]),
+    ("[http]", &["listen", "allow-remote"]),
 ];
 
 /// Reads `text`, the content of `file`.
@@ -51,7 +52,6 @@ fn top(notes: &mut Notes<'_>, table: &Spanned<DeTable<'_>>) -> Config {
     let due = Config::default();
     let top = Section::new(TOP, table);
     only_known(notes, &top);
-    http(notes, &top);
     let client = section(notes, &top, "egd-client", "[egd-client]");
     let egd_client = egd_client::read(notes, &client);
     let config = Config {
@@ -64,6 +64,7 @@ fn top(notes: &mut Notes<'_>, table: &Spanned<DeTable<'_>>) -> Config {
         egd: egd(notes, &top),
         egd_client,
         file: output_file(notes, &top),
+        http: http(notes, &top),
     };
     note_clashes(notes, &top, &config);
     config
@@ -189,11 +190,35 @@ fn output_file(notes: &mut Notes<'_>, top: &Section<'_>) -> Option<File> {
     Some(File { path, max_bytes })
 }
 
-fn http(notes: &mut Notes<'_>, top: &Section<'_>) {
+fn http(notes: &mut Notes<'_>, top: &Section<'_>) -> Option<Http> {
     let section = section(notes, top, "http", "[http]");
-    if section.is_there() {
-        notes.note(section.offset, "[http] is not available yet; leave the section out".to_owned());
-        section.text(notes, "listen", "an address and port such as \"127.0.0.1:9178\"");
+    if !section.is_there() {
+        return None;
+    }
+    let due = "an address and port such as \"127.0.0.1:9178\" or \"[::1]:9178\"";
+    let allow_remote = section.flag(notes, "allow-remote", false);
+    if section.value("listen").is_none() {
+        notes.note(section.offset, format!("[http] has no `listen`; expected {due}"));
+    }
+    let (at, text) = section.text(notes, "listen", due)?;
+    match text.parse::<SocketAddr>() {
+        Ok(listen) if listen.port() == 0 => {
+            notes.note(at, format!("`listen` has port 0; expected {due}"));
+            None
+        }
+        Ok(listen) if !listen.ip().is_loopback() && !allow_remote => {
+            let what = format!(
+                "`listen` is {listen}, which other machines reach, without a password and unencrypted; \
+                 expected an address of this machine only, or `allow-remote = true` beside it"
+            );
+            notes.note(at, what);
+            None
+        }
+        Ok(listen) => Some(Http { listen }),
+        Err(_) => {
+            notes.note(at, format!("`listen` is `{}`; expected {due}", shown(text)));
+            None
+        }
     }
 }
 

@@ -90,6 +90,8 @@ fn every_key_is_taken_over() {
         [file]
         path = "/f"
         max-bytes = 5
+        [http]
+        listen = "[::1]:9178"
         "#,
     )
     .unwrap();
@@ -139,8 +141,16 @@ fn every_key_is_taken_over() {
             longest_pause: Duration::from_secs(3600),
         }),
         file: Some(File { path: "/f".into(), max_bytes: Some(5) }),
+        http: Some(Http { listen: "[::1]:9178".parse().unwrap() }),
     };
     assert_eq!(config, due);
+}
+
+#[test]
+fn other_machines_may_look_only_where_the_file_says_so() {
+    let http = parse("[http]\nlisten = \"[::]:9178\"\nallow-remote = true").unwrap().http;
+    assert_eq!(http, Some(Http { listen: "[::]:9178".parse().unwrap() }));
+    assert_eq!(parse("").unwrap().http, None, "off unless it is configured");
 }
 
 #[test]
@@ -231,7 +241,23 @@ fn each_mistake_says_where_it_is_and_what_is_expected() {
             "2:25: unknown key `seriel` in an entry of `paths`; did you mean `serial`?",
         ),
         ("[file]\nmax-bytes = 1", "1:2: [file] has no `path`; expected an absolute path, or \"-\""),
-        ("[http]\nlisten = \"127.0.0.1:9178\"", "1:2: [http] is not available yet; leave the section out"),
+        (
+            "[http]",
+            "1:2: [http] has no `listen`; expected an address and port such as \"127.0.0.1:9178\" or \"[::1]:9178\"",
+        ),
+        (
+            "[http]\nlisten = \"localhost\"",
+            "2:10: `listen` is `localhost`; expected an address and port such as \"127.0.0.1:9178\" or \"[::1]:9178\"",
+        ),
+        (
+            "[http]\nlisten = \"127.0.0.1:0\"",
+            "2:10: `listen` has port 0; expected an address and port such as \"127.0.0.1:9178\" or \"[::1]:9178\"",
+        ),
+        (
+            "[http]\nlisten = \"0.0.0.0:9178\"",
+            "2:10: `listen` is 0.0.0.0:9178, which other machines reach, without a password and unencrypted; expected an \
+             address of this machine only, or `allow-remote = true` beside it",
+        ),
         ("[kernel]\nbits-per-bite = 7", "2:1: unknown key `bits-per-bite` in [kernel]; did you mean `bits-per-byte`?"),
         ("[kernal]\nenabled = true", "1:2: unknown key `kernal` in the top of the file; did you mean `kernel`?"),
         ("pool-bytes = 5000", "1:1: unknown key `pool-bytes` in the top of the file; it belongs in [egd]"),
@@ -314,4 +340,20 @@ fn what_cannot_be_read_is_an_error_and_never_the_defaults() {
     std::fs::write(&path, vec![b'#'; 1024 * 1024 + 1]).unwrap();
     let refused = Config::load(&path).unwrap_err();
     assert!(matches!(refused, ConfigError::TooLarge { .. }), "{refused}");
+}
+
+#[test]
+fn the_manual_page_names_every_section_and_key() {
+    let page = include_str!("../../../packaging/man/ekeyd.toml.5");
+    let bold =
+        |word: &str| page.lines().any(|line| line == format!(".B {word}") || line.starts_with(&format!(".BR {word} ")));
+    let sections: Vec<&str> = read::KNOWN.iter().map(|(name, _)| name.trim_matches(['[', ']'])).collect();
+    for (section, keys) in read::KNOWN {
+        let heading =
+            page.lines().filter_map(|line| line.strip_prefix(".SH ")).any(|name| name.eq_ignore_ascii_case(section));
+        assert!(heading, "{section} has no heading");
+        for key in keys.iter().filter(|key| !sections.contains(key)) {
+            assert!(bold(key), "`{key}` of {section} is missing");
+        }
+    }
 }

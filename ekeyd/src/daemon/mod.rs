@@ -8,6 +8,7 @@ mod control_link;
 mod discovery;
 mod fetch;
 mod hand_out;
+mod observing;
 mod reload;
 mod service_manager;
 mod signals;
@@ -31,7 +32,7 @@ use crate::keyring::SharedKeyring;
 use crate::output::{FileSink, Host, Kernel};
 use crate::pool::Pool;
 use crate::socket::ListenError;
-use crate::{control, egd};
+use crate::{control, egd, observe};
 use control_link::ControlLink;
 use discovery::Discovery;
 use sd_notify::NotifyState;
@@ -42,8 +43,10 @@ const WAKER: Token = Token(0);
 const SIGNALS: Token = Token(1);
 const HOTPLUG: Token = Token(2);
 const CONTROL: usize = 16;
+const HTTP: usize = 256;
 const EGD: usize = 1024;
-const _: () = assert!(CONTROL + control::Server::TOKENS <= EGD, "the tokens overlap");
+const _: () = assert!(CONTROL + control::Server::TOKENS <= HTTP, "the tokens overlap");
+const _: () = assert!(HTTP + observe::Server::TOKENS <= EGD, "the tokens overlap");
 
 /// Batches that may wait between the keys and the pool.
 const BATCHES_IN_FLIGHT: usize = 4;
@@ -104,6 +107,8 @@ pub(crate) struct Daemon {
     egd: egd::Server,
     egd_client: Option<EgdClient>,
     control: control::Server,
+    http: Option<observe::Server>,
+    recorder: observe::Recorder,
     _control_link: Option<ControlLink>,
     is_ready: bool,
     watchdog: Option<Watchdog>,
@@ -134,6 +139,7 @@ impl Daemon {
         let control =
             control::Server::start(control_link::socket_for(&config.control), config.control_tcp, registry, CONTROL)?;
         let egd = egd::Server::start(&config.egd, registry, EGD)?;
+        let http = config.http.as_ref().map(|http| observe::Server::start(http.listen, registry, HTTP)).transpose()?;
         let (kernel, kernel_problem) =
             match config.kernel.enabled.then(|| Kernel::open(&config.kernel, Host::default())) {
                 Some(Ok(kernel)) => (Some(kernel), None),
@@ -180,6 +186,8 @@ impl Daemon {
             egd,
             egd_client,
             control,
+            http,
+            recorder: observe::Recorder::new(),
             is_ready: false,
             watchdog: Watchdog::wanted(now),
             stopping: false,
@@ -207,7 +215,8 @@ impl Daemon {
                     WAKER => {}
                     SIGNALS => self.heed_signals(),
                     HOTPLUG => self.heed_hotplug(),
-                    Token(token) if token < EGD => self.handle_control(event),
+                    Token(token) if token < HTTP => self.handle_control(event),
+                    Token(token) if token < EGD => self.handle_http(event),
                     _ => {
                         let pool = self.combiner.as_mut().map_or(&mut self.pool, Combiner::output);
                         self.egd.handle(event, self.poll.registry(), pool);
@@ -222,6 +231,7 @@ impl Daemon {
             let now = Instant::now();
             self.look_at_usb(now);
             self.pat_watchdog(now);
+            self.observe(now);
             if let (Some(observer), Some(at)) = (&mut observer, next_look)
                 && at <= now
             {
@@ -257,7 +267,8 @@ impl Daemon {
         let watchdog = self.watchdog.as_ref().map(Watchdog::next);
         let usb = Some(self.discovery.next_look());
         let egd = self.egd.next_wake();
-        let next = [kernel, watchdog, next_look, usb, egd].into_iter().flatten().min();
+        let observe = self.next_observation();
+        let next = [kernel, watchdog, next_look, usb, egd, observe].into_iter().flatten().min();
         next.map(|at| at.saturating_duration_since(Instant::now()))
     }
 

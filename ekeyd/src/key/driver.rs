@@ -235,7 +235,7 @@ impl Driver {
         let refused = Some((rung, problem));
         if self.refused != refused {
             let (step, problem) = (rung_name(rung).words(), refused.as_ref().map_or("", |(_, problem)| problem));
-            tracing::warn!(key = %self.settings.name.shown(), "cannot revive the key by {step}: {problem}");
+            tracing::warn!(key = %self.settings.name.shown(), ?rung, "cannot revive the key by {step}: {problem}");
             self.refused = refused;
         }
     }
@@ -262,7 +262,7 @@ impl Driver {
         let serial = status.known_serial().unwrap_or("unknown");
         match (&status.state, status.next_step(), detail) {
             (KeyState::Recovering { rung }, ..) if *rung != ekey_control::Rung::Pause => {
-                tracing::warn!(%key, %serial, "{word}: {}", rung.words());
+                tracing::warn!(%key, %serial, ?rung, "{word}: {}", rung.words());
             }
             (_, None, None) => tracing::info!(%key, %serial, "{word}"),
             (_, _, Some(detail)) => tracing::warn!(%key, %serial, "{word}: {detail}"),

@@ -125,6 +125,14 @@ impl Listener {
         }
     }
 
+    /// The address of a TCP port, with the port that the system chose if it was left to it.
+    pub(crate) fn address(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Unix { .. } => None,
+            Self::Tcp(listener) => listener.local_addr().ok(),
+        }
+    }
+
     fn source(&mut self) -> &mut dyn Source {
         match self {
             Self::Unix { listener, .. } => listener,

@@ -1,6 +1,7 @@
 //! One connection, over a unix socket or TCP.
 
 use std::io::{self, Read, Write};
+use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd};
 
 use mio::event::Source;
@@ -50,6 +51,17 @@ impl Stream {
         if let Err(error) = settled {
             // Each of these makes things better; without one of them they work as well.
             tracing::debug!("a connection keeps the system's own settings: {error}");
+        }
+    }
+
+    /// Says that nothing more will be sent; what comes can still be read.
+    ///
+    /// # Errors
+    /// The other end is gone.
+    pub(crate) fn finish(&self) -> io::Result<()> {
+        match self {
+            Self::Unix(stream) => stream.shutdown(Shutdown::Write),
+            Self::Tcp(stream) => stream.shutdown(Shutdown::Write),
         }
     }
 

@@ -1,5 +1,6 @@
 //! That the screen is a screen, in every state and with the longest things a daemon may report.
 
+use ekey_control::KeyState;
 use ekey_control::status::{EgdClientState, EgdClientStatus, FileStatus};
 use proptest::prelude::*;
 
