@@ -3,11 +3,13 @@
 //! ```text
 //! key:     verified = gathered + handed on + put aside + dropped
 //! pool:    received = held + given to the kernel + to the file + to each EGD listener + overflowed + wiped
+//!          where keys are combined, instead of the EGD listeners: + combined + held to be combined + wiped of that,
+//!          and made of it = ready + given to each EGD listener
 //! between: handed on by all keys = received by the pool from keys + on the way
 //!          put aside by all keys = mixed without credit + dropped + on the way
 //! kernel:  given + put aside = mixed + dropped
 //! file:    given = written + waiting + dropped
-//! EGD:     given = sent + waiting + dropped
+//! EGD:     given + other bytes of the answers = sent + waiting + dropped
 //! ```
 
 use std::fmt;
@@ -115,7 +117,13 @@ impl Status {
         let mut went = vec![pool.bytes, pool.overflowed_bytes, pool.wiped_bytes];
         went.extend(self.kernel.iter().map(|kernel| kernel.given_bytes));
         went.extend(self.file.iter().map(|file| file.given_bytes));
-        went.extend(self.egd.iter().map(|egd| egd.served_bytes));
+        let served: u64 = self.egd.iter().fold(0, |sum: u64, egd| sum.saturating_add(egd.served_bytes));
+        if let Some(combine) = &self.combine {
+            went.extend([combine.in_bytes, combine.held_bytes, combine.wiped_bytes]);
+            check("combining", combine.out_bytes, &[combine.ready_bytes, served]);
+        } else {
+            went.push(served);
+        }
         check("the pool", pool.received_bytes, &went);
         if let Some(KernelStatus { given_bytes, mixed_bytes, dropped_bytes, .. }) = self.kernel {
             let came = given_bytes.saturating_add(books.aside_mixed_bytes);
@@ -124,8 +132,9 @@ impl Status {
         if let Some(FileStatus { given_bytes, written_bytes, waiting_bytes, dropped_bytes, .. }) = self.file {
             check("the file", given_bytes, &[written_bytes, waiting_bytes, dropped_bytes]);
         }
-        for EgdStatus { listen, served_bytes, sent_bytes, waiting_bytes, dropped_bytes, .. } in &self.egd {
-            check(&format!("EGD at {listen}"), *served_bytes, &[*sent_bytes, *waiting_bytes, *dropped_bytes]);
+        for EgdStatus { listen, served_bytes, other_bytes, sent_bytes, waiting_bytes, dropped_bytes, .. } in &self.egd {
+            let came = served_bytes.saturating_add(*other_bytes);
+            check(&format!("EGD at {listen}"), came, &[*sent_bytes, *waiting_bytes, *dropped_bytes]);
         }
     }
 }

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use thiserror::Error;
 
 use crate::command::Command;
+use crate::history::History;
 use crate::reply::{GREETING, ReplyLine};
 use crate::status::{Status, StatusError};
 
@@ -88,7 +89,13 @@ pub enum ClientError {
         /// The socket.
         path: PathBuf,
     },
-    /// The status cannot be read.
+    /// A daemon that does not know `History`, such as the original.
+    #[error("the daemon at {} keeps no history: update it, or restart it if it was updated", path.display())]
+    NoHistory {
+        /// The socket.
+        path: PathBuf,
+    },
+    /// The status or the history cannot be read.
     #[error(transparent)]
     Status(#[from] StatusError),
     /// Anything else the system reports.
@@ -169,6 +176,17 @@ impl Client {
     /// The status.
     pub fn status(&mut self) -> Result<Status, ClientError> {
         Ok(Status::from_json(&self.status_json()?)?)
+    }
+
+    /// The last day's figures.
+    pub fn history(&mut self) -> Result<History, ClientError> {
+        let no_history = ClientError::NoHistory { path: self.path.clone() };
+        let answer = match self.request(&Command::History) {
+            Err(ClientError::Refused { .. }) => return Err(no_history),
+            other => other?,
+        };
+        let json = answer.lines.into_iter().next().ok_or(no_history)?;
+        Ok(History::from_json(&json)?)
     }
 
     /// Asks the daemon to stop and waits until it has closed the connection.

@@ -1,6 +1,6 @@
 //! Commands: the statements that mean something on the control socket, with their arguments checked.
 //!
-//! The names and arguments are the original's (ekeydctl(8)), `Status` is ours. Unlike the original, a name that nobody knows is an
+//! The names and arguments are the original's (ekeydctl(8)), `Status` and `History` are ours. Unlike the original, a name that nobody knows is an
 //! error, and the statements that configure the daemon are refused here: a socket must not be a second, unwritten configuration.
 
 use std::fmt;
@@ -41,6 +41,8 @@ pub enum Command {
     Shutdown,
     /// The whole [`Status`](crate::Status) as one line of JSON.
     Status,
+    /// The [`History`](crate::History) as one line of JSON.
+    History,
 }
 
 /// The steps of reviving a key that a person may ask for.
@@ -81,7 +83,7 @@ impl Level {
     }
 }
 
-const NAMES: [&str; 9] = [
+const NAMES: [&str; 10] = [
     "ListEntropyKeys",
     "StatEntropyKey",
     "AddEntropyKey",
@@ -91,6 +93,7 @@ const NAMES: [&str; 9] = [
     "Keyring",
     "Shutdown",
     "Status",
+    "History",
 ];
 
 const CONFIGURATION: [&str; 7] = [
@@ -120,6 +123,7 @@ impl Command {
             "ListEntropyKeys" => args.none(Self::ListEntropyKeys),
             "Shutdown" => args.none(Self::Shutdown),
             "Status" => args.none(Self::Status),
+            "History" => args.none(Self::History),
             "StatEntropyKey" => args.tag().map(Self::StatEntropyKey),
             "RemoveEntropyKey" => args.tag().map(Self::RemoveEntropyKey),
             "ResetEntropyKey" => {
@@ -137,7 +141,7 @@ impl Command {
     /// Whether the command only looks and changes nothing.
     pub fn is_read_only(&self) -> bool {
         match self {
-            Self::ListEntropyKeys | Self::StatEntropyKey(_) | Self::Status => true,
+            Self::ListEntropyKeys | Self::StatEntropyKey(_) | Self::Status | Self::History => true,
             Self::AddEntropyKey { .. }
             | Self::AddEntropyKeys(_)
             | Self::RemoveEntropyKey(_)
@@ -164,6 +168,7 @@ impl Command {
             Self::Keyring(path) => ("Keyring", vec![text(path)]),
             Self::Shutdown => ("Shutdown", Vec::new()),
             Self::Status => ("Status", Vec::new()),
+            Self::History => ("History", Vec::new()),
         };
         Statement { name: name.to_owned(), args }
     }

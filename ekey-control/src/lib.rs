@@ -2,17 +2,25 @@
 //!
 //! A client connects to a unix socket, reads the greeting, and sends one [`Statement`] a line. The daemon turns it into a [`Command`]
 //! and answers with a [`Reply`]: lines that start with `*` and a tab, then `OK` or `ERROR`. Programs written for Simtec's daemon
-//! keep working; the one statement they do not know is `Status`, which answers with the whole [`Status`] as one line of JSON.
+//! keep working; the statements they do not know are `Status`, which answers with the whole [`Status`] as one line of JSON, and
+//! `History`, which does so with the last day's figures ([`History`]).
+//!
+//! What a person is told of a status ([`glance`], [`advice`], [`chart`]) is here as well, so that terminal and page say the same.
 //!
 //! The configuration file of Simtec's daemon is written in the same statements: [`OriginalConfig`] is what it says.
 //!
 //! This crate knows no other crate of the project, opens no device and keeps no secret.
 #![forbid(unsafe_code)]
 
+pub mod advice;
+pub mod amount;
 pub mod books;
+pub mod chart;
 pub mod client;
 pub mod command;
+pub mod glance;
 pub mod health;
+pub mod history;
 pub mod nearest;
 pub mod original;
 pub mod original_config;
@@ -25,6 +33,7 @@ pub mod tag;
 
 pub use client::{Answer, Client, ClientError};
 pub use command::{Command, CommandError, Level};
+pub use history::History;
 pub use original_config::OriginalConfig;
 pub use reply::{GREETING, Reply};
 pub use state::{Badness, KeyState, Rung};

@@ -3,6 +3,7 @@
 //! Fields may be added without notice, and a reader skips those it does not know. Whatever changes or removes a field raises
 //! [`FORMAT`]. All counts start at the daemon's start or when the key was added, whichever came later.
 
+mod egd;
 mod egd_client;
 
 mod outputs;
@@ -10,8 +11,9 @@ mod outputs;
 use serde::{Deserialize, Serialize, Serializer};
 use thiserror::Error;
 
+pub use self::egd::{CombineStatus, EgdStatus};
 pub use self::egd_client::{EgdClientState, EgdClientStatus};
-pub use outputs::{EgdStatus, FileStatus, KernelEra, KernelStatus, PoolStatus};
+pub use self::outputs::{FileStatus, KernelEra, KernelStatus, PoolStatus};
 
 use crate::books::{Books, KeyBooks};
 use crate::health::{HealthStatus, PutAside};
@@ -51,6 +53,12 @@ pub struct Status {
     pub file: Option<FileStatus>,
     /// One for each EGD listener.
     pub egd: Vec<EgdStatus>,
+    /// `None` if keys are not combined for EGD clients.
+    #[serde(default)]
+    pub combine: Option<CombineStatus>,
+    /// Bytes that EGD clients offered and that were mixed into the kernel, without credit.
+    #[serde(default)]
+    pub offered_bytes: u64,
     /// `None` if nothing is fetched from other machines.
     #[serde(default)]
     pub egd_client: Option<EgdClientStatus>,

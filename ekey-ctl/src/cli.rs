@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+use ekey_control::chart::Range;
 use ekey_control::{DEFAULT_SOCKET, Level};
 use ekey_health::Alpha;
 use ekey_proto::Serial;
@@ -88,6 +90,26 @@ pub(crate) enum Verb {
     /// What is predictable can pass all tests: they find a source that is broken, and no more.
     #[command(after_help = "Example: ekey-ctl test sample.bin --svg histogram.svg")]
     Test(Test),
+    /// Show the daemon live: its keys, and sparklines of the last minutes
+    ///
+    /// It is drawn in place until q or ^C. Without a terminal it is printed once.
+    #[command(after_help = "Example: ekey-ctl top")]
+    Top,
+    /// Print a line for each change: of a key's state, refused frames, recoveries, problems of outputs
+    ///
+    /// It goes on when the daemon stops and starts again, until ^C.
+    #[command(after_help = "Example: ekey-ctl watch --json | jq --unbuffered -r 'select(.what == \"state\").text'")]
+    Watch(Watch),
+    /// Draw the recorded history: rate, pool, temperature, rejected frames, recoveries
+    #[command(after_help = "Example: ekey-ctl plot yesterday.svg --range 24h")]
+    Plot(Plot),
+    /// Write what a shell needs to complete this tool's command line, to standard output
+    #[command(after_help = "Example: ekey-ctl completions bash >/etc/bash_completion.d/ekey-ctl")]
+    Completions {
+        /// Which shell
+        #[arg(value_name = "SHELL")]
+        shell: Shell,
+    },
     /// Stop the daemon
     #[command(after_help = "Example: ekey-ctl shutdown")]
     Shutdown,
@@ -176,6 +198,28 @@ pub(crate) struct Test {
     pub(crate) timeout: Duration,
     #[command(flatten)]
     pub(crate) json: Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Watch {
+    /// End after so many lines
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) changes: Option<u64>,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Plot {
+    /// The SVG file to write; `-` is standard output
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// 10m: the last ten minutes; 24h: the last day, or as much of it as there is [default: 24h once there is an hour]
+    #[arg(long, value_name = "RANGE", value_parser = range)]
+    pub(crate) range: Option<Range>,
+    /// Overwrite a file that is there
+    #[arg(long)]
+    pub(crate) force: bool,
 }
 
 #[derive(Debug, Args)]
@@ -302,6 +346,11 @@ fn bytes(text: &str) -> Result<u64, String> {
     };
     let count = digits.parse::<u64>().ok().and_then(|count| count.checked_mul(unit));
     count.filter(|count| *count > 0).ok_or_else(|| "a number of bytes from 1 on is due, such as 4096 or 10M".to_owned())
+}
+
+fn range(text: &str) -> Result<Range, String> {
+    let known = Range::ALL.into_iter().find(|range| range.word() == text);
+    known.ok_or_else(|| "expected 10m or 24h".to_owned())
 }
 
 fn level(text: &str) -> Result<Level, String> {

@@ -8,10 +8,13 @@ mod cli;
 mod daemon;
 mod doctor;
 mod egd;
+#[cfg(test)]
+mod man;
 mod problem;
 mod rekey;
 mod render;
 mod secret;
+mod terminal;
 mod verbs;
 
 use std::io::{self, Write};

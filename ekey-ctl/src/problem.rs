@@ -46,6 +46,14 @@ pub(crate) enum Problem {
         /// What the system said.
         source: io::Error,
     },
+    /// A file that was to be written.
+    #[error("{}: cannot write: {source}; {}", path.display(), if source.kind() == io::ErrorKind::AlreadyExists { "name another, or give --force" } else { "name another path" })]
+    Unwritable {
+        /// As it was given.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
     /// A file that is being written.
     #[error("{}: cannot be written: {source}; is the disk full?", path.display())]
     Unwritten {

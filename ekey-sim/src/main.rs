@@ -1,5 +1,8 @@
 //! `ekey-sim`: plugs one key in software in, until it is told to stop.
 
+#[cfg(test)]
+mod man;
+
 use std::fmt;
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -26,7 +26,7 @@ Drives Simtec Entropy Keys: verifies what they send, and gives it to the kernel,
 
 Usage: ekeyd run [--config FILE]
        ekeyd check FILE
-       ekeyd demo [--dir DIR] [--rate N]
+       ekeyd demo [--dir DIR] [--rate N] [--http ADDR:PORT]
 
 run    Run in the foreground; logs go to stderr, or to the journal.
          --config FILE  the configuration; else /etc/entropykey/ekeyd.toml, else /etc/entropykey/ekeyd.conf
@@ -34,6 +34,7 @@ check  Name every mistake in a configuration, with file, line and column; exit 7
 demo   Show it all working on a key in software. Its data is NOT random, and the kernel is left alone.
          --dir DIR      folder for the sockets; else $XDG_RUNTIME_DIR/ekeyd-demo, else /tmp/ekeyd-demo-UID
          --rate N       frames of 32 bytes a second (126); 0 is as fast as they are taken
+         --http A:P     address and port of the page; else 127.0.0.1:9178, or any port if that is taken
 
   -h, --help     this text
   -V, --version  the version
@@ -105,11 +106,16 @@ fn asked(mut line: Parser) -> Result<Asked, lexopt::Error> {
         },
         #[cfg(feature = "demo")]
         Some("demo") => {
-            let (mut dir, mut rate) = (None, None);
-            let others = options(&mut line, &mut [("dir", &mut dir), ("rate", &mut rate)], 0)?;
+            let (mut dir, mut rate, mut http) = (None, None, None);
+            let known = &mut [("dir", &mut dir), ("rate", &mut rate), ("http", &mut http)];
+            let others = options(&mut line, known, 0)?;
             let number = |rate: OsString| rate.parse().map_err(|error| format!("--rate: {error}"));
+            let address =
+                |http: OsString| http.parse().map_err(|error| format!("--http: {error}, such as 127.0.0.1:9178"));
             let rate = rate.map(number).transpose()?;
-            Ok(others.map_or(Asked::Help, |_| Asked::Demo(crate::demo::Options { dir: dir.map(PathBuf::from), rate })))
+            let http = http.map(address).transpose()?;
+            let demo = crate::demo::Options { dir: dir.map(PathBuf::from), rate, http };
+            Ok(others.map_or(Asked::Help, |_| Asked::Demo(demo)))
         }
         _ => Err(format!("there is no `{}`: it is run, check or demo", verb.display()).into()),
     }
@@ -192,6 +198,15 @@ mod tests {
         assert!(matches!(read(&["check", "/x"]), Ok(Asked::Check { .. })));
         assert!(matches!(read(&["run", "--help"]), Ok(Asked::Help)));
         assert!(matches!(read(&["-V"]), Ok(Asked::Version)));
+    }
+
+    #[test]
+    fn the_manual_page_names_every_verb_and_option_of_the_help() {
+        let page = include_str!("../../packaging/man/ekeyd.8").replace("\\-", "-");
+        let words = HELP.split_whitespace().map(|word| word.trim_matches(['[', ']', ',']));
+        for word in words.filter(|word| word.starts_with("--")).chain(["run", "check", "demo"]) {
+            assert!(page.contains(word), "packaging/man/ekeyd.8 lacks {word}");
+        }
     }
 
     #[test]

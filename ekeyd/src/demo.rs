@@ -4,6 +4,7 @@
 
 use std::fs;
 use std::io::{self, IsTerminal as _, Write as _};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -16,7 +17,7 @@ use ekey_keyring::{KeyringEdit, KeyringError};
 use ekey_sim::{Device, Pty, Records, Seed, Setup, SimError, StopHandle};
 use nix::unistd::geteuid;
 
-use crate::config::{Config, KeyPath, Listen};
+use crate::config::{Config, Http, KeyPath, Listen};
 use crate::daemon::{Daemon, DaemonError, Observer};
 use crate::logs;
 use crate::terminal::{complain, say};
@@ -29,6 +30,8 @@ pub(crate) struct Options {
     pub dir: Option<PathBuf>,
     /// Frames of 32 bytes a second, 0 for as fast as they are taken; else a real key's rate.
     pub rate: Option<u32>,
+    /// Where to show the page; else a port of this machine.
+    pub http: Option<SocketAddr>,
 }
 
 /// Why there is nothing to see.
@@ -81,13 +84,13 @@ fn show(options: Options) -> Result<(), DemoError> {
     keyring.save()?;
 
     let mut pty = Pty::open(&dir.join("key"))?;
-    let config = config(&dir, keyring_path);
+    let config = config(&dir, keyring_path, options.http.unwrap_or_else(usual_page));
     // The daemon takes over the signals before the key's thread is there to get any.
     let daemon = Daemon::start(config, None, true)?;
     let stop = StopHandle::new()?;
     let stop_key = stop.clone();
     let key = thread::spawn(move || ekey_sim::run(&mut Device::new(setup), &mut pty, &mut Records::none(), &stop_key));
-    announce(&dir);
+    announce(&dir, daemon.http_address());
     let ended = daemon.run(Some(Observer { every: EVERY, show: Box::new(Screen::new().show()) }));
     stop.stop();
     if let Ok(Err(error)) = key.join() {
@@ -96,14 +99,21 @@ fn show(options: Options) -> Result<(), DemoError> {
     Ok(ended?)
 }
 
-fn config(dir: &Path, keyring: PathBuf) -> Config {
+fn config(dir: &Path, keyring: PathBuf, listen: SocketAddr) -> Config {
     let usual = Config::default();
     let mut config = Config { keyring, control: dir.join("control.sock"), ..usual };
     config.keys.discover = false;
     config.keys.paths = vec![KeyPath { path: dir.join("key"), serial: None }];
     config.kernel.enabled = false;
     config.egd.listen = vec![Listen::unix(dir.join("egd.sock"))];
+    config.http = Some(Http { listen });
     config
+}
+
+/// The usual port, or any where that one is taken.
+fn usual_page() -> SocketAddr {
+    let usual = SocketAddr::from((Ipv4Addr::LOCALHOST, 9178));
+    if TcpListener::bind(usual).is_ok() { usual } else { SocketAddr::from((Ipv4Addr::LOCALHOST, 0)) }
 }
 
 fn usual_folder() -> PathBuf {
@@ -127,11 +137,15 @@ fn own_folder(dir: PathBuf) -> Result<PathBuf, DemoError> {
     std::path::absolute(&dir).map_err(failed)
 }
 
-fn announce(dir: &Path) {
+fn announce(dir: &Path, page: Option<SocketAddr>) {
     let control = dir.join("control.sock");
     say("This is a key in SOFTWARE: its data is NOT RANDOM, use it for nothing but looking.");
     say("Look at it from another terminal, and end it with ^C:");
-    say(format_args!("  cargo run --release -p ekey-ctl -- status --socket {}\n", control.display()));
+    say(format_args!("  cargo run --release -p ekey-ctl -- status --socket {}", control.display()));
+    if let Some(page) = page {
+        say(format_args!("  or with a browser: http://{page}/"));
+    }
+    say("");
 }
 
 /// Two lines a second: how the key is doing, and where the sockets are.

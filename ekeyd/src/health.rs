@@ -137,6 +137,11 @@ impl Vitals {
         }
     }
 
+    /// Whether the key is put aside.
+    pub(crate) fn is_put_aside(&self) -> bool {
+        self.aside.is_some()
+    }
+
     /// Why the key is put aside, if it is: a line for people.
     pub(crate) fn detail(&self) -> Option<String> {
         self.aside.map(|(aside, _)| format!("put aside: {}", aside.alarm))

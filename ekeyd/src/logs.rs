@@ -1,18 +1,33 @@
-//! Logs: to stderr, one line a change of state. Under systemd the journal adds time and level by itself; in the background
+//! Logs: to stderr, one line a change of state. Under systemd they go to the journal with their fields; in the background
 //! they go to syslog.
+
+mod journal;
 
 use std::fmt;
 use std::io::{self, IsTerminal as _, Write};
 use std::os::unix::net::UnixDatagram;
+use std::path::Path;
 
-use crate::terminal::complain;
+use nix::sys::stat::fstat;
 use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::format::{Format, Writer};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+use crate::terminal::complain;
+use journal::Journal;
 
 /// Starts logging what is of `usual` level or worse; `EKEYD_LOG` may name another level (`debug`, `info`, `warn`, `error`).
 pub(crate) fn start(usual: Level) {
+    if is_journal()
+        && let Ok(journal) = Journal::connect(Path::new(journal::SOCKET))
+    {
+        let level = LevelFilter::from_level(level(usual));
+        return tracing_subscriber::registry().with(level).with(journal).init();
+    }
     let builder = tracing_subscriber::fmt().with_max_level(level(usual)).with_writer(io::stderr).with_target(false);
     if std::env::var_os("JOURNAL_STREAM").is_some() {
         builder.with_ansi(false).event_format(ForJournal(Format::default().without_time().with_level(false))).init();
@@ -30,6 +45,12 @@ pub(crate) fn start_syslog(name: &'static str) {
         .with_writer(move || Syslog { name })
         .event_format(ForJournal(Format::default().without_time().with_level(false).with_target(false)))
         .init();
+}
+
+/// Whether standard error leads to the journal itself, and not to a terminal or file of somebody that it started.
+fn is_journal() -> bool {
+    let stream = std::env::var("JOURNAL_STREAM").unwrap_or_default();
+    fstat(io::stderr()).is_ok_and(|stat| stream == format!("{}:{}", stat.st_dev, stat.st_ino))
 }
 
 fn level(usual: Level) -> Level {
@@ -77,14 +98,18 @@ where
     N: for<'a> FormatFields<'a> + 'static,
 {
     fn format_event(&self, context: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
-        let priority = match *event.metadata().level() {
-            Level::ERROR => 3,
-            Level::WARN => 4,
-            Level::INFO => 6,
-            Level::DEBUG | Level::TRACE => 7,
-        };
-        write!(writer, "<{priority}>")?;
+        write!(writer, "<{}>", priority(*event.metadata().level()))?;
         self.0.format_event(context, writer, event)
+    }
+}
+
+/// The level as syslog(3) counts.
+fn priority(level: Level) -> u8 {
+    match level {
+        Level::ERROR => 3,
+        Level::WARN => 4,
+        Level::INFO => 6,
+        Level::DEBUG | Level::TRACE => 7,
     }
 }
 

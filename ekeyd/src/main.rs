@@ -6,6 +6,7 @@
 //! ```
 
 mod cli;
+mod combine;
 mod config;
 mod control;
 mod daemon;
@@ -19,6 +20,7 @@ mod key;
 mod keyring;
 mod logs;
 mod nonce;
+mod observe;
 mod output;
 mod pool;
 mod socket;

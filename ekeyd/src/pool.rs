@@ -8,18 +8,8 @@ use zeroize::{Zeroize as _, Zeroizing};
 
 use ekey_proto::EntropyBlock;
 
-use crate::health::Grade;
-
 /// Some proven entropy on its way from one thread to another, wiped when dropped.
 pub(crate) type Batch = Zeroizing<Vec<u8>>;
-
-/// A key's batch on its way to the daemon, and what it is good for.
-pub(crate) struct Delivery {
-    /// The bytes.
-    pub batch: Batch,
-    /// What the key's health is.
-    pub grade: Grade,
-}
 
 /// How many bytes a batch from a key holds at most.
 pub(crate) const MOST_BATCH: usize = 256 * EntropyBlock::LEN;

@@ -45,6 +45,10 @@ fn the_unit_runs_as_its_own_user_and_credits_the_kernel() {
     let log = guest.check("journalctl -u ekeyd -b --no-pager", SHORT);
     assert!(log.contains("the keyring was read again"), "{log}");
     assert!(!log.contains("ERROR"), "{log}");
+    // The journal has the fields of a line beside it.
+    let of_key =
+        guest.check(&format!("journalctl -b --no-pager -o cat SYSLOG_IDENTIFIER=ekeyd SERIAL={SERIAL}"), SHORT);
+    assert!(of_key.contains("running key="), "{of_key}");
     guest.power_off();
 }
 

@@ -39,10 +39,23 @@ pub fn assert_books_add_up(status: &Status, on_the_way: OnTheWay) {
         let parts = ["written_bytes", "waiting_bytes", "dropped_bytes"];
         same("the file", count(file, "given_bytes"), &parts.map(|part| count(file, part)), status);
     }
-    for egd in root["egd"].as_array().expect("listeners") {
-        went.push(count(egd, "served_bytes"));
+    let listeners = root["egd"].as_array().expect("listeners");
+    let served = listeners.iter().map(|egd| count(egd, "served_bytes")).sum::<u64>();
+    let combine = &root["combine"];
+    if combine.is_object() {
+        went.extend(["in_bytes", "held_bytes", "wiped_bytes"].map(|part| count(combine, part)));
+        same("combining", count(combine, "out_bytes"), &[count(combine, "ready_bytes"), served], status);
+    } else {
+        went.push(served);
+    }
+    for egd in listeners {
         let parts = ["sent_bytes", "waiting_bytes", "dropped_bytes"];
-        same("EGD", count(egd, "served_bytes"), &parts.map(|part| count(egd, part)), status);
+        same(
+            "EGD",
+            count(egd, "served_bytes") + count(egd, "other_bytes"),
+            &parts.map(|part| count(egd, part)),
+            status,
+        );
     }
     same("the pool", count(pool, "received_bytes"), &went, status);
 

@@ -54,7 +54,7 @@ pub struct KernelStatus {
 }
 
 /// Writing a file or a pipe.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileStatus {
     /// `-` for standard output.
     pub path: String,
@@ -73,30 +73,4 @@ pub struct FileStatus {
     pub max_bytes: Option<u64>,
     /// Why it stopped.
     pub stopped: Option<String>,
-}
-
-/// One EGD listener.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct EgdStatus {
-    /// As configured: `unix:PATH`, `tcp:ADDR:PORT`, `tls:ADDR:PORT`.
-    pub listen: String,
-    /// Connected now.
-    pub clients: u64,
-    /// Requests answered.
-    pub requests: u64,
-    /// Bytes handed out from the pool.
-    pub served_bytes: u64,
-    /// Of these, bytes that the clients have been sent.
-    #[serde(default)]
-    pub sent_bytes: u64,
-    /// Of these, bytes that wait for a client to read.
-    #[serde(default)]
-    pub waiting_bytes: u64,
-    /// Of these, bytes wiped since the client had gone.
-    #[serde(default)]
-    pub dropped_bytes: u64,
-    /// Clients that wait for bytes now.
-    pub waiting: u64,
-    /// Connections refused because there were too many.
-    pub refused: u64,
 }

@@ -1,15 +1,18 @@
 //! What people see: lines made from plain values. No sockets here, and no terminal but in [`paint`].
 
-pub(crate) mod advice;
-pub(crate) mod amount;
+pub(crate) use ekey_control::{advice, amount};
+
+pub(crate) mod change;
 pub(crate) mod doctor;
 pub(crate) mod examination;
 pub(crate) mod histogram;
 pub(crate) mod paint;
 pub(crate) mod progress;
 pub(crate) mod screen;
+pub(crate) mod spark;
 pub(crate) mod table;
 pub(crate) mod toml;
+pub(crate) mod top;
 pub(crate) mod waiting;
 
 #[cfg(test)]

@@ -53,15 +53,25 @@ pub(crate) fn narrow(text: &str) -> String {
 /// Prints to standard output, in colour if that is a terminal and `NO_COLOR` is not set.
 pub(crate) fn print(lines: &[Line]) -> io::Result<()> {
     let stdout = io::stdout();
-    let colour = stdout.is_terminal() && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let colour = stdout.is_terminal() && wants_colour();
     let mut out = stdout.lock();
     for line in lines {
-        match (colour, code(line.tone)) {
-            (true, Some(code)) => writeln!(out, "\u{1b}[{code}m{}\u{1b}[0m", line.text)?,
-            _ => writeln!(out, "{}", line.text)?,
-        }
+        writeln!(out, "{}", coloured(line, colour))?;
     }
     out.flush()
+}
+
+/// The line as a terminal is to get it, without its end.
+pub(crate) fn coloured(line: &Line, colour: bool) -> String {
+    match (colour, code(line.tone)) {
+        (true, Some(code)) => format!("\u{1b}[{code}m{}\u{1b}[0m", line.text),
+        _ => line.text.clone(),
+    }
+}
+
+/// Whether the person does not refuse colour (https://no-color.org).
+pub(crate) fn wants_colour() -> bool {
+    env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 fn code(tone: Tone) -> Option<&'static str> {

@@ -1,21 +1,14 @@
 //! The status on one screen: for one key at most 24 lines of 80 columns, whatever the daemon reports.
 
-mod egd_client;
-
-use ekey_control::health::HealthStatus;
-use ekey_control::status::{EgdStatus, FileStatus, KernelEra, KernelStatus, KeyStatus, Sensors};
-use ekey_control::{KeyState, Status};
+use ekey_control::glance::{self, Mood, NOT_RANDOM};
+use ekey_control::status::EgdClientStatus;
+use ekey_control::{KeyStatus, Status};
 
 use crate::render::paint::{Line, Tone, narrow};
 use crate::render::{advice, amount};
 
 const WIDTH: usize = 80;
 const HEIGHT: usize = 24;
-/// With more listeners than this the rest is only counted.
-const EGD_LINES: usize = 3;
-
-/// Said wherever a software key is in use.
-pub(crate) const NOT_RANDOM: &str = "THIS DATA IS NOT RANDOM (software key): for tests only, never for secrets.";
 
 /// The whole screen. The last line says whether all is well, and if not, what to do.
 pub(crate) fn lines(status: &Status) -> Vec<Line> {
@@ -29,7 +22,7 @@ pub(crate) fn lines(status: &Status) -> Vec<Line> {
         [key] => lines.extend(one_key(key)),
         keys => lines.extend(keys.iter().flat_map(one_of_many)),
     }
-    lines.extend(status.egd_client.iter().flat_map(egd_client::lines));
+    lines.extend(status.egd_client.iter().flat_map(server));
     lines.extend(outputs(status));
     lines.push(Line::plain(""));
     let mut lines: Vec<Line> = lines.into_iter().map(|line| line.fit(WIDTH)).collect();
@@ -45,59 +38,28 @@ fn head(status: &Status) -> Line {
 }
 
 fn title(key: &KeyStatus) -> Line {
-    let serial = key.known_serial().unwrap_or("(serial number not known)");
-    if let Some(aside) = key.put_aside().filter(|_| key.state.is_okay()) {
-        let words = format!("put aside: {} test failed, for {}", aside.test, amount::duration(aside.since_s));
-        return Line::bad(&format!("Key {}  {serial}  {words}", key.number));
-    }
-    let words = format!("{}, for {}", advice::words(&key.state), amount::duration(key.since_s));
-    Line::new(tone(&key.state), &format!("Key {}  {serial}  {words}", key.number))
+    Line::new(tone(glance::key_mood(key)), &glance::key_title(key))
 }
 
-fn tone(state: &KeyState) -> Tone {
-    match state {
-        KeyState::Running => Tone::Good,
-        _ if state.is_okay() => Tone::Warn,
-        _ => Tone::Bad,
+fn tone(mood: Mood) -> Tone {
+    match mood {
+        Mood::Good => Tone::Good,
+        Mood::Soon => Tone::Warn,
+        Mood::Bad => Tone::Bad,
     }
+}
+
+/// The server that entropy is fetched from.
+fn server(client: &EgdClientStatus) -> Vec<Line> {
+    let rows = glance::server_rows(client);
+    let rows = rows.iter().map(|(name, text)| row(name, text));
+    std::iter::once(Line::new(tone(glance::server_mood(client)), &glance::server_title(client))).chain(rows).collect()
 }
 
 fn one_key(key: &KeyStatus) -> Vec<Line> {
-    let mut lines = vec![title(key), row("node", &format!("{} ({})", key.path, key.transport.word()))];
-    if let Some(detail) = &key.detail {
-        lines.push(row("detail", detail));
-    }
-    let last = key
-        .last_frame_ms
-        .map_or_else(|| "no frame yet".to_owned(), |ms| format!("last frame {} ago", amount::milliseconds(ms)));
-    let (verified, rate) = (amount::bytes(key.entropy_bytes), amount::rate(key.rate_bytes_per_s));
-    let sessions = &key.connection;
-    lines.extend([
-        row("entropy", &format!("{verified} verified, {rate}, {last}")),
-        row("frames", &frames(key)),
-        row(
-            "sessions",
-            &format!(
-                "session keys {}, resets sent {}, steps of reviving {}",
-                sessions.rekeys, sessions.resets, key.recoveries
-            ),
-        ),
-        row("sensors", &sensors(&key.sensors)),
-    ]);
-    // There is room for one of the two; of a key that is put aside they say the same.
-    let health = key.health.as_ref().filter(|_| key.detail.is_none());
-    lines.extend(health.map(|health| row("health", &self::health(health))));
-    lines
-}
-
-fn health(health: &HealthStatus) -> String {
-    let tested = amount::bytes(health.tested_bytes);
-    let fips = format!("{} of {} blocks fail FIPS", health.fips_failures, health.fips_blocks);
-    match (&health.put_aside, health.times_put_aside) {
-        (Some(aside), _) => format!("FAILED at byte {}: {}", aside.at_byte, aside.what),
-        (None, 0) => format!("all tests passed on {tested}, {fips}"),
-        (None, times) => format!("{tested} tested, {fips}, put aside {} so far", amount::many(times, "time")),
-    }
+    let rows = glance::key_rows(key);
+    let rows = rows.iter().map(|(name, text)| row(name, text));
+    std::iter::once(title(key)).chain(rows).collect()
 }
 
 fn one_of_many(key: &KeyStatus) -> [Line; 2] {
@@ -113,94 +75,10 @@ fn one_of_many(key: &KeyStatus) -> [Line; 2] {
     ]
 }
 
-fn frames(key: &KeyStatus) -> String {
-    let counts = &key.frames;
-    let faults: Vec<String> = [
-        (counts.framing_errors, "broken"),
-        (counts.mac_failures, "wrong MAC"),
-        (counts.replayed, "replayed"),
-        (counts.gaps, "missing"),
-        (counts.malformed, "malformed"),
-        (counts.unknown_types, "of unknown type"),
-    ]
-    .iter()
-    .filter(|(count, _)| *count > 0)
-    .map(|(count, what)| format!("{count} {what}"))
-    .collect();
-    let faults = if faults.is_empty() { "none bad".to_owned() } else { faults.join(", ") };
-    format!("{} good, {faults}", counts.ok)
-}
-
-fn sensors(sensors: &Sensors) -> String {
-    let mut parts = Vec::new();
-    if let Some(decikelvin) = sensors.temperature_decikelvin {
-        parts.push(format!("{:.1} C", f64::from(decikelvin) / 10.0 - 273.15));
-    }
-    if let Some(millivolts) = sensors.supply_millivolts {
-        parts.push(format!("{:.2} V", f64::from(millivolts) / 1000.0));
-    }
-    if let Some(fips) = sensors.fips {
-        parts.push(format!("FIPS {} of {} failed", fips.failures, fips.frames));
-    }
-    if let Some(shannon) = sensors.shannon.filter(|shannon| shannon.raw_bytes > 0) {
-        let per_byte = |estimate: u32| f64::from(estimate) / f64::from(shannon.raw_bytes);
-        parts.push(format!("raw {:.2} and {:.2} bits/byte", per_byte(shannon.left), per_byte(shannon.right)));
-    }
-    if parts.is_empty() { "nothing said yet".to_owned() } else { parts.join(", ") }
-}
-
 fn outputs(status: &Status) -> Vec<Line> {
-    let pool = &status.pool;
-    let (held, room) = (amount::bytes(pool.bytes), amount::bytes(pool.capacity));
-    let (received, lost) = (amount::bytes(pool.received_bytes), amount::bytes(pool.overflowed_bytes));
-    let mut lines = vec![
-        Line::plain(""),
-        Line::new(Tone::Head, "Outputs"),
-        row("pool", &format!("{held} of {room} held, {received} received, {lost} not needed")),
-        row("kernel", &status.kernel.as_ref().map_or_else(|| "off".to_owned(), kernel)),
-        row("file", &status.file.as_ref().map_or_else(|| "off".to_owned(), file)),
-    ];
-    if status.egd.is_empty() {
-        lines.push(row("egd", "off"));
-    }
-    lines.extend(status.egd.iter().take(EGD_LINES).map(egd));
-    if status.egd.len() > EGD_LINES {
-        lines.push(row("egd", &format!("and {} more listeners", status.egd.len() - EGD_LINES)));
-    }
-    let keyring = &status.keyring;
-    let held = match keyring.problem {
-        Some(_) => "not readable".to_owned(),
-        None => amount::many(keyring.keys, "long-term key"),
-    };
-    lines.push(row("keyring", &format!("{}, {held}", keyring.path)));
-    lines
-}
-
-fn kernel(kernel: &KernelStatus) -> String {
-    let ready = if kernel.ready { "ready" } else { "NOT READY YET" };
-    let right = if kernel.privileged { "" } else { ", may not credit" };
-    let era = match kernel.era {
-        Some(KernelEra::Before2022) => "pool of before 2022",
-        Some(KernelEra::Since2022) => "since 2022",
-        None => "cannot be opened",
-    };
-    format!(
-        "{} mixed in, {} bits credited{right}, {ready} ({era})",
-        amount::bytes(kernel.mixed_bytes),
-        kernel.credited_bits
-    )
-}
-
-fn file(file: &FileStatus) -> String {
-    let most = file.max_bytes.map_or_else(String::new, |most| format!(" of {}", amount::bytes(most)));
-    let stopped = file.stopped.as_ref().map_or_else(String::new, |why| format!(", stopped: {why}"));
-    format!("{}{most} to {}{stopped}", amount::bytes(file.written_bytes), file.path)
-}
-
-fn egd(egd: &EgdStatus) -> Line {
-    let refused = if egd.refused > 0 { format!(", {} refused", egd.refused) } else { String::new() };
-    let (served, clients) = (amount::bytes(egd.served_bytes), amount::many(egd.clients, "client"));
-    row("egd", &format!("{served} to {clients} ({} waiting{refused}) on {}", egd.waiting, egd.listen))
+    let rows = glance::output_rows(status);
+    let rows = rows.iter().map(|(name, text)| row(name, text));
+    [Line::plain(""), Line::new(Tone::Head, "Outputs")].into_iter().chain(rows).collect()
 }
 
 fn row(name: &str, text: &str) -> Line {
@@ -212,17 +90,8 @@ fn verdict(status: &Status, room: usize) -> Vec<Line> {
     let not_random = usize::from(status.not_random);
     let mut lines = Vec::new();
     if advice.is_empty() {
-        let keys = amount::many(status.keys.len(), "key");
-        lines.push(if status.not_random {
-            Line::new(Tone::Warn, &format!("{keys} running, nothing is wrong but this:"))
-        } else {
-            let well = match (status.keys.is_empty(), &status.egd_client) {
-                (_, None) => format!("{keys} running"),
-                (false, Some(_)) => format!("{keys} running, EGD server connected"),
-                (true, Some(_)) => "EGD server connected".to_owned(),
-            };
-            Line::new(Tone::Good, &format!("All is well: {well}."))
-        });
+        let tone = if status.not_random { Tone::Warn } else { Tone::Good };
+        lines.push(Line::new(tone, &glance::all_is_well(status)));
     }
     let room = room.saturating_sub(not_random);
     for (index, text) in advice.iter().enumerate() {

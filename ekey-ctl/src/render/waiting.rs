@@ -1,9 +1,9 @@
 //! What `wait` says when it ends.
 
 use ekey_control::Status;
+use ekey_control::glance::NOT_RANDOM;
 
 use crate::render::paint::{Line, Tone};
-use crate::render::screen::NOT_RANDOM;
 use crate::render::{advice, amount};
 
 /// Enough has come.

@@ -14,8 +14,8 @@ use crate::egd::Source;
 use crate::problem::Problem;
 use crate::render::paint::{Line, Tone};
 use crate::render::progress::Progress;
-use crate::render::screen::NOT_RANDOM;
 use crate::render::{advice, amount};
+use ekey_control::glance::NOT_RANDOM;
 
 pub(crate) fn run(socket: &Path, args: &Capture) -> Result<u8, Problem> {
     let mut source = Source::connect(socket, args.timeout)?;

@@ -2,17 +2,21 @@
 
 mod attach;
 mod capture;
+mod completions;
 mod config;
 mod doctor;
 mod keyring;
 mod list;
+mod plot;
 mod rekey;
 mod reset;
 mod shutdown;
 mod stats;
 mod status;
 mod test;
+mod top;
 mod wait;
+mod watch;
 
 use crate::cli::{Cli, ConfigVerb, Verb};
 use crate::problem::Problem;
@@ -34,6 +38,10 @@ pub(crate) fn run(cli: &Cli) -> Result<u8, Problem> {
         Verb::Doctor(args) => doctor::run(socket, args),
         Verb::Capture(args) => capture::run(socket, args),
         Verb::Test(args) => test::run(socket, args),
+        Verb::Top => top::run(socket),
+        Verb::Watch(args) => watch::run(socket, args),
+        Verb::Plot(args) => plot::run(socket, args),
+        Verb::Completions { shell } => completions::run(*shell),
         Verb::Shutdown => shutdown::run(socket),
     }
 }

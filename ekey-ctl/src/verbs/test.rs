@@ -12,8 +12,8 @@ use crate::egd::Source;
 use crate::problem::Problem;
 use crate::render::paint::{self, Line};
 use crate::render::progress::Progress;
-use crate::render::screen::NOT_RANDOM;
 use crate::render::{examination, histogram};
+use ekey_control::glance::NOT_RANDOM;
 
 /// How many bytes to take from the daemon: what the pool holds when it is full.
 const LIVE: u64 = 1_000_000;

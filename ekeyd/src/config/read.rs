@@ -1,5 +1,6 @@
 //! The daemon's own configuration file: which sections and keys there are, and what each may be.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -7,24 +8,39 @@ use ekey_control::path::{check_path, check_socket_path};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::egd::{self, egd};
 use super::error::{ConfigError, Source};
-use super::listen::Listen;
 use super::section::{Notes, Section, inline, wrong_kind};
-use super::{Config, Egd, File, Kernel, KeyPath, Keys, Recovery, Transport, egd_client, health};
+use super::{Config, File, Http, Kernel, KeyPath, Keys, Listen, Recovery, Transport, egd_client, health};
 
 const TOP: &str = "the top of the file";
 
 /// Every section with its keys.
-const KNOWN: &[(&str, &[&str])] = &[
-    (TOP, &["keyring", "control", "keys", "recovery", "health", "kernel", "egd", "egd-client", "file", "http"]),
+pub(super) const KNOWN: &[(&str, &[&str])] = &[
+    (
+        TOP,
+        &[
+            "keyring",
+            "control",
+            "control-tcp",
+            "keys",
+            "recovery",
+            "health",
+            "kernel",
+            "egd",
+            "egd-client",
+            "file",
+            "http",
+        ],
+    ),
     ("[keys]", &["discover", "transport", "paths"]),
     ("[recovery]", &["silence-ms", "usb-reset", "port-power"]),
     ("[health]", &health::KEYS),
     ("[kernel]", &["enabled", "bits-per-byte", "interval-s"]),
-    ("[egd]", &["listen", "pool-bytes", "max-clients", "combine"]),
+    ("[egd]", egd::KEYS),
     ("[egd-client]", &egd_client::KEYS),
     ("[file]", &["path", "max-bytes"]),
-    ("[http]", &["listen"]),
+    ("[http]", &["listen", "allow-remote"]),
 ];
 
 /// Reads `text`, the content of `file`.
@@ -51,20 +67,21 @@ fn top(notes: &mut Notes<'_>, table: &Spanned<DeTable<'_>>) -> Config {
     let due = Config::default();
     let top = Section::new(TOP, table);
     only_known(notes, &top);
-    http(notes, &top);
     let client = section(notes, &top, "egd-client", "[egd-client]");
     let egd_client = egd_client::read(notes, &client);
     let health = section(notes, &top, "health", "[health]");
     let config = Config {
         keyring: top.path(notes, "keyring", check_path).unwrap_or(due.keyring),
         control: top.path(notes, "control", check_socket_path).unwrap_or(due.control),
+        control_tcp: top.number(notes, "control-tcp", 1..=65_535).and_then(|port| u16::try_from(port).ok()),
         keys: keys(notes, &top, due.keys),
         recovery: recovery(notes, &top, &due.recovery),
         health: health::read(notes, &health),
         kernel: kernel(notes, &top, &due.kernel),
-        egd: egd(notes, &top, due.egd),
+        egd: egd(notes, &top),
         egd_client,
         file: output_file(notes, &top),
+        http: http(notes, &top),
     };
     note_clashes(notes, &top, &config);
     config
@@ -176,43 +193,6 @@ fn kernel(notes: &mut Notes<'_>, top: &Section<'_>, due: &Kernel) -> Kernel {
     }
 }
 
-fn egd(notes: &mut Notes<'_>, top: &Section<'_>, due: Egd) -> Egd {
-    let section = section(notes, top, "egd", "[egd]");
-    if section.flag(notes, "combine", false)
-        && let Some((at, _)) = section.value("combine")
-    {
-        notes.note(at, "`combine` is not available yet; expected false, or leave it out".to_owned());
-    }
-    let size = |number: u64| usize::try_from(number).ok();
-    Egd {
-        listen: listen(notes, &section).unwrap_or(due.listen),
-        pool_bytes: section
-            .number(notes, "pool-bytes", 16_384..=64 * 1024 * 1024)
-            .and_then(size)
-            .unwrap_or(due.pool_bytes),
-        max_clients: section.number(notes, "max-clients", 1..=100_000).and_then(size).unwrap_or(due.max_clients),
-    }
-}
-
-fn listen(notes: &mut Notes<'_>, section: &Section<'_>) -> Option<Vec<Listen>> {
-    let due = "a list such as [\"unix:/run/ekeyd/egd.sock\"]";
-    let mut places = Vec::new();
-    for entry in section.list(notes, "listen", due)? {
-        let DeValue::String(spec) = entry.get_ref() else {
-            wrong_kind(notes, "listen", entry, "`unix:PATH` or `tcp:ADDR:PORT` in quotes");
-            continue;
-        };
-        match Listen::parse(spec) {
-            Ok(place) if places.contains(&place) => {
-                notes.note(entry.span().start, format!("`listen`: `{place}` is there twice; leave one out"));
-            }
-            Ok(place) => places.push(place),
-            Err(what) => notes.note(entry.span().start, format!("`listen`: {what}")),
-        }
-    }
-    Some(places)
-}
-
 fn output_file(notes: &mut Notes<'_>, top: &Section<'_>) -> Option<File> {
     let section = section(notes, top, "file", "[file]");
     if !section.is_there() {
@@ -227,15 +207,44 @@ fn output_file(notes: &mut Notes<'_>, top: &Section<'_>) -> Option<File> {
     Some(File { path, max_bytes })
 }
 
-fn http(notes: &mut Notes<'_>, top: &Section<'_>) {
+fn http(notes: &mut Notes<'_>, top: &Section<'_>) -> Option<Http> {
     let section = section(notes, top, "http", "[http]");
-    if section.is_there() {
-        notes.note(section.offset, "[http] is not available yet; leave the section out".to_owned());
-        section.text(notes, "listen", "an address and port such as \"127.0.0.1:9178\"");
+    if !section.is_there() {
+        return None;
+    }
+    let due = "an address and port such as \"127.0.0.1:9178\" or \"[::1]:9178\"";
+    let allow_remote = section.flag(notes, "allow-remote", false);
+    if section.value("listen").is_none() {
+        notes.note(section.offset, format!("[http] has no `listen`; expected {due}"));
+    }
+    let (at, text) = section.text(notes, "listen", due)?;
+    match text.parse::<SocketAddr>() {
+        Ok(listen) if listen.port() == 0 => {
+            notes.note(at, format!("`listen` has port 0; expected {due}"));
+            None
+        }
+        Ok(listen) if !listen.ip().is_loopback() && !allow_remote => {
+            let what = format!(
+                "`listen` is {listen}, which other machines reach, without a password and unencrypted; \
+                 expected an address of this machine only, or `allow-remote = true` beside it"
+            );
+            notes.note(at, what);
+            None
+        }
+        Ok(listen) => Some(Http { listen }),
+        Err(_) => {
+            notes.note(at, format!("`listen` is `{}`; expected {due}", shown(text)));
+            None
+        }
     }
 }
 
-fn section<'v>(notes: &mut Notes<'_>, top: &Section<'v>, key: &'static str, name: &'static str) -> Section<'v> {
+pub(super) fn section<'v>(
+    notes: &mut Notes<'_>,
+    top: &Section<'v>,
+    key: &'static str,
+    name: &'static str,
+) -> Section<'v> {
     let section = top.section(notes, key, name);
     only_known(notes, &section);
     section

@@ -54,6 +54,7 @@ fn every_key_is_taken_over() {
         r#"
         keyring = "/k"
         control = "/c"
+        control-tcp = 1234
         [keys]
         discover = false
         transport = "tty"
@@ -74,7 +75,16 @@ fn every_key_is_taken_over() {
         listen = ["unix:/e", "tcp:127.0.0.1:8888", "tcp:[::1]:8888"]
         pool-bytes = 65_536
         max-clients = 1
-        combine = false
+        share-percent = 50
+        offered = "mix"
+        idle-timeout-s = 300
+        clients-per-peer = 20
+        bytes-per-s-per-peer = 512
+        burst-bytes-per-peer = 4096
+        allow-networks = ["127.0.0.0/8", "::1"]
+        allow-users = ["root", 64055]
+        allow-groups = ["kvm"]
+        combine = true
         [egd-client]
         connect = ["tcp:keys.example.org:8888", "tcp:[2001:db8::1]:8889", "unix:/e"]
         request-bytes = 255
@@ -84,6 +94,8 @@ fn every_key_is_taken_over() {
         [file]
         path = "/f"
         max-bytes = 5
+        [http]
+        listen = "[::1]:9178"
         "#,
     )
     .unwrap();
@@ -91,6 +103,7 @@ fn every_key_is_taken_over() {
     let due = Config {
         keyring: "/k".into(),
         control: "/c".into(),
+        control_tcp: Some(1234),
         keys: Keys {
             discover: false,
             transport: Transport::Tty,
@@ -108,6 +121,17 @@ fn every_key_is_taken_over() {
             ],
             pool_bytes: 65_536,
             max_clients: 1,
+            share_percent: 50,
+            mix_offered: true,
+            combine: true,
+            limits: Limits {
+                idle: Some(Duration::from_secs(300)),
+                clients_per_peer: Some(20),
+                rate_per_peer: Some(Rate { bytes_per_s: 512, burst_bytes: 4096 }),
+                networks: ["127.0.0.0/8", "::1"].map(|network| Network::parse(network).unwrap()).to_vec(),
+                users: vec![Principal::Name("root".to_owned()), Principal::Id(64055)],
+                groups: vec![Principal::Name("kvm".to_owned())],
+            },
         },
         egd_client: Some(EgdClient {
             connect: vec![
@@ -122,8 +146,16 @@ fn every_key_is_taken_over() {
             longest_pause: Duration::from_secs(3600),
         }),
         file: Some(File { path: "/f".into(), max_bytes: Some(5) }),
+        http: Some(Http { listen: "[::1]:9178".parse().unwrap() }),
     };
     assert_eq!(config, due);
+}
+
+#[test]
+fn other_machines_may_look_only_where_the_file_says_so() {
+    let http = parse("[http]\nlisten = \"[::]:9178\"\nallow-remote = true").unwrap().http;
+    assert_eq!(http, Some(Http { listen: "[::]:9178".parse().unwrap() }));
+    assert_eq!(parse("").unwrap().http, None, "off unless it is configured");
 }
 
 #[test]
@@ -165,7 +197,25 @@ fn each_mistake_says_where_it_is_and_what_is_expected() {
         ("[recovery]\nsilence-ms = 499", "2:14: `silence-ms` is 499; expected a whole number from 500 to 600000"),
         ("[egd]\npool-bytes = 16383", "2:14: `pool-bytes` is 16383; expected a whole number from 16384 to 67108864"),
         ("[egd]\nmax-clients = 0", "2:15: `max-clients` is 0; expected a whole number from 1 to 100000"),
-        ("[egd]\ncombine = true", "2:1: `combine` is not available yet; expected false, or leave it out"),
+        ("[egd]\nshare-percent = 0", "2:17: `share-percent` is 0; expected a whole number from 1 to 100"),
+        ("[egd]\noffered = \"keep\"", "2:11: `offered` is `keep`; expected `ignore` or `mix`"),
+        (
+            "[egd]\nburst-bytes-per-peer = 512",
+            "2:1: `burst-bytes-per-peer` says nothing without `bytes-per-s-per-peer`; give both",
+        ),
+        (
+            "[egd]\nallow-networks = [\"10.0.0.1/8\"]",
+            "2:19: `allow-networks`: `10.0.0.1/8` has bits behind its prefix; expected `10.0.0.0/8`, or only the address",
+        ),
+        (
+            "[egd]\nallow-users = [-1]",
+            "2:16: `allow-users`: -1 is no user or group; expected a name in quotes, or a number",
+        ),
+        (
+            "[egd]\nallow-groups = [true]",
+            "2:17: `allow-groups` is true or false; expected a name in quotes, or a number",
+        ),
+        ("[egd]\ncombine = 2", "2:11: `combine` is a number; expected true or false"),
         (
             "[egd]\nlisten = \"unix:/e\"",
             "2:10: `listen` is a text; expected a list such as [\"unix:/run/ekeyd/egd.sock\"]",
@@ -204,7 +254,23 @@ fn each_mistake_says_where_it_is_and_what_is_expected() {
             "2:25: unknown key `seriel` in an entry of `paths`; did you mean `serial`?",
         ),
         ("[file]\nmax-bytes = 1", "1:2: [file] has no `path`; expected an absolute path, or \"-\""),
-        ("[http]\nlisten = \"127.0.0.1:9178\"", "1:2: [http] is not available yet; leave the section out"),
+        (
+            "[http]",
+            "1:2: [http] has no `listen`; expected an address and port such as \"127.0.0.1:9178\" or \"[::1]:9178\"",
+        ),
+        (
+            "[http]\nlisten = \"localhost\"",
+            "2:10: `listen` is `localhost`; expected an address and port such as \"127.0.0.1:9178\" or \"[::1]:9178\"",
+        ),
+        (
+            "[http]\nlisten = \"127.0.0.1:0\"",
+            "2:10: `listen` has port 0; expected an address and port such as \"127.0.0.1:9178\" or \"[::1]:9178\"",
+        ),
+        (
+            "[http]\nlisten = \"0.0.0.0:9178\"",
+            "2:10: `listen` is 0.0.0.0:9178, which other machines reach, without a password and unencrypted; expected an \
+             address of this machine only, or `allow-remote = true` beside it",
+        ),
         ("[kernel]\nbits-per-bite = 7", "2:1: unknown key `bits-per-bite` in [kernel]; did you mean `bits-per-byte`?"),
         ("[kernal]\nenabled = true", "1:2: unknown key `kernal` in the top of the file; did you mean `kernel`?"),
         ("pool-bytes = 5000", "1:1: unknown key `pool-bytes` in the top of the file; it belongs in [egd]"),
@@ -287,4 +353,20 @@ fn what_cannot_be_read_is_an_error_and_never_the_defaults() {
     std::fs::write(&path, vec![b'#'; 1024 * 1024 + 1]).unwrap();
     let refused = Config::load(&path).unwrap_err();
     assert!(matches!(refused, ConfigError::TooLarge { .. }), "{refused}");
+}
+
+#[test]
+fn the_manual_page_names_every_section_and_key() {
+    let page = include_str!("../../../packaging/man/ekeyd.toml.5");
+    let bold =
+        |word: &str| page.lines().any(|line| line == format!(".B {word}") || line.starts_with(&format!(".BR {word} ")));
+    let sections: Vec<&str> = read::KNOWN.iter().map(|(name, _)| name.trim_matches(['[', ']'])).collect();
+    for (section, keys) in read::KNOWN {
+        let heading =
+            page.lines().filter_map(|line| line.strip_prefix(".SH ")).any(|name| name.eq_ignore_ascii_case(section));
+        assert!(heading, "{section} has no heading");
+        for key in keys.iter().filter(|key| !sections.contains(key)) {
+            assert!(bold(key), "`{key}` of {section} is missing");
+        }
+    }
 }

@@ -54,6 +54,10 @@ impl Daemon {
                 self.stopping = true;
                 Reply::ok()
             }
+            Command::History => match self.recorder.history().to_json() {
+                Ok(json) => Reply::lines([json]),
+                Err(error) => Reply::error(error),
+            },
             Command::Status => match self.status().to_json() {
                 Ok(json) => Reply::lines([json]),
                 Err(error) => Reply::error(error),

@@ -7,8 +7,9 @@ mod commands;
 mod control_link;
 mod discovery;
 mod fetch;
-mod flow;
+mod hand_out;
 mod ledger;
+mod observing;
 mod reload;
 mod service_manager;
 mod signals;
@@ -23,16 +24,16 @@ use crossbeam_channel::Receiver;
 use ekey_control::Status;
 use ekey_proto::session::Timings;
 use mio::{Events, Poll, Token, Waker};
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
+use crate::combine::Combiner;
 use crate::config::{self, Config};
 use crate::egd_client::EgdClient;
-use crate::key::{Key, KeyCommand, KeySettings, Name, Outlet};
+use crate::key::{Key, KeyBatch, KeyCommand, KeySettings, Name, Outlet};
 use crate::keyring::SharedKeyring;
 use crate::output::{FileSink, Host, Kernel};
-use crate::pool::{Delivery, Pool};
+use crate::pool::Pool;
 use crate::socket::ListenError;
-use crate::{control, egd};
+use crate::{control, egd, observe};
 use control_link::ControlLink;
 use discovery::Discovery;
 use ledger::Ledger;
@@ -44,15 +45,13 @@ const WAKER: Token = Token(0);
 const SIGNALS: Token = Token(1);
 const HOTPLUG: Token = Token(2);
 const CONTROL: usize = 16;
+const HTTP: usize = 256;
 const EGD: usize = 1024;
-const _: () = assert!(CONTROL + control::Server::TOKENS <= EGD, "the tokens overlap");
+const _: () = assert!(CONTROL + control::Server::TOKENS <= HTTP, "the tokens overlap");
+const _: () = assert!(HTTP + observe::Server::TOKENS <= EGD, "the tokens overlap");
 
 /// Batches that may wait between the keys and the pool.
 const BATCHES_IN_FLIGHT: usize = 4;
-/// Bytes that are kept for EGD clients before the file gets any, if the pool is that large.
-const MOST_RESERVE: usize = 64 * 1024;
-/// Bytes handed to the file at a time.
-const FILE_BATCH: usize = 4096;
 /// How long the keys' threads may take to hand on what they have.
 const LAST_BATCHES: Duration = Duration::from_millis(800);
 /// How long the file may take to write the last bytes when the daemon stops.
@@ -98,15 +97,21 @@ pub(crate) struct Daemon {
     keys: Vec<Key>,
     keys_made: u32,
     discovery: Discovery,
-    incoming: Receiver<Delivery>,
+    incoming: Receiver<KeyBatch>,
     ledger: Ledger,
     pool: Pool,
+    /// Between the keys and the EGD clients, if keys are to be combined.
+    combiner: Option<Combiner>,
     kernel: Option<Kernel>,
     kernel_problem: Option<String>,
     file: Option<FileSink>,
+    /// Bytes that are the file's share whoever else waits.
+    file_due: usize,
     egd: egd::Server,
     egd_client: Option<EgdClient>,
     control: control::Server,
+    http: Option<observe::Server>,
+    recorder: observe::Recorder,
     _control_link: Option<ControlLink>,
     is_ready: bool,
     watchdog: Option<Watchdog>,
@@ -124,7 +129,7 @@ impl Daemon {
     /// stated in the status, and the rest goes on.
     pub(crate) fn start(config: Config, config_file: Option<PathBuf>, not_random: bool) -> Result<Self, DaemonError> {
         let system = |doing| move |source| DaemonError::System { doing, source };
-        let max_clients = allow_descriptors(config.egd.max_clients);
+        let max_clients = egd::allow_clients(config.egd.max_clients);
         if max_clients < config.egd.max_clients {
             tracing::warn!("the limit of open files allows {max_clients} EGD clients only (LimitNOFILE=, ulimit -n)");
         }
@@ -134,8 +139,10 @@ impl Daemon {
         let signals = Signals::take_over(registry, SIGNALS).map_err(system("take over signals"))?;
         let waker = Arc::new(Waker::new(registry, WAKER).map_err(system("make a waker"))?);
         let (batches, incoming) = crossbeam_channel::bounded(BATCHES_IN_FLIGHT);
-        let control = control::Server::start(control_link::socket_for(&config.control), registry, CONTROL)?;
+        let control =
+            control::Server::start(control_link::socket_for(&config.control), config.control_tcp, registry, CONTROL)?;
         let egd = egd::Server::start(&config.egd, registry, EGD)?;
+        let http = config.http.as_ref().map(|http| observe::Server::start(http.listen, registry, HTTP)).transpose()?;
         let (kernel, kernel_problem) =
             match config.kernel.enabled.then(|| Kernel::open(&config.kernel, Host::default())) {
                 Some(Ok(kernel)) => (Some(kernel), None),
@@ -155,11 +162,14 @@ impl Daemon {
             None => None,
         };
         let egd_client = fetch::start(config.egd_client.as_ref(), &waker).map_err(system("start the EGD client"))?;
+        let combiner = config.egd.combine.then(Combiner::new).transpose();
+        let combiner = combiner.map_err(system("read /dev/urandom"))?;
         let now = Instant::now();
         let discovery = Discovery::start(registry, HOTPLUG);
         let mut daemon = Self {
             keyring: SharedKeyring::open(&config.keyring),
             pool: Pool::new(config.egd.pool_bytes),
+            combiner,
             _control_link: ControlLink::make(control.path()),
             config,
             config_file,
@@ -176,9 +186,12 @@ impl Daemon {
             kernel,
             kernel_problem,
             file,
+            file_due: 0,
             egd,
             egd_client,
             control,
+            http,
+            recorder: observe::Recorder::new(),
             is_ready: false,
             watchdog: Watchdog::wanted(now),
             stopping: false,
@@ -206,8 +219,12 @@ impl Daemon {
                     WAKER => {}
                     SIGNALS => self.heed_signals(),
                     HOTPLUG => self.heed_hotplug(),
-                    Token(token) if token < EGD => self.handle_control(event),
-                    _ => self.egd.handle(event, self.poll.registry(), &mut self.pool),
+                    Token(token) if token < HTTP => self.handle_control(event),
+                    Token(token) if token < EGD => self.handle_http(event),
+                    _ => {
+                        let pool = self.combiner.as_mut().map_or(&mut self.pool, Combiner::output);
+                        self.egd.handle(event, self.poll.registry(), pool);
+                    }
                 }
             }
             self.control.go_on(self.poll.registry());
@@ -218,6 +235,7 @@ impl Daemon {
             let now = Instant::now();
             self.look_at_usb(now);
             self.pat_watchdog(now);
+            self.observe(now);
             if let (Some(observer), Some(at)) = (&mut observer, next_look)
                 && at <= now
             {
@@ -244,7 +262,7 @@ impl Daemon {
 
     /// How long the event loop may wait.
     fn timeout(&self, next_look: Option<Instant>) -> Option<Duration> {
-        if self.egd.is_pending() || (!self.incoming.is_empty() && self.can_take()) {
+        if self.egd_is_pending() || (!self.incoming.is_empty() && self.can_take()) {
             return Some(Duration::ZERO);
         }
         // Without entropy there is nothing to feed the kernel with, and the next batch wakes the loop; unless its hunger is what
@@ -253,7 +271,9 @@ impl Daemon {
         let kernel = self.kernel.as_ref().filter(|_| feeds).and_then(Kernel::next_wake);
         let watchdog = self.watchdog.as_ref().map(Watchdog::next);
         let usb = Some(self.discovery.next_look());
-        let next = [kernel, watchdog, next_look, usb].into_iter().flatten().min();
+        let egd = self.egd.next_wake();
+        let observe = self.next_observation();
+        let next = [kernel, watchdog, next_look, usb, egd, observe].into_iter().flatten().min();
         next.map(|at| at.saturating_duration_since(Instant::now()))
     }
 
@@ -293,22 +313,4 @@ impl Daemon {
             tracing::info!(bytes = state.written, "the file output has ended");
         }
     }
-}
-
-/// What the file leaves for EGD clients.
-fn egd_reserve(egd: &egd::Server, pool: &Pool) -> usize {
-    if egd.is_on() { MOST_RESERVE.min(pool.capacity() / 2) } else { 0 }
-}
-
-/// Raises the limit of open files as far as it goes, and returns how many clients it allows of those that are wanted:
-/// keys, control socket and files keep some for themselves.
-fn allow_descriptors(clients: usize) -> usize {
-    const OWN: u64 = 128;
-    let wanted = clients as u64 + OWN;
-    let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return clients };
-    let mut limit = soft;
-    if soft < wanted && setrlimit(Resource::RLIMIT_NOFILE, wanted.min(hard), hard).is_ok() {
-        limit = wanted.min(hard);
-    }
-    usize::try_from(limit.saturating_sub(OWN)).unwrap_or(usize::MAX).clamp(1, clients)
 }

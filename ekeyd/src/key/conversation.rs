@@ -10,11 +10,11 @@ use ekey_proto::wire::{Command, FRAME_LEN, Info, Packet};
 use ekey_proto::{EntropyBlock, Instant as SessionInstant, Serial};
 use zeroize::Zeroizing;
 
-use super::KeyCommand;
 use super::driver::{Driver, Ended};
 use super::record::key_state;
+use super::{KeyBatch, KeyCommand};
 use crate::health::Grade;
-use crate::pool::{Delivery, MOST_BATCH};
+use crate::pool::MOST_BATCH;
 
 /// Bytes read at a time: what one batch can hold if all of it is entropy.
 const READ_LEN: usize = FRAME_LEN * (MOST_BATCH / EntropyBlock::LEN - 1);
@@ -187,27 +187,27 @@ impl Driver {
             Grade::Unfit { .. } => self.books.put_aside_bytes += bytes,
         }
         self.publish_books();
-        self.unsent = Some(Delivery { batch, grade });
+        self.unsent = Some(KeyBatch { key: self.settings.number, bytes: batch, grade });
     }
 
     /// Hands on what was judged. While the daemon has no room the key is not listened to, and it waits.
     fn send(&mut self, session: &mut Session) -> Result<(), Ended> {
-        let Some(mut delivery) = self.unsent.take() else { return Ok(()) };
+        let Some(mut batch) = self.unsent.take() else { return Ok(()) };
         loop {
             let began = Instant::now();
-            match self.outlet.batches.send_timeout(delivery, COMMAND_CHECK) {
+            match self.outlet.batches.send_timeout(batch, COMMAND_CHECK) {
                 Ok(()) => break,
                 Err(SendTimeoutError::Disconnected(unsent)) => {
                     self.book_dropped(&unsent);
                     return Err(Ended::Stopped);
                 }
-                Err(SendTimeoutError::Timeout(unsent)) => delivery = unsent,
+                Err(SendTimeoutError::Timeout(unsent)) => batch = unsent,
             }
             self.clock.leave_out(began.elapsed());
             self.publish(session);
             if let Some(ended) = self.heed_commands(session) {
                 // It is sent when the key is listened to again, or before this thread ends.
-                self.unsent = Some(delivery);
+                self.unsent = Some(batch);
                 return Err(ended);
             }
         }

@@ -17,12 +17,12 @@ use ekey_link::{Interrupt, Link, LinkError};
 use super::clock::Clock;
 use super::place::{Place, likely_transport};
 use super::record::{Bytes, Record, rung_name};
-use super::{KeyCommand, KeySettings, Outlet};
+use super::{KeyBatch, KeyCommand, KeySettings, Outlet};
 use crate::config::Recovery;
 use crate::health::{Checkup, Grade};
 use crate::keyring::SharedKeyring;
 use crate::nonce::Nonces;
-use crate::pool::{Batch, Delivery};
+use crate::pool::Batch;
 
 /// How soon a path where there is no key is looked at again.
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
@@ -51,7 +51,7 @@ pub(super) struct Driver {
     /// What the session has proven and nobody has judged yet.
     pub(super) batch: Batch,
     /// What was judged, booked, and found no room so far.
-    pub(super) unsent: Option<Delivery>,
+    pub(super) unsent: Option<KeyBatch>,
     pub(super) health: Option<Checkup>,
     pub(super) ladder: Ladder,
     place: Place,
@@ -204,18 +204,18 @@ impl Driver {
 
     /// Hands on what was proven and found no room, before the thread ends.
     fn send_last_batch(mut self) {
-        let Some(delivery) = self.unsent.take() else { return };
-        match self.outlet.batches.send_timeout(delivery, LAST_BATCH) {
+        let Some(batch) = self.unsent.take() else { return };
+        match self.outlet.batches.send_timeout(batch, LAST_BATCH) {
             Ok(()) => self.wake_daemon(),
             Err(unsent) => self.book_dropped(&unsent.into_inner()),
         }
     }
 
     /// What was booked as handed on and found nobody to take it is wiped.
-    pub(super) fn book_dropped(&mut self, delivery: &Delivery) {
-        let bytes = delivery.batch.len() as u64;
+    pub(super) fn book_dropped(&mut self, batch: &KeyBatch) {
+        let bytes = batch.bytes.len() as u64;
         self.books.dropped_bytes += bytes;
-        match delivery.grade {
+        match batch.grade {
             Grade::Fit => self.books.handed_bytes -= bytes,
             Grade::Unfit { .. } => self.books.put_aside_bytes -= bytes,
         }
@@ -257,7 +257,7 @@ impl Driver {
         let refused = Some((rung, problem));
         if self.refused != refused {
             let (step, problem) = (rung_name(rung).words(), refused.as_ref().map_or("", |(_, problem)| problem));
-            tracing::warn!(key = %self.settings.name.shown(), "cannot revive the key by {step}: {problem}");
+            tracing::warn!(key = %self.settings.name.shown(), ?rung, "cannot revive the key by {step}: {problem}");
             self.refused = refused;
         }
     }
@@ -284,7 +284,7 @@ impl Driver {
         let serial = status.known_serial().unwrap_or("unknown");
         match (&status.state, status.state.next_step(status.known_serial(), &status.path), detail) {
             (KeyState::Recovering { rung }, ..) if *rung != ekey_control::Rung::Pause => {
-                tracing::warn!(%key, %serial, "{word}: {}", rung.words());
+                tracing::warn!(%key, %serial, ?rung, "{word}: {}", rung.words());
             }
             (_, None, None) => tracing::info!(%key, %serial, "{word}"),
             (_, _, Some(detail)) => tracing::warn!(%key, %serial, "{word}: {detail}"),

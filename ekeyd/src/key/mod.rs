@@ -21,8 +21,9 @@ use ekey_proto::Serial;
 use ekey_proto::session::Timings;
 
 use crate::config::{Health, Recovery, Transport};
+use crate::health::Grade;
 use crate::keyring::SharedKeyring;
-use crate::pool::Delivery;
+use crate::pool::Batch;
 pub(crate) use place::Name;
 use record::Record;
 
@@ -47,11 +48,21 @@ pub(crate) struct KeySettings {
     pub timings: Timings,
 }
 
+/// What a key has sent.
+pub(crate) struct KeyBatch {
+    /// The number of the key.
+    pub key: u32,
+    /// What was proven of it.
+    pub bytes: Batch,
+    /// What it is good for.
+    pub grade: Grade,
+}
+
 /// Where a key's thread sends what it has proven. Sending waits while the daemon cannot take more.
 #[derive(Clone)]
 pub(crate) struct Outlet {
     /// The way to the pool.
-    pub batches: Sender<Delivery>,
+    pub batches: Sender<KeyBatch>,
     /// Wakes the event loop after a batch or a change of state.
     pub waker: Arc<mio::Waker>,
 }
@@ -110,6 +121,11 @@ impl Key {
             .spawn(move || driver.run())
             .map_err(|source| LinkError::Open { path: name.shown().into(), source })?;
         Ok(Self { number, name, commands, interrupt, record, thread: Some(thread) })
+    }
+
+    /// Whether its session runs and it is not put aside, so that it sends entropy that can be used.
+    pub(crate) fn is_delivering(&self) -> bool {
+        self.record.lock().unwrap_or_else(PoisonError::into_inner).is_serving()
     }
 
     /// Its number.

@@ -125,6 +125,11 @@ impl Record {
         self.usb_serial = serial.cloned();
     }
 
+    /// Whether the key runs and is not put aside.
+    pub(super) fn is_serving(&self) -> bool {
+        self.state.is_running() && self.vitals.is_none_or(|vitals| !vitals.is_put_aside())
+    }
+
     /// What USB calls the key.
     pub(super) fn usb_serial(&self) -> Option<&String> {
         self.usb_serial.as_ref()

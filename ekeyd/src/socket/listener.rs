@@ -45,6 +45,9 @@ pub(crate) enum ListenError {
         /// The name that nobody has.
         name: String,
     },
+    /// A user or group that shall be let in does not exist (config).
+    #[error("there is no user or group `{0}` on this machine to let in; correct allow-users and allow-groups in [egd]")]
+    NoSuchPeer(String),
     /// The system refuses (host).
     #[error("{place}: cannot listen: {source}; {}", advice(source))]
     Refused {
@@ -119,6 +122,14 @@ impl Listener {
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
             Err(error) => Err(error),
+        }
+    }
+
+    /// The address of a TCP port, with the port that the system chose if it was left to it.
+    pub(crate) fn address(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Unix { .. } => None,
+            Self::Tcp(listener) => listener.local_addr().ok(),
         }
     }
 

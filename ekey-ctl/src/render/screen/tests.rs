@@ -1,5 +1,6 @@
 //! That the screen is a screen, in every state and with the longest things a daemon may report.
 
+use ekey_control::KeyState;
 use ekey_control::health::PutAside;
 use ekey_control::status::{EgdClientState, EgdClientStatus, FileStatus};
 use proptest::prelude::*;
@@ -161,15 +162,7 @@ fn a_file_that_is_full_is_no_problem_and_one_that_cannot_be_written_is() {
 }
 
 fn file(path: &str) -> FileStatus {
-    FileStatus {
-        path: path.to_owned(),
-        given_bytes: 0,
-        written_bytes: 0,
-        waiting_bytes: 0,
-        dropped_bytes: 0,
-        max_bytes: None,
-        stopped: None,
-    }
+    FileStatus { path: path.to_owned(), ..FileStatus::default() }
 }
 
 #[test]

@@ -1,9 +1,9 @@
 //! What is not well, and what a person should do about it: the last words of every screen.
 
-use ekey_control::{Badness, KeyState, KeyStatus, Status};
+use crate::{Badness, KeyState, KeyStatus, Status};
 
 /// A sentence or two for each thing that is not well, the most urgent first; empty if all is well.
-pub(crate) fn advice(status: &Status) -> Vec<String> {
+pub fn advice(status: &Status) -> Vec<String> {
     let mut advice = Vec::new();
     if status.keys.is_empty() && status.egd_client.is_none() {
         advice.push(
@@ -26,6 +26,9 @@ pub(crate) fn advice(status: &Status) -> Vec<String> {
     }
     if let Some(problem) = status.kernel.as_ref().and_then(|kernel| kernel.problem.as_ref()) {
         advice.push(format!("Kernel: {problem}"));
+    }
+    if let Some(problem) = status.combine.as_ref().and_then(|combine| combine.problem.as_ref()) {
+        advice.push(format!("EGD: {problem}."));
     }
     if let Some(file) = &status.file {
         let full = file.max_bytes.is_some_and(|most| file.written_bytes >= most);
@@ -70,7 +73,7 @@ fn of_key(key: &KeyStatus) -> String {
 }
 
 /// The state in a few words, with its reason where there is one.
-pub(crate) fn words(state: &KeyState) -> String {
+pub fn words(state: &KeyState) -> String {
     match state {
         KeyState::SelfStopped { badness } => format!("{}: {}", state.short_word(), Badness::from(*badness).words()),
         KeyState::Recovering { rung } => format!("silent, {}", rung.words()),

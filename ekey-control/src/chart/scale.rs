@@ -1,0 +1,84 @@
+//! Round numbers for a chart's axis.
+
+use crate::history::Figure;
+
+/// From the lowest to the highest value of an axis, and how far apart its lines are.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Scale {
+    pub(super) low: f64,
+    pub(super) high: f64,
+    pub(super) step: f64,
+}
+
+/// Lines at the most, besides the lowest.
+const MOST_LINES: f64 = 4.0;
+
+impl Scale {
+    /// A scale with room for all of `values`. Temperatures need not begin at zero, everything else does.
+    pub(super) fn new(figure: Figure, values: impl Iterator<Item = f64>) -> Self {
+        let bounds = values.filter(|value| value.is_finite()).fold(None, |bounds: Option<(f64, f64)>, value| {
+            Some(bounds.map_or((value, value), |(low, high)| (low.min(value), high.max(value))))
+        });
+        let (low, high) = match (figure, bounds) {
+            (Figure::Temperature, Some((low, high))) => (low - 1.0, high + 1.0),
+            (Figure::Temperature, None) => (20.0, 40.0),
+            (_, bounds) => (0.0, bounds.map_or(1.0, |(_, high)| high)),
+        };
+        let least = if figure.is_count() { 1.0 } else { 0.1 };
+        let step = round_up((high - low) / MOST_LINES).max(least);
+        let low = (low / step).floor() * step;
+        let high = ((high / step).ceil() * step).max(low + step);
+        Self { low, high, step }
+    }
+
+    /// The values that get a line.
+    pub(super) fn lines(self) -> impl Iterator<Item = f64> {
+        let count = ((self.high - self.low) / self.step).round().clamp(0.0, 2.0 * MOST_LINES) as u32;
+        (0..=count).map(move |index| self.low + f64::from(index) * self.step)
+    }
+
+    /// Where a value is, from 0 at the lowest to 1 at the highest.
+    pub(super) fn place(self, value: f64) -> f64 {
+        ((value - self.low) / (self.high - self.low)).clamp(0.0, 1.0)
+    }
+}
+
+/// The next larger of 1, 2, 5, 10, 20, 50 and so on, or of their tenths.
+fn round_up(value: f64) -> f64 {
+    if value <= 0.0 || !value.is_finite() {
+        return 1.0;
+    }
+    let power = 10_f64.powf(value.log10().floor());
+    [1.0, 2.0, 5.0, 10.0].into_iter().map(|digit| digit * power).find(|step| *step >= value * 0.999).unwrap_or(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_axis_has_few_lines_at_round_values_and_room_for_everything() {
+        for (figure, values, due) in [
+            (Figure::Rate, &[3900.0, 4100.0][..], (0.0, 6000.0, 2000.0)),
+            (Figure::Pool, &[0.0], (0.0, 1.0, 1.0)),
+            (Figure::Pool, &[1_048_576.0], (0.0, 1_500_000.0, 500_000.0)),
+            (Figure::Rejected, &[1.0, 0.0], (0.0, 1.0, 1.0)),
+            (Figure::Rejected, &[], (0.0, 1.0, 1.0)),
+            (Figure::Temperature, &[45.7, 46.0], (44.0, 47.0, 1.0)),
+        ] {
+            let scale = Scale::new(figure, values.iter().copied());
+            let close = (scale.low - due.0).abs() < 1e-6 && (scale.high - due.1).abs() < 1e-6;
+            assert!(
+                close && values.iter().all(|value| (0.0..=1.0).contains(&scale.place(*value))),
+                "{scale:?}, {due:?}"
+            );
+            assert!((2..=6).contains(&scale.lines().count()), "{scale:?} of {values:?}");
+        }
+    }
+
+    #[test]
+    fn values_that_are_no_numbers_make_no_scale_of_their_own() {
+        let scale = Scale::new(Figure::Rate, [f64::NAN, f64::INFINITY, 10.0].into_iter());
+        assert!(scale.high.is_finite() && scale.lines().count() < 7, "{scale:?}");
+    }
+}

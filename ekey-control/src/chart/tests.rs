@@ -1,0 +1,96 @@
+//! What is drawn, and what is said of it.
+
+use super::*;
+use crate::history::{COARSE_STEP_S, COARSE_STEPS, FINE_STEP_S, FINE_STEPS, Series};
+
+fn series(step_s: u32, end_unix_s: u64, values: Vec<Option<u64>>) -> Series {
+    Series {
+        step_s,
+        end_unix_s,
+        rate_bytes_per_s: values.clone(),
+        pool_bytes: values.clone(),
+        temperature_decikelvin: values.iter().map(|value| value.map(|value| 2731 + value)).collect(),
+        rejected_frames: values.clone(),
+        recoveries: values,
+    }
+}
+
+fn history(fine: Vec<Option<u64>>, coarse: Vec<Option<u64>>, since: u64) -> History {
+    let end = 1_700_000_000;
+    History { format: 1, fine: series(FINE_STEP_S, end, fine), coarse: series(COARSE_STEP_S, end - since, coarse) }
+}
+
+#[test]
+fn ten_minutes_are_the_fine_steps_as_they_are() {
+    let history = history(vec![Some(1), None, Some(3)], Vec::new(), 0);
+    let track = Track::new(&history, Figure::Rate, Range::usual(&history));
+    let point = |from_s, to_s, value| Point { from_s, to_s, value };
+    assert_eq!((track.span_s, track.points.as_slice()), (120, &[point(15, 10, 1.0), point(5, 0, 3.0)][..]));
+    assert_eq!(track.words(), "now 3 B/s, from 1 B/s to 3 B/s in the last 2 min");
+}
+
+#[test]
+fn a_day_is_the_coarse_steps_and_what_came_after_them_as_one() {
+    let history = history(vec![Some(9), Some(2), Some(4)], vec![Some(5), Some(7)], 10);
+    let seen = |figure| Track::new(&history, figure, Range::Day).points.last().map(|point| (point.from_s, point.value));
+    assert_eq!(seen(Figure::Rate), Some((10, 3.0)), "the mean");
+    assert_eq!(seen(Figure::Pool), Some((10, 2.0)), "the lowest");
+    assert_eq!(seen(Figure::Rejected), Some((10, 6.0)), "the sum");
+    let track = Track::new(&history, Figure::Rejected, Range::Day);
+    assert_eq!((track.span_s, track.points.len()), (3600, 3));
+    assert_eq!(track.words(), "18 in the last 1 h");
+}
+
+#[test]
+fn the_day_is_shown_once_there_is_an_hour_of_it_and_widens_to_a_whole_one() {
+    for (steps, due, span) in [
+        (11, Range::Minutes, 600),
+        (12, Range::Day, 3 * HOUR),
+        (100, Range::Day, 12 * HOUR),
+        (COARSE_STEPS, Range::Day, 24 * HOUR),
+    ] {
+        let history = history(vec![Some(1); FINE_STEPS], vec![Some(1); steps], 295);
+        let range = Range::usual(&history);
+        assert_eq!((range, Track::new(&history, Figure::Rate, range).span_s), (due, span), "{steps} steps");
+    }
+}
+
+#[test]
+fn where_nothing_is_known_the_line_breaks_and_nothing_known_is_said() {
+    let history = history(vec![Some(1), Some(2), None, Some(3)], Vec::new(), 0);
+    let drawn = Track::new(&history, Figure::Rate, Range::Minutes).draw();
+    assert_eq!(drawn.matches("class=\"line\"").count(), 2, "{drawn}");
+    for range in Range::ALL {
+        let track = Track::new(&History::default(), Figure::Temperature, range);
+        assert!(track.words().starts_with("nothing known"), "{}", track.words());
+        assert!(track.draw().contains("nothing known yet"));
+    }
+}
+
+#[test]
+fn counts_are_bars_and_none_is_said_so() {
+    let history = history(vec![Some(0), Some(2), Some(0)], Vec::new(), 0);
+    let drawn = Track::new(&history, Figure::Rejected, Range::Minutes).draw();
+    assert_eq!((drawn.matches("<rect").count(), drawn.matches("class=\"line\"").count()), (1, 0), "{drawn}");
+    let none = Track {
+        points: vec![Point { from_s: 5, to_s: 0, value: 0.0 }],
+        ..Track::new(&history, Figure::Rejected, Range::Minutes)
+    };
+    assert_eq!(none.words(), "none in the last 2 min");
+}
+
+#[test]
+fn a_daemon_that_says_nonsense_makes_an_odd_picture_and_no_panic() {
+    let nonsense = History {
+        fine: Series { rate_bytes_per_s: vec![Some(u64::MAX); 100_000], step_s: u32::MAX, ..Series::default() },
+        coarse: Series { end_unix_s: u64::MAX, recoveries: vec![Some(u64::MAX); 1000], step_s: 0, ..Series::default() },
+        ..History::default()
+    };
+    let late =
+        History { fine: Series { end_unix_s: u64::MAX, ..nonsense.fine.clone() }, ..history(vec![], vec![Some(1)], 0) };
+    assert!(sheet(&late, Range::Day, "").ends_with("</svg>\n"));
+    for range in Range::ALL {
+        let sheet = sheet(&nonsense, range, "<&\"'\u{1b}");
+        assert!(sheet.contains("&lt;&amp;&quot;&#39;?") && !sheet.contains("NaN"), "{range:?}");
+    }
+}

@@ -1,0 +1,55 @@
+//! Sparklines: a figure's last steps in one line of text.
+
+use ekey_control::history::{Figure, Series};
+
+const BLOCKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+const ASCII: [char; 8] = ['.', ':', '-', '=', '+', '*', '%', '#'];
+
+/// The newest `width` steps, one character each, the newest at the right; a blank where nothing is known.
+pub(crate) fn line(series: &Series, figure: Figure, width: usize, unicode: bool) -> String {
+    let marks = if unicode { BLOCKS } else { ASCII };
+    let column = series.column(figure);
+    let shown = column.get(column.len().saturating_sub(width)..).unwrap_or_default();
+    let values = || shown.iter().flatten().copied();
+    let most = values().max().unwrap_or(0);
+    // A temperature's changes are small beside it; a degree is to be no mountain either.
+    let least = match figure {
+        Figure::Temperature => values().min().unwrap_or(0).min(most.saturating_sub(20)),
+        _ => 0,
+    };
+    let range = (most - least).max(1) as f64;
+    let mark = |value: u64| {
+        let level = (value - least) as f64 / range * (marks.len() - 1) as f64;
+        marks[(level.round() as usize).min(marks.len() - 1)]
+    };
+    let line: String = shown.iter().map(|value| value.map_or(' ', mark)).collect();
+    format!("{}{line}", " ".repeat(width.saturating_sub(shown.len())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn series(values: &[Option<u64>]) -> Series {
+        Series { rate_bytes_per_s: values.to_vec(), temperature_decikelvin: values.to_vec(), ..Series::default() }
+    }
+
+    #[test]
+    fn the_newest_is_at_the_right_and_the_highest_is_full() {
+        let rate = series(&[Some(0), None, Some(50), Some(100)]);
+        assert_eq!(line(&rate, Figure::Rate, 6, true), "  ▁ ▅█");
+        assert_eq!(line(&rate, Figure::Rate, 2, false), "+#");
+        assert_eq!(line(&series(&[]), Figure::Rate, 3, true), "   ");
+        assert_eq!(line(&series(&[Some(0), Some(0)]), Figure::Rate, 2, true), "▁▁");
+    }
+
+    #[test]
+    fn a_steady_temperature_is_a_steady_line() {
+        let steady = line(&series(&[Some(3110), Some(3111), Some(3110)]), Figure::Temperature, 3, true);
+        assert_eq!(steady, "███", "a tenth of a kelvin is no mountain");
+        let rising = line(&series(&[Some(3000), Some(3100)]), Figure::Temperature, 2, true);
+        assert_eq!(rising, "▁█");
+        let none = line(&series(&[Some(u64::MAX), Some(0)]), Figure::Temperature, 2, true);
+        assert_eq!(none, "█▁");
+    }
+}

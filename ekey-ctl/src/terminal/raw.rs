@@ -1,0 +1,115 @@
+//! Keys as they are pressed, and signals as they come, both awaited with a time limit.
+
+use std::io::{self, IsTerminal as _};
+use std::os::fd::AsFd as _;
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{SigSet, SigmaskHow, Signal};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::sys::termios::{self, LocalFlags, SetArg, Termios};
+
+/// `^C` and `^D`, as bytes.
+const ENDING: [u8; 4] = [b'q', b'Q', 3, 4];
+
+/// Why the wait is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wake {
+    /// The time is up, or something is to be drawn anew.
+    Draw,
+    /// A person or a signal says that it is enough.
+    End,
+}
+
+/// Standard input without echo and line editing, and signals held back, until this is dropped.
+pub(crate) struct Raw {
+    /// What standard input was, if it is a terminal.
+    before: Option<Termios>,
+    signals: SignalFd,
+    mask: SigSet,
+}
+
+impl Raw {
+    /// Takes both over.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub(crate) fn take() -> io::Result<Self> {
+        let held =
+            [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT, Signal::SIGTSTP, Signal::SIGWINCH];
+        let held = SigSet::from_iter(held);
+        // Signals first: from here on none ends the program before the terminal is as it was.
+        let mask = held.thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
+        let signals = SignalFd::with_flags(&held, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
+        let mut raw = Self { before: None, signals, mask };
+        if io::stdin().is_terminal() {
+            let before = termios::tcgetattr(io::stdin())?;
+            let mut keys = before.clone();
+            keys.local_flags.remove(LocalFlags::ECHO | LocalFlags::ICANON | LocalFlags::ISIG | LocalFlags::IEXTEN);
+            termios::tcsetattr(io::stdin(), SetArg::TCSADRAIN, &keys)?;
+            raw.before = Some(before);
+        }
+        Ok(raw)
+    }
+
+    /// Waits for a key, a signal, or the end of the time.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub(crate) fn wait(&mut self, most: Duration) -> io::Result<Wake> {
+        let until = Instant::now() + most;
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            let left = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
+            let stdin = io::stdin();
+            let listen = if self.before.is_some() { PollFlags::POLLIN } else { PollFlags::empty() };
+            let mut ready = [PollFd::new(self.signals.as_fd(), PollFlags::POLLIN), PollFd::new(stdin.as_fd(), listen)];
+            match poll(&mut ready, left) {
+                Ok(0) => return Ok(Wake::Draw),
+                Err(Errno::EINTR) => continue,
+                outcome => drop(outcome.map_err(io::Error::from)?),
+            }
+            let [signal, key] = ready.map(|fd| fd.any().unwrap_or(true));
+            if signal && let Some(wake) = self.signal()? {
+                return Ok(wake);
+            }
+            if key && self.before.is_some() && is_ending()? {
+                return Ok(Wake::End);
+            }
+        }
+    }
+
+    fn signal(&mut self) -> io::Result<Option<Wake>> {
+        let Some(info) = self.signals.read_signal()? else { return Ok(None) };
+        let is = |signal: Signal| i32::try_from(info.ssi_signo).ok() == Some(signal as i32);
+        Ok(match () {
+            () if is(Signal::SIGWINCH) => Some(Wake::Draw),
+            // To stop it would leave the terminal as it is now.
+            () if is(Signal::SIGTSTP) => None,
+            () => Some(Wake::End),
+        })
+    }
+}
+
+/// Reads what was typed; the end of the input is an end, too.
+fn is_ending() -> io::Result<bool> {
+    let mut typed = [0; 64];
+    match nix::unistd::read(io::stdin().as_fd(), &mut typed) {
+        Ok(count) => Ok(count == 0 || typed.iter().take(count).any(|key| ENDING.contains(key))),
+        Err(Errno::EINTR | Errno::EAGAIN) => Ok(false),
+        // The terminal has gone.
+        Err(Errno::EIO) => Ok(true),
+        Err(error) => Err(error.into()),
+    }
+}
+
+impl Drop for Raw {
+    fn drop(&mut self) {
+        // A terminal that has gone needs nothing; a signal that has been read is done with.
+        if let Some(before) = &self.before {
+            let _ = termios::tcsetattr(io::stdin(), SetArg::TCSADRAIN, before);
+        }
+        let _ = self.mask.thread_set_mask();
+    }
+}

@@ -1,0 +1,42 @@
+//! `plot FILE`: the recorded history as SVG.
+
+use std::fs::OpenOptions;
+use std::io::{self, Write as _};
+use std::path::Path;
+
+use ekey_control::chart::{self, Range};
+use ekey_control::glance::NOT_RANDOM;
+use ekey_control::{Client, Status};
+
+use crate::cli::Plot;
+use crate::problem::Problem;
+
+pub(crate) fn run(socket: &Path, args: &Plot) -> Result<u8, Problem> {
+    let mut client = Client::connect(socket)?;
+    let (status, history) = (client.status()?, client.history()?);
+    let range = args.range.unwrap_or_else(|| Range::usual(&history));
+    let sheet = chart::sheet(&history, range, &subtitle(&status));
+    if args.file == Path::new("-") {
+        io::stdout().write_all(sheet.as_bytes())?;
+        return Ok(0);
+    }
+    let unwritable = |source| Problem::Unwritable { path: args.file.clone(), source };
+    let mut how = OpenOptions::new();
+    how.write(true).create(true).truncate(args.force).create_new(!args.force);
+    let mut file = how.open(&args.file).map_err(unwritable)?;
+    file.write_all(sheet.as_bytes()).map_err(unwritable)?;
+    writeln!(io::stdout(), "{}: the {} of {}", args.file.display(), range.words(), socket.display())?;
+    Ok(0)
+}
+
+fn subtitle(status: &Status) -> String {
+    if status.not_random {
+        return NOT_RANDOM.to_owned();
+    }
+    let serials: Vec<&str> = status.keys.iter().filter_map(|key| key.known_serial()).collect();
+    match serials.as_slice() {
+        [] => "no key".to_owned(),
+        [first, rest @ ..] if rest.len() > 2 => format!("{first} and {} more", rest.len()),
+        few => few.join(", "),
+    }
+}

@@ -1,0 +1,260 @@
+//! What is asked, taken apart strictly.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use ekey_control::chart::Range;
+
+use crate::observe::metrics::Format;
+
+/// Header lines at the most; a browser sends about fifteen.
+const MOST_HEADERS: usize = 64;
+
+/// A request that can be answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Request {
+    /// What is wanted.
+    pub(super) what: What,
+    /// Whether only the headers are wanted.
+    pub(super) head_only: bool,
+}
+
+/// What there is to be had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum What {
+    /// The page, with the range that was asked for.
+    Page(Option<Range>),
+    /// The status as JSON.
+    Status,
+    /// The history as JSON.
+    History,
+    /// The metrics.
+    Metrics(Format),
+}
+
+/// Why there is no answer but an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// It is no HTTP/1 request, or one that contradicts itself.
+    Malformed,
+    /// Nothing is at that address.
+    NotFound,
+    /// Neither GET nor HEAD.
+    Method,
+    /// The whole request was not here in time.
+    TooSlow,
+    /// With a body.
+    Body,
+    /// For another host than this one.
+    Misdirected,
+    /// Longer than any request that is due.
+    TooLong,
+}
+
+impl Refusal {
+    /// The status code and its words.
+    pub(super) fn status(self) -> &'static str {
+        match self {
+            Self::Malformed => "400 Bad Request",
+            Self::NotFound => "404 Not Found",
+            Self::Method => "405 Method Not Allowed",
+            Self::TooSlow => "408 Request Timeout",
+            Self::Body => "413 Content Too Large",
+            Self::Misdirected => "421 Misdirected Request",
+            Self::TooLong => "431 Request Header Fields Too Large",
+        }
+    }
+
+    /// What to do about it.
+    pub(super) fn advice(self) -> &'static str {
+        match self {
+            Self::Malformed => "this is no HTTP/1.1 request\n",
+            Self::NotFound => "there are / (the page), /status.json, /history.json and /metrics\n",
+            Self::Method => "only GET and HEAD: the daemon is steered with ekey-ctl\n",
+            Self::TooSlow => "the request did not come within ten seconds\n",
+            Self::Body => "send no body\n",
+            Self::Misdirected => "name this machine as 127.0.0.1, [::1] or localhost\n",
+            Self::TooLong => "a request has at most 8192 bytes and 64 header lines\n",
+        }
+    }
+}
+
+impl Request {
+    /// Takes a request apart that is here up to its blank line. `local_only`: refuse it if it is for another host.
+    pub(super) fn parse(bytes: &[u8], local_only: bool) -> Result<Self, Refusal> {
+        let mut headers = [httparse::EMPTY_HEADER; MOST_HEADERS];
+        let mut request = httparse::Request::new(&mut headers);
+        match request.parse(bytes) {
+            Ok(httparse::Status::Complete(_)) => {}
+            Ok(httparse::Status::Partial) => return Err(Refusal::Malformed),
+            Err(httparse::Error::TooManyHeaders) => return Err(Refusal::TooLong),
+            Err(_) => return Err(Refusal::Malformed),
+        }
+        check_headers(&request, local_only)?;
+        let head_only = match request.method {
+            Some("GET") => false,
+            Some("HEAD") => true,
+            _ => return Err(Refusal::Method),
+        };
+        let what = what(request.path.unwrap_or_default(), accept(&request))?;
+        Ok(Self { what, head_only })
+    }
+}
+
+fn what(target: &str, accept: &str) -> Result<What, Refusal> {
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    match path {
+        "/" => {
+            let asked = |range: &Range| query.split('&').any(|part| part.strip_prefix("range=") == Some(range.word()));
+            Ok(What::Page(Range::ALL.into_iter().find(asked)))
+        }
+        "/status.json" => Ok(What::Status),
+        "/history.json" => Ok(What::History),
+        "/metrics" => Ok(What::Metrics(Format::wanted(accept))),
+        _ if path.starts_with('/') => Err(Refusal::NotFound),
+        _ => Err(Refusal::Malformed),
+    }
+}
+
+fn check_headers(request: &httparse::Request<'_, '_>, local_only: bool) -> Result<(), Refusal> {
+    let mut hosts = values(request, "host");
+    let host = match (hosts.next(), hosts.next()) {
+        (Some(host), None) => Some(std::str::from_utf8(host).map_err(|_| Refusal::Malformed)?),
+        // HTTP/1.0 knows no host.
+        (None, _) if request.version == Some(0) => None,
+        _ => return Err(Refusal::Malformed),
+    };
+    let has_body = values(request, "content-length").any(|length| length.trim_ascii() != b"0");
+    if has_body || values(request, "transfer-encoding").next().is_some() {
+        return Err(Refusal::Body);
+    }
+    if local_only && host.is_some_and(|host| !is_this_machine(host)) {
+        return Err(Refusal::Misdirected);
+    }
+    Ok(())
+}
+
+/// Whether a `Host` names this machine as no name of the network can.
+fn is_this_machine(host: &str) -> bool {
+    let is_port =
+        |text: &str| text.is_empty() || text.strip_prefix(':').is_some_and(|port| port.parse::<u16>().is_ok());
+    if let Some((address, port)) = host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        return is_port(port) && address.parse::<Ipv6Addr>().is_ok_and(|address| address.is_loopback());
+    }
+    let (name, port) = host.split_at(host.find(':').unwrap_or(host.len()));
+    let is_loopback = name.parse::<Ipv4Addr>().is_ok_and(|address| address.is_loopback());
+    is_port(port) && (is_loopback || name.eq_ignore_ascii_case("localhost"))
+}
+
+fn accept<'h>(request: &httparse::Request<'h, 'h>) -> &'h str {
+    request
+        .headers
+        .iter()
+        .find(|header| header.name.eq_ignore_ascii_case("accept"))
+        .and_then(|header| std::str::from_utf8(header.value).ok())
+        .unwrap_or_default()
+}
+
+fn values<'r>(request: &'r httparse::Request<'_, '_>, name: &'r str) -> impl Iterator<Item = &'r [u8]> {
+    request.headers.iter().filter(move |header| header.name.eq_ignore_ascii_case(name)).map(|header| header.value)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn parse(text: &str) -> Result<Request, Refusal> {
+        Request::parse(text.as_bytes(), true)
+    }
+
+    fn get(target: &str, headers: &str) -> Result<Request, Refusal> {
+        parse(&format!("GET {target} HTTP/1.1\r\nHost: localhost:9178\r\n{headers}\r\n"))
+    }
+
+    #[test]
+    fn each_address_has_its_content() {
+        for (target, due) in [
+            ("/", What::Page(None)),
+            ("/?range=10m", What::Page(Some(Range::Minutes))),
+            ("/?x=1&range=24h", What::Page(Some(Range::Day))),
+            ("/?range=<script>", What::Page(None)),
+            ("/status.json", What::Status),
+            ("/history.json?", What::History),
+            ("/metrics", What::Metrics(Format::Text)),
+        ] {
+            assert_eq!(get(target, ""), Ok(Request { what: due, head_only: false }), "{target}");
+        }
+        let accept = "aCCept: application/openmetrics-text; version=1.0.0\r\n";
+        let due = Request { what: What::Metrics(Format::OpenMetrics), head_only: false };
+        assert_eq!(get("/metrics", accept), Ok(due));
+        let head = parse("HEAD / HTTP/1.0\r\n\r\n");
+        assert_eq!(head, Ok(Request { what: What::Page(None), head_only: true }));
+    }
+
+    #[test]
+    fn what_is_not_due_is_refused_with_its_reason() {
+        for (target, headers, due) in [
+            ("/etc/passwd", "", Refusal::NotFound),
+            ("/../status.json", "", Refusal::NotFound),
+            ("http://localhost/", "", Refusal::Malformed),
+            ("*", "", Refusal::Malformed),
+            ("/", "Host: localhost\r\n", Refusal::Malformed),
+            ("/", "Content-Length: 5\r\n", Refusal::Body),
+            ("/", "Transfer-Encoding: chunked\r\n", Refusal::Body),
+            ("/", "no colon\r\n", Refusal::Malformed),
+            ("/", "A : b\r\n", Refusal::Malformed),
+        ] {
+            assert_eq!(get(target, headers), Err(due), "{target} {headers}");
+        }
+        assert_eq!(get("/", &"A: b\r\n".repeat(64)), Err(Refusal::TooLong));
+        assert_eq!(get("/", "Content-Length: 0\r\n").map(|request| request.what), Ok(What::Page(None)));
+        for (text, due) in [
+            ("POST / HTTP/1.1\r\nHost: localhost\r\n\r\n", Refusal::Method),
+            ("GET / HTTP/1.1\r\n\r\n", Refusal::Malformed),
+            ("GET / HTTP/2.0\r\nHost: localhost\r\n\r\n", Refusal::Malformed),
+            ("GET /\r\n\r\n", Refusal::Malformed),
+            ("GET / HTTP/1.1\r\nHost: localhost\r\n", Refusal::Malformed),
+            ("", Refusal::Malformed),
+            ("\u{16}\u{3}\u{1}\r\n\r\n", Refusal::Malformed),
+        ] {
+            assert_eq!(parse(text), Err(due), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn only_names_that_nobody_can_point_here_are_this_machine() {
+        for host in ["localhost", "LOCALHOST:9178", "127.0.0.1", "127.8.8.8:1", "[::1]", "[::1]:9178"] {
+            assert!(is_this_machine(host), "{host}");
+        }
+        for host in [
+            "",
+            "evil.example",
+            "localhost.evil.example",
+            "127.0.0.1.evil.example",
+            "10.0.0.1",
+            "[::2]",
+            "localhost:99999",
+            "[::1",
+            "[::1]x",
+            "127.0.0.1:9178:1",
+            "localhost:80@evil",
+        ] {
+            assert!(!is_this_machine(host), "{host}");
+        }
+        let elsewhere = b"GET / HTTP/1.1\r\nHost: box.example:9178\r\n\r\n";
+        assert_eq!(Request::parse(elsewhere, true), Err(Refusal::Misdirected));
+        assert!(Request::parse(elsewhere, false).is_ok());
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_sent_is_taken_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..600), local in any::<bool>()) {
+            let _ = Request::parse(&bytes, local);
+            let line = [b"GET /".as_slice(), &bytes, b" HTTP/1.1\r\nHost: ", &bytes, b"\r\n\r\n"].concat();
+            if let Ok(request) = Request::parse(&line, true) {
+                prop_assert!(matches!(request.what, What::Page(_) | What::Status | What::History | What::Metrics(_)));
+            }
+        }
+    }
+}

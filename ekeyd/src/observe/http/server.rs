@@ -1,0 +1,142 @@
+//! The listener, its connections, and their time limits.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use mio::event::Event;
+use mio::{Interest, Registry, Token};
+use slab::Slab;
+
+use super::answer;
+use super::client::{Client, Next};
+use super::request::{Refusal, Request};
+use crate::socket::{ListenError, Listener, Stream};
+
+/// Connections at a time. When another comes, the oldest that has not asked yet makes room, else the oldest.
+const MOST_CLIENTS: usize = 32;
+/// How long a connection may last, from beginning to end.
+const PATIENCE: Duration = Duration::from_secs(10);
+const INTEREST: Interest = Interest::READABLE.add(Interest::WRITABLE);
+
+/// The HTTP server.
+pub(crate) struct Server {
+    listener: Listener,
+    address: SocketAddr,
+    local_only: bool,
+    clients: Slab<Client>,
+    first_token: usize,
+}
+
+/// A request that is to be answered.
+pub(crate) struct Asked {
+    client: usize,
+    /// What is asked.
+    pub(crate) request: Request,
+}
+
+impl Server {
+    /// How many tokens it uses.
+    pub(crate) const TOKENS: usize = 1 + MOST_CLIENTS;
+
+    /// Listens at `address`. The server's tokens are the [`TOKENS`](Self::TOKENS) from `first_token` on.
+    ///
+    /// # Errors
+    /// [`ListenError`] says what is in the way.
+    pub(crate) fn start(address: SocketAddr, registry: &Registry, first_token: usize) -> Result<Self, ListenError> {
+        let refused = |source| ListenError::Refused { place: address.to_string(), source };
+        let mut listener = Listener::tcp(address)?;
+        registry.register(&mut listener, Token(first_token), Interest::READABLE).map_err(refused)?;
+        let address = listener.address().unwrap_or(address);
+        let local_only = address.ip().is_loopback();
+        Ok(Self { listener, address, local_only, clients: Slab::new(), first_token })
+    }
+
+    /// Where it listens, with the port that the system chose if it was left to it.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Deals with an event on one of the server's tokens, and returns what a client asks. It is to be answered with
+    /// [`answer`](Self::answer) before the next event.
+    pub(crate) fn handle(&mut self, event: &Event, registry: &Registry) -> Option<Asked> {
+        match event.token().0 - self.first_token {
+            0 => {
+                self.accept(registry);
+                None
+            }
+            place => self.proceed(place - 1),
+        }
+    }
+
+    /// Sends the answer to a request.
+    pub(crate) fn answer(&mut self, asked: &Asked, answer: Vec<u8>) {
+        if let Some(client) = self.clients.get_mut(asked.client) {
+            client.answer(answer);
+            self.proceed(asked.client);
+        }
+    }
+
+    /// When the next connection has been here for too long.
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        self.clients.iter().map(|(_, client)| client.deadline).min()
+    }
+
+    /// Ends the connections that have been here for too long; those that have not asked are told so.
+    pub(crate) fn expire(&mut self, now: Instant) {
+        let late: Vec<usize> =
+            self.clients.iter().filter(|(_, client)| client.deadline <= now).map(|(id, _)| id).collect();
+        for id in late {
+            if let Some(client) = self.clients.get_mut(id)
+                && client.is_asking()
+            {
+                client.answer(answer::refusal(Refusal::TooSlow));
+                self.proceed(id);
+            }
+            self.clients.try_remove(id);
+        }
+    }
+
+    fn accept(&mut self, registry: &Registry) {
+        loop {
+            let accepted = match self.listener.accept() {
+                Ok(Some(stream)) => self.admit(stream, registry),
+                Ok(None) => return,
+                Err(error) => Err(error),
+            };
+            if let Err(error) = accepted {
+                return tracing::warn!("http {}: cannot take a connection: {error}", self.address);
+            }
+        }
+    }
+
+    fn admit(&mut self, mut stream: Stream, registry: &Registry) -> io::Result<()> {
+        if self.clients.len() >= MOST_CLIENTS {
+            let oldest = self.clients.iter().min_by_key(|(_, client)| (!client.is_asking(), client.deadline));
+            if let Some((id, _)) = oldest {
+                self.clients.remove(id);
+            }
+        }
+        let entry = self.clients.vacant_entry();
+        let token = Token(self.first_token + 1 + entry.key());
+        // Registering tells of what has come before it, too.
+        registry.register(&mut stream, token, INTEREST)?;
+        entry.insert(Client::new(stream, Instant::now() + PATIENCE));
+        Ok(())
+    }
+
+    fn proceed(&mut self, id: usize) -> Option<Asked> {
+        let client = self.clients.get_mut(id)?;
+        loop {
+            match client.proceed(self.local_only) {
+                Next::Event => return None,
+                Next::Asked(request) => return Some(Asked { client: id, request }),
+                Next::Refused(refusal) => client.answer(answer::refusal(refusal)),
+                Next::Close => {
+                    self.clients.remove(id);
+                    return None;
+                }
+            }
+        }
+    }
+}

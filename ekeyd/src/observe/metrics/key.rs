@@ -1,0 +1,168 @@
+//! The metrics of each key, labelled with its number and its serial number.
+
+use ekey_control::glance::celsius;
+use ekey_control::status::KeyStatus;
+use ekey_control::{KeyState, Rung};
+
+use super::exposition::{Exposition, Kind};
+
+/// A state as the JSON names it, and whether a key is in it.
+type Named = (&'static str, fn(&KeyState) -> bool);
+
+const STATES: [Named; 12] = [
+    ("opening", |state| matches!(state, KeyState::Opening)),
+    ("await-serial", |state| matches!(state, KeyState::AwaitSerial)),
+    ("serial-ok", |state| matches!(state, KeyState::SerialOk)),
+    ("keying", |state| matches!(state, KeyState::Keying)),
+    ("running", |state| matches!(state, KeyState::Running)),
+    ("long-term-key-bad", |state| matches!(state, KeyState::LongTermKeyBad)),
+    ("serial-unknown", |state| matches!(state, KeyState::SerialUnknown)),
+    ("wrong-serial", |state| matches!(state, KeyState::WrongSerial)),
+    ("self-stopped", |state| matches!(state, KeyState::SelfStopped { .. })),
+    ("silent", |state| matches!(state, KeyState::Silent)),
+    ("recovering", |state| matches!(state, KeyState::Recovering { .. })),
+    ("gone", |state| matches!(state, KeyState::Gone)),
+];
+
+/// Name, unit, help, and where the count is.
+type Count = (&'static str, &'static str, &'static str, fn(&KeyStatus) -> u64);
+
+const COUNTS: [Count; 8] = [
+    ("key_entropy_bytes", "bytes", "Entropy that was verified and handed on.", |key| key.entropy_bytes),
+    ("key_read_bytes", "bytes", "Bytes read from the key.", |key| key.bytes_read),
+    ("key_written_bytes", "bytes", "Bytes written to the key.", |key| key.bytes_written),
+    ("key_frames_missing", "", "Sequence numbers that were left out.", |key| key.frames.gaps),
+    ("key_resets", "", "Resets that were sent to the key.", |key| key.connection.resets),
+    ("key_nonces", "", "Nonces that were sent to the key.", |key| key.connection.nonces),
+    ("key_rekeys", "", "Session keys that were agreed with the key.", |key| key.connection.rekeys),
+    ("key_recoveries", "", "How often a step of reviving has revived the key.", |key| key.recoveries),
+];
+
+/// Name, unit, help, and where the value is, if the key has told it.
+type Level = (&'static str, &'static str, &'static str, fn(&KeyStatus) -> Option<f64>);
+
+const LEVELS: [Level; 5] = [
+    ("key_state_age_seconds", "seconds", "How long the key has been in its state.", |key| Some(key.since_s as f64)),
+    ("key_last_frame_age_seconds", "seconds", "Time since the last frame that verified.", |key| {
+        key.last_frame_ms.map(|ms| ms as f64 / 1000.0)
+    }),
+    ("key_temperature_celsius", "celsius", "The key's temperature.", |key| {
+        key.sensors.temperature_decikelvin.map(|value| (celsius(value) * 100.0).round() / 100.0)
+    }),
+    ("key_supply_volts", "volts", "The key's supply voltage.", |key| {
+        key.sensors.supply_millivolts.map(|value| f64::from(value) / 1000.0)
+    }),
+    ("key_self_stopped", "", "Whether the key has found itself unfit: 1 if so.", |key| {
+        Some(f64::from(u8::from(matches!(key.state, KeyState::SelfStopped { .. }))))
+    }),
+];
+
+/// A key and the labels of all its metrics.
+struct Labelled<'k> {
+    key: &'k KeyStatus,
+    number: String,
+}
+
+impl<'k> Labelled<'k> {
+    fn labels(&'k self) -> [(&'static str, &'k str); 2] {
+        [("key", &self.number), ("serial", self.key.known_serial().unwrap_or_default())]
+    }
+
+    fn with(&'k self, name: &'static str, text: &'k str) -> [(&'static str, &'k str); 3] {
+        let [number, serial] = self.labels();
+        [number, serial, (name, text)]
+    }
+}
+
+pub(super) fn keys(out: &mut Exposition, keys: &[KeyStatus]) {
+    let keys: Vec<Labelled<'_>> = keys.iter().map(|key| Labelled { key, number: key.number.to_string() }).collect();
+    let mut family = out.family(Kind::Info, "key", "", "A key; where it is and how it is reached is in the labels.");
+    for key in &keys {
+        let [number, serial] = key.labels();
+        let transport = ("transport", key.key.transport.word());
+        family.sample(&[number, serial, ("path", &key.key.path), transport], 1);
+    }
+    let mut family = out.family(Kind::Gauge, "key_state", "", "The state of the key: 1 for the one it is in.");
+    for key in &keys {
+        for (name, is) in STATES {
+            family.sample(&key.with("state", name), u8::from(is(&key.key.state)));
+        }
+    }
+    for (name, unit, help, value) in LEVELS {
+        let mut family = out.family(Kind::Gauge, name, unit, help);
+        keys.iter().for_each(|key| family.maybe(&key.labels(), value(key.key)));
+    }
+    for (name, unit, help, count) in COUNTS {
+        let mut family = out.family(Kind::Counter, name, unit, help);
+        for key in &keys {
+            family.sample(&key.labels(), count(key.key));
+        }
+    }
+    frames(out, &keys);
+    self_tests(out, &keys);
+    revival(out, &keys);
+}
+
+fn frames(out: &mut Exposition, keys: &[Labelled<'_>]) {
+    let help = "Frames by what became of them; only those that are verified give entropy.";
+    let mut family = out.family(Kind::Counter, "key_frames", "", help);
+    for key in keys {
+        let counts = key.key.frames;
+        for (result, count) in [
+            ("verified", counts.ok),
+            ("framing-error", counts.framing_errors),
+            ("mac-failure", counts.mac_failures),
+            ("replayed", counts.replayed),
+            ("malformed", counts.malformed),
+            ("unknown-type", counts.unknown_types),
+        ] {
+            family.sample(&key.with("result", result), count);
+        }
+    }
+}
+
+/// What the key says of itself.
+fn self_tests(out: &mut Exposition, keys: &[Labelled<'_>]) {
+    let help = "Blocks of 20000 bits that the key has tested by FIPS 140-2, as it says itself.";
+    let mut family = out.family(Kind::Counter, "key_fips_blocks", "", help);
+    keys.iter().for_each(|key| family.maybe(&key.labels(), key.key.sensors.fips.map(|fips| fips.frames)));
+    let mut family = out.family(Kind::Counter, "key_fips_failures", "", "Of these, the blocks that failed.");
+    keys.iter().for_each(|key| family.maybe(&key.labels(), key.key.sensors.fips.map(|fips| fips.failures)));
+    let help = "Entropy in a bit of a generator's output, as the key estimates it itself.";
+    let mut family = out.family(Kind::Gauge, "key_estimate_ratio", "ratio", help);
+    for key in keys {
+        let Some(shannon) = key.key.sensors.shannon else { continue };
+        for (source, estimate, bytes) in [
+            ("raw-left", shannon.left, shannon.raw_bytes),
+            ("raw-right", shannon.right, shannon.raw_bytes),
+            ("raw-xor", shannon.xor, shannon.raw_bytes),
+            ("debiased-left", shannon.debiased_left, shannon.debiased_left_bytes),
+            ("debiased-right", shannon.debiased_right, shannon.debiased_right_bytes),
+        ] {
+            let ratio = (bytes > 0).then(|| f64::from(estimate) / (8.0 * f64::from(bytes)));
+            let ratio = ratio.map(|ratio| (ratio * 1e6).round() / 1e6);
+            family.maybe(&key.with("source", source), ratio);
+        }
+    }
+}
+
+/// Every step of the ladder, also those that were never tried: a counter that is there from the start shows its first rise.
+fn revival(out: &mut Exposition, keys: &[Labelled<'_>]) {
+    const RUNGS: [(Rung, &str); 7] = [
+        (Rung::Soft, "soft"),
+        (Rung::Reopen, "reopen"),
+        (Rung::OtherTransport, "other-transport"),
+        (Rung::UsbReset, "usb-reset"),
+        (Rung::Authorized, "authorized"),
+        (Rung::PortPower, "port-power"),
+        (Rung::Pause, "pause"),
+    ];
+    let mut family =
+        out.family(Kind::Counter, "key_revival_attempts", "", "Steps of reviving the key that were tried.");
+    for key in keys {
+        for (rung, name) in RUNGS {
+            let tried = key.key.revival.iter().find(|status| status.rung == rung);
+            family.sample(&key.with("rung", name), tried.map_or(0, |status| status.attempts));
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! The parts of the page that change.
+
+use std::fmt::Write as _;
+
+use ekey_control::chart::{Range, Track, escaped};
+use ekey_control::glance::{self, Mood, Row};
+use ekey_control::history::Figure;
+use ekey_control::{History, Status, advice};
+
+/// Rows of the table.
+const ROWS: usize = 12;
+
+/// For the browser's tab: the state first.
+pub(super) fn title(status: &Status) -> String {
+    let running = status.running();
+    let words = match running {
+        _ if !advice::advice(status).is_empty() => "needs you",
+        _ if status.not_random => "not random",
+        _ => "all is well",
+    };
+    format!("{words}: {running} of {} running – Entropy Key", status.keys.len())
+}
+
+/// Whether all is well, and if not, what to do.
+pub(super) fn verdict(status: &Status) -> String {
+    let advice = advice::advice(status);
+    let mut out = String::new();
+    if advice.is_empty() {
+        let (class, icon) = if status.not_random { ("soon", "!") } else { ("good", "✓") };
+        let _ = write!(
+            out,
+            r#"<p class="verdict {class}"><b aria-hidden="true">{icon}</b> {}</p>"#,
+            glance::all_is_well(status)
+        );
+    }
+    for text in advice {
+        let _ = write!(out, r#"<p class="verdict bad"><b aria-hidden="true">!</b> {}</p>"#, escaped(&text));
+    }
+    if status.not_random {
+        let _ = write!(out, r#"<p class="verdict bad"><b aria-hidden="true">!</b> {}</p>"#, glance::NOT_RANDOM);
+    }
+    out
+}
+
+/// Each key with all that is known of it.
+pub(super) fn keys(status: &Status) -> String {
+    let mut out = String::new();
+    for key in &status.keys {
+        let _ = write!(
+            out,
+            r#"<article class="key {}"><h2>{}</h2><dl>{}</dl></article>"#,
+            class(glance::key_mood(key)),
+            heading(&glance::key_title(key)),
+            rows(&glance::key_rows(key))
+        );
+    }
+    if let Some(client) = &status.egd_client {
+        let _ = write!(
+            out,
+            r#"<article class="key {}"><h2>{}</h2><dl>{}</dl></article>"#,
+            class(glance::server_mood(client)),
+            heading(&glance::server_title(client)),
+            rows(&glance::server_rows(client))
+        );
+    }
+    for key in &status.idle_keys {
+        let serial = escaped(key.serial.as_deref().unwrap_or("(serial number not known)"));
+        let _ = write!(
+            out,
+            r#"<article class="key bad"><h2>Not driven: {serial}</h2><dl><dt>port</dt><dd>{}</dd><dt>why</dt><dd>{}</dd></dl></article>"#,
+            escaped(&key.port),
+            escaped(&key.why)
+        );
+    }
+    out
+}
+
+/// The outputs' rows.
+pub(super) fn outputs(status: &Status) -> String {
+    rows(&glance::output_rows(status))
+}
+
+/// The links to choose how far back to look.
+pub(super) fn ranges(shown: Range) -> String {
+    let mut out = String::new();
+    for range in Range::ALL {
+        let current = if range == shown { r#" aria-current="true""# } else { "" };
+        let _ = write!(out, r#"<a href="/?range={}"{current}>{}</a>"#, range.word(), range.words());
+    }
+    out
+}
+
+/// One chart for each figure, with its words.
+pub(super) fn charts(history: &History, range: Range) -> String {
+    let mut out = String::new();
+    for figure in Figure::ALL {
+        let track = Track::new(history, figure, range);
+        let (title, words, summary) = (figure.title(), track.words(), track.summary());
+        let _ = write!(
+            out,
+            r#"<figure><figcaption><h3>{title}</h3><p>{summary}</p></figcaption><svg viewBox="0 0 360 150" role="img" aria-label="{title}: {words}">{}</svg></figure>"#,
+            track.draw()
+        );
+    }
+    out
+}
+
+/// The same in figures, by twelfths of the time.
+pub(super) fn table(history: &History, range: Range) -> String {
+    let tracks = Figure::ALL.map(|figure| Track::new(history, figure, range));
+    let columns = tracks.each_ref().map(|track| track.parts(ROWS));
+    let mut out = String::new();
+    for row in 0..ROWS {
+        let back = tracks[0].span_s * (ROWS - 1 - row) as u64 / ROWS as u64;
+        let until = if back == 0 { "now".to_owned() } else { format!("{} ago", ekey_control::amount::duration(back)) };
+        let _ = write!(out, r#"<tr><th scope="row">{until}</th>"#);
+        for (track, values) in tracks.iter().zip(&columns) {
+            let shown = values.get(row).copied().flatten().map_or_else(|| "–".to_owned(), |value| track.shown(value));
+            let _ = write!(out, "<td>{shown}</td>");
+        }
+        out.push_str("</tr>");
+    }
+    out
+}
+
+/// The terminal keeps the parts of a title apart by two blanks, which HTML would make one.
+fn heading(title: &str) -> String {
+    escaped(title).replace("  ", " · ")
+}
+
+fn rows(rows: &[Row]) -> String {
+    let mut out = String::new();
+    for (name, text) in rows {
+        let _ = write!(out, "<div><dt>{name}</dt><dd>{}</dd></div>", escaped(text));
+    }
+    out
+}
+
+fn class(mood: Mood) -> &'static str {
+    match mood {
+        Mood::Good => "good",
+        Mood::Soon => "soon",
+        Mood::Bad => "bad",
+    }
+}

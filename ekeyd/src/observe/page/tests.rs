@@ -1,0 +1,122 @@
+//! What the page says and what it must not load.
+
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+
+use base64ct::{Base64, Encoding as _};
+use ekey_control::chart::Range;
+use ekey_control::history::{FINE_STEP_S, FORMAT, Series};
+use ekey_control::{KeyState, advice, glance};
+
+use super::*;
+use crate::observe::sample::{all_states, key, status};
+
+fn history() -> History {
+    let values = vec![Some(4000), Some(4100), None, Some(0)];
+    let fine = Series {
+        step_s: FINE_STEP_S,
+        end_unix_s: 1_700_000_000,
+        rate_bytes_per_s: values.clone(),
+        pool_bytes: values.clone(),
+        temperature_decikelvin: values.clone(),
+        rejected_frames: values.clone(),
+        recoveries: values,
+    };
+    History { format: FORMAT, fine, coarse: Series::default() }
+}
+
+#[test]
+fn every_state_is_shown_with_the_words_of_the_terminal_and_what_to_do() {
+    for state in all_states() {
+        let status = status(vec![key(state.clone())]);
+        let page = page(&status, &history(), None);
+        for text in advice::advice(&status).into_iter().chain([glance::key_title(&status.keys[0]).replace("  ", " · ")])
+        {
+            assert!(page.contains(&escaped(&text)), "{state:?}: no {text:?}");
+        }
+        for (name, text) in glance::key_rows(&status.keys[0]).into_iter().chain(glance::output_rows(&status)) {
+            assert!(page.contains(&format!("<dt>{name}</dt><dd>{}</dd>", escaped(&text))), "{state:?}: no {name}");
+        }
+        assert_eq!(page.contains("All is well"), state == KeyState::Running);
+    }
+}
+
+#[test]
+fn every_chart_has_a_picture_and_says_in_words_what_it_shows() {
+    let page = page(&status(vec![key(KeyState::Running)]), &history(), Some(Range::Minutes));
+    assert_eq!(page.matches("<svg ").count(), 5);
+    assert_eq!(page.matches("role=\"img\" aria-label=\"").count(), 5);
+    assert!(page.contains("aria-label=\"Rate: now 0 B/s, from 0 B/s to 4.1 kB/s in the last 2 min\""), "{page}");
+    assert!(page.contains("<a href=\"/?range=10m\" aria-current=\"true\">"));
+    assert_eq!(page.matches("<th scope=\"row\">").count(), 12);
+}
+
+#[test]
+fn nothing_comes_from_elsewhere_and_nothing_runs_that_the_policy_does_not_name() {
+    let page = page(&status(vec![key(KeyState::Running)]), &history(), None);
+    for sign in ["http://", "https://", "//cdn", "@import", "url(", " src=", " on", " style="] {
+        let found = page.find(sign).filter(|_| sign != " on");
+        assert_eq!(found, None, "{sign} in {}", &page[found.unwrap_or(0)..][..80]);
+    }
+    let handler = page.split(['<', '>']).filter(|part| part.contains("=\"")).find(|part| part.contains(" on"));
+    assert_eq!(handler, None);
+    assert_eq!((page.matches("<script>").count(), page.matches("<script").count()), (1, 1));
+    assert_eq!((page.matches("<style>").count(), page.matches("<style").count()), (1, 1));
+    assert!(!POLICY.contains("unsafe"));
+    for (text, name, stated) in
+        [(SCRIPT, "page.js", include_str!("page.js.sha256")), (STYLE, "page.css", include_str!("page.css.sha256"))]
+    {
+        let due = sha256(text);
+        assert_eq!(stated, due, "{name} has changed: write what is due into {name}.sha256, without a line end");
+    }
+}
+
+#[test]
+fn what_a_key_or_a_file_says_cannot_become_markup() {
+    let mut status = status(vec![key(KeyState::Silent)]);
+    let evil = "<script>alert('x')</script>\"&";
+    status.keys[0].path = evil.to_owned();
+    status.keys[0].detail = Some(evil.to_owned());
+    status.keys[0].serial = Some(evil.to_owned());
+    status.version = evil.to_owned();
+    status.control = evil.to_owned();
+    status.keyring.problem = Some(evil.to_owned());
+    status.keyring.path = evil.to_owned();
+    status.egd[0].listen = evil.to_owned();
+    let page = page(&status, &history(), None);
+    assert!(page.contains("&lt;script&gt;alert") && page.matches("<script>").count() == 1, "{page}");
+}
+
+#[test]
+fn data_that_is_not_random_is_said_so_first() {
+    let mut status = status(vec![key(KeyState::Running)]);
+    status.not_random = true;
+    let page = page(&status, &history(), None);
+    assert!(page.contains(glance::NOT_RANDOM) && page.contains("<title>not random"));
+    assert!(!page.contains("All is well"));
+}
+
+#[test]
+fn the_page_stays_small() {
+    let long = |value| vec![Some(value); 288];
+    let coarse = Series {
+        step_s: 300,
+        end_unix_s: 1_700_000_000,
+        rate_bytes_per_s: long(4000),
+        pool_bytes: long(1_048_576),
+        temperature_decikelvin: long(3188),
+        rejected_frames: long(3),
+        recoveries: long(1),
+    };
+    let page = page(&status(vec![key(KeyState::Running)]), &History { coarse, ..history() }, None);
+    assert!(page.len() < 128 * 1024, "{} bytes", page.len());
+}
+
+/// In base64, as policies have it; by coreutils.
+fn sha256(text: &str) -> String {
+    let mut child = Command::new("sha256sum").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+    let hex = String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap();
+    let bytes: Vec<u8> = (0..32).map(|at| u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).unwrap()).collect();
+    Base64::encode_string(&bytes)
+}

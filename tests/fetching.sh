@@ -1,0 +1,90 @@
+# Fetching from Debian into a folder below target/, for the scripts beside this file: nothing is installed, no root is
+# needed, and what is there is not fetched again. Source it with `into` (the folder), `log`, `plan` (what a part that is
+# there must have been fetched by), `needless` (packages to leave out) and `left_out` (folders of /usr/share) set.
+
+fail() {
+  [ ! -s "$log" ] || tail -n 20 "$log" >&2
+  printf '%s: %s\n' "$0" "$1" >&2
+  exit 1
+}
+
+# Runs a function for a part unless that part is there already, whole and by today's plan.
+part() {
+  local name=$1
+  shift
+  [ "$(cat "$into/done/$name" 2>/dev/null)" != "$plan" ] || return 0
+  printf '%s: fetching %s\n' "$(basename "$into")" "$name"
+  "$@"
+  # The tests keep images made of the parts.
+  rm -f "$into"/*.cpio
+  printf '%s\n' "$plan" >"$into/done/$name"
+}
+
+# apt-get or apt-cache ($1) that keeps everything in a folder of ours.
+apt() {
+  local program=$1
+  shift
+  local options=(-q -o "Dir::State::status=$into/apt/status" -o "Dir::Cache=$into/apt/cache"
+    -o "Dir::Cache::archives=$into/apt/deb" -o Debug::NoLocking=true -o APT::Install-Recommends=false
+    -o APT::Architecture=amd64 -o APT::Architectures=amd64)
+  [ "$(id -u)" -ne 0 ] || options+=(-o APT::Sandbox::User=root)
+  [ ! -e "$into/apt/lists/fetched" ] || options+=(-o "Dir::State::lists=$into/apt/lists")
+  "$program" "${options[@]}" "$@" 2>>"$log"
+}
+
+# Tries with the machine's own package lists; where those are missing or stale, with lists of our own.
+with_lists() {
+  ! "$@" || return 0
+  echo "$(basename "$into"): the machine's package lists do not do, fetching lists of our own"
+  mkdir -p "$into/apt/lists/partial"
+  apt apt-get -o "Dir::State::lists=$into/apt/lists" update >>"$log" || return 1
+  touch "$into/apt/lists/fetched"
+  "$@"
+}
+
+# Downloads the packages named after the list $1 with all that they depend on, and writes the files' names to $1.
+download_closure() {
+  local list=$1
+  shift
+  apt apt-get install --yes --simulate "$@" >"$list.plan" || return 1
+  apt apt-get -qq install --yes --download-only "$@" >>"$log" || return 1
+  # "Inst NAME (VERSION ARCHIVE [ARCHITECTURE])"; in file names the colon of a version is %3a.
+  sed -n 's/^Inst \([^ ]*\) (\([^ ]*\) .*\[\([^]]*\)\]).*/\1_\2_\3.deb/p' "$list.plan" | sed 's/:/%3a/' |
+    grep -vE "$needless" >"$list"
+}
+
+# Unpacks a file of Debian into a tree whose /bin, /lib and so on are links into /usr.
+unpack() {
+  local deb=$1 tree=$2 name
+  local without=()
+  for name in "${left_out[@]}"; do without+=("--exclude=./usr/share/$name"); done
+  dpkg-deb --fsys-tarfile "$deb" 2>>"$log" |
+    tar --extract --keep-directory-symlink --no-same-owner "${without[@]}" --directory "$tree" 2>>"$log"
+}
+
+fetch_tree() {
+  local tree=$1 name folder
+  shift
+  with_lists download_closure "$into/apt/$tree" "$@" ||
+    fail "could not fetch $*: check the network, and that apt's sources name Debian main for amd64"
+  rm -rf "${into:?}/$tree"
+  for folder in bin lib lib64 sbin; do
+    mkdir -p "$into/$tree/usr/$folder"
+    ln -s "usr/$folder" "$into/$tree/$folder"
+  done
+  while read -r name; do
+    unpack "$into/apt/deb/$name" "$into/$tree" ||
+      fail "$into/apt/deb/$name cannot be unpacked; delete $into and run this again"
+  done <"$into/apt/$tree"
+}
+
+# Makes the folder ready, or says what is missing.
+begin_fetching() {
+  local program
+  for program in apt-get apt-cache dpkg-deb tar; do
+    command -v "$program" >/dev/null || fail "$program is needed: this is made of Debian's packages"
+  done
+  mkdir -p "$into/done" "$into/apt/cache" "$into/apt/deb/partial"
+  : >"$into/apt/status"
+  : >"$log"
+}

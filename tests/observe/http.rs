@@ -1,0 +1,143 @@
+//! HTTP from outside: what is answered, what is refused, and that nobody can hold up the daemon with it.
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+use ekey_tests::{Daemon, DaemonPlan, KeyPlan, Scratch, SoftwareKey, await_until, http, usage};
+use serde_json::Value;
+
+struct Running {
+    daemon: Daemon,
+    address: SocketAddr,
+    _key: SoftwareKey,
+}
+
+fn start(scratch: &Scratch) -> Running {
+    let address = http::free_port();
+    let plan = KeyPlan::named("key").rate(126);
+    let key = plan.plug_in(scratch);
+    let daemon = DaemonPlan::default().key(&plan, &key).egd().extra(&http::section(address)).start(scratch);
+    await_until("HTTP", Duration::from_secs(10), || http::connect(address).ok());
+    Running { daemon, address, _key: key }
+}
+
+#[test]
+fn the_status_is_the_same_as_over_the_control_socket_with_what_to_do() {
+    let scratch = Scratch::make();
+    let mut running = start(&scratch);
+    running.daemon.await_state(&scratch, "running", Duration::from_secs(10));
+    let answer = http::get(running.address, "/status.json", "");
+    assert_eq!(answer.code, 200, "{answer:?}");
+    let json: Value = serde_json::from_str(&answer.body).expect("it is JSON");
+    assert_eq!(json["keys"][0]["state"]["name"], "running");
+    assert_eq!(json["advice"], Value::Array(Vec::new()));
+    let seen =
+        json.as_object().expect("an object").keys().filter(|name| *name != "advice").cloned().collect::<Vec<_>>();
+    let other = running.daemon.ctl(&scratch, &["status", "--json"]).stdout;
+    let other: Value = serde_json::from_str(&other).expect("it is JSON");
+    assert_eq!(seen, other.as_object().expect("an object").keys().cloned().collect::<Vec<_>>());
+}
+
+#[test]
+fn the_history_fills_by_itself_with_what_the_key_gives() {
+    let scratch = Scratch::make();
+    let mut running = start(&scratch);
+    running.daemon.await_state(&scratch, "running", Duration::from_secs(10));
+    let fine = await_until("two steps of history", Duration::from_secs(30), || {
+        let answer = http::get(running.address, "/history.json", "");
+        let json: Value = serde_json::from_str(&answer.body).expect("it is JSON");
+        (json["fine"]["rate_bytes_per_s"].as_array()?.len() >= 2).then(|| json["fine"].clone())
+    });
+    assert_eq!(fine["step_s"], 5);
+    let rate = fine["rate_bytes_per_s"][1].as_u64().expect("a rate");
+    assert!((3200..=4800).contains(&rate), "126 frames of 32 bytes a second are 4032 bytes, not {rate}");
+    assert!(fine["temperature_decikelvin"][1].as_u64().is_some_and(|value| value > 2700), "{fine}");
+    assert!(fine["pool_bytes"][1].as_u64() > fine["pool_bytes"][0].as_u64(), "{fine}");
+}
+
+#[test]
+fn whatever_is_not_due_is_refused_and_the_daemon_goes_on() {
+    let scratch = Scratch::make();
+    let running = start(&scratch);
+    let long = format!("GET / HTTP/1.1\r\nHost: localhost\r\nA: {}\r\n\r\n", "a".repeat(9000));
+    for (request, code) in [
+        ("GET /nothing HTTP/1.1\r\nHost: localhost\r\n\r\n", 404),
+        ("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n", 405),
+        ("DELETE /status.json HTTP/1.1\r\nHost: localhost\r\n\r\n", 405),
+        ("GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\n\r\nabc", 413),
+        ("GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n", 421),
+        ("GET / HTTP/1.1\r\n\r\n", 400),
+        ("EKEYD/1\r\n\r\n", 400),
+        ("GET / HTTP/1.1\nHost: localhost\n\n", 200),
+        ("GET /status.json HTTP/1.0\r\n\r\n", 200),
+        (&long, 431),
+    ] {
+        let answer = http::send(running.address, request.as_bytes());
+        let answer = answer.unwrap_or_else(|error| panic!("{error} to {request:.80}"));
+        assert_eq!(answer.code, code, "{request:.80}: {answer:?}");
+        assert!(answer.head.contains("\r\nConnection: close\r\n"), "{answer:?}");
+    }
+    let head = http::send(running.address, b"HEAD / HTTP/1.1\r\nHost: localhost\r\n\r\n").expect("an answer");
+    assert_eq!((head.code, head.body.as_str()), (200, ""));
+    let two = b"GET /status.json HTTP/1.1\r\nHost: localhost\r\n\r\nGET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    let answer = http::send(running.address, two).expect("an answer");
+    assert_eq!(answer.body.matches("HTTP/1.1").count(), 0, "one request a connection");
+}
+
+#[test]
+fn those_who_send_nothing_or_slowly_make_room_for_others_and_are_sent_away() {
+    let scratch = Scratch::make();
+    let running = start(&scratch);
+    let started = Instant::now();
+    let mut idle: Vec<TcpStream> =
+        (0..200).map(|_| http::connect(running.address).expect("a connection is taken")).collect();
+    let mut slow = http::connect(running.address).expect("a connection is taken");
+    slow.write_all(b"GET / HT").expect("it takes the beginning");
+    for _ in 0..20 {
+        assert_eq!(http::get(running.address, "/metrics", "").code, 200);
+    }
+    assert!(started.elapsed() < Duration::from_secs(5), "200 idle connections held up 20 requests");
+    let answer = http::answer(&mut slow).expect("it is told");
+    assert_eq!(answer.code, 408, "{answer:?}");
+    let patience = started.elapsed();
+    assert!((9..20).contains(&patience.as_secs()), "sent away after {patience:?}, due are 10 s");
+    let mut left = [0];
+    let open = idle.iter_mut().filter_map(|stream| stream.read(&mut left).ok()).filter(|count| *count > 0).count();
+    assert!(open <= 32, "{open} of 200 idle connections were still there, and got an answer");
+}
+
+#[test]
+fn those_who_do_not_read_their_answer_cost_bounded_memory() {
+    let scratch = Scratch::make();
+    let running = start(&scratch);
+    let before = usage::memory(running.daemon.program.id()).resident;
+    let deaf: Vec<TcpStream> = (0..300)
+        .filter_map(|_| {
+            let mut stream = http::connect(running.address).ok()?;
+            stream.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").ok()?;
+            Some(stream)
+        })
+        .collect();
+    assert_eq!(http::get(running.address, "/", "").code, 200);
+    let after = usage::memory(running.daemon.program.id()).resident;
+    assert!(after < before + 2048, "{} deaf clients cost {} KB", deaf.len(), after - before);
+}
+
+#[test]
+fn without_its_section_nothing_listens() {
+    let scratch = Scratch::make();
+    let daemon = DaemonPlan::default().start(&scratch);
+    let sockets = std::fs::read_to_string(format!("/proc/{}/net/tcp", daemon.program.id())).expect("it is Linux");
+    let of_daemon = std::fs::read_dir(format!("/proc/{}/fd", daemon.program.id())).expect("it runs");
+    let inodes: Vec<String> = of_daemon
+        .flatten()
+        .filter_map(|fd| std::fs::read_link(fd.path()).ok()?.to_str()?.strip_prefix("socket:[").map(str::to_owned))
+        .map(|inode| inode.trim_end_matches(']').to_owned())
+        .collect();
+    let listening = sockets.lines().filter(|line| {
+        let columns: Vec<&str> = line.split_whitespace().collect();
+        columns.get(3) == Some(&"0A") && columns.get(9).is_some_and(|inode| inodes.iter().any(|own| own == inode))
+    });
+    assert_eq!(listening.count(), 0, "a TCP port is open though none was asked for");
+}

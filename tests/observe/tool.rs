@@ -1,0 +1,205 @@
+//! The tool's live verbs against a real daemon: `top` at a real terminal, `watch`, `plot`, completions.
+
+use std::fs::{self, File};
+use std::io::{Read as _, Write as _};
+use std::os::fd::OwnedFd;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use ekey_tests::{Daemon, DaemonPlan, KeyPlan, Program, Scratch, SoftwareKey, await_until, binaries};
+use nix::pty::{Winsize, openpty};
+use nix::sys::signal::{Signal, kill};
+use nix::sys::termios::{Termios, tcgetattr};
+use nix::unistd::Pid;
+use serde_json::Value;
+
+const SOON: Duration = Duration::from_secs(20);
+
+fn start(scratch: &Scratch) -> (Daemon, SoftwareKey) {
+    let plan = KeyPlan::named("key").rate(126);
+    let key = plan.plug_in(scratch);
+    let mut daemon = DaemonPlan::default().key(&plan, &key).egd().start(scratch);
+    daemon.await_state(scratch, "running", SOON);
+    (daemon, key)
+}
+
+/// `ekey-ctl top` at a terminal of 90 by 30.
+struct Top {
+    child: Child,
+    keyboard: File,
+    slave: OwnedFd,
+    before: Termios,
+    shown: Arc<Mutex<Vec<u8>>>,
+}
+
+impl Top {
+    fn start(daemon: &Daemon) -> Self {
+        let size = Winsize { ws_row: 30, ws_col: 90, ws_xpixel: 0, ws_ypixel: 0 };
+        let pty = openpty(&size, None).expect("a pseudo terminal");
+        let before = tcgetattr(&pty.slave).expect("a terminal has settings");
+        let end = || Stdio::from(pty.slave.try_clone().expect("a descriptor"));
+        let child = binaries::command("ekey-ctl")
+            .args(["top", "--socket"])
+            .arg(&daemon.control)
+            .env("TERM", "xterm")
+            .env("LC_ALL", "C.UTF-8")
+            .stdin(end())
+            .stdout(end())
+            .stderr(end())
+            .spawn()
+            .expect("ekey-ctl can be run");
+        let keyboard = File::from(pty.master);
+        let mut screen = keyboard.try_clone().expect("a descriptor");
+        let shown = Arc::new(Mutex::new(Vec::new()));
+        let kept = Arc::clone(&shown);
+        thread::spawn(move || {
+            let mut chunk = [0; 4096];
+            while let Ok(count) = screen.read(&mut chunk) {
+                kept.lock().expect("nobody panics with it").extend_from_slice(&chunk[..count]);
+            }
+        });
+        Self { child, keyboard, slave: pty.slave, before, shown }
+    }
+
+    fn shown(&self) -> String {
+        String::from_utf8_lossy(&self.shown.lock().expect("nobody panics with it")).into_owned()
+    }
+
+    fn await_shown(&self, what: &str) {
+        await_until(&format!("{what:?} on the screen"), SOON, || self.shown().contains(what).then_some(()));
+    }
+
+    fn ends_restored(mut self, how: &str) {
+        let code = await_until(&format!("the end after {how}"), SOON, || self.child.try_wait().ok().flatten());
+        assert_eq!(code.code(), Some(0), "after {how}");
+        assert_eq!(tcgetattr(&self.slave).expect("a terminal"), self.before, "the terminal after {how}");
+        self.await_shown("\u{1b}[?25h\u{1b}[?1049l");
+    }
+}
+
+#[test]
+fn top_draws_in_place_and_gives_the_terminal_back_however_it_ends() {
+    let scratch = Scratch::make();
+    let (daemon, _key) = start(&scratch);
+    for (how, key, signal) in [
+        ("q", Some(b'q'), None),
+        ("^C", Some(3), None),
+        ("SIGTERM", None, Some(Signal::SIGTERM)),
+        ("SIGHUP", None, Some(Signal::SIGHUP)),
+        ("SIGINT", None, Some(Signal::SIGINT)),
+    ] {
+        let mut top = Top::start(&daemon);
+        top.await_shown("q or ^C ends");
+        assert!(top.shown().starts_with("\u{1b}[?1049h\u{1b}[?25l"), "{:?}", top.shown());
+        assert_ne!(tcgetattr(&top.slave).expect("a terminal"), top.before, "keys are to be read as they are pressed");
+        top.await_shown("All is well: 1 key running.");
+        if let Some(key) = key {
+            top.keyboard.write_all(&[b'x', key]).expect("a terminal takes keys");
+        }
+        if let Some(signal) = signal {
+            kill(Pid::from_raw(i32::try_from(top.child.id()).expect("it fits")), signal).expect("it runs");
+        }
+        top.ends_restored(how);
+    }
+}
+
+#[test]
+fn top_goes_on_when_the_daemon_does_not() {
+    let scratch = Scratch::make();
+    let (mut daemon, _key) = start(&scratch);
+    let mut top = Top::start(&daemon);
+    top.await_shown("All is well");
+    daemon.program.kill();
+    top.await_shown("It is looked for again and again.");
+    top.keyboard.write_all(b"q").expect("a terminal takes keys");
+    top.ends_restored("the daemon's end");
+    let finished = daemon.ctl(&scratch, &["top"]);
+    assert_eq!(finished.code, Some(3), "{finished:?}");
+}
+
+#[test]
+fn top_without_a_terminal_prints_once_and_plainly() {
+    let scratch = Scratch::make();
+    let (daemon, _key) = start(&scratch);
+    let shown = await_until("a step of history", SOON, || {
+        let finished = daemon.ctl(&scratch, &["top"]);
+        assert_eq!(finished.code, Some(0), "{finished:?}");
+        finished
+            .stdout
+            .lines()
+            .any(|line| line.starts_with("Rate ") && line.contains("kB/s"))
+            .then_some(finished.stdout)
+    });
+    assert!(shown.contains("All is well: 1 key running.") && !shown.contains('\u{1b}'), "{shown}");
+    assert!(shown.lines().all(|line| line.chars().count() <= 80) && shown.lines().count() < 24, "{shown}");
+}
+
+#[test]
+fn watch_tells_of_a_change_within_a_second_or_two_in_words_and_in_json() {
+    let scratch = Scratch::make();
+    let (daemon, mut key) = start(&scratch);
+    let watch = |name: &str, arguments: &[&str]| {
+        let mut command = binaries::command("ekey-ctl");
+        command.arg("watch").args(arguments).args(["--changes", "3", "--socket"]).arg(&daemon.control);
+        Program::spawn(name, command, &scratch)
+    };
+    let [mut words, mut json] = [watch("words", &[]), watch("json", &["--json"])];
+    for program in [&words, &json] {
+        await_until("what is there at the start", SOON, || (program.stdout().lines().count() == 2).then_some(()));
+    }
+    key.program.kill();
+    for program in [&mut words, &mut json] {
+        await_until("the end after the third change", SOON, || program.ended());
+    }
+    let told = words.stdout();
+    assert!(told.lines().nth(1).is_some_and(|line| line.contains("Z  key 1 (NwBvBlg3OTBJORFD): running")), "{told}");
+    let changes: Vec<Value> =
+        json.stdout().lines().map(|line| serde_json::from_str(line).expect("each line is JSON")).collect();
+    assert_eq!((&changes[0]["what"], &changes[2]["what"]), (&"daemon".into(), &"state".into()), "{changes:?}");
+    assert_eq!((&changes[2]["from"], &changes[2]["key"]), (&"running".into(), &1.into()), "{changes:?}");
+    assert_ne!(changes[2]["to"], "running", "{changes:?}");
+}
+
+#[test]
+fn plot_draws_the_history_and_overwrites_nothing() {
+    let scratch = Scratch::make();
+    let (daemon, _key) = start(&scratch);
+    let file = scratch.path("history.svg");
+    let name = file.to_str().expect("a path");
+    let plot = |arguments: &[&str]| daemon.ctl(&scratch, &[&["plot"], arguments].concat());
+    assert_eq!(plot(&[name]).code, Some(0));
+    let check = "import sys, xml.etree.ElementTree as tree; root = tree.parse(sys.argv[1]).getroot();\
+                 print(root.tag, sum(1 for e in root.iter() if e.tag.endswith('}text')))";
+    let output = Command::new("python3").args(["-c", check, name]).output().expect("python3 can be run");
+    let seen = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(seen.starts_with("{http://www.w3.org/2000/svg}svg "), "{output:?}");
+
+    fs::write(&file, "precious").expect("it can be written");
+    let refused = plot(&[name]);
+    assert_eq!(refused.code, Some(4), "{refused:?}");
+    assert!(refused.stderr.contains("--force"), "{refused:?}");
+    assert_eq!(fs::read_to_string(&file).expect("it is there"), "precious");
+    assert_eq!(plot(&[name, "--force", "--range", "24h"]).code, Some(0));
+    let text = fs::read_to_string(&file).expect("it is there");
+    assert!(text.contains("last 24 hours") && text.contains("NwBvBlg3OTBJORFD"), "{text:.300}");
+    let printed = plot(&["-"]);
+    assert!(printed.stdout.starts_with("<svg ") && printed.stdout.ends_with("</svg>\n"), "{printed:?}");
+}
+
+#[test]
+fn completions_are_scripts_that_know_the_verbs() {
+    for shell in ["bash", "zsh", "fish"] {
+        let output = binaries::command("ekey-ctl").args(["completions", shell]).output().expect("ekey-ctl can be run");
+        let script = String::from_utf8_lossy(&output.stdout).into_owned();
+        for word in ["plot", "watch", "timeout"] {
+            assert!(script.contains(word), "{shell} does not know {word}");
+        }
+        if shell == "bash" {
+            let mut bash = Command::new("bash").arg("-n").stdin(Stdio::piped()).spawn().expect("bash can be run");
+            bash.stdin.take().expect("a pipe").write_all(script.as_bytes()).expect("bash reads");
+            assert!(bash.wait().expect("it ends").success());
+        }
+    }
+}
