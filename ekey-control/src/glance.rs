@@ -1,7 +1,7 @@
 //! A status in a person's words: the rows of the terminal's screen and of the page, and the one line that says whether all is well.
 
 use crate::status::{
-    EgdClientState, EgdClientStatus, EgdStatus, FileStatus, KernelEra, KernelStatus, KeyStatus, Sensors,
+    CombineStatus, EgdClientState, EgdClientStatus, EgdStatus, FileStatus, KernelEra, KernelStatus, KeyStatus, Sensors,
 };
 use crate::{KeyState, Status};
 use crate::{advice, amount};
@@ -106,6 +106,7 @@ pub fn output_rows(status: &Status) -> Vec<Row> {
         ("kernel", status.kernel.as_ref().map_or_else(off, kernel)),
         ("file", status.file.as_ref().map_or_else(off, file)),
     ];
+    rows.extend(status.combine.as_ref().map(|combine| ("combine", combined(combine))));
     if status.egd.is_empty() {
         rows.push(("egd", off()));
     }
@@ -195,6 +196,11 @@ fn file(file: &FileStatus) -> String {
     let most = file.max_bytes.map_or_else(String::new, |most| format!(" of {}", amount::bytes(most)));
     let stopped = file.stopped.as_ref().map_or_else(String::new, |why| format!(", stopped: {why}"));
     format!("{}{most} to {}{stopped}", amount::bytes(file.written_bytes), file.path)
+}
+
+fn combined(combine: &CombineStatus) -> String {
+    let (made, used) = (amount::bytes(combine.out_bytes), amount::bytes(combine.in_bytes));
+    format!("{made} made of {used} of several keys, {} ready", amount::bytes(combine.ready_bytes))
 }
 
 fn egd(egd: &EgdStatus) -> String {

@@ -3,12 +3,15 @@
 //! Fields may be added without notice, and a reader skips those it does not know. Whatever changes or removes a field raises
 //! [`FORMAT`]. All counts start at the daemon's start or when the key was added, whichever came later.
 
+mod egd;
 mod egd_client;
 
 use serde::{Deserialize, Serialize, Serializer};
 use thiserror::Error;
 
+pub use self::egd::{CombineStatus, EgdStatus};
 pub use self::egd_client::{EgdClientState, EgdClientStatus};
+
 use crate::state::{KeyState, Rung};
 
 /// The version of this format.
@@ -42,6 +45,12 @@ pub struct Status {
     pub file: Option<FileStatus>,
     /// One for each EGD listener.
     pub egd: Vec<EgdStatus>,
+    /// `None` if keys are not combined for EGD clients.
+    #[serde(default)]
+    pub combine: Option<CombineStatus>,
+    /// Bytes that EGD clients offered and that were mixed into the kernel, without credit.
+    #[serde(default)]
+    pub offered_bytes: u64,
     /// `None` if nothing is fetched from other machines.
     #[serde(default)]
     pub egd_client: Option<EgdClientStatus>,
@@ -314,23 +323,6 @@ pub struct FileStatus {
     pub max_bytes: Option<u64>,
     /// Why it stopped.
     pub stopped: Option<String>,
-}
-
-/// One EGD listener.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct EgdStatus {
-    /// As configured: `unix:PATH`, `tcp:ADDR:PORT`, `tls:ADDR:PORT`.
-    pub listen: String,
-    /// Connected now.
-    pub clients: u64,
-    /// Requests answered.
-    pub requests: u64,
-    /// Bytes handed out.
-    pub served_bytes: u64,
-    /// Clients that wait for bytes now.
-    pub waiting: u64,
-    /// Connections refused because there were too many.
-    pub refused: u64,
 }
 
 /// Why a status could not be read.

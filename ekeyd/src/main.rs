@@ -6,6 +6,7 @@
 //! ```
 
 mod cli;
+mod combine;
 mod config;
 mod control;
 mod daemon;

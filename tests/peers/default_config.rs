@@ -35,8 +35,8 @@ fn every_option_that_is_commented_out_runs_or_is_refused_with_its_line() {
             refused.push(option.split(['(', ' ']).next().unwrap_or_default());
         }
     }
-    // The port that anybody could command the daemon by, and a group that this machine may not have.
-    let expected = ["TCPControlSocket", "EGDUnixSocket"];
+    // A group that this machine may not have.
+    let expected = ["EGDUnixSocket"];
     assert!(refused.iter().all(|name| expected.contains(name)), "refused: {refused:?}");
     let groups = refused.iter().filter(|name| **name == "EGDUnixSocket").count();
     assert!(groups <= 1, "the option that names a group may be refused, the other not: {refused:?}");

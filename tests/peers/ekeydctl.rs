@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use ekey_tests::egd_server::free_port;
 use ekey_tests::original::{self, OriginalDaemon};
 use ekey_tests::software_key::{SERIAL, SoftwareKey};
 use ekey_tests::{DaemonPlan, Finished, KeyPlan, Program, Scratch, await_until};
@@ -41,6 +42,26 @@ fn the_statistics_have_the_same_names_and_read_as_the_same_kind_of_value() {
         names.map(|(name, value)| (name.to_owned(), is_number(value))).collect::<BTreeSet<_>>()
     };
     assert_eq!(names(&ours), names(&original), "(name, whether its value is a number)");
+}
+
+#[test]
+fn over_tcp_the_original_tool_may_read_and_may_change_nothing() {
+    let scratch = Scratch::make();
+    let plan = KeyPlan::named("key").rate(126);
+    let key = plan.plug_in(&scratch);
+    let port = free_port();
+    let mut daemon = DaemonPlan::default().key(&plan, &key).control_tcp(port).start(&scratch);
+    daemon.await_state(&scratch, "running", SOON);
+    let ask = |words: &[&str]| {
+        let command = original::ekeydctl_at(&scratch, &format!("TCPControlSocket \"{port}\"\n"), words);
+        Program::run("ekeydctl-tcp", command, &scratch, SOON)
+    };
+    let listed = ask(&["list"]);
+    assert!(listed.stdout.contains("Running OK"), "{listed:?}");
+    let removed = ask(&["remove", SERIAL]);
+    assert_eq!(removed.code, Some(4), "{removed:?}");
+    assert!(removed.stderr.contains("only root and the daemon's own user"), "{removed:?}");
+    assert!(ask(&["list"]).stdout.contains("Running OK"), "the key is not driven any more");
 }
 
 #[test]

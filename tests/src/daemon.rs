@@ -21,8 +21,11 @@ pub struct DaemonPlan {
     keys: Vec<PathBuf>,
     file: Option<(PathBuf, Option<u64>)>,
     egd: bool,
+    egd_lines: String,
     listen: Vec<String>,
+    kernel: Option<String>,
     pool: Option<u32>,
+    control_tcp: Option<u16>,
     extra: String,
 }
 
@@ -75,10 +78,33 @@ impl DaemonPlan {
         self
     }
 
+    /// With more lines in the section `[egd]`.
+    #[must_use]
+    pub fn egd_lines(mut self, lines: &str) -> Self {
+        self.egd_lines.push_str(lines);
+        self.egd_lines.push('\n');
+        self
+    }
+
+    /// With the kernel sink on and these lines in its section, and without the right to credit anything (CAP_SYS_ADMIN): what
+    /// a software key sends is no entropy.
+    #[must_use]
+    pub fn uncredited_kernel(mut self, lines: &str) -> Self {
+        self.kernel = Some(lines.to_owned());
+        self
+    }
+
     /// That fetches from these EGD servers, with more lines about how.
     #[must_use]
     pub fn fetch_from(self, servers: &[String], lines: &str) -> Self {
         self.extra(&format!("[egd-client]\nconnect = {servers:?}\n{lines}\n"))
+    }
+
+    /// With the control language, for reading only, on this port of 127.0.0.1.
+    #[must_use]
+    pub fn control_tcp(mut self, port: u16) -> Self {
+        self.control_tcp = Some(port);
+        self
     }
 
     /// With a pool of so many bytes.
@@ -122,21 +148,27 @@ impl DaemonPlan {
         let control = scratch.path("control.sock");
         let egd = scratch.path("egd.sock");
         let config = self.write(scratch, &control, &egd);
-        let mut command = binaries::command("ekeyd");
+        let mut command = match self.kernel {
+            None => binaries::command("ekeyd"),
+            Some(_) => without_sys_admin(&binaries::built("ekeyd")),
+        };
         command.args(["run", "--config"]).arg(&config);
         Daemon { program: Program::spawn(&format!("ekeyd-{number}"), command, scratch), config, control, egd }
     }
 
     fn write(&self, scratch: &Scratch, control: &Path, egd: &Path) -> PathBuf {
         let keyring = scratch.write("keyring", &self.keyring, 0o600);
-        let unix = self.egd.then(|| format!("unix:{}", egd.display()));
-        let listen = unix.iter().chain(&self.listen).collect::<Vec<_>>();
+        let own = self.egd.then(|| format!("unix:{}", egd.display()));
+        let listen = own.iter().chain(&self.listen).collect::<Vec<_>>();
+        let control_tcp = self.control_tcp.map(|port| format!("control-tcp = {port}\n")).unwrap_or_default();
         let mut text = format!(
-            "keyring = {keyring:?}\ncontrol = {control:?}\n\
+            "keyring = {keyring:?}\ncontrol = {control:?}\n{control_tcp}\
              [keys]\ndiscover = false\npaths = {:?}\n\
-             [kernel]\nenabled = false\n\
-             [egd]\nlisten = {listen:?}\n",
-            self.keys
+             [kernel]\n{}\n\
+             [egd]\nlisten = {listen:?}\n{}",
+            self.keys,
+            self.kernel.as_deref().unwrap_or("enabled = false"),
+            self.egd_lines
         );
         if let Some(bytes) = self.pool {
             let _ = writeln!(text, "pool-bytes = {bytes}");
@@ -150,6 +182,13 @@ impl DaemonPlan {
         text.push_str(&self.extra);
         scratch.write("ekeyd.toml", &text, 0o644)
     }
+}
+
+/// A command that runs `program` without CAP_SYS_ADMIN, whoever runs the test.
+fn without_sys_admin(program: &Path) -> Command {
+    let mut command = Command::new("setpriv");
+    command.args(["--bounding-set", "-sys_admin", "--inh-caps", "-sys_admin"]).arg(program);
+    command
 }
 
 /// A running `ekeyd`. Dropping it kills it.

@@ -4,6 +4,7 @@
 //! configuration is read ends the daemon (exit 1), so the key is plugged in first, and no pause is needed after that;
 //! the output file must exist; a control socket left behind by a forerunner is replaced.
 
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -76,7 +77,16 @@ pub fn file(name: &str) -> PathBuf {
 /// When `tests/run` has not unpacked it.
 #[must_use]
 pub fn ekeydctl(scratch: &Scratch, control: &Path, words: &[&str]) -> Command {
-    let config = scratch.write("ekeydctl.conf", &format!("UnixControlSocket {control:?}\n"), 0o600);
+    ekeydctl_at(scratch, &format!("UnixControlSocket {control:?}\n"), words)
+}
+
+/// The same with this text as its configuration file.
+///
+/// # Panics
+/// When `tests/run` has not unpacked it.
+#[must_use]
+pub fn ekeydctl_at(scratch: &Scratch, config: &str, words: &[&str]) -> Command {
+    let config = scratch.write("ekeydctl.conf", config, 0o600);
     let mut command = lua();
     command
         .arg("-e")
@@ -113,7 +123,7 @@ pub struct OriginalDaemon {
     pub program: Program,
     /// Its control socket.
     pub control: PathBuf,
-    /// The file that it writes entropy to.
+    /// The file that it writes entropy to, or the socket that it serves EGD clients on.
     pub output: PathBuf,
 }
 
@@ -124,11 +134,36 @@ impl OriginalDaemon {
     /// When it is not unpacked.
     #[must_use]
     pub fn start(name: &str, scratch: &Scratch, key: &SoftwareKey, keyring: &Path) -> Self {
-        let control = scratch.path(&format!("{name}.sock"));
         let output = scratch.write(&format!("{name}.entropy"), "", 0o600);
+        let statement = format!("SetOutputToFile {output:?}");
+        Self::spawn(name, scratch, key, keyring, &statement, output)
+    }
+
+    /// Like [`start`](Self::start), but serving EGD clients on a unix socket; waits until it does.
+    ///
+    /// # Panics
+    /// When it is not unpacked, ends, or does not listen within 10 s.
+    #[must_use]
+    pub fn start_serving(name: &str, scratch: &Scratch, key: &SoftwareKey, keyring: &Path) -> Self {
+        let output = scratch.path(&format!("{name}.egd"));
+        let statement = format!("EGDUnixSocket {output:?}");
+        let mut daemon = Self::spawn(name, scratch, key, keyring, &statement, output.clone());
+        let what = format!("{name} listening at {}", output.display());
+        daemon.program.await_while_running(&what, Duration::from_secs(10), || UnixStream::connect(&output).ok());
+        daemon
+    }
+
+    fn spawn(
+        name: &str,
+        scratch: &Scratch,
+        key: &SoftwareKey,
+        keyring: &Path,
+        statement: &str,
+        output: PathBuf,
+    ) -> Self {
+        let control = scratch.path(&format!("{name}.sock"));
         let config = format!(
-            "Daemonise(false)\nUnixControlSocket {control:?}\nKeyring {keyring:?}\n\
-             SetOutputToFile {output:?}\nAddEntropyKey {:?}\n",
+            "Daemonise(false)\nUnixControlSocket {control:?}\nKeyring {keyring:?}\n{statement}\nAddEntropyKey {:?}\n",
             key.path
         );
         let mut command = command("ekeyd");

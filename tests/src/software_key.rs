@@ -138,7 +138,7 @@ impl KeyPlan {
         let name = format!("ekey-sim-{}-{number}", self.name);
         let mut program = Program::spawn(&name, command, scratch);
         program.await_while_running(&format!("ekey-sim making {}", path.display()), Duration::from_secs(10), || {
-            path.symlink_metadata().ok()
+            (path.symlink_metadata().is_ok() && (self.plug != Plug::Unix || listens(&path))).then_some(())
         });
         SoftwareKey { program, path, plain_log }
     }
@@ -172,6 +172,15 @@ impl KeyPlan {
         }
         command
     }
+}
+
+/// Whether somebody listens on the unix socket at `path`, without connecting to it: a key takes one host at a time. The
+/// file is there a moment earlier.
+fn listens(path: &Path) -> bool {
+    const LISTENING: &str = "00010000";
+    let sockets = std::fs::read_to_string("/proc/net/unix").expect("the kernel lists its unix sockets");
+    let name = path.display().to_string();
+    sockets.lines().any(|line| line.ends_with(&name) && line.split_whitespace().nth(3) == Some(LISTENING))
 }
 
 /// A software key that is plugged in. Dropping it pulls it out.

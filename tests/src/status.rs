@@ -77,6 +77,18 @@ impl Status {
     }
 }
 
+impl Status {
+    /// A count anywhere in the status, such as `/egd/0/clients`.
+    ///
+    /// # Panics
+    /// When there is no count there.
+    #[must_use]
+    pub fn count(&self, place: &str) -> u64 {
+        let number = self.root.pointer(place).and_then(Value::as_u64);
+        number.unwrap_or_else(|| panic!("there is no count at {place} of {self}"))
+    }
+}
+
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:#} (exit {:?})", self.root, self.code)

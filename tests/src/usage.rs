@@ -31,6 +31,30 @@ pub fn processor_time(process: u32) -> Duration {
     Duration::from_nanos(nanoseconds)
 }
 
+/// The processor time of a process's first thread, which is our daemon's event loop.
+///
+/// # Panics
+/// As [`processor_time`] does.
+#[must_use]
+pub fn event_loop_time(process: u32) -> Duration {
+    thread_time(&format!("/proc/{process}/task/{process}"))
+}
+
+fn thread_time(folder: &str) -> Duration {
+    let line = fs::read_to_string(format!("{folder}/schedstat")).expect("the kernel keeps schedstat");
+    let first = line.split_whitespace().next().unwrap_or_default();
+    Duration::from_nanos(first.parse().expect("schedstat starts with nanoseconds"))
+}
+
+/// How many descriptors a process has open.
+///
+/// # Panics
+/// When there is no such process.
+#[must_use]
+pub fn open_descriptors(process: u32) -> usize {
+    fs::read_dir(format!("/proc/{process}/fd")).expect("the process is there").count()
+}
+
 /// The memory of a process.
 ///
 /// # Panics

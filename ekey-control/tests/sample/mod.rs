@@ -104,7 +104,11 @@ pub(crate) fn status(keys: Vec<KeyStatus>) -> Status {
             served_bytes: 768_000,
             waiting: 0,
             refused: 0,
+            denied: 0,
+            dropped_idle: 0,
         }],
+        combine: None,
+        offered_bytes: 0,
         egd_client: None,
         control: "/run/ekeyd/control.sock".to_owned(),
     }

@@ -30,8 +30,11 @@ fn top(text: &mut String, original: &OriginalConfig) {
     if let Some(control) = &original.unix_control {
         let _ = writeln!(text, "control = {}", path(&control.value));
     }
-    if let Some(Placed { line, value: port, .. }) = original.tcp_control {
-        not(text, line, &format!("TCPControlSocket {port}: give scripts the unix socket, which knows who asks"));
+    if let Some(Placed { value: port, .. }) = original.tcp_control {
+        let _ = writeln!(
+            text,
+            "control-tcp = {port}    # for reading only: who may change anything, the unix socket knows"
+        );
     }
     if let Some(Placed { line, value: true, .. }) = original.daemonise {
         not(text, line, "Daemonise(true): this daemon stays in the foreground, the service manager does the rest");
@@ -171,7 +174,7 @@ mod tests {
         );
         for due in [
             "keyring = \"/k\"\ncontrol = \"/run/c\"\n",
-            "# Not taken over (line 1): TCPControlSocket 1234",
+            "control-tcp = 1234    # for reading only",
             "# Not taken over (line 4): Daemonise(true)",
             "enabled = true\nbits-per-byte = 7\n",
             "[file]\npath = \"/out\"\n",

@@ -2,9 +2,11 @@
 //!
 //! A file is either this daemon's own (TOML) or the `ekeyd.conf` of the original daemon; both end up as one [`Config`].
 
+mod egd;
 mod egd_client;
 mod error;
 mod listen;
+mod network;
 mod original;
 mod read;
 mod section;
@@ -16,11 +18,13 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub(crate) use egd::{Egd, Limits, Principal, Rate};
 pub(crate) use egd_client::{EgdClient, Server};
 use nix::fcntl::OFlag;
 
 pub(crate) use error::ConfigError;
 pub(crate) use listen::Listen;
+pub(crate) use network::Network;
 
 /// A configuration larger than this, in bytes, is none.
 const MOST_BYTES: u64 = 1024 * 1024;
@@ -32,6 +36,8 @@ pub(crate) struct Config {
     pub keyring: PathBuf,
     /// The control socket.
     pub control: PathBuf,
+    /// The port of 127.0.0.1 on which the control language is spoken too, for reading only.
+    pub control_tcp: Option<u16>,
     /// Which keys to use.
     pub keys: Keys,
     /// What to do about a key that is silent.
@@ -103,17 +109,6 @@ pub(crate) struct Kernel {
     pub interval: Duration,
 }
 
-/// `[egd]`
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Egd {
-    /// Where to listen; nowhere if empty.
-    pub listen: Vec<Listen>,
-    /// How many bytes to hold ready.
-    pub pool_bytes: usize,
-    /// How many clients to serve at a time.
-    pub max_clients: usize,
-}
-
 /// `[file]`
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct File {
@@ -135,14 +130,11 @@ impl Default for Config {
         Self {
             keyring: "/etc/entropykey/keyring".into(),
             control: "/run/ekeyd/control.sock".into(),
+            control_tcp: None,
             keys: Keys { discover: true, transport: Transport::Auto, paths: Vec::new(), folders: Vec::new() },
             recovery: Recovery { silence: Duration::from_secs(3), usb_reset: true, port_power: false },
             kernel: Kernel { enabled: true, bits_per_byte: 7, interval: Duration::from_secs(60) },
-            egd: Egd {
-                listen: vec![Listen::unix("/run/ekeyd/egd.sock")],
-                pool_bytes: 1024 * 1024,
-                max_clients: 10_000,
-            },
+            egd: Egd::default(),
             egd_client: None,
             file: None,
             http: None,

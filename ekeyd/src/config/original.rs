@@ -27,12 +27,6 @@ pub(super) fn config(file: &Path, text: &str) -> Result<Config, ConfigError> {
 /// What the file asks for in due form, and this daemon or this machine has not.
 fn refused(original: &OriginalConfig) -> Vec<Placed<String>> {
     let mut refused = Vec::new();
-    if let Some(Placed { line, column, .. }) = original.tcp_control {
-        let value = "TCPControlSocket is not available, since anybody on this machine could command the daemon by it; \
-                     give scripts the unix socket, and leave the line out"
-            .to_owned();
-        refused.push(Placed { line, column, value });
-    }
     for Placed { line, column, value } in &original.egd {
         let EgdSocket::Unix { user, group, .. } = value else { continue };
         let (line, column) = (*line, *column);
@@ -60,6 +54,7 @@ fn understood(original: OriginalConfig) -> Config {
     Config {
         keyring: original.keyring.map_or(due.keyring, |path| path.value),
         control: original.unix_control.map_or(due.control, |path| path.value),
+        control_tcp: original.tcp_control.map(|port| port.value),
         keys: Keys {
             discover: false,
             paths: original.keys.into_iter().map(|key| key_path(key.value)).collect(),
@@ -143,8 +138,6 @@ mod tests {
                     AddEntropyKey(\"/k\", \"short\")\nKeyring(\"/a\", \"/b\")\nKeyring(5)\nKeyring \"\"\n";
         let refused = parse(text).unwrap_err().to_string();
         let dues = [
-            "1:1: TCPControlSocket is not available, since anybody on this machine could command the daemon by it; give \
-             scripts the unix socket, and leave the line out",
             "2:1: SetOutputToKernel: expected a whole number from 1 to 8",
             "3:3: Keyring: `keyring` is a relative path; expected an absolute one, such as `/keyring`",
             "4:1: unknown statement Keyrings; did you mean Keyring?",

@@ -8,21 +8,21 @@ use ekey_control::path::{check_path, check_socket_path};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::egd::{self, egd};
 use super::egd_client;
 use super::error::{ConfigError, Source};
-use super::listen::Listen;
 use super::section::{Notes, Section, inline, wrong_kind};
-use super::{Config, Egd, File, Http, Kernel, KeyPath, Keys, Recovery, Transport};
+use super::{Config, File, Http, Kernel, KeyPath, Keys, Listen, Recovery, Transport};
 
 const TOP: &str = "the top of the file";
 
 /// Every section with its keys.
 pub(super) const KNOWN: &[(&str, &[&str])] = &[
-    (TOP, &["keyring", "control", "keys", "recovery", "kernel", "egd", "egd-client", "file", "http"]),
+    (TOP, &["keyring", "control", "control-tcp", "keys", "recovery", "kernel", "egd", "egd-client", "file", "http"]),
     ("[keys]", &["discover", "transport", "paths"]),
     ("[recovery]", &["silence-ms", "usb-reset", "port-power"]),
     ("[kernel]", &["enabled", "bits-per-byte", "interval-s"]),
-    ("[egd]", &["listen", "pool-bytes", "max-clients", "combine"]),
+    ("[egd]", egd::KEYS),
     ("[egd-client]", &egd_client::KEYS),
     ("[file]", &["path", "max-bytes"]),
     ("[http]", &["listen", "allow-remote"]),
@@ -57,10 +57,11 @@ fn top(notes: &mut Notes<'_>, table: &Spanned<DeTable<'_>>) -> Config {
     let config = Config {
         keyring: top.path(notes, "keyring", check_path).unwrap_or(due.keyring),
         control: top.path(notes, "control", check_socket_path).unwrap_or(due.control),
+        control_tcp: top.number(notes, "control-tcp", 1..=65_535).and_then(|port| u16::try_from(port).ok()),
         keys: keys(notes, &top, due.keys),
         recovery: recovery(notes, &top, &due.recovery),
         kernel: kernel(notes, &top, &due.kernel),
-        egd: egd(notes, &top, due.egd),
+        egd: egd(notes, &top),
         egd_client,
         file: output_file(notes, &top),
         http: http(notes, &top),
@@ -175,43 +176,6 @@ fn kernel(notes: &mut Notes<'_>, top: &Section<'_>, due: &Kernel) -> Kernel {
     }
 }
 
-fn egd(notes: &mut Notes<'_>, top: &Section<'_>, due: Egd) -> Egd {
-    let section = section(notes, top, "egd", "[egd]");
-    if section.flag(notes, "combine", false)
-        && let Some((at, _)) = section.value("combine")
-    {
-        notes.note(at, "`combine` is not available yet; expected false, or leave it out".to_owned());
-    }
-    let size = |number: u64| usize::try_from(number).ok();
-    Egd {
-        listen: listen(notes, &section).unwrap_or(due.listen),
-        pool_bytes: section
-            .number(notes, "pool-bytes", 16_384..=64 * 1024 * 1024)
-            .and_then(size)
-            .unwrap_or(due.pool_bytes),
-        max_clients: section.number(notes, "max-clients", 1..=100_000).and_then(size).unwrap_or(due.max_clients),
-    }
-}
-
-fn listen(notes: &mut Notes<'_>, section: &Section<'_>) -> Option<Vec<Listen>> {
-    let due = "a list such as [\"unix:/run/ekeyd/egd.sock\"]";
-    let mut places = Vec::new();
-    for entry in section.list(notes, "listen", due)? {
-        let DeValue::String(spec) = entry.get_ref() else {
-            wrong_kind(notes, "listen", entry, "`unix:PATH` or `tcp:ADDR:PORT` in quotes");
-            continue;
-        };
-        match Listen::parse(spec) {
-            Ok(place) if places.contains(&place) => {
-                notes.note(entry.span().start, format!("`listen`: `{place}` is there twice; leave one out"));
-            }
-            Ok(place) => places.push(place),
-            Err(what) => notes.note(entry.span().start, format!("`listen`: {what}")),
-        }
-    }
-    Some(places)
-}
-
 fn output_file(notes: &mut Notes<'_>, top: &Section<'_>) -> Option<File> {
     let section = section(notes, top, "file", "[file]");
     if !section.is_there() {
@@ -258,7 +222,12 @@ fn http(notes: &mut Notes<'_>, top: &Section<'_>) -> Option<Http> {
     }
 }
 
-fn section<'v>(notes: &mut Notes<'_>, top: &Section<'v>, key: &'static str, name: &'static str) -> Section<'v> {
+pub(super) fn section<'v>(
+    notes: &mut Notes<'_>,
+    top: &Section<'v>,
+    key: &'static str,
+    name: &'static str,
+) -> Section<'v> {
     let section = top.section(notes, key, name);
     only_known(notes, &section);
     section

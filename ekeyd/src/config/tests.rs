@@ -54,6 +54,7 @@ fn every_key_is_taken_over() {
         r#"
         keyring = "/k"
         control = "/c"
+        control-tcp = 1234
         [keys]
         discover = false
         transport = "tty"
@@ -70,7 +71,16 @@ fn every_key_is_taken_over() {
         listen = ["unix:/e", "tcp:127.0.0.1:8888", "tcp:[::1]:8888"]
         pool-bytes = 65_536
         max-clients = 1
-        combine = false
+        share-percent = 50
+        offered = "mix"
+        idle-timeout-s = 300
+        clients-per-peer = 20
+        bytes-per-s-per-peer = 512
+        burst-bytes-per-peer = 4096
+        allow-networks = ["127.0.0.0/8", "::1"]
+        allow-users = ["root", 64055]
+        allow-groups = ["kvm"]
+        combine = true
         [egd-client]
         connect = ["tcp:keys.example.org:8888", "tcp:[2001:db8::1]:8889", "unix:/e"]
         request-bytes = 255
@@ -89,6 +99,7 @@ fn every_key_is_taken_over() {
     let due = Config {
         keyring: "/k".into(),
         control: "/c".into(),
+        control_tcp: Some(1234),
         keys: Keys {
             discover: false,
             transport: Transport::Tty,
@@ -105,6 +116,17 @@ fn every_key_is_taken_over() {
             ],
             pool_bytes: 65_536,
             max_clients: 1,
+            share_percent: 50,
+            mix_offered: true,
+            combine: true,
+            limits: Limits {
+                idle: Some(Duration::from_secs(300)),
+                clients_per_peer: Some(20),
+                rate_per_peer: Some(Rate { bytes_per_s: 512, burst_bytes: 4096 }),
+                networks: ["127.0.0.0/8", "::1"].map(|network| Network::parse(network).unwrap()).to_vec(),
+                users: vec![Principal::Name("root".to_owned()), Principal::Id(64055)],
+                groups: vec![Principal::Name("kvm".to_owned())],
+            },
         },
         egd_client: Some(EgdClient {
             connect: vec![
@@ -162,7 +184,25 @@ fn each_mistake_says_where_it_is_and_what_is_expected() {
         ("[recovery]\nsilence-ms = 499", "2:14: `silence-ms` is 499; expected a whole number from 500 to 600000"),
         ("[egd]\npool-bytes = 16383", "2:14: `pool-bytes` is 16383; expected a whole number from 16384 to 67108864"),
         ("[egd]\nmax-clients = 0", "2:15: `max-clients` is 0; expected a whole number from 1 to 100000"),
-        ("[egd]\ncombine = true", "2:1: `combine` is not available yet; expected false, or leave it out"),
+        ("[egd]\nshare-percent = 0", "2:17: `share-percent` is 0; expected a whole number from 1 to 100"),
+        ("[egd]\noffered = \"keep\"", "2:11: `offered` is `keep`; expected `ignore` or `mix`"),
+        (
+            "[egd]\nburst-bytes-per-peer = 512",
+            "2:1: `burst-bytes-per-peer` says nothing without `bytes-per-s-per-peer`; give both",
+        ),
+        (
+            "[egd]\nallow-networks = [\"10.0.0.1/8\"]",
+            "2:19: `allow-networks`: `10.0.0.1/8` has bits behind its prefix; expected `10.0.0.0/8`, or only the address",
+        ),
+        (
+            "[egd]\nallow-users = [-1]",
+            "2:16: `allow-users`: -1 is no user or group; expected a name in quotes, or a number",
+        ),
+        (
+            "[egd]\nallow-groups = [true]",
+            "2:17: `allow-groups` is true or false; expected a name in quotes, or a number",
+        ),
+        ("[egd]\ncombine = 2", "2:11: `combine` is a number; expected true or false"),
         (
             "[egd]\nlisten = \"unix:/e\"",
             "2:10: `listen` is a text; expected a list such as [\"unix:/run/ekeyd/egd.sock\"]",

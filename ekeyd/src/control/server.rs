@@ -1,13 +1,12 @@
 //! The listener and its clients.
 
 use std::io;
-use std::os::fd::AsFd as _;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use ekey_control::{Command, Reply};
 use mio::event::Event;
 use mio::{Interest, Registry, Token};
-use nix::sys::socket::{getsockopt, sockopt};
 use nix::unistd::geteuid;
 use slab::Slab;
 
@@ -16,11 +15,13 @@ use crate::socket::{Access, ListenError, Listener, Stream};
 
 /// Clients at a time. People and scripts come and go; more than this is a mistake or an attack.
 const MOST_CLIENTS: usize = 64;
+const MOST_LISTENERS: usize = 2;
 const INTEREST: Interest = Interest::READABLE.add(Interest::WRITABLE);
 
 /// The control socket.
 pub(crate) struct Server {
-    listener: Listener,
+    /// The unix socket, and the port for reading only if there is one.
+    listeners: Vec<Listener>,
     path: PathBuf,
     clients: Slab<Client>,
     first_token: usize,
@@ -36,21 +37,35 @@ pub(crate) struct Asked {
 }
 
 impl Server {
-    /// Listens at `path`, for the owner and the group of the daemon. The server's tokens are the
-    /// [`TOKENS`](Self::TOKENS) from `first_token` on.
+    /// Listens at `path`, for the owner and the group of the daemon, and on a port of 127.0.0.1 if one is given, for reading
+    /// only: TCP does not tell who asks. The server's tokens are the [`TOKENS`](Self::TOKENS) from `first_token` on.
     ///
     /// # Errors
     /// [`ListenError`] says what is in the way.
-    pub(crate) fn start(path: &Path, registry: &Registry, first_token: usize) -> Result<Self, ListenError> {
-        let mut listener = Listener::unix(path, Access::default())?;
-        registry
-            .register(&mut listener, Token(first_token), Interest::READABLE)
-            .map_err(|source| ListenError::Refused { place: path.display().to_string(), source })?;
-        Ok(Self { listener, path: path.to_owned(), clients: Slab::new(), first_token, stalled: false })
+    pub(crate) fn start(
+        path: &Path,
+        port: Option<u16>,
+        registry: &Registry,
+        first_token: usize,
+    ) -> Result<Self, ListenError> {
+        let mut listeners = vec![Listener::unix(path, Access::default())?];
+        if let Some(port) = port {
+            listeners.push(Listener::tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))?);
+            tracing::info!(
+                "127.0.0.1:{port} is for reading only; commands that change anything go to {}",
+                path.display()
+            );
+        }
+        for (place, listener) in listeners.iter_mut().enumerate() {
+            registry
+                .register(listener, Token(first_token + place), Interest::READABLE)
+                .map_err(|source| ListenError::Refused { place: path.display().to_string(), source })?;
+        }
+        Ok(Self { listeners, path: path.to_owned(), clients: Slab::new(), first_token, stalled: false })
     }
 
     /// How many tokens it uses.
-    pub(crate) const TOKENS: usize = 1 + MOST_CLIENTS;
+    pub(crate) const TOKENS: usize = MOST_LISTENERS + MOST_CLIENTS;
 
     /// Where it listens.
     pub(crate) fn path(&self) -> &Path {
@@ -60,14 +75,14 @@ impl Server {
     /// Deals with an event on one of the server's tokens, and returns what a client asks. It is to be answered with
     /// [`answer`](Self::answer) before the next event.
     pub(crate) fn handle(&mut self, event: &Event, registry: &Registry) -> Option<Asked> {
-        match event.token().0 - self.first_token {
-            0 => {
+        match (event.token().0 - self.first_token).checked_sub(MOST_LISTENERS) {
+            None => {
                 self.accept(registry);
                 None
             }
-            place => {
-                self.clients.get_mut(place - 1)?.set_readable();
-                self.listen_to(place - 1, registry)
+            Some(id) => {
+                self.clients.get_mut(id)?.set_readable();
+                self.listen_to(id, registry)
             }
         }
     }
@@ -81,20 +96,22 @@ impl Server {
     }
 
     fn accept(&mut self, registry: &Registry) {
-        loop {
-            let accepted = match self.listener.accept() {
-                Ok(Some(stream)) => self.admit(stream, registry),
-                Ok(None) => return,
-                Err(error) => Err(error),
-            };
-            if let Err(error) = accepted {
-                if !self.stalled {
-                    tracing::warn!("{}: cannot take a connection: {error}", self.path.display());
+        for place in 0..self.listeners.len() {
+            loop {
+                let accepted = match self.listeners[place].accept() {
+                    Ok(Some(stream)) => self.admit(stream, registry),
+                    Ok(None) => break,
+                    Err(error) => Err(error),
+                };
+                if let Err(error) = accepted {
+                    if !self.stalled {
+                        tracing::warn!("{}: cannot take a connection: {error}", self.path.display());
+                    }
+                    self.stalled = true;
+                    return;
                 }
-                self.stalled = true;
-                return;
+                self.stalled = false;
             }
-            self.stalled = false;
         }
     }
 
@@ -119,7 +136,7 @@ impl Server {
         }
         let is_master = is_master(&stream);
         let entry = self.clients.vacant_entry();
-        let token = Token(self.first_token + 1 + entry.key());
+        let token = Token(self.first_token + MOST_LISTENERS + entry.key());
         registry.register(&mut stream, token, INTEREST)?;
         entry.insert(Client::new(stream, is_master));
         Ok(())
@@ -139,7 +156,10 @@ impl Server {
                 Ok(Some(command)) if command.is_read_only() || client.is_master => {
                     return Some(Asked { client: id, command });
                 }
-                Ok(Some(_)) => Reply::error("only root and the daemon's own user may change anything"),
+                Ok(Some(_)) => Reply::error(format!(
+                    "only root and the daemon's own user may change anything, and only at {}",
+                    self.path.display()
+                )),
                 Ok(None) => Reply::ok(),
                 Err(error) => Reply::error(error),
             },
@@ -152,7 +172,7 @@ impl Server {
     /// Has the event loop come back to a client even if nothing new happens: for its answer, and for what it asked already.
     fn go_on_later(&mut self, id: usize, registry: &Registry) {
         let Some(client) = self.clients.get_mut(id) else { return };
-        let token = Token(self.first_token + 1 + id);
+        let token = Token(self.first_token + MOST_LISTENERS + id);
         if registry.reregister(&mut client.stream, token, INTEREST).is_err() {
             self.clients.remove(id);
         }
@@ -161,7 +181,5 @@ impl Server {
 
 /// Whether the peer is root or the user that the daemon runs as.
 fn is_master(stream: &Stream) -> bool {
-    let Stream::Unix(stream) = stream else { return false };
-    let peer = getsockopt(&stream.as_fd(), sockopt::PeerCredentials);
-    peer.is_ok_and(|peer| peer.uid() == 0 || peer.uid() == geteuid().as_raw())
+    stream.user_and_group().is_some_and(|(user, _)| user == 0 || user == geteuid().as_raw())
 }

@@ -4,7 +4,8 @@ use std::io;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::{Daemon, FILE_BATCH, egd_reserve};
+use super::Daemon;
+use super::hand_out::{FILE_BATCH, egd_reserve};
 use crate::config;
 use crate::egd_client::EgdClient;
 
@@ -37,7 +38,8 @@ impl Daemon {
         let Some(client) = &self.egd_client else { return };
         let now = Instant::now();
         let kernel = self.kernel.as_mut().map_or(0, |kernel| kernel.wants(now));
-        let waiting = self.egd.wanted(MOST_FOR_CLIENTS).min(MOST_FOR_CLIENTS);
+        // What is fetched is of no key, so where keys are combined the clients get none of it.
+        let waiting = if self.combiner.is_some() { 0 } else { self.egd.wanted(MOST_FOR_CLIENTS).min(MOST_FOR_CLIENTS) };
         let reserve = self.config.egd_client.as_ref().map_or(0, |config| config.reserve_bytes);
         let file = if self.file_takes() { egd_reserve(&self.egd, &self.pool) + FILE_BATCH } else { 0 };
         let due = (kernel + waiting + reserve).max(file).min(self.pool.capacity());

@@ -7,6 +7,7 @@ mod commands;
 mod control_link;
 mod discovery;
 mod fetch;
+mod hand_out;
 mod observing;
 mod reload;
 mod service_manager;
@@ -22,15 +23,14 @@ use crossbeam_channel::Receiver;
 use ekey_control::Status;
 use ekey_proto::session::Timings;
 use mio::{Events, Poll, Token, Waker};
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use zeroize::Zeroizing;
 
+use crate::combine::Combiner;
 use crate::config::{self, Config};
 use crate::egd_client::EgdClient;
-use crate::key::{Key, KeyCommand, KeySettings, Name, Outlet};
+use crate::key::{Key, KeyBatch, KeyCommand, KeySettings, Name, Outlet};
 use crate::keyring::SharedKeyring;
 use crate::output::{FileSink, Host, Kernel};
-use crate::pool::{Batch, MOST_BATCH, Pool};
+use crate::pool::Pool;
 use crate::socket::ListenError;
 use crate::{control, egd, observe};
 use control_link::ControlLink;
@@ -50,10 +50,6 @@ const _: () = assert!(HTTP + observe::Server::TOKENS <= EGD, "the tokens overlap
 
 /// Batches that may wait between the keys and the pool.
 const BATCHES_IN_FLIGHT: usize = 4;
-/// Bytes that are kept for EGD clients before the file gets any, if the pool is that large.
-const MOST_RESERVE: usize = 64 * 1024;
-/// Bytes handed to the file at a time.
-const FILE_BATCH: usize = 4096;
 /// How long the keys' threads may take to hand on what they have.
 const LAST_BATCHES: Duration = Duration::from_millis(800);
 /// How long the file may take to write the last bytes when the daemon stops.
@@ -99,11 +95,15 @@ pub(crate) struct Daemon {
     keys: Vec<Key>,
     keys_made: u32,
     discovery: Discovery,
-    incoming: Receiver<Batch>,
+    incoming: Receiver<KeyBatch>,
     pool: Pool,
+    /// Between the keys and the EGD clients, if keys are to be combined.
+    combiner: Option<Combiner>,
     kernel: Option<Kernel>,
     kernel_problem: Option<String>,
     file: Option<FileSink>,
+    /// Bytes that are the file's share whoever else waits.
+    file_due: usize,
     egd: egd::Server,
     egd_client: Option<EgdClient>,
     control: control::Server,
@@ -126,7 +126,7 @@ impl Daemon {
     /// stated in the status, and the rest goes on.
     pub(crate) fn start(config: Config, config_file: Option<PathBuf>, not_random: bool) -> Result<Self, DaemonError> {
         let system = |doing| move |source| DaemonError::System { doing, source };
-        let max_clients = allow_descriptors(config.egd.max_clients);
+        let max_clients = egd::allow_clients(config.egd.max_clients);
         if max_clients < config.egd.max_clients {
             tracing::warn!("the limit of open files allows {max_clients} EGD clients only (LimitNOFILE=, ulimit -n)");
         }
@@ -136,7 +136,8 @@ impl Daemon {
         let signals = Signals::take_over(registry, SIGNALS).map_err(system("take over signals"))?;
         let waker = Arc::new(Waker::new(registry, WAKER).map_err(system("make a waker"))?);
         let (batches, incoming) = crossbeam_channel::bounded(BATCHES_IN_FLIGHT);
-        let control = control::Server::start(control_link::socket_for(&config.control), registry, CONTROL)?;
+        let control =
+            control::Server::start(control_link::socket_for(&config.control), config.control_tcp, registry, CONTROL)?;
         let egd = egd::Server::start(&config.egd, registry, EGD)?;
         let http = config.http.as_ref().map(|http| observe::Server::start(http.listen, registry, HTTP)).transpose()?;
         let (kernel, kernel_problem) =
@@ -158,11 +159,14 @@ impl Daemon {
             None => None,
         };
         let egd_client = fetch::start(config.egd_client.as_ref(), &waker).map_err(system("start the EGD client"))?;
+        let combiner = config.egd.combine.then(Combiner::new).transpose();
+        let combiner = combiner.map_err(system("read /dev/urandom"))?;
         let now = Instant::now();
         let discovery = Discovery::start(registry, HOTPLUG);
         let mut daemon = Self {
             keyring: SharedKeyring::open(&config.keyring),
             pool: Pool::new(config.egd.pool_bytes),
+            combiner,
             _control_link: ControlLink::make(control.path()),
             config,
             config_file,
@@ -178,6 +182,7 @@ impl Daemon {
             kernel,
             kernel_problem,
             file,
+            file_due: 0,
             egd,
             egd_client,
             control,
@@ -212,7 +217,10 @@ impl Daemon {
                     HOTPLUG => self.heed_hotplug(),
                     Token(token) if token < HTTP => self.handle_control(event),
                     Token(token) if token < EGD => self.handle_http(event),
-                    _ => self.egd.handle(event, self.poll.registry(), &mut self.pool),
+                    _ => {
+                        let pool = self.combiner.as_mut().map_or(&mut self.pool, Combiner::output);
+                        self.egd.handle(event, self.poll.registry(), pool);
+                    }
                 }
             }
             self.control.go_on(self.poll.registry());
@@ -247,74 +255,9 @@ impl Daemon {
         Ok(number)
     }
 
-    /// Moves batches into the pool. If there is a file that wants every byte, only as many as there is room for: the keys wait
-    /// meanwhile. Else the oldest bytes make room.
-    fn take_in(&mut self) {
-        for _ in 0..BATCHES_IN_FLIGHT {
-            if !self.can_take() {
-                return;
-            }
-            let Ok(batch) = self.incoming.try_recv() else { return };
-            self.pool.put(batch);
-            self.say_ready("the first entropy is verified");
-        }
-    }
-
-    fn can_take(&self) -> bool {
-        self.file.as_ref().is_none_or(FileSink::is_over) || self.pool.room() >= MOST_BATCH
-    }
-
-    fn hand_out(&mut self) {
-        self.feed_kernel();
-        self.egd.serve(self.poll.registry(), &mut self.pool);
-        self.feed_file();
-    }
-
-    fn feed_kernel(&mut self) {
-        let Some(kernel) = &mut self.kernel else { return };
-        let now = Instant::now();
-        loop {
-            let wanted = kernel.wants(now).min(self.pool.len());
-            if wanted == 0 {
-                return;
-            }
-            let mut bytes = Zeroizing::new(Vec::with_capacity(wanted));
-            self.pool.take_freshest(wanted, &mut bytes);
-            match kernel.feed(&bytes) {
-                Ok(()) => self.kernel_problem = None,
-                Err(error) => {
-                    let error = error.to_string();
-                    if self.kernel_problem.as_ref() != Some(&error) {
-                        tracing::error!("{error}");
-                        self.kernel_problem = Some(error);
-                    }
-                    return;
-                }
-            }
-        }
-    }
-
-    fn feed_file(&mut self) {
-        let Some(file) = &mut self.file else { return };
-        let reserve = egd_reserve(&self.egd, &self.pool);
-        loop {
-            let spare = self.pool.len().saturating_sub(reserve);
-            let count = spare.min(file.room()).min(FILE_BATCH);
-            if count == 0 {
-                return;
-            }
-            let mut batch = Zeroizing::new(Vec::with_capacity(count));
-            self.pool.take_oldest(count, &mut batch);
-            if let Err(batch) = file.try_send(batch) {
-                self.pool.put_back(batch);
-                return;
-            }
-        }
-    }
-
     /// How long the event loop may wait.
     fn timeout(&self, next_look: Option<Instant>) -> Option<Duration> {
-        if self.egd.is_pending() || (!self.incoming.is_empty() && self.can_take()) {
+        if self.egd_is_pending() || (!self.incoming.is_empty() && self.can_take()) {
             return Some(Duration::ZERO);
         }
         // Without entropy there is nothing to feed the kernel with, and the next batch wakes the loop; unless its hunger is what
@@ -323,8 +266,9 @@ impl Daemon {
         let kernel = self.kernel.as_ref().filter(|_| feeds).and_then(Kernel::next_wake);
         let watchdog = self.watchdog.as_ref().map(Watchdog::next);
         let usb = Some(self.discovery.next_look());
+        let egd = self.egd.next_wake();
         let observe = self.next_observation();
-        let next = [kernel, watchdog, next_look, usb, observe].into_iter().flatten().min();
+        let next = [kernel, watchdog, next_look, usb, egd, observe].into_iter().flatten().min();
         next.map(|at| at.saturating_duration_since(Instant::now()))
     }
 
@@ -364,22 +308,4 @@ impl Daemon {
             tracing::info!(bytes = state.written, "the file output has ended");
         }
     }
-}
-
-/// What the file leaves for EGD clients.
-fn egd_reserve(egd: &egd::Server, pool: &Pool) -> usize {
-    if egd.is_on() { MOST_RESERVE.min(pool.capacity() / 2) } else { 0 }
-}
-
-/// Raises the limit of open files as far as it goes, and returns how many clients it allows of those that are wanted:
-/// keys, control socket and files keep some for themselves.
-fn allow_descriptors(clients: usize) -> usize {
-    const OWN: u64 = 128;
-    let wanted = clients as u64 + OWN;
-    let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return clients };
-    let mut limit = soft;
-    if soft < wanted && setrlimit(Resource::RLIMIT_NOFILE, wanted.min(hard), hard).is_ok() {
-        limit = wanted.min(hard);
-    }
-    usize::try_from(limit.saturating_sub(OWN)).unwrap_or(usize::MAX).clamp(1, clients)
 }

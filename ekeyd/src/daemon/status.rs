@@ -4,6 +4,7 @@ use ekey_control::Status;
 use ekey_control::status::{FORMAT, FileStatus, KernelEra, KernelStatus, KeyringStatus, PoolStatus};
 
 use super::Daemon;
+use crate::combine::Combiner;
 use crate::config;
 use crate::egd_client::EgdClient;
 use crate::key::Key;
@@ -26,11 +27,13 @@ impl Daemon {
                 bytes: self.pool.len() as u64,
                 capacity: self.pool.capacity() as u64,
                 overflowed_bytes: counters.overflowed,
-                received_bytes: counters.received,
+                received_bytes: counters.received + self.combiner.as_ref().map_or(0, Combiner::received),
             },
             kernel: self.kernel_status(),
             file: self.config.file.as_ref().zip(self.file.as_ref()).map(file_status),
             egd: self.egd.status(),
+            combine: self.combiner.as_ref().map(Combiner::status),
+            offered_bytes: self.egd.mixed_bytes(),
             egd_client: self.egd_client.as_ref().map(EgdClient::status),
             control: self.control.path().display().to_string(),
         }

@@ -4,6 +4,9 @@ use std::io::{self, Read as _, Write as _};
 
 use zeroize::Zeroize as _;
 
+use super::guard::Peer;
+use super::offer::Offers;
+use super::queue::Mark;
 use super::request::{Parsed, Request, parse};
 use crate::pool::Pool;
 use crate::socket::Stream;
@@ -14,14 +17,24 @@ const TURN: usize = 32;
 /// Answers are sent once so many bytes are gathered, and no request is taken while more are unsent.
 const OUTPUT_LEN: usize = 1024;
 
-/// A connected client.
+/// A connected client. There may be ten thousand, so it is kept small.
 #[derive(Debug)]
 pub(super) struct Client {
     pub(super) stream: Stream,
     /// Which listener it came through.
-    pub(super) listener: usize,
-    /// Whether it stands in the queue of those that wait for entropy.
-    pub(super) queued: bool,
+    pub(super) listener: u32,
+    /// Tells it from those who had its place before.
+    pub(super) number: u64,
+    /// What it has had, as the queue counts it.
+    pub(super) mark: Mark,
+    /// Whether it stands in the queue of those that wait for entropy, or for their peer's rate.
+    pub(super) waits: Waits,
+    /// Whom it belongs to, if that matters.
+    pub(super) peer: Option<Peer>,
+    /// When it last said or took anything, in seconds since the server's start.
+    pub(super) touched: u32,
+    /// Whether the event loop watches for room to send.
+    pub(super) watched_for_room: bool,
     /// Whether it is to go on when the others have had their turn.
     pub(super) unfinished: bool,
     /// Bytes that its `0x02` request still waits for.
@@ -29,18 +42,34 @@ pub(super) struct Client {
     /// Bytes of a `0x03` request that are still to be passed over.
     offered: u8,
     readable: bool,
+    /// No more than this will come; what has come is still answered.
+    closing: bool,
     ended: bool,
     vanished: bool,
-    input: [u8; INPUT_LEN],
     input_len: u8,
-    output: Vec<u8>,
+    input: [u8; INPUT_LEN],
+    /// What the socket had no room for.
+    unsent: Vec<u8>,
+}
+
+/// What a client waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Waits {
+    /// Nothing that the server has.
+    No,
+    /// Its turn.
+    Turn,
+    /// Its peer's rate.
+    Rate,
 }
 
 /// What a client needs next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Need {
-    /// Input, or room to send: the event loop will say when.
-    Event,
+    /// Input: the event loop will say when.
+    Input,
+    /// Room to send: the event loop will say when, if it is asked to.
+    Room,
     /// Entropy.
     Entropy,
     /// Another turn: it has asked for much, and others are to be served in between.
@@ -58,27 +87,45 @@ pub(super) struct Served {
     pub(super) bytes: u64,
 }
 
+/// What serving a client takes: the source, the books, and a place for answers until they are sent. One serves all clients.
+pub(super) struct Means<'a> {
+    pub(super) pool: &'a mut Pool,
+    pub(super) served: &'a mut Served,
+    /// Bytes that the client may be given now.
+    pub(super) allowance: usize,
+    pub(super) offers: &'a mut Offers,
+    /// Empty before and after.
+    pub(super) output: &'a mut Vec<u8>,
+}
+
 impl Client {
-    pub(super) fn new(stream: Stream, listener: usize) -> Self {
+    pub(super) fn new(stream: Stream, listener: u32, number: u64, mark: Mark, peer: Option<Peer>) -> Self {
         Self {
             stream,
             listener,
-            queued: false,
+            number,
+            mark,
+            waits: Waits::No,
+            peer,
+            touched: 0,
+            watched_for_room: false,
             unfinished: false,
             wanted: 0,
             offered: 0,
             readable: true,
+            closing: false,
             ended: false,
             vanished: false,
-            input: [0; INPUT_LEN],
             input_len: 0,
-            output: Vec::new(),
+            input: [0; INPUT_LEN],
+            unsent: Vec::new(),
         }
     }
 
-    /// The event loop says that input may have come.
-    pub(super) fn set_readable(&mut self) {
+    /// The event loop says that input may have come; and, if it is `closing`, that nothing comes after it.
+    pub(super) fn set_readable(&mut self, closing: bool) {
         self.readable = true;
+        self.closing |= closing;
     }
 
     /// The event loop says that nothing can reach the client any more.
@@ -86,16 +133,59 @@ impl Client {
         self.vanished = true;
     }
 
-    /// Goes on with the client for as long as it does not have to wait for anything.
-    pub(super) fn proceed(&mut self, pool: &mut Pool, served: &mut Served) -> Need {
+    /// Whether it waits for nothing that the server could give, so that it may be said to idle.
+    pub(super) fn is_idle(&self) -> bool {
+        self.waits == Waits::No
+    }
+
+    /// Bytes that it waits for.
+    pub(super) fn wanted(&self) -> usize {
+        usize::from(self.wanted)
+    }
+
+    /// Gives the client up to `most` bytes of what it waits for, then goes on as [`proceed`](Self::proceed) does.
+    pub(super) fn give(&mut self, most: usize, mut means: Means<'_>) -> Need {
         if self.vanished {
             return Need::Close;
         }
+        let given = means.pool.take_freshest(most.min(usize::from(self.wanted)).min(means.allowance), means.output);
+        means.allowance -= given;
+        self.wanted -= given as u8;
+        self.mark.move_on(given);
+        means.served.bytes += given as u64;
+        means.served.requests += u64::from(self.wanted == 0 && given > 0);
+        self.go_on(&mut means)
+    }
+
+    /// Goes on with the client for as long as it does not have to wait for anything.
+    pub(super) fn proceed(&mut self, mut means: Means<'_>) -> Need {
+        if self.vanished {
+            return Need::Close;
+        }
+        self.go_on(&mut means)
+    }
+
+    fn go_on(&mut self, means: &mut Means<'_>) -> Need {
+        let need = match self.send_unsent() {
+            Ok(true) => self.exchange(means),
+            Ok(false) => Need::Room,
+            Err(_) => Need::Close,
+        };
+        // What could not be sent now is the client's to keep.
+        self.unsent.extend_from_slice(means.output);
+        means.output.zeroize();
+        if need == Need::Close {
+            self.unsent.zeroize();
+        }
+        need
+    }
+
+    fn exchange(&mut self, means: &mut Means<'_>) -> Need {
         for _ in 0..TURN {
-            if !self.output.is_empty() && (self.output.len() >= OUTPUT_LEN || !self.has_request()) {
-                match self.send() {
+            if !means.output.is_empty() && (means.output.len() >= OUTPUT_LEN || !self.has_request()) {
+                match send(&mut self.stream, means.output) {
                     Ok(true) => {}
-                    Ok(false) => return Need::Event,
+                    Ok(false) => return Need::Room,
                     Err(_) => return Need::Close,
                 }
             }
@@ -103,14 +193,14 @@ impl Client {
                 return Need::Entropy;
             }
             match parse(&self.input[..usize::from(self.input_len)]) {
-                _ if self.offered > 0 && self.input_len > 0 => self.pass_over_offer(),
+                _ if self.offered > 0 && self.input_len > 0 => self.pass_over_offer(means.offers),
                 Parsed::Request(request, len) => {
                     self.consume(len);
-                    self.answer(request, pool, served);
+                    self.answer(request, means);
                 }
                 Parsed::Unknown(_) => return Need::Close,
                 Parsed::Incomplete if self.ended => return Need::Close,
-                Parsed::Incomplete if !self.readable => return Need::Event,
+                Parsed::Incomplete if !self.readable => return Need::Input,
                 Parsed::Incomplete => {
                     if self.receive().is_err() {
                         return Need::Close;
@@ -121,19 +211,6 @@ impl Client {
         Need::Turn
     }
 
-    /// Gives the client up to `most` bytes of what it waits for.
-    pub(super) fn give(&mut self, most: usize, pool: &mut Pool, served: &mut Served) {
-        let given = pool.take_freshest(most.min(usize::from(self.wanted)), &mut self.output);
-        self.wanted -= given as u8;
-        served.bytes += given as u64;
-        served.requests += u64::from(self.wanted == 0 && given > 0);
-    }
-
-    /// How many bytes it waits for.
-    pub(super) fn wanted(&self) -> usize {
-        usize::from(self.wanted)
-    }
-
     /// Whether it could go on without being sent anything first.
     fn has_request(&self) -> bool {
         self.wanted == 0
@@ -141,16 +218,19 @@ impl Client {
             && matches!(parse(&self.input[..usize::from(self.input_len)]), Parsed::Request(..))
     }
 
-    fn answer(&mut self, request: Request, pool: &mut Pool, served: &mut Served) {
+    fn answer(&mut self, request: Request, means: &mut Means<'_>) {
+        let Means { pool, served, allowance, output, .. } = means;
         match request {
             Request::Available => {
                 let bits = u32::try_from(pool.len() * 8).unwrap_or(u32::MAX);
-                self.output.extend_from_slice(&bits.to_be_bytes());
+                output.extend_from_slice(&bits.to_be_bytes());
             }
             Request::Take(count) => {
-                let given = usize::from(count).min(pool.len());
-                self.output.push(given as u8);
-                pool.take_freshest(given, &mut self.output);
+                let given = usize::from(count).min(pool.len()).min(*allowance);
+                *allowance -= given;
+                output.push(given as u8);
+                pool.take_freshest(given, output);
+                self.mark.move_on(given);
                 served.bytes += given as u64;
             }
             Request::Wait(count) => {
@@ -161,15 +241,16 @@ impl Client {
             Request::Offer(count) => self.offered = count,
             Request::Pid => {
                 let pid = std::process::id().to_string();
-                self.output.push(pid.len() as u8);
-                self.output.extend_from_slice(pid.as_bytes());
+                output.push(pid.len() as u8);
+                output.extend_from_slice(pid.as_bytes());
             }
         }
         served.requests += 1;
     }
 
-    fn pass_over_offer(&mut self) {
+    fn pass_over_offer(&mut self, offers: &mut Offers) {
         let passed = self.offered.min(self.input_len);
+        offers.take(&self.input[..usize::from(passed)]);
         self.offered -= passed;
         self.consume(usize::from(passed));
     }
@@ -181,9 +262,14 @@ impl Client {
 
     fn receive(&mut self) -> io::Result<()> {
         let free = &mut self.input[usize::from(self.input_len)..];
+        let room = free.len();
         match self.stream.read(free) {
             Ok(0) => self.ended = true,
-            Ok(count) => self.input_len += count as u8,
+            Ok(count) => {
+                self.input_len += count as u8;
+                // A short read has emptied the socket (epoll(7)), and its end, if that came too, was told before.
+                self.readable = count == room || self.closing;
+            }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.readable = false,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
@@ -191,26 +277,41 @@ impl Client {
         Ok(())
     }
 
-    /// Sends what is gathered. Returns whether all of it went.
-    fn send(&mut self) -> io::Result<bool> {
-        while !self.output.is_empty() {
-            match self.stream.write(&self.output) {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(count) => {
-                    self.output[..count].zeroize();
-                    self.output.drain(..count);
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
+    /// Sends what was left over. Returns whether all of it went.
+    fn send_unsent(&mut self) -> io::Result<bool> {
+        if self.unsent.is_empty() {
+            return Ok(true);
         }
-        Ok(true)
+        let all = send(&mut self.stream, &mut self.unsent)?;
+        if all {
+            self.unsent = Vec::new();
+        }
+        Ok(all)
     }
+}
+
+/// Sends what is gathered and wipes what went. Returns whether all of it did.
+fn send(stream: &mut Stream, output: &mut Vec<u8>) -> io::Result<bool> {
+    let mut sent = 0;
+    let outcome = loop {
+        if sent == output.len() {
+            break Ok(true);
+        }
+        match stream.write(&output[sent..]) {
+            Ok(0) => break Err(io::ErrorKind::WriteZero.into()),
+            Ok(count) => sent += count,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => break Ok(false),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => break Err(error),
+        }
+    };
+    output[..sent].zeroize();
+    output.drain(..sent);
+    outcome
 }
 
 impl Drop for Client {
     fn drop(&mut self) {
-        self.output.zeroize();
+        self.unsent.zeroize();
     }
 }

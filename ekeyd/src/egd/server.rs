@@ -1,31 +1,55 @@
-//! The listeners, the clients, and the queue of those that wait.
+//! The listeners, the clients, and their turns.
 
 use std::collections::VecDeque;
 use std::io;
+use std::path::Path;
+use std::time::{Duration, Instant};
 
 use ekey_control::status::EgdStatus;
 use mio::event::Event;
 use mio::{Interest, Registry, Token};
 use slab::Slab;
 
-use super::client::{Client, Need, Served};
+use super::client::{Client, Means, Need, Served, Waits};
+use super::guard::Guard;
+use super::offer::{Offers, RANDOM};
+use super::peers::Peers;
+use super::queue::{Queue, Ticket};
 use crate::config::{self, Listen};
 use crate::pool::Pool;
 use crate::socket::{Access, ListenError, Listener, Stream};
 
 /// How many bytes a waiting client gets before it is the next one's turn.
-const TURN: usize = 64;
+pub(super) const TURN: usize = 64;
+/// Turns before anything else is looked at.
+const TURNS_AT_ONCE: usize = 256;
 /// Connections taken from one listener before anything else is looked at.
-const ACCEPTS_AT_ONCE: usize = 256;
+const ACCEPTS_AT_ONCE: usize = 32;
+/// Room for what is gathered for one client before it is sent: see there.
+const OUTPUT_ROOM: usize = 2048;
+/// Bytes that may wait in the kernel for a client that does not read.
+const MOST_UNREAD: usize = 16 * 1024;
+/// How often peers that have gone are looked at.
+const SWEEP: Duration = Duration::from_secs(60);
 
 /// The EGD server.
 pub(crate) struct Server {
     listeners: Vec<Listening>,
     clients: Slab<Client>,
-    waiting: VecDeque<usize>,
+    /// Clients that have been here.
+    admitted: u64,
+    queue: Queue,
+    guard: Guard,
+    peers: Peers,
+    offers: Offers,
+    /// Answers on their way; empty between two clients.
+    output: Vec<u8>,
     /// Clients that are to go on when the others have had their turn.
-    unfinished: VecDeque<usize>,
+    unfinished: VecDeque<Ticket>,
     max_clients: usize,
+    idle: Option<Duration>,
+    next_sweep: Instant,
+    started: Instant,
     first_token: usize,
 }
 
@@ -33,12 +57,21 @@ struct Listening {
     listener: Listener,
     shown: String,
     clients: u64,
+    waiting: u64,
     served: Served,
-    refused: u64,
+    turned_away: TurnedAway,
     /// Whether connections may be waiting that have not been looked at.
     pending: bool,
     /// Whether the last one could not be taken, mostly for lack of descriptors.
     stalled: bool,
+}
+
+/// Connections that were closed by the server.
+#[derive(Default)]
+struct TurnedAway {
+    too_many: u64,
+    not_allowed: u64,
+    idle: u64,
 }
 
 impl Server {
@@ -59,16 +92,23 @@ impl Server {
             registry
                 .register(&mut listener, Token(first_token + listeners.len()), Interest::READABLE)
                 .map_err(|source| ListenError::Refused { place: shown.clone(), source })?;
-            let (served, clients, refused) = (Served::default(), 0, 0);
-            listeners.push(Listening { listener, shown, clients, served, refused, pending: true, stalled: false });
+            listeners.push(Listening::new(listener, shown));
         }
-        let max_clients = config.max_clients;
+        let now = Instant::now();
         Ok(Self {
             listeners,
             clients: Slab::new(),
-            waiting: VecDeque::new(),
+            admitted: 0,
+            queue: Queue::default(),
             unfinished: VecDeque::new(),
-            max_clients,
+            guard: Guard::new(&config.limits)?,
+            peers: Peers::new(&config.limits),
+            offers: if config.mix_offered { Offers::to(Path::new(RANDOM)) } else { Offers::default() },
+            output: Vec::with_capacity(OUTPUT_ROOM),
+            max_clients: config.max_clients,
+            idle: config.limits.idle,
+            next_sweep: now,
+            started: now,
             first_token,
         })
     }
@@ -76,50 +116,67 @@ impl Server {
     /// Deals with an event on one of the server's tokens.
     pub(crate) fn handle(&mut self, event: &Event, registry: &Registry, pool: &mut Pool) {
         let place = event.token().0 - self.first_token;
+        let now = Instant::now();
         if let Some(listening) = self.listeners.get_mut(place) {
             listening.pending = true;
-            self.accept(place, registry, pool);
+            self.accept(place, registry, pool, now);
         } else if let Some(client) = self.clients.get_mut(place - self.listeners.len()) {
             if event.is_readable() || event.is_read_closed() {
-                client.set_readable();
+                client.set_readable(event.is_read_closed());
             }
             if event.is_write_closed() || event.is_error() {
                 client.set_vanished();
             }
-            self.proceed(place - self.listeners.len(), registry, pool);
+            self.proceed(place - self.listeners.len(), registry, pool, now);
         }
     }
 
-    /// Gives the pool's bytes to those that wait, in turn, until there are no more of either. Takes further connections, if
-    /// there were too many at once before.
+    /// Gives the pool's bytes to those that wait, in turn, until there are no more of either, or it is time to look at something
+    /// else. Takes further connections, if there were too many at once before, and lets go of those that idle.
     pub(crate) fn serve(&mut self, registry: &Registry, pool: &mut Pool) {
+        let now = Instant::now();
         for place in 0..self.listeners.len() {
             if self.listeners[place].pending || self.listeners[place].stalled {
-                self.accept(place, registry, pool);
+                self.accept(place, registry, pool, now);
             }
         }
+        self.sweep(registry, now);
+        let Self { peers, clients, queue, .. } = self;
+        peers.released(now, |ticket| {
+            if let Some(client) = clients.get_mut(ticket.place).filter(|client| client.number == ticket.number) {
+                client.waits = Waits::Turn;
+                queue.push(ticket, &mut client.mark);
+            }
+        });
         for _ in 0..self.unfinished.len() {
-            let Some(id) = self.unfinished.pop_front() else { break };
-            if let Some(client) = self.clients.get_mut(id) {
+            let Some(ticket) = self.unfinished.pop_front() else { break };
+            if let Some(client) = self.clients.get_mut(ticket.place).filter(|client| client.number == ticket.number) {
                 client.unfinished = false;
-                self.proceed(id, registry, pool);
+                self.proceed(ticket.place, registry, pool, now);
             }
         }
-        while pool.len() > 0 {
-            let Some(id) = self.waiting.pop_front() else { return };
-            let Some(client) = self.clients.get_mut(id) else { continue };
-            client.queued = false;
-            client.give(TURN, pool, &mut self.listeners[client.listener].served);
-            self.proceed(id, registry, pool);
+        for _ in 0..TURNS_AT_ONCE {
+            if pool.len() == 0 {
+                return;
+            }
+            let Some(ticket) = self.queue.pop() else { return };
+            self.take_turn(ticket, registry, pool, now);
         }
+    }
+
+    /// Whether there is something to do at once: connections to be taken, or clients to be served from `pool`.
+    pub(crate) fn is_pending(&self, pool: &Pool) -> bool {
+        !self.unfinished.is_empty()
+            || self.listeners.iter().any(|listening| listening.pending)
+            || (pool.len() > 0 && !self.queue.is_empty())
     }
 
     /// How many bytes its clients wait for; not counted on once it is `enough`.
     pub(crate) fn wanted(&self, enough: usize) -> usize {
         let mut sum = 0;
-        let clients = self.waiting.iter().filter_map(|id| self.clients.get(*id));
-        for client in clients {
-            sum += client.wanted();
+        for ticket in self.queue.iter() {
+            let client = self.clients.get(ticket.place).filter(|client| client.number == ticket.number);
+            sum += client.map_or(0, Client::wanted);
             if sum >= enough {
                 break;
             }
@@ -127,9 +184,10 @@ impl Server {
         sum
     }
 
-    /// Whether there is more to do at once.
-    pub(crate) fn is_pending(&self) -> bool {
-        !self.unfinished.is_empty() || self.listeners.iter().any(|listening| listening.pending)
+    /// When to [serve](Self::serve) although nothing happens.
+    pub(crate) fn next_wake(&self) -> Option<Instant> {
+        let sweeps = (self.idle.is_some() && !self.clients.is_empty()) || !self.peers.is_empty();
+        [self.peers.next_wake(), sweeps.then_some(self.next_sweep)].into_iter().flatten().min()
     }
 
     /// Whether there is anybody to serve at all.
@@ -137,24 +195,27 @@ impl Server {
         !self.listeners.is_empty()
     }
 
+    /// Bytes that clients have offered and that were mixed into the kernel.
+    pub(crate) fn mixed_bytes(&self) -> u64 {
+        self.offers.mixed
+    }
+
     /// The server as people and programs get to see it.
     pub(crate) fn status(&self) -> Vec<EgdStatus> {
-        let waiting_at = |place| {
-            let here = |(_, client): &(usize, &Client)| client.queued && client.listener == place;
-            self.clients.iter().filter(here).count() as u64
-        };
-        let status = |(place, listening): (usize, &Listening)| EgdStatus {
+        let status = |listening: &Listening| EgdStatus {
             listen: listening.shown.clone(),
             clients: listening.clients,
             requests: listening.served.requests,
             served_bytes: listening.served.bytes,
-            waiting: waiting_at(place),
-            refused: listening.refused,
+            waiting: listening.waiting,
+            refused: listening.turned_away.too_many,
+            denied: listening.turned_away.not_allowed,
+            dropped_idle: listening.turned_away.idle,
         };
-        self.listeners.iter().enumerate().map(status).collect()
+        self.listeners.iter().map(status).collect()
     }
 
-    fn accept(&mut self, place: usize, registry: &Registry, pool: &mut Pool) {
+    fn accept(&mut self, place: usize, registry: &Registry, pool: &mut Pool, now: Instant) {
         for _ in 0..ACCEPTS_AT_ONCE {
             let stream = match self.listeners[place].listener.accept() {
                 Ok(Some(stream)) => stream,
@@ -162,59 +223,162 @@ impl Server {
                 Err(error) => return self.listeners[place].stall(&error),
             };
             self.listeners[place].stalled = false;
-            if self.clients.len() >= self.max_clients {
-                self.listeners[place].refused += 1;
-                continue;
-            }
-            match self.admit(stream, place, registry) {
-                Ok(id) => self.proceed(id, registry, pool),
+            match self.admit(stream, place, registry, now) {
+                Ok(Some(id)) => self.proceed(id, registry, pool, now),
+                Ok(None) => {}
                 Err(error) => return self.listeners[place].stall(&error),
             }
         }
     }
 
-    fn admit(&mut self, mut stream: Stream, place: usize, registry: &Registry) -> io::Result<usize> {
+    /// Makes a connection a client, if it may be one.
+    fn admit(
+        &mut self,
+        mut stream: Stream,
+        place: usize,
+        registry: &Registry,
+        now: Instant,
+    ) -> io::Result<Option<usize>> {
+        let turned_away = &mut self.listeners[place].turned_away;
+        if self.clients.len() >= self.max_clients {
+            turned_away.too_many += 1;
+            return Ok(None);
+        }
+        if !self.guard.admits(&stream) {
+            turned_away.not_allowed += 1;
+            return Ok(None);
+        }
+        let Ok(peer) = self.peers.enter(&stream, now) else {
+            turned_away.too_many += 1;
+            return Ok(None);
+        };
+        stream.settle(MOST_UNREAD);
         let entry = self.clients.vacant_entry();
-        let token = Token(self.first_token + self.listeners.len() + entry.key());
-        registry.register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)?;
         let id = entry.key();
-        entry.insert(Client::new(stream, place));
+        let token = Token(self.first_token + self.listeners.len() + id);
+        if let Err(error) = registry.register(&mut stream, token, Interest::READABLE) {
+            self.peers.leave(peer, false, now, |_| true);
+            return Err(error);
+        }
+        self.admitted += 1;
+        entry.insert(Client::new(stream, place as u32, self.admitted, self.queue.entrance(), peer));
         self.listeners[place].clients += 1;
-        Ok(id)
+        Ok(Some(id))
     }
 
-    fn proceed(&mut self, id: usize, registry: &Registry, pool: &mut Pool) {
+    /// Goes on with a client to which something has happened.
+    fn proceed(&mut self, id: usize, registry: &Registry, pool: &mut Pool, now: Instant) {
         let client = &mut self.clients[id];
-        match client.proceed(pool, &mut self.listeners[client.listener].served) {
-            Need::Event => {}
+        client.touched = seconds(now.duration_since(self.started));
+        self.go_on(id, None, registry, pool, now);
+    }
+
+    /// Gives the client whose turn it is its bytes, if its peer may have them.
+    fn take_turn(&mut self, ticket: Ticket, registry: &Registry, pool: &mut Pool, now: Instant) {
+        let found = self.clients.get_mut(ticket.place).filter(|client| client.number == ticket.number);
+        let Some(client) = found else { return self.queue.passed_over() };
+        if self.peers.allowance(client.peer, now) < TURN.min(client.wanted()) {
+            client.waits = Waits::Rate;
+            return self.peers.park(client.peer, ticket);
+        }
+        client.waits = Waits::No;
+        self.listeners[client.listener as usize].waiting -= 1;
+        self.go_on(ticket.place, Some(TURN), registry, pool, now);
+    }
+
+    /// Goes on with a client for as long as it does not have to wait; `turn` is what it may have of what it waits for.
+    fn go_on(&mut self, id: usize, turn: Option<usize>, registry: &Registry, pool: &mut Pool, now: Instant) {
+        let Self { clients, listeners, peers, offers, output, .. } = self;
+        let client = &mut clients[id];
+        let served = &mut listeners[client.listener as usize].served;
+        let before = served.bytes;
+        let means = Means { pool, served, allowance: peers.allowance(client.peer, now), offers, output };
+        let need = match turn {
+            Some(most) => client.give(most, means),
+            None => client.proceed(means),
+        };
+        let given = listeners[client.listener as usize].served.bytes - before;
+        peers.spend(client.peer, given, now);
+        self.heed(id, need, registry, now);
+    }
+
+    fn heed(&mut self, id: usize, need: Need, registry: &Registry, now: Instant) {
+        let token = Token(self.first_token + self.listeners.len() + id);
+        let client = &mut self.clients[id];
+        // Most clients never need to be watched for room, and each watch costs a wake-up for every answer that is read.
+        if (need == Need::Room) != client.watched_for_room && need != Need::Close {
+            let interest =
+                if need == Need::Room { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
+            if registry.reregister(&mut client.stream, token, interest).is_err() {
+                return self.remove(id, registry, now);
+            }
+            client.watched_for_room = need == Need::Room;
+        }
+        match need {
+            Need::Input | Need::Room => {}
             Need::Turn => {
                 if !std::mem::replace(&mut client.unfinished, true) {
-                    self.unfinished.push_back(id);
+                    self.unfinished.push_back(Ticket { place: id, number: client.number });
                 }
             }
+            Need::Entropy if client.waits != Waits::No => {}
             Need::Entropy => {
-                if !client.queued {
-                    client.queued = true;
-                    self.waiting.push_back(id);
-                }
+                client.waits = Waits::Turn;
+                self.listeners[client.listener as usize].waiting += 1;
+                self.queue.push(Ticket { place: id, number: client.number }, &mut client.mark);
             }
-            Need::Close => {
-                let mut client = self.clients.remove(id);
-                self.listeners[client.listener].clients -= 1;
-                if client.queued {
-                    self.waiting.retain(|waiting| *waiting != id);
-                }
-                if client.unfinished {
-                    self.unfinished.retain(|unfinished| *unfinished != id);
-                }
-                // It is closed in the next moment, which ends the watch as well.
-                let _ = registry.deregister(&mut client.stream);
-            }
+            Need::Close => self.remove(id, registry, now),
+        }
+    }
+
+    /// Lets go of a client.
+    fn remove(&mut self, id: usize, registry: &Registry, now: Instant) {
+        let mut client = self.clients.remove(id);
+        let listening = &mut self.listeners[client.listener as usize];
+        listening.clients -= 1;
+        listening.waiting -= u64::from(client.waits != Waits::No);
+        let clients = &self.clients;
+        let is_live = |ticket: Ticket| clients.get(ticket.place).is_some_and(|client| client.number == ticket.number);
+        if client.waits == Waits::Turn {
+            self.queue.abandon(is_live);
+        }
+        self.peers.leave(client.peer, client.waits == Waits::Rate, now, is_live);
+        // It is closed in the next moment, which ends the watch as well.
+        let _ = registry.deregister(&mut client.stream);
+    }
+
+    /// Lets go of clients that idle, and forgets peers that have gone, if it is time to.
+    fn sweep(&mut self, registry: &Registry, now: Instant) {
+        if now < self.next_sweep {
+            return;
+        }
+        self.peers.sweep(now);
+        self.next_sweep = now + self.idle.map_or(SWEEP, |idle| (idle / 4).clamp(Duration::from_millis(250), SWEEP));
+        let Some(idle) = self.idle else { return };
+        let now_s = seconds(now.duration_since(self.started));
+        let is_late = |client: &Client| client.is_idle() && now_s.saturating_sub(client.touched) >= seconds(idle);
+        let late: Vec<usize> = self.clients.iter().filter(|(_, client)| is_late(client)).map(|(id, _)| id).collect();
+        for id in late {
+            self.listeners[self.clients[id].listener as usize].turned_away.idle += 1;
+            self.remove(id, registry, now);
         }
     }
 }
 
 impl Listening {
+    fn new(listener: Listener, shown: String) -> Self {
+        Self {
+            listener,
+            shown,
+            clients: 0,
+            waiting: 0,
+            served: Served::default(),
+            turned_away: TurnedAway::default(),
+            pending: true,
+            stalled: false,
+        }
+    }
+
     fn rest(&mut self) {
         self.pending = false;
         self.stalled = false;
@@ -228,4 +392,8 @@ impl Listening {
         self.pending = false;
         self.stalled = true;
     }
+}
+
+fn seconds(duration: Duration) -> u32 {
+    u32::try_from(duration.as_secs()).unwrap_or(u32::MAX)
 }

@@ -10,9 +10,9 @@ use ekey_proto::wire::{Command, FRAME_LEN, Packet};
 use ekey_proto::{EntropyBlock, Instant as SessionInstant, Serial};
 use zeroize::Zeroizing;
 
-use super::KeyCommand;
 use super::driver::{Driver, Ended};
 use super::record::key_state;
+use super::{KeyBatch, KeyCommand};
 use crate::pool::MOST_BATCH;
 
 /// Bytes read at a time: what one batch can hold if all of it is entropy.
@@ -173,7 +173,8 @@ impl Driver {
         if self.batch.is_empty() {
             return Ok(());
         }
-        let mut batch = std::mem::take(&mut self.batch);
+        let key = self.settings.number;
+        let mut batch = KeyBatch { key, bytes: std::mem::take(&mut self.batch) };
         loop {
             let began = Instant::now();
             match self.outlet.batches.send_timeout(batch, COMMAND_CHECK) {
@@ -185,7 +186,7 @@ impl Driver {
             self.publish(session);
             if let Some(ended) = self.heed_commands(session) {
                 // It is sent when the key is listened to again, or before this thread ends.
-                self.batch = batch;
+                self.batch = batch.bytes;
                 return Err(ended);
             }
         }

@@ -16,7 +16,7 @@ use ekey_link::{Interrupt, Link, LinkError};
 use super::clock::Clock;
 use super::place::{Place, likely_transport};
 use super::record::{Bytes, Record, rung_name};
-use super::{KeyCommand, KeySettings, Outlet};
+use super::{KeyBatch, KeyCommand, KeySettings, Outlet};
 use crate::config::Recovery;
 use crate::keyring::SharedKeyring;
 use crate::nonce::Nonces;
@@ -195,7 +195,13 @@ impl Driver {
     /// Hands on what was proven and found no room, before the thread ends.
     fn send_last_batch(mut self) {
         let batch = std::mem::take(&mut self.batch);
-        if !batch.is_empty() && self.outlet.batches.send_timeout(batch, LAST_BATCH).is_ok() {
+        if !batch.is_empty()
+            && self
+                .outlet
+                .batches
+                .send_timeout(KeyBatch { key: self.settings.number, bytes: batch }, LAST_BATCH)
+                .is_ok()
+        {
             self.wake_daemon();
         }
     }

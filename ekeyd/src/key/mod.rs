@@ -44,11 +44,19 @@ pub(crate) struct KeySettings {
     pub timings: Timings,
 }
 
+/// What a key has sent.
+pub(crate) struct KeyBatch {
+    /// The number of the key.
+    pub key: u32,
+    /// What was proven of it.
+    pub bytes: Batch,
+}
+
 /// Where a key's thread sends what it has proven. Sending waits while the daemon cannot take more.
 #[derive(Clone)]
 pub(crate) struct Outlet {
     /// The way to the pool.
-    pub batches: Sender<Batch>,
+    pub batches: Sender<KeyBatch>,
     /// Wakes the event loop after a batch or a change of state.
     pub waker: Arc<mio::Waker>,
 }
@@ -92,6 +100,11 @@ impl Key {
             .spawn(move || driver.run())
             .map_err(|source| LinkError::Open { path: name.shown().into(), source })?;
         Ok(Self { number, name, commands, interrupt, record, thread: Some(thread) })
+    }
+
+    /// Whether its session runs, so that it sends entropy.
+    pub(crate) fn is_delivering(&self) -> bool {
+        self.record.lock().unwrap_or_else(PoisonError::into_inner).is_running()
     }
 
     /// Its number.

@@ -118,6 +118,11 @@ impl Record {
         self.usb_serial = serial.cloned();
     }
 
+    /// Whether the key runs.
+    pub(super) fn is_running(&self) -> bool {
+        self.state.is_running()
+    }
+
     /// What USB calls the key.
     pub(super) fn usb_serial(&self) -> Option<&String> {
         self.usb_serial.as_ref()

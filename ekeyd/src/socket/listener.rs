@@ -45,6 +45,9 @@ pub(crate) enum ListenError {
         /// The name that nobody has.
         name: String,
     },
+    /// A user or group that shall be let in does not exist (config).
+    #[error("there is no user or group `{0}` on this machine to let in; correct allow-users and allow-groups in [egd]")]
+    NoSuchPeer(String),
     /// The system refuses (host).
     #[error("{place}: cannot listen: {source}; {}", advice(source))]
     Refused {

@@ -44,7 +44,8 @@ impl UsbDaemon {
     pub fn configuration(&self, control: &str) -> String {
         let output = match self.blocks {
             Some(blocks) => format!("[file]\npath = \"/share/out\"\nmax-bytes = {}\n[egd]\nlisten = []\n", blocks * 32),
-            None => "[egd]\nlisten = [\"unix:/run/egd.sock\"]\n".to_owned(),
+            // A small pool, so that its filling up is no growth of the daemon.
+            None => "[egd]\nlisten = [\"unix:/run/egd.sock\"]\npool-bytes = 16384\n".to_owned(),
         };
         format!(
             "control = \"{control}\"\n[keys]\ntransport = \"{}\"\n[kernel]\nenabled = false\n{output}",

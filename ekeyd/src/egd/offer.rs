@@ -1,0 +1,42 @@
+//! What clients offer by `0x03`: mixed into the kernel without credit, if the configuration says so. Source: random(4): what is
+//! written to the device is mixed in, and nothing is claimed for it.
+
+use std::fs::{File, OpenOptions};
+use std::io::Write as _;
+use std::path::Path;
+
+/// The kernel's random device.
+pub(super) const RANDOM: &str = "/dev/random";
+
+/// Where offered bytes go.
+#[derive(Debug, Default)]
+pub(super) struct Offers {
+    device: Option<File>,
+    /// Bytes mixed in.
+    pub(super) mixed: u64,
+    failed: bool,
+}
+
+impl Offers {
+    /// To the random device at `path`. If it cannot be opened, offers are ignored, and a line in the log says so.
+    pub(super) fn to(path: &Path) -> Self {
+        let device = OpenOptions::new().write(true).open(path);
+        let device = device.inspect_err(|error| {
+            tracing::warn!("{}: {error}; what clients offer is ignored: set offered = \"ignore\"", path.display());
+        });
+        Self { device: device.ok(), ..Self::default() }
+    }
+
+    /// Mixes some bytes of an offer.
+    pub(super) fn take(&mut self, bytes: &[u8]) {
+        let Some(device) = &mut self.device else { return };
+        match device.write_all(bytes) {
+            Ok(()) => self.mixed += bytes.len() as u64,
+            Err(error) if !self.failed => {
+                self.failed = true;
+                tracing::warn!("what a client offered could not be mixed into the kernel: {error}");
+            }
+            Err(_) => {}
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! Ours serves EGD clients beside the original on the same kind of key: how many requests, and how soon.
+//!
+//! The figures themselves are printed by `cargo run --release -p ekey-tests --bin bench-egd`.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use ekey_tests::bench::Which;
+use ekey_tests::serving::unthrottled;
+
+/// Ours answers at least so many times the requests of the original.
+const LEAST_RATIO: f64 = 300.0;
+/// Ours may take this part of the time that the original takes.
+const MOST_LATENCY: f64 = 1.0 / 20.0;
+
+/// Measurements disturb each other, so they take turns.
+static TURN: Mutex<()> = Mutex::new(());
+
+#[test]
+fn a_hundred_clients_get_three_hundred_times_the_answers() {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let original = unthrottled(Which::Original, 100, Duration::from_secs(8)).requests_per_second();
+    let ours = unthrottled(Which::Ours, 100, Duration::from_secs(3));
+    assert!(ours.is_flawless(), "{} clients were hung up on: {:?}", ours.lost, ours.requests);
+    let ours = ours.requests_per_second();
+    assert!(
+        ours >= original * LEAST_RATIO,
+        "{ours:.0} requests a second, due are at least {:.0}, {LEAST_RATIO} times the original's {original:.1}",
+        original * LEAST_RATIO
+    );
+}
+
+#[test]
+fn one_client_waits_a_twentieth_of_the_time() {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let original = unthrottled(Which::Original, 1, Duration::from_secs(4)).percentile(99);
+    let ours = unthrottled(Which::Ours, 1, Duration::from_secs(3)).percentile(99);
+    assert!(
+        ours <= original.mul_f64(MOST_LATENCY),
+        "99 of 100 requests take up to {ours:?}, due are {:?}, a twentieth of the original's {original:?}",
+        original.mul_f64(MOST_LATENCY)
+    );
+}

@@ -1,0 +1,65 @@
+//! Combined keys: clients get what no single key has sent, as much as the books say, and nothing at all of one key alone.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use ekey_tests::blocks::read;
+use ekey_tests::egd::EgdClient;
+use ekey_tests::load::{Habit, Load};
+use ekey_tests::software_key::{SECOND_LONG_TERM_KEY, SECOND_SERIAL};
+use ekey_tests::{DaemonPlan, KeyPlan, Scratch, await_until};
+
+#[test]
+fn two_keys_are_combined_and_one_alone_gives_nothing() {
+    let scratch = Scratch::make();
+    let first = KeyPlan::named("first").rate(2000);
+    let second = KeyPlan::named("second").rate(2000).identity(SECOND_SERIAL, SECOND_LONG_TERM_KEY);
+    let (first_key, mut second_key) = (first.plug_in(&scratch), second.plug_in(&scratch));
+    let daemon = DaemonPlan::default()
+        .key(&first, &first_key)
+        .key(&second, &second_key)
+        .egd_lines("combine = true")
+        .egd()
+        .start(&scratch);
+    await_until("both keys to run", Duration::from_secs(20), || {
+        (daemon.status(&scratch).count("/combine/running_keys") == 2).then_some(())
+    });
+
+    let mut load = Load::new().with(10, Habit::steady(64), &daemon.egd).keeping();
+    let measured = load.run_for(Duration::from_secs(3));
+    assert!(measured.is_flawless(), "{} clients were hung up on: {:?}", measured.lost, measured.requests);
+
+    second_key.program.kill();
+    await_until("one key to be known to be away", Duration::from_secs(20), || {
+        (daemon.status(&scratch).count("/combine/running_keys") == 1).then_some(())
+    });
+    let mut client = EgdClient::connect(&daemon.egd).expect("the EGD server takes a client");
+    assert_eq!(client.available_bits().expect("the server answers"), 0, "bits said to be there of one key");
+    let alone = client.take_what_is_there(255).expect("the server answers");
+    assert!(alone.is_empty(), "{} bytes of one key", alone.len());
+    let screen = daemon.ctl(&scratch, &["status"]).stdout;
+    assert!(
+        screen.split_whitespace().collect::<Vec<_>>().join(" ").contains("combining needs two"),
+        "the status does not say why there is nothing:\n{screen}"
+    );
+
+    let status = daemon.status(&scratch);
+    let (used, made) = (status.count("/combine/in_bytes"), status.count("/combine/out_bytes"));
+    assert_eq!(used, made * 3, "24 bytes of each of two keys for each 16");
+    let served = load.given().map(<[u8]>::len).sum::<usize>() as u64;
+    assert!(served > 10_000 && served <= made, "{served} bytes were served, {made} were made");
+    let _second = second.plug_in(&scratch);
+    await_until("bytes when there are two again", Duration::from_secs(30), || {
+        client.take_what_is_there(64).ok().filter(|bytes| !bytes.is_empty())
+    });
+
+    let logs = [read(&first_key.plain_log), read(&second_key.plain_log)];
+    let sent = logs.iter().flat_map(|log| log.windows(8)).collect::<HashSet<_>>();
+    let mut seen = HashSet::new();
+    for given in load.given() {
+        let known = given.windows(8).position(|window| sent.contains(window));
+        assert_eq!(known, None, "what a key has sent was handed out as it was");
+        let twice = given.windows(8).position(|window| !seen.insert(window));
+        assert_eq!(twice, None, "bytes were handed out twice");
+    }
+}

@@ -1,0 +1,171 @@
+//! The limits of the EGD server: who may connect, how often, how much each gets, and that the kernel's need comes first.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
+
+use ekey_tests::await_until::hold_for;
+use ekey_tests::egd::EgdClient;
+use ekey_tests::load::{Habit, Load};
+use ekey_tests::serving::{USUAL, ours, ours_with};
+use ekey_tests::{KeyPlan, await_until, blocks};
+
+#[test]
+fn an_idle_client_is_let_go_and_one_that_waits_is_not() {
+    let plan = KeyPlan::named("key").rate(1);
+    let (scratch, _key, daemon) = ours_with(&plan, |plan| plan.egd_lines("idle-timeout-s = 1"));
+    let mut idle = UnixStream::connect(&daemon.egd).expect("the EGD server takes a client");
+    idle.set_read_timeout(Some(Duration::from_secs(10))).expect("a timeout can be set");
+    let mut half = UnixStream::connect(&daemon.egd).expect("the EGD server takes a client");
+    half.write_all(&[0x02]).expect("the server listens");
+    let mut waits = UnixStream::connect(&daemon.egd).expect("the EGD server takes a client");
+    waits.write_all(&[0x02, 255]).expect("the server listens");
+    for (what, stream) in [("idle", &mut idle), ("half-open", &mut half)] {
+        stream.set_read_timeout(Some(Duration::from_secs(10))).expect("a timeout can be set");
+        assert_eq!(stream.read(&mut [0; 1]).expect("the server hangs up"), 0, "what the {what} client got");
+    }
+    // At 32 bytes a second this takes eight of the idle client's times.
+    waits.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout can be set");
+    waits.read_exact(&mut [0; 255]).expect("who waits gets all of its bytes");
+    let status = daemon.status(&scratch);
+    assert!(status.count("/egd/0/dropped_idle") >= 2, "{status}");
+}
+
+#[test]
+fn a_silent_client_stays_if_nothing_is_configured() {
+    let (_scratch, _key, daemon) = ours(&KeyPlan::named("key").rate(1000));
+    let mut client = EgdClient::connect(&daemon.egd).expect("the EGD server takes a client");
+    client.take(8).expect("the server gives");
+    hold_for(Duration::from_secs(3), || Ok(()));
+    assert_eq!(client.take(8).expect("the server still gives").len(), 8);
+}
+
+#[test]
+fn one_client_too_many_of_a_peer_is_refused_and_counted() {
+    let plan = KeyPlan::named("key").rate(1000);
+    let (scratch, _key, daemon) = ours_with(&plan, |plan| plan.egd_lines("clients-per-peer = 3"));
+    await_until("room for three", Duration::from_secs(5), || {
+        (daemon.status(&scratch).count("/egd/0/clients") == 0).then_some(())
+    });
+    let mut held = [(); 3].map(|()| EgdClient::connect(&daemon.egd).expect("the EGD server takes a client"));
+    held.iter_mut().for_each(|client| assert_eq!(client.take(8).expect("the server gives").len(), 8));
+    let mut refused = EgdClient::connect(&daemon.egd).expect("a connection is taken and closed");
+    assert!(refused.take(8).is_err(), "a fourth client got bytes");
+    assert_eq!(daemon.status(&scratch).count("/egd/0/refused"), 1);
+    drop(held);
+    await_until("a place that has become free", Duration::from_secs(5), || {
+        EgdClient::connect(&daemon.egd).ok()?.take(8).ok()
+    });
+}
+
+#[test]
+fn a_peer_gets_its_burst_and_then_its_rate() {
+    let plan = KeyPlan::named("key").rate(4000);
+    let lines = "bytes-per-s-per-peer = 2000\nburst-bytes-per-peer = 4000";
+    let (_scratch, _key, daemon) = ours_with(&plan, |plan| plan.egd_lines(lines));
+    let mut load = Load::new().with(20, Habit::greedy(), &daemon.egd);
+    // The burst is his who asks first, and the rate is everybody's.
+    for (span, burst) in [(1, 4000.0), (4, 0.0)] {
+        let measured = load.run_for(Duration::from_secs(span));
+        let given = measured.bytes.iter().sum::<u64>() as f64;
+        let due = burst + 2000.0 * measured.elapsed.as_secs_f64();
+        assert!(
+            (due * 0.9..=due * 1.05).contains(&given),
+            "20 clients of one peer got {given} bytes, due are {due:.0}"
+        );
+        let (least, most) = (measured.bytes.iter().min(), measured.bytes.iter().max());
+        assert!(
+            burst > 0.0 || most.zip(least).is_some_and(|(most, least)| most - least <= 256),
+            "among 20 clients of one peer one got {least:?} bytes and one {most:?}"
+        );
+    }
+}
+
+#[test]
+fn who_is_not_on_the_list_gets_nothing() {
+    let plan = KeyPlan::named("key").rate(1000);
+    let port = free_port();
+    // A user that this test is not run by.
+    let lines = format!("allow-networks = [\"127.0.0.2\"]\nallow-users = [{}]", nix::unistd::geteuid().as_raw() + 1);
+    let scratch = ekey_tests::Scratch::make();
+    let key = plan.plug_in(&scratch);
+    let daemon = ekey_tests::DaemonPlan::default()
+        .key(&plan, &key)
+        .egd_lines(&lines)
+        .listen(&format!("tcp:127.0.0.1:{port}"))
+        .egd()
+        .start(&scratch);
+    let mut user = EgdClient::connect(&daemon.egd).expect("a connection is taken and closed");
+    assert!(user.take(8).is_err(), "a user that is not allowed got bytes");
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("a connection is taken and closed");
+    stream.set_read_timeout(Some(Duration::from_secs(5))).expect("a timeout can be set");
+    drop(stream.write_all(&[0x04]));
+    assert!(!matches!(stream.read(&mut [0; 8]), Ok(1..)), "an address that is not allowed got an answer");
+    let status = daemon.status(&scratch);
+    assert!(status.count("/egd/0/denied") >= 1 && status.count("/egd/1/denied") == 1, "{status}");
+}
+
+#[test]
+fn the_kernel_gets_its_share_each_interval_however_many_clients_wait() {
+    let plan = KeyPlan::named("key").rate(500);
+    let (scratch, _key, daemon) = ours_with(&plan, |plan| plan.uncredited_kernel("enabled = true\ninterval-s = 1"));
+    let mut load = Load::new().with(100, Habit::greedy(), &daemon.egd);
+    let mixed = || daemon.status(&scratch).count("/kernel/mixed_bytes");
+    let _ = load.run_for(Duration::from_secs(1));
+    let (before, started) = (mixed(), Instant::now());
+    let measured = load.run_for(Duration::from_secs(5));
+    let (given, seconds) = (mixed() - before, started.elapsed().as_secs_f64());
+    let demand = measured.bytes.iter().sum::<u64>();
+    assert!(demand > 50_000, "only {demand} bytes were served");
+    // 64 bytes an interval; the ends of the measurement may cut one off each.
+    assert!(given as f64 >= 64.0 * (seconds - 2.0), "the kernel got {given} bytes in {seconds:.1} s");
+}
+
+#[test]
+fn the_file_gets_its_share_beside_greedy_clients() {
+    let plan = KeyPlan::named("key").rate(2000);
+    let scratch = ekey_tests::Scratch::make();
+    let key = plan.plug_in(&scratch);
+    let output = scratch.path("entropy");
+    let daemon = ekey_tests::DaemonPlan::default()
+        .key(&plan, &key)
+        .file(&output, None)
+        .egd_lines("share-percent = 75")
+        .egd()
+        .start(&scratch);
+    let mut load = Load::new().with(20, Habit::greedy(), &daemon.egd);
+    let _ = load.run_for(Duration::from_secs(1));
+    let before = blocks::read(&output).len();
+    let clients = load.run_for(Duration::from_secs(4)).bytes.iter().sum::<u64>() as f64;
+    let file = (blocks::read(&output).len() - before) as f64;
+    let part = file / (file + clients);
+    assert!(
+        (0.2..=0.3).contains(&part),
+        "the file got {part:.3} of all, due is a quarter ({file} and {clients} bytes)"
+    );
+}
+
+#[test]
+fn what_clients_offer_is_mixed_into_the_kernel_only_if_that_is_wanted() {
+    for (line, due) in [("offered = \"ignore\"", 0), ("offered = \"mix\"", 255 + u64::from(USUAL))] {
+        let plan = KeyPlan::named("key").rate(1000);
+        let (scratch, _key, daemon) = ours_with(&plan, |plan| plan.egd_lines(line));
+        let mut stream = UnixStream::connect(&daemon.egd).expect("the EGD server takes a client");
+        stream.set_read_timeout(Some(Duration::from_secs(5))).expect("a timeout can be set");
+        for count in [255, USUAL, 0] {
+            stream.write_all(&[0x03, 0x00, 0x08, count]).expect("the server listens");
+            stream.write_all(&vec![0x02; usize::from(count)]).expect("the server listens");
+        }
+        stream.write_all(&[0x04]).expect("the server listens");
+        let mut length = [0; 1];
+        stream.read_exact(&mut length).expect("the request after the offers is answered");
+        assert_eq!(usize::from(length[0]), daemon.program.id().to_string().len(), "the length of the daemon's number");
+        assert_eq!(daemon.status(&scratch).count("/offered_bytes"), due, "bytes mixed with {line}");
+    }
+}
+
+fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("this machine has a port left");
+    listener.local_addr().expect("it has an address").port()
+}

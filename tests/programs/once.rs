@@ -1,0 +1,44 @@
+//! Whatever the key sent reaches one consumer, once, as it was: a hundred clients, the kernel and a file at the same time.
+
+use std::time::Duration;
+
+use ekey_tests::blocks::{Account, read};
+use ekey_tests::load::{Habit, Load};
+use ekey_tests::{DaemonPlan, KeyPlan, Scratch};
+use nix::sys::signal::Signal;
+
+#[test]
+fn no_byte_is_handed_out_twice_and_none_is_altered() {
+    let scratch = Scratch::make();
+    let plan = KeyPlan::named("key").rate(20_000);
+    let key = plan.plug_in(&scratch);
+    let output = scratch.path("entropy");
+    let mut daemon = DaemonPlan::default()
+        .key(&plan, &key)
+        .file(&output, None)
+        .uncredited_kernel("enabled = true\ninterval-s = 1")
+        .egd_lines("share-percent = 60\npool-bytes = 65536")
+        .egd()
+        .start(&scratch);
+    // Multiples of eight, which the account needs to know a piece by.
+    let mut load = Load::new();
+    for bytes in [8, 24, 64, 120, 248] {
+        let steady = Habit::steady(bytes);
+        load = load.with(10, steady, &daemon.egd).with(10, Habit { ahead: 16, ..steady }, &daemon.egd);
+    }
+    let mut load = load.keeping();
+    let measured = load.run_for(Duration::from_secs(3));
+    assert!(measured.is_flawless(), "{} clients were hung up on: {:?}", measured.lost, measured.requests);
+    daemon.program.signal(Signal::SIGTERM);
+    daemon.program.wait(Duration::from_secs(5));
+
+    let mut account = Account::of(&[read(&key.plain_log)]);
+    let mut served = 0;
+    for (number, given) in load.given().enumerate() {
+        served += given.len();
+        assert_eq!(account.book(given), Ok(()), "what client {number} of 100 got, {} bytes", given.len());
+    }
+    let file = read(&output);
+    assert_eq!(account.book(&file), Ok(()), "what the file got, {} bytes", file.len());
+    assert!(served > 500_000 && file.len() > 100_000, "only {served} bytes to clients and {} to the file", file.len());
+}

@@ -1,0 +1,123 @@
+//! Clients that do not read, say nothing, send garbage, vanish in the middle, or come by the thousand: the others get their
+//! bytes as soon as ever, and the daemon keeps neither memory nor descriptors.
+
+use std::io::{Read as _, Write as _};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use ekey_tests::load::{Habit, Load, allow_open_files};
+use ekey_tests::priority::{prefer, prefer_this_thread};
+use ekey_tests::serving::{USUAL, ours};
+use ekey_tests::usage::{memory, open_descriptors};
+use ekey_tests::{KeyPlan, await_until};
+
+/// Measurements disturb each other, so they take turns.
+static TURN: Mutex<()> = Mutex::new(());
+/// What rounding and other work on the machine may add to a usual answer's time.
+const CHANCE: Duration = Duration::from_micros(10);
+
+#[test]
+fn rude_clients_do_not_slow_down_the_others() {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let (scratch, _key, daemon) = ours(&KeyPlan::named("key").rate(10_000));
+    prefer(&[daemon.program.id()]);
+    prefer_this_thread();
+    allow_open_files(4000);
+    let habit = Habit::at_intervals(USUAL, Duration::from_millis(500));
+    let mut polite = Load::new().with(1000, habit, &daemon.egd);
+    let mut usual = || {
+        let runs = [(); 3].map(|()| {
+            let measured = polite.run_for(Duration::from_millis(700));
+            assert!(measured.is_flawless(), "{} polite clients were hung up on", measured.lost);
+            measured.percentile(50)
+        });
+        runs.into_iter().min().expect("three runs")
+    };
+    let before = usual();
+    let held = [
+        many(50, &daemon.egd, |stream| drop(stream.write_all(&[0x02, 255].repeat(200)))),
+        many(500, &daemon.egd, |_| {}),
+        many(500, &daemon.egd, |stream| drop(stream.write_all(&[0x02]))),
+        many(500, &daemon.egd, |stream| drop(stream.write_all(b"GET / HTTP/1.1\r\n\r\n"))),
+    ];
+    // Those that ask for 50 KB each and read nothing have soon got what the kernel holds for them.
+    await_until("the deaf to be full", Duration::from_secs(20), || {
+        (daemon.status(&scratch).count("/egd/0/waiting") == 0).then_some(())
+    });
+    let deaf = usual();
+    drop(held);
+    // These ask, and are gone before the answer is.
+    for _ in 0..1000 {
+        drop(many(1, &daemon.egd, |stream| drop(stream.write_all(&[0x02, 255, 0x02]))));
+    }
+    let after = usual();
+    for (what, seen) in [("with 1550 rude clients", deaf), ("after 1000 vanished", after)] {
+        assert!(
+            seen <= before.mul_f64(1.2) + CHANCE,
+            "a usual answer takes {seen:?} {what}, due is at most 20 % more than the {before:?} before"
+        );
+    }
+}
+
+#[test]
+fn garbage_is_hung_up_on_and_a_request_before_it_is_answered() {
+    let (_scratch, _key, daemon) = ours(&KeyPlan::named("key").rate(1000));
+    let mut stream = UnixStream::connect(&daemon.egd).expect("the EGD server takes a client");
+    stream.set_read_timeout(Some(Duration::from_secs(5))).expect("a timeout can be set");
+    stream.write_all(&[0x02, 16, 0xff, 0x02, 16]).expect("the server listens");
+    let mut answer = Vec::new();
+    let ended = stream.read_to_end(&mut answer);
+    assert!(ended.is_ok() || answer.len() == 16, "{ended:?} after {} bytes", answer.len());
+    assert_eq!(answer.len(), 16, "bytes of the request before the garbage, and of none after it");
+}
+
+#[test]
+fn fifty_thousand_connections_in_a_row_leave_nothing_behind() {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    // A key that is slow, so that most of them leave while they wait.
+    let (scratch, _key, daemon) = ours(&KeyPlan::named("key").rate(100));
+    let process = daemon.program.id();
+    let row = |count: u32| {
+        for number in 0..count {
+            let mut stream = connect(&daemon.egd);
+            if number % 2 == 0 {
+                drop(stream.write_all(&[0x02, 255]));
+            }
+        }
+    };
+    row(2000);
+    settled(&daemon, &scratch);
+    let (descriptors, before) = (open_descriptors(process), memory(process).resident);
+    let started = Instant::now();
+    row(50_000);
+    println!("50000 connections in {:.2} s", started.elapsed().as_secs_f64());
+    settled(&daemon, &scratch);
+    assert_eq!(open_descriptors(process), descriptors, "open descriptors after and before");
+    let after = memory(process).resident;
+    assert!(after <= before + 512, "the daemon has {after} KB, due are at most 512 KB more than {before} KB");
+}
+
+/// Waits until the daemon has no clients and nobody waits.
+fn settled(daemon: &ekey_tests::Daemon, scratch: &ekey_tests::Scratch) {
+    await_until("all clients to be gone", Duration::from_secs(10), || {
+        let status = daemon.status(scratch);
+        (status.count("/egd/0/clients") == 0 && status.count("/egd/0/waiting") == 0).then_some(())
+    });
+}
+
+fn many(count: usize, path: &Path, mut say: impl FnMut(&mut UnixStream)) -> Vec<UnixStream> {
+    let one = |_| {
+        let mut stream = connect(path);
+        stream.set_nonblocking(true).expect("a socket can be told not to block");
+        say(&mut stream);
+        stream
+    };
+    (0..count).map(one).collect()
+}
+
+fn connect(path: &Path) -> UnixStream {
+    // A blocking connection waits for room in the server's queue by itself.
+    UnixStream::connect(path).unwrap_or_else(|error| panic!("cannot connect to {}: {error}", path.display()))
+}

@@ -1,0 +1,125 @@
+//! One client of a load.
+
+use std::collections::VecDeque;
+use std::io::{self, Read as _, Write as _};
+use std::time::Instant;
+
+use mio::net::UnixStream;
+
+use super::habit::Habit;
+use super::measured::Tally;
+
+pub(super) struct Client {
+    pub(super) stream: UnixStream,
+    pub(super) habit: Habit,
+    pub(super) tally: Tally,
+    /// Whether the server has hung up.
+    pub(super) is_lost: bool,
+    /// When the requests were sent that are on the way.
+    sent: VecDeque<Instant>,
+    /// Bytes of the oldest request that have come.
+    come: u8,
+    kept: Option<Vec<u8>>,
+}
+
+impl Client {
+    pub(super) fn new(stream: UnixStream, habit: Habit) -> Self {
+        Self { stream, habit, tally: Tally::default(), is_lost: false, sent: VecDeque::new(), come: 0, kept: None }
+    }
+
+    pub(super) fn keep(&mut self) {
+        self.kept = Some(Vec::new());
+    }
+
+    pub(super) fn given(&self) -> &[u8] {
+        self.kept.as_deref().unwrap_or_default()
+    }
+
+    /// A new measurement begins; what was asked for before still comes, and counts from now.
+    pub(super) fn start_over(&mut self) {
+        self.tally = Tally::default();
+        let now = Instant::now();
+        self.sent.iter_mut().for_each(|sent| *sent = now);
+    }
+
+    /// Asks for as much as it may have on the way.
+    pub(super) fn ask_ahead(&mut self) {
+        while self.sent.len() < self.habit.ahead {
+            if !self.ask() {
+                return;
+            }
+        }
+    }
+
+    /// Sends one request. Returns whether there was room for it; if not, the client leaves it out.
+    pub(super) fn ask(&mut self) -> bool {
+        if self.is_lost {
+            return false;
+        }
+        let now = Instant::now();
+        // Two bytes go whole or not at all into a socket that has any room.
+        match self.stream.write(&[0x02, self.habit.bytes]) {
+            Ok(2) => {
+                self.sent.push_back(now);
+                true
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => false,
+            Ok(_) | Err(_) => {
+                self.is_lost = true;
+                false
+            }
+        }
+    }
+
+    /// Takes in what has come, and asks again if that is its habit.
+    pub(super) fn proceed(&mut self) {
+        let mut buffer = [0; 4096];
+        loop {
+            match self.stream.read(&mut buffer) {
+                Ok(0) => {
+                    self.is_lost = true;
+                    return;
+                }
+                Ok(count) => {
+                    self.take_in(&buffer[..count]);
+                    // A short read has emptied the socket; what comes later is another event.
+                    if count < buffer.len() {
+                        break;
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => {
+                    self.is_lost = true;
+                    return;
+                }
+            }
+        }
+        if self.habit.every.is_none() {
+            self.ask_ahead();
+        }
+    }
+
+    fn take_in(&mut self, mut bytes: &[u8]) {
+        if let Some(kept) = &mut self.kept {
+            kept.extend_from_slice(bytes);
+        }
+        self.tally.bytes += bytes.len() as u64;
+        let now = Instant::now();
+        while !bytes.is_empty() {
+            if self.sent.is_empty() {
+                self.tally.unasked += bytes.len() as u64;
+                return;
+            }
+            let due = usize::from(self.habit.bytes - self.come).min(bytes.len());
+            bytes = &bytes[due..];
+            self.come += u8::try_from(due).expect("no more than a request asks for");
+            if self.come == self.habit.bytes {
+                self.come = 0;
+                if let Some(sent) = self.sent.pop_front() {
+                    self.tally.answered(now.duration_since(sent));
+                }
+            }
+        }
+    }
+}

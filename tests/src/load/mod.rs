@@ -1,0 +1,174 @@
+//! Many clients of an EGD server at once, on one thread: what they get, how soon, and how evenly.
+//!
+//! Each client asks by `0x02` and has a [`Habit`]: how much it asks for, how many requests it has on the way, and how
+//! often it asks. A load is connected once and can be run several times; every run is measured by itself.
+
+mod client;
+mod habit;
+mod measured;
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::io;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use mio::{Events, Interest, Poll, Token};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+
+use client::Client;
+pub use habit::Habit;
+pub use measured::Measured;
+
+/// How long a connection that the server's queue has no room for is tried again.
+const CONNECT_PATIENCE: Duration = Duration::from_secs(20);
+
+/// A crowd of clients.
+pub struct Load {
+    poll: Poll,
+    events: Events,
+    clients: Vec<Client>,
+    /// When the clients that ask at intervals ask next.
+    turns: BinaryHeap<Reverse<(Instant, usize)>>,
+}
+
+impl Default for Load {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Load {
+    /// Nobody yet.
+    ///
+    /// # Panics
+    /// When the machine has no descriptor left.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            poll: Poll::new().expect("an event queue can be made"),
+            events: Events::with_capacity(1024),
+            clients: Vec::new(),
+            turns: BinaryHeap::new(),
+        }
+    }
+
+    /// Connects `count` more clients to the unix socket at `path`, without asking for anything.
+    ///
+    /// # Panics
+    /// When the server does not take them within 20 s.
+    #[must_use]
+    pub fn with(mut self, count: usize, habit: Habit, path: &Path) -> Self {
+        allow_open_files(self.clients.len() + count);
+        for _ in 0..count {
+            let mut client = Client::new(connect(path), habit);
+            let token = Token(self.clients.len());
+            let interest = Interest::READABLE | Interest::WRITABLE;
+            self.poll.registry().register(&mut client.stream, token, interest).expect("a socket can be watched");
+            self.clients.push(client);
+        }
+        self
+    }
+
+    /// Keeps what the clients are given from now on: [`Load::given`].
+    #[must_use]
+    pub fn keeping(mut self) -> Self {
+        self.clients.iter_mut().for_each(Client::keep);
+        self
+    }
+
+    /// What each client was given since [`Load::keeping`], in their order.
+    pub fn given(&self) -> impl Iterator<Item = &[u8]> {
+        self.clients.iter().map(Client::given)
+    }
+
+    /// Has every client live by its habit for so long.
+    pub fn run_for(&mut self, span: Duration) -> Measured {
+        self.run(span, |_| false)
+    }
+
+    /// Has every client live by its habit until each has been served once, for at most so long.
+    pub fn run_until_all_are_served(&mut self, span: Duration) -> Measured {
+        let mut unserved = 0;
+        self.run(span, |clients| {
+            while clients.get(unserved).is_some_and(|client| client.tally.requests > 0 || client.is_lost) {
+                unserved += 1;
+            }
+            unserved == clients.len()
+        })
+    }
+
+    fn run(&mut self, span: Duration, mut is_enough: impl FnMut(&[Client]) -> bool) -> Measured {
+        let started = Instant::now();
+        let end = started + span;
+        self.turns.clear();
+        let count = u32::try_from(self.clients.len().max(1)).expect("a crowd is countable");
+        for (place, client) in self.clients.iter_mut().enumerate() {
+            client.start_over();
+            match client.habit.every {
+                // Spread over the interval, as clients that know nothing of each other are.
+                Some(every) => {
+                    let share = every * u32::try_from(place).expect("a crowd is countable") / count;
+                    self.turns.push(Reverse((started + share, place)));
+                }
+                None => client.ask_ahead(),
+            }
+        }
+        loop {
+            let now = Instant::now();
+            if now >= end || is_enough(&self.clients) {
+                let elapsed = started.elapsed();
+                let lost = self.clients.iter().filter(|client| client.is_lost).count();
+                return Measured::of(elapsed, lost, self.clients.iter_mut().map(|client| client.tally.take()));
+            }
+            self.ask_in_turn(now);
+            let next = self.turns.peek().map_or(end, |Reverse((at, _))| *at).min(end);
+            match self.poll.poll(&mut self.events, Some(next.saturating_duration_since(now))) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                outcome => outcome.expect("an event queue works"),
+            }
+            for event in &self.events {
+                self.clients[event.token().0].proceed();
+            }
+        }
+    }
+
+    fn ask_in_turn(&mut self, now: Instant) {
+        while let Some(Reverse((at, place))) = self.turns.peek().copied()
+            && at <= now
+        {
+            let client = &mut self.clients[place];
+            client.ask();
+            self.turns.pop();
+            let every = client.habit.every.expect("only who asks at intervals has turns");
+            self.turns.push(Reverse((at + every, place)));
+        }
+    }
+}
+
+/// Raises the limit of open files so that `clients` sockets and what else is open fit.
+///
+/// # Panics
+/// When the machine does not allow as many.
+pub fn allow_open_files(clients: usize) {
+    let due = clients as u64 + 256;
+    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).expect("the limit can be asked for");
+    assert!(hard >= due, "{clients} clients need {due} open files, and this machine allows {hard}: see ulimit -Hn");
+    if soft < due {
+        setrlimit(Resource::RLIMIT_NOFILE, due, hard).expect("a limit below the hard one can be set");
+    }
+}
+
+fn connect(path: &Path) -> mio::net::UnixStream {
+    let started = Instant::now();
+    loop {
+        // The queue of a server that is busy may be full for a moment.
+        match mio::net::UnixStream::connect(path) {
+            Ok(stream) => return stream,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock && started.elapsed() < CONNECT_PATIENCE => {
+                std::thread::sleep(Duration::from_micros(200));
+            }
+            Err(error) => panic!("cannot connect to {}: {error}", path.display()),
+        }
+    }
+}
