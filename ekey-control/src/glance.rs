@@ -154,11 +154,6 @@ pub fn celsius(decikelvin: u32) -> f64 {
     f64::from(decikelvin) / 10.0 - 273.15
 }
 
-fn combined(combine: &CombineStatus) -> String {
-    let (made, used) = (amount::bytes(combine.out_bytes), amount::bytes(combine.in_bytes));
-    format!("{made} made of {used} of several keys, {} ready", amount::bytes(combine.ready_bytes))
-}
-
 fn frames(key: &KeyStatus) -> String {
     let counts = &key.frames;
     let faults: Vec<String> = [
@@ -224,6 +219,11 @@ fn file(file: &FileStatus) -> String {
     let most = file.max_bytes.map_or_else(String::new, |most| format!(" of {}", amount::bytes(most)));
     let stopped = file.stopped.as_ref().map_or_else(String::new, |why| format!(", stopped: {why}"));
     format!("{}{most} to {}{stopped}", amount::bytes(file.written_bytes), file.path)
+}
+
+fn combined(combine: &CombineStatus) -> String {
+    let (made, used) = (amount::bytes(combine.out_bytes), amount::bytes(combine.in_bytes));
+    format!("{made} made of {used} of several keys, {} ready", amount::bytes(combine.ready_bytes))
 }
 
 fn egd(egd: &EgdStatus) -> String {

@@ -53,6 +53,7 @@ fn outputs(out: &mut Exposition, status: &Status) {
     kernel(out, status);
     file(out, status);
     egd(out, status);
+    combine(out, status);
     egd_client(out, status);
 }
 
@@ -88,12 +89,16 @@ fn egd(out: &mut Exposition, status: &Status) {
     use ekey_control::status::EgdStatus;
     /// Kind, name, unit, help, and where the figure is.
     type Row = (Kind, &'static str, &'static str, &'static str, fn(&EgdStatus) -> u64);
-    let rows: [Row; 5] = [
+    let rows: [Row; 7] = [
         (Kind::Gauge, "egd_clients", "", "EGD clients that are connected.", |egd| egd.clients),
         (Kind::Gauge, "egd_clients_waiting", "", "EGD clients that wait for bytes.", |egd| egd.waiting),
         (Kind::Counter, "egd_requests", "", "EGD requests that were answered.", |egd| egd.requests),
         (Kind::Counter, "egd_served_bytes", "bytes", "Bytes given to EGD clients.", |egd| egd.served_bytes),
         (Kind::Counter, "egd_refused", "", "EGD clients that were refused, as there were too many.", |egd| egd.refused),
+        (Kind::Counter, "egd_denied", "", "EGD clients that were refused, as they may not ask.", |egd| egd.denied),
+        (Kind::Counter, "egd_dropped_idle", "", "EGD clients that were sent away, as they asked for nothing.", |egd| {
+            egd.dropped_idle
+        }),
     ];
     for (kind, name, unit, help, figure) in rows {
         let mut family = out.family(kind, name, unit, help);
@@ -101,6 +106,17 @@ fn egd(out: &mut Exposition, status: &Status) {
             family.sample(&[("listen", &egd.listen)], figure(egd));
         }
     }
+}
+
+/// What is made of several keys for EGD clients.
+fn combine(out: &mut Exposition, status: &Status) {
+    let combine = status.combine.as_ref();
+    let help = "Bytes of several keys that were combined for EGD clients.";
+    out.family(Kind::Counter, "combine_in_bytes", "bytes", help).maybe(&[], combine.map(|combine| combine.in_bytes));
+    let help = "Bytes that were made of them.";
+    out.family(Kind::Counter, "combine_out_bytes", "bytes", help).maybe(&[], combine.map(|combine| combine.out_bytes));
+    let help = "Bytes that EGD clients offered and that were mixed into the kernel, without credit.";
+    out.family(Kind::Counter, "egd_offered_bytes", "bytes", help).sample(&[], status.offered_bytes);
 }
 
 fn egd_client(out: &mut Exposition, status: &Status) {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use ekey_control::KeyState;
-use ekey_control::status::{EgdClientState, EgdClientStatus, FileStatus};
+use ekey_control::status::{CombineStatus, EgdClientState, EgdClientStatus, FileStatus};
 
 use super::*;
 use crate::observe::sample::{key, status};
@@ -13,6 +13,15 @@ fn full() -> Status {
     let mut status = status(vec![key(KeyState::Running), key(KeyState::Gone)]);
     status.keys[1].number = 2;
     status.file = Some(FileStatus { path: "/f".to_owned(), written_bytes: 1, ..FileStatus::default() });
+    status.combine = Some(CombineStatus {
+        running_keys: 2,
+        in_bytes: 96,
+        out_bytes: 64,
+        held_bytes: 0,
+        ready_bytes: 64,
+        wiped_bytes: 0,
+        problem: None,
+    });
     status.egd_client = Some(EgdClientStatus {
         servers: vec!["tcp:keys.example:8888".to_owned()],
         state: EgdClientState::Connected,
