@@ -48,8 +48,20 @@ fn round_up(value: f64) -> f64 {
     if value <= 0.0 || !value.is_finite() {
         return 1.0;
     }
-    let power = 10_f64.powf(value.log10().floor());
+    let power = power_of_ten(value);
     [1.0, 2.0, 5.0, 10.0].into_iter().map(|digit| digit * power).find(|step| *step >= value * 0.999).unwrap_or(value)
+}
+
+/// The largest power of ten that is not above `value`. Without logarithms, so that the daemon need not carry libm in memory.
+fn power_of_ten(value: f64) -> f64 {
+    let mut power = 1.0;
+    while power * 10.0 <= value && power < f64::MAX / 10.0 {
+        power *= 10.0;
+    }
+    while power > value && power > f64::MIN_POSITIVE {
+        power /= 10.0;
+    }
+    power
 }
 
 #[cfg(test)]

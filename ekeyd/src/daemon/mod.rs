@@ -14,6 +14,7 @@ mod reload;
 mod service_manager;
 mod signals;
 mod status;
+mod text;
 
 use std::io;
 use std::path::PathBuf;

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use sd_notify::NotifyState;
 
-use super::Daemon;
+use super::{Daemon, text};
 
 /// The service manager's watchdog.
 pub(super) struct Watchdog {
@@ -31,6 +31,7 @@ impl Daemon {
             self.is_ready = true;
             tracing::info!("{words}");
             notify(&[NotifyState::Ready, NotifyState::Status(words)]);
+            text::give_back();
         }
     }
 
