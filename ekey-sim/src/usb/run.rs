@@ -65,12 +65,6 @@ impl<P: Port, B: Protocol> Bus<'_, P, B> {
             if stop.is_stopped() {
                 return Ok(());
             }
-            if stop.take_toggles() % 2 == 1 {
-                self.inserted = !self.inserted;
-                self.port.insert(self.inserted)?;
-                self.supply(start.elapsed(), connected && self.inserted);
-                continue;
-            }
             match news.host {
                 Host::Present => {}
                 Host::Absent => self.supply(start.elapsed(), false),
@@ -80,6 +74,12 @@ impl<P: Port, B: Protocol> Bus<'_, P, B> {
                 }
             }
             connected = news.host != Host::Absent;
+            if stop.take_toggles() % 2 == 1 {
+                self.inserted = !self.inserted;
+                self.port.insert(self.inserted)?;
+                self.supply(start.elapsed(), connected && self.inserted);
+                continue;
+            }
             if !connected {
                 self.inserted &= P::HOSTS_COME_BACK;
                 continue;
