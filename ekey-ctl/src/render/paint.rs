@@ -69,7 +69,7 @@ pub(crate) fn coloured(line: &Line, colour: bool) -> String {
     }
 }
 
-/// Whether the person does not refuse colour (https://no-color.org).
+/// Whether the person does not refuse colour (<https://no-color.org>).
 pub(crate) fn wants_colour() -> bool {
     env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
