@@ -6,6 +6,7 @@
 mod bucket;
 mod client;
 mod guard;
+mod listening;
 mod offer;
 mod open_files;
 mod peers;

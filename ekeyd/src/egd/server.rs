@@ -10,8 +10,9 @@ use mio::event::Event;
 use mio::{Interest, Registry, Token};
 use slab::Slab;
 
-use super::client::{Client, Means, Need, Served, Waits};
+use super::client::{Client, Means, Need, Waits};
 use super::guard::Guard;
+use super::listening::Listening;
 use super::offer::{Offers, RANDOM};
 use super::peers::Peers;
 use super::queue::{Queue, Ticket};
@@ -51,27 +52,6 @@ pub(crate) struct Server {
     next_sweep: Instant,
     started: Instant,
     first_token: usize,
-}
-
-struct Listening {
-    listener: Listener,
-    shown: String,
-    clients: u64,
-    waiting: u64,
-    served: Served,
-    turned_away: TurnedAway,
-    /// Whether connections may be waiting that have not been looked at.
-    pending: bool,
-    /// Whether the last one could not be taken, mostly for lack of descriptors.
-    stalled: bool,
-}
-
-/// Connections that were closed by the server.
-#[derive(Default)]
-struct TurnedAway {
-    too_many: u64,
-    not_allowed: u64,
-    idle: u64,
 }
 
 impl Server {
@@ -206,21 +186,7 @@ impl Server {
         for (_, client) in &self.clients {
             unsent[client.listener as usize] += client.unsent();
         }
-        let status = |(listening, waiting_bytes): (&Listening, u64)| EgdStatus {
-            listen: listening.shown.clone(),
-            clients: listening.clients,
-            requests: listening.served.requests,
-            served_bytes: listening.served.bytes,
-            other_bytes: listening.served.others,
-            sent_bytes: listening.served.sent,
-            waiting_bytes,
-            dropped_bytes: listening.served.dropped,
-            waiting: listening.waiting,
-            refused: listening.turned_away.too_many,
-            denied: listening.turned_away.not_allowed,
-            dropped_idle: listening.turned_away.idle,
-        };
-        self.listeners.iter().zip(unsent).map(status).collect()
+        self.listeners.iter().zip(unsent).map(|(listening, unsent)| listening.status(unsent)).collect()
     }
 
     fn accept(&mut self, place: usize, registry: &Registry, pool: &mut Pool, now: Instant) {
@@ -371,35 +337,6 @@ impl Server {
             self.listeners[self.clients[id].listener as usize].turned_away.idle += 1;
             self.remove(id, registry, now);
         }
-    }
-}
-
-impl Listening {
-    fn new(listener: Listener, shown: String) -> Self {
-        Self {
-            listener,
-            shown,
-            clients: 0,
-            waiting: 0,
-            served: Served::default(),
-            turned_away: TurnedAway::default(),
-            pending: true,
-            stalled: false,
-        }
-    }
-
-    fn rest(&mut self) {
-        self.pending = false;
-        self.stalled = false;
-    }
-
-    /// Lets connections wait until there is something else to do, and says so once.
-    fn stall(&mut self, error: &io::Error) {
-        if !self.stalled {
-            tracing::warn!("{}: cannot take a connection: {error}; is the limit of open files too low?", self.shown);
-        }
-        self.pending = false;
-        self.stalled = true;
     }
 }
 
