@@ -3,12 +3,13 @@
 use std::fs;
 
 use ekey_tests::Scratch;
-use ekey_tests::outside::{Fips, capture, ent, ours, rngtest};
+use ekey_tests::fips::{self, Counting, Fips};
+use ekey_tests::outside::{capture, ent, ours, rngtest};
 
 #[test]
 fn captured_bytes_pass_rngtest_and_ent_which_count_as_we_do() {
     let scratch = Scratch::make();
-    let file = capture(&scratch, 10_000_004);
+    let file = capture(&scratch, 20_000_004);
     count_alike(&scratch, &fs::read(&file).expect("the captured file"), true);
 }
 
@@ -41,7 +42,13 @@ fn count_alike(scratch: &Scratch, bytes: &[u8], good: bool) {
     let count = |name: &str| mine["fips"][name].as_u64().expect("a count");
     let tests = ["monobit", "poker", "runs", "long_run"].map(count);
     let due = Fips { successes: count("blocks") - count("failures"), failures: count("failures"), tests };
-    assert_eq!(theirs, due, "rngtest (left) and ours (right)");
+    assert_eq!(due, fips::count(&bytes[4..], Counting::Standard), "ours (left) and the standard's (right)");
+    // It goes astray at the ends of a block, which is known to the bit.
+    assert_eq!(
+        theirs,
+        fips::count(&bytes[4..], Counting::Rngtest),
+        "rngtest (left), and what it is known to count (right)"
+    );
     assert_eq!(theirs.failures < 20, good, "{theirs:?}");
 
     let (theirs, mine) = (ent(&all), ours(&all));

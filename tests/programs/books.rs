@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use ekey_tests::books::{OnTheWay, assert_books_add_up};
 use ekey_tests::control::ControlClient;
 use ekey_tests::egd::EgdClient;
+use ekey_tests::software_key::{SECOND_LONG_TERM_KEY, SECOND_SERIAL};
 use ekey_tests::{Daemon, DaemonPlan, KeyPlan, Scratch, await_until};
 
 const SOON: Duration = Duration::from_secs(30);
@@ -101,6 +102,31 @@ fn they_add_up_when_readers_leave_without_what_they_asked_for() {
     let egd = &status.root()["egd"][0];
     assert_eq!(egd["waiting_bytes"], 0, "{status}");
     assert!(egd["dropped_bytes"].as_u64() > Some(0) && egd["sent_bytes"].as_u64() > Some(0), "{status}");
+}
+
+#[test]
+fn they_add_up_when_keys_are_combined_and_one_goes_bad() {
+    let scratch = Scratch::make();
+    let good = KeyPlan::named("good");
+    let bad = KeyPlan::named("bad").identity(SECOND_SERIAL, SECOND_LONG_TERM_KEY).bad_source("constant:60");
+    let (good_key, bad_key) = (good.plug_in(&scratch), bad.plug_in(&scratch));
+    let output = scratch.path("entropy");
+    let daemon = DaemonPlan::default()
+        .key(&good, &good_key)
+        .key(&bad, &bad_key)
+        .egd()
+        .egd_lines("combine = true")
+        .file(&output, None)
+        .start(&scratch);
+    let mut client = EgdClient::connect(&daemon.egd).expect("an EGD server");
+    client.take(255).expect("bytes of both");
+    look_for(&daemon, &scratch, WATCHED);
+    let status = await_until("the bad key to be put aside", SOON, || {
+        let status = daemon.status(&scratch);
+        status.key(1).put_aside().is_some().then_some(status)
+    });
+    assert_eq!(status.root()["combine"]["running_keys"], 1, "a key that is put aside is not one of two: {status}");
+    look_for(&daemon, &scratch, Duration::from_millis(300));
 }
 
 #[test]

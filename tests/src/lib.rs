@@ -13,6 +13,7 @@ pub mod control;
 pub mod daemon;
 pub mod egd;
 pub mod egd_server;
+pub mod fips;
 pub mod guest;
 pub mod http;
 pub mod load;

@@ -10,20 +10,10 @@ use serde_json::Value;
 use crate::await_until;
 use crate::binaries;
 use crate::daemon::DaemonPlan;
+use crate::fips::Fips;
 use crate::original::{libraries_below, root, unpacked};
 use crate::scratch::Scratch;
 use crate::software_key::KeyPlan;
-
-/// Blocks of 20,000 bits, and how many failed each test of FIPS 140-2.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Fips {
-    /// Blocks that passed, and that failed any test.
-    pub successes: u64,
-    /// Blocks that failed any test.
-    pub failures: u64,
-    /// Blocks that failed the monobit, poker, runs and long-run test.
-    pub tests: [u64; 4],
-}
 
 /// What ent says.
 #[derive(Debug, Clone, Copy, PartialEq)]
