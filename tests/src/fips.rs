@@ -68,7 +68,7 @@ fn fails(block: &[u8], counting: Counting, bit_before: bool) -> [bool; 4] {
         runs[1 - value][length] += 1;
         match (bits[0], bits[0] == bit_before) {
             (_, true) => {}
-            (true, false) => runs[0][5] += 1,
+            (true, false) => runs[1][5] += 1,
             (false, false) => nibbles[15] += 1,
         }
     }
