@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use ekey_control::health::PutAside;
 use ekey_control::{KeyStatus, Status, advice};
 use serde::Serialize;
 
@@ -13,7 +14,7 @@ const LOOKS_BETWEEN_FRAMES: u32 = 20;
 pub(crate) struct Change {
     /// When it was seen, RFC 3339 in UTC.
     pub(crate) time: String,
-    /// `daemon`, `key`, `state`, `frames`, `recovered`, `output`, `server` or `clients`.
+    /// `daemon`, `key`, `state`, `health`, `frames`, `recovered`, `output`, `server` or `clients`.
     pub(crate) what: &'static str,
     /// The key's number, where it is about one.
     pub(crate) key: Option<u32>,
@@ -104,6 +105,12 @@ impl Watcher {
             if revived > 0 {
                 let (from, to) = (key.recoveries - revived, key.recoveries);
                 out.push(about(key, "recovered", Some(from.to_string()), Some(to.to_string()), "revived".to_owned()));
+            }
+            let aside = |key: &KeyStatus| key.put_aside().map(|aside| aside.test.clone());
+            let was_aside = was.as_ref().and_then(aside);
+            if was_aside != aside(key) {
+                let text = key.put_aside().map_or_else(|| "used again".to_owned(), PutAside::next_step);
+                out.push(about(key, "health", was_aside, aside(key), text));
             }
             let refused = key.frames.dropped().saturating_add(key.frames.framing_errors);
             let (reported, looks) = self.frames.entry(key.number).or_insert((refused, LOOKS_BETWEEN_FRAMES));

@@ -68,10 +68,14 @@ fn key(key: &KeyStatus) -> Line {
         sensors.temperature_decikelvin.map_or_else(unknown, |value| format!("{:.1} C", glance::celsius(value)));
     let voltage = sensors.supply_millivolts.map_or_else(unknown, |value| format!("{:.2}", f64::from(value) / 1000.0));
     let refused = key.frames.dropped().saturating_add(key.frames.framing_errors);
+    let state = match key.put_aside().filter(|_| key.state.is_okay()) {
+        Some(_) => "put aside".to_owned(),
+        None => advice::words(&key.state),
+    };
     let cells = [
         &key.number.to_string(),
         key.known_serial().unwrap_or("?"),
-        &advice::words(&key.state),
+        &state,
         &amount::rate(key.rate_bytes_per_s),
         &temperature,
         &voltage,

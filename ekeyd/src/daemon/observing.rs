@@ -30,7 +30,7 @@ impl Daemon {
     /// Takes down how things stand if it is time to, and ends connections that last too long.
     pub(super) fn observe(&mut self, now: Instant) {
         if let Some(http) = &mut self.http {
-            http.expire(now);
+            http.expire(now, self.poll.registry());
         }
         if self.recorder.next() <= now {
             let sample = self.sample();

@@ -17,6 +17,10 @@ use crate::socket::{ListenError, Listener, Stream};
 const MOST_CLIENTS: usize = 32;
 /// How long a connection may last, from beginning to end.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Connections taken before anything else is looked at.
+const ACCEPTS_AT_ONCE: usize = 64;
+/// How long connections wait after one could not be taken.
+const PAUSE: Duration = Duration::from_secs(1);
 const INTEREST: Interest = Interest::READABLE.add(Interest::WRITABLE);
 
 /// The HTTP server.
@@ -26,6 +30,8 @@ pub(crate) struct Server {
     local_only: bool,
     clients: Slab<Client>,
     first_token: usize,
+    /// When to try again to take a connection, after one could not be taken.
+    retry: Option<Instant>,
 }
 
 /// A request that is to be answered.
@@ -49,7 +55,7 @@ impl Server {
         registry.register(&mut listener, Token(first_token), Interest::READABLE).map_err(refused)?;
         let address = listener.address().unwrap_or(address);
         let local_only = address.ip().is_loopback();
-        Ok(Self { listener, address, local_only, clients: Slab::new(), first_token })
+        Ok(Self { listener, address, local_only, clients: Slab::new(), first_token, retry: None })
     }
 
     /// Where it listens, with the port that the system chose if it was left to it.
@@ -77,13 +83,17 @@ impl Server {
         }
     }
 
-    /// When the next connection has been here for too long.
+    /// When to call [`expire`](Self::expire) next.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        self.clients.iter().map(|(_, client)| client.deadline).min()
+        self.clients.iter().map(|(_, client)| client.deadline).chain(self.retry).min()
     }
 
-    /// Ends the connections that have been here for too long; those that have not asked are told so.
-    pub(crate) fn expire(&mut self, now: Instant) {
+    /// Ends the connections that have been here for too long; those that have not asked are told so. Takes connections that
+    /// could not be taken before.
+    pub(crate) fn expire(&mut self, now: Instant, registry: &Registry) {
+        if self.retry.is_some_and(|at| at <= now) {
+            self.accept(registry);
+        }
         let late: Vec<usize> =
             self.clients.iter().filter(|(_, client)| client.deadline <= now).map(|(id, _)| id).collect();
         for id in late {
@@ -98,16 +108,26 @@ impl Server {
     }
 
     fn accept(&mut self, registry: &Registry) {
-        loop {
+        for _ in 0..ACCEPTS_AT_ONCE {
             let accepted = match self.listener.accept() {
                 Ok(Some(stream)) => self.admit(stream, registry),
-                Ok(None) => return,
+                Ok(None) => {
+                    self.retry = None;
+                    return;
+                }
                 Err(error) => Err(error),
             };
             if let Err(error) = accepted {
-                return tracing::warn!("http {}: cannot take a connection: {error}", self.address);
+                if self.retry.is_none() {
+                    let advice = "is the limit of open files too low?";
+                    tracing::warn!("http {}: cannot take a connection: {error}; {advice}", self.address);
+                }
+                self.retry = Some(Instant::now() + PAUSE);
+                return;
             }
         }
+        // There may be more, after everything else had its turn.
+        self.retry = Some(Instant::now());
     }
 
     fn admit(&mut self, mut stream: Stream, registry: &Registry) -> io::Result<()> {

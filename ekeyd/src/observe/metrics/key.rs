@@ -1,6 +1,7 @@
 //! The metrics of each key, labelled with its number and its serial number.
 
 use ekey_control::glance::celsius;
+use ekey_control::health::HealthStatus;
 use ekey_control::status::KeyStatus;
 use ekey_control::{KeyState, Rung};
 
@@ -24,13 +25,25 @@ const STATES: [Named; 12] = [
     ("gone", |state| matches!(state, KeyState::Gone)),
 ];
 
+/// Name, unit, help, and where the daemon's own count is.
+type Tested = (&'static str, &'static str, &'static str, fn(&HealthStatus) -> u64);
+
+/// The daemon's own tests, each with its count from the start, so that its first failure is a rise.
+const TESTS: [&str; 6] = ["repetition-count", "adaptive-proportion", "fips-ratio", "bias", "period", "replay"];
+
 /// Name, unit, help, and where the count is.
 type Count = (&'static str, &'static str, &'static str, fn(&KeyStatus) -> u64);
 
-const COUNTS: [Count; 8] = [
+const COUNTS: [Count; 10] = [
     ("key_entropy_bytes", "bytes", "Entropy that was verified and handed on.", |key| key.entropy_bytes),
     ("key_read_bytes", "bytes", "Bytes read from the key.", |key| key.bytes_read),
     ("key_written_bytes", "bytes", "Bytes written to the key.", |key| key.bytes_written),
+    ("key_put_aside_bytes", "bytes", "Bytes of a key that is put aside: mixed without credit, or wiped.", |key| {
+        key.books.put_aside_bytes
+    }),
+    ("key_dropped_bytes", "bytes", "Bytes that were wiped, as there was nobody left to take them.", |key| {
+        key.books.dropped_bytes
+    }),
     ("key_frames_missing", "", "Sequence numbers that were left out.", |key| key.frames.gaps),
     ("key_resets", "", "Resets that were sent to the key.", |key| key.connection.resets),
     ("key_nonces", "", "Nonces that were sent to the key.", |key| key.connection.nonces),
@@ -100,6 +113,7 @@ pub(super) fn keys(out: &mut Exposition, keys: &[KeyStatus]) {
     }
     frames(out, &keys);
     self_tests(out, &keys);
+    health(out, &keys);
     revival(out, &keys);
 }
 
@@ -143,6 +157,43 @@ fn self_tests(out: &mut Exposition, keys: &[Labelled<'_>]) {
             let ratio = ratio.map(|ratio| (ratio * 1e6).round() / 1e6);
             family.maybe(&key.with("source", source), ratio);
         }
+    }
+}
+
+/// What the daemon's own tests say of the stream.
+fn health(out: &mut Exposition, keys: &[Labelled<'_>]) {
+    let help = "Whether the key's output has failed a health test and is not handed out: 1 if so.";
+    let mut family = out.family(Kind::Gauge, "key_put_aside", "", help);
+    for key in keys {
+        let aside = key.key.health.as_ref().map(|health| u8::from(health.put_aside.is_some()));
+        family.maybe(&key.labels(), aside);
+    }
+    let help = "Whether something in what the key says of itself is a warning: 1 if so.";
+    let mut family = out.family(Kind::Gauge, "key_health_warning", "", help);
+    for key in keys {
+        family.maybe(&key.labels(), key.key.health.as_ref().map(|health| u8::from(!health.warnings.is_empty())));
+    }
+    let help = "Failures of the daemon's own tests of the key's output, by test.";
+    let mut family = out.family(Kind::Counter, "key_health_failures", "", help);
+    for key in keys {
+        let Some(health) = &key.key.health else { continue };
+        for test in TESTS {
+            let failures = health.failures.iter().find(|failures| failures.test == test);
+            family.sample(&key.with("test", test), failures.map_or(0, |failures| failures.count));
+        }
+    }
+    let figures: [Tested; 3] = [
+        ("key_tested_bytes", "bytes", "Bytes that the daemon's own tests have looked at.", |health| {
+            health.tested_bytes
+        }),
+        ("key_tested_blocks", "", "Blocks of 20000 bits that the daemon has tested by FIPS 140-2.", |health| {
+            health.fips_blocks
+        }),
+        ("key_tested_block_failures", "", "Of these, the blocks that failed.", |health| health.fips_failures),
+    ];
+    for (name, unit, help, figure) in figures {
+        let mut family = out.family(Kind::Counter, name, unit, help);
+        keys.iter().for_each(|key| family.maybe(&key.labels(), key.key.health.as_ref().map(figure)));
     }
 }
 

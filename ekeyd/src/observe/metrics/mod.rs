@@ -50,6 +50,10 @@ fn outputs(out: &mut Exposition, status: &Status) {
     out.family(Kind::Counter, "pool_received_bytes", "bytes", help).sample(&[], pool.received_bytes);
     let help = "Entropy that nobody needed while the pool was full, and that was discarded.";
     out.family(Kind::Counter, "pool_overflowed_bytes", "bytes", help).sample(&[], pool.overflowed_bytes);
+    let help = "Entropy that was wiped in the pool, as it belongs to what failed a health test.";
+    out.family(Kind::Counter, "pool_wiped_bytes", "bytes", help).sample(&[], pool.wiped_bytes);
+    let help = "Sums of the books that do not add up: none, unless there is a mistake in the daemon.";
+    out.family(Kind::Gauge, "books_discrepancies", "", help).sample(&[], status.discrepancies().len());
     kernel(out, status);
     file(out, status);
     egd(out, status);

@@ -95,7 +95,8 @@ pub(super) fn charts(history: &History, range: Range) -> String {
     let mut out = String::new();
     for figure in Figure::ALL {
         let track = Track::new(history, figure, range);
-        let (title, words, summary) = (figure.title(), track.words(), track.summary());
+        let (title, words) = (figure.title(), track.words());
+        let summary = if figure.is_count() { words.clone() } else { track.summary() };
         let _ = write!(
             out,
             r#"<figure><figcaption><h3>{title}</h3><p>{summary}</p></figcaption><svg viewBox="0 0 360 150" role="img" aria-label="{title}: {words}">{}</svg></figure>"#,
