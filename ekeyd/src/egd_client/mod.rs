@@ -4,6 +4,8 @@
 //! [wants](EgdClient::want) at the moment, is woken when some have come, and [takes](EgdClient::take) them into the pool, from
 //! which they go the same ways as a key's. **No MAC proves them**: they are as good as the server, and everybody on the way to it.
 
+#[cfg(feature = "fuzzing")]
+mod bench;
 mod driver;
 mod failure;
 mod link;
@@ -22,6 +24,8 @@ use zeroize::Zeroizing;
 
 use crate::config;
 use crate::pool::Batch;
+#[cfg(feature = "fuzzing")]
+pub use bench::{ClientBench, ClientStep, Heard};
 use driver::Driver;
 use machine::{Ask, Machine};
 use record::Record;
