@@ -138,6 +138,29 @@ fn everything_that_happens_is_counted() {
 }
 
 #[test]
+fn an_answer_that_nobody_asked_for_is_counted_and_so_is_one_to_another_nonce_length_and_entropy_out_of_place() {
+    let mut bench = Bench::identified();
+    let early = bench.key.entropy(0, 1);
+    assert_eq!(bench.hear(&early), [], "under the zero key");
+    assert_eq!(bench.session.counters().unexpected, 1);
+    bench.give_nonce(Some(LONG_TERM_KEY));
+    let short = bench.key.rekey(LONG_TERM_KEY, 11);
+    bench.hear(&short);
+    assert_eq!((bench.session.counters().malformed, bench.session.counters().rekeys), (1, 0));
+
+    let mut bench = Bench::running();
+    let unasked = bench.key.rekey(LONG_TERM_KEY, 12);
+    bench.hear(&unasked);
+    assert_eq!((bench.session.counters().unexpected, bench.session.counters().rekeys), (1, 1));
+
+    let mut bench = Bench::running();
+    let bad = bench.key.text(*b"I>", BAD);
+    let late = bench.key.entropy(1, 1);
+    bench.hear(&[bad, late].concat());
+    assert_eq!((bench.session.counters().unexpected, bench.session.counters().entropy_blocks), (1, 1));
+}
+
+#[test]
 fn the_counts_of_two_sessions_add_up_each_by_itself() {
     let counted = |from: u64| Counters {
         verified: from,
