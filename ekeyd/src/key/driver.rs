@@ -180,7 +180,9 @@ impl Driver {
             return LOOK_AGAIN;
         }
         self.was_gone = true;
-        self.enter(KeyState::Gone, Some(error.to_string()));
+        // That it has left is what the state says; of a node that cannot be opened the error says more.
+        let why = (!matches!(error, LinkError::Gone)).then(|| error.to_string());
+        self.enter(KeyState::Gone, why);
         if self.place.is_on_usb() { LOOK_FOR_LOST } else { LOOK_AGAIN }
     }
 
