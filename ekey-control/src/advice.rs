@@ -1,5 +1,6 @@
 //! What is not well, and what a person should do about it: the last words of every screen.
 
+use crate::status::{KernelEra, KernelStatus};
 use crate::{Badness, KeyState, KeyStatus, Status};
 
 /// A sentence or two for each thing that is not well, the most urgent first; empty if all is well.
@@ -27,6 +28,13 @@ pub fn advice(status: &Status) -> Vec<String> {
     if let Some(problem) = status.kernel.as_ref().and_then(|kernel| kernel.problem.as_ref()) {
         advice.push(format!("Kernel: {problem}"));
     }
+    if status.kernel.as_ref().is_some_and(misses_credit) {
+        advice.push(
+            "Kernel: what is mixed in seeds it only with the right to credit it (CAP_SYS_ADMIN): run ekeyd as the service in \
+             udev/ does, or as root."
+                .to_owned(),
+        );
+    }
     if let Some(problem) = status.combine.as_ref().and_then(|combine| combine.problem.as_ref()) {
         advice.push(format!("EGD: {problem}."));
     }
@@ -44,6 +52,12 @@ pub fn advice(status: &Status) -> Vec<String> {
     }
     advice.extend(soon.into_iter().map(of_key));
     advice
+}
+
+/// Whether the kernel still counts bits, and is given none. Since 2022 it counts them only until it is seeded (random(4)).
+fn misses_credit(kernel: &KernelStatus) -> bool {
+    let counts = !kernel.ready || kernel.era == Some(KernelEra::Before2022);
+    kernel.problem.is_none() && !kernel.privileged && counts
 }
 
 /// What a key that is used says of itself and that is not well.
