@@ -16,7 +16,7 @@ fn start(scratch: &Scratch, name: &str, rate: u32, with: impl Fn(DaemonPlan) -> 
     let plan = KeyPlan::named(name).rate(rate);
     let key = plan.plug_in(scratch);
     let mut daemon = with(DaemonPlan::default().key(&plan, &key)).start(scratch);
-    daemon.await_state(scratch, "running", Duration::from_secs(10));
+    daemon.await_state(scratch, "running", Duration::from_secs(30));
     (daemon, key)
 }
 

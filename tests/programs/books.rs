@@ -9,7 +9,7 @@ use ekey_tests::egd::EgdClient;
 use ekey_tests::software_key::{SECOND_LONG_TERM_KEY, SECOND_SERIAL};
 use ekey_tests::{Daemon, DaemonPlan, KeyPlan, Scratch, await_until, binaries};
 
-const SOON: Duration = Duration::from_secs(30);
+const SOON: Duration = Duration::from_secs(60);
 /// How long each fault is watched.
 const WATCHED: Duration = Duration::from_millis(1500);
 

@@ -1,6 +1,7 @@
 //! Prints what Debian's rngtest, ent and dieharder say of bytes captured from a software key with a good generator, and NIST's
 //! estimator of min-entropy where it is built, beside what `ekey-ctl test` says:
-//! `cargo run --release -p ekey-tests --bin outside-tests [--bytes N] [--ea-non-iid PROGRAM]`.
+//! `cargo run --release -p ekey-tests --bin outside-tests [--bytes N | --file FILE] [--ea-non-iid PROGRAM]`.
+//! With `--file`, of a file of that person's own, such as one that `ekey-ctl capture` has made from a real key.
 //!
 //! Needs the programs built (`cargo build --release --workspace --bins`) and those of Debian unpacked (`tests/run`). NIST's
 //! `ea_non_iid` is made by `make non_iid` in the folder `cpp` of <https://github.com/usnistgov/SP800-90B_EntropyAssessment>.
@@ -12,9 +13,10 @@ use std::process::ExitCode;
 use ekey_tests::Scratch;
 use ekey_tests::outside::{DieHarder, capture, dieharder, ent, estimator, ours, rngtest};
 
-/// Enough for nearly all of what `dieharder -a` runs; with fewer it is a quick set. What does not suffice is counted.
+/// Enough for the tests below, each with its hundred samples.
 const BYTES: u64 = 1_000_000_000;
-/// What `dieharder -a` runs, but for the one test that it advises against itself: each with the numbers of its family.
+/// What of `dieharder -a` is content with a gigabyte: each test with the numbers of its family. The others want from 1.3 to 230
+/// gigabytes, or minutes each. One that dieharder itself advises against is left out.
 const DIEHARDER: &[(u32, &[u32])] = &[
     (0, &[]),
     (1, &[]),
@@ -29,38 +31,33 @@ const DIEHARDER: &[(u32, &[u32])] = &[
     (10, &[]),
     (11, &[]),
     (12, &[]),
-    (13, &[]),
     (15, &[]),
     (16, &[]),
-    (17, &[]),
     (100, &[]),
     (101, &[]),
     (102, &[]),
-    (200, &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]),
     (201, &[2, 3, 4, 5]),
-    (202, &[2, 3, 4, 5]),
-    (203, &[0, 1, 2, 4, 8, 16, 32]),
     (204, &[]),
-    (205, &[]),
     (206, &[]),
-    (207, &[]),
-    (208, &[]),
-    (209, &[]),
 ];
 /// dieharder calls a p weak that is so near 0 or 1.
 const WEAK: f64 = 0.005;
 
 fn main() -> ExitCode {
-    let (bytes, program) = match arguments() {
-        Ok(read) => read,
+    let Asked { bytes, file, program } = match arguments() {
+        Ok(asked) => asked,
         Err(problem) => {
-            eprintln!("{problem}; usage: outside-tests [--bytes N] [--ea-non-iid PROGRAM]");
+            eprintln!("{problem}; usage: outside-tests [--bytes N | --file FILE] [--ea-non-iid PROGRAM]");
             return ExitCode::from(64);
         }
     };
     let scratch = Scratch::make();
-    let file = capture(&scratch, bytes);
-    println!("{bytes} bytes by `ekey-ctl capture` from a daemon with a software key, whose generator is ChaCha20\n");
+    let file = file.unwrap_or_else(|| {
+        println!(
+            "{bytes} bytes by `ekey-ctl capture` from a daemon with a software key, whose generator is ChaCha20\n"
+        );
+        capture(&scratch, bytes)
+    });
     println!("| program | test | says |");
     println!("|---|---|---|");
     let mut good = print_ours(&file);
@@ -74,18 +71,26 @@ fn main() -> ExitCode {
     if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn arguments() -> Result<(u64, Option<PathBuf>), String> {
-    let (mut bytes, mut program) = (BYTES, None);
+/// The command line.
+struct Asked {
+    bytes: u64,
+    file: Option<PathBuf>,
+    program: Option<PathBuf>,
+}
+
+fn arguments() -> Result<Asked, String> {
+    let mut asked = Asked { bytes: BYTES, file: None, program: None };
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
         let value = words.next().ok_or_else(|| format!("{word} lacks its value"))?;
         match word.as_str() {
-            "--bytes" => bytes = value.parse().map_err(|error| format!("--bytes {value}: {error}"))?,
-            "--ea-non-iid" => program = Some(PathBuf::from(value)),
+            "--bytes" => asked.bytes = value.parse().map_err(|error| format!("--bytes {value}: {error}"))?,
+            "--file" => asked.file = Some(PathBuf::from(value)),
+            "--ea-non-iid" => asked.program = Some(PathBuf::from(value)),
             _ => return Err(format!("there is no {word}")),
         }
     }
-    Ok((bytes, program))
+    Ok(asked)
 }
 
 fn print_ours(file: &Path) -> bool {
