@@ -63,7 +63,8 @@ fn what_is_watched_here_is_all_that_can_go_wrong_with_the_software_key() {
         let list = help.split_once(begin).and_then(|(_, rest)| rest.split_once(end)).expect("the help lists them").0;
         let mut due: Vec<&str> = list.split([',', ' ']).filter(|word| !["", "or"].contains(word)).collect();
         let mut seen: Vec<&str> = watched.iter().filter_map(|entry| entry.split(':').next()).collect();
-        (due.sort_unstable(), seen.sort_unstable());
+        due.sort_unstable();
+        seen.sort_unstable();
         assert_eq!(seen, due, "watched (left) and known to the software key (right)");
     }
 }

@@ -24,7 +24,7 @@ pub(crate) fn line(series: &Series, figure: Figure, width: usize, unicode: bool)
     format!("{line:>width$}")
 }
 
-/// The steps that [`line`] shows.
+/// The steps that [`line()`] shows.
 pub(crate) fn shown(series: &Series, figure: Figure, width: usize) -> impl Iterator<Item = Option<u64>> {
     let column = series.column(figure);
     column.iter().skip(column.len().saturating_sub(width)).copied()
