@@ -35,7 +35,7 @@ demo   Show it all working on a key in software. Its data is NOT random, and the
          --dir DIR      folder for the sockets; else $XDG_RUNTIME_DIR/ekeyd-demo, else /tmp/ekeyd-demo-UID
          --rate N       frames of 32 bytes a second (126); 0 is as fast as they are taken
          --http A:P     address and port of the page; else 127.0.0.1:9178, or any port if that is taken
-         --fault F:N    the key has a fault once in N frames, such as flip:3000,stall:30000 (see ekey-sim --help)
+         --fault F:N    the key has a fault once in N frames, such as flip:3000,stall:30000 (ekey-sim --help lists them)
 
   -h, --help     this text
   -V, --version  the version
