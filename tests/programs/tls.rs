@@ -129,8 +129,12 @@ fn a_new_certificate_is_shown_to_new_clients_and_the_old_ones_go_on() {
     let due = server.certificates.shell("openssl x509 -in server.pem -noout -serial");
     assert_eq!(serial().as_bytes(), due, "the certificate that is shown");
     assert_eq!(old.take(32).expect("the old client goes on").len(), 32);
-    let days = server.daemon.status(&server.scratch).at("/egd/1/tls/days_left").as_i64();
+    let status = server.daemon.status(&server.scratch);
+    let days = status.at("/egd/1/tls/days_left").as_i64();
     assert!(matches!(days, Some(19 | 20)), "days left: {days:?}");
+    let end = server.certificates.shell("openssl x509 -in server.pem -noout -enddate -dateopt iso_8601");
+    let end = String::from_utf8_lossy(&end).trim().replace("notAfter=", "").replace(' ', "T");
+    assert_eq!(status.at("/egd/1/tls/valid_until").as_str(), Some(end.as_str()), "the end as openssl says it");
 
     // A file that cannot be used changes nothing, and the status says what is wrong with it.
     server.certificates.shell("cp client.key server.key");
@@ -173,9 +177,9 @@ fn the_limits_of_a_peer_hold_over_tls_and_begin_with_the_handshake() {
 
 #[test]
 fn a_client_that_waits_keeps_its_place_and_gets_its_bytes_when_they_come() {
-    let server = TlsServer::start(&KeyPlan::named("key").rate(1), |plan| plan);
+    let server = TlsServer::start(&KeyPlan::named("key").rate(10), |plan| plan);
     let client = server.client();
-    // The key begins with a block of 78 frames, and then brings 32 bytes a second.
+    // The key begins with a block of 78 frames, and has the next after eight seconds.
     client.ask(&[0x02, 255].repeat(12));
     let mut bytes = [0; 78 * 32];
     let mut stream = client.stream();

@@ -51,8 +51,11 @@ impl Certificates {
     /// # Panics
     /// When one fails.
     pub fn shell(&self, commands: &str) -> Vec<u8> {
-        let output =
-            Command::new("sh").args(["-euc", commands]).current_dir(&self.folder).output().expect("there is sh");
+        let output = Command::new("timeout")
+            .args(["60", "sh", "-euc", commands])
+            .current_dir(&self.folder)
+            .output()
+            .expect("there is sh");
         let words = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(output.status.success(), "{commands}\nfails: {words}");
         output.stdout
