@@ -22,6 +22,7 @@ pub struct DaemonPlan {
     file: Option<(PathBuf, Option<u64>)>,
     egd: bool,
     egd_lines: String,
+    whole_egd: Option<String>,
     listen: Vec<String>,
     kernel: Option<String>,
     pool: Option<u32>,
@@ -83,6 +84,13 @@ impl DaemonPlan {
     pub fn egd_lines(mut self, lines: &str) -> Self {
         self.egd_lines.push_str(lines);
         self.egd_lines.push('\n');
+        self
+    }
+
+    /// With this text, headline and all, for the section `[egd]`.
+    #[must_use]
+    pub fn whole_egd(mut self, text: &str) -> Self {
+        self.whole_egd = Some(text.to_owned());
         self
     }
 
@@ -164,12 +172,17 @@ impl DaemonPlan {
         let mut text = format!(
             "keyring = {keyring:?}\ncontrol = {control:?}\n{control_tcp}\
              [keys]\ndiscover = false\npaths = {:?}\n\
-             [kernel]\n{}\n\
-             [egd]\nlisten = {listen:?}\n{}",
+             [kernel]\n{}\n",
             self.keys,
             self.kernel.as_deref().unwrap_or("enabled = false"),
-            self.egd_lines
         );
+        match &self.whole_egd {
+            Some(egd) => text.push_str(egd),
+            None => {
+                let _ = writeln!(text, "[egd]\nlisten = {listen:?}\n{}", self.egd_lines);
+            }
+        }
+        text.push('\n');
         if let Some(bytes) = self.pool {
             let _ = writeln!(text, "pool-bytes = {bytes}");
         }
