@@ -28,9 +28,17 @@ pub struct DaemonPlan {
     pool: Option<u32>,
     control_tcp: Option<u16>,
     extra: String,
+    program: Option<PathBuf>,
 }
 
 impl DaemonPlan {
+    /// By another build of the daemon than the one under test.
+    #[must_use]
+    pub fn program(mut self, program: &Path) -> Self {
+        self.program = Some(program.to_owned());
+        self
+    }
+
     /// With this key, and its line in the keyring.
     #[must_use]
     pub fn key(self, plan: &KeyPlan, key: &SoftwareKey) -> Self {
@@ -156,9 +164,10 @@ impl DaemonPlan {
         let control = scratch.path("control.sock");
         let egd = scratch.path("egd.sock");
         let config = self.write(scratch, &control, &egd);
+        let program = self.program.clone().unwrap_or_else(|| binaries::built("ekeyd"));
         let mut command = match self.kernel {
-            None => binaries::command("ekeyd"),
-            Some(_) => without_sys_admin(&binaries::built("ekeyd")),
+            None => Command::new(&program),
+            Some(_) => without_sys_admin(&program),
         };
         command.args(["run", "--config"]).arg(&config);
         Daemon { program: Program::spawn(&format!("ekeyd-{number}"), command, scratch), config, control, egd }
