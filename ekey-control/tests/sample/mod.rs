@@ -129,6 +129,7 @@ pub(crate) fn status(keys: Vec<KeyStatus>) -> Status {
             dropped_idle: 0,
         }],
         combine: None,
+        expand: None,
         offered_bytes: 0,
         egd_client: None,
         control: "/run/ekeyd/control.sock".to_owned(),
