@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use ekey_tests::load::{Habit, Load, allow_open_files};
 use ekey_tests::priority::{prefer, prefer_this_thread};
+use ekey_tests::rude::noticed;
 use ekey_tests::serving::{USUAL, ours};
 use ekey_tests::usage::{memory, open_descriptors};
 use ekey_tests::{KeyPlan, await_until};
@@ -57,6 +58,27 @@ fn rude_clients_do_not_slow_down_the_others() {
         assert!(
             seen <= before.mul_f64(1.2) + CHANCE,
             "a usual answer takes {seen:?} {what}, due is at most 20 % more than the {before:?} before"
+        );
+    }
+}
+
+#[test]
+fn fifty_thousand_that_come_and_go_are_not_noticed_by_the_others() {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let (_scratch, _key, daemon) = ours(&KeyPlan::named("key").rate(10_000));
+    prefer(&[daemon.program.id()]);
+    prefer_this_thread();
+    let habit = Habit::at_intervals(USUAL, Duration::from_millis(500));
+    let mut polite = Load::new().with(1000, habit, &daemon.egd);
+    for pace in [2500, 5000, 10_000, 1_000_000] {
+        let noticed = noticed(&mut polite, &daemon.egd, u64::from(pace.min(25_000)), pace);
+        println!(
+            "{pace} {:?} {:?} {:?} {} {:.0}/s",
+            noticed.ratios(),
+            noticed.usual_times,
+            noticed.late_times,
+            noticed.connections,
+            noticed.rate
         );
     }
 }

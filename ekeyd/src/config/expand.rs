@@ -7,7 +7,7 @@ use super::egd::listen;
 use super::section::{Notes, Section};
 
 /// The keys of the section.
-pub(super) const KEYS: [&str; 3] = ["listen", "reseed-interval-s", "reseed-bytes"];
+pub(super) const KEYS: [&str; 4] = ["listen", "reseed-interval-s", "reseed-bytes", "max-clients"];
 
 /// `[expand]`
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +18,8 @@ pub(crate) struct Expand {
     pub reseed_interval: Duration,
     /// How many bytes may be made of a seed before it is renewed, 64 KiB to 4 GiB.
     pub reseed_bytes: u64,
+    /// How many clients to serve at a time, besides those of `[egd]`.
+    pub max_clients: usize,
 }
 
 /// Reads the section.
@@ -27,12 +29,18 @@ pub(super) fn read(notes: &mut Notes<'_>, section: &Section<'_>) -> Option<Expan
     }
     let interval = section.number(notes, "reseed-interval-s", 1..=86_400).unwrap_or(60);
     let bytes = section.number(notes, "reseed-bytes", 65_536..=1 << 32).unwrap_or(64 * 1024 * 1024);
+    let clients = section.number(notes, "max-clients", 1..=100_000).and_then(|clients| usize::try_from(clients).ok());
     let places = listen(notes, section);
     if places.as_ref().is_none_or(Vec::is_empty) {
         let what = "[expand] does not say where to listen; expected `listen = [\"unix:/run/ekeyd/expand.sock\"]`, say";
         notes.note(section.offset, what.to_owned());
     }
-    Some(Expand { listen: places?, reseed_interval: Duration::from_secs(interval), reseed_bytes: bytes })
+    Some(Expand {
+        listen: places?,
+        reseed_interval: Duration::from_secs(interval),
+        reseed_bytes: bytes,
+        max_clients: clients.unwrap_or(1000),
+    })
 }
 
 #[cfg(test)]
@@ -74,7 +82,7 @@ mod tests {
                 "[expand]\nlisten = [\"unix:/run/ekeyd/egd.sock\"]\n",
                 "is an EGD socket and a socket of [expand] at once",
             ),
-            ("[expand]\nlisten = [\"unix:/x\"]\nmax-clients = 3\n", "it belongs in [egd]"),
+            ("[expand]\nlisten = [\"unix:/x\"]\npool-bytes = 3\n", "it belongs in [egd]"),
         ] {
             let refused = parse(text).unwrap_err();
             assert!(refused.contains(due), "{text:?} is refused with {refused:?}; due is {due:?}");

@@ -89,6 +89,7 @@ fn every_key_is_taken_over() {
         listen = ["unix:/x"]
         reseed-interval-s = 5
         reseed-bytes = 65536
+        max-clients = 7
         [egd-client]
         connect = ["tcp:keys.example.org:8888", "tcp:[2001:db8::1]:8889", "unix:/e"]
         request-bytes = 255
@@ -141,6 +142,7 @@ fn every_key_is_taken_over() {
             listen: vec![Listen::unix("/x")],
             reseed_interval: Duration::from_secs(5),
             reseed_bytes: 65_536,
+            max_clients: 7,
         }),
         egd_client: Some(EgdClient {
             connect: vec![

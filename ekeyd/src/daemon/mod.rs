@@ -135,8 +135,8 @@ impl Daemon {
     /// stated in the status, and the rest goes on.
     pub(crate) fn start(config: Config, config_file: Option<PathBuf>, not_random: bool) -> Result<Self, DaemonError> {
         let system = |doing| move |source| DaemonError::System { doing, source };
-        let servers = 1 + usize::from(config.expand.is_some());
-        let max_clients = (egd::allow_clients(config.egd.max_clients * servers) / servers).max(1);
+        let others = config.expand.as_ref().map_or(0, |expand| expand.max_clients);
+        let max_clients = egd::allow_clients(config.egd.max_clients + others).saturating_sub(others).max(1);
         if max_clients < config.egd.max_clients {
             tracing::warn!("the limit of open files allows {max_clients} EGD clients only (LimitNOFILE=, ulimit -n)");
         }

@@ -6,7 +6,12 @@ const INTERVAL: Duration = Duration::from_secs(60);
 const BYTES: u64 = 65_536;
 
 fn expander() -> Expander {
-    Expander::new(&config::Expand { listen: Vec::new(), reseed_interval: INTERVAL, reseed_bytes: BYTES })
+    Expander::new(&config::Expand {
+        listen: Vec::new(),
+        reseed_interval: INTERVAL,
+        reseed_bytes: BYTES,
+        max_clients: 1,
+    })
 }
 
 fn of_a_key(count: usize) -> Pool {

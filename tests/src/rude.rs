@@ -1,0 +1,181 @@
+//! Rude clients of an EGD server while others are served: connections that come and go by the thousand, some that ask and do not
+//! wait, some that talk nonsense, beside some that stay and never read or never speak. And what the others notice of it.
+//!
+//! The rude ones take processor time themselves, and so does accepting them. Whatever a machine of two processors loses by that
+//! is not the daemon's doing: so the same rude ones are sent to a dummy in turn, which accepts and hangs up, while the same
+//! measurement goes on at the daemon. Windows of both kinds alternate, so that what else the machine does falls on both.
+
+use std::io::{Read as _, Write as _};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use crate::load::{Load, Measured};
+use crate::scratch::Scratch;
+
+/// What the others notice.
+#[derive(Debug)]
+pub struct Noticed {
+    /// Of each pair of windows: the usual answer's time with the rude at the daemon, in parts of that with the rude at the dummy.
+    pub usual: Vec<f64>,
+    /// The same of the time that nine of ten answers take at most.
+    pub late: Vec<f64>,
+    /// The usual answer's times themselves: at the dummy, at the daemon.
+    pub usual_times: [Duration; 2],
+    /// The late answer's.
+    pub late_times: [Duration; 2],
+    /// Connections that came to the daemon and went.
+    pub connections: u64,
+    /// How many a second.
+    pub rate: f64,
+}
+
+impl Noticed {
+    /// The middle one of the usual answer's ratios, and of the late one's.
+    #[must_use]
+    pub fn ratios(&self) -> (f64, f64) {
+        (median(&self.usual), median(&self.late))
+    }
+}
+
+/// Runs `polite` while `connections` connections come to the server at `path` and go, `pace` a second at most.
+///
+/// # Panics
+/// When the server hangs up on a polite client, or cannot be reached.
+#[must_use]
+pub fn noticed(polite: &mut Load, path: &Path, connections: u64, pace: u32) -> Noticed {
+    const WINDOW: Duration = Duration::from_millis(500);
+    let scratch = Scratch::make();
+    let dummy = Dummy::listen(scratch.path("dummy.sock"));
+    let [at_dummy, at_daemon] = [dummy.path.clone(), path.to_owned()].map(|path| Rude::send(path, pace));
+    let mut windows: [Vec<Measured>; 2] = [Vec::new(), Vec::new()];
+    let mut spent = Duration::ZERO;
+    while at_daemon.gone() < connections {
+        for (rude, windows) in [&at_dummy, &at_daemon].into_iter().zip(&mut windows) {
+            rude.active.store(true, Ordering::Relaxed);
+            // What the change itself brings is no part of it.
+            let _ = polite.run_for(WINDOW / 10);
+            let started = Instant::now();
+            let measured = polite.run_for(WINDOW);
+            rude.active.store(false, Ordering::Relaxed);
+            assert!(measured.lost == 0 && measured.is_answered(), "{} polite clients were hung up on", measured.lost);
+            spent += started.elapsed();
+            windows.push(measured);
+        }
+    }
+    let times = |at| windows.each_ref().map(|windows| windows.iter().map(|run| run.percentile(at)).collect::<Vec<_>>());
+    let ratios = |[without, with]: &[Vec<Duration>; 2]| {
+        without.iter().zip(with).map(|(without, with)| with.as_secs_f64() / without.as_secs_f64()).collect()
+    };
+    let middle = |times: &[Vec<Duration>; 2]| {
+        times.each_ref().map(|times| {
+            let mut times = times.clone();
+            times.sort();
+            times[times.len() / 2]
+        })
+    };
+    let (usual, late) = (times(50), times(90));
+    let gone = at_daemon.gone();
+    Noticed {
+        usual: ratios(&usual),
+        late: ratios(&late),
+        usual_times: middle(&usual),
+        late_times: middle(&late),
+        connections: gone,
+        rate: gone as f64 / (spent.as_secs_f64() / 2.0 * 1.1),
+    }
+}
+
+fn median(values: &[f64]) -> f64 {
+    let mut values = values.to_vec();
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+/// A thread that connects and leaves, again and again, while it is told to.
+struct Rude {
+    active: Arc<AtomicBool>,
+    ended: Arc<AtomicBool>,
+    gone: Arc<AtomicU64>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Rude {
+    fn send(path: PathBuf, pace: u32) -> Self {
+        let [active, ended] = [(); 2].map(|()| Arc::new(AtomicBool::new(false)));
+        let gone = Arc::new(AtomicU64::new(0));
+        let shared = (Arc::clone(&active), Arc::clone(&ended), Arc::clone(&gone));
+        let thread = thread::spawn(move || {
+            let (active, ended, gone) = shared;
+            let space = Duration::from_secs(1) / pace;
+            let mut due = Instant::now();
+            while !ended.load(Ordering::Relaxed) {
+                let now = Instant::now();
+                if !active.load(Ordering::Relaxed) || due > now {
+                    thread::sleep(due.saturating_duration_since(now).max(Duration::from_micros(100)));
+                    due = due.max(now - space * 8);
+                    continue;
+                }
+                come_and_go(&path, gone.fetch_add(1, Ordering::Relaxed));
+                due += space;
+            }
+        });
+        Self { active, ended, gone, thread: Some(thread) }
+    }
+
+    fn gone(&self) -> u64 {
+        self.gone.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Rude {
+    fn drop(&mut self) {
+        self.ended.store(true, Ordering::Relaxed);
+        // It has nothing to say that the measurement does not show.
+        let _ = self.thread.take().map(JoinHandle::join);
+    }
+}
+
+/// One says nothing, one asks and does not wait, one asks half a question, one talks nonsense.
+fn come_and_go(path: &Path, number: u64) {
+    let mut stream = UnixStream::connect(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let words: &[u8] = match number % 4 {
+        0 => &[],
+        1 => &[0x02, 255],
+        2 => &[0x02],
+        _ => b"GET / HTTP/1.1\r\n\r\n",
+    };
+    // It may be hung up on.
+    let _ = stream.write_all(words);
+}
+
+/// Accepts and hangs up: what any server costs the machine at least.
+struct Dummy {
+    path: PathBuf,
+    ended: Arc<AtomicBool>,
+}
+
+impl Dummy {
+    fn listen(path: PathBuf) -> Self {
+        let listener = UnixListener::bind(&path).expect("a socket can be made");
+        let ended = Arc::new(AtomicBool::new(false));
+        let is_over = Arc::clone(&ended);
+        thread::spawn(move || {
+            while let (Ok((mut stream, _)), false) = (listener.accept(), is_over.load(Ordering::Relaxed)) {
+                let _ = stream.read(&mut [0; 64]);
+            }
+        });
+        Self { path, ended }
+    }
+}
+
+impl Drop for Dummy {
+    fn drop(&mut self) {
+        self.ended.store(true, Ordering::Relaxed);
+        // Wakes it, so that it sees that it is over.
+        let _ = UnixStream::connect(&self.path);
+    }
+}
