@@ -249,15 +249,12 @@ fn listeners(name: &'static str, listeners: &[EgdStatus]) -> impl Iterator<Item 
 fn egd(name: &'static str, egd: &EgdStatus) -> impl Iterator<Item = Row> {
     let (served, clients) = (amount::bytes(egd.served_bytes), amount::many(egd.clients, "client"));
     let row = format!("{served} to {clients} ({} waiting) on {}", egd.waiting, egd.listen);
-    let sent_away: Vec<String> = [
-        (egd.refused, "refused, as too many"),
-        (egd.denied, "denied, as not allowed"),
-        (egd.dropped_idle, "let go, as idle"),
-    ]
-    .iter()
-    .filter(|(count, _)| *count > 0)
-    .map(|(count, what)| format!("{count} {what}"))
-    .collect();
-    let sent_away = (!sent_away.is_empty()).then(|| format!("of its clients {}", sent_away.join("; ")));
+    let sent_away: Vec<String> =
+        [("refused", egd.refused), ("denied", egd.denied), ("let go as idle", egd.dropped_idle)]
+            .iter()
+            .filter(|(_, count)| *count > 0)
+            .map(|(what, count)| format!("{what} {count}"))
+            .collect();
+    let sent_away = (!sent_away.is_empty()).then(|| format!("  clients {}", sent_away.join(", ")));
     [(name, row)].into_iter().chain(sent_away.map(|text| (name, text)))
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use ekey_tests::load::{Habit, Load, allow_open_files};
 use ekey_tests::priority::{prefer, prefer_this_thread};
-use ekey_tests::rude::noticed;
+use ekey_tests::rude::{Noticed, beside};
 use ekey_tests::serving::{USUAL, ours};
 use ekey_tests::usage::{memory, open_descriptors};
 use ekey_tests::{KeyPlan, await_until};
@@ -18,6 +18,13 @@ use ekey_tests::{KeyPlan, await_until};
 static TURN: Mutex<()> = Mutex::new(());
 /// What rounding and other work on the machine may add to a usual answer's time.
 const CHANCE: Duration = Duration::from_micros(10);
+/// So many times as long may an answer take while others come and go.
+const MOST: f64 = 1.2;
+/// What else the machine does may spoil a round.
+const ROUNDS: usize = 3;
+const COUNT: u64 = 50_000;
+/// Connections a second at which a machine of two processors still has time to spare.
+const PACE: u32 = 10_000;
 
 #[test]
 fn rude_clients_do_not_slow_down_the_others() {
@@ -63,24 +70,39 @@ fn rude_clients_do_not_slow_down_the_others() {
 }
 
 #[test]
-fn fifty_thousand_that_come_and_go_are_not_noticed_by_the_others() {
+fn while_fifty_thousand_come_and_go_the_others_are_answered_as_soon_as_ever() {
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-    let (_scratch, _key, daemon) = ours(&KeyPlan::named("key").rate(10_000));
-    prefer(&[daemon.program.id()]);
-    prefer_this_thread();
-    let habit = Habit::at_intervals(USUAL, Duration::from_millis(500));
-    let mut polite = Load::new().with(1000, habit, &daemon.egd);
-    for pace in [2500, 5000, 10_000, 1_000_000] {
-        let noticed = noticed(&mut polite, &daemon.egd, u64::from(pace.min(25_000)), pace);
-        println!(
-            "{pace} {:?} {:?} {:?} {} {:.0}/s",
-            noticed.ratios(),
-            noticed.usual_times,
-            noticed.late_times,
-            noticed.connections,
-            noticed.rate
-        );
-    }
+    let seen: Vec<Noticed> = (0..ROUNDS)
+        .scan(false, |is_shown, _| {
+            (!*is_shown).then(|| {
+                let noticed = beside(COUNT, PACE);
+                println!("{noticed}");
+                *is_shown = noticed.ratios().0 <= MOST && noticed.ratios().1 <= MOST;
+                noticed
+            })
+        })
+        .collect();
+    let ratios: Vec<(f64, f64)> = seen.iter().map(Noticed::ratios).collect();
+    let is_shown = ratios.iter().any(|(usual, late)| *usual <= MOST && *late <= MOST);
+    assert!(is_shown, "answers take so many times as long, p50 and p90, due is at most {MOST}: {ratios:?}");
+    assert!(seen.iter().all(|noticed| noticed.connections >= COUNT), "{seen:?}");
+}
+
+#[test]
+fn while_fifty_thousand_come_and_go_as_fast_as_they_can_the_usual_answer_waits_for_none_of_them() {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let rounds: Vec<f64> = (0..ROUNDS)
+        .map(|_| {
+            let noticed = beside(COUNT, u32::MAX);
+            // Of late answers nothing is demanded here: with every processor busy they are the scheduler's. bench-egd has them.
+            println!("{noticed}");
+            noticed.ratios().0
+        })
+        .collect();
+    assert!(
+        rounds.iter().any(|ratio| *ratio <= MOST),
+        "the usual answer takes {rounds:?} times as long, due is at most {MOST}"
+    );
 }
 
 #[test]

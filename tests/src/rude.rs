@@ -5,6 +5,7 @@
 //! is not the daemon's doing: so the same rude ones are sent to a dummy in turn, which accepts and hangs up, while the same
 //! measurement goes on at the daemon. Windows of both kinds alternate, so that what else the machine does falls on both.
 
+use std::fmt;
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
@@ -13,8 +14,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use crate::load::{Load, Measured};
+use crate::egd::EgdClient;
+use crate::load::{Habit, Load, Measured};
+use crate::priority::{prefer, prefer_this_thread};
 use crate::scratch::Scratch;
+use crate::serving::{USUAL, ours};
+use crate::software_key::KeyPlan;
 
 /// What the others notice.
 #[derive(Debug)]
@@ -41,13 +46,50 @@ impl Noticed {
     }
 }
 
+impl fmt::Display for Noticed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (usual, late) = self.ratios();
+        let [usual_without, usual_with] = self.usual_times.map(|time| time.as_secs_f64() * 1e6);
+        let [late_without, late_with] = self.late_times.map(|time| time.as_secs_f64() * 1e6);
+        write!(
+            f,
+            "{} connections, {:.0} a second, at the daemon and at a dummy in turn: p50 {usual_with:.0} and {usual_without:.0} us, \
+             {usual:.2} times as long; p90 {late_with:.0} and {late_without:.0} us, {late:.2} times",
+            self.connections, self.rate
+        )
+    }
+}
+
+/// A daemon of ours with a thousand polite clients, two requests a second each, and fifty that ask and never read, while
+/// `connections` connections come and go, `pace` a second at most.
+///
+/// # Panics
+/// When the daemon does not start, or hangs up on a polite client.
+#[must_use]
+pub fn beside(connections: u64, pace: u32) -> Noticed {
+    let (_scratch, _key, daemon) = ours(&KeyPlan::named("key").rate(10_000));
+    prefer(&[daemon.program.id()]);
+    prefer_this_thread();
+    let habit = Habit::at_intervals(USUAL, Duration::from_millis(500));
+    let mut polite = Load::new().with(1000, habit, &daemon.egd);
+    let deaf = [(); 50].map(|()| {
+        let mut client = EgdClient::connect(&daemon.egd).expect("the EGD server takes a client");
+        client.ask_without_reading(200).expect("the server listens");
+        client
+    });
+    // Until each of them has what the kernel holds for it.
+    let _ = polite.run_for(Duration::from_secs(3));
+    let noticed = noticed(&mut polite, &daemon.egd, connections, pace);
+    drop(deaf);
+    noticed
+}
+
 /// Runs `polite` while `connections` connections come to the server at `path` and go, `pace` a second at most.
 ///
 /// # Panics
 /// When the server hangs up on a polite client, or cannot be reached.
-#[must_use]
-pub fn noticed(polite: &mut Load, path: &Path, connections: u64, pace: u32) -> Noticed {
-    const WINDOW: Duration = Duration::from_millis(500);
+fn noticed(polite: &mut Load, path: &Path, connections: u64, pace: u32) -> Noticed {
+    const WINDOW: Duration = Duration::from_millis(250);
     let scratch = Scratch::make();
     let dummy = Dummy::listen(scratch.path("dummy.sock"));
     let [at_dummy, at_daemon] = [dummy.path.clone(), path.to_owned()].map(|path| Rude::send(path, pace));
