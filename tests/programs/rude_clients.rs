@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use ekey_tests::load::{Habit, Load, allow_open_files};
 use ekey_tests::priority::{prefer, prefer_this_thread};
-use ekey_tests::rude::{Noticed, beside};
+use ekey_tests::rude::beside;
 use ekey_tests::serving::{USUAL, ours};
 use ekey_tests::usage::{memory, open_descriptors};
 use ekey_tests::{KeyPlan, await_until};
@@ -20,6 +20,8 @@ static TURN: Mutex<()> = Mutex::new(());
 const CHANCE: Duration = Duration::from_micros(10);
 /// So many times as long may an answer take while others come and go.
 const MOST: f64 = 1.2;
+/// The same of late answers while all processors are busy.
+const MOST_LATE: f64 = 3.0;
 /// What else the machine does may spoil a round.
 const ROUNDS: usize = 3;
 const COUNT: u64 = 50_000;
@@ -72,37 +74,35 @@ fn rude_clients_do_not_slow_down_the_others() {
 #[test]
 fn while_fifty_thousand_come_and_go_the_others_are_answered_as_soon_as_ever() {
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-    let seen: Vec<Noticed> = (0..ROUNDS)
-        .scan(false, |is_shown, _| {
-            (!*is_shown).then(|| {
-                let noticed = beside(COUNT, PACE);
-                println!("{noticed}");
-                *is_shown = noticed.ratios().0 <= MOST && noticed.ratios().1 <= MOST;
-                noticed
-            })
-        })
-        .collect();
-    let ratios: Vec<(f64, f64)> = seen.iter().map(Noticed::ratios).collect();
-    let is_shown = ratios.iter().any(|(usual, late)| *usual <= MOST && *late <= MOST);
-    assert!(is_shown, "answers take so many times as long, p50 and p90, due is at most {MOST}: {ratios:?}");
-    assert!(seen.iter().all(|noticed| noticed.connections >= COUNT), "{seen:?}");
+    let mut seen = Vec::new();
+    for _ in 0..ROUNDS {
+        let noticed = beside(COUNT, PACE);
+        println!("{noticed}");
+        assert!(noticed.connections >= COUNT, "{noticed}");
+        let (usual, late) = noticed.ratios();
+        if usual <= MOST && late <= MOST {
+            return;
+        }
+        seen.push((usual, late));
+    }
+    panic!("answers take so many times as long, p50 and p90, due is at most {MOST}: {seen:?}");
 }
 
 #[test]
 fn while_fifty_thousand_come_and_go_as_fast_as_they_can_the_usual_answer_waits_for_none_of_them() {
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-    let rounds: Vec<f64> = (0..ROUNDS)
-        .map(|_| {
-            let noticed = beside(COUNT, u32::MAX);
-            // Of late answers nothing is demanded here: with every processor busy they are the scheduler's. bench-egd has them.
-            println!("{noticed}");
-            noticed.ratios().0
-        })
-        .collect();
-    assert!(
-        rounds.iter().any(|ratio| *ratio <= MOST),
-        "the usual answer takes {rounds:?} times as long, due is at most {MOST}"
-    );
+    let mut seen = Vec::new();
+    for _ in 0..ROUNDS {
+        let noticed = beside(COUNT, u32::MAX);
+        println!("{noticed}");
+        let (usual, late) = noticed.ratios();
+        // With every processor busy, late answers are the scheduler's as much as the daemon's: bench-egd has the figure.
+        if usual <= MOST && late <= MOST_LATE {
+            return;
+        }
+        seen.push((usual, late));
+    }
+    panic!("answers take so many times as long, p50 and p90, due are at most {MOST} and {MOST_LATE}: {seen:?}");
 }
 
 #[test]
@@ -138,7 +138,10 @@ fn fifty_thousand_connections_in_a_row_leave_nothing_behind() {
     row(50_000);
     println!("50000 connections in {:.2} s", started.elapsed().as_secs_f64());
     settled(&daemon, &scratch);
-    assert_eq!(open_descriptors(process), descriptors, "open descriptors after and before");
+    // The last of them may still be in the socket's queue; what is kept for good does not go away by waiting.
+    await_until("no more open descriptors than before", Duration::from_secs(10), || {
+        (open_descriptors(process) <= descriptors).then_some(())
+    });
     let after = memory(process).resident;
     assert!(after <= before + 512, "the daemon has {after} KB, due are at most 512 KB more than {before} KB");
 }

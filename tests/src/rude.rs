@@ -14,9 +14,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use crate::await_until;
 use crate::egd::EgdClient;
 use crate::load::{Habit, Load, Measured};
-use crate::priority::{prefer, prefer_this_thread};
+use crate::priority::{prefer, prefer_this_thread, prefer_this_thread_no_more};
 use crate::scratch::Scratch;
 use crate::serving::{USUAL, ours};
 use crate::software_key::KeyPlan;
@@ -39,6 +40,30 @@ pub struct Noticed {
 }
 
 impl Noticed {
+    fn of(windows: &[Vec<Measured>; 2], connections: u64, spent: Duration) -> Self {
+        let times = |hundredths| {
+            windows.each_ref().map(|runs| runs.iter().map(|run| run.percentile(hundredths)).collect::<Vec<_>>())
+        };
+        let ratios = |[without, with]: &[Vec<Duration>; 2]| {
+            without.iter().zip(with).map(|(without, with)| with.as_secs_f64() / without.as_secs_f64()).collect()
+        };
+        let middle = |times: [Vec<Duration>; 2]| {
+            times.map(|mut times| {
+                times.sort();
+                times[times.len() / 2]
+            })
+        };
+        let (usual, late) = (times(50), times(90));
+        Self {
+            usual: ratios(&usual),
+            late: ratios(&late),
+            usual_times: middle(usual),
+            late_times: middle(late),
+            connections,
+            rate: connections as f64 / spent.as_secs_f64(),
+        }
+    }
+
     /// The middle one of the usual answer's ratios, and of the late one's.
     #[must_use]
     pub fn ratios(&self) -> (f64, f64) {
@@ -67,7 +92,9 @@ impl fmt::Display for Noticed {
 /// When the daemon does not start, or hangs up on a polite client.
 #[must_use]
 pub fn beside(connections: u64, pace: u32) -> Noticed {
-    let (_scratch, _key, daemon) = ours(&KeyPlan::named("key").rate(10_000));
+    prefer_this_thread_no_more();
+    let (scratch, _key, daemon) = ours(&KeyPlan::named("key").rate(10_000));
+    let crowd = Crowd::gather(&daemon.egd, pace);
     prefer(&[daemon.program.id()]);
     prefer_this_thread();
     let habit = Habit::at_intervals(USUAL, Duration::from_millis(500));
@@ -77,57 +104,50 @@ pub fn beside(connections: u64, pace: u32) -> Noticed {
         client.ask_without_reading(200).expect("the server listens");
         client
     });
-    // Until each of them has what the kernel holds for it.
-    let _ = polite.run_for(Duration::from_secs(3));
-    let noticed = noticed(&mut polite, &daemon.egd, connections, pace);
+    // Those that read nothing have soon got what the kernel holds for them.
+    await_until("the deaf to be full", Duration::from_secs(30), || {
+        (daemon.status(&scratch).count("/egd/0/waiting") == 0).then_some(())
+    });
+    let _ = polite.run_for(Duration::from_millis(700));
+    let noticed = crowd.noticed(&mut polite, connections);
     drop(deaf);
     noticed
 }
 
-/// Runs `polite` while `connections` connections come to the server at `path` and go, `pace` a second at most.
-///
-/// # Panics
-/// When the server hangs up on a polite client, or cannot be reached.
-fn noticed(polite: &mut Load, path: &Path, connections: u64, pace: u32) -> Noticed {
-    const WINDOW: Duration = Duration::from_millis(250);
-    let scratch = Scratch::make();
-    let dummy = Dummy::listen(scratch.path("dummy.sock"));
-    let [at_dummy, at_daemon] = [dummy.path.clone(), path.to_owned()].map(|path| Rude::send(path, pace));
-    let mut windows: [Vec<Measured>; 2] = [Vec::new(), Vec::new()];
-    let mut spent = Duration::ZERO;
-    while at_daemon.gone() < connections {
-        for (rude, windows) in [&at_dummy, &at_daemon].into_iter().zip(&mut windows) {
-            rude.active.store(true, Ordering::Relaxed);
-            // What the change itself brings is no part of it.
-            let _ = polite.run_for(WINDOW / 10);
-            let started = Instant::now();
-            let measured = polite.run_for(WINDOW);
-            rude.active.store(false, Ordering::Relaxed);
-            assert!(measured.lost == 0 && measured.is_answered(), "{} polite clients were hung up on", measured.lost);
-            spent += started.elapsed();
-            windows.push(measured);
-        }
+/// The rude ones, and the dummy that they go to in turn.
+struct Crowd {
+    _dummy: Dummy,
+    at_dummy: Rude,
+    at_daemon: Rude,
+}
+
+impl Crowd {
+    fn gather(daemon: &Path, pace: u32) -> Self {
+        let scratch = Scratch::make();
+        let dummy = Dummy::listen(scratch.path("dummy.sock"), scratch);
+        let [at_dummy, at_daemon] = [dummy.path.as_path(), daemon].map(|path| Rude::send(path.to_owned(), pace));
+        Self { _dummy: dummy, at_dummy, at_daemon }
     }
-    let times = |at| windows.each_ref().map(|windows| windows.iter().map(|run| run.percentile(at)).collect::<Vec<_>>());
-    let ratios = |[without, with]: &[Vec<Duration>; 2]| {
-        without.iter().zip(with).map(|(without, with)| with.as_secs_f64() / without.as_secs_f64()).collect()
-    };
-    let middle = |times: &[Vec<Duration>; 2]| {
-        times.each_ref().map(|times| {
-            let mut times = times.clone();
-            times.sort();
-            times[times.len() / 2]
-        })
-    };
-    let (usual, late) = (times(50), times(90));
-    let gone = at_daemon.gone();
-    Noticed {
-        usual: ratios(&usual),
-        late: ratios(&late),
-        usual_times: middle(&usual),
-        late_times: middle(&late),
-        connections: gone,
-        rate: gone as f64 / (spent.as_secs_f64() / 2.0 * 1.1),
+
+    /// Runs `polite` until so many have come to the daemon and gone.
+    fn noticed(&self, polite: &mut Load, connections: u64) -> Noticed {
+        const WINDOW: Duration = Duration::from_millis(250);
+        let mut windows: [Vec<Measured>; 2] = [Vec::new(), Vec::new()];
+        let mut spent = Duration::ZERO;
+        while self.at_daemon.gone() < connections {
+            for (rude, windows) in [&self.at_dummy, &self.at_daemon].into_iter().zip(&mut windows) {
+                let started = Instant::now();
+                rude.active.store(true, Ordering::Relaxed);
+                // What the change itself brings is no part of it.
+                let _ = polite.run_for(WINDOW / 10);
+                let measured = polite.run_for(WINDOW);
+                rude.active.store(false, Ordering::Relaxed);
+                assert!(measured.lost == 0 && measured.is_answered(), "{} polite clients were lost", measured.lost);
+                spent += started.elapsed();
+                windows.push(measured);
+            }
+        }
+        Noticed::of(&windows, self.at_daemon.gone(), spent / 2)
     }
 }
 
@@ -181,12 +201,13 @@ impl Drop for Rude {
     }
 }
 
-/// One says nothing, one asks and does not wait, one asks half a question, one talks nonsense.
+/// One says nothing, one asks and does not wait, one asks half a question, one talks nonsense. They ask for so little that there
+/// is enough for all: who gets how much of too little is another question.
 fn come_and_go(path: &Path, number: u64) {
     let mut stream = UnixStream::connect(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let words: &[u8] = match number % 4 {
         0 => &[],
-        1 => &[0x02, 255],
+        1 => &[0x02, 16],
         2 => &[0x02],
         _ => b"GET / HTTP/1.1\r\n\r\n",
     };
@@ -197,11 +218,12 @@ fn come_and_go(path: &Path, number: u64) {
 /// Accepts and hangs up: what any server costs the machine at least.
 struct Dummy {
     path: PathBuf,
+    _scratch: Scratch,
     ended: Arc<AtomicBool>,
 }
 
 impl Dummy {
-    fn listen(path: PathBuf) -> Self {
+    fn listen(path: PathBuf, scratch: Scratch) -> Self {
         let listener = UnixListener::bind(&path).expect("a socket can be made");
         let ended = Arc::new(AtomicBool::new(false));
         let is_over = Arc::clone(&ended);
@@ -210,7 +232,7 @@ impl Dummy {
                 let _ = stream.read(&mut [0; 64]);
             }
         });
-        Self { path, ended }
+        Self { path, _scratch: scratch, ended }
     }
 }
 
