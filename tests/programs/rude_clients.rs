@@ -21,7 +21,7 @@ const CHANCE: Duration = Duration::from_micros(10);
 /// So many times as long may an answer take while others come and go.
 const MOST: f64 = 1.2;
 /// The same of late answers while all processors are busy.
-const MOST_LATE: f64 = 3.0;
+const MOST_LATE: f64 = 2.0;
 /// What else the machine does may spoil a round.
 const ROUNDS: usize = 3;
 const COUNT: u64 = 50_000;
