@@ -89,7 +89,7 @@ fn pool_and_expanded_bytes_never_mix_and_are_booked_apart() {
     assert_eq!(status.root()["egd"].as_array().map(Vec::len), Some(1), "the listener of [expand] is among the others");
 
     let sent = read(&key.plain_log);
-    let mut account = Account::of(&[sent.clone()]);
+    let mut account = Account::of(std::slice::from_ref(&sent));
     for given in full.given() {
         account.book(given).expect("a client of [egd] gets what the key sent, once");
     }
