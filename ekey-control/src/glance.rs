@@ -2,8 +2,8 @@
 
 use crate::health::HealthStatus;
 use crate::status::{
-    CombineStatus, EgdClientState, EgdClientStatus, EgdStatus, ExpandStatus, FileStatus, KernelEra, KernelStatus,
-    KeyStatus, Sensors,
+    CombineStatus, EgdClientState, EgdClientStatus, EgdStatus, EgdTlsStatus, ExpandStatus, FileStatus, KernelEra,
+    KernelStatus, KeyStatus, Sensors,
 };
 use crate::{KeyState, Status};
 use crate::{advice, amount};
@@ -125,6 +125,7 @@ pub fn output_rows(status: &Status) -> Vec<Row> {
         rows.push(("egd", off()));
     }
     rows.extend(listeners("egd", &status.egd));
+    rows.extend(status.egd.iter().find_map(|listener| listener.tls.as_ref()).map(|found| ("tls", tls(found))));
     if status.offered_bytes > 0 {
         let offered = amount::bytes(status.offered_bytes);
         rows.push(("offered", format!("{offered} by clients, mixed into the kernel without credit")));
@@ -232,6 +233,14 @@ fn combined(combine: &CombineStatus) -> String {
     format!("{made} made of {used} of several keys, {} ready", amount::bytes(combine.ready_bytes))
 }
 
+/// What new TLS clients are shown, and how the last one fared who was refused.
+fn tls(tls: &EgdTlsStatus) -> String {
+    let until = tls.valid_until.get(..10).unwrap_or_default();
+    let half_open = if tls.half_open > 0 { format!(", {} in the handshake", tls.half_open) } else { String::new() };
+    let refused = tls.last_refusal.as_ref().map_or_else(String::new, |last| format!(", refused {last}"));
+    format!("certificate till {until}{half_open}{refused}")
+}
+
 fn expanded(expand: &ExpandStatus) -> String {
     let made = amount::bytes(expand.generated_bytes);
     let seeds = amount::many(expand.seeds, "seed");
@@ -248,13 +257,14 @@ fn listeners(name: &'static str, listeners: &[EgdStatus]) -> impl Iterator<Item 
 /// One row, and another if there is more to tell.
 fn egd(name: &'static str, egd: &EgdStatus) -> impl Iterator<Item = Row> {
     let (served, clients) = (amount::bytes(egd.served_bytes), amount::many(egd.clients, "client"));
-    let row = format!("{served} to {clients} ({} waiting) on {}", egd.waiting, egd.listen);
-    let sent_away: Vec<String> =
-        [("refused", egd.refused), ("denied", egd.denied), ("let go as idle", egd.dropped_idle)]
-            .iter()
-            .filter(|(_, count)| *count > 0)
-            .map(|(what, count)| format!("{what} {count}"))
-            .collect();
+    let refused = egd.refused + egd.tls.as_ref().map_or(0, |tls| tls.refused);
+    let refused = if refused > 0 { format!(", {refused} refused") } else { String::new() };
+    let row = format!("{served} to {clients} ({} waiting{refused}) on {}", egd.waiting, egd.listen);
+    let sent_away: Vec<String> = [("denied", egd.denied), ("let go as idle", egd.dropped_idle)]
+        .iter()
+        .filter(|(_, count)| *count > 0)
+        .map(|(what, count)| format!("{what} {count}"))
+        .collect();
     let sent_away = (!sent_away.is_empty()).then(|| format!("  clients {}", sent_away.join(", ")));
     [(name, row)].into_iter().chain(sent_away.map(|text| (name, text)))
 }

@@ -31,6 +31,16 @@ pub(super) fn read(notes: &mut Notes<'_>, section: &Section<'_>) -> Option<Expan
     let bytes = section.number(notes, "reseed-bytes", 65_536..=1 << 32).unwrap_or(64 * 1024 * 1024);
     let clients = section.number(notes, "max-clients", 1..=100_000).and_then(|clients| usize::try_from(clients).ok());
     let places = listen(notes, section);
+    if let (Some(Listen::Tls(place)), Some((at, _))) =
+        (places.iter().flatten().find(|place| matches!(place, Listen::Tls(_))), section.value("listen"))
+    {
+        notes.note(
+            at,
+            format!(
+                "`listen`: [expand] does not serve over TLS (`tls:{place}`); expected `unix:PATH` or `tcp:ADDR:PORT`"
+            ),
+        );
+    }
     if places.as_ref().is_none_or(Vec::is_empty) {
         let what = "[expand] does not say where to listen; expected `listen = [\"unix:/run/ekeyd/expand.sock\"]`, say";
         notes.note(section.offset, what.to_owned());

@@ -25,7 +25,12 @@ impl Outlet {
     /// [`ListenError`] for the first place where it cannot.
     pub(crate) fn start(config: &Config, registry: &Registry, first_token: usize) -> Result<Option<Self>, ListenError> {
         let Some(expand) = &config.expand else { return Ok(None) };
-        let egd = config::Egd { listen: expand.listen.clone(), max_clients: expand.max_clients, ..config.egd.clone() };
+        let egd = config::Egd {
+            listen: expand.listen.clone(),
+            tls: None,
+            max_clients: expand.max_clients,
+            ..config.egd.clone()
+        };
         let server = egd::Server::start(&egd, registry, first_token)?;
         for listen in &egd.listen {
             tracing::info!(
