@@ -38,6 +38,9 @@ pub fn advice(status: &Status) -> Vec<String> {
     if let Some(problem) = status.combine.as_ref().and_then(|combine| combine.problem.as_ref()) {
         advice.push(format!("EGD: {problem}."));
     }
+    if let Some(problem) = status.expand.as_ref().and_then(|expand| expand.problem.as_ref()) {
+        advice.push(format!("Expand: {problem}."));
+    }
     advice.extend(status.egd.iter().filter_map(of_listener));
     if let Some(file) = &status.file {
         let full = file.max_bytes.is_some_and(|most| file.written_bytes >= most);

@@ -5,7 +5,7 @@
 
 mod egd;
 mod egd_client;
-
+mod expand;
 mod outputs;
 
 use serde::{Deserialize, Serialize, Serializer};
@@ -13,6 +13,7 @@ use thiserror::Error;
 
 pub use self::egd::{CombineStatus, EgdStatus, EgdTlsStatus};
 pub use self::egd_client::{EgdClientState, EgdClientStatus};
+pub use self::expand::ExpandStatus;
 pub use self::outputs::{FileStatus, KernelEra, KernelStatus, PoolStatus};
 
 use crate::books::{Books, KeyBooks};
@@ -56,6 +57,9 @@ pub struct Status {
     /// `None` if keys are not combined for EGD clients.
     #[serde(default)]
     pub combine: Option<CombineStatus>,
+    /// `None` if nothing is expanded.
+    #[serde(default)]
+    pub expand: Option<ExpandStatus>,
     /// Bytes that EGD clients offered and that were mixed into the kernel, without credit.
     #[serde(default)]
     pub offered_bytes: u64,
