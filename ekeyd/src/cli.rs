@@ -12,7 +12,7 @@ use lexopt::{Arg, Parser, ValueExt as _};
 use crate::config::{Config, ConfigError};
 use crate::daemon::Daemon;
 use crate::terminal::{complain, say};
-use crate::{egd_linux, logs};
+use crate::{egd_linux, logs, tls};
 
 /// Where the configuration is looked for if none is named: this daemon's own, else the original's.
 const CONFIG_FILES: [&str; 2] = ["/etc/entropykey/ekeyd.toml", "/etc/entropykey/ekeyd.conf"];
@@ -26,7 +26,7 @@ Drives Simtec Entropy Keys: verifies what they send, and gives it to the kernel,
 
 Usage: ekeyd run [--config FILE]
        ekeyd check FILE
-       ekeyd demo [--dir DIR] [--rate N] [--http ADDR:PORT]
+       ekeyd demo [--dir DIR] [--rate N] [--http ADDR:PORT] [--fault NAME:EVERY,...]
 
 run    Run in the foreground; logs go to stderr, or to the journal.
          --config FILE  the configuration; else /etc/entropykey/ekeyd.toml, else /etc/entropykey/ekeyd.conf
@@ -35,6 +35,7 @@ demo   Show it all working on a key in software. Its data is NOT random, and the
          --dir DIR      folder for the sockets; else $XDG_RUNTIME_DIR/ekeyd-demo, else /tmp/ekeyd-demo-UID
          --rate N       frames of 32 bytes a second (126); 0 is as fast as they are taken
          --http A:P     address and port of the page; else 127.0.0.1:9178, or any port if that is taken
+         --fault F:N    the key has a fault once in N frames, such as flip:3000,stall:30000 (ekey-sim --help lists them)
 
   -h, --help     this text
   -V, --version  the version
@@ -106,15 +107,16 @@ fn asked(mut line: Parser) -> Result<Asked, lexopt::Error> {
         },
         #[cfg(feature = "demo")]
         Some("demo") => {
-            let (mut dir, mut rate, mut http) = (None, None, None);
-            let known = &mut [("dir", &mut dir), ("rate", &mut rate), ("http", &mut http)];
+            let (mut dir, mut rate, mut http, mut faults) = (None, None, None, None);
+            let known = &mut [("dir", &mut dir), ("rate", &mut rate), ("http", &mut http), ("fault", &mut faults)];
             let others = options(&mut line, known, 0)?;
             let number = |rate: OsString| rate.parse().map_err(|error| format!("--rate: {error}"));
             let address =
                 |http: OsString| http.parse().map_err(|error| format!("--http: {error}, such as 127.0.0.1:9178"));
             let rate = rate.map(number).transpose()?;
             let http = http.map(address).transpose()?;
-            let demo = crate::demo::Options { dir: dir.map(PathBuf::from), rate, http };
+            let faults = faults.map(|list: OsString| crate::demo::faults(&list)).transpose()?.unwrap_or_default();
+            let demo = crate::demo::Options { dir: dir.map(PathBuf::from), rate, http, faults };
             Ok(others.map_or(Asked::Help, |_| Asked::Demo(demo)))
         }
         _ => Err(format!("there is no `{}`: it is run, check or demo", verb.display()).into()),
@@ -162,7 +164,20 @@ fn run(named: Option<PathBuf>) -> ExitCode {
 
 fn check(file: &Path) -> ExitCode {
     match Config::load(file) {
-        Ok(_) => {
+        Ok(config) => {
+            // Those who listen and those who fetch may well have the same files.
+            let mut told = Vec::new();
+            for files in config.tls_in_use() {
+                if let Err(error) = tls::check(files).map_err(|error| error.to_string())
+                    && !told.contains(&error)
+                {
+                    complain(&error);
+                    told.push(error);
+                }
+            }
+            if !told.is_empty() {
+                return ExitCode::from(EXIT_CONFIG);
+            }
             say(format_args!("{}: no mistakes", file.display()));
             ExitCode::SUCCESS
         }
@@ -198,6 +213,11 @@ mod tests {
         assert!(matches!(read(&["check", "/x"]), Ok(Asked::Check { .. })));
         assert!(matches!(read(&["run", "--help"]), Ok(Asked::Help)));
         assert!(matches!(read(&["-V"]), Ok(Asked::Version)));
+        #[cfg(feature = "demo")]
+        {
+            let Ok(Asked::Demo(demo)) = read(&["demo", "--fault", "flip:9,stall:7"]) else { panic!("not demo") };
+            assert_eq!(demo.faults.iter().map(ToString::to_string).collect::<Vec<_>>(), ["flip:9", "stall:7"]);
+        }
     }
 
     #[test]
@@ -219,6 +239,8 @@ mod tests {
             (&["check"], "name the configuration"),
             (&["check", "/x", "/y"], "/y"),
             (&["run", "--config"], "--config"),
+            #[cfg(feature = "demo")]
+            (&["demo", "--fault", "flip:9,flop:9"], "--fault: `flop`"),
         ] {
             let Err(error) = read(words) else { panic!("{words:?} was taken") };
             assert!(error.contains(named), "{words:?}: {error}");

@@ -18,6 +18,7 @@ mod demo;
 mod egd;
 mod egd_client;
 mod egd_linux;
+mod expand;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod health;
@@ -30,6 +31,7 @@ mod output;
 mod pool;
 mod socket;
 mod terminal;
+mod tls;
 
 use std::process::ExitCode;
 

@@ -5,12 +5,14 @@
 mod egd;
 mod egd_client;
 mod error;
+mod expand;
 mod health;
 mod listen;
 mod network;
 mod original;
 mod read;
 mod section;
+mod tls;
 
 use std::fs::OpenOptions;
 use std::io::Read as _;
@@ -24,9 +26,11 @@ pub(crate) use egd_client::{EgdClient, Server};
 use nix::fcntl::OFlag;
 
 pub(crate) use error::ConfigError;
+pub(crate) use expand::Expand;
 pub(crate) use health::Health;
 pub(crate) use listen::Listen;
 pub(crate) use network::Network;
+pub(crate) use tls::Tls;
 
 /// A configuration larger than this, in bytes, is none.
 const MOST_BYTES: u64 = 1024 * 1024;
@@ -50,6 +54,8 @@ pub(crate) struct Config {
     pub kernel: Kernel,
     /// Serving programs and virtual machines.
     pub egd: Egd,
+    /// Serving expanded entropy, which is not full entropy, if at all.
+    pub expand: Option<Expand>,
     /// Fetching from other machines' EGD servers, if at all.
     pub egd_client: Option<EgdClient>,
     /// Writing to a file or pipe, if at all.
@@ -140,6 +146,7 @@ impl Default for Config {
             health: Health::default(),
             kernel: Kernel { enabled: true, bits_per_byte: 7, interval: Duration::from_secs(60) },
             egd: Egd::default(),
+            expand: None,
             egd_client: None,
             file: None,
             http: None,
@@ -154,6 +161,15 @@ impl Config {
     /// [`ConfigError::Unreadable`] if it cannot be read as text, else [`ConfigError::Mistakes`] with every mistake in it.
     pub(crate) fn load(path: &Path) -> Result<Self, ConfigError> {
         Self::parse(path, &text_of(path)?)
+    }
+
+    /// The files of TLS for listeners and for servers, where there are any that need them.
+    pub(crate) fn tls_in_use(&self) -> impl Iterator<Item = &Tls> {
+        let listens = self.egd.listen.iter().any(|listen| matches!(listen, Listen::Tls(_)));
+        let is_over_tls =
+            |client: &&EgdClient| client.connect.iter().any(|server| matches!(server, Server::Tls { .. }));
+        let fetches = self.egd_client.as_ref().filter(is_over_tls);
+        self.egd.tls.iter().filter(move |_| listens).chain(fetches.and_then(|client| client.tls.as_ref()))
     }
 
     /// Reads the configuration from `text`; `file` is what mistakes name as its place. If its name ends with `.conf` it is one of

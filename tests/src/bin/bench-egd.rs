@@ -10,7 +10,9 @@ use ekey_tests::bench::Which;
 use ekey_tests::binaries::target_folder;
 use ekey_tests::load::Measured;
 use ekey_tests::plot::{Curve, logarithmic};
+use ekey_tests::rude::beside;
 use ekey_tests::serving::{below_supply, crowd, shares, unthrottled};
+use ekey_tests::tls::handshakes_per_second;
 
 const SPAN: Duration = Duration::from_secs(5);
 const CROWD: usize = 10_000;
@@ -53,6 +55,24 @@ fn main() {
             shares.modest[shares.modest.len() - 1]
         );
     }
+    for (name, pace) in [("10,000 a second", 10_000), ("as fast as they can", u32::MAX)] {
+        let noticed = beside(50_000, pace);
+        let (usual, late) = noticed.ratios();
+        let micros = |times: [Duration; 2]| times.map(micros);
+        let ([quiet, seen], [quiet_late, seen_late]) = (micros(noticed.usual_times), micros(noticed.late_times));
+        let _ = writeln!(
+            table,
+            "| 50,000 connections come and go, {name} ({:.0}/s): p50, p90 of the others; in parts of that with a dummy as their \
+             target | | {seen:.0}, {seen_late:.0} us; {quiet:.0}, {quiet_late:.0} us | {usual:.2}, {late:.2} |",
+            noticed.rate
+        );
+    }
+    let [theirs, ours] = handshakes_per_second(SPAN);
+    let _ = writeln!(
+        table,
+        "| full TLS handshakes a second, certificates at both ends, by openssl s_time | openssl s_server: {theirs:.0} | {ours:.0} | {:.2} |",
+        ours / theirs
+    );
     print!("{table}");
     let plot =
         logarithmic("From asking for 64 bytes to having them", "of 100 requests, so many took at most", "s", &curves);
