@@ -63,7 +63,8 @@ fn read(file: &str, text: &str) -> Outcome {
                 assert!(path == b"-" || (path.starts_with(b"/") && !path.contains(&0)), "{path:?} is no path");
             }
             let (bits, pool, clients) = config.figures();
-            let sound = (1..=8).contains(&bits) && (16_384..=67_108_864).contains(&pool) && (1..=100_000).contains(&clients);
+            let sound =
+                (1..=8).contains(&bits) && (16_384..=67_108_864).contains(&pool) && (1..=100_000).contains(&clients);
             assert!(sound, "{bits} bits a byte, {pool} bytes, {clients} clients");
         }
         Err((mistakes, shown)) => {
@@ -73,7 +74,10 @@ fn read(file: &str, text: &str) -> Outcome {
             let lines: Vec<&str> = text.split('\n').collect();
             for (line, column, what) in mistakes {
                 let length = lines.get(line.wrapping_sub(1)).map(|line| line.chars().count());
-                assert!(length.is_some_and(|length| (1..=length + 1).contains(column)), "{line}:{column} is no place: {what}");
+                assert!(
+                    length.is_some_and(|length| (1..=length + 1).contains(column)),
+                    "{line}:{column} is no place: {what}"
+                );
             }
         }
     }

@@ -4,6 +4,9 @@ use ekey_proto::wire::{FRAME_LEN, Frame, Framer, FramerCounters};
 
 use crate::choices::Choices;
 
+/// Enough for what a framer may get wrong, which lies within two frames.
+const LONGEST: usize = 600;
+
 /// A stream of frames, pieces of frames and anything else, cut in three ways.
 pub fn framer(data: &[u8]) {
     let mut choices = Choices::new(data);
@@ -29,7 +32,7 @@ pub fn framer(data: &[u8]) {
 
 fn stream(choices: &mut Choices<'_>) -> Vec<u8> {
     let mut stream = Vec::new();
-    while !choices.is_empty() {
+    while !choices.is_empty() && stream.len() < LONGEST {
         match choices.below(6) {
             0 => {
                 let fill = choices.byte() & 0x3f | 0x40;

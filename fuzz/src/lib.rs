@@ -29,8 +29,11 @@ pub use session::session;
 pub use usbip::usbip;
 pub use usbredir::usbredir;
 
+/// What is done with an input; it panics if something does not hold that must.
+pub type Target = fn(&[u8]);
+
 /// Every target by its name, for whoever runs them without libFuzzer.
-pub const TARGETS: [(&str, fn(&[u8])); 11] = [
+pub const TARGETS: [(&str, Target); 11] = [
     ("framer", framer),
     ("packet", packet),
     ("session", session),

@@ -47,9 +47,9 @@ impl Signer {
         reply
     }
 
-    /// 32 bytes under a sequence number; the next one follows it.
+    /// 32 bytes under a sequence number; the next one follows the highest.
     pub(crate) fn entropy(&mut self, sequence: u16, block: &[u8; 32]) -> FrameBytes {
-        self.next = sequence.saturating_add(1);
+        self.next = self.next.max(sequence.saturating_add(1));
         let sequence = SubCode::new(sequence);
         let masked = self.crypt.apply_mask(&MaskedEntropy { sequence, bytes: *block });
         self.sign(PacketKind(*b"E!").binary_content(sequence, &masked))

@@ -18,7 +18,7 @@ fn flipped(mut frame: [u8; 64]) -> [u8; 64] {
 }
 
 fn other() -> Serial {
-    "AAAAAAAAAAAAAAAA".parse().unwrap()
+    "AAAAAAAAAAAAAAAA".parse().expect("a serial")
 }
 
 #[test]
