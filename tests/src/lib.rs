@@ -25,6 +25,7 @@ pub mod program;
 pub mod proxy;
 pub mod scratch;
 pub mod serving;
+pub mod soak;
 pub mod software_key;
 pub mod status;
 pub mod tree;
