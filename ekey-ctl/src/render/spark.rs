@@ -7,16 +7,19 @@ const ASCII: [char; 8] = ['.', ':', '-', '=', '+', '*', '%', '#'];
 
 /// The newest `width` steps, one character each, the newest at the right; a blank where nothing is known.
 pub(crate) fn line(series: &Series, figure: Figure, width: usize, unicode: bool) -> String {
-    let marks = if unicode { BLOCKS } else { ASCII };
-    let column = series.column(figure);
-    let shown = column.get(column.len().saturating_sub(width)..).unwrap_or_default();
-    let values = || shown.iter().flatten().copied();
-    let most = values().max().unwrap_or(0);
     // A temperature's changes are small beside it; a degree is to be no mountain either.
-    let least = match figure {
-        Figure::Temperature => values().min().unwrap_or(0).min(most.saturating_sub(20)),
-        _ => 0,
-    };
+    let room = if figure == Figure::Temperature { Some(20) } else { None };
+    marks(series.column(figure), room, width, unicode)
+}
+
+/// The last `width` values, one character each. They begin at nothing, or at the lowest, if that is to have at least so much
+/// room above it.
+pub(crate) fn marks(values: &[Option<u64>], room: Option<u64>, width: usize, unicode: bool) -> String {
+    let marks = if unicode { BLOCKS } else { ASCII };
+    let shown = values.get(values.len().saturating_sub(width)..).unwrap_or_default();
+    let known = || shown.iter().flatten().copied();
+    let most = known().max().unwrap_or(0);
+    let least = room.map_or(0, |room| known().min().unwrap_or(0).min(most.saturating_sub(room)));
     let range = (most - least).max(1) as f64;
     let mark = |value: u64| {
         let level = (value - least) as f64 / range * (marks.len() - 1) as f64;
