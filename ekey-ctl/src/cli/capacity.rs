@@ -22,7 +22,7 @@ pub(crate) struct Capacity {
     /// What each key brings [default: as those of the daemon, else 4032]
     #[arg(long, value_name = "BYTES_PER_S", requires = "clients", value_parser = supply)]
     pub(crate) supply: Option<f64>,
-    /// How long to simulate, 0.01 to 168
+    /// How long to simulate, 0.001 to 168
     #[arg(long, value_name = "H", default_value = "1", requires = "clients", value_parser = hours)]
     pub(crate) hours: f64,
     /// It is enough when 99 of 100 requests are answered within so many seconds
@@ -71,7 +71,7 @@ fn supply(text: &str) -> Result<f64, String> {
 }
 
 fn hours(text: &str) -> Result<f64, String> {
-    between(text, 0.01, 168.0, "hours")
+    between(text, 0.001, 168.0, "hours")
 }
 
 fn within(text: &str) -> Result<f64, String> {

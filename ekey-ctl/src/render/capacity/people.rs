@@ -87,7 +87,7 @@ pub(super) fn verdict(answer: &Answer) -> String {
         let last = waits.quantile(0.99);
         let soon = if last > 0.0 { format!("within {}", waited(last)) } else { "at once".to_owned() };
         return format!(
-            "{keys} enough for {whom}: of {supply} they take {demand}, and 99 of 100 requests are answered {soon}."
+            "{keys} enough for {whom}: they take {demand} of {supply}, and 99 of 100 requests are answered {soon}."
         );
     }
     let more = match answer.keys_needed {

@@ -33,21 +33,25 @@ pub(crate) fn picture(answer: &Answer) -> String {
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" width=\"{WIDTH}\" height=\"{height}\" role=\"img\">\
          <title>{title}</title><style>{STYLE}</style><rect width=\"{WIDTH}\" height=\"{height}\" fill=\"#fff\"/>"
     );
-    for (line, words) in wrapped(&verdict(answer), 104).iter().enumerate() {
+    for (line, words) in wrapped(&verdict(answer), 84).iter().enumerate() {
         let _ =
             write!(out, "<text class=\"head\" x=\"16\" y=\"{}\">{}</text>", 22.0 + 18.0 * line as f64, escaped(words));
     }
     let rate = |value: f64| amount::rate(value);
     let supply = vec![answer.world.supply(); demand.len()];
-    Panel { place: 0, title: "Demand, and supply (dashed)", told: &rate }.draw(&demand, Some(&supply), &mut out);
+    Panel { place: 0, title: "Demand, and supply (dashed)", told: &rate, height: 0.0 }.draw(
+        &demand,
+        Some(&supply),
+        &mut out,
+    );
     let bytes = |value: f64| amount::bytes(value.max(0.0).round() as u64);
-    Panel { place: 1, title: "Pool, at the lowest of each step", told: &bytes }.draw(
+    Panel { place: 1, title: "Pool, at the lowest of each step", told: &bytes, height: answer.world.pool as f64 }.draw(
         &column(|step| step.pool),
         None,
         &mut out,
     );
     let clients = |value: f64| format!("{value:.0}");
-    Panel { place: 2, title: "Clients that wait, at the most", told: &clients }.draw(
+    Panel { place: 2, title: "Clients that wait, at the most", told: &clients, height: 1.0 }.draw(
         &column(|step| step.waiting),
         None,
         &mut out,
@@ -70,12 +74,14 @@ struct Panel<'a> {
     place: usize,
     title: &'a str,
     told: &'a dyn Fn(f64) -> String,
+    /// What the height is at least.
+    height: f64,
 }
 
 impl Panel<'_> {
     fn draw(&self, values: &[f64], other: Option<&[f64]>, out: &mut String) {
         let all = values.iter().chain(other.into_iter().flatten());
-        let most = round_up(all.copied().fold(0.0, f64::max));
+        let most = round_up(all.copied().fold(self.height, f64::max));
         let top = TOP + PANEL * self.place as f64 + 24.0;
         let y = |value: f64| top + TALL * (1.0 - value / most);
         let x = |number: usize| LEFT + (RIGHT - LEFT) * (number as f64 + 0.5) / values.len() as f64;
