@@ -65,7 +65,7 @@ impl Soak {
             crowd.dismiss();
         }
         if let Err(complaint) = self.keeper.stop() {
-            self.find(complaint);
+            self.find(&complaint);
         }
         self.clerk.settle();
         self.judge_log();
@@ -73,7 +73,7 @@ impl Soak {
         if let Some(Err(growth)) =
             super::samples::thirds(&self.report.samples).map(|(a, b)| super::samples::is_flat(a, b))
         {
-            self.find(format!("{growth} ({served} samples)"));
+            self.find(&format!("{growth} ({served} samples)"));
         }
     }
 
@@ -109,7 +109,7 @@ impl Soak {
                 return;
             }
             if started.elapsed() > PATIENCE {
-                return self.find(format!(
+                return self.find(&format!(
                     "after SIGHUP the key is still {}: {status}",
                     if due { "missing" } else { "there" }
                 ));
@@ -151,7 +151,7 @@ impl Soak {
             self.verified_before = self.report.verified_bytes;
         }
         if let Err(complaint) = self.keeper.stop() {
-            self.find(complaint);
+            self.find(&complaint);
         }
         self.judge_log();
         self.got_before = std::array::from_fn(|door| self.counts[door].bytes.load(Ordering::Relaxed));
@@ -165,7 +165,7 @@ impl Soak {
     fn judge_log(&mut self) {
         let log = self.keeper.daemon.stderr();
         if let Some(line) = log.lines().find(|line| line.contains("panicked")) {
-            self.find(format!("the daemon's log says: {line}"));
+            self.find(&format!("the daemon's log says: {line}"));
         }
         self.report.log_lines += log.lines().count() as u64;
     }

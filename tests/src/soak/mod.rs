@@ -45,6 +45,9 @@ const BARREN: Duration = Duration::from_secs(300);
 /// Findings after which it is no use to go on.
 const ENOUGH: usize = 30;
 
+/// The first listeners are for clients who take all that they ask for.
+const POLITE: usize = 2;
+
 /// What a soak is to be.
 #[derive(Debug, Clone, Copy)]
 pub struct Order {
@@ -150,13 +153,13 @@ impl Soak {
         }
         let counts: [Arc<Count>; 4] = Default::default();
         let mut crowd = Crowd::new(order.seed, clerk.notes.clone());
-        for polite in 0..2 {
-            crowd.hire(8, Manner::Steady, &keeper.doors[polite], &counts[polite]);
-            crowd.hire(2, Manner::Greedy, &keeper.doors[polite], &counts[polite]);
-        }
-        for rude in 2..4 {
-            crowd.hire(3, Manner::Vanishing, &keeper.doors[rude], &counts[rude]);
-            crowd.hire(3, Manner::Rude, &keeper.doors[rude], &counts[rude]);
+        for (number, (door, count)) in keeper.doors.iter().zip(&counts).enumerate() {
+            let manners = if number < POLITE {
+                [(8, Manner::Steady), (2, Manner::Greedy)]
+            } else {
+                [(3, Manner::Vanishing), (3, Manner::Rude)]
+            };
+            manners.into_iter().for_each(|(clients, manner)| crowd.hire(clients, manner, door, count));
         }
         let pace =
             if order.span < Duration::from_secs(120) { Duration::from_millis(500) } else { Duration::from_secs(2) };
@@ -182,7 +185,7 @@ impl Soak {
         }
     }
 
-    fn find(&mut self, what: String) {
+    fn find(&mut self, what: &str) {
         let at = self.begun.elapsed().as_secs_f64();
         self.report.findings.push(format!("at {at:.1} s: {what}"));
     }
@@ -190,11 +193,11 @@ impl Soak {
     /// The status; a daemon that gives none is a finding.
     fn status(&mut self) -> Option<Status> {
         if let Some(ended) = self.keeper.daemon.ended() {
-            self.find(format!("the daemon has ended by itself: {ended}"));
+            self.find(&format!("the daemon has ended by itself: {ended}"));
             self.keeper.spawn(&self.scratch);
             return None;
         }
-        self.keeper.status().map_err(|complaint| self.find(complaint)).ok()
+        self.keeper.status().map_err(|complaint| self.find(&complaint)).ok()
     }
 
     /// Takes a sample, and checks what holds at any moment.
@@ -205,7 +208,7 @@ impl Soak {
         }
         let Some(status) = self.status() else { return };
         if let Err(discrepancy) = add_up(&status, OnTheWay::Some) {
-            self.find(format!("the books do not add up: {discrepancy}: {status}"));
+            self.find(&format!("the books do not add up: {discrepancy}: {status}"));
         }
         self.report.looks += 1;
         let clients = (0..4).map(|egd| status.count(&format!("/egd/{egd}/clients"))).sum();
@@ -226,7 +229,7 @@ impl Soak {
             } else if self.fruit[slot].1.elapsed() > BARREN {
                 let key = status.key_at(&self.slots[slot].path(&self.scratch).display().to_string());
                 let (seconds, key) = (BARREN.as_secs(), key.map(|key| format!("{key:?}")));
-                self.find(format!("key {slot} brought nothing for {seconds} s: {key:?}"));
+                self.find(&format!("key {slot} brought nothing for {seconds} s: {key:?}"));
                 self.fruit[slot].1 = Instant::now();
             }
         }
@@ -262,7 +265,7 @@ impl Soak {
     /// Brings the report up to what the clerk and the crowd know.
     fn collect(&mut self) {
         for complaint in self.clerk.complaints() {
-            self.find(complaint);
+            self.find(&complaint);
         }
         let report = &mut self.report;
         report.lasted = self.begun.elapsed();

@@ -11,6 +11,12 @@ use super::stretch::Lines;
 use super::{ENOUGH, Order};
 use crate::plot::{Curve, logarithmic};
 
+/// The columns of [`Report::row`].
+const HEAD: &str = "| lasted | seed | compared | faults of keys | happenings | bytes altered / handed out twice | \
+                    whole frames missing, of those sent undisturbed | \
+                    KB resident, descriptors, threads: first / last third | findings |\n\
+                    |---:|---:|---:|---:|---:|---:|---:|---:|---:|";
+
 /// The figures so far.
 #[derive(Debug, Clone)]
 pub struct Report {
@@ -123,7 +129,7 @@ impl Report {
             self.faults.values().sum::<u64>(),
             self.happened.values().sum::<u64>(),
             format_args!("{} / {}", self.compared.altered, self.compared.twice),
-            self.lines.calm_lost,
+            self.lines.missing(),
             self.lines.calm_blocks,
             memory,
             self.findings.len()
@@ -133,12 +139,7 @@ impl Report {
     /// All of it, as Markdown.
     #[must_use]
     pub fn table(&self) -> String {
-        let mut text = format!(
-            "{}\n{}\n\n| what | figure |\n|---|---:|\n",
-            "| lasted | seed | compared | faults | happenings | altered / twice, bytes | whole frames lost at an unplugging | \
-             memory, descriptors, threads: first / last third | findings |\n|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
-            self.row()
-        );
+        let mut text = format!("{HEAD}\n{}\n\n| what | figure |\n|---|---:|\n", self.row());
         let mut row = |what: &str, figure: &dyn std::fmt::Display| {
             let _ = writeln!(text, "| {what} | {figure} |");
         };
@@ -156,13 +157,13 @@ impl Report {
         row("everything at rest, and each byte in its place", &self.settled);
         let lines = self.lines;
         row("whole frames of steadfast keys, undisturbed", &lines.calm_blocks);
-        row("of these lost, all under way when the key was pulled out", &lines.calm_lost);
+        row("of these missing in sum", &lines.missing());
         row("stretches of time for these", &lines.calm);
         row(
             "whole frames of steadfast keys, the daemon suspended or beginning anew with the key",
             &lines.disturbed_blocks,
         );
-        row("of these lost", &lines.disturbed_lost);
+        row("of these missing in sum", &lines.disturbed_lost);
         row("stretches of time for these", &lines.disturbed);
         row("commands that changed something", &self.commands);
         row("lines of log", &self.log_lines);

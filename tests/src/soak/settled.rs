@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
-use super::Soak;
 use super::keeper::PATIENCE;
 use super::keys::STEADFAST;
 use super::stretch::Stretch;
+use super::{POLITE, Soak};
 use crate::books::{OnTheWay, add_up};
 use crate::status::Status;
 
@@ -61,14 +61,14 @@ impl Soak {
             (0..STEADFAST).for_each(|slot| self.note_disturbance(&status, slot));
             if same >= 4 {
                 if let Err(discrepancy) = add_up(&status, OnTheWay::Nothing) {
-                    self.find(format!("at rest, the books do not add up: {discrepancy}: {status}"));
+                    self.find(&format!("at rest, the books do not add up: {discrepancy}: {status}"));
                 }
                 (0..STEADFAST).for_each(|slot| self.judge_stretch(&status, slot, before.0[slot]));
                 self.report.settled += 1;
                 return Some(status);
             }
             if let Some(unsettled) = unsettled.filter(|_| started.elapsed() > PATIENCE) {
-                self.find(format!("{} s after the keys were stopped, {unsettled}: {status}", PATIENCE.as_secs()));
+                self.find(&format!("{} s after the keys were stopped, {unsettled}: {status}", PATIENCE.as_secs()));
                 return Some(status);
             }
         }
@@ -86,7 +86,7 @@ impl Soak {
         if status.count("/pool/bytes") > 0 {
             return Some("the pool is not empty".to_owned());
         }
-        for polite in 0..2 {
+        for polite in 0..POLITE {
             let given = status.count(&format!("/egd/{polite}/served_bytes"));
             let got = self.counts[polite].bytes.load(Ordering::Relaxed) - self.got_before[polite];
             if given != got {
@@ -116,7 +116,7 @@ impl Soak {
     fn judge_stretch(&mut self, status: &Status, slot: usize, verified: u64) {
         let sent = self.slots[slot].key.as_ref().map_or(0, super::keys::Plugged::sent_bytes);
         if let Err(complaint) = self.report.lines.end(self.stretches[slot], sent, verified) {
-            self.find(format!("key {slot}: {complaint}: {status}"));
+            self.find(&format!("key {slot}: {complaint}: {status}"));
         }
         self.begin_stretch(slot, verified, self.resets(status, slot));
     }

@@ -25,7 +25,7 @@ pub struct Lines {
     pub calm: u64,
     /// Blocks sent whole in those.
     pub calm_blocks: u64,
-    /// Of those, blocks that were under way when a key was pulled out.
+    /// Of those, blocks that were under way at the ends of the stretches, less those that were at their beginnings.
     pub calm_lost: i64,
     /// Stretches in which the daemon was suspended or began anew.
     pub disturbed: u64,
@@ -36,6 +36,13 @@ pub struct Lines {
 }
 
 impl Lines {
+    /// Blocks sent whole in stretches without a disturbance that never arrived.
+    #[must_use]
+    pub fn missing(&self) -> i64 {
+        // More may have arrived than was sent: what a disturbed stretch before had under way at its end.
+        self.calm_lost.max(0)
+    }
+
     /// Ends a stretch: by now the key has sent and the daemon verified so many bytes.
     ///
     /// # Errors

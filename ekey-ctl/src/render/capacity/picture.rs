@@ -112,7 +112,7 @@ impl Panel<'_> {
     }
 }
 
-/// The next number of 1, 2, 4, 6 or 8 times a power of ten, so that half of it is a round number too.
+/// The next number of 1, 1.2, 1.6, 2, 4, 6 or 8 times a power of ten, so that half of it is a round number too.
 fn round_up(value: f64) -> f64 {
     let decade = 10_f64.powf(value.max(1.0).log10().floor());
     [1.0, 2.0, 4.0, 6.0, 8.0]
