@@ -42,3 +42,34 @@ impl Line {
         self.waiting.len()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_takes_little_at_a_turn_gets_as_much_in_the_end() {
+        let mut line = Line::default();
+        let (mut marks, mut got) = ([line.entrance(); 2], [0; 2]);
+        (0..2).for_each(|client| line.push(client, &mut marks[client]));
+        while got.iter().sum::<u64>() < 10_000 {
+            let client = line.pop().expect("somebody waits");
+            let turn = [8, TURN][client];
+            got[client] += turn;
+            marks[client] += turn;
+            line.push(client, &mut marks[client]);
+        }
+        assert!(got[0].abs_diff(got[1]) <= TURN, "{got:?}");
+    }
+
+    #[test]
+    fn whoever_has_not_asked_for_long_has_little_credit() {
+        let mut line = Line::default();
+        let (mut busy, mut idle) = (1_000_000, 0);
+        line.push(0, &mut busy);
+        assert_eq!(line.pop(), Some(0));
+        line.push(1, &mut idle);
+        assert_eq!((idle, line.len()), (1_000_000 - CREDIT, 1));
+        assert_eq!(line.entrance(), 1_000_000 + TURN);
+    }
+}

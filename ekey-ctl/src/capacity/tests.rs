@@ -95,6 +95,17 @@ fn the_modest_do_not_wait_for_the_greedy() {
     assert!(waited >= part.floor(), "{part:.2} % are modest, and {waited} % wait for up to two seconds");
 }
 
+/// 39 turns of 64 bytes are a block: where 39 wait for more than that, each has got some of it and nobody all.
+#[test]
+fn a_block_is_shared_out_in_turns_of_64_bytes() {
+    let slow = World { held: 0, kernel: None, bytes_per_s: 0.1, ..World::usual(1) };
+    let crowd = Crowd { clients: 39, habit: Habit::Burst(128, 1000.0) };
+    // As long as from one block to the next: there is one, late enough that all have asked.
+    let outcome = simulate(slow, &[crowd], Duration::from_secs(24_960), 1);
+    assert_eq!(outcome.given, 2496);
+    assert_eq!(outcome.unanswered, outcome.waits.count(), "requests without an answer, of all");
+}
+
 #[test]
 fn the_same_seed_is_the_same_outcome_and_another_is_another() {
     let crowd = [Crowd { clients: 70, habit: Habit::Tls }];
