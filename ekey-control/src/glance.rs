@@ -37,9 +37,9 @@ pub fn mood(state: &KeyState) -> Mood {
     }
 }
 
-/// How a key is to be taken: one that is put aside is of no use, though it may run.
+/// How a key is to be taken: one that is put aside or cannot be opened is of no use, whatever its state.
 pub fn key_mood(key: &KeyStatus) -> Mood {
-    if key.put_aside().is_some() { Mood::Bad } else { mood(&key.state) }
+    if key.put_aside().is_some() || key.hindrance().is_some() { Mood::Bad } else { mood(&key.state) }
 }
 
 /// The key's serial number, its state, and since when.

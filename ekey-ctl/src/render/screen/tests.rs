@@ -291,5 +291,10 @@ proptest! {
         let listener = status.egd[0].clone();
         status.egd = vec![listener; listeners];
         fits(&status);
+        // Something that can be done is always there, and not only a count of it.
+        let screen = lines(&status);
+        let blank = screen.iter().rposition(|line| line.text.is_empty()).expect("a blank line");
+        prop_assert!(screen.len() - blank > 1 + usize::from(not_random), "{}", text(&screen));
+        prop_assert!(!screen[blank + 1].text.starts_with("And "), "{}", text(&screen));
     }
 }
