@@ -9,15 +9,20 @@ const ASCII: [char; 8] = ['.', ':', '-', '=', '+', '*', '%', '#'];
 pub(crate) fn line(series: &Series, figure: Figure, width: usize, unicode: bool) -> String {
     // A temperature's changes are small beside it; a degree is to be no mountain either.
     let room = if figure == Figure::Temperature { Some(20) } else { None };
-    marks(series.column(figure), room, width, unicode)
+    marks(&shown(series, figure, width).collect::<Vec<_>>(), room, width, unicode)
 }
 
-/// The last `width` values, one character each. They begin at nothing, or at the lowest, if that is to have at least so much
-/// room above it.
+/// The steps that [`line()`] shows.
+pub(crate) fn shown(series: &Series, figure: Figure, width: usize) -> impl Iterator<Item = Option<u64>> {
+    let column = series.column(figure);
+    column.iter().skip(column.len().saturating_sub(width)).copied()
+}
+
+/// Values in `width` columns, one character each, at the right. They begin at nothing; or at the lowest, if that is to have at
+/// least so much room above it.
 pub(crate) fn marks(values: &[Option<u64>], room: Option<u64>, width: usize, unicode: bool) -> String {
     let marks = if unicode { BLOCKS } else { ASCII };
-    let shown = values.get(values.len().saturating_sub(width)..).unwrap_or_default();
-    let known = || shown.iter().flatten().copied();
+    let known = || values.iter().flatten().copied();
     let most = known().max().unwrap_or(0);
     let least = room.map_or(0, |room| known().min().unwrap_or(0).min(most.saturating_sub(room)));
     let range = (most - least).max(1) as f64;
@@ -25,8 +30,8 @@ pub(crate) fn marks(values: &[Option<u64>], room: Option<u64>, width: usize, uni
         let level = (value - least) as f64 / range * (marks.len() - 1) as f64;
         marks[(level.round() as usize).min(marks.len() - 1)]
     };
-    let line: String = shown.iter().map(|value| value.map_or(' ', mark)).collect();
-    format!("{}{line}", " ".repeat(width.saturating_sub(shown.len())))
+    let line: String = values.iter().map(|value| value.map_or(' ', mark)).collect();
+    format!("{line:>width$}")
 }
 
 #[cfg(test)]
