@@ -13,6 +13,7 @@ pub(crate) struct Measured {
     pub(crate) supply: f64,
     /// Bytes that came in all.
     pub(crate) received: u64,
+    /// Bytes that EGD clients were given, and those that what is given to others was expanded from.
     pub(crate) to_clients: u64,
     pub(crate) to_kernel: u64,
     pub(crate) to_file: u64,
@@ -55,7 +56,7 @@ impl Measured {
             keys: status.running(),
             supply: if rates.is_empty() { now } else { mean },
             received: status.pool.received_bytes,
-            to_clients: sum(|egd| egd.served_bytes),
+            to_clients: sum(|egd| egd.served_bytes) + status.expand.as_ref().map_or(0, |expand| expand.seed_bytes),
             to_kernel: status.kernel.as_ref().map_or(0, |kernel| kernel.given_bytes),
             to_file: status.file.as_ref().map_or(0, |file| file.given_bytes),
             overflowed: status.pool.overflowed_bytes,
