@@ -258,9 +258,8 @@ fn listeners(name: &'static str, listeners: &[EgdStatus]) -> impl Iterator<Item 
 fn egd(name: &'static str, egd: &EgdStatus) -> impl Iterator<Item = Row> {
     let (served, clients) = (amount::bytes(egd.served_bytes), amount::many(egd.clients, "client"));
     let refused = egd.refused + egd.tls.as_ref().map_or(0, |tls| tls.refused);
-    let refused = if refused > 0 { format!(", {refused} refused") } else { String::new() };
-    let row = format!("{served} to {clients} ({} waiting{refused}) on {}", egd.waiting, egd.listen);
-    let sent_away: Vec<String> = [("denied", egd.denied), ("let go as idle", egd.dropped_idle)]
+    let row = format!("{served} to {clients} ({} waiting) on {}", egd.waiting, egd.listen);
+    let sent_away: Vec<String> = [("refused", refused), ("denied", egd.denied), ("let go as idle", egd.dropped_idle)]
         .iter()
         .filter(|(_, count)| *count > 0)
         .map(|(what, count)| format!("{what} {count}"))

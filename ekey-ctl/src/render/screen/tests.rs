@@ -60,8 +60,8 @@ fn clients_that_were_sent_away_and_what_clients_offered_are_shown_and_only_then(
     status.offered_bytes = 4096;
     let screen = text(&lines(&status));
     for due in [
-        "\n  egd       768.0 kB to 3 clients (0 waiting, 2 refused) on unix:/run/ekeyd/egd.sock\n",
-        "\n  egd         clients denied 3, let go as idle 1234567\n",
+        "\n  egd       768.0 kB to 3 clients (0 waiting) on unix:/run/ekeyd/egd.sock\n",
+        "\n  egd         clients refused 2, denied 3, let go as idle 1234567\n",
         "\n  offered   4.1 kB by clients, mixed into the kernel without credit\n",
     ] {
         assert!(screen.contains(due), "no {due:?} in\n{screen}");
