@@ -8,6 +8,8 @@
 //! each other's changes, and written whole or not at all.
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "fuzzing")]
+mod bench;
 mod edit;
 mod error;
 mod file;
@@ -19,6 +21,8 @@ use std::path::{Path, PathBuf};
 use ekey_proto::{LongTermKey, Serial};
 use zeroize::Zeroizing;
 
+#[cfg(feature = "fuzzing")]
+pub use bench::KeyringBench;
 pub use edit::KeyringEdit;
 pub use error::KeyringError;
 pub use owner::is_trusted;
@@ -40,7 +44,11 @@ impl Keyring {
     /// # Errors
     /// Any [`KeyringError`] but [`KeyringError::Unwritable`] and [`KeyringError::Locked`].
     pub fn load(path: &Path) -> Result<Self, KeyringError> {
-        let text = file::read(path)?;
+        Self::parse(path, file::read(path)?)
+    }
+
+    /// Reads `text`, the content of the file at `path`.
+    fn parse(path: &Path, text: Zeroizing<Vec<u8>>) -> Result<Self, KeyringError> {
         let (mut keys, mut warnings, mut wrong) = (BTreeMap::new(), Vec::new(), Vec::new());
         for (index, line) in text.split(|byte| *byte == b'\n').enumerate() {
             match entry(line) {

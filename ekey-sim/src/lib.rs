@@ -34,5 +34,7 @@ pub use run::run;
 pub use secret_file::{long_term_key_file, master_key_file};
 pub use source::{BadSource, InvalidSource};
 pub use stop::StopHandle;
+#[cfg(feature = "fuzzing")]
+pub use usb::UsbBench;
 pub use usb::{Vhci, run_usbredir, run_vhci};
 pub use wedge::{InvalidWedge, Revival, Wedge};

@@ -28,3 +28,13 @@ impl fmt::Debug for EntropyBlock {
         f.write_str("EntropyBlock")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entropy_is_not_printed() {
+        assert_eq!(std::format!("{:?}", EntropyBlock::new([7; 32])), "EntropyBlock");
+    }
+}

@@ -132,6 +132,12 @@ mod tests {
         assert_eq!(MasterKey::from_card(b"").err(), Some(InvalidMasterKey::Length(0)));
         assert_eq!(MasterKey::from_card(&CARD.as_bytes()[1..]).err(), Some(InvalidMasterKey::Length(43)));
         assert_eq!(MasterKey::from_card(b"ab c!").err(), Some(InvalidMasterKey::Character(4)));
-        assert!(MasterKey::from_card(&[b'='; 44]).is_err());
+
+        assert_eq!(MasterKey::from_card(&[b'='; 44]).err(), Some(InvalidMasterKey::Length(43)));
+    }
+
+    #[test]
+    fn a_master_key_is_not_printed() {
+        assert_eq!(std::format!("{:?}", MasterKey([7; 32])), "MasterKey");
     }
 }

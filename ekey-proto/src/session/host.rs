@@ -292,11 +292,16 @@ impl Session {
 
     pub(super) fn ask_for_nonce(&mut self, now: Instant) {
         let (Rekey::Idle, Some(channel)) = (&self.rekey, &self.channel) else { return };
-        if self.badness.is_none() && self.expected == Some(channel.serial) {
+        if self.badness.is_none() && self.is_expected_key() {
             self.outputs.push(Output::NeedNonce(channel.serial));
             self.rekey = Rekey::AwaitNonce;
             self.last_key_request = Some(now);
         }
+    }
+
+    /// Whether the key that has said who it is is the one that this session is with.
+    pub(super) fn is_expected_key(&self) -> bool {
+        self.serial().is_some() && self.expected == self.serial()
     }
 
     /// Sends `^C` now; sends it again after a while if no `S!` comes.

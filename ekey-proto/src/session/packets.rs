@@ -66,6 +66,10 @@ impl Session {
         let due = last_sequence.map_or(0, |last| last + 1);
         if sequence.value() < due {
             self.counters.replayed += 1;
+            if due > SubCode::MAX {
+                // Nothing more can come of this session, and a key that goes on in it may never ask for the next one.
+                self.ask_for_nonce_soon(now);
+            }
             return;
         }
         self.counters.lost += u64::from(sequence.value() - due);
@@ -84,8 +88,12 @@ impl Session {
     fn handle_info(&mut self, now: Instant, info: Info) {
         match info.generators.map(|generators| generators.badness) {
             Some(Badness::NONE) if self.badness.take().is_some() => {
-                self.enter(State::SerialOk);
-                self.ask_for_nonce_soon(now);
+                if self.is_expected_key() {
+                    self.enter(State::SerialOk);
+                    self.ask_for_nonce_soon(now);
+                } else {
+                    self.enter(State::WrongSerial);
+                }
             }
             Some(Badness::NONE) | None => {}
             Some(badness) => self.stop_trusting(badness),

@@ -156,6 +156,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
+        #[cfg_attr(miri, ignore = "too many frames for an interpreter")]
         fn any_split_of_any_stream_yields_the_same_frames(
             pieces in proptest::collection::vec(proptest::prop_oneof![
                 proptest::collection::vec(proptest::prelude::any::<u8>(), 0..100),
@@ -177,6 +178,7 @@ mod tests {
         }
 
         #[test]
+        #[cfg_attr(miri, ignore = "too many frames for an interpreter")]
         fn any_garbage_before_a_frame_is_survived(garbage in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..200)) {
             let stream = [&garbage[..], &frame(b'x')].concat();
             let found = frames(&mut Framer::new(), &stream);

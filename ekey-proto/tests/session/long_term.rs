@@ -114,3 +114,49 @@ fn each_step_ends_with_its_own_error_when_the_key_falls_silent() {
     machine.handle_timeout(at(5));
     assert_eq!(failure(&mut machine), RekeyError::NoReply);
 }
+
+#[test]
+fn the_key_may_refuse_or_be_unfit_at_either_step() {
+    for (kind, before_the_nonce) in [(*b"l>", true), (*b"l>", false), (*b"B>", true), (*b"B>", false)] {
+        let (mut machine, mut key) = begin(None);
+        machine.handle_input(at(0), &key.reset());
+        written(&mut machine);
+        if !before_the_nonce {
+            machine.handle_input(at(0), &key.text(*b"M>", ""));
+            written(&mut machine);
+        }
+        machine.handle_input(at(0), &key.text(kind, "why"));
+        let error = failure(&mut machine);
+        let due = if kind == *b"l>" {
+            matches!(error, RekeyError::Refused(_))
+        } else {
+            matches!(error, RekeyError::GeneratorsBad(_))
+        };
+        assert!(due && error.to_string().contains("why"), "{error:?}");
+    }
+}
+
+#[test]
+fn input_is_taken_up_to_the_frame_that_causes_an_output() {
+    let (mut machine, mut key) = begin(None);
+    let stream = [&b"garbage"[..], &key.reset(), &key.text(*b"M>", ""), b"more"].concat();
+    assert_eq!(machine.handle_input(at(0), &stream), 7 + 64);
+    written(&mut machine);
+    assert_eq!(machine.handle_input(at(0), &stream[71..]), 64);
+    written(&mut machine);
+    assert_eq!(machine.handle_input(at(0), &stream[135..]), 4);
+}
+
+#[test]
+fn a_reset_goes_out_when_it_is_due_and_never_once_the_key_has_answered() {
+    let (mut machine, mut key) = begin(None);
+    machine.handle_timeout(at(0));
+    assert!(matches!(machine.poll_output(), RekeyOutput::WaitUntil(due) if due == at(1)), "before it is due");
+    machine.handle_input(at(0), &key.reset());
+    written(&mut machine);
+    machine.handle_timeout(at(2));
+    assert!(
+        matches!(machine.poll_output(), RekeyOutput::WaitUntil(due) if due == at(5)),
+        "a reset would lose the unlocking"
+    );
+}

@@ -3,3 +3,4 @@
 mod long_term;
 mod rules;
 mod script;
+mod trust;

@@ -353,6 +353,7 @@ fn a_frame_that_verifies_after_all_clears_the_long_term_key() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "too many frames for an interpreter")]
 fn a_flood_of_serial_frames_gets_one_session_key_a_second() {
     let mut bench = Bench::identified();
     bench.give_nonce(Some(LONG_TERM_KEY));

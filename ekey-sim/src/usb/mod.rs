@@ -5,6 +5,8 @@
 //! socket that QEMU connects to ([`UnixSocket`](crate::UnixSocket), the usbredir protocol), or one end of a pair whose other end this
 //! machine's kernel has got ([`Vhci`], the USB/IP protocol).
 
+#[cfg(feature = "fuzzing")]
+mod bench;
 mod control;
 mod descriptors;
 mod event;
@@ -19,5 +21,7 @@ mod tests;
 mod transfer;
 mod vhci;
 
+#[cfg(feature = "fuzzing")]
+pub use self::bench::UsbBench;
 pub use self::run::{run_usbredir, run_vhci};
 pub use self::vhci::Vhci;

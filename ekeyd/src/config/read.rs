@@ -98,14 +98,15 @@ fn note_clashes(notes: &mut Notes<'_>, top: &Section<'_>, config: &Config) {
         let within = top.value(table).and_then(|(_, table)| table.get_ref().as_table()?.get_key_value(key));
         within.map_or(0, |(_, value)| value.span().start)
     };
-    let (control, listen, path) =
-        (top.value("control").map_or(0, |(at, _)| at), value("egd", "listen"), value("file", "path"));
+    let at_top = |key| top.value(key).map_or(0, |(at, _)| at);
+    let (listen, path) = (value("egd", "listen"), value("file", "path"));
     let expand = value("expand", "listen");
     let place_of = |what: &str| match what {
         "the file output" => path,
         "an EGD socket" => listen,
         "a socket of [expand]" => expand,
-        _ => control,
+        "the keyring" => at_top("keyring"),
+        _ => at_top("control"),
     };
     let mut taken: Vec<(&str, &Path)> = Vec::new();
     let egd = config.egd.listen.iter().map(|listen| ("an EGD socket", listen));
@@ -119,8 +120,9 @@ fn note_clashes(notes: &mut Notes<'_>, top: &Section<'_>, config: &Config) {
     let fixed = [("the keyring", config.keyring.as_path()), ("the control socket", config.control.as_path())];
     for (what, path) in fixed.into_iter().chain(sockets).chain(file) {
         if let Some((other, _)) = taken.iter().find(|(_, known)| *known == path) {
-            notes
-                .note(place_of(what), format!("`{}` is {other} and {what} at once; name another path", path.display()));
+            // One of the two may be where it is by default, and stand nowhere.
+            let place = place_of(what).max(place_of(other));
+            notes.note(place, format!("`{}` is {other} and {what} at once; name another path", path.display()));
         }
         taken.push((what, path));
     }

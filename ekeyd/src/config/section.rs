@@ -90,7 +90,8 @@ impl<'v> Section<'v> {
     /// The place and value of `key`.
     pub(super) fn value(&self, key: &str) -> Option<(usize, &'v Spanned<DeValue<'v>>)> {
         let (key, value) = self.table?.get_key_value(key)?;
-        Some((key.span().start, value))
+        // Where the file could not be read, the parser makes up a value, which stands nowhere.
+        (!value.span().is_empty()).then_some((key.span().start, value))
     }
 
     /// `true` or `false`.

@@ -344,6 +344,23 @@ fn a_key_that_is_there_twice_is_a_mistake() {
 }
 
 #[test]
+fn a_clash_with_a_place_that_the_file_does_not_name_is_told_where_the_file_names_the_other() {
+    for (text, due) in [
+        ("# first\nkeyring = \"/run/ekeyd/control.sock\"\n", "ekeyd.toml:2:1: "),
+        ("# first\n[file]\npath = \"/etc/entropykey/keyring\"\n", "ekeyd.toml:3:8: "),
+    ] {
+        let seen = mistakes(text);
+        assert!(seen.len() == 1 && seen[0].starts_with(due), "{seen:?} of {text:?}, due is {due}");
+    }
+}
+
+#[test]
+fn a_value_that_the_parser_made_up_is_no_mistake_of_its_own() {
+    let seen = mistakes("# first\n[recovery]\nusb-reset = = \"tty\"\nsilence-ms =\n\n= 5\n");
+    assert!(seen.iter().all(|mistake| mistake.contains(": this is no TOML: ")), "{seen:#?}");
+}
+
+#[test]
 fn columns_count_characters() {
     let seen = mistakes("[keys]\npaths = [\"/dev/schlüssel\", 7]");
     assert!(seen[0].starts_with("ekeyd.toml:2:28: "), "{seen:?}");

@@ -3,6 +3,8 @@
 //! It runs in the daemon's event loop and never waits. A client that asks for more than there is waits in a queue, and
 //! those that wait are served in small turns and get the same in sum, so that a greedy one cannot starve the others.
 
+#[cfg(feature = "fuzzing")]
+mod bench;
 mod bucket;
 mod client;
 mod guard;
@@ -15,5 +17,7 @@ mod queue;
 mod request;
 mod server;
 
+#[cfg(feature = "fuzzing")]
+pub use bench::{EgdBench, EgdBooks, EgdNeed};
 pub(crate) use open_files::allow_clients;
 pub(crate) use server::Server;

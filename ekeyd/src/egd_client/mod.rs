@@ -5,6 +5,8 @@
 //! which they go the same ways as a key's. **No MAC proves them**: they are as good as the server, and everybody on the way to it,
 //! unless that is TLS.
 
+#[cfg(feature = "fuzzing")]
+mod bench;
 mod driver;
 mod failure;
 mod link;
@@ -23,6 +25,8 @@ use zeroize::Zeroizing;
 
 use crate::config;
 use crate::pool::Batch;
+#[cfg(feature = "fuzzing")]
+pub use bench::{ClientBench, ClientStep, Heard};
 use driver::Driver;
 use machine::{Ask, Machine};
 use record::Record;

@@ -1,0 +1,44 @@
+//! `ekeyd`: drives Simtec Entropy Keys and hands out what they are proven to have sent.
+//!
+//! ```text
+//! keys (one thread each) ─proven entropy─▶ pool ─▶ kernel, EGD clients, file
+//! another machine's EGD server ─bytes────▶
+//! ```
+//!
+//! The library is the program's inside; `main.rs` starts it. Nothing of it is meant for others but what the feature
+//! `fuzzing` opens to the fuzz targets in `fuzz/`.
+
+mod cli;
+mod combine;
+mod config;
+mod control;
+mod daemon;
+#[cfg(feature = "demo")]
+mod demo;
+mod egd;
+mod egd_client;
+mod egd_linux;
+mod expand;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
+mod health;
+mod key;
+mod keyring;
+mod logs;
+mod nonce;
+mod observe;
+mod output;
+mod pool;
+mod socket;
+mod terminal;
+mod tls;
+
+use std::process::ExitCode;
+
+/// Runs the program as its command line says, and gives its exit code.
+#[must_use]
+pub fn main() -> ExitCode {
+    // What the daemon makes is its own until it says otherwise.
+    nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o077));
+    cli::main()
+}

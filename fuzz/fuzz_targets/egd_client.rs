@@ -1,0 +1,4 @@
+//! libFuzzer's front of [`ekey_fuzz::egd_client`].
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| ekey_fuzz::egd_client(data));

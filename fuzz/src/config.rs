@@ -1,0 +1,98 @@
+//! Both formats of the configuration: every mistake has a place in the file, what is read keeps to its bounds, an empty line more
+//! moves the places and nothing else, and what the original's file says is the same when it has been converted.
+
+use std::path::Path;
+
+use ekey_control::OriginalConfig;
+use ekeyd::fuzzing::{Configuration, Place};
+
+#[path = "../../ekey-ctl/src/render/toml.rs"]
+mod convert;
+
+/// Mistakes that are shown one by one, and characters of each: more than the daemon's own bounds by what stands around them.
+const MOST_SHOWN: usize = 102 * 4 * 450;
+
+/// This daemon's own format.
+pub fn config_toml(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let read = read("ekeyd.toml", text);
+    // At the start of a file, and only there, such a mark means nothing.
+    if text.starts_with('\u{feff}') {
+        return;
+    }
+    moved(&read, Configuration::read("ekeyd.toml", &format!("\n{text}")));
+    if let Ok(config) = &read {
+        let longer = Configuration::read("ekeyd.toml", &format!("{text}\n# \"[kernel]\n"));
+        assert_eq!(longer.as_ref().ok(), Some(config), "a comment at the end changes what the file says");
+    }
+}
+
+/// The original's format.
+pub fn config_original(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let read = read("ekeyd.conf", text);
+    moved(&read, Configuration::read("ekeyd.conf", &format!("\n{text}")));
+    let (original, mistakes) = OriginalConfig::read(text);
+    if !mistakes.is_empty() {
+        assert!(read.is_err(), "the daemon takes what the tool refuses: {mistakes:?}");
+        return;
+    }
+    let converted = convert::of_original(&original, Path::new("/ekeyd.conf"));
+    match (Configuration::read("ekeyd.toml", &converted), &read) {
+        (Ok(toml), Ok(config)) => {
+            assert_eq!(toml.in_both_formats(), config.in_both_formats(), "converted:\n{converted}");
+        }
+        (Err((mistakes, shown)), _) => {
+            // The original lets one path be two things.
+            let clash = |(_, _, what): &Place| what.contains(" at once; name another path");
+            assert!(mistakes.iter().all(clash), "refused: {shown}\nconverted:\n{converted}");
+        }
+        // This machine has no such user or group, of which the converted file says nothing.
+        (Ok(_), Err(_)) => {}
+    }
+}
+
+type Outcome = Result<Configuration, (Vec<Place>, String)>;
+
+fn read(file: &str, text: &str) -> Outcome {
+    let outcome = Configuration::read(file, text);
+    match &outcome {
+        Ok(config) => {
+            for path in config.paths() {
+                let path = path.as_os_str().as_encoded_bytes();
+                assert!(path == b"-" || (path.starts_with(b"/") && !path.contains(&0)), "{path:?} is no path");
+            }
+            let (bits, pool, clients) = config.figures();
+            let sound =
+                (1..=8).contains(&bits) && (16_384..=67_108_864).contains(&pool) && (1..=100_000).contains(&clients);
+            assert!(sound, "{bits} bits a byte, {pool} bytes, {clients} clients");
+        }
+        Err((mistakes, shown)) => {
+            assert!(!mistakes.is_empty(), "refused without a reason: {shown}");
+            assert!(shown.len() <= MOST_SHOWN, "{} bytes of mistakes", shown.len());
+            assert!(mistakes.is_sorted_by_key(|(line, column, _)| (*line, *column)), "out of order: {mistakes:?}");
+            let lines: Vec<&str> = text.split('\n').collect();
+            for (line, column, what) in mistakes {
+                let length = lines.get(line.wrapping_sub(1)).map(|line| line.chars().count());
+                assert!(
+                    length.is_some_and(|length| (1..=length + 1).contains(column)),
+                    "{line}:{column} is no place: {what}"
+                );
+            }
+        }
+    }
+    outcome
+}
+
+/// With an empty line before it, a file says the same, and its mistakes are one line further down.
+fn moved(read: &Outcome, moved: Outcome) {
+    match (read, moved) {
+        (Ok(config), Ok(moved)) => assert_eq!(*config, moved, "an empty line changes what the file says"),
+        (Err((due, _)), Err((seen, _))) => {
+            let due: Vec<_> = due.iter().map(|(line, column, _)| (line + 1, *column)).collect();
+            let seen: Vec<_> = seen.into_iter().map(|(line, column, _)| (line, column)).collect();
+            assert_eq!(seen, due, "places with an empty line more");
+        }
+        (read, moved) => panic!("an empty line changes {read:?} to {moved:?}"),
+    }
+}

@@ -1,0 +1,77 @@
+//! The language of the control socket: what is read prints as it reads, a mistake has a place on its line, and no answer breaks out
+//! of its line.
+
+use ekey_control::reply::ReplyLine;
+use ekey_control::statement::{MAX_LINE, read_file};
+use ekey_control::{Command, Reply, parse_line};
+
+/// Lines of a client, and a text that an answer repeats.
+pub fn control(data: &[u8]) {
+    for line in data.split(|byte| *byte == b'\n') {
+        statement(line);
+        command(line);
+    }
+    file(data);
+    answers(&String::from_utf8_lossy(data));
+}
+
+fn statement(line: &[u8]) {
+    match parse_line(line) {
+        Ok(None) => {}
+        Ok(Some(statement)) => {
+            let printed = statement.to_string();
+            assert!(!printed.contains(|c: char| c.is_ascii_control()), "printed as {printed:?}");
+            if printed.len() <= MAX_LINE {
+                assert_eq!(parse_line(&printed), Ok(Some(statement)), "{printed:?} reads otherwise than it was");
+            }
+        }
+        Err(error) => {
+            let characters = String::from_utf8_lossy(line).chars().count();
+            let on_the_line = (1..=characters + 1).contains(&error.column) || line.len() > MAX_LINE;
+            assert!(error.line == 1 && on_the_line, "{error} on a line of {characters} characters");
+        }
+    }
+}
+
+fn command(line: &[u8]) {
+    let Ok(Some(command)) = Command::parse(line) else { return };
+    let printed = command.to_string();
+    if printed.len() <= MAX_LINE {
+        assert_eq!(Command::parse(&printed), Ok(Some(command)), "{printed:?}");
+    }
+}
+
+fn file(text: &[u8]) {
+    let lines = text.split(|byte| *byte == b'\n').count();
+    let (statements, mistakes) = read_file(text);
+    let places = statements.iter().map(|(line, _)| *line).chain(mistakes.iter().map(|mistake| mistake.line));
+    assert!(places.into_iter().all(|line| (1..=lines).contains(&line)), "a place behind the end");
+    assert!(statements.is_sorted_by(|(a, _), (b, _)| a < b), "more than one statement of a line");
+    for (line, statement) in &statements {
+        if !mistakes.is_empty() || text.windows(4).any(|four| four.starts_with(b"--[")) {
+            break;
+        }
+        let alone = text.split(|byte| *byte == b'\n').nth(line - 1).and_then(|line| parse_line(line).ok().flatten());
+        assert_eq!(alone.as_ref(), Some(statement), "line {line} says something else when it is alone");
+    }
+}
+
+fn answers(text: &str) {
+    let reply = Reply::lines(text.lines()).to_string();
+    let read: Vec<_> = reply.lines().map(|line| ReplyLine::parse(line).expect("a line of an answer")).collect();
+    let (end, data) = read.split_last().expect("an answer has an end");
+    assert_eq!((*end, data.len()), (ReplyLine::Ok(""), text.lines().count()), "{reply:?}");
+    for (seen, due) in data.iter().zip(text.lines()) {
+        let ReplyLine::Data(seen) = seen else { panic!("{text:?} ends the answer") };
+        let same = |(a, b): (char, char)| a == b || (a == '?' && b.is_control());
+        assert!(seen.chars().count() == due.chars().count() && seen.chars().zip(due.chars()).all(same), "{seen:?}");
+    }
+    for reply in [Reply::error(text), Reply::ok_with(text)] {
+        assert_eq!(reply.to_string().matches('\n').count(), 1, "{text:?} breaks out of its line");
+    }
+    // What a daemon sends is no more to be believed by the tool.
+    for line in text.lines() {
+        let known = ["*\t", "OK", "ERROR"].iter().any(|start| line.starts_with(start));
+        assert!(known || ReplyLine::parse(line).is_none(), "{line:?} is taken for a line of an answer");
+    }
+}
