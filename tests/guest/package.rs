@@ -106,7 +106,10 @@ fn it_takes_the_originals_place_and_keeps_the_keys_when_that_is_purged() {
     let program = guest.check("readlink /proc/$(systemctl show -P MainPID ekeyd)/exe; ekeyd --version", SHORT);
     assert!(program.starts_with("/usr/sbin/ekeyd\n"), "{program}");
     guest.check("ekey-ctl list --socket /var/run/ekeyd.sock", SHORT);
-    guest.check("exec 3<>/dev/tcp/127.0.0.1/8888; printf '\\x02\\x10' >&3; [ $(head -c 16 <&3 | wc -c) = 16 ]", SHORT);
+    guest.check(
+        "bash -c 'exec 3<>/dev/tcp/127.0.0.1/8888; printf \"\\x02\\x10\" >&3; [ $(head -c 16 <&3 | wc -c) = 16 ]'",
+        SHORT,
+    );
 
     // The keyring belongs to the original's package, and would have gone with it.
     guest.check("dpkg --purge ekeyd", LONG);
