@@ -8,6 +8,7 @@
 mod cli;
 mod combine;
 mod config;
+mod confine;
 mod control;
 mod daemon;
 #[cfg(feature = "demo")]

@@ -4,7 +4,7 @@ use ekey_control::{ClientError, KeyStatus, Status};
 
 use super::machine::Machine;
 use super::user::User;
-use super::{Check, system};
+use super::{Check, confined, system};
 use crate::render::amount;
 
 /// Programs that feed the kernel as well.
@@ -18,6 +18,7 @@ pub(super) fn checks(machine: &Machine, status: &Result<Status, ClientError>, us
     checks.push(feeding(machine, running));
     if let Some(status) = running {
         checks.push(capability(status, user));
+        checks.extend(confined::checks(machine, status));
         checks.push(watchdog(machine, status.pid));
     }
     checks

@@ -10,6 +10,7 @@ mod listen;
 mod network;
 mod original;
 mod read;
+mod sandbox;
 mod section;
 
 use std::fs::OpenOptions;
@@ -27,6 +28,7 @@ pub(crate) use error::ConfigError;
 pub(crate) use health::Health;
 pub(crate) use listen::Listen;
 pub(crate) use network::Network;
+pub(crate) use sandbox::{RunAs, Sandbox};
 
 /// A configuration larger than this, in bytes, is none.
 const MOST_BYTES: u64 = 1024 * 1024;
@@ -56,6 +58,8 @@ pub(crate) struct Config {
     pub file: Option<File>,
     /// Showing the status to browsers and monitoring programs, if at all.
     pub http: Option<Http>,
+    /// What the daemon gives up once it runs.
+    pub sandbox: Sandbox,
 }
 
 /// `[keys]`
@@ -143,6 +147,7 @@ impl Default for Config {
             egd_client: None,
             file: None,
             http: None,
+            sandbox: Sandbox::default(),
         }
     }
 }

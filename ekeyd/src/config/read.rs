@@ -11,7 +11,7 @@ use toml::de::{DeTable, DeValue};
 use super::egd::{self, egd};
 use super::error::{ConfigError, Source};
 use super::section::{Notes, Section, inline, wrong_kind};
-use super::{Config, File, Http, Kernel, KeyPath, Keys, Listen, Recovery, Transport, egd_client, health};
+use super::{Config, File, Http, Kernel, KeyPath, Keys, Listen, Recovery, Transport, egd_client, health, sandbox};
 
 const TOP: &str = "the top of the file";
 
@@ -31,6 +31,7 @@ pub(super) const KNOWN: &[(&str, &[&str])] = &[
             "egd-client",
             "file",
             "http",
+            "sandbox",
         ],
     ),
     ("[keys]", &["discover", "transport", "paths"]),
@@ -41,6 +42,7 @@ pub(super) const KNOWN: &[(&str, &[&str])] = &[
     ("[egd-client]", &egd_client::KEYS),
     ("[file]", &["path", "max-bytes"]),
     ("[http]", &["listen", "allow-remote"]),
+    ("[sandbox]", &sandbox::KEYS),
 ];
 
 /// Reads `text`, the content of `file`.
@@ -70,6 +72,7 @@ fn top(notes: &mut Notes<'_>, table: &Spanned<DeTable<'_>>) -> Config {
     let client = section(notes, &top, "egd-client", "[egd-client]");
     let egd_client = egd_client::read(notes, &client);
     let health = section(notes, &top, "health", "[health]");
+    let sandbox = section(notes, &top, "sandbox", "[sandbox]");
     let config = Config {
         keyring: top.path(notes, "keyring", check_path).unwrap_or(due.keyring),
         control: top.path(notes, "control", check_socket_path).unwrap_or(due.control),
@@ -82,6 +85,7 @@ fn top(notes: &mut Notes<'_>, table: &Spanned<DeTable<'_>>) -> Config {
         egd_client,
         file: output_file(notes, &top),
         http: http(notes, &top),
+        sandbox: sandbox::read(notes, &sandbox),
     };
     note_clashes(notes, &top, &config);
     config

@@ -96,6 +96,9 @@ fn every_key_is_taken_over() {
         max-bytes = 5
         [http]
         listen = "[::1]:9178"
+        [sandbox]
+        enabled = false
+        user = "entropy"
         "#,
     )
     .unwrap();
@@ -147,6 +150,7 @@ fn every_key_is_taken_over() {
         }),
         file: Some(File { path: "/f".into(), max_bytes: Some(5) }),
         http: Some(Http { listen: "[::1]:9178".parse().unwrap() }),
+        sandbox: Sandbox { enabled: false, user: RunAs::Named("entropy".to_owned()), pid_file: None },
     };
     assert_eq!(config, due);
 }

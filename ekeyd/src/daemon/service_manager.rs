@@ -32,6 +32,7 @@ impl Daemon {
             tracing::info!("{words}");
             notify(&[NotifyState::Ready, NotifyState::Status(words)]);
             text::give_back();
+            self.lock_memory();
         }
     }
 
