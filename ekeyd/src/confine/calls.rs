@@ -178,7 +178,6 @@ const ATTACKS: &[c_long] = &[
     libc::SYS_finit_module,
     libc::SYS_fsopen,
     libc::SYS_init_module,
-    libc::SYS_kexec_file_load,
     libc::SYS_kexec_load,
     libc::SYS_keyctl,
     libc::SYS_mknodat,

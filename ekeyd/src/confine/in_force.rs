@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io;
 
 use ekey_control::status::{ConfinementStatus, HeldCapability};
-use nix::unistd::{Uid, User, geteuid};
+use nix::unistd::{User, geteuid};
 use rustix::process::{DumpableBehavior, dumpable_behavior};
 use rustix::thread::CapabilitySet;
 
@@ -19,7 +19,8 @@ pub(super) fn read_back(landlock: u32) -> ConfinementStatus {
     let all = |holds: fn(&Thread) -> bool| !threads.is_empty() && threads.iter().all(holds);
     let held = threads.iter().fold(CapabilitySet::empty(), |held, thread| held | thread.capabilities);
     ConfinementStatus {
-        user: name(geteuid()),
+        // A name is looked up once: it takes more of the C library than anything else that the daemon does.
+        user: String::new(),
         no_new_privs: all(|thread| thread.no_new_privs),
         // The limit alone would not keep them from a program that collects them, core(5).
         core_dumps: dumpable_behavior() != Ok(DumpableBehavior::NotDumpable),
@@ -66,7 +67,9 @@ fn is_refused() -> bool {
     File::open("/").is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
 }
 
-fn name(uid: Uid) -> String {
+/// The name of the user that this process is, or the number where there is none.
+pub(super) fn user() -> String {
+    let uid = geteuid();
     User::from_uid(uid).ok().flatten().map_or_else(|| uid.to_string(), |user| user.name)
 }
 

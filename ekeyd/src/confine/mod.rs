@@ -47,6 +47,7 @@ pub(crate) struct Confinement {
     /// What could not be had, each with the reason.
     problems: Vec<String>,
     landlock: u32,
+    user: String,
     seen: ConfinementStatus,
 }
 
@@ -102,7 +103,8 @@ impl Confinement {
         for problem in &problems {
             tracing::info!("not confined in full: {problem}");
         }
-        let mut confinement = Self { problems, landlock, seen: ConfinementStatus::default() };
+        let user = in_force::user();
+        let mut confinement = Self { problems, landlock, user, seen: ConfinementStatus::default() };
         confinement.look();
         Ok(confinement)
     }
@@ -110,7 +112,8 @@ impl Confinement {
     /// Reads back what is in force, after threads were started or memory was locked.
     pub(crate) fn look(&mut self) {
         self.seen = in_force::read_back(self.landlock);
-        self.seen.problems = self.problems.clone();
+        self.seen.user.clone_from(&self.user);
+        self.seen.problems.clone_from(&self.problems);
     }
 
     /// Whether it keeps the daemon from files.

@@ -31,8 +31,9 @@ impl Daemon {
             self.is_ready = true;
             tracing::info!("{words}");
             notify(&[NotifyState::Ready, NotifyState::Status(words)]);
-            text::give_back();
             self.lock_memory();
+            // Last, since all of that is code too that only starting takes.
+            text::give_back();
         }
     }
 
