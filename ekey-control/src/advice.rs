@@ -1,5 +1,6 @@
 //! What is not well, and what a person should do about it: the last words of every screen.
 
+use crate::status::EgdStatus;
 use crate::{Badness, KeyState, KeyStatus, Status};
 
 /// A sentence or two for each thing that is not well, the most urgent first; empty if all is well.
@@ -30,6 +31,7 @@ pub fn advice(status: &Status) -> Vec<String> {
     if let Some(problem) = status.combine.as_ref().and_then(|combine| combine.problem.as_ref()) {
         advice.push(format!("EGD: {problem}."));
     }
+    advice.extend(status.egd.iter().filter_map(of_listener));
     if let Some(file) = &status.file {
         let full = file.max_bytes.is_some_and(|most| file.written_bytes >= most);
         if let (Some(stopped), false) = (&file.stopped, full) {
@@ -44,6 +46,20 @@ pub fn advice(status: &Status) -> Vec<String> {
     }
     advice.extend(soon.into_iter().map(of_key));
     advice
+}
+
+/// What is the matter with a TLS listener's certificate, and what to do; none if nothing is, or it is no TLS listener.
+pub fn of_listener(listener: &EgdStatus) -> Option<String> {
+    let tls = listener.tls.as_ref()?;
+    let name = &listener.listen;
+    match &tls.problem {
+        Some(problem) => Some(format!("{name}: {problem}.")),
+        None if tls.ends_soon() => Some(format!(
+            "{name}: the certificate {} ends on {}; have a new one made and send SIGHUP (systemctl reload ekeyd).",
+            tls.certificate, tls.valid_until
+        )),
+        None => None,
+    }
 }
 
 /// What a key that is used says of itself and that is not well.

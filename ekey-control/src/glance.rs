@@ -2,7 +2,8 @@
 
 use crate::health::HealthStatus;
 use crate::status::{
-    CombineStatus, EgdClientState, EgdClientStatus, EgdStatus, FileStatus, KernelEra, KernelStatus, KeyStatus, Sensors,
+    CombineStatus, EgdClientState, EgdClientStatus, EgdStatus, EgdTlsStatus, FileStatus, KernelEra, KernelStatus,
+    KeyStatus, Sensors,
 };
 use crate::{KeyState, Status};
 use crate::{advice, amount};
@@ -124,6 +125,7 @@ pub fn output_rows(status: &Status) -> Vec<Row> {
         rows.push(("egd", off()));
     }
     rows.extend(status.egd.iter().take(EGD_ROWS).map(|listener| ("egd", egd(listener))));
+    rows.extend(status.egd.iter().find_map(|listener| listener.tls.as_ref()).map(|found| ("tls", tls(found))));
     if status.egd.len() > EGD_ROWS {
         rows.push(("egd", format!("and {} more listeners", status.egd.len() - EGD_ROWS)));
     }
@@ -227,8 +229,17 @@ fn combined(combine: &CombineStatus) -> String {
     format!("{made} made of {used} of several keys, {} ready", amount::bytes(combine.ready_bytes))
 }
 
+/// What new TLS clients are shown, and how the last one fared who was refused.
+fn tls(tls: &EgdTlsStatus) -> String {
+    let until = tls.valid_until.get(..10).unwrap_or_default();
+    let half_open = if tls.half_open > 0 { format!(", {} in the handshake", tls.half_open) } else { String::new() };
+    let refused = tls.last_refusal.as_ref().map_or_else(String::new, |last| format!(", refused {last}"));
+    format!("certificate till {until}{half_open}{refused}")
+}
+
 fn egd(egd: &EgdStatus) -> String {
-    let refused = if egd.refused > 0 { format!(", {} refused", egd.refused) } else { String::new() };
+    let refused = egd.refused + egd.tls.as_ref().map_or(0, |tls| tls.refused);
+    let refused = if refused > 0 { format!(", {refused} refused") } else { String::new() };
     let (served, clients) = (amount::bytes(egd.served_bytes), amount::many(egd.clients, "client"));
     format!("{served} to {clients} ({} waiting{refused}) on {}", egd.waiting, egd.listen)
 }

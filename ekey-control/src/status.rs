@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use thiserror::Error;
 
 pub use self::confinement::{ConfinementStatus, HeldCapability};
-pub use self::egd::{CombineStatus, EgdStatus};
+pub use self::egd::{CombineStatus, EgdStatus, EgdTlsStatus};
 pub use self::egd_client::{EgdClientState, EgdClientStatus};
 pub use self::outputs::{FileStatus, KernelEra, KernelStatus, PoolStatus};
 

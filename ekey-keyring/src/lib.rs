@@ -21,6 +21,7 @@ use zeroize::Zeroizing;
 
 pub use edit::KeyringEdit;
 pub use error::KeyringError;
+pub use owner::is_trusted;
 
 /// Where the keyring is unless somebody says otherwise: the original's place.
 pub const DEFAULT_KEYRING: &str = "/etc/entropykey/keyring";

@@ -16,8 +16,8 @@ const ROOT: u32 = 0;
 /// A user and a group, by their numbers.
 type Owner = (u32, u32);
 
-/// Whether a file of user `uid` can be trusted: it is root's, this program's own, or the daemon's.
-pub(crate) fn is_trusted(uid: u32) -> bool {
+/// Whether a secret file of user `uid` can be trusted: it is root's, this program's own, or the daemon's.
+pub fn is_trusted(uid: u32) -> bool {
     uid == ROOT || uid == geteuid().as_raw() || daemon().is_some_and(|(daemon, _)| daemon == uid)
 }
 

@@ -14,7 +14,7 @@ use crate::confine::{self, Confinement};
 use crate::daemon::Daemon;
 use crate::output::{Host, Kernel};
 use crate::terminal::{complain, say};
-use crate::{egd_linux, logs};
+use crate::{egd_linux, logs, tls};
 
 /// Where the configuration is looked for if none is named: this daemon's own, else the original's.
 const CONFIG_FILES: [&str; 2] = ["/etc/entropykey/ekeyd.toml", "/etc/entropykey/ekeyd.conf"];
@@ -166,6 +166,19 @@ fn run(named: Option<PathBuf>) -> ExitCode {
 fn check(file: &Path) -> ExitCode {
     match Config::load(file) {
         Ok(config) => {
+            // Those who listen and those who fetch may well have the same files.
+            let mut told = Vec::new();
+            for files in config.tls_in_use() {
+                if let Err(error) = tls::check(files).map_err(|error| error.to_string())
+                    && !told.contains(&error)
+                {
+                    complain(&error);
+                    told.push(error);
+                }
+            }
+            if !told.is_empty() {
+                return ExitCode::from(EXIT_CONFIG);
+            }
             say(format_args!("{}: no mistakes", file.display()));
             confined(&config)
         }

@@ -19,7 +19,7 @@ use std::time::Duration;
 use lexopt::{Arg, Parser, ValueExt as _};
 use nix::fcntl::OFlag;
 
-use crate::config::{Config, Egd, EgdClient, Kernel, Server};
+use crate::config::{Config, Egd, EgdClient, Kernel, Server, Tls};
 use crate::confine;
 use crate::daemon::{Daemon, DaemonError};
 use crate::logs;
@@ -44,10 +44,12 @@ Usage: ekeyd-egd-linux [-H HOST] [-p PORT] [-b BLOCKS] [-S SHANNONS] [-r TIME] [
   -t TIME      seconds to wait for an answer, 1 to 600 (10)
   -D PIDFILE   go into the background, log to syslog, and write the process id there
   -C SOCKET    the control socket, for `ekey-ctl status --socket` (/run/ekeyd-egd-linux.sock)
+  --tls-certificate FILE, --tls-key FILE, --tls-authority FILE
+               all three: reach the server by TLS, with these files (PEM)
   -h           this text
   -v           the version
 
-The same as a section of ekeyd.toml: [egd-client] connect = \"tcp:HOST:PORT\"
+The same as a section of ekeyd.toml: [egd-client] connect = \"tcp:HOST:PORT\" or \"tls:HOST:PORT\"
 ";
 
 /// What the command line asks for.
@@ -120,6 +122,7 @@ fn asked(mut line: Parser) -> Result<Asked, lexopt::Error> {
     let (mut host, mut port) = ("127.0.0.1".to_owned(), 8888);
     let (mut blocks, mut shannons, mut retry, mut timeout) = (4, 7, 0, 10);
     let (mut pid_file, mut control) = (None, PathBuf::from(CONTROL));
+    let (mut certificate, mut key, mut authority) = (None, None, None);
     while let Some(arg) = line.next()? {
         match arg {
             Arg::Short('h') | Arg::Long("help") => return Ok(Asked::Help),
@@ -132,12 +135,21 @@ fn asked(mut line: Parser) -> Result<Asked, lexopt::Error> {
             Arg::Short('t') => timeout = number(line.value()?, "-t", 1..=600)?,
             Arg::Short('D') => pid_file = Some(absolute(&line.value()?)?),
             Arg::Short('C') => control = absolute(&line.value()?)?,
+            Arg::Long("tls-certificate") => certificate = Some(absolute(&line.value()?)?),
+            Arg::Long("tls-key") => key = Some(absolute(&line.value()?)?),
+            Arg::Long("tls-authority") => authority = Some(absolute(&line.value()?)?),
             other => return Err(other.unexpected()),
         }
     }
-    let server =
-        Server::tcp(&host, port).ok_or_else(|| format!("-H {}: expected a name or an address", host.escape_debug()))?;
+    let tls = match (certificate, key, authority) {
+        (None, None, None) => None,
+        (Some(certificate), Some(key), Some(authority)) => Some(Tls { certificate, key, authority }),
+        _ => return Err("TLS needs --tls-certificate, --tls-key and --tls-authority".into()),
+    };
+    let server = Server::at(&host, port, tls.is_some());
+    let server = server.ok_or_else(|| format!("-H {}: expected a name or an address", host.escape_debug()))?;
     let mut client = EgdClient {
+        tls,
         reserve_bytes: blocks * BLOCK,
         timeout: Duration::from_secs(timeout),
         ..EgdClient::of(vec![server])
@@ -226,7 +238,7 @@ fn stay(plan: Plan, pid_file: Option<File>) -> Result<(), Ended> {
 }
 
 fn reach(server: &Server) -> Result<(), Ended> {
-    let Server::Tcp { host, port } = server else { return Ok(()) };
+    let (Server::Tcp { host, port } | Server::Tls { host, port }) = server else { return Ok(()) };
     TcpStream::connect((host.as_str(), *port)).map(drop).map_err(|error| Ended::NoServer(server.to_string(), error))
 }
 
@@ -287,10 +299,20 @@ mod tests {
             (&["-q"], "-q"),
             (&["run"], "run"),
             (&["-D"], "-D"),
+            (&["--tls-key", "/k"], "--tls-certificate"),
         ] {
             let error = asked(Parser::from_args(words.iter().copied())).map(|_| ()).unwrap_err().to_string();
             assert!(error.contains(named), "{words:?}: {error}");
         }
+    }
+
+    #[test]
+    fn three_files_make_it_reach_the_server_by_tls() {
+        let files = ["--tls-certificate=/c", "--tls-key=/k", "--tls-authority=/a", "-Hkeys"];
+        let client = client(&files);
+        assert_eq!(client.connect, [Server::Tls { host: "keys".to_owned(), port: 8888 }]);
+        let due = Tls { certificate: "/c".into(), key: "/k".into(), authority: "/a".into() };
+        assert_eq!(client.tls, Some(due));
     }
 
     #[test]

@@ -26,6 +26,7 @@ mod output;
 mod pool;
 mod socket;
 mod terminal;
+mod tls;
 
 use std::process::ExitCode;
 

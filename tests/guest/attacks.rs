@@ -50,7 +50,8 @@ fn an_attacker_gets_nothing_that_the_threat_model_denies_him() {
     plug_in_software_key(&mut guest, "");
     guest.await_sh("[ \"$(systemctl is-active ekeyd)\" = active ]", SHORT);
     let mut siege = Siege { guest, rows: String::new(), broken: Vec::new() };
-    let parts: [fn(&mut Siege); 5] = [Siege::users, Siege::listeners, Siege::keys, Siege::files, Siege::started_by_root];
+    let parts: [fn(&mut Siege); 5] =
+        [Siege::users, Siege::listeners, Siege::keys, Siege::files, Siege::started_by_root];
     for part in parts {
         let before = Instant::now();
         part(&mut siege);

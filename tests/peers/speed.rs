@@ -5,6 +5,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use ekey_tests::DaemonPlan;
 use ekey_tests::bench::{Which, median_nanoseconds_per_frame, median_time_to_first_entropy, memory_serving_egd};
 
 const FRAMES: u64 = 200_000;
@@ -43,7 +44,7 @@ fn the_first_entropy_comes_no_later_than_the_originals() {
 #[test]
 fn serving_egd_with_a_full_pool_takes_at_most_four_megabytes() {
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-    let memory = memory_serving_egd();
+    let memory = memory_serving_egd(&DaemonPlan::default());
     assert!(
         memory.peak <= MOST_MEMORY,
         "resident now and at most, in KB: {memory:?}, due are at most {MOST_MEMORY} KB"

@@ -91,16 +91,16 @@ pub fn median_time_to_first_entropy(which: Which) -> Duration {
     times[2]
 }
 
-/// The memory of our daemon with one key, its EGD server on, the pool full and a client that has read from it.
+/// The memory of our daemon with what is planned and one key, its EGD server on, the pool full and a client that has read from it.
 ///
 /// # Panics
 /// When the pool is not full within a minute.
 #[must_use]
-pub fn memory_serving_egd() -> Memory {
+pub fn memory_serving_egd(plan_of_daemon: &DaemonPlan) -> Memory {
     let scratch = Scratch::make();
     let plan = KeyPlan::named("memory");
     let key = plan.plug_in(&scratch);
-    let daemon = DaemonPlan::default().key(&plan, &key).egd().start(&scratch);
+    let daemon = plan_of_daemon.clone().key(&plan, &key).egd().start(&scratch);
     let mut client = await_until("the EGD socket", Duration::from_secs(10), || EgdClient::connect(&daemon.egd).ok());
     await_until("a full pool", Duration::from_secs(60), || {
         let bits = client.available_bits().expect("the EGD server answers");

@@ -22,14 +22,23 @@ pub struct DaemonPlan {
     file: Option<(PathBuf, Option<u64>)>,
     egd: bool,
     egd_lines: String,
+    whole_egd: Option<String>,
     listen: Vec<String>,
     kernel: Option<String>,
     pool: Option<u32>,
     control_tcp: Option<u16>,
     extra: String,
+    program: Option<PathBuf>,
 }
 
 impl DaemonPlan {
+    /// By another build of the daemon than the one under test.
+    #[must_use]
+    pub fn program(mut self, program: &Path) -> Self {
+        self.program = Some(program.to_owned());
+        self
+    }
+
     /// With this key, and its line in the keyring.
     #[must_use]
     pub fn key(self, plan: &KeyPlan, key: &SoftwareKey) -> Self {
@@ -83,6 +92,13 @@ impl DaemonPlan {
     pub fn egd_lines(mut self, lines: &str) -> Self {
         self.egd_lines.push_str(lines);
         self.egd_lines.push('\n');
+        self
+    }
+
+    /// With this text, headline and all, for the section `[egd]`.
+    #[must_use]
+    pub fn whole_egd(mut self, text: &str) -> Self {
+        self.whole_egd = Some(text.to_owned());
         self
     }
 
@@ -148,9 +164,10 @@ impl DaemonPlan {
         let control = scratch.path("control.sock");
         let egd = scratch.path("egd.sock");
         let config = self.write(scratch, &control, &egd);
+        let program = self.program.clone().unwrap_or_else(|| binaries::built("ekeyd"));
         let mut command = match self.kernel {
-            None => binaries::command("ekeyd"),
-            Some(_) => without_sys_admin(&binaries::built("ekeyd")),
+            None => Command::new(&program),
+            Some(_) => without_sys_admin(&program),
         };
         command.args(["run", "--config"]).arg(&config);
         Daemon { program: Program::spawn(&format!("ekeyd-{number}"), command, scratch), config, control, egd }
@@ -164,12 +181,17 @@ impl DaemonPlan {
         let mut text = format!(
             "keyring = {keyring:?}\ncontrol = {control:?}\n{control_tcp}\
              [keys]\ndiscover = false\npaths = {:?}\n\
-             [kernel]\n{}\n\
-             [egd]\nlisten = {listen:?}\n{}",
+             [kernel]\n{}\n",
             self.keys,
             self.kernel.as_deref().unwrap_or("enabled = false"),
-            self.egd_lines
         );
+        match &self.whole_egd {
+            Some(egd) => text.push_str(egd),
+            None => {
+                let _ = writeln!(text, "[egd]\nlisten = {listen:?}\n{}", self.egd_lines);
+            }
+        }
+        text.push('\n');
         if let Some(bytes) = self.pool {
             let _ = writeln!(text, "pool-bytes = {bytes}");
         }

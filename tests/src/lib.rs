@@ -27,6 +27,7 @@ pub mod scratch;
 pub mod serving;
 pub mod software_key;
 pub mod status;
+pub mod tls;
 pub mod tree;
 pub mod usage;
 

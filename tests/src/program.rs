@@ -48,13 +48,24 @@ impl Program {
     /// # Panics
     /// When the program cannot be started.
     #[must_use]
-    pub fn spawn(name: &str, mut command: Command, scratch: &Scratch) -> Self {
+    pub fn spawn(name: &str, command: Command, scratch: &Scratch) -> Self {
+        Self::spawn_with(name, command, scratch, None)
+    }
+
+    /// The same with standard input and output of the caller's, if given; then its log of output stays empty.
+    ///
+    /// # Panics
+    /// When the program cannot be started.
+    #[must_use]
+    pub fn spawn_with(name: &str, mut command: Command, scratch: &Scratch, own: Option<(Stdio, Stdio)>) -> Self {
         let stdout = scratch.path(&format!("{name}.stdout"));
         let stderr = scratch.path(&format!("{name}.stderr"));
         let file = |path: &Path| File::create(path).expect("a log file can be made");
+        let output = file(&stdout);
+        let (input, output) = own.unwrap_or_else(|| (Stdio::null(), output.into()));
         let child = command
-            .stdin(Stdio::null())
-            .stdout(file(&stdout))
+            .stdin(input)
+            .stdout(output)
             .stderr(file(&stderr))
             .spawn()
             .unwrap_or_else(|error| panic!("{name} cannot be started: {error} ({command:?})"));

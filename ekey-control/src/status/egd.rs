@@ -55,4 +55,40 @@ pub struct EgdStatus {
     /// Clients let go because they said and took nothing for too long.
     #[serde(default)]
     pub dropped_idle: u64,
+    /// Of a TLS listener: its certificate, and what came of the handshakes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<EgdTlsStatus>,
+}
+
+/// A TLS listener's certificate and handshakes.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EgdTlsStatus {
+    /// The file of the certificate that new clients are shown.
+    pub certificate: String,
+    /// When that ends (RFC 3339).
+    pub valid_until: String,
+    /// Whole days until then; below 0 if it has ended.
+    pub days_left: i64,
+    /// What is wrong with the files, and what to do.
+    pub problem: Option<String>,
+    /// Handshakes that led to a client.
+    pub handshakes: u64,
+    /// Handshakes that are going on.
+    pub half_open: u64,
+    /// Connections closed in the handshake: no certificate, a wrong one, or no TLS.
+    pub refused: u64,
+    /// Connections that ended or were closed before they had finished the handshake.
+    pub unfinished: u64,
+    /// Who was refused last, and why.
+    pub last_refusal: Option<String>,
+}
+
+impl EgdTlsStatus {
+    /// Days before the end from which on it is time for a new certificate.
+    pub const RENEW_DAYS: i64 = 14;
+
+    /// Whether it is time for a new certificate.
+    pub fn ends_soon(&self) -> bool {
+        self.days_left < Self::RENEW_DAYS
+    }
 }

@@ -127,6 +127,7 @@ pub(crate) fn status(keys: Vec<KeyStatus>) -> Status {
             refused: 0,
             denied: 0,
             dropped_idle: 0,
+            tls: None,
         }],
         combine: None,
         offered_bytes: 0,

@@ -1,6 +1,7 @@
 //! The daemon: whether it answers, what it gives the kernel, what it may, and who watches it.
 
-use ekey_control::{ClientError, KeyStatus, Status};
+use ekey_control::status::EgdStatus;
+use ekey_control::{ClientError, KeyStatus, Status, advice};
 
 use super::machine::Machine;
 use super::user::User;
@@ -17,6 +18,7 @@ pub(super) fn checks(machine: &Machine, status: &Result<Status, ClientError>, us
     checks.push(system::random_device(machine, running));
     checks.push(feeding(machine, running));
     if let Some(status) = running {
+        checks.extend(status.egd.iter().filter_map(certificate));
         checks.push(capability(status, user));
         checks.extend(confined::checks(machine, status));
         checks.push(watchdog(machine, status.pid));
@@ -69,6 +71,17 @@ fn feeding(machine: &Machine, status: Option<&Status>) -> Check {
             }
         },
     }
+}
+
+/// The certificate of a TLS listener.
+fn certificate(listener: &EgdStatus) -> Option<Check> {
+    const TOPIC: &str = "certificate";
+    let tls = listener.tls.as_ref()?;
+    let text = || format!("{}: {}, till {}", listener.listen, tls.certificate, tls.valid_until);
+    Some(
+        advice::of_listener(listener)
+            .map_or_else(|| Check::ok(TOPIC, text()), |problem| Check::problem(TOPIC, problem)),
+    )
 }
 
 fn capability(status: &Status, user: Option<&User>) -> Check {

@@ -10,12 +10,17 @@ use super::Listen;
 use super::network::Network;
 use super::read::{section, shown};
 use super::section::{Notes, Section, wrong_kind};
+use super::tls::{self, Tls};
 
 /// `[egd]`
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Egd {
     /// Where to listen; nowhere if empty.
     pub listen: Vec<Listen>,
+    /// The files of the TLS listeners, if there are any.
+    pub tls: Option<Tls>,
+    /// How long a TLS client may take for the handshake.
+    pub handshake: Duration,
     /// How many bytes to hold ready.
     pub pool_bytes: usize,
     /// How many clients to serve at a time.
@@ -78,6 +83,8 @@ impl Default for Egd {
     fn default() -> Self {
         Self {
             listen: vec![Listen::unix("/run/ekeyd/egd.sock")],
+            tls: None,
+            handshake: Duration::from_secs(10),
             pool_bytes: 1024 * 1024,
             max_clients: 10_000,
             share_percent: 100,
@@ -103,6 +110,10 @@ pub(super) const KEYS: &[&str] = &[
     "allow-users",
     "allow-groups",
     "combine",
+    tls::KEYS[0],
+    tls::KEYS[1],
+    tls::KEYS[2],
+    "tls-handshake-s",
 ];
 
 const USUAL_BURST: u32 = 65_536;
@@ -112,8 +123,12 @@ pub(super) fn egd(notes: &mut Notes<'_>, top: &Section<'_>) -> Egd {
     let section = section(notes, top, "egd", "[egd]");
     let size = |number: u64| usize::try_from(number).ok();
     let percent = section.number(notes, "share-percent", 1..=100).and_then(|percent| u8::try_from(percent).ok());
+    let listen = listen(notes, &section).unwrap_or(due.listen);
+    let over_tls = listen.iter().find(|place| matches!(place, Listen::Tls(_))).map(ToString::to_string);
     Egd {
-        listen: listen(notes, &section).unwrap_or(due.listen),
+        listen,
+        tls: tls::read(notes, &section, over_tls.as_deref()),
+        handshake: section.number(notes, "tls-handshake-s", 1..=600).map_or(due.handshake, Duration::from_secs),
         pool_bytes: section
             .number(notes, "pool-bytes", 16_384..=64 * 1024 * 1024)
             .and_then(size)
@@ -131,7 +146,7 @@ fn listen(notes: &mut Notes<'_>, section: &Section<'_>) -> Option<Vec<Listen>> {
     let mut places = Vec::new();
     for entry in section.list(notes, "listen", due)? {
         let DeValue::String(spec) = entry.get_ref() else {
-            wrong_kind(notes, "listen", entry, "`unix:PATH` or `tcp:ADDR:PORT` in quotes");
+            wrong_kind(notes, "listen", entry, "`unix:PATH`, `tcp:ADDR:PORT` or `tls:ADDR:PORT` in quotes");
             continue;
         };
         match Listen::parse(spec) {

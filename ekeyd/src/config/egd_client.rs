@@ -11,21 +11,35 @@ use toml::de::DeValue;
 
 use super::read::shown;
 use super::section::{Notes, Section, wrong_kind};
+use super::tls::{self, Tls};
 
 /// The keys of the section.
-pub(super) const KEYS: [&str; 5] = ["connect", "request-bytes", "reserve-bytes", "timeout-s", "longest-pause-s"];
+pub(super) const KEYS: [&str; 8] = [
+    "connect",
+    "request-bytes",
+    "reserve-bytes",
+    "timeout-s",
+    "longest-pause-s",
+    tls::KEYS[0],
+    tls::KEYS[1],
+    tls::KEYS[2],
+];
 
 /// Servers at most; each may take a timeout before the next one's turn.
 const MOST_SERVERS: usize = 16;
 /// The longest host name, RFC 1035 2.3.4, less the dot at its end.
 const MOST_HOST: usize = 253;
-const EXPECTED: &str = "expected `tcp:HOST:PORT`, such as `tcp:keys.example.org:8888`, or `unix:PATH`";
+const PLACE: &str = "`tcp:HOST:PORT`, `tls:HOST:PORT` or `unix:PATH`";
+const EXPECTED: &str =
+    "expected `tcp:HOST:PORT` or `tls:HOST:PORT`, such as `tcp:keys.example.org:8888`, or `unix:PATH`";
 
 /// `[egd-client]`
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct EgdClient {
     /// The servers; the first that answers is used.
     pub connect: Vec<Server>,
+    /// The files for the servers that are reached by TLS, if there are any.
+    pub tls: Option<Tls>,
     /// Bytes to ask for at a time, at most; 1 to 255.
     pub request_bytes: u8,
     /// Bytes to hold ready, besides what the kernel and clients want at the moment.
@@ -43,6 +57,7 @@ impl EgdClient {
     pub(crate) fn of(connect: Vec<Server>) -> Self {
         Self {
             connect,
+            tls: None,
             request_bytes: 128,
             reserve_bytes: 512,
             timeout: Duration::from_secs(10),
@@ -64,10 +79,17 @@ pub(crate) enum Server {
         /// Its port.
         port: u16,
     },
+    /// At a TCP port, by TLS.
+    Tls {
+        /// As with [`Server::Tcp`]; also the name that must be in its certificate.
+        host: String,
+        /// Its port.
+        port: u16,
+    },
 }
 
 impl Server {
-    /// Reads `unix:PATH` or `tcp:HOST:PORT`, or says what is wrong with it.
+    /// Reads `unix:PATH`, `tcp:HOST:PORT` or `tls:HOST:PORT`, or says what is wrong with it.
     pub(super) fn parse(spec: &str) -> Result<Self, String> {
         let shown = shown(spec);
         match spec.split_once(':').unwrap_or((spec, "")) {
@@ -76,23 +98,26 @@ impl Server {
                 check_socket_path(path)?;
                 Ok(Self::Unix(path.to_owned()))
             }
-            ("tcp", place) => {
+            (kind @ ("tcp" | "tls"), place) => {
                 let (host, port) = place.rsplit_once(':').ok_or(format!("`{shown}` has no port; {EXPECTED}"))?;
                 let port = port.parse().ok().filter(|port| *port != 0);
                 let port = port.ok_or(format!("`{shown}` has no port from 1 to 65535 at its end; {EXPECTED}"))?;
                 let host = host_of(host).ok_or(format!("`{shown}` has no name or address of a host; {EXPECTED}"))?;
-                Ok(Self::Tcp { host, port })
+                if kind == "tcp" {
+                    Ok(Self::Tcp { host, port })
+                } else {
+                    tls::built_in().map(|()| Self::Tls { host, port })
+                }
             }
-            ("tls", _) => Err("tls is not available yet; expected `tcp:HOST:PORT` or `unix:PATH`".to_owned()),
             _ => Err(format!("`{shown}` is no place of a server; {EXPECTED}")),
         }
     }
 
-    /// The server at TCP port `port` of `host`, or nothing if that can be no host.
-    pub(crate) fn tcp(host: &str, port: u16) -> Option<Self> {
+    /// The server at TCP port `port` of `host`, by TLS or not, or nothing if that can be no host.
+    pub(crate) fn at(host: &str, port: u16, tls: bool) -> Option<Self> {
         let is_v6 = host.parse::<Ipv6Addr>().is_ok();
         let host = if is_v6 { host.to_owned() } else { host_of(host)? };
-        Some(Self::Tcp { host, port })
+        Some(if tls { Self::Tls { host, port } } else { Self::Tcp { host, port } })
     }
 }
 
@@ -100,10 +125,14 @@ impl fmt::Display for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unix(path) => write!(f, "unix:{}", path.display()),
-            Self::Tcp { host, port } if host.contains(':') => write!(f, "tcp:[{host}]:{port}"),
-            Self::Tcp { host, port } => write!(f, "tcp:{host}:{port}"),
+            Self::Tcp { host, port } => write_place(f, "tcp", host, *port),
+            Self::Tls { host, port } => write_place(f, "tls", host, *port),
         }
     }
+}
+
+fn write_place(f: &mut fmt::Formatter<'_>, kind: &str, host: &str, port: u16) -> fmt::Result {
+    if host.contains(':') { write!(f, "{kind}:[{host}]:{port}") } else { write!(f, "{kind}:{host}:{port}") }
 }
 
 /// The host as the resolver takes it, if it can be one.
@@ -125,11 +154,14 @@ pub(super) fn read(notes: &mut Notes<'_>, section: &Section<'_>) -> Option<EgdCl
         return None;
     }
     let due = EgdClient::of(servers(notes, section));
+    let over_tls = due.connect.iter().find(|server| matches!(server, Server::Tls { .. })).map(ToString::to_string);
+    let tls = tls::read(notes, section, over_tls.as_deref());
     let request = section.number(notes, "request-bytes", 1..=255).and_then(|bytes| u8::try_from(bytes).ok());
     let reserve = section.number(notes, "reserve-bytes", 0..=65_536).and_then(|bytes| usize::try_from(bytes).ok());
     let timeout = section.number(notes, "timeout-s", 1..=600).map(Duration::from_secs);
     let longest_pause = section.number(notes, "longest-pause-s", 1..=3600).map(Duration::from_secs);
     Some(EgdClient {
+        tls,
         request_bytes: request.unwrap_or(due.request_bytes),
         reserve_bytes: reserve.unwrap_or(due.reserve_bytes),
         timeout: timeout.unwrap_or(due.timeout),
@@ -147,7 +179,7 @@ fn servers(notes: &mut Notes<'_>, section: &Section<'_>) -> Vec<Server> {
         DeValue::String(_) => std::slice::from_ref(value),
         DeValue::Array(entries) => &entries[..],
         _ => {
-            wrong_kind(notes, "connect", value, "`tcp:HOST:PORT` or `unix:PATH` in quotes, or a list of such");
+            wrong_kind(notes, "connect", value, &format!("{PLACE} in quotes, or a list of such"));
             return Vec::new();
         }
     };
@@ -165,7 +197,7 @@ fn servers(notes: &mut Notes<'_>, section: &Section<'_>) -> Vec<Server> {
 fn server(notes: &mut Notes<'_>, entry: &Spanned<DeValue<'_>>, servers: &mut Vec<Server>) {
     let at = entry.span().start;
     let DeValue::String(spec) = entry.get_ref() else {
-        return wrong_kind(notes, "connect", entry, "`tcp:HOST:PORT` or `unix:PATH` in quotes");
+        return wrong_kind(notes, "connect", entry, &format!("{PLACE} in quotes"));
     };
     match Server::parse(spec) {
         Ok(server) if servers.contains(&server) => {
@@ -206,27 +238,37 @@ mod tests {
 
     #[test]
     fn a_server_is_shown_as_it_is_written() {
-        for spec in ["tcp:host:1", "tcp:a.b-c_d.example.:65535", "tcp:[::1]:8888", "tcp:127.0.0.1:8888", "unix:/e"] {
+        for spec in [
+            "tls:host:1",
+            "tls:[::1]:8888",
+            "tcp:host:1",
+            "tcp:a.b-c_d.example.:65535",
+            "tcp:[::1]:8888",
+            "tcp:127.0.0.1:8888",
+            "unix:/e",
+        ] {
             assert_eq!(Server::parse(spec).unwrap().to_string(), spec);
         }
-        assert_eq!(Server::tcp("::1", 8888).unwrap().to_string(), "tcp:[::1]:8888");
-        assert_eq!(Server::tcp("not a host", 8888), None);
+        assert_eq!(Server::at("::1", 8888, false).unwrap().to_string(), "tcp:[::1]:8888");
+        assert_eq!(Server::at("not a host", 8888, true), None);
     }
 
     #[test]
     fn each_mistake_says_where_it_is_and_what_is_expected() {
-        let place = "expected `tcp:HOST:PORT`, such as `tcp:keys.example.org:8888`, or `unix:PATH`";
+        let place = "expected `tcp:HOST:PORT` or `tls:HOST:PORT`, such as `tcp:keys.example.org:8888`, or `unix:PATH`";
         for (text, due) in [
             ("", format!("1:2: [egd-client] has no `connect`; {place}")),
             (
                 "connect = 8888",
-                "2:11: `connect` is a number; expected `tcp:HOST:PORT` or `unix:PATH` in quotes, or a list of such"
+                "2:11: `connect` is a number; expected `tcp:HOST:PORT`, `tls:HOST:PORT` or `unix:PATH` in quotes, \
+                 or a list of such"
                     .to_owned(),
             ),
             ("connect = []", "2:11: `connect` has 0 servers; expected 1 to 16".to_owned()),
             (
                 "connect = [\"unix:/e\", 1]",
-                "2:23: `connect` is a number; expected `tcp:HOST:PORT` or `unix:PATH` in quotes".to_owned(),
+                "2:23: `connect` is a number; expected `tcp:HOST:PORT`, `tls:HOST:PORT` or `unix:PATH` in quotes"
+                    .to_owned(),
             ),
             (
                 "connect = [\"tcp:h:1\", \"tcp:h:1\"]",
@@ -250,10 +292,7 @@ mod tests {
                 "connect = \"tcp:a b:88\"",
                 format!("2:11: `connect`: `tcp:a b:88` has no name or address of a host; {place}"),
             ),
-            (
-                "connect = \"tls:host:88\"",
-                "2:11: `connect`: tls is not available yet; expected `tcp:HOST:PORT` or `unix:PATH`".to_owned(),
-            ),
+            ("connect = \"tls:host\"", format!("2:11: `connect`: `tls:host` has no port; {place}")),
             ("connect = \"host:88\"", format!("2:11: `connect`: `host:88` is no place of a server; {place}")),
             (
                 "connect = \"unix:e\"",
@@ -278,7 +317,7 @@ mod tests {
             (
                 "connect = \"unix:/e\"\nblocks = 4",
                 "3:1: unknown key `blocks` in [egd-client]; expected one of connect, request-bytes, reserve-bytes, \
-                 timeout-s, longest-pause-s"
+                 timeout-s, longest-pause-s, tls-certificate, tls-key, tls-authority"
                     .to_owned(),
             ),
         ] {

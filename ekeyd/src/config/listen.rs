@@ -1,10 +1,12 @@
-//! Where the EGD server listens: `unix:PATH`, `tcp:ADDR:PORT`, and `tls:ADDR:PORT` to come.
+//! Where the EGD server listens: `unix:PATH`, `tcp:ADDR:PORT` or `tls:ADDR:PORT`.
 
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use ekey_control::path::check_socket_path;
+
+use super::tls;
 
 /// A place to listen at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +24,8 @@ pub(crate) enum Listen {
     },
     /// A TCP port on one address, or on all of them.
     Tcp(SocketAddr),
+    /// The same, for those with a certificate of the authority in [`Tls`](super::Tls) only.
+    Tls(SocketAddr),
 }
 
 impl Listen {
@@ -30,7 +34,7 @@ impl Listen {
         Self::Unix { path: path.into(), mode: None, user: None, group: None }
     }
 
-    /// Reads `unix:PATH` or `tcp:ADDR:PORT`, or says what is wrong with it.
+    /// Reads `unix:PATH`, `tcp:ADDR:PORT` or `tls:ADDR:PORT`, or says what is wrong with it.
     pub(super) fn parse(spec: &str) -> Result<Self, String> {
         let (kind, place) = spec.split_once(':').unwrap_or((spec, ""));
         match kind {
@@ -39,16 +43,21 @@ impl Listen {
                 check_socket_path(path)?;
                 Ok(Self::unix(path))
             }
-            "tcp" => match place.parse::<SocketAddr>() {
-                Ok(address) if address.port() != 0 => Ok(Self::Tcp(address)),
-                _ => Err(format!(
-                    "`{spec}` has no address and port; expected for example `tcp:127.0.0.1:8888` or `tcp:[::1]:8888`"
-                )),
+            "tcp" | "tls" => match place.parse::<SocketAddr>() {
+                Ok(address) if address.port() == 0 => Err(no_address(kind, spec)),
+                Ok(address) if kind == "tcp" => Ok(Self::Tcp(address)),
+                Ok(address) => tls::built_in().map(|()| Self::Tls(address)),
+                Err(_) => Err(no_address(kind, spec)),
             },
-            "tls" => Err("tls is not available yet; expected `unix:PATH` or `tcp:ADDR:PORT`".to_owned()),
-            _ => Err(format!("`{spec}` is no place to listen at; expected `unix:PATH` or `tcp:ADDR:PORT`")),
+            _ => Err(format!(
+                "`{spec}` is no place to listen at; expected `unix:PATH`, `tcp:ADDR:PORT` or `tls:ADDR:PORT`"
+            )),
         }
     }
+}
+
+fn no_address(kind: &str, spec: &str) -> String {
+    format!("`{spec}` has no address and port; expected for example `{kind}:127.0.0.1:8888` or `{kind}:[::1]:8888`")
 }
 
 impl fmt::Display for Listen {
@@ -56,6 +65,7 @@ impl fmt::Display for Listen {
         match self {
             Self::Unix { path, .. } => write!(f, "unix:{}", path.display()),
             Self::Tcp(address) => write!(f, "tcp:{address}"),
+            Self::Tls(address) => write!(f, "tls:{address}"),
         }
     }
 }

@@ -12,6 +12,7 @@ mod original;
 mod read;
 mod sandbox;
 mod section;
+mod tls;
 
 use std::fs::OpenOptions;
 use std::io::Read as _;
@@ -29,6 +30,7 @@ pub(crate) use health::Health;
 pub(crate) use listen::Listen;
 pub(crate) use network::Network;
 pub(crate) use sandbox::{RunAs, Sandbox};
+pub(crate) use tls::Tls;
 
 /// A configuration larger than this, in bytes, is none.
 const MOST_BYTES: u64 = 1024 * 1024;
@@ -159,6 +161,15 @@ impl Config {
     /// [`ConfigError::Unreadable`] if it cannot be read as text, else [`ConfigError::Mistakes`] with every mistake in it.
     pub(crate) fn load(path: &Path) -> Result<Self, ConfigError> {
         Self::parse(path, &text_of(path)?)
+    }
+
+    /// The files of TLS for listeners and for servers, where there are any that need them.
+    pub(crate) fn tls_in_use(&self) -> impl Iterator<Item = &Tls> {
+        let listens = self.egd.listen.iter().any(|listen| matches!(listen, Listen::Tls(_)));
+        let is_over_tls =
+            |client: &&EgdClient| client.connect.iter().any(|server| matches!(server, Server::Tls { .. }));
+        let fetches = self.egd_client.as_ref().filter(is_over_tls);
+        self.egd.tls.iter().filter(move |_| listens).chain(fetches.and_then(|client| client.tls.as_ref()))
     }
 
     /// Reads the configuration from `text`; `file` is what mistakes name as its place. If its name ends with `.conf` it is one of

@@ -108,7 +108,7 @@ fn note_clashes(notes: &mut Notes<'_>, top: &Section<'_>, config: &Config) {
     let mut taken: Vec<(&str, &Path)> = Vec::new();
     let egd = config.egd.listen.iter().filter_map(|listen| match listen {
         Listen::Unix { path, .. } => Some(("an EGD socket", path.as_path())),
-        Listen::Tcp(_) => None,
+        Listen::Tcp(_) | Listen::Tls(_) => None,
     });
     let file = config.file.iter().map(|file| ("the file output", file.path.as_path()));
     let fixed = [("the keyring", config.keyring.as_path()), ("the control socket", config.control.as_path())];

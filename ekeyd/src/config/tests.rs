@@ -72,7 +72,11 @@ fn every_key_is_taken_over() {
         bits-per-byte = 8
         interval-s = 0x10
         [egd]
-        listen = ["unix:/e", "tcp:127.0.0.1:8888", "tcp:[::1]:8888"]
+        listen = ["unix:/e", "tcp:127.0.0.1:8888", "tcp:[::1]:8888", "tls:[::1]:8889"]
+        tls-certificate = "/server.pem"
+        tls-key = "/server.key"
+        tls-authority = "/authority.pem"
+        tls-handshake-s = 7
         pool-bytes = 65_536
         max-clients = 1
         share-percent = 50
@@ -86,7 +90,10 @@ fn every_key_is_taken_over() {
         allow-groups = ["kvm"]
         combine = true
         [egd-client]
-        connect = ["tcp:keys.example.org:8888", "tcp:[2001:db8::1]:8889", "unix:/e"]
+        connect = ["tcp:keys.example.org:8888", "tls:[2001:db8::1]:8889", "unix:/e"]
+        tls-certificate = "/client.pem"
+        tls-key = "/client.key"
+        tls-authority = "/authority.pem"
         request-bytes = 255
         reserve-bytes = 0
         timeout-s = 1
@@ -103,6 +110,11 @@ fn every_key_is_taken_over() {
     )
     .unwrap();
     let key = |path: &str, serial: Option<&str>| KeyPath { path: path.into(), serial: serial.map(ToOwned::to_owned) };
+    let files = |certificate: &str, key: &str| Tls {
+        certificate: certificate.into(),
+        key: key.into(),
+        authority: "/authority.pem".into(),
+    };
     let due = Config {
         keyring: "/k".into(),
         control: "/c".into(),
@@ -121,7 +133,10 @@ fn every_key_is_taken_over() {
                 Listen::unix("/e"),
                 Listen::Tcp("127.0.0.1:8888".parse().unwrap()),
                 Listen::Tcp("[::1]:8888".parse().unwrap()),
+                Listen::Tls("[::1]:8889".parse().unwrap()),
             ],
+            tls: Some(files("/server.pem", "/server.key")),
+            handshake: Duration::from_secs(7),
             pool_bytes: 65_536,
             max_clients: 1,
             share_percent: 50,
@@ -139,9 +154,10 @@ fn every_key_is_taken_over() {
         egd_client: Some(EgdClient {
             connect: vec![
                 Server::Tcp { host: "keys.example.org".to_owned(), port: 8888 },
-                Server::Tcp { host: "2001:db8::1".to_owned(), port: 8889 },
+                Server::Tls { host: "2001:db8::1".to_owned(), port: 8889 },
                 Server::Unix("/e".into()),
             ],
+            tls: Some(files("/client.pem", "/client.key")),
             request_bytes: 255,
             reserve_bytes: 0,
             timeout: Duration::from_secs(1),
@@ -224,7 +240,10 @@ fn each_mistake_says_where_it_is_and_what_is_expected() {
             "[egd]\nlisten = \"unix:/e\"",
             "2:10: `listen` is a text; expected a list such as [\"unix:/run/ekeyd/egd.sock\"]",
         ),
-        ("[egd]\nlisten = [1]", "2:11: `listen` is a number; expected `unix:PATH` or `tcp:ADDR:PORT` in quotes"),
+        (
+            "[egd]\nlisten = [1]",
+            "2:11: `listen` is a number; expected `unix:PATH`, `tcp:ADDR:PORT` or `tls:ADDR:PORT` in quotes",
+        ),
         (
             "[egd]\nlisten = [\"unix:e\"]",
             "2:11: `listen`: `e` is a relative path; expected an absolute one, such as `/e`",
@@ -235,12 +254,12 @@ fn each_mistake_says_where_it_is_and_what_is_expected() {
              `tcp:[::1]:8888`",
         ),
         (
-            "[egd]\nlisten = [\"tls:[::]:8888\"]",
-            "2:11: `listen`: tls is not available yet; expected `unix:PATH` or `tcp:ADDR:PORT`",
+            "[egd]\nlisten = [\"tls:127.0.0.1:8889\"]\ntls-certificate = \"/c\"\ntls-authority = \"/a\"",
+            "1:2: `tls:127.0.0.1:8889` needs `tls-key` in [egd]; expected the path of a PEM file",
         ),
         (
             "[egd]\nlisten = [\"/e\"]",
-            "2:11: `listen`: `/e` is no place to listen at; expected `unix:PATH` or `tcp:ADDR:PORT`",
+            "2:11: `listen`: `/e` is no place to listen at; expected `unix:PATH`, `tcp:ADDR:PORT` or `tls:ADDR:PORT`",
         ),
         ("[egd]\nlisten = [\"unix:/e\", \"unix:/e\"]", "2:22: `listen`: `unix:/e` is there twice; leave one out"),
         ("[keys]\ntransport = \"serial\"", "2:13: `transport` is `serial`; expected `auto`, `tty` or `usb`"),

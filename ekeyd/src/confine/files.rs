@@ -70,7 +70,9 @@ fn allowed(config: &Config, config_file: Option<&Path>) -> Vec<(PathBuf, BitFlag
     // The switches by which a silent key is revived.
     allowed.push(("/sys/devices".into(), read | AccessFs::WriteFile));
     // What is read again on SIGHUP: by folder, since a file that was replaced is another.
-    let again = [Some(config.keyring.as_path()), config_file].into_iter().flatten().map(real_folder);
+    let tls = config.tls_in_use().flat_map(|files| [&files.certificate, &files.key, &files.authority]);
+    let again = [Some(config.keyring.as_path()), config_file].into_iter().flatten();
+    let again = again.chain(tls.map(PathBuf::as_path)).map(real_folder);
     allowed.extend(again.chain(config.keys.folders.iter().cloned()).map(|folder| (folder, read)));
     allowed.extend(config.keys.paths.iter().map(|key| (key.path.clone(), device)));
     if !names(config).is_empty() {
@@ -83,7 +85,7 @@ fn allowed(config: &Config, config_file: Option<&Path>) -> Vec<(PathBuf, BitFlag
     // Its own sockets and files go with it when it ends.
     let unix = config.egd.listen.iter().filter_map(|listen| match listen {
         Listen::Unix { path, .. } => Some(path.as_path()),
-        Listen::Tcp(_) => None,
+        Listen::Tcp(_) | Listen::Tls(_) => None,
     });
     let own = unix.chain([config.control.as_path()]).chain(config.sandbox.pid_file.as_deref());
     allowed.extend(own.map(|path| (real_folder(path), read | AccessFs::RemoveFile)));
@@ -103,7 +105,10 @@ fn folder_of(path: &Path) -> &Path {
 /// The ports that entropy is fetched from, and what finding their addresses takes.
 fn ports(config: &Config) -> Vec<u16> {
     let servers = config.egd_client.iter().flat_map(|client| &client.connect);
-    let ports = servers.filter_map(|server| if let Server::Tcp { port, .. } = server { Some(*port) } else { None });
+    let ports = servers.filter_map(|server| match server {
+        Server::Tcp { port, .. } | Server::Tls { port, .. } => Some(*port),
+        Server::Unix(_) => None,
+    });
     ports.chain((!names(config).is_empty()).then_some(DNS)).collect()
 }
 
@@ -112,7 +117,9 @@ fn names(config: &Config) -> Vec<&str> {
     let servers = config.egd_client.iter().flat_map(|client| &client.connect);
     servers
         .filter_map(|server| match server {
-            Server::Tcp { host, .. } if host.parse::<std::net::IpAddr>().is_err() => Some(host.as_str()),
+            Server::Tcp { host, .. } | Server::Tls { host, .. } if host.parse::<std::net::IpAddr>().is_err() => {
+                Some(host.as_str())
+            }
             _ => None,
         })
         .collect()

@@ -1,4 +1,4 @@
-//! SIGHUP: keyring and configuration are read again.
+//! SIGHUP: keyring, configuration and the certificate for TLS clients are read again.
 
 use std::io;
 use std::path::Path;
@@ -10,7 +10,7 @@ use crate::config::Config;
 use crate::key::{Key, Name};
 
 impl Daemon {
-    /// Reads both files again. The keyring and the list of keys take effect at once; other changes are named as needing a
+    /// Reads the files again. The keyring, the list of keys and the certificate take effect at once; other changes are named as needing a
     /// restart. A file with mistakes changes nothing.
     pub(super) fn reload(&mut self) {
         // To a service manager that still waits for the first entropy, the word "ready" at the end would be a lie.
@@ -28,6 +28,9 @@ impl Daemon {
                 self.tell_keys_of_keyring();
             }
             Err(error) => tracing::error!("{error}"),
+        }
+        if let Err(error) = self.egd.reload_tls() {
+            tracing::error!("{error}; until then the certificate of before stays in use");
         }
         if self.is_ready {
             notify(&[sd_notify::NotifyState::Ready]);

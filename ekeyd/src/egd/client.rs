@@ -42,6 +42,8 @@ pub(super) struct Client {
     /// Bytes of a `0x03` request that are still to be passed over.
     offered: u8,
     readable: bool,
+    /// Whether it has not been a client yet, only somebody in the handshake.
+    pub(super) half_open: bool,
     /// No more than this will come; what has come is still answered.
     closing: bool,
     ended: bool,
@@ -107,7 +109,6 @@ pub(super) struct Means<'a> {
 impl Client {
     pub(super) fn new(stream: Stream, listener: u32, number: u64, mark: Mark, peer: Option<Peer>) -> Self {
         Self {
-            stream,
             listener,
             number,
             mark,
@@ -118,6 +119,7 @@ impl Client {
             unfinished: false,
             wanted: 0,
             offered: 0,
+            half_open: stream.is_handshaking(),
             readable: true,
             closing: false,
             ended: false,
@@ -125,6 +127,7 @@ impl Client {
             input_len: 0,
             input: [0; INPUT_LEN],
             unsent: Vec::new(),
+            stream,
         }
     }
 
@@ -283,7 +286,7 @@ impl Client {
             Ok(count) => {
                 self.input_len += count as u8;
                 // A short read has emptied the socket (epoll(7)), and its end, if that came too, was told before.
-                self.readable = count == room || self.closing;
+                self.readable = count == room || self.closing || self.stream.reads_in_pieces();
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.readable = false,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -295,7 +298,7 @@ impl Client {
     /// Sends what was left over. Returns whether all of it went.
     fn send_unsent(&mut self, served: &mut Served) -> io::Result<bool> {
         if self.unsent.is_empty() {
-            return Ok(true);
+            return flush(&mut self.stream);
         }
         let all = send(&mut self.stream, &mut self.unsent, served)?;
         if all {
@@ -310,7 +313,7 @@ fn send(stream: &mut Stream, output: &mut Vec<u8>, served: &mut Served) -> io::R
     let mut sent = 0;
     let outcome = loop {
         if sent == output.len() {
-            break Ok(true);
+            break flush(stream);
         }
         match stream.write(&output[sent..]) {
             Ok(0) => break Err(io::ErrorKind::WriteZero.into()),
@@ -324,6 +327,15 @@ fn send(stream: &mut Stream, output: &mut Vec<u8>, served: &mut Served) -> io::R
     output[..sent].zeroize();
     output.drain(..sent);
     outcome
+}
+
+/// Sends what the stream itself holds back. Returns whether all of it went.
+fn flush(stream: &mut Stream) -> io::Result<bool> {
+    match stream.flush() {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 impl Drop for Client {

@@ -48,9 +48,9 @@ impl Guard {
     /// Whether the other end of `stream` may be a client.
     pub(super) fn admits(&self, stream: &Stream) -> bool {
         match stream {
-            Stream::Tcp(tcp) => {
+            Stream::Tcp(_) | Stream::Tls(_) => {
                 self.networks.is_empty()
-                    || tcp.peer_addr().is_ok_and(|peer| self.networks.iter().any(|net| net.contains(peer.ip())))
+                    || stream.address().is_some_and(|peer| self.networks.iter().any(|net| net.contains(peer)))
             }
             Stream::Unix(_) => {
                 (self.users.is_empty() && self.groups.is_empty())
@@ -66,7 +66,7 @@ impl Peer {
     /// The other end of `stream`.
     pub(super) fn of(stream: &Stream) -> Self {
         let found = match stream {
-            Stream::Tcp(tcp) => tcp.peer_addr().ok().map(|peer| Self::at(peer.ip())),
+            Stream::Tcp(_) | Stream::Tls(_) => stream.address().map(Self::at),
             Stream::Unix(_) => stream.user_and_group().map(|(user, _)| Self::User(user)),
         };
         found.unwrap_or(Self::Unknown)

@@ -2,9 +2,10 @@
 
 use std::io;
 
-use ekey_control::status::EgdStatus;
+use ekey_control::status::{EgdStatus, EgdTlsStatus};
 
 use super::client::Served;
+use super::handshakes::Handshakes;
 use crate::socket::Listener;
 
 /// A listener, and what came of it.
@@ -15,6 +16,9 @@ pub(super) struct Listening {
     pub(super) waiting: u64,
     pub(super) served: Served,
     pub(super) turned_away: TurnedAway,
+    /// Whether its clients must speak TLS.
+    pub(super) is_tls: bool,
+    pub(super) handshakes: Handshakes,
     /// Whether connections may be waiting that have not been looked at.
     pub(super) pending: bool,
     /// Whether the last one could not be taken, mostly for lack of descriptors.
@@ -31,7 +35,7 @@ pub(super) struct TurnedAway {
 
 impl Listening {
     /// Nobody has come yet.
-    pub(super) fn new(listener: Listener, shown: String) -> Self {
+    pub(super) fn new(listener: Listener, shown: String, is_tls: bool) -> Self {
         Self {
             listener,
             shown,
@@ -39,6 +43,8 @@ impl Listening {
             waiting: 0,
             served: Served::default(),
             turned_away: TurnedAway::default(),
+            is_tls,
+            handshakes: Handshakes::default(),
             pending: true,
             stalled: false,
         }
@@ -50,17 +56,23 @@ impl Listening {
         self.stalled = false;
     }
 
+    /// Lets connections wait until there is room for them.
+    pub(super) fn hold(&mut self) {
+        self.pending = false;
+        self.stalled = true;
+    }
+
     /// Lets connections wait until there is something else to do, and says so once.
     pub(super) fn stall(&mut self, error: &io::Error) {
         if !self.stalled {
             tracing::warn!("{}: cannot take a connection: {error}; is the limit of open files too low?", self.shown);
         }
-        self.pending = false;
-        self.stalled = true;
+        self.hold();
     }
 
-    /// As people and programs get to see it; `waiting_bytes` of answers wait for its clients.
-    pub(super) fn status(&self, waiting_bytes: u64) -> EgdStatus {
+    /// As people and programs get to see it; `waiting_bytes` of answers wait for its clients, of which
+    /// `half_open` are in the handshake.
+    pub(super) fn status(&self, waiting_bytes: u64, half_open: u64, certificate: Option<EgdTlsStatus>) -> EgdStatus {
         EgdStatus {
             listen: self.shown.clone(),
             clients: self.clients,
@@ -74,6 +86,7 @@ impl Listening {
             refused: self.turned_away.too_many,
             denied: self.turned_away.not_allowed,
             dropped_idle: self.turned_away.idle,
+            tls: certificate.map(|certificate| self.handshakes.fill_in(half_open, certificate)),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The listeners, the clients, and their turns.
 
+mod handshakes;
+
 use std::collections::VecDeque;
 use std::io;
 use std::path::Path;
@@ -19,6 +21,8 @@ use super::queue::{Queue, Ticket};
 use crate::config::{self, Listen};
 use crate::pool::Pool;
 use crate::socket::{Access, ListenError, Listener, Stream};
+use crate::tls::Acceptor;
+use handshakes::HalfOpen;
 
 /// How many bytes a waiting client gets before it is the next one's turn.
 pub(super) const TURN: usize = 64;
@@ -47,6 +51,8 @@ pub(crate) struct Server {
     output: Vec<u8>,
     /// Clients that are to go on when the others have had their turn.
     unfinished: VecDeque<Ticket>,
+    half_open: HalfOpen,
+    acceptor: Option<Acceptor>,
     max_clients: usize,
     idle: Option<Duration>,
     next_sweep: Instant,
@@ -60,10 +66,11 @@ impl Server {
     /// # Errors
     /// [`ListenError`] for the first place where it cannot.
     pub(crate) fn start(config: &config::Egd, registry: &Registry, first_token: usize) -> Result<Self, ListenError> {
+        let acceptor = handshakes::acceptor(config)?;
         let mut listeners = Vec::new();
         for listen in &config.listen {
             let mut listener = match listen {
-                Listen::Tcp(address) => Listener::tcp(*address)?,
+                Listen::Tcp(address) | Listen::Tls(address) => Listener::tcp(*address)?,
                 Listen::Unix { path, mode, user, group } => {
                     Listener::unix(path, Access { mode: *mode, user: user.as_deref(), group: group.as_deref() })?
                 }
@@ -72,7 +79,7 @@ impl Server {
             registry
                 .register(&mut listener, Token(first_token + listeners.len()), Interest::READABLE)
                 .map_err(|source| ListenError::Refused { place: shown.clone(), source })?;
-            listeners.push(Listening::new(listener, shown));
+            listeners.push(Listening::new(listener, shown, matches!(listen, Listen::Tls(_))));
         }
         let now = Instant::now();
         Ok(Self {
@@ -81,6 +88,8 @@ impl Server {
             admitted: 0,
             queue: Queue::default(),
             unfinished: VecDeque::new(),
+            half_open: HalfOpen::new(config.handshake),
+            acceptor,
             guard: Guard::new(&config.limits)?,
             peers: Peers::new(&config.limits),
             offers: if config.mix_offered { Offers::to(Path::new(RANDOM)) } else { Offers::default() },
@@ -115,6 +124,7 @@ impl Server {
     /// else. Takes further connections, if there were too many at once before, and lets go of those that idle.
     pub(crate) fn serve(&mut self, registry: &Registry, pool: &mut Pool) {
         let now = Instant::now();
+        self.shake_hands(registry, pool, now);
         for place in 0..self.listeners.len() {
             if self.listeners[place].pending || self.listeners[place].stalled {
                 self.accept(place, registry, pool, now);
@@ -147,6 +157,7 @@ impl Server {
     /// Whether there is something to do at once: connections to be taken, or clients to be served from `pool`.
     pub(crate) fn is_pending(&self, pool: &Pool) -> bool {
         !self.unfinished.is_empty()
+            || self.half_open.is_pending()
             || self.listeners.iter().any(|listening| listening.pending)
             || (pool.len() > 0 && !self.queue.is_empty())
     }
@@ -167,7 +178,10 @@ impl Server {
     /// When to [serve](Self::serve) although nothing happens.
     pub(crate) fn next_wake(&self) -> Option<Instant> {
         let sweeps = (self.idle.is_some() && !self.clients.is_empty()) || !self.peers.is_empty();
-        [self.peers.next_wake(), sweeps.then_some(self.next_sweep)].into_iter().flatten().min()
+        [self.peers.next_wake(), sweeps.then_some(self.next_sweep), self.half_open.next_wake()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Whether there is anybody to serve at all.
@@ -182,15 +196,24 @@ impl Server {
 
     /// The server as people and programs get to see it.
     pub(crate) fn status(&self) -> Vec<EgdStatus> {
-        let mut unsent = vec![0; self.listeners.len()];
+        let mut unsent = vec![(0, 0); self.listeners.len()];
         for (_, client) in &self.clients {
-            unsent[client.listener as usize] += client.unsent();
+            let (bytes, half_open) = &mut unsent[client.listener as usize];
+            *bytes += client.unsent();
+            *half_open += u64::from(client.half_open);
         }
-        self.listeners.iter().zip(unsent).map(|(listening, unsent)| listening.status(unsent)).collect()
+        let certificate = self.acceptor.as_ref().map(Acceptor::status);
+        let status = |(listening, (unsent, half_open)): (&Listening, _)| {
+            listening.status(unsent, half_open, certificate.clone().filter(|_| listening.is_tls))
+        };
+        self.listeners.iter().zip(unsent).map(status).collect()
     }
 
     fn accept(&mut self, place: usize, registry: &Registry, pool: &mut Pool, now: Instant) {
         for _ in 0..ACCEPTS_AT_ONCE {
+            if self.listeners[place].is_tls && !self.has_room_for_handshake() {
+                return self.listeners[place].hold();
+            }
             let stream = match self.listeners[place].listener.accept() {
                 Ok(Some(stream)) => stream,
                 Ok(None) => return self.listeners[place].rest(),
@@ -227,15 +250,20 @@ impl Server {
             return Ok(None);
         };
         stream.settle(MOST_UNREAD);
-        let entry = self.clients.vacant_entry();
-        let id = entry.key();
+        let id = self.clients.vacant_key();
         let token = Token(self.first_token + self.listeners.len() + id);
-        if let Err(error) = registry.register(&mut stream, token, Interest::READABLE) {
-            self.peers.leave(peer, false, now, |_| true);
-            return Err(error);
-        }
+        let secured = if self.listeners[place].is_tls { self.secure(stream) } else { Ok(stream) };
+        let registered = secured.and_then(|mut stream| {
+            registry.register(&mut stream, token, Interest::READABLE)?;
+            Ok(stream)
+        });
+        let stream = registered.inspect_err(|_| self.peers.leave(peer, false, now, |_| true))?;
         self.admitted += 1;
-        entry.insert(Client::new(stream, place as u32, self.admitted, self.queue.entrance(), peer));
+        let client = Client::new(stream, place as u32, self.admitted, self.queue.entrance(), peer);
+        if client.half_open {
+            self.half_open.enter(Ticket { place: id, number: client.number }, now);
+        }
+        self.clients.insert(client);
         self.listeners[place].clients += 1;
         Ok(Some(id))
     }
@@ -244,6 +272,12 @@ impl Server {
     fn proceed(&mut self, id: usize, registry: &Registry, pool: &mut Pool, now: Instant) {
         let client = &mut self.clients[id];
         client.touched = seconds(now.duration_since(self.started));
+        if client.half_open {
+            if !std::mem::replace(&mut client.unfinished, true) {
+                self.half_open.note(Ticket { place: id, number: client.number });
+            }
+            return;
+        }
         self.go_on(id, None, registry, pool, now);
     }
 
@@ -273,6 +307,7 @@ impl Server {
         };
         let given = listeners[client.listener as usize].served.bytes - before;
         peers.spend(client.peer, given, now);
+        self.note_handshake(id);
         self.heed(id, need, registry, now);
     }
 
@@ -280,13 +315,13 @@ impl Server {
         let token = Token(self.first_token + self.listeners.len() + id);
         let client = &mut self.clients[id];
         // Most clients never need to be watched for room, and each watch costs a wake-up for every answer that is read.
-        if (need == Need::Room) != client.watched_for_room && need != Need::Close {
-            let interest =
-                if need == Need::Room { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
+        let room = need == Need::Room || client.stream.has_unsent();
+        if room != client.watched_for_room && need != Need::Close {
+            let interest = if room { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
             if registry.reregister(&mut client.stream, token, interest).is_err() {
                 return self.remove(id, registry, now);
             }
-            client.watched_for_room = need == Need::Room;
+            client.watched_for_room = room;
         }
         match need {
             Need::Input | Need::Room => {}
@@ -308,6 +343,7 @@ impl Server {
     /// Lets go of a client.
     fn remove(&mut self, id: usize, registry: &Registry, now: Instant) {
         let mut client = self.clients.remove(id);
+        self.note_failed_handshake(&client, now);
         let listening = &mut self.listeners[client.listener as usize];
         listening.clients -= 1;
         listening.served.dropped += client.unsent();

@@ -11,7 +11,7 @@ use super::Shared;
 use super::failure::Failure;
 use super::link::{self, Link, Waited};
 use super::machine::{Machine, Received, Step};
-use crate::config::Server;
+use crate::config::{Server, Tls};
 
 /// Bytes read at a time: one more than any answer has.
 const READ_LEN: usize = 256;
@@ -19,6 +19,7 @@ const READ_LEN: usize = 256;
 /// Everything that the thread owns.
 pub(super) struct Driver {
     pub(super) servers: Vec<Server>,
+    pub(super) tls: Option<Tls>,
     pub(super) machine: Machine,
     pub(super) interrupt: Interrupt,
     pub(super) shared: Arc<Mutex<Shared>>,
@@ -66,7 +67,7 @@ impl Driver {
 
     fn connect(&mut self, server: usize, until: Instant, link: &mut Option<Link>) -> Result<(), Failure> {
         self.shared().record.connecting(server, Instant::now());
-        match Link::open(&self.servers[server], until, &self.interrupt, || self.goes_on()) {
+        match Link::open(&self.servers[server], self.tls.as_ref(), until, &self.interrupt, || self.goes_on()) {
             Ok(open) => {
                 self.shared().record.reached(open.address.clone());
                 self.machine.connected();

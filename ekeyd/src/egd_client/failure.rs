@@ -3,6 +3,8 @@
 use std::io;
 use std::time::Duration;
 
+use crate::tls::TlsError;
+
 /// Why there is no connection to a server any more, or none yet.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Failure {
@@ -21,6 +23,18 @@ pub(super) enum Failure {
     /// The connection broke (network).
     #[error("the connection broke: {0}; see to the network")]
     Broken(io::Error),
+    /// The files that this machine shows itself with cannot be used (config or host).
+    #[error("this machine's files for TLS: {0}")]
+    Files(#[from] TlsError),
+    /// There are none (config).
+    #[error("it is to be reached by TLS, and there is no certificate; name tls-certificate, tls-key and tls-authority")]
+    NoFiles,
+    /// It is not whom it should be, or does not take this machine for whom it should (server, config, or an attacker).
+    #[error("{0}")]
+    NotTrusted(String),
+    /// It takes connections and does not finish the handshake (server, or the network).
+    #[error("it does not finish the TLS handshake in time; see whether it speaks TLS, and how busy it is")]
+    NotSecured,
     /// It does not answer, or has no more entropy (server).
     #[error("it has sent nothing for {} s; see there whether its key runs (ekey-ctl status)", .0.as_secs())]
     Silent(Duration),

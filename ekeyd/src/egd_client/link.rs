@@ -12,8 +12,9 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{setsockopt, sockopt};
 
 use super::failure::Failure;
-use crate::config::Server;
+use crate::config::{Server, Tls};
 use crate::socket::Stream;
+use crate::tls::Connector;
 
 /// Addresses of one host that are tried, at most.
 const MOST_ADDRESSES: usize = 4;
@@ -43,6 +44,7 @@ impl Link {
     /// [`Failure`] with the reason, of the last address if there are several; `None` if it was told not to go on.
     pub(super) fn open(
         server: &Server,
+        tls: Option<&Tls>,
         until: Instant,
         interrupt: &Interrupt,
         goes_on: impl Fn() -> bool,
@@ -53,7 +55,15 @@ impl Link {
                 let stream = Stream::Unix(UnixStream::connect(path).map_err(unreachable)?);
                 return Ok(Self { stream, address: path.display().to_string() });
             }
-            Server::Tcp { host, port } => (host.as_str(), *port),
+            Server::Tcp { host, port } | Server::Tls { host, port } => (host.as_str(), *port),
+        };
+        let connector = match (server, tls) {
+            // Read each time, so that a new certificate is used from the next connection on.
+            (Server::Tls { .. }, Some(files)) => {
+                Some(Connector::open(files, host).map_err(|error| Some(error.into()))?)
+            }
+            (Server::Tls { .. }, None) => return Err(Some(Failure::NoFiles)),
+            _ => None,
         };
         let found = (host, port).to_socket_addrs().map_err(|error| Some(Failure::Unresolved(error)))?;
         let addresses: Vec<SocketAddr> = found.take(MOST_ADDRESSES).collect();
@@ -62,7 +72,7 @@ impl Link {
             let left = until.saturating_duration_since(Instant::now());
             // An address that swallows everything must leave some time for the others.
             let share = left / u32::try_from(addresses.len() - index).unwrap_or(1);
-            outcome = Self::open_tcp(*address, share, interrupt, &goes_on);
+            outcome = Self::open_tcp(*address, connector.as_ref(), share, interrupt, &goes_on);
             if !matches!(outcome, Err(Some(_))) {
                 break;
             }
@@ -72,6 +82,7 @@ impl Link {
 
     fn open_tcp(
         address: SocketAddr,
+        connector: Option<&Connector>,
         patience: Duration,
         interrupt: &Interrupt,
         goes_on: impl Fn() -> bool,
@@ -92,7 +103,33 @@ impl Link {
         }
         // A connection may idle for long; without this, one that a router has forgotten is found out by a request only.
         let _ = setsockopt(&stream, sockopt::KeepAlive, &true);
-        Ok(Self { stream: Stream::Tcp(stream), address: address.to_string() })
+        let stream = match connector {
+            None => Stream::Tcp(stream),
+            Some(connector) => Self::secure(connector, stream, until, interrupt, goes_on)?,
+        };
+        Ok(Self { stream, address: address.to_string() })
+    }
+
+    /// Sees who the server is, and shows it who this machine is.
+    fn secure(
+        connector: &Connector,
+        socket: TcpStream,
+        until: Instant,
+        interrupt: &Interrupt,
+        goes_on: impl Fn() -> bool,
+    ) -> Result<Stream, Option<Failure>> {
+        let mut session = connector.connect(socket).map_err(|error| Some(Failure::Broken(error)))?;
+        while !session.shake_hands().map_err(|error| Some(failure_of(error)))? {
+            let room = if session.has_unsent() { PollFlags::POLLOUT } else { PollFlags::empty() };
+            let waited = wait(session.as_fd(), PollFlags::POLLIN | room, interrupt, Some(until));
+            match waited.map_err(|error| Some(Failure::Broken(error)))? {
+                Waited::Ready => {}
+                Waited::TimedOut => return Err(Some(Failure::NotSecured)),
+                Waited::Woken if goes_on() => {}
+                Waited::Woken => return Err(None),
+            }
+        }
+        Ok(Stream::Tls(Box::new(session)))
     }
 
     /// Sends a request of a few bytes.
@@ -100,14 +137,17 @@ impl Link {
     /// # Errors
     /// [`Failure::Broken`]; also if the socket has no room for it, since nothing else was sent that could fill it.
     pub(super) fn send(&mut self, bytes: &[u8]) -> Result<(), Failure> {
-        self.stream.write_all(bytes).map_err(Failure::Broken)
+        self.stream.write_all(bytes).and_then(|()| self.stream.flush()).map_err(Failure::Broken)
     }
 
     /// Waits for input.
     ///
     /// # Errors
     /// [`Failure::Broken`] if the system cannot wait.
-    pub(super) fn wait(&self, interrupt: &Interrupt, until: Option<Instant>) -> Result<Waited, Failure> {
+    pub(super) fn wait(&mut self, interrupt: &Interrupt, until: Option<Instant>) -> Result<Waited, Failure> {
+        if self.stream.has_unread() {
+            return Ok(Waited::Ready);
+        }
         wait(self.stream.as_fd(), PollFlags::POLLIN, interrupt, until).map_err(Failure::Broken)
     }
 
@@ -120,8 +160,16 @@ impl Link {
             Ok(0) => Err(Failure::Closed),
             Ok(count) => Ok(count),
             Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => Ok(0),
-            Err(error) => Err(Failure::Broken(error)),
+            Err(error) => Err(failure_of(error)),
         }
+    }
+}
+
+fn failure_of(error: io::Error) -> Failure {
+    match error.kind() {
+        io::ErrorKind::InvalidData => Failure::NotTrusted(error.to_string()),
+        io::ErrorKind::UnexpectedEof => Failure::Closed,
+        _ => Failure::Broken(error),
     }
 }
 

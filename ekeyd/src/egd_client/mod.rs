@@ -2,7 +2,8 @@
 //!
 //! It has a thread of its own, since resolving a name may take long. The event loop says how many bytes it
 //! [wants](EgdClient::want) at the moment, is woken when some have come, and [takes](EgdClient::take) them into the pool, from
-//! which they go the same ways as a key's. **No MAC proves them**: they are as good as the server, and everybody on the way to it.
+//! which they go the same ways as a key's. **No MAC proves them**: they are as good as the server, and everybody on the way to it,
+//! unless that is TLS.
 
 mod driver;
 mod failure;
@@ -61,6 +62,7 @@ impl EgdClient {
         let shared = Arc::new(Mutex::new(Shared { wanted: 0, inbox: empty_inbox(), stopping: false, record }));
         let driver = Driver {
             servers: config.connect.clone(),
+            tls: config.tls.clone(),
             machine: Machine::new(config),
             interrupt: interrupt.clone(),
             shared: Arc::clone(&shared),

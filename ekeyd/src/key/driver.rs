@@ -15,7 +15,7 @@ use ekey_link::revive::{self, Ladder, Means, Neighbours, ReviveError, Rung, Sile
 use ekey_link::{Interrupt, Link, LinkError};
 
 use super::clock::Clock;
-use super::place::{Place, likely_transport};
+use super::place::{Place, Spot, likely_transport};
 use super::record::{Bytes, Record, rung_name};
 use super::{KeyBatch, KeyCommand, KeySettings, Outlet};
 use crate::config::Recovery;
@@ -26,6 +26,9 @@ use crate::pool::Batch;
 
 /// How soon a path where there is no key is looked at again.
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
+/// How often a key that is there and cannot be opened is tried so soon, as udev may not have been at it yet; and how soon after that.
+const QUICK_LOOKS: u32 = 12;
+const LOOK_AT_REFUSED: Duration = Duration::from_secs(2);
 /// The same for a key on USB: the kernel tells when it comes, and this is for when the message was lost.
 const LOOK_FOR_LOST: Duration = Duration::from_secs(3);
 /// How often to look for a key that is coming back from a step, and how long it may take to.
@@ -63,6 +66,8 @@ pub(super) struct Driver {
     was_gone: bool,
     /// The last rung that could not be taken and why; logged once.
     refused: Option<(Rung, String)>,
+    /// How often in a row a key that is there could not be opened.
+    refusals: u32,
 }
 
 /// Why a conversation with a key is over, or has not begun.
@@ -106,6 +111,7 @@ impl Driver {
             stepped: None,
             was_gone: false,
             refused: None,
+            refusals: 0,
         }
     }
 
@@ -135,15 +141,8 @@ impl Driver {
     }
 
     fn open(&mut self) -> Result<Box<dyn Link>, LinkError> {
-        let spot = self.place.look()?;
-        self.record().set_path(&spot.path, likely_transport(&spot.path));
-        let link = match ekey_link::open(&spot.path, &self.interrupt) {
-            Err(error) if spot.found.is_some() && !matches!(error, LinkError::Gone | LinkError::Busy { .. }) => {
-                self.place.switch_transport();
-                return Err(error);
-            }
-            outcome => outcome?,
-        };
+        let (spot, link) = self.open_either()?;
+        self.refusals = 0;
         self.record().set_path(&spot.path, link.kind());
         let means = spot.found.as_ref().map_or(Means::NONE, |found| allowed(Means::of(found), &self.settings.recovery));
         self.ladder.set_means(means);
@@ -155,6 +154,28 @@ impl Driver {
             self.ladder.note_plugged_in(Instant::now());
         }
         Ok(link)
+    }
+
+    /// Opens the key, by the other transport if it cannot be by the one that is due. The error is the first one's.
+    fn open_either(&mut self) -> Result<(Spot, Box<dyn Link>), LinkError> {
+        let spot = self.place.look()?;
+        self.record().set_path(&spot.path, likely_transport(&spot.path));
+        let error = match ekey_link::open(&spot.path, &self.interrupt) {
+            Ok(link) => return Ok((spot, link)),
+            Err(error) => error,
+        };
+        if spot.found.is_none() || matches!(error, LinkError::Gone | LinkError::Busy { .. }) {
+            return Err(error);
+        }
+        self.place.switch_transport();
+        if let Ok(other) = self.place.look()
+            && other.path != spot.path
+            && let Ok(link) = ekey_link::open(&other.path, &self.interrupt)
+        {
+            return Ok((other, link));
+        }
+        self.place.switch_transport();
+        Err(error)
     }
 
     /// Notes that there is no link, and returns how long to wait before looking again.
@@ -177,7 +198,8 @@ impl Driver {
             if self.ladder.current().is_none() {
                 self.enter(KeyState::Opening, Some(error.to_string()));
             }
-            return LOOK_AGAIN;
+            self.refusals = self.refusals.saturating_add(1);
+            return if self.refusals < QUICK_LOOKS { LOOK_AGAIN } else { LOOK_AT_REFUSED };
         }
         self.was_gone = true;
         self.enter(KeyState::Gone, Some(error.to_string()));

@@ -13,6 +13,7 @@ use mio::{Interest, Registry, Token};
 use nix::unistd::{Group, User, chown};
 
 use super::Stream;
+use crate::tls::TlsError;
 
 /// A listening socket. Dropping it closes it and removes its file, if it has one.
 #[derive(Debug)]
@@ -48,6 +49,9 @@ pub(crate) enum ListenError {
     /// A user or group that shall be let in does not exist (config).
     #[error("there is no user or group `{0}` on this machine to let in; correct allow-users and allow-groups in [egd]")]
     NoSuchPeer(String),
+    /// The files of TLS cannot be used (config or host).
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The system refuses (host).
     #[error("{place}: cannot listen: {source}; {}", advice(source))]
     Refused {

@@ -1,13 +1,15 @@
-//! One connection, over a unix socket or TCP.
+//! One connection, over a unix socket, TCP or TLS.
 
 use std::io::{self, Read, Write};
-use std::net::Shutdown;
+use std::net::{IpAddr, Shutdown};
 use std::os::fd::{AsFd, BorrowedFd};
 
 use mio::event::Source;
 use mio::net::{TcpStream, UnixStream};
 use mio::{Interest, Registry, Token};
 use nix::sys::socket::{getsockopt, setsockopt, sockopt};
+
+use crate::tls::Session;
 
 /// A connection that never blocks.
 #[derive(Debug)]
@@ -16,6 +18,8 @@ pub(crate) enum Stream {
     Unix(UnixStream),
     /// Over TCP.
     Tcp(TcpStream),
+    /// Over TLS. In a box, since most connections are none of these and each has its place in the list of clients.
+    Tls(Box<Session>),
 }
 
 /// How long a TCP peer may be silent before it is asked whether it is still there, how often it is asked, and how many
@@ -32,13 +36,56 @@ impl Stream {
         Some((peer.uid(), peer.gid()))
     }
 
+    /// The address of the other end, unless that is on a unix socket, or gone.
+    pub(crate) fn address(&self) -> Option<IpAddr> {
+        let peer = match self {
+            Self::Unix(_) => return None,
+            Self::Tcp(stream) => stream.peer_addr(),
+            Self::Tls(session) => session.socket().peer_addr(),
+        };
+        peer.ok().map(|peer| peer.ip())
+    }
+
+    /// Whether it is not known yet who the other end is.
+    pub(crate) fn is_handshaking(&self) -> bool {
+        matches!(self, Self::Tls(session) if session.is_handshaking())
+    }
+
+    /// What is wrong with the other end, if that was found out.
+    pub(crate) fn refusal(&self) -> Option<&str> {
+        let Self::Tls(session) = self else { return None };
+        session.refusal()
+    }
+
+    /// Whether there is something to send of which the writer does not know.
+    pub(crate) fn has_unsent(&self) -> bool {
+        matches!(self, Self::Tls(session) if session.has_unsent())
+    }
+
+    /// Whether something has come that can be read without the socket.
+    pub(crate) fn has_unread(&mut self) -> bool {
+        let Self::Tls(session) = self else { return false };
+        session.has_unread()
+    }
+
+    /// Whether there may be more to read after a read that did not fill its buffer. Where not, a short read has emptied the
+    /// socket (epoll(7)).
+    pub(crate) fn reads_in_pieces(&self) -> bool {
+        matches!(self, Self::Tls(_))
+    }
+
     /// Sets what is best for many clients that are served little at a time: no more than `unread` bytes wait in the kernel
     /// for a client that does not read, answers are not held back, and a peer that has gone without a word is noticed.
     pub(crate) fn settle(&mut self, unread: usize) {
         let settled = match self {
             Self::Unix(stream) => setsockopt(&stream.as_fd(), sockopt::SndBuf, &unread),
-            Self::Tcp(stream) => {
-                let nodelay = stream.set_nodelay(true);
+            Self::Tcp(_) | Self::Tls(_) => {
+                let stream = &*self;
+                let nodelay = match stream {
+                    Self::Tcp(stream) => stream.set_nodelay(true),
+                    Self::Tls(session) => session.socket().set_nodelay(true),
+                    Self::Unix(_) => Ok(()),
+                };
                 let fd = &stream.as_fd();
                 setsockopt(fd, sockopt::SndBuf, &unread)
                     .and(setsockopt(fd, sockopt::KeepAlive, &true))
@@ -58,10 +105,11 @@ impl Stream {
     ///
     /// # Errors
     /// The other end is gone.
-    pub(crate) fn finish(&self) -> io::Result<()> {
+    pub(crate) fn finish(&mut self) -> io::Result<()> {
         match self {
             Self::Unix(stream) => stream.shutdown(Shutdown::Write),
             Self::Tcp(stream) => stream.shutdown(Shutdown::Write),
+            Self::Tls(session) => session.finish(),
         }
     }
 
@@ -69,6 +117,7 @@ impl Stream {
         match self {
             Self::Unix(stream) => stream,
             Self::Tcp(stream) => stream,
+            Self::Tls(session) => session.source(),
         }
     }
 }
@@ -78,6 +127,7 @@ impl AsFd for Stream {
         match self {
             Self::Unix(stream) => stream.as_fd(),
             Self::Tcp(stream) => stream.as_fd(),
+            Self::Tls(session) => session.as_fd(),
         }
     }
 }
@@ -87,6 +137,7 @@ impl Read for Stream {
         match self {
             Self::Unix(stream) => stream.read(buf),
             Self::Tcp(stream) => stream.read(buf),
+            Self::Tls(session) => session.read(buf),
         }
     }
 }
@@ -96,11 +147,15 @@ impl Write for Stream {
         match self {
             Self::Unix(stream) => stream.write(buf),
             Self::Tcp(stream) => stream.write(buf),
+            Self::Tls(session) => session.write(buf),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+        match self {
+            Self::Unix(_) | Self::Tcp(_) => Ok(()),
+            Self::Tls(session) => session.flush(),
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use ekey_tests::binaries::target_folder;
 use ekey_tests::load::Measured;
 use ekey_tests::plot::{Curve, logarithmic};
 use ekey_tests::serving::{below_supply, crowd, shares, unthrottled};
+use ekey_tests::tls::handshakes_per_second;
 
 const SPAN: Duration = Duration::from_secs(5);
 const CROWD: usize = 10_000;
@@ -53,6 +54,12 @@ fn main() {
             shares.modest[shares.modest.len() - 1]
         );
     }
+    let [theirs, ours] = handshakes_per_second(SPAN);
+    let _ = writeln!(
+        table,
+        "| full TLS handshakes a second, certificates at both ends, by openssl s_time | openssl s_server: {theirs:.0} | {ours:.0} | {:.2} |",
+        ours / theirs
+    );
     print!("{table}");
     let plot =
         logarithmic("From asking for 64 bytes to having them", "of 100 requests, so many took at most", "s", &curves);

@@ -58,10 +58,19 @@ impl Load {
     /// # Panics
     /// When the server does not take them within 20 s.
     #[must_use]
-    pub fn with(mut self, count: usize, habit: Habit, path: &Path) -> Self {
+    pub fn with(self, count: usize, habit: Habit, path: &Path) -> Self {
         allow_open_files(self.clients.len() + count);
-        for _ in 0..count {
-            let mut client = Client::new(connect(path), habit);
+        self.with_streams((0..count).map(|_| connect(path)), habit)
+    }
+
+    /// Adds clients whose connections are there already: they may lead through programs that speak TLS for them.
+    ///
+    /// # Panics
+    /// When a socket cannot be watched.
+    #[must_use]
+    pub fn with_streams(mut self, streams: impl Iterator<Item = mio::net::UnixStream>, habit: Habit) -> Self {
+        for stream in streams {
+            let mut client = Client::new(stream, habit);
             let token = Token(self.clients.len());
             let interest = Interest::READABLE | Interest::WRITABLE;
             self.poll.registry().register(&mut client.stream, token, interest).expect("a socket can be watched");

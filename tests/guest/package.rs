@@ -1,0 +1,194 @@
+//! The Debian package in a guest: put on, in the place of the original's, renewed while it serves, and taken off without a trace.
+//!
+//! `packaging/test` builds the package and fetches what installs it in the guest; it runs these tests, nothing else does.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use ekey_tests::bench::memory_serving_egd;
+use ekey_tests::guest::{Booted, Guest, SHORT};
+use ekey_tests::software_key::{KeyPlan, LONG_TERM_KEY, Plug, SERIAL, SoftwareKey};
+use ekey_tests::{DaemonPlan, Scratch, binaries};
+
+/// dpkg in an emulated processor.
+const LONG: Duration = Duration::from_secs(180);
+/// Succeeds once the service is ready, and says how it stands until then.
+const ACTIVE: &str = "[ \"$(systemctl is-active ekeyd)\" = active ] || { systemctl status ekeyd; journalctl -b -n 40 --no-pager; ls -lL /dev/ttyACM0; false; }";
+/// A client that asks for 16 bytes again and again, connects again when it is cut off, and says how it goes.
+const CLIENT: &str = r#"#!/bin/bash
+while :; do
+  if exec 3<>/dev/tcp/127.0.0.1/8888; then
+    while printf '\x02\x10' >&3 && got=$(head -c 16 <&3 | wc -c) && [ "$got" = 16 ]; do
+      echo "$(date +%s%N) served"
+      sleep 0.05
+    done
+  fi 2>/dev/null
+  echo "$(date +%s%N) cut off"
+  sleep 0.1
+done
+"#;
+
+#[test]
+#[ignore = "needs a package: run packaging/test"]
+fn put_on_plugged_in_served_renewed_and_taken_off_without_a_trace() {
+    let scratch = Scratch::make();
+    let key = software_key(&scratch);
+    let newer = newer(&scratch);
+    let guest = with_dpkg(Guest::systemd().module("cdc-acm"))
+        .file("/root/entropykey.deb", &package())
+        .file("/root/newer.deb", &newer)
+        .text("/root/client", CLIENT, 0o755)
+        .text("/root/ltk", &format!("{LONG_TERM_KEY}\n"), 0o600);
+    let mut guest = guest.boot();
+    let before = files(&mut guest);
+
+    guest.check("dpkg -i /root/entropykey.deb", LONG);
+    assert_eq!(state(&mut guest), "inactive", "without a key nothing is started");
+    guest.check(&format!("ekey-ctl keyring add {SERIAL} --file /root/ltk"), SHORT);
+    guest.check("sed -i 's|^listen = .*|listen = [\"unix:/run/ekeyd/egd.sock\", \"tcp:127.0.0.1:8888\"]|' /etc/entropykey/ekeyd.toml", SHORT);
+    guest.plug("key", &key.path);
+    guest.await_sh(ACTIVE, LONG);
+    guest.check("ekey-ctl wait --bytes 4096 --timeout 60", LONG);
+    assert_eq!(guest.check("stat -c '%U %a' /etc/entropykey/keyring", SHORT).trim(), "ekeyd 600");
+
+    // Renewed while a client is served: it is cut off once, and goes on.
+    guest.check("/root/client >/share/client.log 2>&1 & sleep 2; grep -q served /share/client.log", SHORT);
+    let pid = "systemctl show -P MainPID ekeyd";
+    let old = guest.check(pid, SHORT);
+    guest.check("dpkg -i /root/newer.deb", LONG);
+    guest.await_sh(&format!("[ \"$({pid})\" != {} ] && ekey-ctl wait --bytes 32 --timeout 1", old.trim()), LONG);
+    let cut_off = fs::read_to_string(guest.shared("client.log")).expect("the client's log").lines().count();
+    guest.await_sh(&format!("tail -n +{} /share/client.log | grep served", cut_off + 1), LONG);
+    let log = fs::read_to_string(guest.shared("client.log")).expect("the client's log");
+    println!("a client across the upgrade: {} s without an answer", longest_gap(&log));
+    guest.check("grep -q 'cut off' /share/client.log && dpkg -s entropykey | grep 'Version: 9.9-1'", SHORT);
+    guest.check(&format!("grep -q '^{SERIAL} ' /etc/entropykey/keyring"), SHORT);
+    guest.check("pkill -f /root/client; ekey-ctl doctor >/share/doctor 2>&1 || cat /share/doctor", SHORT);
+
+    guest.check("dpkg --purge entropykey", LONG);
+    assert_eq!(guest.check("stat -c '%U %a' /etc/entropykey/keyring", SHORT).trim(), "root 600");
+    guest.check(
+        "rm /etc/entropykey/keyring && rmdir /etc/entropykey && ! getent passwd ekeyd && ! getent group ekeyd",
+        SHORT,
+    );
+    guest.await_sh("[ ! -e /dev/entropykey ]", SHORT);
+    let left: Vec<String> = files(&mut guest).into_iter().filter(|file| !before.contains(file)).collect();
+    assert_eq!(left, Vec::<String>::new(), "files that purging left");
+    guest.power_off();
+}
+
+#[test]
+#[ignore = "needs a package: run packaging/test"]
+fn it_takes_the_originals_place_and_keeps_the_keys_when_that_is_purged() {
+    let scratch = Scratch::make();
+    let key = software_key(&scratch);
+    let original = original();
+    let guest = with_dpkg(Guest::systemd().module("cdc-acm"))
+        .file("/root/entropykey.deb", &package())
+        .file("/root/ekeyd.deb", &original);
+    let mut guest = guest.boot();
+    guest.check("dpkg -i /root/ekeyd.deb", LONG);
+    guest.check(&format!("echo '{SERIAL} {LONG_TERM_KEY}' >>/etc/entropykey/keyring"), SHORT);
+    let configuration = "UnixControlSocket \"/var/run/ekeyd.sock\"\nKeyring \"/etc/entropykey/keyring\"\n\
+        EGDTCPSocket(8888, \"127.0.0.1\")\nAddEntropyKeys \"/dev/entropykey\"\n";
+    guest.check(&format!("printf '%s' '{configuration}' >/etc/entropykey/ekeyd.conf"), SHORT);
+    guest.plug("key", &key.path);
+    guest.await_sh("[ -e /dev/ttyACM0 ]", SHORT);
+    guest.sh("systemctl restart ekeyd", SHORT);
+
+    let said = guest.check("dpkg -i /root/entropykey.deb", LONG);
+    assert!(said.contains("will remove ekeyd in favour of entropykey") || said.contains("Removing ekeyd"), "{said}");
+    assert!(said.contains("were taken over into /etc/entropykey/ekeyd.toml"), "{said}");
+    guest.await_sh(ACTIVE, LONG);
+    guest.check("ekey-ctl wait --bytes 4096 --timeout 60", LONG);
+    let program = guest.check("readlink /proc/$(systemctl show -P MainPID ekeyd)/exe; ekeyd --version", SHORT);
+    assert!(program.starts_with("/usr/sbin/ekeyd\n"), "{program}");
+    guest.check("ekey-ctl list --socket /var/run/ekeyd.sock", SHORT);
+    guest.check("exec 3<>/dev/tcp/127.0.0.1/8888; printf '\\x02\\x10' >&3; [ $(head -c 16 <&3 | wc -c) = 16 ]", SHORT);
+
+    // The keyring belongs to the original's package, and would have gone with it.
+    guest.check("dpkg --purge ekeyd", LONG);
+    guest.check(&format!("grep -q '^{SERIAL} ' /etc/entropykey/keyring"), SHORT);
+    guest.check("systemctl restart ekeyd && ekey-ctl wait --bytes 4096 --timeout 60", LONG);
+    guest.power_off();
+}
+
+/// The bounds of the static program, in bytes of the file and KB of memory.
+const MOST_BYTES: u64 = 3_000_000;
+const MOST_MEMORY: u64 = 3072;
+
+#[test]
+#[ignore = "needs a package: run packaging/test"]
+fn the_static_daemon_is_small() {
+    let program = binaries::target_folder().join("static/x86_64/ekeyd");
+    let bytes = fs::metadata(&program)
+        .unwrap_or_else(|error| panic!("{}: {error}: run packaging/build", program.display()))
+        .len();
+    let memory = memory_serving_egd(&DaemonPlan::default().program(&program));
+    println!(
+        "the static ekeyd: {bytes} bytes; with one key, EGD and a full pool {} KB resident, {} KB at most",
+        memory.resident, memory.peak
+    );
+    assert!(bytes <= MOST_BYTES, "{bytes} bytes, due are at most {MOST_BYTES}");
+    assert!(memory.resident <= MOST_MEMORY, "{memory:?}, due are at most {MOST_MEMORY} KB resident");
+}
+
+/// A key as a USB device, at the rate of a real one.
+fn software_key(scratch: &Scratch) -> SoftwareKey {
+    KeyPlan::named("key").identity(SERIAL, LONG_TERM_KEY).plug(Plug::UsbRedir).rate(126).plug_in(scratch)
+}
+
+/// The package of this architecture that `packaging/build` has made.
+fn package() -> PathBuf {
+    one_of(&binaries::target_folder().join("packages"), "_amd64.deb", "packaging/build --arch x86_64")
+}
+
+fn original() -> PathBuf {
+    one_of(&binaries::target_folder().join("peers/deb"), "ekeyd_1.1.5-6.2_amd64.deb", "tests/run")
+}
+
+fn one_of(folder: &Path, ending: &str, made_by: &str) -> PathBuf {
+    let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}: run {made_by}", folder.display()));
+    let mut found = entries.flatten().map(|entry| entry.path()).filter(|path| path.to_string_lossy().ends_with(ending));
+    found.next().unwrap_or_else(|| panic!("{} has no *{ending}: run {made_by}", folder.display()))
+}
+
+/// The same package under a version that is higher than any.
+fn newer(scratch: &Scratch) -> PathBuf {
+    let (tree, file) = (scratch.path("newer"), scratch.path("newer.deb"));
+    let change = "dpkg-deb -R \"$1\" \"$2\" && sed -i 's/^Version: .*/Version: 9.9-1/' \"$2/DEBIAN/control\" && dpkg-deb -b \"$2\" \"$3\"";
+    let done =
+        Command::new("sh").args(["-c", change, "sh"]).args([&package(), &tree, &file]).output().expect("sh runs");
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    file
+}
+
+/// With what installs packages, and a database in which the system's own are installed.
+fn with_dpkg(guest: Guest) -> Guest {
+    let tree = binaries::target_folder().join("guest/dpkg");
+    assert!(tree.exists(), "{} is missing: run packaging/test", tree.display());
+    ["usr", "etc", "var"]
+        .into_iter()
+        .fold(guest.memory(2048), |guest, folder| guest.file(&format!("/{folder}"), &tree.join(folder)))
+}
+
+/// Every file that a package, its daemon or its scripts could have left.
+fn files(guest: &mut Booted) -> Vec<String> {
+    let places = "/etc /usr /var /run /dev";
+    let not = "-path /var/lib/dpkg -o -path /var/log -o -path /var/cache -o -path /run/udev -o -path /run/systemd -o -path /run/user";
+    let all = guest
+        .check(&format!("find {places} \\( {not} \\) -prune -o -print | grep -i -E 'ekey|entropykey'; true"), SHORT);
+    all.lines().map(str::to_owned).collect()
+}
+
+fn state(guest: &mut Booted) -> String {
+    guest.sh("systemctl is-active ekeyd", SHORT).text.trim().to_owned()
+}
+
+/// The longest time between two answers, in seconds.
+fn longest_gap(log: &str) -> f64 {
+    let served = log.lines().filter_map(|line| line.strip_suffix(" served")?.parse::<u64>().ok()).collect::<Vec<_>>();
+    served.windows(2).map(|two| (two[1] - two[0]) as f64 / 1e9).fold(0.0, f64::max)
+}

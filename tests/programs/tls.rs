@@ -1,0 +1,190 @@
+//! EGD over TLS before `openssl s_client`: whoever has a certificate of the authority is served as any other client, and nobody else
+//! gets a byte.
+
+use std::io::Read as _;
+use std::time::Duration;
+
+use ekey_tests::blocks::{Account, read};
+use ekey_tests::load::{Habit, Load};
+use ekey_tests::tls::{Certificates, TlsClient, TlsServer};
+use ekey_tests::{KeyPlan, await_until};
+use nix::sys::signal::Signal;
+
+const SOON: Duration = Duration::from_secs(20);
+
+#[test]
+fn a_client_with_a_certificate_gets_what_the_key_sent_and_nobody_gets_it_again() {
+    let server = TlsServer::start(&KeyPlan::named("key").rate(2000), |plan| plan);
+    let clients = [server.client(), server.client()];
+    let taken: Vec<Vec<u8>> = (0..40).map(|turn| clients[turn % 2].take(248).expect("who may is served")).collect();
+    assert_eq!((server.count("tls/handshakes"), server.count("tls/refused")), (2, 0));
+    assert_eq!(server.count("served_bytes"), 40 * 248);
+    await_until("the log of what was taken", SOON, || {
+        let mut account = Account::of(&[read(&server.key.plain_log)]);
+        // The key notes a block when it is sent whole, which may be a moment after the daemon has it.
+        taken.iter().all(|bytes| account.book(bytes).is_ok()).then_some(())
+    });
+}
+
+#[test]
+fn who_has_no_certificate_or_a_wrong_one_gets_not_one_byte_and_is_counted() {
+    let server = TlsServer::start(&KeyPlan::named("key").rate(2000), |plan| plan);
+    let own = &server.certificates;
+    own.client_for("expired", -1);
+    own.shell("openssl req -x509 -key client.key -subj /CN=self -days 9 -out self.pem");
+    own.shell("cat server.pem >wrong-purpose.pem");
+    let other = Certificates::make(&server.scratch, "other");
+    let authority = own.path("authority.pem");
+    for (number, (what, files, why)) in (1..).zip([
+        ("no certificate", vec![], "shows no certificate"),
+        ("an expired one", vec![own.path("expired.pem"), own.path("client.key")], "has expired"),
+        ("one of another authority", vec![other.path("client.pem"), other.path("client.key")], "another authority"),
+        ("a self-signed one", vec![own.path("self.pem"), own.path("client.key")], "its certificate is"),
+        ("the server's", vec![own.path("wrong-purpose.pem"), own.path("server.key")], "another purpose"),
+    ]) {
+        let client = TlsClient::connect(server.port, &authority, &files, &[]);
+        client.ask(&[0x02, 64, 0x00, 0x01, 32, 0x04]);
+        assert_eq!(client.rest(), b"", "what a client with {what} got");
+        let status = server.daemon.status(&server.scratch);
+        assert_eq!(status.count("/egd/1/tls/refused"), number, "after {what}: {status}");
+        let last = status.at("/egd/1/tls/last_refusal").as_str().unwrap_or_default();
+        assert!(last.contains(why) && last.contains("127.0.0.1"), "after {what} the status says {last:?}");
+    }
+    let status = server.daemon.status(&server.scratch);
+    let given = ["served_bytes", "other_bytes", "sent_bytes"].map(|name| status.count(&format!("/egd/1/{name}")));
+    assert_eq!(given, [0; 3], "bytes given to them: {status}");
+    let words = server.daemon.program.stderr();
+    assert_eq!(words.matches(": refused ").count(), 1, "the log has one line a minute about it:\n{words}");
+    assert_eq!(server.client().take(64).expect("who may is still served").len(), 64);
+}
+
+#[test]
+fn a_client_that_speaks_no_tls_1_3_is_refused() {
+    let server = TlsServer::start(&KeyPlan::named("key").rate(2000), |plan| plan);
+    let files = ["client.pem", "client.key"].map(|name| server.certificates.path(name));
+    let client = TlsClient::connect(server.port, &server.certificates.path("authority.pem"), &files, &["-tls1_2"]);
+    client.ask(&[0x02, 64]);
+    assert_eq!(client.rest(), b"", "what a client of TLS 1.2 got");
+    let status = server.daemon.status(&server.scratch);
+    let last = status.at("/egd/1/tls/last_refusal").as_str().unwrap_or_default();
+    assert!(last.contains("TLS 1.3"), "{status}");
+}
+
+#[test]
+fn two_hundred_clients_at_once_get_the_same_and_each_byte_once() {
+    const CLIENTS: usize = 200;
+    // A multiple of eight, which the account needs to know a piece by.
+    const REQUEST: u8 = 248;
+    let mut server = TlsServer::start(&KeyPlan::named("key").rate(4000), |plan| plan.egd_lines("pool-bytes = 16384"));
+    let clients: Vec<TlsClient> = (0..CLIENTS).map(|_| server.client()).collect();
+    let streams = clients.iter().map(|client| {
+        let stream = client.stream().try_clone().expect("a second handle");
+        stream.set_nonblocking(true).expect("a socket can be told not to wait");
+        mio::net::UnixStream::from_std(stream)
+    });
+    let mut load = Load::new().with_streams(streams, Habit { ahead: 64, ..Habit::steady(REQUEST) }).keeping();
+    let first = load.run_until_all_are_served(Duration::from_secs(120));
+    assert!(first.is_flawless(), "{} of {CLIENTS} clients were hung up on", first.lost);
+    // What the pool held and what each was asked for in the meantime is gone after this.
+    let _ = load.run_for(Duration::from_secs(2));
+    let measured = load.run_for(Duration::from_secs(5));
+    assert!(measured.is_flawless(), "{} of {CLIENTS} clients were hung up on", measured.lost);
+    let (least, most) = (measured.bytes.iter().min().copied(), measured.bytes.iter().max().copied());
+    let mean = measured.bytes.iter().sum::<u64>() / CLIENTS as u64;
+    // A turn is 64 bytes; openssl may hold back some of what it was given.
+    let spread = most.zip(least).map_or(u64::MAX, |(most, least)| most - least);
+    assert!(mean > 1000 && spread <= mean / 4 + 512, "{least:?} to {most:?} bytes, {mean} in the middle");
+    assert_eq!(server.count("tls/handshakes"), CLIENTS as u64);
+    server.daemon.program.signal(Signal::SIGTERM);
+    server.daemon.program.wait(Duration::from_secs(10));
+    // What was on the way reaches the clients yet.
+    let _ = load.run_for(Duration::from_millis(500));
+    let mut account = Account::of(&[read(&server.key.plain_log)]);
+    for (number, given) in load.given().enumerate() {
+        let whole = given.len() - given.len() % usize::from(REQUEST);
+        assert_eq!(account.book(&given[..whole]), Ok(()), "what client {number} got, {} bytes", given.len());
+    }
+}
+
+#[test]
+fn a_new_certificate_is_shown_to_new_clients_and_the_old_ones_go_on() {
+    let server = TlsServer::start(&KeyPlan::named("key").rate(2000), |plan| plan);
+    let serial = || {
+        let port = server.port;
+        let shown = server.certificates.shell(&format!(
+            "openssl s_client -connect 127.0.0.1:{port} -CAfile authority.pem -cert client.pem -key client.key \
+             </dev/null 2>/dev/null | openssl x509 -noout -serial"
+        ));
+        String::from_utf8_lossy(&shown).into_owned()
+    };
+    let old = server.client();
+    assert_eq!(old.take(32).expect("who may is served").len(), 32);
+    let before = serial();
+    server.certificates.shell(
+        "openssl x509 -req -in server.csr -CA authority.pem -CAkey authority.key -CAcreateserial \
+         -days 20 -extfile server.ext -out server.pem",
+    );
+    server.daemon.program.signal(Signal::SIGHUP);
+    await_until("the new certificate", SOON, || (serial() != before).then_some(()));
+    let due = server.certificates.shell("openssl x509 -in server.pem -noout -serial");
+    assert_eq!(serial().as_bytes(), due, "the certificate that is shown");
+    assert_eq!(old.take(32).expect("the old client goes on").len(), 32);
+    let status = server.daemon.status(&server.scratch);
+    let days = status.at("/egd/1/tls/days_left").as_i64();
+    assert!(matches!(days, Some(19 | 20)), "days left: {days:?}");
+    let end = server.certificates.shell("openssl x509 -in server.pem -noout -enddate -dateopt iso_8601");
+    let end = String::from_utf8_lossy(&end).trim().replace("notAfter=", "").replace(' ', "T");
+    assert_eq!(status.at("/egd/1/tls/valid_until").as_str(), Some(end.as_str()), "the end as openssl says it");
+
+    // A file that cannot be used changes nothing, and the status says what is wrong with it.
+    server.certificates.shell("cp client.key server.key");
+    server.daemon.program.signal(Signal::SIGHUP);
+    let problem = await_until("the bad file to be noticed", SOON, || {
+        let status = server.daemon.status(&server.scratch);
+        status.at("/egd/1/tls/problem").as_str().map(ToOwned::to_owned)
+    });
+    assert!(problem.contains("server.key") && problem.contains("belong together"), "{problem}");
+    let screen = server.daemon.ctl(&server.scratch, &["status"]).stdout;
+    assert!(screen.contains("server.pem") && screen.contains("another"), "the screen says:\n{screen}");
+    assert_eq!(old.take(32).expect("the old client goes on").len(), 32);
+    assert_eq!(server.client().take(32).expect("a new one comes in by the old certificate").len(), 32);
+}
+
+#[test]
+fn the_limits_of_a_peer_hold_over_tls_and_begin_with_the_handshake() {
+    let lines = "clients-per-peer = 2\nbytes-per-s-per-peer = 500\nburst-bytes-per-peer = 500";
+    let server = TlsServer::start(&KeyPlan::named("key").rate(2000), |plan| plan.egd_lines(lines));
+    let one = server.client();
+    let started = std::time::Instant::now();
+    let taken = (0..6).map(|_| one.take(250).expect("who may is served").len()).sum::<usize>();
+    // 500 at once, then 500 a second: the last 1,000 take two seconds.
+    assert!(started.elapsed() >= Duration::from_millis(1800), "{taken} bytes came in {:?}", started.elapsed());
+    // Who says nothing in the handshake is a client of the peer as well.
+    let _silent = std::net::TcpStream::connect(("127.0.0.1", server.port)).expect("a connection is taken");
+    await_until("the silent one to be counted", SOON, || (server.count("clients") == 2).then_some(()));
+    let third = server.client();
+    third.ask(&[0x02, 8]);
+    assert_eq!(third.rest(), b"", "what a third client got");
+    assert_eq!(server.count("refused"), 1);
+    let denied = TlsServer::start(&KeyPlan::named("key").rate(2000), |plan| {
+        plan.egd_lines("allow-networks = [\"192.0.2.0/24\"]")
+    });
+    let client = denied.client();
+    client.ask(&[0x02, 8]);
+    assert_eq!(client.rest(), b"", "what a client of another network got");
+    assert_eq!((denied.count("denied"), denied.count("tls/refused")), (1, 0));
+}
+
+#[test]
+fn a_client_that_waits_keeps_its_place_and_gets_its_bytes_when_they_come() {
+    let server = TlsServer::start(&KeyPlan::named("key").rate(10), |plan| plan);
+    let client = server.client();
+    // The key begins with a block of 78 frames, and has the next after eight seconds.
+    client.ask(&[0x02, 255].repeat(12));
+    let mut bytes = [0; 78 * 32];
+    let mut stream = client.stream();
+    stream.read_exact(&mut bytes).expect("what there is comes at once");
+    await_until("it to wait", SOON, || (server.count("waiting") == 1).then_some(()));
+    stream.read_exact(&mut bytes[..100]).expect("who waits is served");
+    assert!(server.count("served_bytes") >= 78 * 32 + 100);
+}

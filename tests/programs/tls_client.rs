@@ -1,0 +1,158 @@
+//! The daemon as a client over TLS: before `openssl s_server`, and before our own listener, with everything that can be wrong with a
+//! certificate.
+
+use std::io::{Read as _, Write as _};
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+use ekey_tests::blocks::{Account, blocks_in, read};
+use ekey_tests::egd_server::{EgdServer, Manner, free_port};
+use ekey_tests::tls::{Certificates, OpensslServer, TlsServer};
+use ekey_tests::{Daemon, DaemonPlan, KeyPlan, Scratch, Status, await_until};
+
+const SOON: Duration = Duration::from_secs(30);
+
+#[test]
+fn what_openssl_hands_on_arrives_byte_for_byte() {
+    let scratch = Scratch::make();
+    let certificates = Certificates::make(&scratch, "tls");
+    let port = free_port();
+    let server = OpensslServer::start(&scratch, &certificates, ["server.pem", "server.key"], port, &[]);
+    let output = scratch.path("entropy");
+    let daemon = DaemonPlan::default()
+        .file(&output, Some(4))
+        .fetch_from(&[format!("tls:localhost:{port}")], &certificates.lines("client"))
+        .start(&scratch);
+    let mut sent = Vec::new();
+    await_until("four blocks", SOON, || {
+        answer(&server.stream, &mut sent);
+        (blocks_in(&output) >= 4).then_some(())
+    });
+    assert_eq!(read(&output), sent[..4 * 32], "what was written and what was sent");
+    let status = daemon.status(&scratch);
+    assert_eq!(
+        (status.at("/egd_client/state").as_str(), status.count("/egd_client/failures")),
+        (Some("connected"), 0),
+        "{status}"
+    );
+}
+
+#[test]
+fn from_one_daemon_to_the_other_each_byte_goes_once_and_again_after_the_server_was_away() {
+    let mut server = TlsServer::start(&KeyPlan::named("key").rate(4000), |plan| plan);
+    let scratch = Scratch::make();
+    let output = scratch.path("entropy");
+    let client = fetch(&scratch, &server.certificates, server.port, |plan| plan.file(&output, None));
+    await_until("some kilobytes", SOON, || (blocks_in(&output) > 256).then_some(()));
+    server.daemon.program.kill();
+    await_client(&client, &scratch, |status| status.at("/egd_client/state").as_str() == Some("resting"));
+    let before = read(&output).len();
+    let restarted = DaemonPlan::default()
+        .path(&server.key.path)
+        .keyring_line(&KeyPlan::named("key").keyring_line())
+        .egd()
+        .listen(&format!("tls:127.0.0.1:{}", server.port))
+        .egd_lines(&server.certificates.lines("server"))
+        .start(&server.scratch);
+    await_until("some more", SOON, || (read(&output).len() > before + 8192).then_some(()));
+    drop(restarted);
+    let taken = read(&output);
+    await_until("the log of what was taken", SOON, || {
+        Account::of(&[read(&server.key.plain_log)]).book(&taken).is_ok().then_some(())
+    });
+}
+
+#[test]
+fn each_thing_that_is_wrong_with_a_certificate_is_said_with_what_to_do() {
+    let scratch = Scratch::make();
+    let own = Certificates::make(&scratch, "tls");
+    let other = Certificates::make(&scratch, "other");
+    own.client_for("expired", -1);
+    own.shell(
+        "openssl x509 -req -in server.csr -CA authority.pem -CAkey authority.key -CAcreateserial -days -1 \
+         -extfile server.ext -out old-server.pem
+         sed s/localhost/elsewhere.example.org/ server.ext >elsewhere.ext
+         openssl x509 -req -in server.csr -CA authority.pem -CAkey authority.key -CAcreateserial -days 9 \
+         -extfile elsewhere.ext -out elsewhere.pem
+         cp client.key expired.key",
+    );
+    let stranger = other.lines("client");
+    for (shown, lines, due) in [
+        ("old-server.pem", own.lines("client"), "its certificate has expired"),
+        ("elsewhere.pem", own.lines("client"), "its certificate is for another name"),
+        ("client.pem", own.lines("client"), "its certificate is"),
+        ("server.pem", stranger.clone(), "its certificate is of another authority"),
+        ("server.pem", own.lines("expired"), "expired.pem: the certificate ended on "),
+        ("server.pem", own.lines("missing"), "missing.pem: cannot read"),
+        // The right authority, and a certificate that the server does not know: told after the handshake.
+        ("server.pem", stranger.replace("other/authority", "tls/authority"), "it refuses this machine's certificate"),
+    ] {
+        let port = free_port();
+        let key = if shown == "client.pem" { "client.key" } else { "server.key" };
+        let server = OpensslServer::start(&scratch, &own, [shown, key], port, &[]);
+        let place = format!("tls:localhost:{port}");
+        let daemon = DaemonPlan::default().fetch_from(std::slice::from_ref(&place), &lines).start(&scratch);
+        let status = await_client(&daemon, &scratch, |status| status.count("/egd_client/failures") > 0);
+        let said = status.at("/egd_client/last_error").as_str().unwrap_or_default().to_owned();
+        assert!(said.contains(due) && said.contains(&place), "{shown} gives {said:?}, due is {due:?}");
+        assert!(said.contains(';'), "it does not say what to do: {said}");
+        assert_eq!(status.count("/egd_client/received_bytes"), 0, "{status}");
+        drop(server);
+    }
+}
+
+#[test]
+fn a_server_that_speaks_no_tls_is_never_asked_in_the_clear() {
+    let plain = EgdServer::start(Manner::Serves);
+    let scratch = Scratch::make();
+    let certificates = Certificates::make(&scratch, "tls");
+    let client = fetch(&scratch, &certificates, plain.port(), |plan| plan);
+    await_client(&client, &scratch, |status| status.count("/egd_client/failures") > 0);
+    assert_eq!((plain.requests(), plain.sent()), (vec![], vec![]), "what it was asked, and what it sent");
+}
+
+#[test]
+fn a_new_certificate_of_the_clients_is_used_from_the_next_connection_on() {
+    let server = TlsServer::start(&KeyPlan::named("key").rate(2000), |plan| plan);
+    let scratch = Scratch::make();
+    server.certificates.shell(
+        "cp client.pem good.pem; openssl x509 -req -in client.csr -CA authority.pem -CAkey authority.key \
+        -CAcreateserial -days -1 -extfile client.ext -out client.pem",
+    );
+    let client = fetch(&scratch, &server.certificates, server.port, |plan| plan);
+    await_client(&client, &scratch, |status| status.count("/egd_client/failures") > 0);
+    server.certificates.shell("cp good.pem client.pem");
+    await_client(&client, &scratch, |status| status.at("/egd_client/state").as_str() == Some("connected"));
+}
+
+fn fetch(
+    scratch: &Scratch,
+    certificates: &Certificates,
+    port: u16,
+    more: impl FnOnce(DaemonPlan) -> DaemonPlan,
+) -> Daemon {
+    let plan = DaemonPlan::default().fetch_from(&[format!("tls:localhost:{port}")], &certificates.lines("client"));
+    more(plan).start(scratch)
+}
+
+fn await_client(daemon: &Daemon, scratch: &Scratch, is_due: impl Fn(&Status) -> bool) -> Status {
+    await_until("the client's state", SOON, || Some(daemon.status(scratch)).filter(&is_due))
+}
+
+/// Answers what has been asked on the other side of `openssl s_server`, with bytes that tell their place.
+fn answer(mut stream: &UnixStream, sent: &mut Vec<u8>) {
+    stream.set_read_timeout(Some(Duration::from_millis(20))).expect("a timeout can be set");
+    let mut request = [0; 2];
+    let Ok(1) = stream.read(&mut request[..1]) else { return };
+    if request[0] == 0x00 {
+        return stream.write_all(&[0, 0, 0x20, 0]).expect("openssl takes it");
+    }
+    assert_eq!(request[0], 0x02, "the daemon asks for entropy by 0x02");
+    stream.set_read_timeout(Some(Duration::from_secs(5))).expect("a timeout can be set");
+    stream.read_exact(&mut request[1..]).expect("a whole request");
+    let bytes: Vec<u8> = (0..u64::from(request[1]))
+        .map(|at| ((sent.len() as u64 + at + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as u8)
+        .collect();
+    stream.write_all(&bytes).expect("openssl takes it");
+    sent.extend_from_slice(&bytes);
+}

@@ -1,0 +1,158 @@
+//! What comes in at a TLS port and is no honest client: none of it gets a byte, stays for long, takes memory, or keeps others from
+//! being served.
+
+use std::io::{Read as _, Write as _};
+use std::net::{Shutdown, TcpStream};
+use std::time::{Duration, Instant};
+
+use ekey_tests::egd::EgdClient;
+use ekey_tests::tls::TlsServer;
+use ekey_tests::usage::memory;
+use ekey_tests::{KeyPlan, await_until};
+
+const SOON: Duration = Duration::from_secs(20);
+/// The beginning of a record that has a ClientHello in it, as far as its length: 512 bytes are to follow.
+const HELLO: [u8; 5] = [0x16, 0x03, 0x01, 0x02, 0x00];
+
+#[test]
+fn garbage_and_plain_egd_get_no_entropy() {
+    let server = start("");
+    for (number, (what, words)) in (1..).zip([
+        ("plain EGD", &[0x02, 64][..]),
+        ("another request", &[0x00, 0x01, 32, 0x04]),
+        ("HTTP", b"GET / HTTP/1.1\r\n\r\n"),
+        ("zeroes", &[0; 3000]),
+        ("a record of nothing", &[0x16, 0x03, 0x01, 0x00, 0x00]),
+        ("application data", &[0x17, 0x03, 0x03, 0x00, 0x02, 0x02, 0x40]),
+    ]) {
+        let mut stream = connect(&server);
+        stream.write_all(words).expect("the server listens");
+        // Two bytes may be the beginning of anything, until no more come.
+        stream.shutdown(Shutdown::Write).expect("it is there");
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer);
+        let is_alert = |answer: &[u8]| answer.len() == 7 && answer[0] == 0x15;
+        assert!(answer.is_empty() || is_alert(&answer), "{what} was answered with {answer:02x?}");
+        await_until("it to be let go", SOON, || {
+            (server.count("tls/refused") + server.count("tls/unfinished") == number).then_some(())
+        });
+    }
+    assert_eq!((server.count("served_bytes"), server.count("other_bytes")), (0, 0));
+    assert_eq!(server.client().take(64).expect("an honest client is served").len(), 64);
+}
+
+#[test]
+fn a_client_that_vanishes_in_the_handshake_is_let_go() {
+    let server = start("");
+    for length in [0, 1, 5, 200] {
+        let mut stream = connect(&server);
+        stream.write_all(&[&HELLO[..], &[0x01; 300]].concat()[..length]).expect("the server listens");
+    }
+    await_until("all to be gone", SOON, || (server.count("tls/unfinished") == 4).then_some(()));
+    assert_eq!((server.count("clients"), server.count("tls/half_open")), (0, 0));
+}
+
+#[test]
+fn a_handshake_that_is_sent_byte_by_byte_is_cut_off_at_its_time() {
+    let server = start("tls-handshake-s = 2");
+    let mut slow = connect(&server);
+    let mut silent = connect(&server);
+    let started = Instant::now();
+    let words = [&HELLO[..], &[0x01; 512]].concat();
+    let cut = words.iter().take_while(|byte| {
+        std::thread::sleep(Duration::from_millis(100));
+        slow.write_all(&[**byte]).is_ok()
+    });
+    // Each byte keeps it busy, and none buys it time.
+    assert!(cut.count() < 300, "512 bytes at ten a second were all taken");
+    assert!(started.elapsed() >= Duration::from_secs(2), "it was cut off after {:?}", started.elapsed());
+    assert_eq!(silent.read(&mut [0; 1]).expect("the silent one is hung up on"), 0);
+    await_until("both to be counted", SOON, || (server.count("tls/unfinished") == 2).then_some(()));
+}
+
+#[test]
+fn a_crowd_in_the_handshake_takes_little_memory_and_leaves_room_for_others() {
+    const CROWD: usize = 1000;
+    let server = start("tls-handshake-s = 60");
+    let before = memory(server.daemon.program.id()).resident;
+    ekey_tests::load::allow_open_files(CROWD);
+    // Each sends all but the end of the largest record that there is.
+    let record = [&[0x16, 0x03, 0x01, 0x40, 0x00][..], &[0x01; 16_000]].concat();
+    let crowd: Vec<TcpStream> = (0..CROWD)
+        .map(|_| {
+            let mut stream = connect(&server);
+            stream.set_nonblocking(true).expect("a socket can be told not to wait");
+            let _ = stream.write(&record);
+            stream
+        })
+        .collect();
+    await_until("as many as there is room for", SOON, || (server.count("tls/half_open") >= 250).then_some(()));
+    assert!(server.count("tls/half_open") <= 256, "{} are in the handshake", server.count("tls/half_open"));
+    // Those on the unix socket notice nothing.
+    let mut other = EgdClient::connect(&server.daemon.egd).expect("the EGD server takes a client");
+    let started = Instant::now();
+    (0..20).for_each(|_| assert_eq!(other.take(64).expect("it is served").len(), 64));
+    assert!(started.elapsed() < Duration::from_secs(5), "20 answers took {:?}", started.elapsed());
+    // Each of the crowd has its second, and those behind it come in.
+    let honest = server.client();
+    assert_eq!(honest.take(64).expect("an honest client comes in between").len(), 64);
+    let after = memory(server.daemon.program.id()).peak;
+    assert!(after - before < 12 * 1024, "256 in the handshake took {} KB", after - before);
+    drop(crowd);
+    await_until("all to be gone", Duration::from_secs(30), || (server.count("tls/half_open") == 0).then_some(()));
+}
+
+#[test]
+fn a_flood_of_handshakes_leaves_the_others_their_turns() {
+    let server = start("");
+    // As much work as a client can ask for without any of its own: the same ClientHello again and again.
+    let hello = client_hello(&server);
+    let port = server.port;
+    let (stop, stopped) = std::sync::mpsc::channel::<()>();
+    let flood = std::thread::spawn(move || {
+        let mut count = 0;
+        while stopped.try_recv() == Err(std::sync::mpsc::TryRecvError::Empty) {
+            let streams: Vec<_> = (0..50).filter_map(|_| TcpStream::connect(("127.0.0.1", port)).ok()).collect();
+            for mut stream in &streams {
+                count += u32::from(stream.write_all(&hello).is_ok());
+            }
+        }
+        count
+    });
+    await_until("the flood", SOON, || (server.count("tls/unfinished") > 100).then_some(()));
+    let mut other = EgdClient::connect(&server.daemon.egd).expect("the EGD server takes a client");
+    let mut slowest = Duration::ZERO;
+    for _ in 0..200 {
+        let started = Instant::now();
+        assert_eq!(other.take(64).expect("it is served").len(), 64);
+        slowest = slowest.max(started.elapsed());
+    }
+    drop(stop);
+    let count = flood.join().expect("the flood ends");
+    // A turn of handshakes takes 2 ms; the rest is a busy machine's.
+    assert!(slowest < Duration::from_secs(1), "an answer took {slowest:?} beside {count} handshakes");
+}
+
+fn start(lines: &str) -> TlsServer {
+    TlsServer::start(&KeyPlan::named("key").rate(2000), |plan| plan.egd_lines(lines))
+}
+
+fn connect(server: &TlsServer) -> TcpStream {
+    let stream = TcpStream::connect(("127.0.0.1", server.port)).expect("a connection is taken");
+    stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout can be set");
+    stream
+}
+
+/// What `openssl s_client` says first.
+fn client_hello(server: &TlsServer) -> Vec<u8> {
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("there is a free port");
+    let port = listener.local_addr().expect("it has an address").port();
+    let authority = server.certificates.path("authority.pem");
+    let _client = ekey_tests::tls::TlsClient::connect(port, &authority, &[], &[]);
+    let (mut stream, _) = listener.accept().expect("it connects");
+    let mut head = [0; 5];
+    stream.read_exact(&mut head).expect("it says hello");
+    let mut body = vec![0; usize::from(u16::from_be_bytes([head[3], head[4]]))];
+    stream.read_exact(&mut body).expect("all of it");
+    [&head[..], &body].concat()
+}

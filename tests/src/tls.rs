@@ -1,0 +1,293 @@
+//! TLS from the outside: certificates made by the commands of docs/guests.md, and `openssl` as the other end.
+
+use std::fs;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use crate::daemon::{Daemon, DaemonPlan};
+use crate::egd_server::free_port;
+use crate::program::Program;
+use crate::scratch::Scratch;
+use crate::software_key::{KeyPlan, SoftwareKey};
+use crate::tree;
+
+/// The name in the document's certificates, and what it is in the tests.
+const NAMES: [(&str, &str); 2] = [("keys.example.org", "localhost"), ("192.0.2.1", "127.0.0.1")];
+
+/// A folder of certificates as the document has them made: `authority`, `server` and `client`, each `.pem` and `.key`.
+pub struct Certificates {
+    folder: PathBuf,
+}
+
+impl Certificates {
+    /// Runs the document's commands in a folder of that name. Two folders have two authorities.
+    ///
+    /// # Panics
+    /// When a command fails.
+    #[must_use]
+    pub fn make(scratch: &Scratch, name: &str) -> Self {
+        let folder = scratch.path(name);
+        fs::create_dir(&folder).expect("a scratch folder can be made");
+        let made = Self { folder };
+        let recipe = blocks("sh");
+        for command in &recipe[..recipe.len() - 1] {
+            made.shell(command);
+        }
+        made
+    }
+
+    /// The path of one of the files, such as `server.pem`.
+    #[must_use]
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    /// Runs shell commands in the folder, and gives what they print.
+    ///
+    /// # Panics
+    /// When one fails.
+    pub fn shell(&self, commands: &str) -> Vec<u8> {
+        let output = Command::new("timeout")
+            .args(["60", "sh", "-euc", commands])
+            .current_dir(&self.folder)
+            .output()
+            .expect("there is sh");
+        let words = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{commands}\nfails: {words}");
+        output.stdout
+    }
+
+    /// Makes another client certificate `NAME.pem` (with the client's key) that holds for so many days from now, or ended a day ago.
+    pub fn client_for(&self, name: &str, days: i32) {
+        self.shell(&format!(
+            "openssl x509 -req -in client.csr -CA authority.pem -CAkey authority.key -CAcreateserial \
+             -days {days} -extfile client.ext -out {name}.pem"
+        ));
+    }
+
+    /// The lines of a configuration that name the files of one end.
+    #[must_use]
+    pub fn lines(&self, end: &str) -> String {
+        let path = |name: String| self.path(&name).display().to_string();
+        format!(
+            "tls-certificate = {:?}\ntls-key = {:?}\ntls-authority = {:?}\n",
+            path(format!("{end}.pem")),
+            path(format!("{end}.key")),
+            path("authority.pem".to_owned())
+        )
+    }
+}
+
+/// The fenced blocks of a kind in the document's part about TLS, in order, with the tests' names in place of its own.
+///
+/// # Panics
+/// When there is no such part.
+#[must_use]
+pub fn blocks(kind: &str) -> Vec<String> {
+    let text = fs::read_to_string(tree::root().join("docs/guests.md")).expect("docs/guests.md is there");
+    let (_, part) = text.split_once("\n## Another machine, over TLS\n").expect("it has a part about TLS");
+    let part = part.split("\n## ").next().unwrap_or_default();
+    let blocks = part.split("\n```").skip(1).step_by(2).filter_map(|block| block.split_once('\n'));
+    let blocks = blocks.filter(|(language, _)| *language == kind).map(|(_, text)| text);
+    let translate = |text: &str| NAMES.iter().fold(text.to_owned(), |text, (from, to)| text.replace(from, to));
+    blocks.map(translate).collect()
+}
+
+/// A daemon with a software key and a TLS listener, the first entropy there.
+pub struct TlsServer {
+    /// The daemon.
+    pub daemon: Daemon,
+    /// The key.
+    pub key: SoftwareKey,
+    /// The certificates of both ends.
+    pub certificates: Certificates,
+    /// The port of 127.0.0.1.
+    pub port: u16,
+    /// Where everything is.
+    pub scratch: Scratch,
+}
+
+impl TlsServer {
+    /// Starts it: a unix socket first, then the TLS listener, so that this is number 1 in the status.
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[must_use]
+    pub fn start(plan: &KeyPlan, more: impl FnOnce(DaemonPlan) -> DaemonPlan) -> Self {
+        let scratch = Scratch::make();
+        let certificates = Certificates::make(&scratch, "tls");
+        let key = plan.plug_in(&scratch);
+        let port = free_port();
+        let plan = DaemonPlan::default().key(plan, &key).egd().listen(&format!("tls:127.0.0.1:{port}"));
+        let daemon = more(plan.egd_lines(&certificates.lines("server"))).start(&scratch);
+        Self { daemon, key, certificates, port, scratch }
+    }
+
+    /// A client with the document's certificate.
+    #[must_use]
+    pub fn client(&self) -> TlsClient {
+        self.client_with(&["client.pem", "client.key"])
+    }
+
+    /// A client with this certificate and key of the folder, or with none.
+    #[must_use]
+    pub fn client_with(&self, files: &[&str]) -> TlsClient {
+        let paths: Vec<PathBuf> = files.iter().map(|name| self.certificates.path(name)).collect();
+        TlsClient::connect(self.port, &self.certificates.path("authority.pem"), &paths, &[])
+    }
+
+    /// The count of that name in the TLS listener's status, such as `tls/refused`.
+    #[must_use]
+    pub fn count(&self, name: &str) -> u64 {
+        self.daemon.status(&self.scratch).count(&format!("/egd/1/{name}"))
+    }
+}
+
+/// `openssl s_client` in between: what is written to the stream goes through TLS, and what comes is what the server said.
+pub struct TlsClient {
+    child: Child,
+    stream: UnixStream,
+}
+
+impl TlsClient {
+    /// Connects to `localhost`, with a certificate and a key, or none, and more arguments for `openssl s_client`.
+    ///
+    /// # Panics
+    /// When there is no `openssl`.
+    #[must_use]
+    pub fn connect(port: u16, authority: &Path, files: &[PathBuf], more: &[&str]) -> Self {
+        let (stream, end) = UnixStream::pair().expect("a pair of sockets can be made");
+        let mut command = Command::new("openssl");
+        command.args(["s_client", "-quiet", "-verify_return_error", "-verify_hostname", "localhost"]);
+        command.arg("-CAfile").arg(authority).args(["-connect", &format!("127.0.0.1:{port}")]).args(more);
+        if let [certificate, key] = files {
+            command.arg("-cert").arg(certificate).arg("-key").arg(key);
+        }
+        let handle = |end: &UnixStream| Stdio::from(OwnedFd::from(end.try_clone().expect("a second handle")));
+        command.stdin(handle(&end)).stdout(handle(&end)).stderr(Stdio::null());
+        let child = command.spawn().expect("openssl is installed");
+        stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout can be set");
+        Self { child, stream }
+    }
+
+    /// The way in and out.
+    #[must_use]
+    pub fn stream(&self) -> &UnixStream {
+        &self.stream
+    }
+
+    /// Sends a request whatever becomes of it.
+    pub fn ask(&self, request: &[u8]) {
+        use io::Write as _;
+        // Whoever was refused may be gone already.
+        let _ = (&self.stream).write_all(request);
+    }
+
+    /// Exactly so many bytes of entropy (command 0x02).
+    ///
+    /// # Errors
+    /// When the server hangs up or is silent for 20 s.
+    pub fn take(&self, count: u8) -> io::Result<Vec<u8>> {
+        use io::Read as _;
+        self.ask(&[0x02, count]);
+        let mut bytes = vec![0; usize::from(count)];
+        (&self.stream).read_exact(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// All that comes until the server hangs up.
+    ///
+    /// # Panics
+    /// When it does not within 20 s.
+    #[must_use]
+    pub fn rest(&self) -> Vec<u8> {
+        use io::Read as _;
+        let mut bytes = Vec::new();
+        match (&self.stream).read_to_end(&mut bytes) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => panic!("the server does not hang up"),
+            _ => bytes,
+        }
+    }
+
+    /// Its process.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+}
+
+impl Drop for TlsClient {
+    fn drop(&mut self) {
+        // It may have ended.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// `openssl s_server` with certificate and key, for whoever has a certificate of the authority: what comes is on the stream.
+pub struct OpensslServer {
+    _program: Program,
+    /// What the client says and is told.
+    pub stream: UnixStream,
+}
+
+impl OpensslServer {
+    /// Listens on `port`, and shows the certificate and key `names` of the folder.
+    ///
+    /// # Panics
+    /// When it does not listen within 10 s.
+    #[must_use]
+    pub fn start(scratch: &Scratch, certificates: &Certificates, names: [&str; 2], port: u16, more: &[&str]) -> Self {
+        let (stream, end) = UnixStream::pair().expect("a pair of sockets can be made");
+        let mut command = Command::new("openssl");
+        command.args(["s_server", "-quiet", "-accept", &format!("127.0.0.1:{port}"), "-Verify", "2"]);
+        command.arg("-verify_return_error").arg("-CAfile").arg(certificates.path("authority.pem"));
+        command.arg("-cert").arg(certificates.path(names[0])).arg("-key").arg(certificates.path(names[1])).args(more);
+        let handle = |end: &UnixStream| Stdio::from(OwnedFd::from(end.try_clone().expect("a second handle")));
+        let program =
+            Program::spawn_with(&format!("s_server-{port}"), command, scratch, Some((handle(&end), handle(&end))));
+        stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout can be set");
+        let listening = format!(":{port:04X} 00000000:0000 0A");
+        crate::await_until("openssl s_server to listen", Duration::from_secs(10), || {
+            let sockets = fs::read_to_string("/proc/net/tcp").expect("the kernel lists its sockets");
+            sockets.contains(&listening).then_some(())
+        });
+        Self { _program: program, stream }
+    }
+}
+
+/// Full handshakes a second that `openssl s_time` gets done, one after the other, with `openssl s_server` and with our daemon. The
+/// client's own part is in both; each shows a certificate of P-256, and nothing is resumed.
+///
+/// # Panics
+/// When a server does not start, or no handshake comes about.
+#[must_use]
+pub fn handshakes_per_second(span: Duration) -> [f64; 2] {
+    let server = TlsServer::start(&KeyPlan::named("key").rate(100), |plan| plan);
+    let (certificates, scratch) = (&server.certificates, &server.scratch);
+    let port = free_port();
+    let _theirs =
+        OpensslServer::start(scratch, certificates, ["server.pem", "server.key"], port, &["-num_tickets", "0"]);
+    let before = server.count("tls/handshakes");
+    let rates = [port, server.port].map(|port| {
+        let said = certificates.shell(&format!(
+            "openssl s_time -connect 127.0.0.1:{port} -new -time {} -CAfile authority.pem -cert client.pem -key client.key",
+            span.as_secs()
+        ));
+        let said = String::from_utf8_lossy(&said).into_owned();
+        let line = said.lines().find(|line| line.contains(" real seconds")).unwrap_or_else(|| panic!("openssl s_time says\n{said}"));
+        let mut numbers = line.split_whitespace().filter_map(|word| word.parse::<f64>().ok());
+        match (numbers.next(), numbers.next()) {
+            (Some(count @ 1.0..), Some(seconds @ 1.0..)) => (count, count / seconds),
+            _ => panic!("openssl s_time got nothing done:\n{said}"),
+        }
+    });
+    let (claimed, counted) = (rates[1].0, server.count("tls/handshakes") - before);
+    // A client that is gone the moment it is done may be gone before the daemon has read its last words.
+    assert!(counted as f64 >= claimed * 0.8, "openssl counts {claimed} handshakes and the daemon {counted}");
+    rates.map(|(_, rate)| rate)
+}
