@@ -94,7 +94,10 @@ fn fifty_thousand_connections_in_a_row_leave_nothing_behind() {
     row(50_000);
     println!("50000 connections in {:.2} s", started.elapsed().as_secs_f64());
     settled(&daemon, &scratch);
-    assert_eq!(open_descriptors(process), descriptors, "open descriptors after and before");
+    // Some that have hung up may still wait to be taken.
+    await_until(&format!("the {descriptors:?} open descriptors of before"), Duration::from_secs(20), || {
+        (open_descriptors(process) == descriptors).then_some(())
+    });
     let after = memory(process).resident;
     assert!(after <= before + 512, "the daemon has {after} KB, due are at most 512 KB more than {before} KB");
 }

@@ -85,6 +85,9 @@ mod tests {
 
     #[test]
     fn the_kernel_counts_what_was_locked() {
+        if getrlimit(Resource::RLIMIT_MEMLOCK).is_ok_and(|(soft, _)| soft == 0) {
+            return println!("this user may lock no memory");
+        }
         let before = locked();
         let _fresh = std::hint::black_box(vec![1_u8; 512 * 1024]);
         lock();
