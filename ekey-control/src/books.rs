@@ -2,9 +2,10 @@
 //!
 //! ```text
 //! key:     verified = gathered + handed on + put aside + dropped
-//! pool:    received = held + given to the kernel + to the file + to each EGD listener + overflowed + wiped
+//! pool:    received = held + given to the kernel + to the file + to each EGD listener + to seeds + overflowed + wiped
 //!          where keys are combined, instead of the EGD listeners: + combined + held to be combined + wiped of that,
-//!          and made of it = ready + given to each EGD listener
+//!          and made of it = ready + given to each EGD listener + to seeds
+//! expand:  made of the seeds = ready + wiped + given to each of its listeners
 //! between: handed on by all keys = received by the pool from keys + on the way
 //!          put aside by all keys = mixed without credit + dropped + on the way
 //! kernel:  given + put aside = mixed + dropped
@@ -117,12 +118,17 @@ impl Status {
         let mut went = vec![pool.bytes, pool.overflowed_bytes, pool.wiped_bytes];
         went.extend(self.kernel.iter().map(|kernel| kernel.given_bytes));
         went.extend(self.file.iter().map(|file| file.given_bytes));
-        let served: u64 = self.egd.iter().fold(0, |sum: u64, egd| sum.saturating_add(egd.served_bytes));
+        let served = served_by(&self.egd);
+        let seeds = self.expand.as_ref().map_or(0, |expand| expand.seed_bytes);
         if let Some(combine) = &self.combine {
             went.extend([combine.in_bytes, combine.held_bytes, combine.wiped_bytes]);
-            check("combining", combine.out_bytes, &[combine.ready_bytes, served]);
+            check("combining", combine.out_bytes, &[combine.ready_bytes, served, seeds]);
         } else {
-            went.push(served);
+            went.extend([served, seeds]);
+        }
+        if let Some(expand) = &self.expand {
+            let went = [expand.ready_bytes, expand.wiped_bytes, served_by(&expand.listeners)];
+            check("expanding", expand.generated_bytes, &went);
         }
         check("the pool", pool.received_bytes, &went);
         if let Some(KernelStatus { given_bytes, mixed_bytes, dropped_bytes, .. }) = self.kernel {
@@ -132,7 +138,10 @@ impl Status {
         if let Some(FileStatus { given_bytes, written_bytes, waiting_bytes, dropped_bytes, .. }) = self.file {
             check("the file", given_bytes, &[written_bytes, waiting_bytes, dropped_bytes]);
         }
-        for EgdStatus { listen, served_bytes, other_bytes, sent_bytes, waiting_bytes, dropped_bytes, .. } in &self.egd {
+        let expanding = self.expand.iter().flat_map(|expand| &expand.listeners);
+        for EgdStatus { listen, served_bytes, other_bytes, sent_bytes, waiting_bytes, dropped_bytes, .. } in
+            self.egd.iter().chain(expanding)
+        {
             let came = served_bytes.saturating_add(*other_bytes);
             check(&format!("EGD at {listen}"), came, &[*sent_bytes, *waiting_bytes, *dropped_bytes]);
         }
@@ -142,6 +151,10 @@ impl Status {
 fn check_key(check: &mut impl FnMut(&str, u64, &[u64]), what: &str, books: &KeyBooks) {
     let KeyBooks { verified_bytes, gathered_bytes, handed_bytes, put_aside_bytes, dropped_bytes } = *books;
     check(what, verified_bytes, &[gathered_bytes, handed_bytes, put_aside_bytes, dropped_bytes]);
+}
+
+fn served_by(listeners: &[EgdStatus]) -> u64 {
+    listeners.iter().fold(0, |sum, listener| sum.saturating_add(listener.served_bytes))
 }
 
 fn sum(counts: &[u64]) -> u64 {

@@ -2,8 +2,8 @@
 
 use crate::health::HealthStatus;
 use crate::status::{
-    CombineStatus, EgdClientState, EgdClientStatus, EgdStatus, EgdTlsStatus, FileStatus, KernelEra, KernelStatus,
-    KeyStatus, Sensors,
+    CombineStatus, EgdClientState, EgdClientStatus, EgdStatus, EgdTlsStatus, ExpandStatus, FileStatus, KernelEra,
+    KernelStatus, KeyStatus, Sensors,
 };
 use crate::{KeyState, Status};
 use crate::{advice, amount};
@@ -37,9 +37,9 @@ pub fn mood(state: &KeyState) -> Mood {
     }
 }
 
-/// How a key is to be taken: one that is put aside is of no use, though it may run.
+/// How a key is to be taken: one that is put aside or cannot be opened is of no use, whatever its state.
 pub fn key_mood(key: &KeyStatus) -> Mood {
-    if key.put_aside().is_some() { Mood::Bad } else { mood(&key.state) }
+    if key.put_aside().is_some() || key.hindrance().is_some() { Mood::Bad } else { mood(&key.state) }
 }
 
 /// The key's serial number, its state, and since when.
@@ -124,10 +124,15 @@ pub fn output_rows(status: &Status) -> Vec<Row> {
     if status.egd.is_empty() {
         rows.push(("egd", off()));
     }
-    rows.extend(status.egd.iter().take(EGD_ROWS).map(|listener| ("egd", egd(listener))));
+    rows.extend(listeners("egd", &status.egd));
     rows.extend(status.egd.iter().find_map(|listener| listener.tls.as_ref()).map(|found| ("tls", tls(found))));
-    if status.egd.len() > EGD_ROWS {
-        rows.push(("egd", format!("and {} more listeners", status.egd.len() - EGD_ROWS)));
+    if status.offered_bytes > 0 {
+        let offered = amount::bytes(status.offered_bytes);
+        rows.push(("offered", format!("{offered} by clients, mixed into the kernel without credit")));
+    }
+    if let Some(expand) = &status.expand {
+        rows.push(("expand", expanded(expand)));
+        rows.extend(listeners("expand", &expand.listeners));
     }
     let keyring = &status.keyring;
     let held = match keyring.problem {
@@ -237,9 +242,29 @@ fn tls(tls: &EgdTlsStatus) -> String {
     format!("certificate till {until}{half_open}{refused}")
 }
 
-fn egd(egd: &EgdStatus) -> String {
-    let refused = egd.refused + egd.tls.as_ref().map_or(0, |tls| tls.refused);
-    let refused = if refused > 0 { format!(", {refused} refused") } else { String::new() };
+fn expanded(expand: &ExpandStatus) -> String {
+    let made = amount::bytes(expand.generated_bytes);
+    let seeds = amount::many(expand.seeds, "seed");
+    let last = expand.seed_age_s.map_or_else(String::new, |age| format!(", the last {} ago", amount::duration(age)));
+    format!("NOT FULL ENTROPY: {made} made of {seeds}{last}")
+}
+
+fn listeners(name: &'static str, listeners: &[EgdStatus]) -> impl Iterator<Item = Row> {
+    let more = listeners.len().saturating_sub(EGD_ROWS);
+    let more = (more > 0).then(|| (name, format!("and {more} more listeners")));
+    listeners.iter().take(EGD_ROWS).flat_map(move |listener| egd(name, listener)).chain(more)
+}
+
+/// One row, and another if there is more to tell.
+fn egd(name: &'static str, egd: &EgdStatus) -> impl Iterator<Item = Row> {
     let (served, clients) = (amount::bytes(egd.served_bytes), amount::many(egd.clients, "client"));
-    format!("{served} to {clients} ({} waiting{refused}) on {}", egd.waiting, egd.listen)
+    let refused = egd.refused + egd.tls.as_ref().map_or(0, |tls| tls.refused);
+    let row = format!("{served} to {clients} ({} waiting) on {}", egd.waiting, egd.listen);
+    let sent_away: Vec<String> = [("refused", refused), ("denied", egd.denied), ("let go as idle", egd.dropped_idle)]
+        .iter()
+        .filter(|(_, count)| *count > 0)
+        .map(|(what, count)| format!("{what} {count}"))
+        .collect();
+    let sent_away = (!sent_away.is_empty()).then(|| format!("  clients {}", sent_away.join(", ")));
+    [(name, row)].into_iter().chain(sent_away.map(|text| (name, text)))
 }

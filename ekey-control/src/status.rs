@@ -6,7 +6,7 @@
 mod confinement;
 mod egd;
 mod egd_client;
-
+mod expand;
 mod outputs;
 
 use serde::{Deserialize, Serialize, Serializer};
@@ -15,6 +15,7 @@ use thiserror::Error;
 pub use self::confinement::{ConfinementStatus, HeldCapability};
 pub use self::egd::{CombineStatus, EgdStatus, EgdTlsStatus};
 pub use self::egd_client::{EgdClientState, EgdClientStatus};
+pub use self::expand::ExpandStatus;
 pub use self::outputs::{FileStatus, KernelEra, KernelStatus, PoolStatus};
 
 use crate::books::{Books, KeyBooks};
@@ -58,6 +59,9 @@ pub struct Status {
     /// `None` if keys are not combined for EGD clients.
     #[serde(default)]
     pub combine: Option<CombineStatus>,
+    /// `None` if nothing is expanded.
+    #[serde(default)]
+    pub expand: Option<ExpandStatus>,
     /// Bytes that EGD clients offered and that were mixed into the kernel, without credit.
     #[serde(default)]
     pub offered_bytes: u64,
@@ -198,12 +202,25 @@ impl KeyStatus {
         self.state.is_running() && self.put_aside().is_none()
     }
 
-    /// What a person should do about this key: [`KeyState::next_step`], or what is to be done about one that is put aside.
+    /// What keeps its node from being opened and what to do about it, where that is known: it says more than the state.
+    pub fn hindrance(&self) -> Option<&str> {
+        let may_open = matches!(self.state, KeyState::Opening | KeyState::SerialOk | KeyState::Gone);
+        self.detail.as_deref().filter(|_| may_open && self.put_aside().is_none())
+    }
+
+    /// Whether it needs nothing but a few seconds until it serves.
+    pub fn is_starting(&self) -> bool {
+        self.state.is_okay() && !self.state.is_running() && self.put_aside().is_none() && self.hindrance().is_none()
+    }
+
+    /// What a person should do about this key: [`KeyState::next_step`], or what is to be done about one that is put aside or
+    /// cannot be opened.
     pub fn next_step(&self) -> Option<String> {
         if let Some(aside) = self.put_aside().filter(|_| self.state.is_okay()) {
             return Some(aside.next_step());
         }
-        self.state.next_step(self.known_serial(), &self.path)
+        let hindrance = self.hindrance().map(str::to_owned);
+        hindrance.or_else(|| self.state.next_step(self.known_serial(), &self.path))
     }
 }
 

@@ -2,12 +2,13 @@
 
 mod sample;
 
+use ekey_control::status::{EgdStatus, ExpandStatus};
 use ekey_control::{KeyState, Status};
 use sample::{all_states, key, status};
 use serde_json::Value;
 
 /// Every count that the books are made of, as a path in the JSON.
-const COUNTS: [&str; 20] = [
+const COUNTS: [&str; 28] = [
     "/keys/0/books/verified_bytes",
     "/keys/0/books/gathered_bytes",
     "/keys/0/books/dropped_bytes",
@@ -28,15 +29,40 @@ const COUNTS: [&str; 20] = [
     "/egd/0/sent_bytes",
     "/egd/0/waiting_bytes",
     "/egd/0/dropped_bytes",
+    "/expand/seed_bytes",
+    "/expand/generated_bytes",
+    "/expand/ready_bytes",
+    "/expand/wiped_bytes",
+    "/expand/listeners/0/served_bytes",
+    "/expand/listeners/0/sent_bytes",
+    "/expand/listeners/0/waiting_bytes",
+    "/expand/listeners/0/dropped_bytes",
 ];
 
-fn with_file() -> Value {
+fn with_file_and_expand() -> Value {
     let status = status(vec![key(KeyState::Running)]);
     let mut json: Value = serde_json::from_str(&status.to_json().expect("JSON")).expect("JSON");
-    json["pool"]["overflowed_bytes"] = (status.pool.overflowed_bytes - 100).into();
+    json["pool"]["overflowed_bytes"] = (status.pool.overflowed_bytes - 100 - 160).into();
     json["file"] = serde_json::json!({
         "path": "/x", "given_bytes": 100, "written_bytes": 70, "waiting_bytes": 20, "dropped_bytes": 10,
     });
+    let listener = EgdStatus {
+        served_bytes: 500,
+        other_bytes: 10,
+        sent_bytes: 480,
+        waiting_bytes: 20,
+        dropped_bytes: 10,
+        ..EgdStatus::default()
+    };
+    let expand = ExpandStatus {
+        seed_bytes: 160,
+        generated_bytes: 1000,
+        ready_bytes: 300,
+        wiped_bytes: 200,
+        listeners: vec![listener],
+        ..ExpandStatus::default()
+    };
+    json["expand"] = serde_json::to_value(expand).expect("JSON");
     json
 }
 
@@ -47,7 +73,7 @@ fn discrepancies(json: &Value) -> Vec<String> {
 
 #[test]
 fn the_books_of_a_healthy_daemon_add_up() {
-    assert_eq!(discrepancies(&with_file()), [""; 0]);
+    assert_eq!(discrepancies(&with_file_and_expand()), [""; 0]);
     for state in all_states() {
         assert_eq!(status(vec![key(state.clone())]).discrepancies(), [], "{state:?}");
     }
@@ -56,7 +82,7 @@ fn the_books_of_a_healthy_daemon_add_up() {
 #[test]
 fn one_byte_too_many_anywhere_is_found() {
     for path in COUNTS {
-        let mut json = with_file();
+        let mut json = with_file_and_expand();
         let count = json.pointer_mut(path).unwrap_or_else(|| panic!("no {path}"));
         *count = (count.as_u64().expect("a count") + 1).into();
         assert!(!discrepancies(&json).is_empty(), "one more in {path} went unnoticed");
@@ -66,7 +92,7 @@ fn one_byte_too_many_anywhere_is_found() {
 #[test]
 fn bytes_on_the_way_are_no_discrepancy_as_long_as_there_is_room_for_them() {
     for (on_the_way, due) in [(0, 0), (40_960, 0), (40_961, 1)] {
-        let mut json = with_file();
+        let mut json = with_file_and_expand();
         for path in ["/keys/0/books/verified_bytes", "/keys/0/books/handed_bytes"] {
             let count = json.pointer_mut(path).expect("a count");
             *count = (count.as_u64().expect("a count") + on_the_way).into();
@@ -74,7 +100,7 @@ fn bytes_on_the_way_are_no_discrepancy_as_long_as_there_is_room_for_them() {
         assert_eq!(discrepancies(&json).len(), due, "{on_the_way} bytes on the way: {:?}", discrepancies(&json));
     }
     // The pool has more than the keys ever gave.
-    let mut json = with_file();
+    let mut json = with_file_and_expand();
     json["pool"]["received_bytes"] = 29_520_001.into();
     json["pool"]["wiped_bytes"] = 1.into();
     assert_eq!(discrepancies(&json), ["handed on by the keys: 29520000 bytes came and 29520001 are accounted for"]);
@@ -82,7 +108,7 @@ fn bytes_on_the_way_are_no_discrepancy_as_long_as_there_is_room_for_them() {
 
 #[test]
 fn a_daemon_that_keeps_no_books_is_not_held_to_them() {
-    let mut json = with_file();
+    let mut json = with_file_and_expand();
     json.as_object_mut().expect("an object").remove("books");
     json["pool"]["bytes"] = 0.into();
     assert_eq!(discrepancies(&json), [""; 0]);

@@ -2,8 +2,10 @@
 
 mod sample;
 
+use ekey_control::advice::advice;
+use ekey_control::glance::{Mood, all_is_well, key_mood};
 use ekey_control::original::{list_lines, stat_lines};
-use ekey_control::status::{EgdClientState, EgdClientStatus};
+use ekey_control::status::{EgdClientState, EgdClientStatus, KernelEra};
 use ekey_control::{Badness, KeyState, Rung, Status, StatusError, tag};
 use sample::{SERIAL, all_states, key, status};
 
@@ -199,4 +201,47 @@ fn a_rate_that_is_no_number_does_not_spoil_the_json() {
     key.rate_bytes_per_s = f64::NAN;
     let json = status(vec![key]).to_json().expect("JSON");
     assert_eq!(Status::from_json(&json).expect("a status").keys[0].rate_bytes_per_s.to_bits(), 0);
+}
+
+/// Each state's words as a person reads them; the file is part of what is promised.
+#[test]
+fn what_to_do_in_every_state_is_held_word_by_word() {
+    let mut seen = String::new();
+    for state in all_states() {
+        let status = status(vec![key(state.clone())]);
+        let advice = advice(&status);
+        let words = advice.first().cloned().unwrap_or_else(|| all_is_well(&status));
+        seen.push_str(&format!("{state:?}\n    {words}\n"));
+    }
+    let due = include_str!("golden/advice.txt");
+    assert_eq!(seen, due, "seen:\n{seen}");
+}
+
+#[test]
+fn a_node_that_cannot_be_opened_and_a_keyring_that_cannot_be_read_say_more_than_the_state() {
+    let mut held = key(KeyState::Opening);
+    held.detail = Some("/dev/ttyACM0: another program holds the key; stop it".to_owned());
+    let due = format!("Key 1 ({SERIAL}): /dev/ttyACM0: another program holds the key; stop it.");
+    assert_eq!(advice(&status(vec![held.clone()])), [due]);
+    assert_eq!(key_mood(&held), Mood::Bad);
+
+    let mut unread = status(vec![key(KeyState::SerialUnknown)]);
+    unread.keyring.problem = Some("/k:1: wrong\n/k:2: wrong too".to_owned());
+    assert_eq!(advice(&unread), ["Keyring /k:1: wrong, /k:2: wrong too; then run `ekey-ctl keyring reload`."]);
+}
+
+#[test]
+fn a_kernel_that_counts_bits_and_is_given_none_is_a_problem_and_a_seeded_one_of_today_is_none() {
+    for (era, ready, privileged, problems) in [
+        (KernelEra::Since2022, true, false, 0),
+        (KernelEra::Since2022, false, false, 1),
+        (KernelEra::Before2022, true, false, 1),
+        (KernelEra::Before2022, false, true, 0),
+    ] {
+        let mut status = status(vec![key(KeyState::Running)]);
+        let kernel = status.kernel.as_mut().expect("a kernel");
+        (kernel.era, kernel.ready, kernel.privileged) = (Some(era), ready, privileged);
+        let seen = advice(&status);
+        assert_eq!(seen.len(), problems, "{era:?}, ready {ready}, privileged {privileged}: {seen:?}");
+    }
 }

@@ -65,7 +65,7 @@ fn print_false_alarms(bytes: u64) {
     let mut source = Source::new(Kind::Good, 2026);
     let mut buffer = [0; PIECE];
     let (mut judging, started) = (0.0, Instant::now());
-    for _ in 0..bytes / PIECE as u64 {
+    for _ in 0..bytes.div_ceil(PIECE as u64) {
         source.fill(&mut buffer);
         let before = Instant::now();
         monitor.judge(&buffer);

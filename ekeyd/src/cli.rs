@@ -28,7 +28,7 @@ Drives Simtec Entropy Keys: verifies what they send, and gives it to the kernel,
 
 Usage: ekeyd run [--config FILE]
        ekeyd check FILE
-       ekeyd demo [--dir DIR] [--rate N] [--http ADDR:PORT]
+       ekeyd demo [--dir DIR] [--rate N] [--http ADDR:PORT] [--fault NAME:EVERY,...]
 
 run    Run in the foreground; logs go to stderr, or to the journal.
          --config FILE  the configuration; else /etc/entropykey/ekeyd.toml, else /etc/entropykey/ekeyd.conf
@@ -37,6 +37,7 @@ demo   Show it all working on a key in software. Its data is NOT random, and the
          --dir DIR      folder for the sockets; else $XDG_RUNTIME_DIR/ekeyd-demo, else /tmp/ekeyd-demo-UID
          --rate N       frames of 32 bytes a second (126); 0 is as fast as they are taken
          --http A:P     address and port of the page; else 127.0.0.1:9178, or any port if that is taken
+         --fault F:N    the key has a fault once in N frames, such as flip:3000,stall:30000 (ekey-sim --help lists them)
 
   -h, --help     this text
   -V, --version  the version
@@ -108,15 +109,16 @@ fn asked(mut line: Parser) -> Result<Asked, lexopt::Error> {
         },
         #[cfg(feature = "demo")]
         Some("demo") => {
-            let (mut dir, mut rate, mut http) = (None, None, None);
-            let known = &mut [("dir", &mut dir), ("rate", &mut rate), ("http", &mut http)];
+            let (mut dir, mut rate, mut http, mut faults) = (None, None, None, None);
+            let known = &mut [("dir", &mut dir), ("rate", &mut rate), ("http", &mut http), ("fault", &mut faults)];
             let others = options(&mut line, known, 0)?;
             let number = |rate: OsString| rate.parse().map_err(|error| format!("--rate: {error}"));
             let address =
                 |http: OsString| http.parse().map_err(|error| format!("--http: {error}, such as 127.0.0.1:9178"));
             let rate = rate.map(number).transpose()?;
             let http = http.map(address).transpose()?;
-            let demo = crate::demo::Options { dir: dir.map(PathBuf::from), rate, http };
+            let faults = faults.map(|list: OsString| crate::demo::faults(&list)).transpose()?.unwrap_or_default();
+            let demo = crate::demo::Options { dir: dir.map(PathBuf::from), rate, http, faults };
             Ok(others.map_or(Asked::Help, |_| Asked::Demo(demo)))
         }
         _ => Err(format!("there is no `{}`: it is run, check or demo", verb.display()).into()),
@@ -234,6 +236,11 @@ mod tests {
         assert!(matches!(read(&["check", "/x"]), Ok(Asked::Check { .. })));
         assert!(matches!(read(&["run", "--help"]), Ok(Asked::Help)));
         assert!(matches!(read(&["-V"]), Ok(Asked::Version)));
+        #[cfg(feature = "demo")]
+        {
+            let Ok(Asked::Demo(demo)) = read(&["demo", "--fault", "flip:9,stall:7"]) else { panic!("not demo") };
+            assert_eq!(demo.faults.iter().map(ToString::to_string).collect::<Vec<_>>(), ["flip:9", "stall:7"]);
+        }
     }
 
     #[test]
@@ -255,6 +262,8 @@ mod tests {
             (&["check"], "name the configuration"),
             (&["check", "/x", "/y"], "/y"),
             (&["run", "--config"], "--config"),
+            #[cfg(feature = "demo")]
+            (&["demo", "--fault", "flip:9,flop:9"], "--fault: `flop`"),
         ] {
             let Err(error) = read(words) else { panic!("{words:?} was taken") };
             assert!(error.contains(named), "{words:?}: {error}");

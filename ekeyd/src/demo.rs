@@ -2,6 +2,7 @@
 //!
 //! What a software key gives is **not random**, so the kernel gets nothing of it, and every status says so.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -14,7 +15,7 @@ use std::time::Duration;
 
 use ekey_control::Status;
 use ekey_keyring::{KeyringEdit, KeyringError};
-use ekey_sim::{Device, Pty, Records, Seed, Setup, SimError, StopHandle};
+use ekey_sim::{Device, Fault, Pty, Records, Seed, Setup, SimError, StopHandle};
 use nix::unistd::geteuid;
 
 use crate::config::{Config, Http, KeyPath, Listen, RunAs};
@@ -33,6 +34,8 @@ pub(crate) struct Options {
     pub rate: Option<u32>,
     /// Where to show the page; else a port of this machine.
     pub http: Option<SocketAddr>,
+    /// What goes wrong with the key now and then.
+    pub faults: Vec<Fault>,
 }
 
 /// Why there is nothing to see.
@@ -58,6 +61,12 @@ enum DemoError {
     Daemon(#[from] DaemonError),
 }
 
+/// Reads `NAME:EVERY`, or several with commas between them. The error names the one that is wrong.
+pub(crate) fn faults(list: &OsStr) -> Result<Vec<Fault>, String> {
+    let faults = list.to_string_lossy();
+    faults.split(',').map(|fault| fault.parse().map_err(|error| format!("--fault: {error}"))).collect()
+}
+
 /// Runs the demonstration until a signal or `ekey-ctl shutdown` ends it.
 pub(crate) fn run(options: Options) -> ExitCode {
     logs::start(tracing::Level::WARN);
@@ -76,8 +85,8 @@ fn show(options: Options) -> Result<(), DemoError> {
     if UnixStream::connect(dir.join("control.sock")).is_ok() {
         return Err(DemoError::Running(dir));
     }
-    let setup =
-        Setup { rate: options.rate.unwrap_or(ekey_sim::DEFAULT_RATE), ..Setup::from_seed(Seed::from_system()?) };
+    let rate = options.rate.unwrap_or(ekey_sim::DEFAULT_RATE);
+    let setup = Setup { rate, faults: options.faults, ..Setup::from_seed(Seed::from_system()?) };
     let keyring_path = dir.join("keyring");
     // The key of an earlier demonstration is no more.
     let _ = fs::remove_file(&keyring_path);

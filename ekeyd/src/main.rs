@@ -16,6 +16,7 @@ mod demo;
 mod egd;
 mod egd_client;
 mod egd_linux;
+mod expand;
 mod health;
 mod key;
 mod keyring;

@@ -19,6 +19,8 @@ pub(crate) struct Pool {
     ring: Box<[u8]>,
     oldest: usize,
     len: usize,
+    /// Bits of entropy that all its bytes have together, where that is less than all of theirs.
+    entropy_bits: Option<u64>,
     counters: Counters,
 }
 
@@ -36,7 +38,13 @@ pub(crate) struct Counters {
 impl Pool {
     /// An empty pool for `capacity` bytes. Memory is used only as it fills.
     pub(crate) fn new(capacity: usize) -> Self {
-        Self { ring: vec![0; capacity].into_boxed_slice(), oldest: 0, len: 0, counters: Counters::default() }
+        Self {
+            ring: vec![0; capacity].into_boxed_slice(),
+            oldest: 0,
+            len: 0,
+            entropy_bits: None,
+            counters: Counters::default(),
+        }
     }
 
     /// Takes in a batch from a key; the oldest bytes make room if they must.
@@ -96,6 +104,18 @@ impl Pool {
         self.len
     }
 
+    /// States that its bytes have no more than so many bits of entropy, all that are put in from now on included. Each byte
+    /// that leaves takes eight of them along.
+    pub(crate) fn state_entropy(&mut self, bits: u64) {
+        self.entropy_bits = Some(bits);
+    }
+
+    /// Bits of entropy held.
+    pub(crate) fn entropy_bits(&self) -> u64 {
+        let held = self.len as u64 * 8;
+        self.entropy_bits.map_or(held, |bits| bits.min(held))
+    }
+
     /// Bytes that fit without discarding any.
     pub(crate) fn room(&self) -> usize {
         self.ring.len() - self.len
@@ -120,6 +140,7 @@ impl Pool {
     }
 
     fn move_out(&mut self, at: usize, count: usize, out: &mut Vec<u8>) {
+        self.entropy_bits = self.entropy_bits.map(|bits| bits.saturating_sub(count as u64 * 8));
         let until_end = count.min(self.ring.len() - at);
         for part in [at..at + until_end, 0..count - until_end] {
             out.extend_from_slice(&self.ring[part.clone()]);
@@ -198,6 +219,22 @@ mod tests {
         pool.wipe_freshest(u64::MAX);
         assert_eq!((pool.len(), pool.counters()), (0, Counters { received: 12, overflowed: 0, wiped: 8 }));
         assert_eq!(*pool.ring, [0; 8]);
+    }
+
+    #[test]
+    fn bytes_that_are_not_full_of_entropy_take_eight_bits_each_of_what_there_is() {
+        let mut pool = Pool::new(64);
+        pool.put(batch([1; 8]));
+        assert_eq!(pool.entropy_bits(), 64, "a pool's bytes are full of entropy unless it is stated otherwise");
+        pool.put(batch([1; 56]));
+        pool.state_entropy(256);
+        let (mut out, mut seen) = (Vec::new(), vec![pool.entropy_bits()]);
+        for count in [10, 21, 2] {
+            pool.take_freshest(count, &mut out);
+            pool.put(batch(vec![1; count]));
+            seen.push(pool.entropy_bits());
+        }
+        assert_eq!(seen, [256, 176, 8, 0]);
     }
 
     #[test]

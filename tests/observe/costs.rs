@@ -1,4 +1,4 @@
-//! What letting others look costs: processor time at a key's natural rate, and memory.
+//! What it costs to judge a key and to let others look: processor time at a key's natural rate, and memory.
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -11,20 +11,22 @@ const SPAN: Duration = Duration::from_secs(30);
 /// How often Prometheus looks, as its documentation has it.
 const SCRAPED_EVERY: Duration = Duration::from_secs(15);
 
-fn start(scratch: &Scratch, name: &str, rate: u32, extra: &str) -> (Daemon, SoftwareKey) {
+/// A daemon with nothing but a key, or with that and what is said here.
+fn start(scratch: &Scratch, name: &str, rate: u32, with: impl Fn(DaemonPlan) -> DaemonPlan) -> (Daemon, SoftwareKey) {
     let plan = KeyPlan::named(name).rate(rate);
     let key = plan.plug_in(scratch);
-    let mut daemon = DaemonPlan::default().key(&plan, &key).egd().extra(extra).start(scratch);
-    daemon.await_state(scratch, "running", Duration::from_secs(10));
+    let mut daemon = with(DaemonPlan::default().key(&plan, &key)).start(scratch);
+    daemon.await_state(scratch, "running", Duration::from_secs(30));
     (daemon, key)
 }
 
 #[test]
-fn a_daemon_that_is_looked_at_takes_at_most_a_thousandth_of_a_core_more() {
+fn a_daemon_that_judges_and_is_looked_at_takes_at_most_a_thousandth_of_a_core_more() {
     let [plain_place, seen_place] = [(); 2].map(|()| Scratch::make());
     let address = http::free_port();
-    let (plain, _key) = start(&plain_place, "plain", 126, "");
-    let (seen, _other_key) = start(&seen_place, "seen", 126, &http::section(address));
+    // History and books are always kept; both daemons have them.
+    let (plain, _key) = start(&plain_place, "plain", 126, |plan| plan.extra("[health]\nenabled = false\n"));
+    let (seen, _other_key) = start(&seen_place, "seen", 126, |plan| plan.egd().extra(&http::section(address)));
     let used = || [&plain, &seen].map(|daemon| usage::processor_time(daemon.program.id()));
     let (started, before) = (Instant::now(), used());
     let accept = "Accept: application/openmetrics-text\r\n";
@@ -34,7 +36,11 @@ fn a_daemon_that_is_looked_at_takes_at_most_a_thousandth_of_a_core_more() {
     }
     let (elapsed, after) = (started.elapsed().as_secs_f64(), used());
     let share = |index: usize| (after[index] - before[index]).as_secs_f64() / elapsed * 100.0;
-    println!("{:.3} % of a core without, {:.3} % with HTTP and a scrape each 15 s", share(0), share(1));
+    println!(
+        "{:.3} % of a core without, {:.3} % with health tests, EGD, HTTP and a scrape each 15 s",
+        share(0),
+        share(1)
+    );
     assert!(share(1) - share(0) <= 0.1, "{:.3} % of a core without, {:.3} % with", share(0), share(1));
 }
 
@@ -42,7 +48,9 @@ fn a_daemon_that_is_looked_at_takes_at_most_a_thousandth_of_a_core_more() {
 fn with_everything_on_and_the_pool_full_it_takes_at_most_six_megabytes() {
     let scratch = Scratch::make();
     let address = http::free_port();
-    let (daemon, _key) = start(&scratch, "key", 0, &http::section(address));
+    let file = scratch.path("entropy");
+    let everything = |plan: DaemonPlan| plan.egd().file(&file, Some(100)).extra(&http::section(address));
+    let (daemon, _key) = start(&scratch, "key", 0, everything);
     await_until("a full pool", Duration::from_secs(60), || {
         let status: Value = serde_json::from_str(&http::get(address, "/status.json", "").body).ok()?;
         (status["pool"]["bytes"].as_u64() > Some(1_000_000)).then_some(())

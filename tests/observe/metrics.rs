@@ -17,9 +17,9 @@ fn metrics() -> (String, String) {
     let file = scratch.path("entropy");
     let plan = DaemonPlan::default().key(&plan, &key).egd().file(&file, None).extra(&http::section(address));
     let mut daemon = plan.start(&scratch);
-    daemon.await_state(&scratch, "running", Duration::from_secs(10));
+    daemon.await_state(&scratch, "running", Duration::from_secs(30));
     // What the key says of itself comes once a second.
-    await_until("the key's temperature", Duration::from_secs(10), || {
+    await_until("the key's temperature", Duration::from_secs(30), || {
         http::get(address, "/metrics", "").body.contains("ekeyd_key_temperature_celsius{").then_some(())
     });
     let older = http::get(address, "/metrics", "");

@@ -51,7 +51,7 @@ fn start(scratch: &Scratch) -> Running {
     let key = plan.plug_in(scratch);
     let plan = DaemonPlan::default().key(&plan, &key).egd().extra(&http::section(address));
     let mut daemon = plan.start(scratch);
-    daemon.await_state(scratch, "running", Duration::from_secs(10));
+    daemon.await_state(scratch, "running", Duration::from_secs(30));
     await_until("some history with a rejected frame", Duration::from_secs(60), || {
         let history: Value = serde_json::from_str(&http::get(address, "/history.json", "").body).ok()?;
         let rejected = history["fine"]["rejected_frames"].as_array()?;

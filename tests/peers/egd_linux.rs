@@ -34,7 +34,7 @@ fn ours_feeds_this_kernel_and_the_original_only_one_that_asks() {
     let started = Instant::now();
     await_until("both to be connected", Duration::from_secs(10), || {
         let status = server.status(&scratch);
-        (0..2).all(|at| status.count_at(&format!("/egd/{at}/clients")) == 1).then_some(())
+        (0..2).all(|at| status.count(&format!("/egd/{at}/clients")) == 1).then_some(())
     });
     hold_for(WINDOW.saturating_sub(started.elapsed()), || {
         let ended = [&mut theirs, &mut ours].map(Program::ended);
@@ -42,7 +42,7 @@ fn ours_feeds_this_kernel_and_the_original_only_one_that_asks() {
     });
     let status = server.status(&scratch);
     let [of_original, of_ours] = [0, 1].map(|at| {
-        let count = |name| status.count_at(&format!("/egd/{at}/{name}"));
+        let count = |name| status.count(&format!("/egd/{at}/{name}"));
         (count("requests"), count("served_bytes"))
     });
     eprintln!("in 10 s: the original sent {} requests for {} bytes", of_original.0, of_original.1);

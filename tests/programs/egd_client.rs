@@ -26,8 +26,8 @@ fn what_a_server_hands_out_arrives_byte_for_byte_by_one_request_at_a_time() {
     assert_eq!(most, Some(100), "the longest request");
     let status = fetching.await_client("/state", "connected");
     assert_eq!(status.at("/egd_client/proven"), false, "{status}");
-    assert_eq!(status.count_at("/egd_client/failures"), 0, "{status}");
-    assert_eq!(status.count_at("/egd_client/reconnects"), 0, "{status}");
+    assert_eq!(status.count("/egd_client/failures"), 0, "{status}");
+    assert_eq!(status.count("/egd_client/reconnects"), 0, "{status}");
     assert_eq!(status.at("/egd_client/server"), server.place().as_str(), "{status}");
     assert_eq!(status.code(), Some(0), "a server at hand and no key is all well: {status}");
     fetching.ends_cleanly();
@@ -63,7 +63,7 @@ fn a_slow_server_is_waited_for() {
     fetching.await_blocks(3);
     assert_eq!(fetching.output(), server.sent()[..3 * BLOCK]);
     let status = fetching.status();
-    assert_eq!(status.count_at("/egd_client/failures"), 0, "{status}");
+    assert_eq!(status.count("/egd_client/failures"), 0, "{status}");
 }
 
 #[test]
@@ -75,7 +75,7 @@ fn a_server_that_is_none_gets_nothing_in() {
         let server = EgdServer::start(manner);
         let fetching = Fetching::from(&[server.place()], "timeout-s = 1", None);
         let status = fetching.await_failures(2);
-        assert_eq!(status.count_at("/egd_client/received_bytes"), 0, "{manner:?}: {status}");
+        assert_eq!(status.count("/egd_client/received_bytes"), 0, "{manner:?}: {status}");
         assert_eq!(fetching.output().len(), 0, "bytes written, from {manner:?}");
         let said = status.at("/egd_client/last_error").as_str().unwrap_or_default().to_owned();
         assert!(said.starts_with(&format!("EGD server {}: ", server.place())), "{manner:?}: {said}");
@@ -90,7 +90,7 @@ fn a_server_that_hangs_up_amid_an_answer_loses_no_byte_that_it_sent() {
     fetching.await_blocks(7);
     assert_eq!(fetching.output(), server.sent()[..7 * BLOCK]);
     let status = fetching.status();
-    assert!(status.count_at("/egd_client/reconnects") >= 5, "224 bytes by 40 at a time: {status}");
+    assert!(status.count("/egd_client/reconnects") >= 5, "224 bytes by 40 at a time: {status}");
 }
 
 #[test]
@@ -127,7 +127,7 @@ fn the_next_server_of_the_list_takes_over() {
     let so_far = first.sent().len() / BLOCK + 5;
     fetching.await_blocks(so_far as u64);
     let status = fetching.await_client("/server", &second.place());
-    assert!(status.count_at("/egd_client/reconnects") >= 1, "{status}");
+    assert!(status.count("/egd_client/reconnects") >= 1, "{status}");
     second.close();
     let (output, sent) = (fetching.output(), [first.sent(), second.sent()]);
     let common = output.iter().zip(&sent[0]).take_while(|(seen, due)| seen == due).count();
@@ -150,7 +150,7 @@ fn a_key_of_another_machine_serves_this_one_byte_for_byte() {
     let mut account = Account::of(&[blocks::read(&key.plain_log)]);
     assert_eq!(account.book(&fetching.output()), Ok(()), "each byte is the key's, and comes once");
     let status = fetching.status();
-    assert!(status.count_at("/egd_client/received_bytes") >= 500 * BLOCK as u64, "{status}");
+    assert!(status.count("/egd_client/received_bytes") >= 500 * BLOCK as u64, "{status}");
 }
 
 #[test]
@@ -165,7 +165,7 @@ fn a_server_that_comes_back_is_found_again() {
     let mut running = server.start(&there);
     fetching.await_blocks(10);
     running.program.kill();
-    let failures = fetching.status().count_at("/egd_client/failures");
+    let failures = fetching.status().count("/egd_client/failures");
     fetching.await_failures(failures + 1);
     let before = blocks::blocks_in(&fetching.file);
     let _running = server.start(&there);
@@ -204,7 +204,7 @@ impl Fetching {
     fn await_failures(&self, failures: u64) -> Status {
         await_until(&format!("{failures} failures"), SOON, || {
             let status = self.status();
-            (status.count_at("/egd_client/failures") >= failures).then_some(status)
+            (status.count("/egd_client/failures") >= failures).then_some(status)
         })
     }
 

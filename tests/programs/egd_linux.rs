@@ -23,7 +23,7 @@ fn it_feeds_this_machines_kernel_within_seconds() {
     let control = scratch.path("control.sock");
     let status = program.await_while_running("the kernel to be fed", SOON, || {
         let status = control.exists().then(|| status(&scratch, &control))?;
-        (status.count_at("/kernel/mixed_bytes") > 0).then_some(status)
+        (status.count("/kernel/mixed_bytes") > 0).then_some(status)
     });
     // On a kernel that is seeded, one dose, and two blocks of 128 bytes to be ready for the next.
     await_until("the dose and the reserve", SOON, || (server.sent().len() >= 64 + 256).then_some(()));
@@ -53,7 +53,7 @@ fn in_the_background_it_writes_its_process_id_and_ends_by_it() {
     let control = scratch.path("control.sock");
     await_until("a second attempt", SOON, || {
         let status = control.exists().then(|| status(&scratch, &control))?;
-        (status.count_at("/egd_client/failures") >= 2).then_some(())
+        (status.count("/egd_client/failures") >= 2).then_some(())
     });
     drop(background);
     await_until("the pid file to be gone", SOON, || (!pid_file.exists()).then_some(()));

@@ -13,7 +13,7 @@ const BLOCK: u64 = 78 * 32;
 const BATCH: u64 = 8192;
 /// The first bad block.
 const FROM: u64 = 100;
-const SOON: Duration = Duration::from_secs(30);
+const SOON: Duration = Duration::from_secs(60);
 
 #[test]
 fn a_constant_source_is_put_aside_by_the_repetition_count_within_six_bytes() {

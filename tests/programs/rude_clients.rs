@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use ekey_tests::load::{Habit, Load, allow_open_files};
 use ekey_tests::priority::{prefer, prefer_this_thread};
+use ekey_tests::rude::beside;
 use ekey_tests::serving::{USUAL, ours};
 use ekey_tests::usage::{memory, open_descriptors};
 use ekey_tests::{KeyPlan, await_until};
@@ -17,6 +18,15 @@ use ekey_tests::{KeyPlan, await_until};
 static TURN: Mutex<()> = Mutex::new(());
 /// What rounding and other work on the machine may add to a usual answer's time.
 const CHANCE: Duration = Duration::from_micros(10);
+/// So many times as long may an answer take while others come and go.
+const MOST: f64 = 1.2;
+/// The same of late answers while all processors are busy.
+const MOST_LATE: f64 = 2.0;
+/// What else the machine does may spoil a round.
+const ROUNDS: usize = 3;
+const COUNT: u64 = 50_000;
+/// Connections a second at which a machine of two processors still has time to spare.
+const PACE: u32 = 10_000;
 
 #[test]
 fn rude_clients_do_not_slow_down_the_others() {
@@ -62,6 +72,40 @@ fn rude_clients_do_not_slow_down_the_others() {
 }
 
 #[test]
+fn while_fifty_thousand_come_and_go_the_others_are_answered_as_soon_as_ever() {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut seen = Vec::new();
+    for _ in 0..ROUNDS {
+        let noticed = beside(COUNT, PACE);
+        println!("{noticed}");
+        assert!(noticed.connections >= COUNT, "{noticed}");
+        let (usual, late) = noticed.ratios();
+        if usual <= MOST && late <= MOST {
+            return;
+        }
+        seen.push((usual, late));
+    }
+    panic!("answers take so many times as long, p50 and p90, due is at most {MOST}: {seen:?}");
+}
+
+#[test]
+fn while_fifty_thousand_come_and_go_as_fast_as_they_can_the_usual_answer_waits_for_none_of_them() {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut seen = Vec::new();
+    for _ in 0..ROUNDS {
+        let noticed = beside(COUNT, u32::MAX);
+        println!("{noticed}");
+        let (usual, late) = noticed.ratios();
+        // With every processor busy, late answers are the scheduler's as much as the daemon's: bench-egd has the figure.
+        if usual <= MOST && late <= MOST_LATE {
+            return;
+        }
+        seen.push((usual, late));
+    }
+    panic!("answers take so many times as long, p50 and p90, due are at most {MOST} and {MOST_LATE}: {seen:?}");
+}
+
+#[test]
 fn garbage_is_hung_up_on_and_a_request_before_it_is_answered() {
     let (_scratch, _key, daemon) = ours(&KeyPlan::named("key").rate(1000));
     let mut stream = UnixStream::connect(&daemon.egd).expect("the EGD server takes a client");
@@ -94,9 +138,9 @@ fn fifty_thousand_connections_in_a_row_leave_nothing_behind() {
     row(50_000);
     println!("50000 connections in {:.2} s", started.elapsed().as_secs_f64());
     settled(&daemon, &scratch);
-    // Some that have hung up may still wait to be taken.
-    await_until(&format!("the {descriptors:?} open descriptors of before"), Duration::from_secs(20), || {
-        (open_descriptors(process) == descriptors).then_some(())
+    // The last of them may still be in the socket's queue; what is kept for good does not go away by waiting.
+    await_until("no more open descriptors than before", Duration::from_secs(10), || {
+        (open_descriptors(process) <= descriptors).then_some(())
     });
     let after = memory(process).resident;
     assert!(after <= before + 512, "the daemon has {after} KB, due are at most 512 KB more than {before} KB");

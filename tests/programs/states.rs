@@ -1,118 +1,213 @@
-//! Each way in which a key can fail to serve has a state of its own, and tells the person what to do next.
+//! Each way in which a key can fail to serve has words of its own, which tell a person what to do; and whoever does that has a key
+//! that runs.
 
+use std::fs;
 use std::time::Duration;
 
 use ekey_tests::control::ControlClient;
-use ekey_tests::software_key::{SECOND_LONG_TERM_KEY, SERIAL};
-use ekey_tests::{Daemon, DaemonPlan, KeyPlan, Program, Scratch, Status, await_until, binaries};
+use ekey_tests::scene::{Scene, WELL};
+use ekey_tests::screen::await_last_words;
+use ekey_tests::software_key::{MASTER_KEY_ON_CARD, Plug, SECOND_LONG_TERM_KEY, SECOND_SERIAL, SERIAL};
+use ekey_tests::{DaemonPlan, KeyPlan, Scratch, await_until};
+use nix::sys::signal::Signal;
 
-const SOON: Duration = Duration::from_secs(20);
+const SOON: Duration = Duration::from_secs(60);
 
 #[test]
 fn a_healthy_key_is_running_and_the_exit_code_is_0() {
+    let scene = Scene::of(KeyPlan::named("key").rate(126));
+    scene.ends_well();
+}
+
+#[test]
+fn single_faults_are_counted_and_all_is_well_nevertheless() {
+    for fault in ["flip:50", "drop:50", "replay:50", "old-session:50", "noise:50", "truncate:50", "gap:50", "stall:500"]
+    {
+        let mut scene = Scene::of(KeyPlan::named("key").rate(500).fault(fault));
+        scene.daemon.await_state(&scene.scratch, "running", SOON);
+        await_until(&format!("{fault} to be seen"), SOON, || {
+            let screen = scene.daemon.ctl(&scene.scratch, &["status"]).words();
+            let hits = ["wrong MAC", "missing", "replayed", "broken", "steps of reviving 1"];
+            hits.iter().any(|hit| screen.contains(hit)).then_some(())
+        });
+        scene.ends_well();
+    }
+}
+
+#[test]
+fn without_a_key_one_is_plugged_in_or_named() {
     let scratch = Scratch::make();
     let plan = KeyPlan::named("key").rate(126);
     let key = plan.plug_in(&scratch);
-    let mut daemon = DaemonPlan::default().key(&plan, &key).start(&scratch);
-    let status = daemon.await_state(&scratch, "running", SOON);
-    assert_eq!(status.code(), Some(0), "{status}");
+    let daemon = DaemonPlan::default().keyring_line(&plan.keyring_line()).start(&scratch);
+    let scene = Scene { scratch, plan, key, daemon };
+    scene.says("No key is attached: plug an Entropy Key in, or give its node under [keys] paths in ekeyd.toml.", 2);
+    let config = fs::read_to_string(&scene.daemon.config).expect("it is there");
+    let named = config.replace("paths = []", &format!("paths = [{:?}]", scene.key.path));
+    fs::write(&scene.daemon.config, named).expect("it can be written");
+    scene.daemon.program.signal(Signal::SIGHUP);
+    scene.ends_well();
 }
 
 #[test]
-fn a_key_whose_generators_went_bad_is_self_stopped() {
-    let plan = KeyPlan::named("key").fault("badness:5000");
-    reaches(&plan, &plan.keyring_line(), "self-stopped", &["unplug", "replug", "power"]);
-}
-
-#[test]
-fn a_key_with_another_long_term_key_than_the_keyring_says_so() {
-    let plan = KeyPlan::named("key").fault("ltk-mismatch:1");
-    reaches(&plan, &plan.keyring_line(), "long-term-key-bad", &["ekey-ctl rekey"]);
-}
-
-#[test]
-fn a_keyring_with_the_wrong_long_term_key_is_the_same_state() {
-    let plan = KeyPlan::named("key");
-    let line = format!("{SERIAL} {SECOND_LONG_TERM_KEY}\n");
-    reaches(&plan, &line, "long-term-key-bad", &["ekey-ctl rekey"]);
-}
-
-#[test]
-fn a_key_that_the_keyring_does_not_know_is_serial_unknown() {
-    let plan = KeyPlan::named("key");
-    reaches(&plan, "", "serial-unknown", &["ekey-ctl rekey", "ekey-ctl keyring add"]);
-}
-
-#[test]
-fn a_key_that_is_not_the_one_asked_for_is_a_wrong_serial() {
-    let scratch = Scratch::make();
-    let plan = KeyPlan::named("key").fault("wrong-serial:1");
-    let key = plan.plug_in(&scratch);
-    let mut daemon = DaemonPlan::default().keyring_line(&plan.keyring_line()).start(&scratch);
-    let mut control = ControlClient::connect(&daemon.control).expect("the control socket greets");
-    let path = key.path.display();
-    let reply = control.say(&format!("AddEntropyKey(\"{path}\", \"{SERIAL}\")"));
-    let reply = reply.expect("the control socket answers");
-    assert!(reply.ok(), "{reply:?}");
-    let status = daemon.await_state(&scratch, "wrong-serial", SOON);
-    assert_eq!(status.code(), Some(2), "{status}");
-    says(&scratch, &daemon, &["expected key"]);
-}
-
-#[test]
-fn a_key_that_hangs_until_replugged_ends_in_recovering_and_asks_for_a_hand() {
-    let plan = KeyPlan::named("key").wedge("until-replug");
-    let scratch = Scratch::make();
-    let key = plan.plug_in(&scratch);
-    let mut daemon = DaemonPlan::default().key(&plan, &key).start(&scratch);
-    let status = await_until("every rung to be tried", Duration::from_secs(60), || {
-        let status = daemon.await_state(&scratch, "recovering", SOON);
-        (status.key(0).rung() == "pause").then_some(status)
-    });
-    assert_eq!(status.code(), Some(2), "{status}");
-    says(&scratch, &daemon, &["replug", "unplug"]);
-}
-
-#[test]
-fn one_of_two_keys_not_running_is_exit_code_1() {
-    let scratch = Scratch::make();
-    let good = KeyPlan::named("good").rate(126);
-    let bad = KeyPlan::named("bad").rate(126).identity("Nw/vBlg3+TBJORFE", SECOND_LONG_TERM_KEY);
-    let good_key = good.plug_in(&scratch);
-    let bad_key = bad.plug_in(&scratch);
-    let mut daemon = DaemonPlan::default().key(&good, &good_key).stranger(&bad_key).start(&scratch);
-    let status = daemon.await_state(&scratch, "running", SOON);
-    assert_eq!(status.keys(), 2, "{status}");
-    assert_eq!(status.code(), Some(1), "{status}");
-}
-
-#[test]
-fn without_a_daemon_the_exit_code_is_3_and_the_words_name_the_socket() {
-    let scratch = Scratch::make();
-    let socket = scratch.path("nobody.sock");
-    let mut command = binaries::command("ekey-ctl");
-    command.arg("status").arg("--socket").arg(&socket);
-    let finished = Program::run("ekey-ctl", command, &scratch, SOON);
-    assert_eq!(finished.code, Some(3), "{finished:?}");
-    assert!(finished.stderr.contains("nobody.sock"), "the error does not name the socket: {finished:?}");
-}
-
-/// The key gets into `state`, alone and so with exit code 2, and the human status names one of `next_steps`.
-fn reaches(plan: &KeyPlan, keyring: &str, state: &str, next_steps: &[&str]) -> Status {
-    let scratch = Scratch::make();
-    let key = plan.plug_in(&scratch);
-    let mut daemon = DaemonPlan::default().stranger(&key).keyring_line(keyring).start(&scratch);
-    let status = daemon.await_state(&scratch, state, SOON);
-    assert_eq!(status.code(), Some(2), "{status}");
-    says(&scratch, &daemon, next_steps);
-    status
-}
-
-fn says(scratch: &Scratch, daemon: &Daemon, next_steps: &[&str]) {
-    let human = daemon.ctl(scratch, &["status"]);
-    let words = human.words().to_lowercase();
-    assert!(
-        next_steps.iter().any(|step| words.contains(step)),
-        "the status names no next step, such as one of {next_steps:?}: {human:?}"
+fn a_key_whose_generators_went_bad_is_unplugged_and_plugged_in_again() {
+    let mut scene = Scene::of(KeyPlan::named("key").fault("badness:5000"));
+    scene.says(
+        &format!(
+            "Key 1 ({SERIAL}): stopped itself: unplug the key, wait ten seconds, plug it in again; if it stops again, replace it."
+        ),
+        2,
     );
+    scene.replug(KeyPlan::named("key").rate(126));
+    scene.ends_well();
+}
+
+#[test]
+fn a_key_with_another_long_term_key_than_the_keyring_is_rekeyed() {
+    let plan = KeyPlan::named("key").rate(126).master_key(MASTER_KEY_ON_CARD);
+    let scene = Scene::with_keyring(plan, &format!("{SERIAL} {SECOND_LONG_TERM_KEY}\n"));
+    scene.says(
+        &format!(
+            "Key 1 ({SERIAL}): wrong long-term key: the keyring's long-term key is not the one in this key: run `ekey-ctl rekey \
+             {SERIAL}` (or `ekey-setkey`) with the master key from the card."
+        ),
+        2,
+    );
+    scene.rekeys();
+    scene.ends_well();
+}
+
+#[test]
+fn a_key_that_derives_every_session_from_another_long_term_key_has_the_same_words() {
+    let scene = Scene::of(KeyPlan::named("key").fault("ltk-mismatch:1"));
+    scene.says(
+        &format!(
+            "Key 1 ({SERIAL}): wrong long-term key: the keyring's long-term key is not the one in this key: run `ekey-ctl rekey \
+             {SERIAL}` (or `ekey-setkey`) with the master key from the card."
+        ),
+        2,
+    );
+}
+
+#[test]
+fn a_key_that_the_keyring_does_not_know_is_rekeyed() {
+    let plan = KeyPlan::named("key").rate(126).master_key(MASTER_KEY_ON_CARD);
+    let scene = Scene::with_keyring(plan, "");
+    scene.says(
+        &format!(
+            "Key 1 ({SERIAL}): no long-term key for this serial in the keyring: run `ekey-ctl rekey {SERIAL}` (or `ekey-setkey`) \
+             with the master key from the card."
+        ),
+        2,
+    );
+    scene.rekeys();
+    scene.ends_well();
+}
+
+#[test]
+fn a_key_that_is_not_the_one_asked_for_gives_way_to_that_one() {
+    let scratch = Scratch::make();
+    let plan = KeyPlan::named("key").rate(126).fault("wrong-serial:1");
+    let key = plan.plug_in(&scratch);
+    let daemon = DaemonPlan::default().keyring_line(&plan.keyring_line()).start(&scratch);
+    let mut control = ControlClient::connect(&daemon.control).expect("the control socket greets");
+    let path = key.path.display().to_string();
+    let reply = control.say(&format!("AddEntropyKey(\"{path}\", \"{SERIAL}\")")).expect("an answer");
+    assert!(reply.ok(), "{reply:?}");
+    let mut scene = Scene { scratch, plan, key, daemon };
+    let status = scene.daemon.await_state(&scene.scratch, "wrong-serial", SOON);
+    let serial = status.at("/keys/0/serial").as_str().expect("what it takes itself for").to_owned();
+    scene.says(
+        &format!(
+            "Key 1 ({serial}): another key than expected: plug the expected key in at {path}, or correct the serial number that is \
+             asked for there."
+        ),
+        2,
+    );
+    scene.replug(KeyPlan::named("key").rate(126));
+    scene.ends_well();
+}
+
+#[test]
+fn a_key_that_hangs_is_revived_or_asks_for_a_hand() {
+    for wedge in ["until-ctrl-c", "until-reopen"] {
+        Scene::of(KeyPlan::named("key").rate(126).wedge(wedge)).ends_well();
+    }
+    let mut scene = Scene::of(KeyPlan::named("key").wedge("until-replug"));
+    scene.says("Key 1: dead, replug needed: nothing revived it: unplug the key and plug it in again.", 2);
+    let status = scene.daemon.status(&scene.scratch);
+    assert_eq!((status.key(0).state(), status.key(0).rung()), ("recovering", "pause"), "{status}");
+    scene.replug(KeyPlan::named("key").rate(126));
+    scene.ends_well();
+}
+
+#[test]
+fn a_node_that_is_not_there_or_dead_is_plugged_in_and_the_daemon_finds_it() {
+    for plug in [Plug::Unix, Plug::Pty] {
+        let mut scene = Scene::of(KeyPlan::named("key").rate(126).plug(plug));
+        scene.ends_well();
+        scene.key.program.kill();
+        let path = scene.key.path.display().to_string();
+        scene.says(
+            &match plug {
+                Plug::Pty => format!(
+                    "Key 1 ({SERIAL}): {path}: cannot open: No such file or directory (os error 2); plug the key in, or correct the path."
+                ),
+                _ => format!(
+                    "Key 1 ({SERIAL}): {path}: cannot open: Connection refused (os error 111); nothing listens there: start the \
+                     program that made the socket."
+                ),
+            },
+            2,
+        );
+        scene.replug(scene.plan.clone());
+        scene.ends_well();
+    }
+}
+
+#[test]
+fn a_key_that_another_program_holds_is_had_once_that_has_ended() {
+    let plan = KeyPlan::named("key").rate(126).plug(Plug::Pty);
+    let mut holds = Scene::of(plan.clone());
+    holds.ends_well();
+    let scratch = Scratch::make();
+    let daemon = DaemonPlan::default().key(&plan, &holds.key).start(&scratch);
+    let path = holds.key.path.display();
+    let held =
+        format!("Key 1: {path}: another program holds the key; stop it (fuser -v {path} names it), then try again.");
+    await_last_words(&daemon, &scratch, &held);
+    holds.daemon.program.kill();
+    await_last_words(&daemon, &scratch, WELL);
+}
+
+#[test]
+fn a_key_that_is_put_aside_is_replaced() {
+    let mut scene = Scene::of(KeyPlan::named("key").bad_source("half:100"));
+    scene.says(
+        &format!(
+            "Key 1 ({SERIAL}): its output failed the adaptive-proportion test and is not handed out; after 128 good blocks (0 so \
+             far) it is used again, and if it then fails again, replace the key."
+        ),
+        2,
+    );
+    scene.replug(KeyPlan::named("key").rate(3000));
+    scene.ends_well();
+}
+
+#[test]
+fn one_of_two_keys_not_running_is_exit_code_1_and_the_other_has_the_last_word() {
+    let scene = Scene::of(KeyPlan::named("good").rate(126));
+    let bad = KeyPlan::named("bad").rate(126).identity(SECOND_SERIAL, SECOND_LONG_TERM_KEY);
+    let bad = bad.plug_in(&scene.scratch);
+    let added = scene.daemon.ctl(&scene.scratch, &["add", &bad.path.display().to_string()]);
+    assert_eq!(added.code, Some(0), "{added:?}");
+    scene.says(
+        &format!(
+            "Key 2 ({SECOND_SERIAL}): no long-term key for this serial in the keyring: run `ekey-ctl rekey {SECOND_SERIAL}` (or \
+             `ekey-setkey`) with the master key from the card."
+        ),
+        1,
+    );
+    assert_eq!(scene.daemon.ctl(&scene.scratch, &["remove", SECOND_SERIAL]).code, Some(0));
+    scene.ends_well();
 }

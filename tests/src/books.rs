@@ -41,14 +41,21 @@ pub fn assert_books_add_up(status: &Status, on_the_way: OnTheWay) {
     }
     let listeners = root["egd"].as_array().expect("listeners");
     let served = listeners.iter().map(|egd| count(egd, "served_bytes")).sum::<u64>();
-    let combine = &root["combine"];
+    let (combine, expand) = (&root["combine"], &root["expand"]);
+    let seeds = if expand.is_object() { count(expand, "seed_bytes") } else { 0 };
     if combine.is_object() {
         went.extend(["in_bytes", "held_bytes", "wiped_bytes"].map(|part| count(combine, part)));
-        same("combining", count(combine, "out_bytes"), &[count(combine, "ready_bytes"), served], status);
+        same("combining", count(combine, "out_bytes"), &[count(combine, "ready_bytes"), served, seeds], status);
     } else {
-        went.push(served);
+        went.extend([served, seeds]);
     }
-    for egd in listeners {
+    let expanding = expand["listeners"].as_array().map_or(&[][..], Vec::as_slice);
+    if expand.is_object() {
+        let served = expanding.iter().map(|listener| count(listener, "served_bytes")).sum::<u64>();
+        let went = [count(expand, "ready_bytes"), count(expand, "wiped_bytes"), served];
+        same("expanding", count(expand, "generated_bytes"), &went, status);
+    }
+    for egd in listeners.iter().chain(expanding) {
         let parts = ["sent_bytes", "waiting_bytes", "dropped_bytes"];
         same(
             "EGD",

@@ -41,6 +41,15 @@ pub fn script(name: &str) -> PathBuf {
     unpacked(&format!("usr/sbin/{name}"))
 }
 
+/// The path of a program of another package that `tests/run` unpacks, such as `eb_server_egd`.
+///
+/// # Panics
+/// When `tests/run` has not unpacked it.
+#[must_use]
+pub fn outside_program(name: &str) -> PathBuf {
+    unpacked(&format!("usr/bin/{name}"))
+}
+
 /// The path of one of the original's programs.
 ///
 /// # Panics

@@ -1,4 +1,5 @@
-//! What other people's programs say of captured bytes: rngtest, ent and dieharder of Debian, unpacked by `tests/run`.
+//! What other people's programs say of captured bytes: rngtest, ent and dieharder of Debian, unpacked by `tests/run`, and NIST's
+//! estimator where somebody has built it.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -33,7 +34,7 @@ pub struct Ent {
 /// One line of dieharder's table.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DieHarder {
-    /// The test.
+    /// The test, and the number of its family.
     pub name: String,
     /// How likely good data is as far off.
     pub p: f64,
@@ -54,7 +55,7 @@ pub fn capture(scratch: &Scratch, bytes: u64) -> PathBuf {
     let mut command = binaries::command("ekey-ctl");
     command.arg("capture").arg(&file).args(["--bytes", &bytes.to_string()]).arg("--socket").arg(&daemon.control);
     let mut program = crate::Program::spawn("ekey-ctl-capture", command, scratch);
-    let ended = program.wait(Duration::from_secs(120));
+    let ended = program.wait(Duration::from_secs(1800));
     assert_eq!(ended.code(), Some(0), "ekey-ctl capture: {}", program.stderr());
     await_until("the file", Duration::from_secs(1), || File::open(&file).ok());
     file
@@ -106,30 +107,49 @@ pub fn ent(file: &Path) -> Ent {
     Ent { bytes: bytes as u64, entropy, chi_square, mean, serial_correlation }
 }
 
-/// What dieharder says of a file in its test of this number (`dieharder -l` lists them).
+/// What dieharder says of a file in its test of this number (`dieharder -l` lists them), with `ntuple` where the test is one of a
+/// family, and as many samples as it takes by itself: with fewer, it is known to give p too near 1. `None` if the test needs more bytes than the file has: dieharder then begins it anew, and
+/// data that repeats itself is not what was to be tested.
 ///
 /// # Panics
 /// When it is not unpacked, or says nothing that can be read.
 #[must_use]
-pub fn dieharder(file: &Path, test: u32) -> Vec<DieHarder> {
+pub fn dieharder(file: &Path, test: u32, ntuple: Option<u32>) -> Option<Vec<DieHarder>> {
     let own = unpacked("usr/lib/libdieharder.so.3");
     let mut libraries = own.parent().expect("a folder").as_os_str().to_owned();
     libraries.push(":");
     libraries.push(libraries_below(&root()));
     let mut command = Command::new(unpacked("usr/bin/dieharder"));
     // 201 is raw data from a file.
-    command.env("LD_LIBRARY_PATH", libraries).args(["-g", "201", "-d", &test.to_string(), "-f"]).arg(file);
-    let output = run(&mut command);
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    command.env("LD_LIBRARY_PATH", libraries).args(["-g", "201", "-d", &test.to_string()]);
+    if let Some(ntuple) = ntuple {
+        command.args(["-n", &ntuple.to_string()]);
+    }
+    let output = run(command.arg("-f").arg(file));
+    let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).join("\n");
     let lines: Vec<DieHarder> = text.lines().filter_map(line).collect();
     assert!(!lines.is_empty(), "dieharder -d {test} says {text}");
-    lines
+    (!text.contains("was rewound")).then_some(lines)
+}
+
+/// What NIST's estimator says of the first million bytes of a file, taken as bytes of 8 bits: bits of min-entropy a byte, as
+/// SP 800-90B 3.1.3 estimates them of raw data. `program` is its `ea_non_iid`.
+///
+/// # Panics
+/// When it cannot be run, or says nothing that can be read.
+#[must_use]
+pub fn estimator(program: &Path, file: &Path) -> f64 {
+    let output = run(Command::new(program).args(["-i", "-a", "-l", "0,1000000"]).arg(file).arg("8"));
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let line = text.lines().find(|line| line.starts_with("min(H_original"));
+    let number = line.and_then(|line| line.rsplit(' ').next()?.parse().ok());
+    number.unwrap_or_else(|| panic!("{} says {output:?}", program.display()))
 }
 
 fn line(text: &str) -> Option<DieHarder> {
     let cells: Vec<&str> = text.split('|').map(str::trim).collect();
-    let [name, _, _, _, p, assessment] = cells[..] else { return None };
-    Some(DieHarder { name: name.to_owned(), p: p.parse().ok()?, assessment: assessment.to_owned() })
+    let [name, ntuple, _, _, p, assessment] = cells[..] else { return None };
+    Some(DieHarder { name: format!("{name} {ntuple}"), p: p.parse().ok()?, assessment: assessment.to_owned() })
 }
 
 fn run(command: &mut Command) -> Output {

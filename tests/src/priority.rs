@@ -18,3 +18,12 @@ pub fn prefer_this_thread() {
     let thread = nix::unistd::gettid().as_raw();
     prefer(&[u32::try_from(thread).expect("a thread's number is positive")]);
 }
+
+/// Has the calling thread, and those that it starts from now on, wait for their turn as usual.
+pub fn prefer_this_thread_no_more() {
+    let thread = nix::unistd::gettid().as_raw().to_string();
+    let mut chrt = Command::new("chrt");
+    chrt.args(["--other", "--pid", "0", &thread]).stdout(Stdio::null()).stderr(Stdio::null());
+    // Where it could not be preferred it need not be put back.
+    let _ = chrt.status();
+}

@@ -73,25 +73,13 @@ impl Status {
         self.root.pointer(place).unwrap_or_else(|| panic!("there is nothing at {place} of {self}"))
     }
 
-    /// The count at `place`.
-    ///
-    /// # Panics
-    /// When no count is there.
-    #[must_use]
-    pub fn count_at(&self, place: &str) -> u64 {
-        self.at(place).as_u64().unwrap_or_else(|| panic!("there is no count at {place} of {self}"))
-    }
-}
-
-impl Status {
     /// A count anywhere in the status, such as `/egd/0/clients`.
     ///
     /// # Panics
     /// When there is no count there.
     #[must_use]
     pub fn count(&self, place: &str) -> u64 {
-        let number = self.root.pointer(place).and_then(Value::as_u64);
-        number.unwrap_or_else(|| panic!("there is no count at {place} of {self}"))
+        self.at(place).as_u64().unwrap_or_else(|| panic!("there is no count at {place} of {self}"))
     }
 }
 

@@ -130,6 +130,7 @@ pub(crate) fn status(keys: Vec<KeyStatus>) -> Status {
             tls: None,
         }],
         combine: None,
+        expand: None,
         offered_bytes: 0,
         egd_client: None,
         control: "/run/ekeyd/control.sock".to_owned(),

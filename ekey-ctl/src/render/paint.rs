@@ -43,6 +43,28 @@ impl Line {
         }
         self
     }
+
+    /// A text in lines of at most `width` columns, broken between words; of more than `most` lines (at least one is made) the
+    /// last ends in `...`.
+    pub(crate) fn wrapped(tone: Tone, text: &str, width: usize, most: usize) -> Vec<Self> {
+        let text = narrow(text);
+        let mut lines = vec![String::new()];
+        let mut full = most <= 1;
+        for word in text.split(' ').filter(|word| !word.is_empty()) {
+            let last = lines.len() - 1;
+            let line = &mut lines[last];
+            if line.is_empty() {
+                line.push_str(word);
+            } else if full || line.len() + 1 + word.len() <= width {
+                line.push(' ');
+                line.push_str(word);
+            } else {
+                lines.push(word.to_owned());
+                full = lines.len() >= most;
+            }
+        }
+        lines.into_iter().map(|line| Self { text: line, tone }.fit(width)).collect()
+    }
 }
 
 /// ASCII only, one column a character.

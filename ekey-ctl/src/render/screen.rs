@@ -1,14 +1,19 @@
-//! The status on one screen: for one key at most 24 lines of 80 columns, whatever the daemon reports.
+//! The status on one screen: for one key fewer than 24 lines of 80 columns, whatever the daemon reports.
 
 use ekey_control::glance::{self, Mood, NOT_RANDOM};
 use ekey_control::status::EgdClientStatus;
 use ekey_control::{KeyStatus, Status};
 
-use crate::render::paint::{Line, Tone, narrow};
+use crate::render::paint::{Line, Tone};
 use crate::render::{advice, amount};
 
 const WIDTH: usize = 80;
-const HEIGHT: usize = 24;
+/// A terminal of 24 lines has one for its prompt.
+const HEIGHT: usize = 23;
+/// Lines that are kept for what to do.
+const ADVICE_LINES: usize = 2;
+/// What gives way to it, where everything that can be on the screen is.
+const GIVE_WAY: [&str; 3] = ["sessions", "keyring", "file"];
 
 /// The whole screen. The last line says whether all is well, and if not, what to do.
 pub(crate) fn lines(status: &Status) -> Vec<Line> {
@@ -27,9 +32,25 @@ pub(crate) fn lines(status: &Status) -> Vec<Line> {
     lines.push(Line::plain(""));
     let mut lines: Vec<Line> = lines.into_iter().map(|line| line.fit(WIDTH)).collect();
     // Several keys may take more than a screen; then each keeps its advice.
-    let room = if status.keys.len() > 1 { usize::MAX } else { HEIGHT.saturating_sub(lines.len()) };
+    let mut room = usize::MAX;
+    if status.keys.len() <= 1 {
+        give_way(&mut lines, HEIGHT - ADVICE_LINES - usize::from(status.not_random));
+        room = HEIGHT.saturating_sub(lines.len());
+    }
     lines.extend(verdict(status, room));
     lines
+}
+
+/// Leaves rows out until there are at most so many lines.
+fn give_way(lines: &mut Vec<Line>, most: usize) {
+    for name in GIVE_WAY {
+        if lines.len() <= most {
+            break;
+        }
+        let start = row(name, "").text;
+        let at = lines.iter().position(|line| line.text.starts_with(&start));
+        at.map(|at| lines.remove(at));
+    }
 }
 
 fn head(status: &Status) -> Line {
@@ -105,32 +126,12 @@ fn verdict(status: &Status, room: usize) -> Vec<Line> {
             );
             break;
         }
-        lines.extend(wrap(text, left.saturating_sub(reserve).max(1)).iter().map(|line| Line::new(Tone::Warn, line)));
+        lines.extend(Line::wrapped(Tone::Warn, text, WIDTH, left.saturating_sub(reserve)));
     }
     if status.not_random {
         lines.push(Line::bad(NOT_RANDOM));
     }
     lines
-}
-
-/// Breaks a text between words into at most `most` lines of the screen's width.
-fn wrap(text: &str, most: usize) -> Vec<String> {
-    let text = narrow(text);
-    let mut lines = vec![String::new()];
-    for word in text.split(' ').filter(|word| !word.is_empty()) {
-        let last = lines.len() - 1;
-        let line = &mut lines[last];
-        if line.is_empty() {
-            line.push_str(word);
-        } else if line.len() + 1 + word.len() <= WIDTH || lines.len() == most {
-            let line = &mut lines[last];
-            line.push(' ');
-            line.push_str(word);
-        } else {
-            lines.push(word.to_owned());
-        }
-    }
-    lines.into_iter().map(|line| Line::plain(&line).fit(WIDTH).text).collect()
 }
 
 #[cfg(test)]

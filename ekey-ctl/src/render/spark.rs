@@ -8,9 +8,7 @@ const ASCII: [char; 8] = ['.', ':', '-', '=', '+', '*', '%', '#'];
 /// The newest `width` steps, one character each, the newest at the right; a blank where nothing is known.
 pub(crate) fn line(series: &Series, figure: Figure, width: usize, unicode: bool) -> String {
     let marks = if unicode { BLOCKS } else { ASCII };
-    let column = series.column(figure);
-    let shown = column.get(column.len().saturating_sub(width)..).unwrap_or_default();
-    let values = || shown.iter().flatten().copied();
+    let values = || shown(series, figure, width).flatten();
     let most = values().max().unwrap_or(0);
     // A temperature's changes are small beside it; a degree is to be no mountain either.
     let least = match figure {
@@ -22,8 +20,14 @@ pub(crate) fn line(series: &Series, figure: Figure, width: usize, unicode: bool)
         let level = (value - least) as f64 / range * (marks.len() - 1) as f64;
         marks[(level.round() as usize).min(marks.len() - 1)]
     };
-    let line: String = shown.iter().map(|value| value.map_or(' ', mark)).collect();
-    format!("{}{line}", " ".repeat(width.saturating_sub(shown.len())))
+    let line: String = shown(series, figure, width).map(|value| value.map_or(' ', mark)).collect();
+    format!("{line:>width$}")
+}
+
+/// The steps that [`line()`] shows.
+pub(crate) fn shown(series: &Series, figure: Figure, width: usize) -> impl Iterator<Item = Option<u64>> {
+    let column = series.column(figure);
+    column.iter().skip(column.len().saturating_sub(width)).copied()
 }
 
 #[cfg(test)]

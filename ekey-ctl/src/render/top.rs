@@ -10,6 +10,8 @@ use crate::render::{advice, amount, spark};
 
 /// Columns before a sparkline.
 const NAMES: usize = 28;
+/// Lines that a piece of advice may take.
+const ADVICE_LINES: usize = 4;
 
 /// What is drawn on: columns, lines, and whether it shows more than ASCII.
 #[derive(Debug, Clone, Copy)]
@@ -22,7 +24,7 @@ pub(crate) struct Area {
 /// The screen. It is never wider or higher than the area; what is most urgent is at the top.
 pub(crate) fn lines(status: &Status, history: &History, area: Area) -> Vec<Line> {
     let mut lines = vec![head(status)];
-    lines.extend(verdict(status));
+    lines.extend(verdict(status, area));
     lines.push(Line::plain(""));
     if !status.keys.is_empty() {
         let head = ["KEY", "SERIAL", "STATE", "RATE", "TEMP", "VOLT", "REFUSED", "REVIVED"];
@@ -44,8 +46,9 @@ fn head(status: &Status) -> Line {
     Line::new(Tone::Head, &format!("ekeyd {}  up {up}  {}", status.version, status.control))
 }
 
-fn verdict(status: &Status) -> Vec<Line> {
-    let mut lines: Vec<Line> = advice::advice(status).iter().map(|text| Line::bad(text)).collect();
+fn verdict(status: &Status, area: Area) -> Vec<Line> {
+    let wrapped = |text: &String| Line::wrapped(Tone::Bad, text, area.width, ADVICE_LINES);
+    let mut lines: Vec<Line> = advice::advice(status).iter().flat_map(wrapped).collect();
     if lines.is_empty() {
         let tone = if status.not_random { Tone::Warn } else { Tone::Good };
         lines.push(Line::new(tone, &glance::all_is_well(status)));
@@ -101,7 +104,14 @@ fn sparklines(history: &History, area: Area) -> Vec<Line> {
     for figure in Figure::ALL {
         let track = Track::new(history, figure, Range::Minutes);
         let now = match track.points.last() {
-            Some(_) if figure.is_count() => track.summary(),
+            // As many as the line beside it shows.
+            Some(_) if figure.is_count() => {
+                let shown = spark::shown(&history.fine, figure, width).flatten();
+                match shown.fold(0, u64::saturating_add) {
+                    0 => "none".to_owned(),
+                    count => count.to_string(),
+                }
+            }
             Some(point) => track.shown(point.value),
             None => "-".to_owned(),
         };
@@ -161,9 +171,11 @@ mod tests {
     fn every_state_has_its_line_and_what_to_do_is_at_the_top() {
         for state in all_states().into_iter().filter(|state| *state != KeyState::Running) {
             let status = status(vec![key(state.clone())]);
-            let seen = lines(&status, &history(&[]), Area { width: 400, height: 24, unicode: false });
-            assert_eq!(seen[1].text, advice::advice(&status)[0], "{state:?}");
-            assert!(seen[4].text.starts_with("1   NwBvBlg3OTBJORFD"), "{state:?}: {}", text(&seen));
+            let seen = lines(&status, &history(&[]), Area { width: 80, height: 24, unicode: false });
+            let end = seen.iter().position(|line| line.text.is_empty()).expect("a blank line");
+            let words: Vec<&str> = seen[1..end].iter().map(|line| line.text.as_str()).collect();
+            assert_eq!(words.join(" "), advice::advice(&status)[0], "{state:?}");
+            assert!(seen[end + 2].text.starts_with("1   NwBvBlg3OTBJORFD"), "{state:?}: {}", text(&seen));
         }
     }
 

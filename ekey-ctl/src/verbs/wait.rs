@@ -15,6 +15,8 @@ use crate::render::paint::{self, Line};
 use crate::render::{amount, waiting};
 
 const PAUSE: Duration = Duration::from_millis(100);
+/// How long the daemon has for an answer at the least: one that is there gives it at once, but for a machine that is very busy.
+const LEAST_PATIENCE: Duration = Duration::from_secs(1);
 
 #[derive(Serialize)]
 struct Outcome<'a> {
@@ -77,9 +79,9 @@ pub(crate) fn run(socket: &Path, args: &Wait) -> Result<u8, Problem> {
     Ok(u8::from(!ready))
 }
 
-/// One look at the daemon, which takes no longer than what is left of the time.
+/// One look at the daemon, which takes no longer than what is left of the time, or a second.
 fn look(socket: &Path, left: Duration) -> Result<Status, ClientError> {
-    let limit = left.clamp(PAUSE, ekey_control::client::DEFAULT_TIMEOUT);
+    let limit = left.clamp(LEAST_PATIENCE, ekey_control::client::DEFAULT_TIMEOUT);
     Client::connect_within(socket, limit)?.status()
 }
 

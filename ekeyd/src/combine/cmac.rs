@@ -43,29 +43,54 @@ impl Conditioner {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
+    use std::process::{Command, Stdio};
+
     use super::*;
 
     /// The examples of AES-256-CMAC in SP 800-38B, appendix D.3.
+    const EXAMPLES: &str = include_str!("../../tests/vectors/AES-256-CMAC.txt");
+
     #[test]
-    fn the_examples_of_the_standard_come_out() {
-        let key = bytes("603deb1015ca71be2b73aef0857d77811f352c073b6108d72d9810a30914dff4");
-        let message = bytes(
-            "6bc1bee22e409f96e93d7e117393172aae2d8a571e03ac9c9eb76fac45af8e51\
-             30c81c46a35ce411e5fbc1191a0a52eff69f2445df4f9b17ad2b417be66c3710",
-        );
-        let conditioner = Conditioner::with_key(&key.try_into().unwrap());
-        for (length, due) in [
-            (0, "028962f61b7bf89efc6b551f4667d983"),
-            (16, "28a7023f452e8f82bd4bf28d8c37c35c"),
-            (40, "aaf3d8f1de5640c232f5b169b9c911e6"),
-            (64, "e1992190549f6ed5696a2c056c315410"),
-        ] {
-            assert_eq!(**conditioner.condition(&message[..length]), *bytes(due), "of {length} bytes");
+    fn the_published_examples_of_the_standard_come_out() {
+        let values = |name: &str| -> Vec<Vec<u8>> {
+            let lines = EXAMPLES.lines().filter_map(|line| line.strip_prefix(name)?.trim_start().strip_prefix('='));
+            lines.map(|digits| bytes(digits.trim())).collect()
+        };
+        let (keys, messages, dues) = (values("KEY"), values("MESSAGE"), values("OUTPUT"));
+        assert_eq!((keys.len(), messages.len(), dues.len()), (4, 4, 4));
+        for ((key, message), due) in keys.iter().zip(&messages).zip(&dues) {
+            let conditioner = Conditioner::with_key(key.as_slice().try_into().unwrap());
+            assert_eq!(**conditioner.condition(message), **due, "of {} bytes", message.len());
         }
     }
 
+    #[test]
+    fn openssl_makes_the_same_of_any_length_below_five_blocks() {
+        let key: [u8; 32] = std::array::from_fn(|at| (at * 37 + 11) as u8);
+        let conditioner = Conditioner::with_key(&key);
+        for len in 0..80_u8 {
+            let message: Vec<u8> = (0..len).map(|at| at.wrapping_mul(151).wrapping_add(len)).collect();
+            assert_eq!(**conditioner.condition(&message), *by_openssl(&key, &message), "of {len} bytes");
+        }
+    }
+
+    fn by_openssl(key: &[u8], message: &[u8]) -> Vec<u8> {
+        let key: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
+        let mut openssl = Command::new("openssl")
+            .args(["mac", "-cipher", "AES-256-CBC", "-macopt", &format!("hexkey:{key}"), "-in", "-", "CMAC"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("openssl 3 is needed for this test");
+        openssl.stdin.take().unwrap().write_all(message).unwrap();
+        let output = openssl.wait_with_output().unwrap();
+        assert!(output.status.success(), "openssl mac: {}", output.status);
+        bytes(String::from_utf8(output.stdout).unwrap().trim())
+    }
+
     fn bytes(hex: &str) -> Vec<u8> {
-        let digits: Vec<_> = hex.bytes().filter(u8::is_ascii_hexdigit).collect();
-        digits.chunks(2).map(|two| u8::from_str_radix(std::str::from_utf8(two).unwrap(), 16).unwrap()).collect()
+        let digits = |at| u8::from_str_radix(hex.get(at..at + 2).unwrap(), 16).unwrap();
+        (0..hex.len()).step_by(2).map(digits).collect()
     }
 }

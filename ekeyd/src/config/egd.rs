@@ -141,7 +141,8 @@ pub(super) fn egd(notes: &mut Notes<'_>, top: &Section<'_>) -> Egd {
     }
 }
 
-fn listen(notes: &mut Notes<'_>, section: &Section<'_>) -> Option<Vec<Listen>> {
+/// The places of `listen`, if the section has it.
+pub(super) fn listen(notes: &mut Notes<'_>, section: &Section<'_>) -> Option<Vec<Listen>> {
     let due = "a list such as [\"unix:/run/ekeyd/egd.sock\"]";
     let mut places = Vec::new();
     for entry in section.list(notes, "listen", due)? {

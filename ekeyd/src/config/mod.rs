@@ -5,6 +5,7 @@
 mod egd;
 mod egd_client;
 mod error;
+mod expand;
 mod health;
 mod listen;
 mod network;
@@ -26,6 +27,7 @@ pub(crate) use egd_client::{EgdClient, Server};
 use nix::fcntl::OFlag;
 
 pub(crate) use error::ConfigError;
+pub(crate) use expand::Expand;
 pub(crate) use health::Health;
 pub(crate) use listen::Listen;
 pub(crate) use network::Network;
@@ -54,6 +56,8 @@ pub(crate) struct Config {
     pub kernel: Kernel,
     /// Serving programs and virtual machines.
     pub egd: Egd,
+    /// Serving expanded entropy, which is not full entropy, if at all.
+    pub expand: Option<Expand>,
     /// Fetching from other machines' EGD servers, if at all.
     pub egd_client: Option<EgdClient>,
     /// Writing to a file or pipe, if at all.
@@ -146,6 +150,7 @@ impl Default for Config {
             health: Health::default(),
             kernel: Kernel { enabled: true, bits_per_byte: 7, interval: Duration::from_secs(60) },
             egd: Egd::default(),
+            expand: None,
             egd_client: None,
             file: None,
             http: None,

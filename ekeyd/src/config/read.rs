@@ -11,7 +11,9 @@ use toml::de::{DeTable, DeValue};
 use super::egd::{self, egd};
 use super::error::{ConfigError, Source};
 use super::section::{Notes, Section, inline, wrong_kind};
-use super::{Config, File, Http, Kernel, KeyPath, Keys, Listen, Recovery, Transport, egd_client, health, sandbox};
+use super::{
+    Config, File, Http, Kernel, KeyPath, Keys, Listen, Recovery, Transport, egd_client, expand, health, sandbox,
+};
 
 const TOP: &str = "the top of the file";
 
@@ -28,6 +30,7 @@ pub(super) const KNOWN: &[(&str, &[&str])] = &[
             "health",
             "kernel",
             "egd",
+            "expand",
             "egd-client",
             "file",
             "http",
@@ -39,6 +42,7 @@ pub(super) const KNOWN: &[(&str, &[&str])] = &[
     ("[health]", &health::KEYS),
     ("[kernel]", &["enabled", "bits-per-byte", "interval-s"]),
     ("[egd]", egd::KEYS),
+    ("[expand]", &expand::KEYS),
     ("[egd-client]", &egd_client::KEYS),
     ("[file]", &["path", "max-bytes"]),
     ("[http]", &["listen", "allow-remote"]),
@@ -73,6 +77,7 @@ fn top(notes: &mut Notes<'_>, table: &Spanned<DeTable<'_>>) -> Config {
     let egd_client = egd_client::read(notes, &client);
     let health = section(notes, &top, "health", "[health]");
     let sandbox = section(notes, &top, "sandbox", "[sandbox]");
+    let expand = section(notes, &top, "expand", "[expand]");
     let config = Config {
         keyring: top.path(notes, "keyring", check_path).unwrap_or(due.keyring),
         control: top.path(notes, "control", check_socket_path).unwrap_or(due.control),
@@ -82,6 +87,7 @@ fn top(notes: &mut Notes<'_>, table: &Spanned<DeTable<'_>>) -> Config {
         health: health::read(notes, &health),
         kernel: kernel(notes, &top, &due.kernel),
         egd: egd(notes, &top),
+        expand: expand::read(notes, &expand),
         egd_client,
         file: output_file(notes, &top),
         http: http(notes, &top),
@@ -100,19 +106,24 @@ fn note_clashes(notes: &mut Notes<'_>, top: &Section<'_>, config: &Config) {
     };
     let (control, listen, path) =
         (top.value("control").map_or(0, |(at, _)| at), value("egd", "listen"), value("file", "path"));
+    let expand = value("expand", "listen");
     let place_of = |what: &str| match what {
         "the file output" => path,
         "an EGD socket" => listen,
+        "a socket of [expand]" => expand,
         _ => control,
     };
     let mut taken: Vec<(&str, &Path)> = Vec::new();
-    let egd = config.egd.listen.iter().filter_map(|listen| match listen {
-        Listen::Unix { path, .. } => Some(("an EGD socket", path.as_path())),
-        Listen::Tcp(_) | Listen::Tls(_) => None,
+    let egd = config.egd.listen.iter().map(|listen| ("an EGD socket", listen));
+    let expanded = config.expand.iter().flat_map(|expand| &expand.listen);
+    let listens = egd.chain(expanded.map(|listen| ("a socket of [expand]", listen)));
+    let sockets = listens.filter_map(|(what, listen)| match listen {
+        Listen::Unix { path, .. } => Some((what, path.as_path())),
+        _ => None,
     });
     let file = config.file.iter().map(|file| ("the file output", file.path.as_path()));
     let fixed = [("the keyring", config.keyring.as_path()), ("the control socket", config.control.as_path())];
-    for (what, path) in fixed.into_iter().chain(egd).chain(file) {
+    for (what, path) in fixed.into_iter().chain(sockets).chain(file) {
         if let Some((other, _)) = taken.iter().find(|(_, known)| *known == path) {
             notes
                 .note(place_of(what), format!("`{}` is {other} and {what} at once; name another path", path.display()));

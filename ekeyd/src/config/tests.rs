@@ -89,6 +89,11 @@ fn every_key_is_taken_over() {
         allow-users = ["root", 64055]
         allow-groups = ["kvm"]
         combine = true
+        [expand]
+        listen = ["unix:/x"]
+        reseed-interval-s = 5
+        reseed-bytes = 65536
+        max-clients = 7
         [egd-client]
         connect = ["tcp:keys.example.org:8888", "tls:[2001:db8::1]:8889", "unix:/e"]
         tls-certificate = "/client.pem"
@@ -151,6 +156,12 @@ fn every_key_is_taken_over() {
                 groups: vec![Principal::Name("kvm".to_owned())],
             },
         },
+        expand: Some(Expand {
+            listen: vec![Listen::unix("/x")],
+            reseed_interval: Duration::from_secs(5),
+            reseed_bytes: 65_536,
+            max_clients: 7,
+        }),
         egd_client: Some(EgdClient {
             connect: vec![
                 Server::Tcp { host: "keys.example.org".to_owned(), port: 8888 },

@@ -83,7 +83,8 @@ fn allowed(config: &Config, config_file: Option<&Path>) -> Vec<(PathBuf, BitFlag
         allowed.push((real_folder(&file.path), read | AccessFs::WriteFile | AccessFs::MakeReg));
     }
     // Its own sockets and files go with it when it ends.
-    let unix = config.egd.listen.iter().filter_map(|listen| match listen {
+    let expand = config.expand.iter().flat_map(|expand| &expand.listen);
+    let unix = config.egd.listen.iter().chain(expand).filter_map(|listen| match listen {
         Listen::Unix { path, .. } => Some(path.as_path()),
         Listen::Tcp(_) | Listen::Tls(_) => None,
     });

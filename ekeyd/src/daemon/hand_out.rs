@@ -7,6 +7,7 @@ use zeroize::{Zeroize as _, Zeroizing};
 
 use super::{BATCHES_IN_FLIGHT, Daemon};
 use crate::egd;
+use crate::expand;
 use crate::health::Grade;
 use crate::key::{Key, KeyBatch};
 use crate::output::FileSink;
@@ -43,6 +44,8 @@ impl Daemon {
         self.pool.wipe_freshest(suspect.saturating_mul(self.keys.len().max(1) as u64));
         if let Some(combiner) = &mut self.combiner {
             combiner.wipe_freshest(key, suspect);
+        } else if let Some(expand) = self.expand.as_mut().filter(|_| suspect > 0) {
+            expand.forget();
         }
         let mixed = self.kernel.as_mut().map_or(0, |kernel| kernel.stir_in(bytes));
         self.ledger.note_aside(mixed, bytes.len() as u64 - mixed);
@@ -51,7 +54,10 @@ impl Daemon {
     /// Puts what a key has sent where it will be wanted: into the pool, or into the combiner after what the kernel and the file are
     /// due.
     fn store(&mut self, key: u32, mut bytes: Batch) {
-        let Some(combiner) = &mut self.combiner else { return self.pool.put(bytes) };
+        let Some(combiner) = &mut self.combiner else {
+            self.seed_off(&mut bytes);
+            return self.pool.put(bytes);
+        };
         let kernel = self.kernel.as_mut().map_or(0, |kernel| kernel.wants(Instant::now()));
         let file = if self.file.is_some() { self.file_due } else { 0 };
         let due = (kernel + file).saturating_sub(self.pool.len()).next_multiple_of(EntropyBlock::LEN).min(bytes.len());
@@ -64,12 +70,33 @@ impl Daemon {
         }
     }
 
-    /// Whether there is more to do for EGD clients at once.
-    pub(super) fn egd_is_pending(&self) -> bool {
-        match &self.combiner {
+    /// Seeds what expands entropy from the pool, or, as the pool has other bytes too where some are fetched, from what a key has
+    /// just sent. What is combined of several keys is known to none of them, so that a seed had better be of that.
+    fn seed(&mut self) {
+        let Some(expand) = &mut self.expand else { return };
+        match &mut self.combiner {
+            Some(combiner) => expand.draw(combiner.output()),
+            None if self.egd_client.is_none() => expand.draw(&mut self.pool),
+            None => {}
+        }
+    }
+
+    /// The part of [`seed`](Self::seed) for when entropy is fetched: the kernel comes first here as well.
+    fn seed_off(&mut self, bytes: &mut Batch) {
+        let Some(expand) = self.expand.as_mut().filter(|_| self.egd_client.is_some()) else { return };
+        let kernel = self.kernel.as_mut().map_or(0, |kernel| kernel.wants(Instant::now()));
+        if self.pool.len() >= kernel {
+            expand.draw_off(bytes);
+        }
+    }
+
+    /// Whether there is more to do for clients at once.
+    pub(super) fn clients_are_pending(&self) -> bool {
+        let egd_is_pending = match &self.combiner {
             None => self.egd.is_pending(&self.pool),
             Some(combiner) => self.egd.is_pending(combiner.shown()) || combiner.is_pending(),
-        }
+        };
+        egd_is_pending || self.expand.as_ref().is_some_and(expand::Outlet::is_pending)
     }
 
     pub(super) fn can_take(&self) -> bool {
@@ -78,6 +105,10 @@ impl Daemon {
 
     pub(super) fn hand_out(&mut self) {
         self.feed_kernel();
+        self.seed();
+        if let Some(expand) = &mut self.expand {
+            expand.serve(self.poll.registry());
+        }
         // The file's share comes before the clients, and what the clients leave goes to the file as well.
         let share = (self.file_due - self.file_due % EntropyBlock::LEN).min(self.pool.len());
         self.file_due %= EntropyBlock::LEN;

@@ -30,6 +30,7 @@ use crate::combine::Combiner;
 use crate::config::{self, Config};
 use crate::confine::{AccountError, Confinement, lock_memory};
 use crate::egd_client::EgdClient;
+use crate::expand;
 use crate::key::{Key, KeyBatch, KeyCommand, KeySettings, Name, Outlet};
 use crate::keyring::SharedKeyring;
 use crate::output::{FileSink, Host, Kernel};
@@ -49,6 +50,8 @@ const HOTPLUG: Token = Token(2);
 const CONTROL: usize = 16;
 const HTTP: usize = 256;
 const EGD: usize = 1024;
+/// Far above the tokens of as many EGD clients as there may be.
+const EXPAND: usize = 1 << 24;
 const _: () = assert!(CONTROL + control::Server::TOKENS <= HTTP, "the tokens overlap");
 const _: () = assert!(HTTP + observe::Server::TOKENS <= EGD, "the tokens overlap");
 
@@ -113,6 +116,8 @@ pub(crate) struct Daemon {
     /// Bytes that are the file's share whoever else waits.
     file_due: usize,
     egd: egd::Server,
+    /// What serves expanded entropy, if anything.
+    expand: Option<expand::Outlet>,
     egd_client: Option<EgdClient>,
     control: control::Server,
     http: Option<observe::Server>,
@@ -135,7 +140,8 @@ impl Daemon {
     /// stated in the status, and the rest goes on.
     pub(crate) fn start(config: Config, config_file: Option<PathBuf>, not_random: bool) -> Result<Self, DaemonError> {
         let system = |doing| move |source| DaemonError::System { doing, source };
-        let max_clients = egd::allow_clients(config.egd.max_clients);
+        let others = config.expand.as_ref().map_or(0, |expand| expand.max_clients);
+        let max_clients = egd::allow_clients(config.egd.max_clients + others).saturating_sub(others).max(1);
         if max_clients < config.egd.max_clients {
             tracing::warn!("the limit of open files allows {max_clients} EGD clients only (LimitNOFILE=, ulimit -n)");
         }
@@ -148,6 +154,7 @@ impl Daemon {
         let control =
             control::Server::start(control_link::socket_for(&config.control), config.control_tcp, registry, CONTROL)?;
         let egd = egd::Server::start(&config.egd, registry, EGD)?;
+        let expand = expand::Outlet::start(&config, registry, EXPAND)?;
         let http = config.http.as_ref().map(|http| observe::Server::start(http.listen, registry, HTTP)).transpose()?;
         let control_link = ControlLink::make(control.path());
         let (mut kernel, kernel_problem) =
@@ -197,6 +204,7 @@ impl Daemon {
             file,
             file_due: 0,
             egd,
+            expand,
             egd_client,
             control,
             http,
@@ -232,6 +240,11 @@ impl Daemon {
                     HOTPLUG => self.heed_hotplug(),
                     Token(token) if token < HTTP => self.handle_control(event),
                     Token(token) if token < EGD => self.handle_http(event),
+                    Token(EXPAND..) => {
+                        if let Some(expand) = &mut self.expand {
+                            expand.handle(event, self.poll.registry());
+                        }
+                    }
                     _ => {
                         let pool = self.combiner.as_mut().map_or(&mut self.pool, Combiner::output);
                         self.egd.handle(event, self.poll.registry(), pool);
@@ -280,7 +293,7 @@ impl Daemon {
 
     /// How long the event loop may wait.
     fn timeout(&self, next_look: Option<Instant>) -> Option<Duration> {
-        if self.egd_is_pending() || (!self.incoming.is_empty() && self.can_take()) {
+        if self.clients_are_pending() || (!self.incoming.is_empty() && self.can_take()) {
             return Some(Duration::ZERO);
         }
         // Without entropy there is nothing to feed the kernel with, and the next batch wakes the loop; unless its hunger is what
@@ -290,8 +303,9 @@ impl Daemon {
         let watchdog = self.watchdog.as_ref().map(Watchdog::next);
         let usb = Some(self.discovery.next_look());
         let egd = self.egd.next_wake();
+        let expand = self.expand.as_ref().and_then(expand::Outlet::next_wake);
         let observe = self.next_observation();
-        let next = [kernel, watchdog, next_look, usb, egd, observe].into_iter().flatten().min();
+        let next = [kernel, watchdog, next_look, usb, egd, expand, observe].into_iter().flatten().min();
         next.map(|at| at.saturating_duration_since(Instant::now()))
     }
 

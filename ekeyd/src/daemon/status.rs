@@ -7,6 +7,7 @@ use super::Daemon;
 use crate::combine::Combiner;
 use crate::config;
 use crate::egd_client::EgdClient;
+use crate::expand;
 use crate::key::Key;
 use crate::output::{Era, FileSink, Kernel, Mode};
 
@@ -31,18 +32,25 @@ impl Daemon {
                 bytes: self.pool.len() as u64,
                 capacity: self.pool.capacity() as u64,
                 overflowed_bytes: counters.overflowed,
-                received_bytes: counters.received + self.combiner.as_ref().map_or(0, Combiner::received),
+                received_bytes: counters.received + self.received_elsewhere(),
                 wiped_bytes: counters.wiped,
             },
             kernel: self.kernel_status(),
             file: self.config.file.as_ref().zip(self.file.as_ref()).map(file_status),
             egd: self.egd.status(),
             combine: self.combiner.as_ref().map(Combiner::status),
-            offered_bytes: self.egd.mixed_bytes(),
+            expand: self.expand.as_ref().map(expand::Outlet::status),
+            offered_bytes: self.egd.mixed_bytes() + self.expand.as_ref().map_or(0, expand::Outlet::mixed_bytes),
             egd_client: self.egd_client.as_ref().map(EgdClient::status),
             control: self.control.path().display().to_string(),
             confinement: Some(self.confinement.status()),
         }
+    }
+
+    /// Bytes of keys that never were in the pool: those to be combined, and the seeds that were taken off before.
+    fn received_elsewhere(&self) -> u64 {
+        let seeds = self.expand.as_ref().filter(|_| self.egd_client.is_some()).map_or(0, expand::Outlet::seed_bytes);
+        self.combiner.as_ref().map_or(seeds, Combiner::received)
     }
 
     /// Whoever only fetches needs no keyring, so that one that is not there is no problem.

@@ -237,7 +237,7 @@ impl Client {
         let Means { pool, served, allowance, output, .. } = means;
         match request {
             Request::Available => {
-                let bits = u32::try_from(pool.len() * 8).unwrap_or(u32::MAX);
+                let bits = u32::try_from(pool.entropy_bits()).unwrap_or(u32::MAX);
                 output.extend_from_slice(&bits.to_be_bytes());
                 served.others += 4;
             }

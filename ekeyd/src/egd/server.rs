@@ -28,8 +28,9 @@ use handshakes::HalfOpen;
 pub(super) const TURN: usize = 64;
 /// Turns before anything else is looked at.
 const TURNS_AT_ONCE: usize = 256;
-/// Connections taken from one listener before anything else is looked at.
-const ACCEPTS_AT_ONCE: usize = 32;
+/// Connections taken from one listener before anything else is looked at: few, since those who are connected wait meanwhile, and
+/// each costs as much as an answer or more.
+const ACCEPTS_AT_ONCE: usize = 2;
 /// Room for what is gathered for one client before it is sent: see there.
 const OUTPUT_ROOM: usize = 2048;
 /// Bytes that may wait in the kernel for a client that does not read.

@@ -202,7 +202,9 @@ impl Driver {
             return if self.refusals < QUICK_LOOKS { LOOK_AGAIN } else { LOOK_AT_REFUSED };
         }
         self.was_gone = true;
-        self.enter(KeyState::Gone, Some(error.to_string()));
+        // That it has left is what the state says; of a node that cannot be opened the error says more.
+        let why = (!matches!(error, LinkError::Gone)).then(|| error.to_string());
+        self.enter(KeyState::Gone, why);
         if self.place.is_on_usb() { LOOK_FOR_LOST } else { LOOK_AGAIN }
     }
 

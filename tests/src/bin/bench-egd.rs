@@ -10,6 +10,7 @@ use ekey_tests::bench::Which;
 use ekey_tests::binaries::target_folder;
 use ekey_tests::load::Measured;
 use ekey_tests::plot::{Curve, logarithmic};
+use ekey_tests::rude::beside;
 use ekey_tests::serving::{below_supply, crowd, shares, unthrottled};
 use ekey_tests::tls::handshakes_per_second;
 
@@ -52,6 +53,18 @@ fn main() {
             "| 100 greedy, 100 who ask for {modest} bytes at a time: least, most of a fair share | | {:.3}, {:.3} | |",
             shares.modest[0],
             shares.modest[shares.modest.len() - 1]
+        );
+    }
+    for (name, pace) in [("10,000 a second", 10_000), ("as fast as they can", u32::MAX)] {
+        let noticed = beside(50_000, pace);
+        let (usual, late) = noticed.ratios();
+        let micros = |times: [Duration; 2]| times.map(micros);
+        let ([quiet, seen], [quiet_late, seen_late]) = (micros(noticed.usual_times), micros(noticed.late_times));
+        let _ = writeln!(
+            table,
+            "| 50,000 connections come and go, {name} ({:.0}/s): p50, p90 of the others; in parts of that with a dummy as their \
+             target | | {seen:.0}, {seen_late:.0} us; {quiet:.0}, {quiet_late:.0} us | {usual:.2}, {late:.2} |",
+            noticed.rate
         );
     }
     let [theirs, ours] = handshakes_per_second(SPAN);

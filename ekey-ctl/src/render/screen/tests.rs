@@ -2,7 +2,7 @@
 
 use ekey_control::KeyState;
 use ekey_control::health::PutAside;
-use ekey_control::status::{EgdClientState, EgdClientStatus, FileStatus};
+use ekey_control::status::{EgdClientState, EgdClientStatus, EgdStatus, ExpandStatus, FileStatus};
 use proptest::prelude::*;
 
 use super::*;
@@ -48,6 +48,55 @@ fn every_state_fits_and_ends_with_what_to_do() {
             }
         }
     }
+}
+
+#[test]
+fn clients_that_were_sent_away_and_what_clients_offered_are_shown_and_only_then() {
+    let mut status = status(vec![key(KeyState::Running)]);
+    let usual = lines(&status).len();
+    status.egd[0].refused = 2;
+    status.egd[0].denied = 3;
+    status.egd[0].dropped_idle = 1_234_567;
+    status.offered_bytes = 4096;
+    let screen = text(&lines(&status));
+    for due in [
+        "\n  egd       768.0 kB to 3 clients (0 waiting) on unix:/run/ekeyd/egd.sock\n",
+        "\n  egd         clients refused 2, denied 3, let go as idle 1234567\n",
+        "\n  offered   4.1 kB by clients, mixed into the kernel without credit\n",
+    ] {
+        assert!(screen.contains(due), "no {due:?} in\n{screen}");
+    }
+    assert_eq!(lines(&status).len(), usual + 2);
+    fits(&status);
+}
+
+#[test]
+fn expanded_entropy_is_called_what_it_is() {
+    let mut status = status(vec![key(KeyState::Running)]);
+    let listener = EgdStatus { listen: "unix:/run/ekeyd/expand.sock".to_owned(), ..status.egd[0].clone() };
+    status.expand = Some(ExpandStatus {
+        seeded: true,
+        seeds: 3,
+        seed_bytes: 0,
+        seed_age_s: Some(42),
+        generated_bytes: 784_384,
+        ready_bytes: 16_384,
+        listeners: vec![listener],
+        ..ExpandStatus::default()
+    });
+    let screen = text(&lines(&status));
+    for due in [
+        "\n  expand    NOT FULL ENTROPY: 784.4 kB made of 3 seeds, the last 42 s ago\n",
+        "\n  expand    768.0 kB to 3 clients (0 waiting) on unix:/run/ekeyd/expand.sock\n",
+        "\nAll is well: 1 key running.\n",
+    ] {
+        assert!(screen.contains(due), "no {due:?} in\n{screen}");
+    }
+    fits(&status);
+    let problem = "the generator of [expand] has no seed yet: its clients wait".to_owned();
+    status.expand = status.expand.map(|expand| ExpandStatus { problem: Some(problem), ..expand });
+    let screen = text(&lines(&status));
+    assert!(screen.ends_with("\nExpand: the generator of [expand] has no seed yet: its clients wait.\n"), "{screen}");
 }
 
 #[test]
@@ -242,5 +291,10 @@ proptest! {
         let listener = status.egd[0].clone();
         status.egd = vec![listener; listeners];
         fits(&status);
+        // Something that can be done is always there, and not only a count of it.
+        let screen = lines(&status);
+        let blank = screen.iter().rposition(|line| line.text.is_empty()).expect("a blank line");
+        prop_assert!(screen.len() - blank > 1 + usize::from(not_random), "{}", text(&screen));
+        prop_assert!(!screen[blank + 1].text.starts_with("And "), "{}", text(&screen));
     }
 }

@@ -3,9 +3,11 @@
 //! What a metric is called, its type, unit and labels are a promise to everybody's dashboards and alerts, and are held by a
 //! test. A new figure gets a new metric. All is in base units: bytes, seconds, degrees Celsius, volts, ratios from 0 to 1.
 
+mod expand;
 mod exposition;
 mod key;
 
+use ekey_control::status::EgdStatus;
 use ekey_control::{Status, advice};
 
 pub(crate) use exposition::Format;
@@ -56,8 +58,9 @@ fn outputs(out: &mut Exposition, status: &Status) {
     out.family(Kind::Gauge, "books_discrepancies", "", help).sample(&[], status.discrepancies().len());
     kernel(out, status);
     file(out, status);
-    egd(out, status);
+    listeners(out, "egd", "EGD clients", &status.egd);
     combine(out, status);
+    expand::expand(out, status);
     egd_client(out, status);
 }
 
@@ -89,24 +92,24 @@ fn file(out: &mut Exposition, status: &Status) {
     out.family(Kind::Gauge, "file_stopped", "", help).maybe(&[], stopped);
 }
 
-fn egd(out: &mut Exposition, status: &Status) {
-    use ekey_control::status::EgdStatus;
-    /// Kind, name, unit, help, and where the figure is.
-    type Row = (Kind, &'static str, &'static str, &'static str, fn(&EgdStatus) -> u64);
+/// What each of some listeners did; `prefix` begins the names, and `clients` says whose they are.
+fn listeners(out: &mut Exposition, prefix: &str, clients: &str, listeners: &[EgdStatus]) {
+    /// Kind, end of the name, unit, beginning and end of the help, and where the figure is.
+    type Row = (Kind, &'static str, &'static str, &'static str, &'static str, fn(&EgdStatus) -> u64);
     let rows: [Row; 7] = [
-        (Kind::Gauge, "egd_clients", "", "EGD clients that are connected.", |egd| egd.clients),
-        (Kind::Gauge, "egd_clients_waiting", "", "EGD clients that wait for bytes.", |egd| egd.waiting),
-        (Kind::Counter, "egd_requests", "", "EGD requests that were answered.", |egd| egd.requests),
-        (Kind::Counter, "egd_served_bytes", "bytes", "Bytes given to EGD clients.", |egd| egd.served_bytes),
-        (Kind::Counter, "egd_refused", "", "EGD clients that were refused, as there were too many.", |egd| egd.refused),
-        (Kind::Counter, "egd_denied", "", "EGD clients that were refused, as they may not ask.", |egd| egd.denied),
-        (Kind::Counter, "egd_dropped_idle", "", "EGD clients that were sent away, as they asked for nothing.", |egd| {
+        (Kind::Gauge, "clients", "", "", " that are connected", |egd| egd.clients),
+        (Kind::Gauge, "clients_waiting", "", "", " that wait for bytes", |egd| egd.waiting),
+        (Kind::Counter, "requests", "", "Answered requests of ", "", |egd| egd.requests),
+        (Kind::Counter, "served_bytes", "bytes", "Bytes given to ", "", |egd| egd.served_bytes),
+        (Kind::Counter, "refused", "", "", " that were refused, as there were too many", |egd| egd.refused),
+        (Kind::Counter, "denied", "", "", " that were refused, as they may not ask", |egd| egd.denied),
+        (Kind::Counter, "dropped_idle", "", "", " that were sent away, as they asked for nothing", |egd| {
             egd.dropped_idle
         }),
     ];
-    for (kind, name, unit, help, figure) in rows {
-        let mut family = out.family(kind, name, unit, help);
-        for egd in &status.egd {
+    for (kind, name, unit, before, after, figure) in rows {
+        let mut family = out.family(kind, &format!("{prefix}_{name}"), unit, &format!("{before}{clients}{after}."));
+        for egd in listeners {
             family.sample(&[("listen", &egd.listen)], figure(egd));
         }
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use ekey_control::KeyState;
-use ekey_control::status::{CombineStatus, EgdClientState, EgdClientStatus, FileStatus};
+use ekey_control::status::{CombineStatus, EgdClientState, EgdClientStatus, ExpandStatus, FileStatus};
 
 use super::*;
 use crate::observe::sample::{key, status};
@@ -22,6 +22,8 @@ fn full() -> Status {
         wiped_bytes: 0,
         problem: None,
     });
+    status.expand =
+        Some(ExpandStatus { seed_age_s: Some(1), listeners: status.egd.clone(), ..ExpandStatus::default() });
     status.egd_client = Some(EgdClientStatus {
         servers: vec!["tcp:keys.example:8888".to_owned()],
         state: EgdClientState::Connected,

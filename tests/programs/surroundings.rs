@@ -1,0 +1,178 @@
+//! Each way in which something around a key can fail (keyring, outputs, servers, rights, the daemon itself) has words of its own,
+//! which tell a person what to do; and whoever does that finds that all is well.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use ekey_tests::egd_server::free_port;
+use ekey_tests::scene::{Scene, WELL};
+use ekey_tests::screen::await_last_words;
+use ekey_tests::software_key::{MASTER_KEY_ON_CARD, SECOND_LONG_TERM_KEY, SECOND_SERIAL};
+use ekey_tests::{DaemonPlan, Finished, KeyPlan, Program, Scratch, binaries};
+use nix::sys::signal::Signal;
+use nix::unistd::geteuid;
+
+const SOON: Duration = Duration::from_secs(60);
+
+#[test]
+fn a_keyring_that_others_can_read_is_closed_to_them_and_read_again() {
+    let scene = Scene::with_keyring(KeyPlan::named("key").rate(126), "");
+    let path = scene.scratch.write("keyring", &scene.plan.keyring_line(), 0o644);
+    let _ = scene.daemon.ctl(&scene.scratch, &["keyring", "reload"]);
+    let path = path.display();
+    scene.says(
+        &format!(
+            "Keyring {path}: the keyring has mode 0644, so others may know or change its keys; chmod 600 {path}; then run `ekey-ctl \
+             keyring reload`."
+        ),
+        2,
+    );
+    let _ = scene.scratch.write("keyring", &scene.plan.keyring_line(), 0o600);
+    scene.follows(&[]);
+    scene.ends_well();
+}
+
+#[test]
+fn a_keyring_that_is_no_keyring_is_corrected_and_read_again() {
+    let scene = Scene::with_keyring(KeyPlan::named("key").rate(126), "");
+    let path = scene.scratch.write("keyring", "# mine\nthis is none\n", 0o600);
+    let _ = scene.daemon.ctl(&scene.scratch, &["keyring", "reload"]);
+    let malformed = "expected a serial number and a key, with a blank between";
+    let path = path.display();
+    scene.says(&format!("Keyring {path}:2: {malformed}; then run `ekey-ctl keyring reload`."), 2);
+    let _ = scene.scratch.write("keyring", &scene.plan.keyring_line(), 0o600);
+    scene.follows(&[]);
+    scene.ends_well();
+}
+
+#[test]
+fn a_keyring_that_is_lost_is_made_by_rekeying() {
+    let plan = KeyPlan::named("key").rate(126).master_key(MASTER_KEY_ON_CARD);
+    let scene = Scene::with_keyring(plan, "");
+    let path = scene.scratch.path("keyring");
+    fs::remove_file(&path).expect("it was there");
+    let _ = scene.daemon.ctl(&scene.scratch, &["keyring", "reload"]);
+    let path = path.display();
+    scene.says(
+        &format!(
+            "Keyring {path}: there is no keyring; make one with `ekey-ctl rekey`, or correct the path; then run `ekey-ctl keyring \
+             reload`."
+        ),
+        2,
+    );
+    scene.rekeys();
+    scene.ends_well();
+}
+
+#[test]
+fn a_file_that_cannot_be_written_is_made_possible_and_the_daemon_restarted() {
+    let scratch = Scratch::make();
+    let plan = KeyPlan::named("key").rate(126);
+    let key = plan.plug_in(&scratch);
+    let file = scratch.path("missing/entropy");
+    let running = DaemonPlan::default().key(&plan, &key).file(&file, None);
+    let mut daemon = running.start(&scratch);
+    let words = format!(
+        "File {}: No such file or directory (os error 2); create the folder, or name another path in [file], then restart the daemon.",
+        file.display()
+    );
+    await_last_words(&daemon, &scratch, &words);
+    fs::create_dir(file.parent().expect("a folder")).expect("it can be made");
+    daemon.program.kill();
+    let mut daemon = running.start(&scratch);
+    await_last_words(&daemon, &scratch, WELL);
+    daemon.await_blocks(&file, 10, SOON);
+}
+
+#[test]
+fn a_kernel_that_may_not_be_credited_is_named_and_needs_nothing_once_it_is_seeded() {
+    let scratch = Scratch::make();
+    let plan = KeyPlan::named("key").rate(126);
+    let key = plan.plug_in(&scratch);
+    let daemon = DaemonPlan::default().key(&plan, &key).uncredited_kernel("enabled = true").start(&scratch);
+    await_last_words(&daemon, &scratch, WELL);
+    let screen = daemon.ctl(&scratch, &["status"]).words();
+    assert!(screen.contains(" 0 bits credited, may not credit, ready"), "{screen}");
+}
+
+#[test]
+fn an_egd_server_that_is_not_there_is_started() {
+    let scratch = Scratch::make();
+    let server = format!("tcp:127.0.0.1:{}", free_port());
+    let daemon = DaemonPlan::default().egd().fetch_from(std::slice::from_ref(&server), "").start(&scratch);
+    let words = format!(
+        "EGD server {server}: cannot connect: Connection refused (os error 111); see that its EGD server runs and that no firewall is \
+         in the way."
+    );
+    await_last_words(&daemon, &scratch, &words);
+    let elsewhere = Scratch::make();
+    let plan = KeyPlan::named("key").rate(126);
+    let key = plan.plug_in(&elsewhere);
+    let _serves = DaemonPlan::default().key(&plan, &key).listen(&server).start(&elsewhere);
+    await_last_words(&daemon, &scratch, "All is well: EGD server connected.");
+}
+
+#[test]
+fn combining_with_one_key_gets_another() {
+    let scratch = Scratch::make();
+    let plan = KeyPlan::named("key").rate(126);
+    let second = KeyPlan::named("second").rate(126).identity(SECOND_SERIAL, SECOND_LONG_TERM_KEY);
+    let key = plan.plug_in(&scratch);
+    let line = second.keyring_line();
+    let running = DaemonPlan::default().key(&plan, &key).keyring_line(&line).egd().egd_lines("combine = true");
+    let daemon = running.start(&scratch);
+    let words = "EGD: one key runs, and combining needs two: EGD clients get nothing until another runs, or combine = false in [egd].";
+    await_last_words(&daemon, &scratch, words);
+    let second = second.plug_in(&scratch);
+    assert_eq!(daemon.ctl(&scratch, &["add", &second.path.display().to_string()]).code, Some(0));
+    await_last_words(&daemon, &scratch, "All is well: 2 keys running.");
+}
+
+#[test]
+fn without_a_daemon_the_words_name_the_socket_and_starting_it_helps() {
+    let scratch = Scratch::make();
+    let socket = scratch.path("control.sock");
+    let finished = status_at(&socket, &scratch);
+    let path = socket.display();
+    let due = format!(
+        "ekey-ctl: no daemon at {path}: is ekeyd running? Start it (systemctl start ekeyd), or give its socket with --socket\n"
+    );
+    assert_eq!((finished.code, finished.words()), (Some(3), due));
+    let plan = KeyPlan::named("key").rate(126);
+    let key = plan.plug_in(&scratch);
+    let mut daemon = DaemonPlan::default().key(&plan, &key).start(&scratch);
+    daemon.await_state(&scratch, "running", SOON);
+    assert_eq!(status_at(&socket, &scratch).code, Some(0));
+    daemon.program.signal(Signal::SIGSTOP);
+    let finished = status_at(&socket, &scratch);
+    let due =
+        format!("ekey-ctl: no answer from {path} within 3 s: is ekeyd stuck? See its log (journalctl -u ekeyd)\n");
+    assert_eq!((finished.code, finished.words()), (Some(4), due));
+    daemon.program.signal(Signal::SIGCONT);
+}
+
+#[test]
+fn whoever_may_not_use_the_socket_is_told_which_group_may() {
+    if !geteuid().is_root() {
+        eprintln!("only root can become somebody else: not tried");
+        return;
+    }
+    let scene = Scene::of(KeyPlan::named("key").rate(126));
+    scene.ends_well();
+    let mut command = std::process::Command::new("setpriv");
+    command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(binaries::built("ekey-ctl"));
+    command.arg("status").arg("--socket").arg(&scene.daemon.control);
+    let finished = Program::run("ekey-ctl-as-nobody", command, &scene.scratch, SOON);
+    let due = format!(
+        "ekey-ctl: not allowed to use {}: join the group of that socket (ls -l shows it), or run this as root\n",
+        scene.daemon.control.display()
+    );
+    assert_eq!((finished.code, finished.words()), (Some(4), due));
+}
+
+fn status_at(socket: &Path, scratch: &Scratch) -> Finished {
+    let mut command = binaries::command("ekey-ctl");
+    command.arg("status").arg("--socket").arg(socket);
+    Program::run("ekey-ctl", command, scratch, SOON)
+}
