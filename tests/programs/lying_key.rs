@@ -18,7 +18,7 @@ fn a_key_that_claims_as_much_of_everything_as_a_frame_can_say_is_driven_on() {
     let before = usage::memory(daemon.program.id()).resident;
     let lied = await_until("information that makes no sense", SOON, || {
         let status = daemon.status(&scratch);
-        (status.count_at("/keys/0/frames/malformed") >= 2).then_some(status)
+        (status.count("/keys/0/frames/malformed") >= 2).then_some(status)
     });
     for verb in [&["status"][..], &["list"], &["stats", "1"], &["top"]] {
         let said = daemon.ctl(&scratch, verb);
@@ -27,10 +27,10 @@ fn a_key_that_claims_as_much_of_everything_as_a_frame_can_say_is_driven_on() {
     // It has lied about a nonce's length as well, or does so when the next session begins.
     let reset = daemon.ctl(&scratch, &["reset", "1", "--level", "soft"]);
     assert_eq!(reset.code, Some(0), "{reset:?}");
-    let sessions = lied.count_at("/keys/0/connection/rekeys");
+    let sessions = lied.count("/keys/0/connection/rekeys");
     await_until("a session that it did not lie about", SOON, || {
         let status = daemon.status(&scratch);
-        (status.count_at("/keys/0/connection/rekeys") > sessions && status.key(0).state() == "running").then_some(())
+        (status.count("/keys/0/connection/rekeys") > sessions && status.key(0).state() == "running").then_some(())
     });
     let after = usage::memory(daemon.program.id()).resident;
     assert!(after < before + 1024, "the daemon grew from {before} to {after} kB");

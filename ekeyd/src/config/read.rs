@@ -279,3 +279,27 @@ fn is_serial(text: &str) -> bool {
 pub(super) fn shown(text: &str) -> String {
     text.chars().take(60).flat_map(char::escape_debug).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_manual_page_names_every_section_and_key() {
+        let page = include_str!("../../../packaging/man/ekeyd.toml.5");
+        let bold = |word: &str| {
+            page.lines().any(|line| line == format!(".B {word}") || line.starts_with(&format!(".BR {word} ")))
+        };
+        let sections: Vec<&str> = KNOWN.iter().map(|(name, _)| name.trim_matches(['[', ']'])).collect();
+        for (section, keys) in KNOWN {
+            let heading = page
+                .lines()
+                .filter_map(|line| line.strip_prefix(".SH "))
+                .any(|name| name.eq_ignore_ascii_case(section));
+            assert!(heading, "{section} has no heading");
+            for key in keys.iter().filter(|key| !sections.contains(key)) {
+                assert!(bold(key), "`{key}` of {section} is missing");
+            }
+        }
+    }
+}

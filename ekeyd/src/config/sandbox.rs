@@ -45,3 +45,23 @@ pub(super) fn read(notes: &mut Notes<'_>, section: &Section<'_>) -> Sandbox {
     });
     Sandbox { enabled: section.flag(notes, "enabled", due.enabled), user: user.unwrap_or(due.user), ..due }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use crate::config::Config;
+
+    #[test]
+    fn what_can_be_no_user_is_a_mistake_with_its_place() {
+        for (text, due) in [
+            ("[sandbox]\nuser = \"\"\n", "f.toml:2:8: `user` is ``; expected the name of a user"),
+            ("[sandbox]\nuser = \"a:b\"\n", "f.toml:2:8: `user` is `a:b`"),
+            ("[sandbox]\nuser = 0\n", "f.toml:2:8: `user` is a number"),
+            ("[sandbox]\nenabled = \"no\"\n", "f.toml:2:11: `enabled` is a text"),
+        ] {
+            let refused = Config::parse(Path::new("f.toml"), text).unwrap_err().to_string();
+            assert!(refused.contains(due), "{text}: {refused}");
+        }
+    }
+}

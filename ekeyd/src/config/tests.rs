@@ -388,19 +388,3 @@ fn what_cannot_be_read_is_an_error_and_never_the_defaults() {
     let refused = Config::load(&path).unwrap_err();
     assert!(matches!(refused, ConfigError::TooLarge { .. }), "{refused}");
 }
-
-#[test]
-fn the_manual_page_names_every_section_and_key() {
-    let page = include_str!("../../../packaging/man/ekeyd.toml.5");
-    let bold =
-        |word: &str| page.lines().any(|line| line == format!(".B {word}") || line.starts_with(&format!(".BR {word} ")));
-    let sections: Vec<&str> = read::KNOWN.iter().map(|(name, _)| name.trim_matches(['[', ']'])).collect();
-    for (section, keys) in read::KNOWN {
-        let heading =
-            page.lines().filter_map(|line| line.strip_prefix(".SH ")).any(|name| name.eq_ignore_ascii_case(section));
-        assert!(heading, "{section} has no heading");
-        for key in keys.iter().filter(|key| !sections.contains(key)) {
-            assert!(bold(key), "`{key}` of {section} is missing");
-        }
-    }
-}
