@@ -166,6 +166,8 @@ impl Daemon {
                 }
                 None => (None, None),
             };
+        // Before more of it comes: what has read the configuration is not needed again.
+        text::give_back();
         // All that takes root is open, and no thread is started yet.
         let confinement = Confinement::enter(&config, config_file.as_deref(), kernel.as_mut())?;
         let file = match &config.file {
@@ -216,6 +218,7 @@ impl Daemon {
         };
         daemon.add_configured_keys();
         daemon.lock_memory();
+        text::give_back();
         Ok(daemon)
     }
 
