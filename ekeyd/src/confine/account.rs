@@ -1,13 +1,13 @@
 //! The user that the daemon becomes if it was started by root.
 
-use std::fs::OpenOptions;
-use std::io;
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufRead as _, BufReader};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
-use nix::unistd::{User, fchown, geteuid, initgroups, setresgid, setresuid};
+use nix::unistd::{Gid, Uid, User, fchown, geteuid, initgroups, setresgid, setresuid};
 use rustix::thread::set_keep_capabilities;
 
 use crate::config::RunAs;
@@ -31,9 +31,17 @@ pub(crate) enum AccountError {
     },
 }
 
+/// A user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Entry {
+    name: String,
+    uid: Uid,
+    gid: Gid,
+}
+
 /// A user to become.
 pub(super) struct Account {
-    user: User,
+    user: Entry,
     /// Whether the configuration names it, and did not leave it to what there is.
     is_named: bool,
 }
@@ -50,14 +58,43 @@ pub(super) fn wanted(run_as: &RunAs) -> Result<Option<Account>, AccountError> {
         RunAs::Usual => (USUAL, false),
         RunAs::Named(name) => (name.as_str(), true),
     };
-    let found = User::from_name(name).map_err(|errno| AccountError::Refused { name: name.to_owned(), errno });
-    match found {
+    match found(name, is_named) {
         Ok(Some(user)) if user.uid.is_root() => Ok(None),
         Ok(Some(user)) => Ok(Some(Account { user, is_named })),
         Ok(None) if is_named => Err(AccountError::Missing(name.to_owned())),
-        Err(error) if is_named => Err(error),
+        Err(errno) if is_named => Err(AccountError::Refused { name: name.to_owned(), errno }),
         Ok(None) | Err(_) => Ok(None),
     }
+}
+
+/// The name of the user that this process is, or the number where this machine has none.
+pub(super) fn own_name() -> String {
+    let own = geteuid();
+    local(|_, uid| uid == own).map_or_else(|| own.to_string(), |entry| entry.name)
+}
+
+/// The user of that name: of this machine, or, where the configuration names it, of wherever the C library looks. That loads
+/// libraries as large as this program.
+fn found(name: &str, anywhere: bool) -> nix::Result<Option<Entry>> {
+    let here = local(|other, _| other == name);
+    if here.is_some() || !anywhere {
+        return Ok(here);
+    }
+    Ok(User::from_name(name)?.map(|user| Entry { name: user.name, uid: user.uid, gid: user.gid }))
+}
+
+/// The first user of passwd(5) that it is.
+fn local(is_it: impl Fn(&str, Uid) -> bool) -> Option<Entry> {
+    let users = BufReader::new(File::open("/etc/passwd").ok()?).lines().map_while(Result::ok);
+    let mut entries = users.filter_map(|line| entry(&line));
+    entries.find(|entry| is_it(&entry.name, entry.uid))
+}
+
+fn entry(line: &str) -> Option<Entry> {
+    let mut fields = line.split(':');
+    let (name, _password) = (fields.next()?, fields.next()?);
+    let (uid, gid) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
+    Some(Entry { name: name.to_owned(), uid: Uid::from_raw(uid), gid: Gid::from_raw(gid) })
 }
 
 impl Account {
@@ -120,6 +157,16 @@ mod tests {
         assert!(refused.as_deref().is_some_and(|words| words.contains("nobody-has-this")), "{refused:?}");
         assert!(matches!(wanted(&RunAs::Named("root".to_owned())), Ok(None)), "root stays root");
         assert!(wanted(&RunAs::Usual).is_ok());
+    }
+
+    #[test]
+    fn a_line_of_passwd_is_read_and_one_of_another_kind_passed_over() {
+        let due = Entry { name: "ekeyd".to_owned(), uid: Uid::from_raw(990), gid: Gid::from_raw(991) };
+        assert_eq!(entry("ekeyd:x:990:991:Entropy Key daemon:/nonexistent:/usr/sbin/nologin"), Some(due));
+        for other in ["", "+::::::", "# ekeyd:x:1", "ekeyd:x:-1:0::/:"] {
+            assert_eq!(entry(other), None, "{other}");
+        }
+        assert_eq!(local(|_, uid| uid.is_root()).map(|entry| entry.name).as_deref(), Some("root"));
     }
 
     #[test]

@@ -4,7 +4,6 @@ use std::fs::{self, File};
 use std::io;
 
 use ekey_control::status::{ConfinementStatus, HeldCapability};
-use nix::unistd::{User, geteuid};
 use rustix::process::{DumpableBehavior, dumpable_behavior};
 use rustix::thread::CapabilitySet;
 
@@ -65,12 +64,6 @@ impl Thread {
 /// Whether this process may not even list the root folder, which is open to everybody else.
 fn is_refused() -> bool {
     File::open("/").is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
-}
-
-/// The name of the user that this process is, or the number where there is none.
-pub(super) fn user() -> String {
-    let uid = geteuid();
-    User::from_uid(uid).ok().flatten().map_or_else(|| uid.to_string(), |user| user.name)
 }
 
 #[cfg(test)]

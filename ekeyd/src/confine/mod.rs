@@ -103,7 +103,7 @@ impl Confinement {
         for problem in &problems {
             tracing::info!("not confined in full: {problem}");
         }
-        let user = in_force::user();
+        let user = account::own_name();
         let mut confinement = Self { problems, landlock, user, seen: ConfinementStatus::default() };
         confinement.look();
         Ok(confinement)
