@@ -1,5 +1,7 @@
 //! The command line.
 
+mod capacity;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -9,6 +11,8 @@ use ekey_control::chart::Range;
 use ekey_control::{DEFAULT_SOCKET, Level};
 use ekey_health::Alpha;
 use ekey_proto::Serial;
+
+pub(crate) use capacity::Capacity;
 
 /// Looks at and steers the Entropy Key daemon.
 #[derive(Debug, Parser)]
@@ -103,6 +107,13 @@ pub(crate) enum Verb {
     /// Draw the recorded history: rate, pool, temperature, rejected frames, recoveries
     #[command(after_help = "Example: ekey-ctl plot yesterday.svg --range 24h")]
     Plot(Plot),
+    /// Tell whether the keys give enough for everybody
+    ///
+    /// Without --clients: by what the daemon has seen so far. With them: by a simulation of keys, pool and clients, which needs no
+    /// daemon, and takes keys and pool from one that runs. It tells how long requests wait, and how many such clients the keys bear.
+    /// Exits with 0 if it is enough, with 1 if not.
+    #[command(after_help = "Example: ekey-ctl capacity --clients 500:boot --clients 20:tls")]
+    Capacity(Capacity),
     /// Write what a shell needs to complete this tool's command line, to standard output
     #[command(after_help = "Example: ekey-ctl completions bash >/etc/bash_completion.d/ekey-ctl")]
     Completions {

@@ -1,9 +1,11 @@
 //! `ekey-ctl`: looks at and steers the Entropy Key daemon over its control socket, and sets long-term keys.
 //!
 //! A verb is a file in `verbs/`; what it prints is made in `render/`, from plain values, and knows nothing of sockets. `rekey/` is how
-//! a key gets a new long-term key, `secret/` how people hand in theirs.
+//! a key gets a new long-term key, `secret/` how people hand in theirs, `capacity/` a
+//! simulation of who gets how much.
 #![forbid(unsafe_code)]
 
+mod capacity;
 mod cli;
 mod daemon;
 mod doctor;

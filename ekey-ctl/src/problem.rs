@@ -68,6 +68,17 @@ pub(crate) enum Problem {
     /// There is too little to be judged.
     #[error("{0} bytes are too few to be judged: give 2500 or more, a million if you can")]
     TooFew(u64),
+    /// Clients of whom nothing is known.
+    #[error("what do these clients do? Say it with --habit boot, gpg, tls, steady:BYTES_PER_S or burst:BYTES/EVERY")]
+    NoHabit,
+    /// A simulation that nobody wants to wait for.
+    #[error("{requests:.0} requests are too many to simulate, {most:.0} would do: give fewer --hours")]
+    TooMuch {
+        /// What was asked for.
+        requests: f64,
+        /// What there may be.
+        most: f64,
+    },
     /// A configuration is wrong: its mistakes, each with its place.
     #[error("the configuration has mistakes; correct them first\n{}", .0.join("\n"))]
     Mistakes(Vec<String>),

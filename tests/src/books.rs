@@ -18,26 +18,40 @@ pub enum OnTheWay {
 ///
 /// # Panics
 /// When one is not, with both sides of it.
+#[track_caller]
 pub fn assert_books_add_up(status: &Status, on_the_way: OnTheWay) {
+    if let Err(discrepancy) = add_up(status, on_the_way) {
+        panic!("{discrepancy}: {status}");
+    }
+}
+
+/// Whether every sum of the status is right.
+///
+/// # Errors
+/// The first that is not, with both sides of it.
+///
+/// # Panics
+/// When the status lacks a count.
+pub fn add_up(status: &Status, on_the_way: OnTheWay) -> Result<(), String> {
     let root = status.root();
     let books = &root["books"];
     let mut keys: Vec<&Value> = root["keys"].as_array().expect("keys").iter().map(|key| &key["books"]).collect();
     keys.push(&books["departed_keys"]);
     for key in &keys {
         let parts = ["gathered_bytes", "handed_bytes", "put_aside_bytes", "dropped_bytes"];
-        same("a key", count(key, "verified_bytes"), &parts.map(|part| count(key, part)), status);
+        same("a key", count(key, "verified_bytes"), &parts.map(|part| count(key, part)))?;
     }
     let (pool, kernel, file) = (&root["pool"], &root["kernel"], &root["file"]);
     let mut went = vec![count(pool, "bytes"), count(pool, "overflowed_bytes"), count(pool, "wiped_bytes")];
     if kernel.is_object() {
         went.push(count(kernel, "given_bytes"));
         let came = count(kernel, "given_bytes") + count(books, "aside_mixed_bytes");
-        same("the kernel", came, &[count(kernel, "mixed_bytes"), count(kernel, "dropped_bytes")], status);
+        same("the kernel", came, &[count(kernel, "mixed_bytes"), count(kernel, "dropped_bytes")])?;
     }
     if file.is_object() {
         went.push(count(file, "given_bytes"));
         let parts = ["written_bytes", "waiting_bytes", "dropped_bytes"];
-        same("the file", count(file, "given_bytes"), &parts.map(|part| count(file, part)), status);
+        same("the file", count(file, "given_bytes"), &parts.map(|part| count(file, part)))?;
     }
     let listeners = root["egd"].as_array().expect("listeners");
     let served = listeners.iter().map(|egd| count(egd, "served_bytes")).sum::<u64>();
@@ -45,7 +59,7 @@ pub fn assert_books_add_up(status: &Status, on_the_way: OnTheWay) {
     let seeds = if expand.is_object() { count(expand, "seed_bytes") } else { 0 };
     if combine.is_object() {
         went.extend(["in_bytes", "held_bytes", "wiped_bytes"].map(|part| count(combine, part)));
-        same("combining", count(combine, "out_bytes"), &[count(combine, "ready_bytes"), served, seeds], status);
+        same("combining", count(combine, "out_bytes"), &[count(combine, "ready_bytes"), served, seeds])?;
     } else {
         went.extend([served, seeds]);
     }
@@ -53,18 +67,13 @@ pub fn assert_books_add_up(status: &Status, on_the_way: OnTheWay) {
     if expand.is_object() {
         let served = expanding.iter().map(|listener| count(listener, "served_bytes")).sum::<u64>();
         let went = [count(expand, "ready_bytes"), count(expand, "wiped_bytes"), served];
-        same("expanding", count(expand, "generated_bytes"), &went, status);
+        same("expanding", count(expand, "generated_bytes"), &went)?;
     }
     for egd in listeners.iter().chain(expanding) {
         let parts = ["sent_bytes", "waiting_bytes", "dropped_bytes"];
-        same(
-            "EGD",
-            count(egd, "served_bytes") + count(egd, "other_bytes"),
-            &parts.map(|part| count(egd, part)),
-            status,
-        );
+        same("EGD", count(egd, "served_bytes") + count(egd, "other_bytes"), &parts.map(|part| count(egd, part)))?;
     }
-    same("the pool", count(pool, "received_bytes"), &went, status);
+    same("the pool", count(pool, "received_bytes"), &went)?;
 
     let from_keys = |what: &str| keys.iter().map(|key| count(key, what)).sum::<u64>();
     let received = count(pool, "received_bytes") - count(books, "fetched_bytes");
@@ -74,16 +83,15 @@ pub fn assert_books_add_up(status: &Status, on_the_way: OnTheWay) {
         [("handed on", from_keys("handed_bytes"), received), ("put aside", from_keys("put_aside_bytes"), aside)]
     {
         let between = came.checked_sub(went);
-        assert!(
-            between.is_some_and(|between| between <= most),
-            "{what}: the keys gave {came}, {went} came, at most {most} are on the way: {status}"
-        );
+        if between.is_none_or(|between| between > most) {
+            return Err(format!("{what}: the keys gave {came}, {went} came, at most {most} are on the way"));
+        }
     }
+    Ok(())
 }
 
-#[track_caller]
-fn same(what: &str, came: u64, went: &[u64], status: &Status) {
-    assert_eq!(came, went.iter().sum::<u64>(), "{what}: {came} bytes came, {went:?} went: {status}");
+fn same(what: &str, came: u64, went: &[u64]) -> Result<(), String> {
+    if came == went.iter().sum::<u64>() { Ok(()) } else { Err(format!("{what}: {came} bytes came, {went:?} went")) }
 }
 
 fn count(value: &Value, name: &str) -> u64 {

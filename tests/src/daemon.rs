@@ -207,7 +207,7 @@ impl DaemonPlan {
 }
 
 /// A command that runs `program` without CAP_SYS_ADMIN, whoever runs the test.
-fn without_sys_admin(program: &Path) -> Command {
+pub(crate) fn without_sys_admin(program: &Path) -> Command {
     let mut command = Command::new("setpriv");
     command.args(["--bounding-set", "-sys_admin", "--inh-caps", "-sys_admin"]).arg(program);
     command

@@ -29,6 +29,7 @@ pub mod scene;
 pub mod scratch;
 pub mod screen;
 pub mod serving;
+pub mod soak;
 pub mod software_key;
 pub mod status;
 pub mod tls;

@@ -22,6 +22,13 @@ impl Scratch {
         Self { folder: Some(folder) }
     }
 
+    /// Leaves the folder where it is.
+    pub fn keep(mut self) {
+        if let Some(folder) = self.folder.take() {
+            let _ = folder.keep();
+        }
+    }
+
     /// The folder itself.
     ///
     /// # Panics

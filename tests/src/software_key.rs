@@ -48,6 +48,8 @@ pub struct KeyPlan {
     rate: u32,
     faults: Vec<String>,
     wedge: Option<String>,
+    seed: Option<u32>,
+    plain_log: Option<PathBuf>,
     others: Vec<String>,
 }
 
@@ -72,6 +74,8 @@ impl KeyPlan {
             rate: 0,
             faults: Vec::new(),
             wedge: None,
+            seed: None,
+            plain_log: None,
             others: Vec::new(),
         }
     }
@@ -119,6 +123,20 @@ impl KeyPlan {
         self
     }
 
+    /// Sends what follows from this number, which must be its own; by default each key gets one when it is plugged in.
+    #[must_use]
+    pub fn seed(mut self, seed: u32) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
+    /// Logs there what it sends; by default each key has a file of its own in the scratch folder.
+    #[must_use]
+    pub fn plain_log(mut self, path: &Path) -> Self {
+        self.plain_log = Some(path.to_owned());
+        self
+    }
+
     /// Has generators that go bad in this way, such as `stuck:10-20`.
     #[must_use]
     pub fn bad_source(mut self, source: &str) -> Self {
@@ -147,7 +165,8 @@ impl KeyPlan {
     pub fn plug_in(&self, scratch: &Scratch) -> SoftwareKey {
         let number = SEEDS.fetch_add(1, Ordering::Relaxed);
         let path = scratch.path(&format!("{}.key", self.name));
-        let plain_log = scratch.path(&format!("{}.{number}.plain", self.name));
+        let own = || scratch.path(&format!("{}.{number}.plain", self.name));
+        let plain_log = self.plain_log.clone().unwrap_or_else(own);
         // What a killed forerunner left behind would look like a key that can be opened.
         let _ = std::fs::remove_file(&path);
         let command = self.command(scratch, number, &path, &plain_log);
@@ -173,7 +192,7 @@ impl KeyPlan {
             .args(["--serial", &self.serial])
             .arg("--ltk-file")
             .arg(secret("ltk", &self.long_term_key))
-            .args(["--seed", &seed.to_string()])
+            .args(["--seed", &self.seed.unwrap_or(seed).to_string()])
             .args(["--rate", &self.rate.to_string()])
             .arg("--plain-log")
             .arg(plain_log);

@@ -117,6 +117,15 @@ impl<'a> KeyStatus<'a> {
         self.count("/connection/resets")
     }
 
+    /// How often the key was revived.
+    ///
+    /// # Panics
+    /// When the status does not say.
+    #[must_use]
+    pub fn recoveries(self) -> u64 {
+        self.count("/recoveries")
+    }
+
     /// A counter of frames, such as `ok` or `mac_failures`.
     ///
     /// # Panics

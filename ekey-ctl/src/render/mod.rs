@@ -2,6 +2,7 @@
 
 pub(crate) use ekey_control::{advice, amount};
 
+pub(crate) mod capacity;
 pub(crate) mod change;
 pub(crate) mod doctor;
 pub(crate) mod examination;

@@ -7,27 +7,31 @@ const ASCII: [char; 8] = ['.', ':', '-', '=', '+', '*', '%', '#'];
 
 /// The newest `width` steps, one character each, the newest at the right; a blank where nothing is known.
 pub(crate) fn line(series: &Series, figure: Figure, width: usize, unicode: bool) -> String {
-    let marks = if unicode { BLOCKS } else { ASCII };
-    let values = || shown(series, figure, width).flatten();
-    let most = values().max().unwrap_or(0);
     // A temperature's changes are small beside it; a degree is to be no mountain either.
-    let least = match figure {
-        Figure::Temperature => values().min().unwrap_or(0).min(most.saturating_sub(20)),
-        _ => 0,
-    };
-    let range = (most - least).max(1) as f64;
-    let mark = |value: u64| {
-        let level = (value - least) as f64 / range * (marks.len() - 1) as f64;
-        marks[(level.round() as usize).min(marks.len() - 1)]
-    };
-    let line: String = shown(series, figure, width).map(|value| value.map_or(' ', mark)).collect();
-    format!("{line:>width$}")
+    let room = if figure == Figure::Temperature { Some(20) } else { None };
+    marks(&shown(series, figure, width).collect::<Vec<_>>(), room, width, unicode)
 }
 
 /// The steps that [`line()`] shows.
 pub(crate) fn shown(series: &Series, figure: Figure, width: usize) -> impl Iterator<Item = Option<u64>> {
     let column = series.column(figure);
     column.iter().skip(column.len().saturating_sub(width)).copied()
+}
+
+/// Values in `width` columns, one character each, at the right. They begin at nothing; or at the lowest, if that is to have at
+/// least so much room above it.
+pub(crate) fn marks(values: &[Option<u64>], room: Option<u64>, width: usize, unicode: bool) -> String {
+    let marks = if unicode { BLOCKS } else { ASCII };
+    let known = || values.iter().flatten().copied();
+    let most = known().max().unwrap_or(0);
+    let least = room.map_or(0, |room| known().min().unwrap_or(0).min(most.saturating_sub(room)));
+    let range = (most - least).max(1) as f64;
+    let mark = |value: u64| {
+        let level = (value - least) as f64 / range * (marks.len() - 1) as f64;
+        marks[(level.round() as usize).min(marks.len() - 1)]
+    };
+    let line: String = values.iter().map(|value| value.map_or(' ', mark)).collect();
+    format!("{line:>width$}")
 }
 
 #[cfg(test)]

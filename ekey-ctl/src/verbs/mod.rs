@@ -1,6 +1,7 @@
 //! The verbs, one a file. Each asks the daemon, prints, and gives its exit code.
 
 mod attach;
+mod capacity;
 mod capture;
 mod completions;
 mod config;
@@ -41,6 +42,7 @@ pub(crate) fn run(cli: &Cli) -> Result<u8, Problem> {
         Verb::Top => top::run(socket),
         Verb::Watch(args) => watch::run(socket, args),
         Verb::Plot(args) => plot::run(socket, args),
+        Verb::Capacity(args) => capacity::run(socket, args),
         Verb::Completions { shell } => completions::run(*shell),
         Verb::Shutdown => shutdown::run(socket),
     }

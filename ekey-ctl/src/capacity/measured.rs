@@ -1,0 +1,123 @@
+//! Whether what there is was enough so far, by the daemon's own figures.
+
+use ekey_control::{History, Status};
+
+/// What the daemon's figures say.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Measured {
+    /// How long the daemon has run.
+    pub(crate) seconds: u64,
+    /// Keys that bring something.
+    pub(crate) keys: usize,
+    /// Bytes a second that they bring, over the last ten minutes or as much of that as is known.
+    pub(crate) supply: f64,
+    /// Bytes that came in all.
+    pub(crate) received: u64,
+    /// Bytes that EGD clients were given, and those that what is given to others was expanded from.
+    pub(crate) to_clients: u64,
+    pub(crate) to_kernel: u64,
+    pub(crate) to_file: u64,
+    /// Bytes that nobody needed.
+    pub(crate) overflowed: u64,
+    /// Bytes held now, at the lowest in the last ten minutes, and at most.
+    pub(crate) pool: u64,
+    pub(crate) lowest_pool: u64,
+    pub(crate) capacity: u64,
+    pub(crate) clients: u64,
+    /// Clients that wait now.
+    pub(crate) waiting: u64,
+    pub(crate) has_file: bool,
+    pub(crate) not_random: bool,
+}
+
+/// What that comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Nobody has waited for long.
+    Enough,
+    /// The pool was empty within the last ten minutes: somebody may have waited.
+    Scarce,
+    /// Clients wait.
+    Short,
+    /// No key brings anything.
+    Nothing,
+}
+
+impl Measured {
+    pub(crate) fn of(status: &Status, history: &History) -> Self {
+        let known = |values: &[Option<u64>]| values.iter().flatten().copied().collect::<Vec<_>>();
+        let rates = known(&history.fine.rate_bytes_per_s);
+        let now = status.keys.iter().filter(|key| key.is_serving()).map(|key| key.rate_bytes_per_s).sum::<f64>();
+        let mean = rates.iter().sum::<u64>() as f64 / rates.len().max(1) as f64;
+        let lowest = known(&history.fine.pool_bytes).into_iter().min();
+        let sum = |part: fn(&ekey_control::status::EgdStatus) -> u64| status.egd.iter().map(part).sum::<u64>();
+        Self {
+            seconds: status.uptime_s,
+            keys: status.running(),
+            supply: if rates.is_empty() { now } else { mean },
+            received: status.pool.received_bytes,
+            to_clients: sum(|egd| egd.served_bytes) + status.expand.as_ref().map_or(0, |expand| expand.seed_bytes),
+            to_kernel: status.kernel.as_ref().map_or(0, |kernel| kernel.given_bytes),
+            to_file: status.file.as_ref().map_or(0, |file| file.given_bytes),
+            overflowed: status.pool.overflowed_bytes,
+            pool: status.pool.bytes,
+            lowest_pool: lowest.unwrap_or(status.pool.bytes).min(status.pool.bytes),
+            capacity: status.pool.capacity,
+            clients: sum(|egd| egd.clients),
+            waiting: sum(|egd| egd.waiting),
+            has_file: status.file.as_ref().is_some_and(|file| file.stopped.is_none()),
+            not_random: status.not_random,
+        }
+    }
+
+    /// Bytes a second that the outputs have taken since the daemon was started.
+    pub(crate) fn taken(&self) -> f64 {
+        (self.to_clients + self.to_kernel + self.to_file) as f64 / self.seconds.max(1) as f64
+    }
+
+    pub(crate) fn verdict(&self) -> Verdict {
+        match self {
+            _ if self.waiting > 0 && self.pool == 0 && self.supply > 0.0 => Verdict::Short,
+            _ if self.supply <= 0.0 && self.pool == 0 => Verdict::Nothing,
+            _ if self.lowest_pool == 0 => Verdict::Scarce,
+            _ => Verdict::Enough,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn measured() -> Measured {
+        Measured {
+            seconds: 100,
+            keys: 1,
+            supply: 4000.0,
+            received: 400_000,
+            to_clients: 90_000,
+            to_kernel: 10_000,
+            to_file: 0,
+            overflowed: 0,
+            pool: 300_000,
+            lowest_pool: 200_000,
+            capacity: 1_048_576,
+            clients: 3,
+            waiting: 0,
+            has_file: false,
+            not_random: false,
+        }
+    }
+
+    #[test]
+    fn the_verdict_follows_from_who_waits_and_what_is_held() {
+        let enough = measured();
+        assert_eq!((enough.verdict(), enough.taken()), (Verdict::Enough, 1000.0));
+        let scarce = Measured { lowest_pool: 0, ..measured() };
+        assert_eq!(scarce.verdict(), Verdict::Scarce);
+        let short = Measured { waiting: 2, pool: 0, lowest_pool: 0, ..measured() };
+        assert_eq!(short.verdict(), Verdict::Short);
+        let nothing = Measured { supply: 0.0, waiting: 2, pool: 0, lowest_pool: 0, ..measured() };
+        assert_eq!(nothing.verdict(), Verdict::Nothing);
+    }
+}

@@ -1,0 +1,235 @@
+//! The simulation: from one event to the next, a client that asks, a key that brings, a kernel that is due.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
+use std::time::Duration;
+
+use super::chance::Chance;
+use super::habit::{Crowd, Habit};
+use super::line::{Line, TURN};
+use super::outcome::{Outcome, STEPS};
+use super::world::World;
+
+/// Has crowds live by their habits in `world` for so long. The same seed gives the same outcome.
+pub(crate) fn simulate(world: World, crowds: &[Crowd], span: Duration, seed: u64) -> Outcome {
+    let mut simulation = Simulation::begin(world, crowds, span, seed);
+    simulation.run();
+    simulation.end()
+}
+
+/// A moment in nanoseconds, which have an order where seconds with fractions have none.
+type Moment = u64;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Event {
+    Brings(u32),
+    Kernel,
+    Asks(usize),
+}
+
+struct Client {
+    habit: Habit,
+    /// When it asks next in seconds, and for how much.
+    next: (f64, u32),
+    /// Asked when, and the bytes that are still due; the oldest first.
+    due: VecDeque<(Moment, u64)>,
+    mark: u64,
+}
+
+struct Simulation {
+    world: World,
+    end: Moment,
+    now: Moment,
+    chance: Chance,
+    events: BinaryHeap<Reverse<(Moment, Event)>>,
+    /// How many blocks each key has brought.
+    blocks: Vec<u64>,
+    /// Where in the interval between two blocks each key begins.
+    phases: Vec<f64>,
+    doses: u64,
+    kernel_due: u64,
+    clients: Vec<Client>,
+    line: Line,
+    pool: u64,
+    outcome: Outcome,
+}
+
+impl Simulation {
+    fn begin(world: World, crowds: &[Crowd], span: Duration, seed: u64) -> Self {
+        let mut chance = Chance::new(seed);
+        let phases = (0..world.keys).map(|_| chance.part()).collect::<Vec<_>>();
+        let mut simulation = Self {
+            world,
+            end: moment(span.as_secs_f64()),
+            now: 0,
+            chance,
+            events: BinaryHeap::new(),
+            blocks: vec![0; phases.len()],
+            phases,
+            doses: 0,
+            kernel_due: 0,
+            clients: Vec::new(),
+            line: Line::default(),
+            pool: world.held.min(world.pool),
+            outcome: Outcome::new(span.as_secs_f64()),
+        };
+        for crowd in crowds {
+            for _ in 0..crowd.clients {
+                let request = crowd.habit.first(&mut simulation.chance);
+                let client = simulation.clients.len();
+                let mark = simulation.line.entrance();
+                let next = (request.at, request.bytes);
+                simulation.clients.push(Client { habit: crowd.habit, next, due: VecDeque::new(), mark });
+                simulation.expect(request.at, Event::Asks(client));
+            }
+        }
+        (0..world.keys).for_each(|key| simulation.expect_block(key));
+        simulation.expect_dose();
+        simulation
+    }
+
+    fn run(&mut self) {
+        while let Some(Reverse((at, event))) = self.events.pop() {
+            self.advance(at);
+            match event {
+                Event::Brings(key) => self.bring(key),
+                Event::Kernel => {
+                    self.kernel_due += self.world.kernel.map_or(0, |kernel| kernel.bytes);
+                    self.feed_kernel();
+                    self.expect_dose();
+                }
+                Event::Asks(client) => self.ask(client),
+            }
+            self.look();
+        }
+        self.advance(self.end);
+    }
+
+    fn end(mut self) -> Outcome {
+        for (asked, _) in self.clients.iter().flat_map(|client| &client.due) {
+            self.outcome.unanswered += 1;
+            self.outcome.waits.add(seconds(self.end - asked));
+        }
+        self.outcome.held = self.pool;
+        // A step in which nothing happened is as the one before it.
+        let mut before = self.world.held.min(self.world.pool);
+        for step in &mut self.outcome.steps {
+            if step.pool == u64::MAX {
+                step.pool = before;
+            }
+            before = step.pool;
+        }
+        self.outcome
+    }
+
+    fn expect(&mut self, at: f64, event: Event) {
+        let at = moment(at).max(self.now);
+        if at < self.end {
+            self.events.push(Reverse((at, event)));
+        }
+    }
+
+    fn expect_block(&mut self, key: u32) {
+        let number = key as usize;
+        let blocks = self.blocks[number] as f64 + self.phases[number];
+        self.expect(blocks * self.world.block as f64 / self.world.bytes_per_s, Event::Brings(key));
+    }
+
+    fn expect_dose(&mut self) {
+        if let Some(kernel) = self.world.kernel {
+            self.expect(self.doses as f64 * kernel.every, Event::Kernel);
+            self.doses += 1;
+        }
+    }
+
+    fn advance(&mut self, to: Moment) {
+        if self.pool == 0 {
+            self.outcome.empty += seconds(to - self.now);
+        }
+        self.now = to;
+    }
+
+    fn bring(&mut self, key: u32) {
+        self.blocks[key as usize] += 1;
+        self.pool += self.world.block;
+        self.outcome.brought += self.world.block;
+        let step = self.step();
+        self.outcome.steps[step].brought += self.world.block;
+        self.feed_kernel();
+        while self.pool > 0
+            && let Some(client) = self.line.pop()
+        {
+            self.give(client, TURN);
+        }
+        let spare = self.pool.saturating_sub(self.world.pool);
+        self.pool -= spare;
+        self.outcome.overflowed += spare;
+        self.expect_block(key);
+    }
+
+    fn feed_kernel(&mut self) {
+        let taken = self.kernel_due.min(self.pool);
+        self.pool -= taken;
+        self.kernel_due -= taken;
+        self.outcome.kernel += taken;
+    }
+
+    fn ask(&mut self, number: usize) {
+        let step = self.step();
+        let client = &mut self.clients[number];
+        let (at, bytes) = client.next;
+        let waits = !client.due.is_empty();
+        client.due.push_back((self.now, bytes.into()));
+        self.outcome.asked += u64::from(bytes);
+        self.outcome.steps[step].asked += u64::from(bytes);
+        let next = client.habit.next(at, &mut self.chance);
+        client.next = (next.at, next.bytes);
+        self.expect(next.at, Event::Asks(number));
+        if !waits {
+            self.give(number, u64::MAX);
+        }
+    }
+
+    /// Gives a client that is not in the line what it waits for, at most so much; it is in the line afterwards if more is due.
+    fn give(&mut self, number: usize, most: u64) {
+        let client = &mut self.clients[number];
+        let mut left = most.min(self.pool);
+        while left > 0
+            && let Some((asked, due)) = client.due.front_mut()
+        {
+            let given = left.min(*due);
+            *due -= given;
+            left -= given;
+            self.pool -= given;
+            self.outcome.given += given;
+            client.mark += given;
+            if *due == 0 {
+                self.outcome.waits.add(seconds(self.now - *asked));
+                client.due.pop_front();
+            }
+        }
+        if !client.due.is_empty() {
+            self.line.push(number, &mut client.mark);
+        }
+    }
+
+    /// Notes how things stand after an event.
+    fn look(&mut self) {
+        let at = self.step();
+        let step = &mut self.outcome.steps[at];
+        step.pool = step.pool.min(self.pool);
+        step.waiting = step.waiting.max(self.line.len() as u64);
+    }
+
+    fn step(&self) -> usize {
+        ((seconds(self.now) / self.outcome.step_seconds()) as usize).min(STEPS - 1)
+    }
+}
+
+fn moment(seconds: f64) -> Moment {
+    (seconds * 1e9) as Moment
+}
+
+fn seconds(moment: Moment) -> f64 {
+    moment as f64 / 1e9
+}

@@ -1,0 +1,17 @@
+//! Twenty seconds of what `soak` does for hours: everything at once, disturbed in every way, and each byte compared.
+
+use std::time::Duration;
+
+use ekey_tests::soak::{Order, soak};
+
+#[test]
+fn whatever_happens_each_byte_is_handed_out_once_and_as_the_key_sent_it() {
+    let order = Order { span: Duration::from_secs(20), seed: 20 };
+    let report = soak(order, |line, _| println!("{line}"));
+    assert!(report.findings.is_empty(), "with seed {}: {:#?}", order.seed, report.findings);
+    let table = report.table();
+    assert!(report.client_bytes > 200_000 && report.file_bytes > 50_000, "{table}");
+    assert!(report.compared.served + 1000 > report.client_bytes + report.file_bytes, "{table}");
+    assert!(report.settled >= 2 && report.looks >= 5 && report.lines.calm_blocks > 1000, "{table}");
+    assert!(report.has_clock, "libfaketime is missing: run tests/run");
+}

@@ -1,0 +1,282 @@
+//! The soak: the real daemon with four faulty keys, every output, a steady crowd of clients, reloads, clock jumps,
+//! suspensions and restarts, for minutes or hours, with every byte handed out compared with what the keys say they sent.
+//!
+//! What happens follows from a seed. How far the machine is at that moment does not, so that a finding comes back with the same
+//! seed often, and not always.
+
+mod account;
+mod chance;
+mod clerk;
+mod crowd;
+mod happenings;
+mod keeper;
+mod keys;
+mod plan;
+mod report;
+mod samples;
+mod settled;
+mod stretch;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+pub use account::Compared;
+pub use report::Report;
+pub use samples::Sample;
+pub use stretch::Lines;
+
+use crate::books::{OnTheWay, add_up};
+use crate::scratch::Scratch;
+use crate::status::Status;
+use clerk::{Clerk, Note};
+use crowd::{Count, Crowd, Manner};
+use keeper::Keeper;
+use keys::{SLOTS, STEADFAST, Slot};
+use plan::COMES_AND_GOES;
+use stretch::Stretch;
+
+/// How long a key that could work may bring nothing. A key that hangs is revived within seconds; one that the daemon has
+/// been mistaken about is tried again after a minute.
+const BARREN: Duration = Duration::from_secs(300);
+/// Findings after which it is no use to go on.
+const ENOUGH: usize = 30;
+
+/// The first listeners are for clients who take all that they ask for.
+const POLITE: usize = 2;
+
+/// What a soak is to be.
+#[derive(Debug, Clone, Copy)]
+pub struct Order {
+    /// How long.
+    pub span: Duration,
+    /// What everything that happens follows from.
+    pub seed: u64,
+}
+
+/// Runs a soak. `say` gets a line whenever something is found, and about each minute.
+///
+/// # Panics
+/// When the programs are not built, or the machine refuses what a test needs.
+pub fn soak(order: Order, mut say: impl FnMut(&str, &Report)) -> Report {
+    let mut soak = Soak::begin(order);
+    let mut said = 0;
+    let mut next_word = Duration::from_secs(60);
+    let mut tell = |soak: &mut Soak| {
+        soak.collect();
+        for finding in &soak.report.findings[said..] {
+            say(finding, &soak.report);
+        }
+        said = soak.report.findings.len();
+        if soak.report.lasted >= next_word {
+            next_word = soak.report.lasted + Duration::from_secs(60);
+            say(&soak.report.line(), &soak.report);
+        }
+        said < ENOUGH
+    };
+    for (at, what) in plan::schedule(order.seed, order.span) {
+        while soak.begun.elapsed() < at.min(order.span) {
+            soak.look();
+            if !tell(&mut soak) {
+                break;
+            }
+            let left = at.saturating_sub(soak.begun.elapsed());
+            std::thread::sleep(left.min(soak.pace));
+        }
+        if soak.begun.elapsed() >= order.span || !tell(&mut soak) {
+            break;
+        }
+        soak.happen(&what);
+    }
+    soak.end();
+    tell(&mut soak);
+    let Soak { report, scratch, .. } = soak;
+    if !report.findings.is_empty() {
+        scratch.keep();
+    }
+    report
+}
+
+struct Soak {
+    begun: Instant,
+    /// Time between two looks.
+    pace: Duration,
+    scratch: Scratch,
+    slots: [Slot; SLOTS],
+    stretches: [Stretch; STEADFAST],
+    keeper: Keeper,
+    clerk: Clerk,
+    crowd: Option<Crowd>,
+    /// Of each listener's clients.
+    counts: [Arc<Count>; 4],
+    /// What those had got before this daemon.
+    got_before: [u64; 4],
+    /// What the output file had before this daemon.
+    file_before: u64,
+    fruit: [(u64, Instant); SLOTS],
+    struck_before: BTreeMap<&'static str, u64>,
+    /// What former daemons verified.
+    verified_before: u64,
+    counters: Counters,
+    report: Report,
+}
+
+/// Counters of the status that begin anew with each daemon, key or connection, added up.
+#[derive(Default)]
+struct Counters {
+    last: BTreeMap<String, u64>,
+    sums: BTreeMap<String, u64>,
+}
+
+impl Counters {
+    fn see(&mut self, name: &str, place: &str, count: &Value) {
+        let now = count.as_u64().unwrap_or_default();
+        let before = self.last.insert(place.to_owned(), now).unwrap_or_default();
+        *self.sums.entry(name.to_owned()).or_default() += now.checked_sub(before).unwrap_or(now);
+    }
+}
+
+impl Soak {
+    fn begin(order: Order) -> Self {
+        let scratch = Scratch::make();
+        let mut slots = std::array::from_fn(|number| Slot::new(number, order.seed));
+        let keeper = Keeper::start(&scratch, &slots, order.seed);
+        let clerk = Clerk::begin(keeper.output.clone());
+        for slot in &mut slots {
+            // Noted first, or what the key sends at once would be unknown to the clerk.
+            let log = slot.next_log(&scratch);
+            clerk.note(Note::Plugged(log.clone()));
+            slot.plug_in(&scratch, None, &log);
+        }
+        let counts: [Arc<Count>; 4] = Default::default();
+        let mut crowd = Crowd::new(order.seed, clerk.notes.clone());
+        for (number, (door, count)) in keeper.doors.iter().zip(&counts).enumerate() {
+            let manners = if number < POLITE {
+                [(8, Manner::Steady), (2, Manner::Greedy)]
+            } else {
+                [(3, Manner::Vanishing), (3, Manner::Rude)]
+            };
+            manners.into_iter().for_each(|(clients, manner)| crowd.hire(clients, manner, door, count));
+        }
+        let pace =
+            if order.span < Duration::from_secs(120) { Duration::from_millis(500) } else { Duration::from_secs(2) };
+        let report = Report::new(order, keeper.has_clock(), scratch.folder());
+        let begun = Instant::now();
+        Self {
+            begun,
+            pace,
+            scratch,
+            slots,
+            stretches: Default::default(),
+            keeper,
+            clerk,
+            crowd: Some(crowd),
+            counts,
+            got_before: [0; 4],
+            file_before: 0,
+            fruit: [(0, begun); SLOTS],
+            struck_before: BTreeMap::new(),
+            verified_before: 0,
+            counters: Counters::default(),
+            report,
+        }
+    }
+
+    fn find(&mut self, what: &str) {
+        let at = self.begun.elapsed().as_secs_f64();
+        self.report.findings.push(format!("at {at:.1} s: {what}"));
+    }
+
+    /// The status; a daemon that gives none is a finding.
+    fn status(&mut self) -> Option<Status> {
+        if let Some(ended) = self.keeper.daemon.ended() {
+            self.find(&format!("the daemon has ended by itself: {ended}"));
+            self.keeper.spawn(&self.scratch);
+            return None;
+        }
+        self.keeper.status().map_err(|complaint| self.find(&complaint)).ok()
+    }
+
+    /// Takes a sample, and checks what holds at any moment.
+    fn look(&mut self) {
+        for statement in ["ListEntropyKeys()", "StatEntropyKey(\"1\")", "History()"] {
+            // Whether they are right is for other tests; here they are load.
+            let _ = self.keeper.say(statement);
+        }
+        let Some(status) = self.status() else { return };
+        if let Err(discrepancy) = add_up(&status, OnTheWay::Some) {
+            self.find(&format!("the books do not add up: {discrepancy}: {status}"));
+        }
+        self.report.looks += 1;
+        let clients = (0..4).map(|egd| status.count(&format!("/egd/{egd}/clients"))).sum();
+        let process = self.keeper.daemon.id();
+        self.report.samples.push(Sample::take(self.begun.elapsed(), self.keeper.lives, process, clients));
+        self.judge_fruit(&status);
+        self.figures(&status);
+    }
+
+    /// A key that could bring entropy and does not is a finding.
+    fn judge_fruit(&mut self, status: &Status) {
+        for slot in 0..SLOTS {
+            let could = self.slots[slot].key.as_ref().is_some_and(|plugged| !plugged.is_mortal)
+                && (slot != COMES_AND_GOES || (self.keeper.is_configured && self.keeper.is_in_keyring));
+            let verified = self.verified(status, slot);
+            if !could || self.fruit[slot].0 != verified {
+                self.fruit[slot] = (verified, Instant::now());
+            } else if self.fruit[slot].1.elapsed() > BARREN {
+                let key = status.key_at(&self.slots[slot].path(&self.scratch).display().to_string());
+                let (seconds, key) = (BARREN.as_secs(), key.map(|key| format!("{key:?}")));
+                self.find(&format!("key {slot} brought nothing for {seconds} s: {key:?}"));
+                self.fruit[slot].1 = Instant::now();
+            }
+        }
+    }
+
+    /// What the daemon has verified of a slot's keys, in bytes, since it was started or the key was added.
+    fn verified(&self, status: &Status, slot: usize) -> u64 {
+        let path = self.slots[slot].path(&self.scratch).display().to_string();
+        status.key_at(&path).map_or(0, |key| key.books("verified_bytes"))
+    }
+
+    fn figures(&mut self, status: &Status) {
+        let root = status.root();
+        let keys = || root["keys"].as_array().into_iter().flatten();
+        let verified = keys().map(|key| &key["books"]).chain([&root["books"]["departed_keys"]]);
+        let verified = verified.filter_map(|books| books["verified_bytes"].as_u64()).sum::<u64>();
+        self.report.verified_bytes = self.verified_before + verified;
+        for key in keys() {
+            for (name, count) in key["frames"].as_object().into_iter().flatten() {
+                self.counters.see(name, &format!("{} {name}", key["path"]), count);
+            }
+            for name in ["recoveries", "resets", "rekeys"] {
+                let count = if name == "recoveries" { &key[name] } else { &key["connection"][name] };
+                self.counters.see(name, &format!("{} {name}", key["path"]), count);
+            }
+        }
+        for place in ["/kernel/mixed_bytes", "/pool/overflowed_bytes", "/pool/wiped_bytes"] {
+            self.counters.see(place, place, root.pointer(place).unwrap_or(&Value::Null));
+        }
+        self.report.counted = self.counters.sums.clone();
+    }
+
+    /// Brings the report up to what the clerk and the crowd know.
+    fn collect(&mut self) {
+        for complaint in self.clerk.complaints() {
+            self.find(&complaint);
+        }
+        let report = &mut self.report;
+        report.lasted = self.begun.elapsed();
+        (report.compared, report.file_bytes) = self.clerk.compared();
+        report.sent_bytes = self.slots.iter().map(|slot| slot.sent() * 32).sum();
+        report.client_bytes = self.counts.iter().map(|count| count.bytes.load(Ordering::Relaxed)).sum();
+        report.connections = self.counts.iter().map(|count| count.connections.load(Ordering::Relaxed)).sum();
+        let mut struck = self.struck_before.clone();
+        for (name, times) in self.slots.iter().filter_map(|slot| slot.key.as_ref()).flat_map(keys::Plugged::struck) {
+            *struck.entry(name).or_default() += times;
+        }
+        report.faults = struck;
+    }
+}

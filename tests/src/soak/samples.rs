@@ -1,0 +1,121 @@
+//! What the daemon needs while it runs: memory, descriptors and threads, sampled, and whether they grow.
+
+use std::fs;
+use std::time::Duration;
+
+use crate::usage::{memory, open_descriptors};
+
+/// One look at the daemon.
+#[derive(Debug, Clone, Copy)]
+pub struct Sample {
+    /// Since the soak began.
+    pub at: Duration,
+    /// Which daemon it was, from 1.
+    pub life: u32,
+    /// KB.
+    pub resident: u64,
+    /// Open ones, those of clients left out.
+    pub descriptors: i64,
+    /// How many.
+    pub threads: u64,
+    /// Connected to the EGD server.
+    pub clients: u64,
+}
+
+impl Sample {
+    /// Looks at a process that has so many clients at about this moment.
+    pub(super) fn take(at: Duration, life: u32, process: u32, clients: u64) -> Self {
+        let open = i64::try_from(open_descriptors(process).unwrap_or(0)).unwrap_or(i64::MAX);
+        Self {
+            at,
+            life,
+            resident: memory(process).resident,
+            descriptors: open - i64::try_from(clients).unwrap_or_default(),
+            threads: fs::read_dir(format!("/proc/{process}/task")).map_or(0, |tasks| tasks.count() as u64),
+            clients,
+        }
+    }
+}
+
+/// The middle values of a part of a daemon's life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Middle {
+    /// KB.
+    pub(super) resident: u64,
+    /// Of clients left out.
+    pub(super) descriptors: i64,
+    pub(super) threads: u64,
+}
+
+/// The first and the last third of the longest life, each by its middle values; none before five minutes.
+pub(super) fn thirds(samples: &[Sample]) -> Option<(Middle, Middle)> {
+    let longest = samples.chunk_by(|one, next| one.life == next.life).max_by_key(|life| life.len())?;
+    // Before that, caches and buffers still fill.
+    const LONG_ENOUGH: Duration = Duration::from_secs(300);
+    let third = longest.len() / 3;
+    if longest.last()?.at - longest.first()?.at < LONG_ENOUGH || third == 0 {
+        return None;
+    }
+    Some((middle(&longest[..third]), middle(&longest[longest.len() - third..])))
+}
+
+/// Whether the last third needs more than the first, by more than chance explains.
+///
+/// # Errors
+/// What has grown.
+pub(super) fn is_flat(first: Middle, last: Middle) -> Result<(), String> {
+    // Buffers of more clients at a time, and what an allocator keeps back.
+    const MEMORY: u64 = 768;
+    // A client that connects or leaves between the status and the look.
+    const DESCRIPTORS: i64 = 8;
+    if last.resident > first.resident + MEMORY {
+        return Err(format!("resident memory has grown from {} KB to {} KB", first.resident, last.resident));
+    }
+    if last.descriptors > first.descriptors + DESCRIPTORS {
+        return Err(format!("open descriptors have grown from {} to {}", first.descriptors, last.descriptors));
+    }
+    if last.threads > first.threads + 1 {
+        return Err(format!("threads have grown from {} to {}", first.threads, last.threads));
+    }
+    Ok(())
+}
+
+fn middle(samples: &[Sample]) -> Middle {
+    fn of<T: Ord + Copy>(mut values: Vec<T>) -> T {
+        values.sort_unstable();
+        values[values.len() / 2]
+    }
+    Middle {
+        resident: of(samples.iter().map(|sample| sample.resident).collect()),
+        descriptors: of(samples.iter().map(|sample| sample.descriptors).collect()),
+        threads: of(samples.iter().map(|sample| sample.threads).collect()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn life(life: u32, count: u64, resident: impl Fn(u64) -> u64) -> Vec<Sample> {
+        let sample = |number| Sample {
+            at: Duration::from_secs(number * 5),
+            life,
+            resident: resident(number),
+            descriptors: 20,
+            threads: 7,
+            clients: 30,
+        };
+        (0..count).map(sample).collect()
+    }
+
+    #[test]
+    fn a_leak_shows_in_the_longest_life_and_a_peak_in_the_middle_does_not() {
+        let judge = |samples: &[Sample]| thirds(samples).map(|(first, last)| is_flat(first, last));
+        let mut samples = life(1, 20, |at| 9000 + at * 100);
+        samples.extend(life(2, 90, |at| if at == 40 { 90_000 } else { 4000 + at }));
+        assert_eq!(judge(&samples), Some(Ok(())));
+        let leak = judge(&life(1, 90, |at| 4000 + at * 50)).expect("enough samples");
+        assert!(leak.as_ref().is_err_and(|words| words.contains("memory")), "{leak:?}");
+        assert!(judge(&life(1, 8, |_| 1)).is_none());
+    }
+}

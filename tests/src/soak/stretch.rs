@@ -1,0 +1,89 @@
+//! A stretch of time in which one key is plugged in without a break: whatever it sent whole has to arrive.
+
+use crate::blocks::BLOCK;
+
+/// Blocks that a key makes at once, which its log has before the line does: so many may be under way when the key is stopped.
+const UNDER_WAY: i64 = 78;
+
+/// The beginning of a stretch.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Stretch {
+    /// Bytes that the key had sent.
+    pub(super) sent: u64,
+    /// Bytes that the daemon had verified.
+    pub(super) verified: u64,
+    /// How often the daemon had reset the key, and revived it; none if the connection is made after the beginning.
+    pub(super) resets: Option<(u64, u64)>,
+    /// Whether the daemon was suspended in between, or had another reason to begin with the key anew.
+    pub(super) is_disturbed: bool,
+}
+
+/// What became of whole frames in all stretches.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Lines {
+    /// Stretches without a disturbance.
+    pub calm: u64,
+    /// Blocks sent whole in those.
+    pub calm_blocks: u64,
+    /// Of those, blocks that were under way at the ends of the stretches, less those that were at their beginnings.
+    pub calm_lost: i64,
+    /// Stretches in which the daemon was suspended or began anew.
+    pub disturbed: u64,
+    /// Blocks sent whole in those.
+    pub disturbed_blocks: u64,
+    /// Of those, blocks that did not arrive.
+    pub disturbed_lost: i64,
+}
+
+impl Lines {
+    /// Blocks sent whole in stretches without a disturbance that never arrived.
+    #[must_use]
+    pub fn missing(&self) -> i64 {
+        // More may have arrived than was sent: what a disturbed stretch before had under way at its end.
+        self.calm_lost.max(0)
+    }
+
+    /// Ends a stretch: by now the key has sent and the daemon verified so many bytes.
+    ///
+    /// # Errors
+    /// When more is missing, or more came, than what was under way at the end or the beginning explains.
+    pub(super) fn end(&mut self, stretch: Stretch, sent: u64, verified: u64) -> Result<(), String> {
+        let blocks = |now: u64, before: u64| (now.saturating_sub(before) / BLOCK as u64).cast_signed();
+        let (sent, verified) = (blocks(sent, stretch.sent), blocks(verified, stretch.verified));
+        let lost = sent - verified;
+        if stretch.is_disturbed {
+            self.disturbed += 1;
+            self.disturbed_blocks += sent.cast_unsigned();
+            self.disturbed_lost += lost;
+            return Ok(());
+        }
+        self.calm += 1;
+        self.calm_blocks += sent.cast_unsigned();
+        self.calm_lost += lost;
+        if lost.abs() > UNDER_WAY {
+            return Err(format!(
+                "a key sent {sent} frames whole, {verified} were verified, and {UNDER_WAY} may be under way"
+            ));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_under_way_may_be_lost_and_no_more() {
+        let mut lines = Lines::default();
+        let begun = Stretch { sent: 320, verified: 32, ..Stretch::default() };
+        assert_eq!(lines.end(begun, 320 + 32_000, 32 + 32_000 - 78 * 32), Ok(()));
+        assert_eq!((lines.calm_blocks, lines.calm_lost), (1000, 78));
+        let lost = lines.end(begun, 320 + 32_000, 32 + 32_000 - 79 * 32).unwrap_err();
+        assert!(lost.contains("sent 1000") && lost.contains("921 were"), "{lost}");
+        assert_eq!(lines.end(begun, 320 + 32_000, 32 + 32_000 + 78 * 32), Ok(()));
+        assert!(lines.end(begun, 320, 32 + 79 * 32).is_err());
+        assert_eq!(lines.end(Stretch { is_disturbed: true, ..begun }, 32_000, 32), Ok(()));
+        assert_eq!(lines.disturbed_lost, 990);
+    }
+}
