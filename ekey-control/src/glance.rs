@@ -140,6 +140,7 @@ pub fn output_rows(status: &Status) -> Vec<Row> {
         None => amount::many(keyring.keys, "long-term key"),
     };
     rows.push(("keyring", format!("{}, {held}", keyring.path)));
+    rows.extend(status.confinement.as_ref().map(|confinement| ("sandbox", confinement.line())));
     rows
 }
 

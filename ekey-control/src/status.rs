@@ -3,6 +3,7 @@
 //! Fields may be added without notice, and a reader skips those it does not know. Whatever changes or removes a field raises
 //! [`FORMAT`]. All counts start at the daemon's start or when the key was added, whichever came later.
 
+mod confinement;
 mod egd;
 mod egd_client;
 mod expand;
@@ -11,6 +12,7 @@ mod outputs;
 use serde::{Deserialize, Serialize, Serializer};
 use thiserror::Error;
 
+pub use self::confinement::{ConfinementStatus, HeldCapability};
 pub use self::egd::{CombineStatus, EgdStatus, EgdTlsStatus};
 pub use self::egd_client::{EgdClientState, EgdClientStatus};
 pub use self::expand::ExpandStatus;
@@ -68,6 +70,9 @@ pub struct Status {
     pub egd_client: Option<EgdClientStatus>,
     /// The path of the control socket.
     pub control: String,
+    /// What the daemon may do; an older daemon does not say.
+    #[serde(default)]
+    pub confinement: Option<ConfinementStatus>,
 }
 
 /// The keyring.

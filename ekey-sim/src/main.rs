@@ -53,7 +53,7 @@ struct Arguments {
     #[arg(long, value_name = "FRAMES/S", default_value_t = DEFAULT_RATE)]
     rate: u32,
     /// Once in EVERY frames or answers: flip, drop, replay, old-session, noise, truncate, gap, badness, wrong-serial,
-    /// ltk-mismatch or stall; may be repeated
+    /// ltk-mismatch, stall or boast; may be repeated
     #[arg(long = "fault", value_name = "NAME:EVERY")]
     faults: Vec<Fault>,
     /// Hang until-ctrl-c, until-reopen, until-usb-reset, until-re-enumeration or until-replug; from the start, or with

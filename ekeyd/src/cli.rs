@@ -10,7 +10,9 @@ use std::process::ExitCode;
 use lexopt::{Arg, Parser, ValueExt as _};
 
 use crate::config::{Config, ConfigError};
+use crate::confine::{self, Confinement};
 use crate::daemon::Daemon;
+use crate::output::{Host, Kernel};
 use crate::terminal::{complain, say};
 use crate::{egd_linux, logs, tls};
 
@@ -152,6 +154,7 @@ fn run(named: Option<PathBuf>) -> ExitCode {
         Ok(config) => config,
         Err(error) => return refuse(&error),
     };
+    confine::from_the_start();
     tracing::info!(version = env!("CARGO_PKG_VERSION"), config = %file.display(), "ekeyd starts");
     match Daemon::start(config, Some(file), false).and_then(|daemon| daemon.run(None)) {
         Ok(()) => ExitCode::SUCCESS,
@@ -179,9 +182,29 @@ fn check(file: &Path) -> ExitCode {
                 return ExitCode::from(EXIT_CONFIG);
             }
             say(format_args!("{}: no mistakes", file.display()));
-            ExitCode::SUCCESS
+            confined(&config)
         }
         Err(error) => refuse(&error),
+    }
+}
+
+/// Gives up what the daemon would, started from here, and says what is in force then.
+fn confined(config: &Config) -> ExitCode {
+    confine::from_the_start();
+    // That it cannot be opened is told by the daemon, which may be started by somebody else.
+    let mut kernel = config.kernel.enabled.then(|| Kernel::open(&config.kernel, Host::default()).ok()).flatten();
+    match Confinement::enter(config, None, kernel.as_mut()) {
+        Ok(confinement) => {
+            let status = confinement.status();
+            say(format_args!("started from here it is confined to: {}", status.line()));
+            say(format_args!("and has: {}", status.rights()));
+            status.problems.iter().for_each(|problem| say(format_args!("not confined in full: {problem}")));
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            complain(error);
+            ExitCode::from(EXIT_CONFIG)
+        }
     }
 }
 

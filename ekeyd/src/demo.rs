@@ -18,7 +18,8 @@ use ekey_keyring::{KeyringEdit, KeyringError};
 use ekey_sim::{Device, Fault, Pty, Records, Seed, Setup, SimError, StopHandle};
 use nix::unistd::geteuid;
 
-use crate::config::{Config, Http, KeyPath, Listen};
+use crate::config::{Config, Http, KeyPath, Listen, RunAs};
+use crate::confine;
 use crate::daemon::{Daemon, DaemonError, Observer};
 use crate::logs;
 use crate::terminal::{complain, say};
@@ -79,6 +80,7 @@ pub(crate) fn run(options: Options) -> ExitCode {
 }
 
 fn show(options: Options) -> Result<(), DemoError> {
+    confine::from_the_start();
     let dir = own_folder(options.dir.unwrap_or_else(usual_folder))?;
     if UnixStream::connect(dir.join("control.sock")).is_ok() {
         return Err(DemoError::Running(dir));
@@ -114,6 +116,8 @@ fn config(dir: &Path, keyring: PathBuf, listen: SocketAddr) -> Config {
     config.keys.discover = false;
     config.keys.paths = vec![KeyPath { path: dir.join("key"), serial: None }];
     config.kernel.enabled = false;
+    // Its folder is of whoever started it.
+    config.sandbox.user = RunAs::Named("root".to_owned());
     config.egd.listen = vec![Listen::unix(dir.join("egd.sock"))];
     config.http = Some(Http { listen });
     config

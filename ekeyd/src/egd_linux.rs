@@ -6,18 +6,21 @@
 //! control socket, so that `ekey-ctl status --socket /run/ekeyd-egd-linux.sock` shows how it fares.
 
 use std::ffi::OsString;
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::net::TcpStream;
 use std::ops::RangeInclusive;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::str::FromStr;
 use std::time::Duration;
 
 use lexopt::{Arg, Parser, ValueExt as _};
+use nix::fcntl::OFlag;
 
 use crate::config::{Config, Egd, EgdClient, Kernel, Server, Tls};
+use crate::confine;
 use crate::daemon::{Daemon, DaemonError};
 use crate::logs;
 use crate::terminal::{complain, say};
@@ -155,7 +158,9 @@ fn asked(mut line: Parser) -> Result<Asked, lexopt::Error> {
         client.first_pause = Duration::from_secs(retry);
         client.longest_pause = client.first_pause;
     }
-    let plan = Plan { config: config(client, control, shannons), pid_file, must_be_there: retry == 0 };
+    let mut config = config(client, control, shannons);
+    config.sandbox.pid_file.clone_from(&pid_file);
+    let plan = Plan { config, pid_file, must_be_there: retry == 0 };
     Ok(Asked::Run(Box::new(plan)))
 }
 
@@ -194,23 +199,41 @@ fn go(plan: &Plan) -> Result<Option<File>, Ended> {
         logs::start(tracing::Level::INFO);
         return Ok(None);
     };
-    let pid_file = File::create(path).map_err(|source| Ended::PidFile { path: path.clone(), source })?;
+    let pid_file = make_pid_file(path).map_err(|source| Ended::PidFile { path: path.clone(), source })?;
     // Before any thread is started, since a thread does not come along.
     nix::unistd::daemon(false, false).map_err(Ended::Foreground)?;
     logs::start_syslog(NAME);
     Ok(Some(pid_file))
 }
 
+/// Makes the pid file, or empties the one that is there: never what a link leads to, nor a pipe, for this is root's program.
+fn make_pid_file(path: &Path) -> io::Result<File> {
+    let flags = (OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY).bits();
+    let file = OpenOptions::new().write(true).create(true).truncate(false).custom_flags(flags).open(path)?;
+    let found = file.metadata()?;
+    if !found.is_file() || found.nlink() > 1 {
+        return Err(io::Error::other("something else than a pid file is there"));
+    }
+    file.set_len(0)?;
+    Ok(file)
+}
+
 fn stay(plan: Plan, pid_file: Option<File>) -> Result<(), Ended> {
     let path = plan.pid_file.unwrap_or_default();
-    if let Some(mut file) = pid_file {
+    confine::from_the_start();
+    if let Some(mut file) = pid_file.as_ref() {
         let written = writeln!(file, "{}", std::process::id());
         written.map_err(|source| Ended::PidFile { path: path.clone(), source })?;
     }
     tracing::info!("EGD client starts, version {}", env!("CARGO_PKG_VERSION"));
     let ended = Daemon::start(plan.config, None, false).and_then(|daemon| daemon.run(None));
     // There may be none, and whoever removed it before has done what was to be done.
-    let _ = fs::remove_file(&path);
+    if fs::remove_file(&path).is_err()
+        && let Some(file) = pid_file
+    {
+        // In a folder that only root may write to: an empty one names no process.
+        let _ = file.set_len(0);
+    }
     Ok(ended?)
 }
 

@@ -11,6 +11,7 @@
 mod cli;
 mod combine;
 mod config;
+mod confine;
 mod control;
 mod daemon;
 #[cfg(feature = "demo")]

@@ -134,5 +134,6 @@ pub(crate) fn status(keys: Vec<KeyStatus>) -> Status {
         offered_bytes: 0,
         egd_client: None,
         control: "/run/ekeyd/control.sock".to_owned(),
+        confinement: None,
     }
 }

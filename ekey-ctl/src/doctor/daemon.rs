@@ -5,7 +5,7 @@ use ekey_control::{ClientError, KeyStatus, Status, advice};
 
 use super::machine::Machine;
 use super::user::User;
-use super::{Check, system};
+use super::{Check, confined, system};
 use crate::render::amount;
 
 /// Programs that feed the kernel as well.
@@ -20,6 +20,7 @@ pub(super) fn checks(machine: &Machine, status: &Result<Status, ClientError>, us
     if let Some(status) = running {
         checks.extend(status.egd.iter().filter_map(certificate));
         checks.push(capability(status, user));
+        checks.extend(confined::checks(machine, status));
         checks.push(watchdog(machine, status.pid));
     }
     checks

@@ -3,6 +3,7 @@
 //! Nothing is opened that could disturb a key, and nothing is changed. It works without a daemon, without a key, and for
 //! any user; what only root may see is said to be not known.
 
+mod confined;
 mod daemon;
 mod files;
 mod keys;

@@ -1,6 +1,6 @@
 //! The user that the daemon runs as, and what it may do.
 
-use std::fs::Metadata;
+use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt;
 
 use super::machine::Machine;
@@ -77,8 +77,17 @@ fn of_process(machine: &Machine, pid: u32) -> Option<User> {
     let mut groups: Vec<u32> =
         field("Groups").unwrap_or_default().split_whitespace().filter_map(|gid| gid.parse().ok()).collect();
     groups.extend(fourth("Gid"));
-    let capabilities = u64::from_str_radix(field("CapEff")?.trim(), 16).ok()?;
+    // Each thread has its own: the daemon's first one has none, and another credits the kernel.
+    let threads = fs::read_dir(machine.path(format!("proc/{pid}/task"))).into_iter().flatten().flatten();
+    let threads = threads.filter_map(|thread| fs::read_to_string(thread.path().join("status")).ok());
+    let capabilities =
+        threads.filter_map(|status| effective(&status)).fold(effective(&status)?, |held, own| held | own);
     Some(User { name: name(machine, uid), uid, groups, capabilities })
+}
+
+fn effective(status: &str) -> Option<u64> {
+    let held = status.lines().find_map(|line| line.strip_prefix("CapEff:"))?;
+    u64::from_str_radix(held.trim(), 16).ok()
 }
 
 fn named(machine: &Machine, name: &str) -> Option<User> {

@@ -155,7 +155,12 @@ impl Device {
         }
         output.bytes.append(&mut self.replies);
         if now >= self.information.due() {
-            for text in self.information.texts(now, self.badness) {
+            let texts = if self.faults.boasts_in_information() {
+                self.information.boasts(now)
+            } else {
+                self.information.texts(now, self.badness)
+            };
+            for text in texts {
                 output.bytes.extend(self.session.text(*b"I>", &text).to_bytes());
             }
         }
@@ -261,7 +266,8 @@ impl Device {
             self.reply(&self.session.text(*b"B>", GONE_BAD));
             return None;
         }
-        let nonce_len = SubCode::new(u16::try_from(nonce.len()).unwrap_or(SubCode::MAX));
+        let claimed = if self.faults.boasts_in_answer() { None } else { u16::try_from(nonce.len()).ok() };
+        let nonce_len = SubCode::new(claimed.unwrap_or(SubCode::MAX));
         let answer = DeviceEntropy { nonce_len: nonce_len.value(), bytes: self.answers.bytes() };
         self.reply(&self.session.binary(kind, nonce_len, &answer.bytes));
         Some(answer)

@@ -34,6 +34,9 @@ pub enum FaultKind {
     LtkMismatch,
     /// After each `every` entropy frames the key falls silent until a `^C` arrives.
     Stall,
+    /// In each `every`th second, and in each `every`th answer to a rekey, the key claims as much of everything as a frame can
+    /// say: degrees, counts, the length of the nonce that it was sent.
+    Boast,
 }
 
 /// A fault and how often it strikes.
@@ -51,7 +54,7 @@ pub enum InvalidFault {
     /// There is no fault of that name.
     #[error(
         "`{0}` is no fault: it is one of flip, drop, replay, old-session, noise, truncate, gap, badness, wrong-serial, \
-         ltk-mismatch, stall, with :EVERY behind it"
+         ltk-mismatch, stall, boast, with :EVERY behind it"
     )]
     Name(String),
     /// The number is missing or is none.
@@ -60,7 +63,7 @@ pub enum InvalidFault {
 }
 
 impl FaultKind {
-    const NAMES: [(&'static str, Self); 11] = [
+    const NAMES: [(&'static str, Self); 12] = [
         ("flip", Self::Flip),
         ("drop", Self::Drop),
         ("replay", Self::Replay),
@@ -72,6 +75,7 @@ impl FaultKind {
         ("wrong-serial", Self::WrongSerial),
         ("ltk-mismatch", Self::LtkMismatch),
         ("stall", Self::Stall),
+        ("boast", Self::Boast),
     ];
 }
 

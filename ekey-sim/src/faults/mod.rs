@@ -30,6 +30,8 @@ pub(crate) struct Faults {
     stall: Option<u64>,
     wrong_serial: Option<Turns>,
     ltk_mismatch: Option<Turns>,
+    boasts_in_information: Option<Turns>,
+    boasts_in_answers: Option<Turns>,
     /// Frames of this session that were sent whole, the latest last; kept only if one may be sent again.
     session: VecDeque<FrameBytes>,
     /// Some of the session before.
@@ -55,6 +57,8 @@ impl Faults {
             stall: count(FaultKind::Stall),
             wrong_serial: turns(FaultKind::WrongSerial),
             ltk_mismatch: turns(FaultKind::LtkMismatch),
+            boasts_in_information: turns(FaultKind::Boast),
+            boasts_in_answers: turns(FaultKind::Boast),
             session: VecDeque::new(),
             session_before: session_before.collect(),
         }
@@ -124,6 +128,16 @@ impl Faults {
     /// Whether the next session key is derived from another long-term key.
     pub(crate) fn mistakes_long_term_key(&mut self) -> bool {
         self.ltk_mismatch.as_mut().is_some_and(Turns::strikes)
+    }
+
+    /// Whether this second's information claims too much.
+    pub(crate) fn boasts_in_information(&mut self) -> bool {
+        self.boasts_in_information.as_mut().is_some_and(Turns::strikes)
+    }
+
+    /// Whether this answer to a rekey claims a longer nonce than was sent.
+    pub(crate) fn boasts_in_answer(&mut self) -> bool {
+        self.boasts_in_answers.as_mut().is_some_and(Turns::strikes)
     }
 
     fn send_itself(&mut self, bytes: &FrameBytes, out: &mut Vec<u8>) -> bool {

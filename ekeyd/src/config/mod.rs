@@ -11,6 +11,7 @@ mod listen;
 mod network;
 mod original;
 mod read;
+mod sandbox;
 mod section;
 mod tls;
 
@@ -30,6 +31,7 @@ pub(crate) use expand::Expand;
 pub(crate) use health::Health;
 pub(crate) use listen::Listen;
 pub(crate) use network::Network;
+pub(crate) use sandbox::{RunAs, Sandbox};
 pub(crate) use tls::Tls;
 
 /// A configuration larger than this, in bytes, is none.
@@ -62,6 +64,8 @@ pub(crate) struct Config {
     pub file: Option<File>,
     /// Showing the status to browsers and monitoring programs, if at all.
     pub http: Option<Http>,
+    /// What the daemon gives up once it runs.
+    pub sandbox: Sandbox,
 }
 
 /// `[keys]`
@@ -150,6 +154,7 @@ impl Default for Config {
             egd_client: None,
             file: None,
             http: None,
+            sandbox: Sandbox::default(),
         }
     }
 }

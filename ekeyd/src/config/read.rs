@@ -11,7 +11,9 @@ use toml::de::{DeTable, DeValue};
 use super::egd::{self, egd};
 use super::error::{ConfigError, Source};
 use super::section::{Notes, Section, inline, wrong_kind};
-use super::{Config, File, Http, Kernel, KeyPath, Keys, Listen, Recovery, Transport, egd_client, expand, health};
+use super::{
+    Config, File, Http, Kernel, KeyPath, Keys, Listen, Recovery, Transport, egd_client, expand, health, sandbox,
+};
 
 const TOP: &str = "the top of the file";
 
@@ -32,6 +34,7 @@ pub(super) const KNOWN: &[(&str, &[&str])] = &[
             "egd-client",
             "file",
             "http",
+            "sandbox",
         ],
     ),
     ("[keys]", &["discover", "transport", "paths"]),
@@ -43,6 +46,7 @@ pub(super) const KNOWN: &[(&str, &[&str])] = &[
     ("[egd-client]", &egd_client::KEYS),
     ("[file]", &["path", "max-bytes"]),
     ("[http]", &["listen", "allow-remote"]),
+    ("[sandbox]", &sandbox::KEYS),
 ];
 
 /// Reads `text`, the content of `file`.
@@ -72,6 +76,7 @@ fn top(notes: &mut Notes<'_>, table: &Spanned<DeTable<'_>>) -> Config {
     let client = section(notes, &top, "egd-client", "[egd-client]");
     let egd_client = egd_client::read(notes, &client);
     let health = section(notes, &top, "health", "[health]");
+    let sandbox = section(notes, &top, "sandbox", "[sandbox]");
     let expand = section(notes, &top, "expand", "[expand]");
     let config = Config {
         keyring: top.path(notes, "keyring", check_path).unwrap_or(due.keyring),
@@ -86,6 +91,7 @@ fn top(notes: &mut Notes<'_>, table: &Spanned<DeTable<'_>>) -> Config {
         egd_client,
         file: output_file(notes, &top),
         http: http(notes, &top),
+        sandbox: sandbox::read(notes, &sandbox),
     };
     note_clashes(notes, &top, &config);
     config
@@ -274,4 +280,28 @@ fn is_serial(text: &str) -> bool {
 /// A text from the file, fit for an error line.
 pub(super) fn shown(text: &str) -> String {
     text.chars().take(60).flat_map(char::escape_debug).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_manual_page_names_every_section_and_key() {
+        let page = include_str!("../../../packaging/man/ekeyd.toml.5");
+        let bold = |word: &str| {
+            page.lines().any(|line| line == format!(".B {word}") || line.starts_with(&format!(".BR {word} ")))
+        };
+        let sections: Vec<&str> = KNOWN.iter().map(|(name, _)| name.trim_matches(['[', ']'])).collect();
+        for (section, keys) in KNOWN {
+            let heading = page
+                .lines()
+                .filter_map(|line| line.strip_prefix(".SH "))
+                .any(|name| name.eq_ignore_ascii_case(section));
+            assert!(heading, "{section} has no heading");
+            for key in keys.iter().filter(|key| !sections.contains(key)) {
+                assert!(bold(key), "`{key}` of {section} is missing");
+            }
+        }
+    }
 }

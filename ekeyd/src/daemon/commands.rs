@@ -1,8 +1,8 @@
 //! What the commands of the control socket do.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use std::{fs, io};
 
 use ekey_control::{Command, KeyStatus, Level, Reply, original, tag};
 use ekey_link::find;
@@ -15,6 +15,8 @@ use crate::key::{Key, KeyCommand, Name};
 
 /// Keys at a time; more is a mistake, such as naming `/dev` as the folder of keys.
 const MOST_KEYS: usize = 256;
+/// What to do where the daemon may not look.
+const ANOTHER_FOLDER: &str = "let its user in, or name the folder below /dev, or its keys in [keys] paths";
 /// How long everything else may wait for a key that is to be let go of.
 const RELEASE_PATIENCE: Duration = Duration::from_secs(2);
 
@@ -43,7 +45,7 @@ impl Daemon {
                 }
                 None => no_such_key(tag),
             },
-            Command::Keyring(path) => match self.keyring.read_from(Path::new(path)) {
+            Command::Keyring(path) => match self.read_keyring(Path::new(path)) {
                 Ok(count) => {
                     self.tell_keys_of_keyring();
                     Reply::ok_with(format!("{count} key(s)"))
@@ -118,7 +120,13 @@ impl Daemon {
 
     /// Starts every key of a folder. A folder that is not there has no keys, as with the original.
     fn add_keys_of(&mut self, folder: &Path) -> Reply {
-        let Ok(entries) = fs::read_dir(folder) else { return Reply::ok() };
+        let entries = match fs::read_dir(folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                return Reply::error(format!("{}: {error}; {ANOTHER_FOLDER}", folder.display()));
+            }
+            Err(_) => return Reply::ok(),
+        };
         let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).take(MOST_KEYS).collect();
         paths.sort();
         let mut added = Vec::new();

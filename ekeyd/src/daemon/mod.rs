@@ -28,6 +28,7 @@ use mio::{Events, Poll, Token, Waker};
 
 use crate::combine::Combiner;
 use crate::config::{self, Config};
+use crate::confine::{AccountError, Confinement, lock_memory};
 use crate::egd_client::EgdClient;
 use crate::expand;
 use crate::key::{Key, KeyBatch, KeyCommand, KeySettings, Name, Outlet};
@@ -70,6 +71,9 @@ pub(crate) enum DaemonError {
     /// A key's thread cannot be started.
     #[error(transparent)]
     Key(#[from] ekey_link::LinkError),
+    /// The user that it is to be cannot be had.
+    #[error(transparent)]
+    Account(#[from] AccountError),
     /// The kernel refuses what any daemon needs.
     #[error("cannot {doing}: {source}; look at the limits of this process (ulimit -a)")]
     System {
@@ -118,6 +122,7 @@ pub(crate) struct Daemon {
     control: control::Server,
     http: Option<observe::Server>,
     recorder: observe::Recorder,
+    confinement: Confinement,
     _control_link: Option<ControlLink>,
     is_ready: bool,
     watchdog: Option<Watchdog>,
@@ -151,7 +156,8 @@ impl Daemon {
         let egd = egd::Server::start(&config.egd, registry, EGD)?;
         let expand = expand::Outlet::start(&config, registry, EXPAND)?;
         let http = config.http.as_ref().map(|http| observe::Server::start(http.listen, registry, HTTP)).transpose()?;
-        let (kernel, kernel_problem) =
+        let control_link = ControlLink::make(control.path());
+        let (mut kernel, kernel_problem) =
             match config.kernel.enabled.then(|| Kernel::open(&config.kernel, Host::default())) {
                 Some(Ok(kernel)) => (Some(kernel), None),
                 Some(Err(error)) => {
@@ -160,6 +166,10 @@ impl Daemon {
                 }
                 None => (None, None),
             };
+        // Before more of it comes: what has read the configuration is not needed again.
+        text::give_back();
+        // All that takes root is open, and no thread is started yet.
+        let confinement = Confinement::enter(&config, config_file.as_deref(), kernel.as_mut())?;
         let file = match &config.file {
             Some(file) => {
                 let waker = Arc::clone(&waker);
@@ -178,7 +188,7 @@ impl Daemon {
             keyring: SharedKeyring::open(&config.keyring),
             pool: Pool::new(config.egd.pool_bytes),
             combiner,
-            _control_link: ControlLink::make(control.path()),
+            _control_link: control_link,
             config,
             config_file,
             not_random,
@@ -201,11 +211,14 @@ impl Daemon {
             control,
             http,
             recorder: observe::Recorder::new(),
+            confinement,
             is_ready: false,
             watchdog: Watchdog::wanted(now),
             stopping: false,
         };
         daemon.add_configured_keys();
+        daemon.lock_memory();
+        text::give_back();
         Ok(daemon)
     }
 
@@ -271,7 +284,14 @@ impl Daemon {
         let settings = KeySettings { number, name, transport, recovery, health, expected, timings };
         self.keys.push(Key::start(settings, self.keyring.clone(), self.outlet.clone())?);
         self.keys_made = number;
+        self.lock_memory();
         Ok(number)
+    }
+
+    /// The memory of what has come since the daemon was confined.
+    pub(super) fn lock_memory(&mut self) {
+        lock_memory();
+        self.confinement.look();
     }
 
     /// How long the event loop may wait.

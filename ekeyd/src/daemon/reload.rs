@@ -1,6 +1,9 @@
 //! SIGHUP: keyring, configuration and the certificate for TLS clients are read again.
 
+use std::io;
 use std::path::Path;
+
+use ekey_keyring::KeyringError;
 
 use super::{Daemon, notify};
 use crate::config::Config;
@@ -19,7 +22,7 @@ impl Daemon {
         if let Some(file) = self.config_file.clone() {
             self.reload_config(&file);
         }
-        match self.keyring.read_from(&self.config.keyring) {
+        match self.read_keyring(&self.config.keyring) {
             Ok(count) => {
                 tracing::info!(keys = count, "the keyring was read again");
                 self.tell_keys_of_keyring();
@@ -32,6 +35,21 @@ impl Daemon {
         if self.is_ready {
             notify(&[sd_notify::NotifyState::Ready]);
         }
+    }
+
+    /// Reads the keyring at `path` from now on, and returns how many long-term keys it holds.
+    ///
+    /// # Errors
+    /// What is wrong and what to do.
+    pub(super) fn read_keyring(&self, path: &Path) -> Result<usize, String> {
+        self.keyring.read_from(path).map_err(|error| match &error {
+            KeyringError::Unreadable { source, .. }
+                if source.kind() == io::ErrorKind::PermissionDenied && self.confinement.bounds_files() =>
+            {
+                format!("{error}; a folder that was not in the configuration at the start takes a restart ([sandbox])")
+            }
+            _ => error.to_string(),
+        })
     }
 
     fn reload_config(&mut self, file: &Path) {

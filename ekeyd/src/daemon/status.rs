@@ -43,6 +43,7 @@ impl Daemon {
             offered_bytes: self.egd.mixed_bytes() + self.expand.as_ref().map_or(0, expand::Outlet::mixed_bytes),
             egd_client: self.egd_client.as_ref().map(EgdClient::status),
             control: self.control.path().display().to_string(),
+            confinement: Some(self.confinement.status()),
         }
     }
 

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
+use super::creditor::Creditor;
 use super::random_ioctl;
 use crate::config;
 
@@ -31,6 +32,8 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 pub(crate) struct Kernel {
     device: File,
     host: Host,
+    /// The thread that has the right to credit, if it is not this one.
+    creditor: Option<Creditor>,
     era: Era,
     bits_per_byte: u8,
     interval: Duration,
@@ -143,6 +146,7 @@ impl Kernel {
         Ok(Self {
             device,
             host,
+            creditor: None,
             era,
             bits_per_byte: config.bits_per_byte,
             interval: config.interval,
@@ -154,6 +158,20 @@ impl Kernel {
             asked: None,
             counters: Counters::default(),
         })
+    }
+
+    /// Has a thread of its own do what takes CAP_SYS_ADMIN from now on, which begins with the rights of this one. `confine` is
+    /// called there before anything else, and what that says is returned.
+    ///
+    /// # Errors
+    /// Whatever keeps the system from making a thread.
+    pub(crate) fn credit_on_a_thread<T: Send + 'static>(
+        &mut self,
+        confine: impl FnOnce() -> T + Send + 'static,
+    ) -> io::Result<T> {
+        let (creditor, outcome) = Creditor::start(self.device.try_clone()?, self.host.add_entropy, confine)?;
+        self.creditor = Some(creditor);
+        Ok(outcome)
     }
 
     /// How many bytes the kernel would take at `now`; 0 for none. Fewer may be fed: then the rest stays wanted. Ask again after
@@ -246,7 +264,11 @@ impl Kernel {
         let bytes = chunk.len() as u64;
         let credit = u32::try_from(chunk.len()).unwrap_or(0) * u32::from(self.bits_per_byte);
         loop {
-            match (self.host.add_entropy)(self.device.as_fd(), chunk, credit) {
+            let outcome = match &self.creditor {
+                Some(creditor) => creditor.add(chunk, credit),
+                None => (self.host.add_entropy)(self.device.as_fd(), chunk, credit),
+            };
+            match outcome {
                 Ok(()) => {
                     self.mode = Mode::Credited;
                     self.counters.bytes += bytes;

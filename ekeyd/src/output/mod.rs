@@ -1,5 +1,6 @@
 //! Where entropy goes besides the EGD server: the kernel, and a file or pipe.
 
+mod creditor;
 mod file;
 mod kernel;
 mod random_ioctl;

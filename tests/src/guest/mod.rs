@@ -19,6 +19,7 @@ mod archive;
 mod booted;
 mod fetched;
 mod image;
+mod installation;
 mod libraries;
 mod machine;
 mod modules;
@@ -31,6 +32,7 @@ use std::time::Duration;
 
 pub use booted::{Booted, Said};
 pub use fetched::{system_folder, system_program};
+pub use installation::{installed, plug_in_software_key};
 pub use plain_usb::serve_plain_usb;
 pub use plan::Guest;
 pub use qmp::Qmp;

@@ -25,7 +25,7 @@ pub struct Sample {
 impl Sample {
     /// Looks at a process that has so many clients at about this moment.
     pub(super) fn take(at: Duration, life: u32, process: u32, clients: u64) -> Self {
-        let open = i64::try_from(open_descriptors(process)).unwrap_or(i64::MAX);
+        let open = i64::try_from(open_descriptors(process).unwrap_or(0)).unwrap_or(i64::MAX);
         Self {
             at,
             life,

@@ -1,0 +1,324 @@
+//! The attacker's list: what a local user, a network client, somebody who may plant files, and a lying key try against an installed
+//! daemon, in a guest, and what comes of each. Leaves the table behind as `target/attacks.md`.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use ekey_tests::guest::{Booted, Guest, SHORT, installed, plug_in_software_key};
+use ekey_tests::software_key::SECOND_SERIAL;
+use ekey_tests::tree;
+
+const CONFIG: &str = "[keys]\npaths = [\"/run/sim/key\"]\n\
+                      [egd]\nlisten = [\"unix:/run/ekeyd/egd.sock\", \"tcp:127.0.0.1:8888\"]\n\
+                      [http]\nlisten = \"127.0.0.1:9178\"\n";
+const CONTROL: &str = "/run/ekeyd/control.sock";
+const NOBODY: &str = "setpriv --reuid=65534 --regid=65534 --clear-groups";
+/// Of the group that may use keys and sockets.
+const MEMBER: &str = "setpriv --reuid=member --regid=member --init-groups";
+const READING: [&str; 4] = ["ListEntropyKeys", "StatEntropyKey(1)", "Status", "History"];
+const CHANGING: [&str; 6] = [
+    "AddEntropyKey(\"/dev/null\")",
+    "AddEntropyKeys(\"/dev\")",
+    "RemoveEntropyKey(1)",
+    "ResetEntropyKey(1, \"usb\")",
+    "Keyring(\"/etc/passwd\")",
+    "Shutdown",
+];
+/// How long a key may take to be opened again, or to be read for a while.
+const LONG: Duration = Duration::from_secs(60);
+/// What the daemon may have in memory after all of it, in kB.
+const MOST_MEMORY: u64 = 12 * 1024;
+
+/// A guest under attack, and the table so far.
+struct Siege {
+    guest: Booted,
+    rows: String,
+    broken: Vec<String>,
+}
+
+#[test]
+fn an_attacker_gets_nothing_that_the_threat_model_denies_him() {
+    let member = "u member -\nm member ekeyd\n";
+    let guest = Guest::systemd()
+        .file("/usr/bin/attacker", Path::new(env!("CARGO_BIN_EXE_attacker")))
+        .text("/usr/lib/sysusers.d/zz-member.conf", member, 0o644)
+        .text("/root/victim", "root's own\n", 0o600);
+    let mut guest = installed(guest, CONFIG);
+    guest.check("systemctl start --no-block ekeyd", SHORT);
+    plug_in_software_key(&mut guest, "");
+    guest.await_sh("[ \"$(systemctl is-active ekeyd)\" = active ]", SHORT);
+    let mut siege = Siege { guest, rows: String::new(), broken: Vec::new() };
+    let parts: [fn(&mut Siege); 5] =
+        [Siege::users, Siege::listeners, Siege::keys, Siege::files, Siege::started_by_root];
+    for part in parts {
+        let before = Instant::now();
+        part(&mut siege);
+        println!("{:.1} s", before.elapsed().as_secs_f64());
+    }
+    siege.end();
+}
+
+impl Siege {
+    /// Local users, of the group and not.
+    fn users(&mut self) {
+        let statements =
+            READING.iter().chain(&CHANGING).map(|words| format!("'{words}'")).collect::<Vec<_>>().join(" ");
+        let places = [CONTROL, "/run/ekeyd.sock"].map(|socket| ("a stranger says each statement", socket));
+        for (attack, socket) in places {
+            self.is_refused(&format!("{attack} at {socket}"), &format!("{NOBODY} attacker say {socket} {statements}"));
+        }
+        self.is_refused("a stranger asks for entropy", &format!("{NOBODY} attacker ask unix:/run/ekeyd/egd.sock"));
+        let before = self.daemon();
+        let said = self.sh(&format!("{MEMBER} attacker say {CONTROL} {statements}"));
+        for (words, may) in READING.iter().map(|words| (words, true)).chain(CHANGING.iter().map(|words| (words, false)))
+        {
+            let answer = said.lines().find_map(|line| line.strip_prefix(&format!("{words}\t"))).unwrap_or("no answer");
+            let held =
+                if may { answer.starts_with("OK") } else { answer.contains("only root and the daemon's own user") };
+            self.row(&format!("one of the group says `{words}`"), answer, held);
+        }
+        let after = self.daemon();
+        self.row("… and after all of that", &format!("{before}, then {after}"), before == after);
+        for (attack, command) in [
+            ("a stranger removes the control socket", format!("rm {CONTROL}")),
+            ("a stranger puts a file of his in its place", format!("touch /tmp/x; mv -f /tmp/x {CONTROL}")),
+            ("a stranger makes a folder of ours in /run first", "mkdir /run/ekeyd-next".to_owned()),
+            ("a stranger reads the keyring", "cat /etc/entropykey/keyring".to_owned()),
+            ("a stranger plants a file beside the keyring", "touch /etc/entropykey/.keyring.1-0.new".to_owned()),
+            ("a stranger ends the daemon", "kill -TERM $PID".to_owned()),
+            ("a stranger reads the daemon's memory", "head -c1 /proc/$PID/mem".to_owned()),
+        ] {
+            self.is_refused(attack, &format!("{NOBODY} sh -c \"{command}\""));
+        }
+        let ekeyd = "setpriv --reuid=ekeyd --regid=ekeyd --clear-groups sh -c";
+        for file in ["environ", "maps", "mem"] {
+            let attack = format!("another program of the user ekeyd reads the daemon's {file}");
+            self.is_refused(&attack, &format!("{ekeyd} \"head -c1 /proc/$PID/{file}\""));
+        }
+    }
+
+    /// Too much, too slowly and too often, at every listener.
+    fn listeners(&mut self) {
+        let (unix, tcp, http) = ("unix:/run/ekeyd/egd.sock", "tcp:127.0.0.1:8888", "tcp:127.0.0.1:9178");
+        for (what, address, words) in [
+            ("a line of 1 MB at the control socket", "unix:/run/ekeyd/control.sock", "A"),
+            ("a header of 1 MB by HTTP", http, "GET / HTTP/1.1\\r\\nX: AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"),
+            ("1 MB of offers at the EGD socket", unix, "\u{3}AA"),
+            ("1 MB of requests by EGD over TCP, no answer read", tcp, "\u{2}z"),
+        ] {
+            let said = self.sh(&format!("attacker flood {address} 1048576 '{words}'"));
+            self.serves_on(what, said.trim());
+        }
+        for (what, address, count, held_most) in [
+            ("200 connections that say one byte, at the control socket", "unix:/run/ekeyd/control.sock", 200, 200),
+            ("200 connections that say one byte, by HTTP", http, 200, 200),
+            ("500 connections that say one byte, by EGD over TCP", tcp, 500, 500),
+        ] {
+            self.sh(&format!(
+                "rm -f /tmp/held; (attacker hold {address} {count} >/tmp/held 2>&1 & echo $! >/tmp/holder)"
+            ));
+            let said = self.guest.await_sh("grep -E 'held|failed' /tmp/held", SHORT);
+            let others = self.others_are_served(address);
+            self.sh("kill $(cat /tmp/holder)");
+            let back =
+                self.guest.await_sh("ekey-ctl list >/dev/null && echo all are served when they have gone", SHORT);
+            let result = format!("{}; {others}; {}", said.trim(), back.trim());
+            let count: u32 = said.trim().rsplit(' ').next().and_then(|count| count.parse().ok()).unwrap_or(u32::MAX);
+            self.row(what, &result, count <= held_most && !others.contains("NOT"));
+        }
+    }
+
+    /// A key that lies.
+    fn keys(&mut self) {
+        let run = "systemd-run --quiet --unit sim -p RuntimeDirectory=sim -p UMask=0 \
+                   ekey-sim --unix /run/sim/key --serial NwBvBlg3OTBJORFD --ltk-file /root/ltk";
+        for (what, arguments) in [
+            ("a key that is another one after each second reset", "--rate 126 --fault wrong-serial:2"),
+            ("a key that claims 2^32 of everything, and a nonce of 4095 bytes", "--rate 126 --fault boast:2"),
+            ("a key that floods with frames that verify", "--rate 0"),
+        ] {
+            self.sh(&format!("systemctl stop sim; systemctl reset-failed sim; {run} {arguments}"));
+            self.guest.await_sh("ekey-ctl status --json | grep '\"name\":\"running\"'", LONG);
+            let reset = "ekey-ctl reset 1 --level soft; sleep 0.5";
+            let state = "ekey-ctl status --json | grep -o '\"state\":{\"name\":\"[a-z-]*' | cut -d '\"' -f 6";
+            let state = self.sh(&format!("{reset}; {reset}; {state}"));
+            self.serves_on(what, &format!("state {}", state.trim()));
+        }
+        self.sh("systemctl stop sim; mkdir -p /run/sim; (umask 0; attacker babble /run/sim/key >/tmp/babble 2>&1 & echo $! >/tmp/babbler)");
+        self.guest.await_sh("ekey-ctl status --json | grep -E '\"mac_failures\":[1-9]'", LONG);
+        self.serves_on("a key that floods with frames that do not verify", "counted, dropped");
+        self.sh("kill $(cat /tmp/babbler); systemctl stop ekeyd");
+    }
+
+    /// Links and pipes where the daemon is to write, against a daemon that root starts without systemd.
+    fn files(&mut self) {
+        for (what, plant) in [
+            ("a symbolic link to root's file", "ln -s /root/victim"),
+            ("a hard link to root's file", "ln /root/victim"),
+            ("a pipe", "mkfifo -m 666"),
+        ] {
+            for (place, lines) in [
+                ("the control socket", "control = \"/trap/place\"\n[egd]\nlisten = []\n"),
+                ("the EGD socket", "control = \"/trap/c\"\n[egd]\nlisten = [\"unix:/trap/place\"]\n"),
+            ] {
+                self.trap(plant, lines);
+                let said = self.sh("timeout 10 ekeyd run --config /trap/ekeyd.toml 2>&1; echo exit $?");
+                let held = said.contains("exit 1") && self.victim_is_whole();
+                self.row(&format!("{what} in place of {place}"), last_words(&said), held);
+            }
+            self.trap(plant, "control = \"/trap/c\"\n[egd]\nlisten = []\n[file]\npath = \"/trap/place\"\n");
+            let said = self.while_it_runs("ekey-ctl status --socket /trap/c --json | grep -o '\"file\":{[^}]*}'");
+            let held = said.contains("\"written_bytes\":0") && self.victim_is_whole();
+            self.row(&format!("{what} in place of the file output"), stopped(&said), held);
+        }
+        for (what, plant) in [("a symbolic link", "ln -s"), ("a hard link", "ln")] {
+            self.trap("true", "keyring = \"/trap/keyring\"\ncontrol = \"/trap/c\"\n[egd]\nlisten = []\n");
+            self.sh(&format!("{plant} /root/victim /trap/keyring"));
+            let said = self.while_it_runs("ekey-ctl status --socket /trap/c --json | grep -o '\"keyring\":{[^}]*}'");
+            let held = said.contains("\"keys\":0") && self.victim_is_whole();
+            self.row(&format!("{what} to root's file in place of the keyring"), "not given away, not read", held);
+        }
+        self.trap("true", "");
+        let plant = "for n in $(seq $$ $(($$ + 200))); do ln -s /root/victim /trap/.keyring.$n-0.new; done";
+        let add =
+            format!("ekey-ctl keyring add {SECOND_SERIAL} --file /root/ltk --keyring /trap/keyring --socket /trap/c");
+        let said = self.sh(&format!("{plant}; {add}; stat -c '%F' /trap/keyring"));
+        let held = said.contains("regular file") && self.victim_is_whole();
+        self.row("symbolic links where a new keyring is written", "the next free name is taken", held);
+        self.sh("cp /usr/sbin/ekeyd /usr/sbin/ekeyd-egd-linux");
+        for (what, plant) in
+            [("a symbolic link", "ln -s /root/victim"), ("a hard link", "ln /root/victim"), ("a pipe", "mkfifo")]
+        {
+            self.trap(plant, "");
+            let said = self.sh("timeout 10 ekeyd-egd-linux -r 5 -p 9 -C /trap/c -D /trap/place 2>&1; echo exit $?");
+            let held = said.contains("exit 1") && self.victim_is_whole();
+            self.row(&format!("{what} in place of the pid file"), last_words(&said), held);
+        }
+    }
+
+    /// What root's daemon gives up, as the kernel says it.
+    fn started_by_root(&mut self) {
+        self.trap("true", "keyring = \"/trap/keyring\"\ncontrol = \"/trap/c\"\n[egd]\nlisten = []\n");
+        self.sh("echo '# none' >/trap/keyring; chmod 600 /trap/keyring");
+        let fields =
+            "grep -hE '^(Uid|CapEff|CapBnd|NoNewPrivs|Seccomp):' /proc/$(cat /trap/pid)/task/*/status | sort | uniq -c";
+        let said = self.while_it_runs(&format!("{fields}; stat -c 'keyring of %U' /trap/keyring; id -u ekeyd"));
+        let number = said.lines().last().unwrap_or_default().to_owned();
+        let all =
+            |due: &str| said.lines().filter(|line| line.contains(due.split(':').next().unwrap_or(due))).count() == 1;
+        let one_credits = said.lines().any(|line| line.trim() == "1 CapEff:\t0000000000200000")
+            && said.lines().filter(|line| line.contains("CapEff")).count() == 2
+            && said.contains("CapEff:\t0000000000000000");
+        let held = one_credits
+            && said.contains(&format!("Uid:\t{number}\t{number}\t{number}\t{number}"))
+            && [("Uid:"), ("NoNewPrivs:"), ("Seccomp:"), ("CapBnd:")].iter().all(|name| all(name))
+            && said.contains("NoNewPrivs:\t1")
+            && said.contains("Seccomp:\t2")
+            && said.contains("CapBnd:\t0000000000000000")
+            && said.contains("keyring of ekeyd");
+        let result = "user ekeyd, every thread filtered, CAP_SYS_ADMIN in the one that credits the kernel";
+        self.row("a daemon started by root without systemd is taken over", if held { result } else { &said }, held);
+        let read = "ekey-ctl keyring reload --help >/dev/null; attacker say /trap/c 'Keyring(\"/var/lib/x\")' 'Keyring(\"/root/victim\")'";
+        let said = self.while_it_runs(read);
+        let held = said.contains("[sandbox]");
+        self.row("… and reads a file that its configuration does not name", last_words(&said), held);
+    }
+
+    fn end(self) {
+        let Self { guest, rows, broken } = self;
+        let (kernel, text) = ("Linux 6.1 of Debian 12", &rows);
+        let table =
+            format!("| attack | result | held |\n|---|---|---|\n{text}\n{} attacks, {kernel}.\n", rows.lines().count());
+        println!("{table}");
+        let target = tree::root().join("target");
+        fs::create_dir_all(&target)
+            .and_then(|()| fs::write(target.join("attacks.md"), table))
+            .expect("target/ can be written");
+        assert!(broken.is_empty(), "not held:\n{}", broken.join("\n"));
+        guest.power_off();
+    }
+
+    /// The daemon's number, its keys and its keyring: what no attack changes.
+    fn daemon(&mut self) -> String {
+        let words = "echo $(systemctl show -P MainPID ekeyd) $(ekey-ctl status --json | grep -o '\"keyring\":{[^}]*}') \
+                     $(ekey-ctl list --json | grep -o '\"path\"' | wc -l)";
+        self.sh(words).trim().replace('"', "")
+    }
+
+    fn is_refused(&mut self, attack: &str, command: &str) {
+        let said = self.guest.sh(&format!("PID=$(systemctl show -P MainPID ekeyd); {command}"), SHORT);
+        let words = last_words(&said.text).to_owned();
+        let refusals = ["denied", "not permitted", "Permission", "Operation not"];
+        self.row(attack, &words, said.code != 0 && refusals.iter().any(|refusal| words.contains(refusal)));
+    }
+
+    /// Whether the daemon answers at once, gives entropy, and has not grown.
+    fn serves_on(&mut self, attack: &str, result: &str) {
+        let memory = "grep VmRSS /proc/$(systemctl show -P MainPID ekeyd)/status | tr -dc 0-9";
+        let said = self.sh(&format!(
+            "timeout 5 ekey-ctl list >/dev/null; echo $? $(systemctl show -P NRestarts ekeyd) $({memory})"
+        ));
+        let figures: Vec<u64> = said.split_whitespace().filter_map(|figure| figure.parse().ok()).collect();
+        let held = matches!(figures.as_slice(), [0, 0, memory] if *memory <= MOST_MEMORY);
+        let memory = figures.last().copied().unwrap_or_default();
+        self.row(attack, &format!("{result}; then {memory} kB, serves on"), held);
+    }
+
+    fn others_are_served(&mut self, address: &str) -> String {
+        let others = [
+            ("unix:/run/ekeyd/control.sock", "timeout 5 ekey-ctl list >/dev/null", "control"),
+            ("unix:/run/ekeyd/egd.sock", "timeout 5 attacker ask unix:/run/ekeyd/egd.sock >/dev/null", "EGD"),
+        ];
+        let mut served = Vec::new();
+        for (own, command, name) in others.iter().filter(|(own, ..)| *own != address) {
+            let _ = own;
+            let word = if self.guest.sh(command, SHORT).code == 0 { "served" } else { "NOT served" };
+            served.push(format!("{name} {word}"));
+        }
+        format!("meanwhile {}", served.join(", "))
+    }
+
+    /// A folder of the user ekeyd with something planted in it, and a configuration of a daemon there.
+    fn trap(&mut self, plant: &str, lines: &str) {
+        let place = if plant == "true" { "" } else { "/trap/place" };
+        self.sh(&format!("rm -rf /trap; mkdir /trap; chown ekeyd: /trap; {plant} {place}"));
+        let config = format!("{lines}{}", if lines.contains("[keys]") { "" } else { "[keys]\ndiscover = false\n" });
+        self.sh(&format!("cat >/trap/ekeyd.toml <<'END'\n{config}END"));
+    }
+
+    /// Starts that daemon as root, waits until it answers, runs a command, and ends it.
+    fn while_it_runs(&mut self, command: &str) -> String {
+        let start = "ekeyd run --config /trap/ekeyd.toml >/trap/log 2>&1 & echo $! >/trap/pid";
+        let wait = "for n in $(seq 200); do ekey-ctl list --socket /trap/c >/dev/null 2>&1; [ $? = 3 ] || break; sleep 0.1; done";
+        let end = "kill $(cat /trap/pid); wait";
+        self.sh(&format!("{start}\n{wait}\n{command}\n{end}"))
+    }
+
+    fn victim_is_whole(&mut self) -> bool {
+        self.sh("cat /root/victim; stat -c '%U %a' /root/victim") == "root's own\nroot 600\n"
+    }
+
+    fn sh(&mut self, command: &str) -> String {
+        self.guest.sh(command, SHORT).text
+    }
+
+    fn row(&mut self, attack: &str, result: &str, held: bool) {
+        let result: String = result.trim().replace(['|', '\n'], " ").chars().take(160).collect();
+        let word = if held { "yes" } else { "NO" };
+        let _ = writeln!(self.rows, "| {attack} | {result} | {word} |");
+        if !held {
+            self.broken.push(format!("{attack}: {result}"));
+        }
+    }
+}
+
+fn last_words(said: &str) -> &str {
+    said.lines().rfind(|line| !line.starts_with("exit ") && !line.trim().is_empty()).unwrap_or("nothing")
+}
+
+fn stopped(said: &str) -> &str {
+    let reason = said.split("\"stopped\":").nth(1).unwrap_or(said).trim_end_matches(['}', '\n']);
+    if reason == "null" { "waits for a reader, and serves meanwhile" } else { reason }
+}

@@ -1,0 +1,109 @@
+//! What the daemon has given up by itself, as the kernel says it: `/proc/PID/task/*/status`, `/proc/PID/limits`, and by trying.
+
+use std::fs;
+use std::time::Duration;
+
+use ekey_tests::control::ControlClient;
+use ekey_tests::{Daemon, DaemonPlan, KeyPlan, Scratch, await_until, blocks};
+use serde_json::Value;
+
+const SOON: Duration = Duration::from_secs(20);
+/// CAP_DAC_OVERRIDE of capabilities(7), which root keeps where it has no other user to become.
+const DAC_OVERRIDE: u64 = 1 << 1;
+
+#[test]
+fn every_thread_is_filtered_and_none_can_gain_a_right() {
+    let scratch = Scratch::make();
+    let plan = KeyPlan::named("key").rate(0);
+    let key = plan.plug_in(&scratch);
+    let output = scratch.path("output");
+    let daemon = DaemonPlan::default().key(&plan, &key).egd().file(&output, None).start(&scratch);
+    await_until("100 blocks in the file", SOON, || (blocks::blocks_in(&output) >= 100).then_some(()));
+    let threads = threads(&daemon);
+    assert!(threads.len() >= 3, "event loop, key and file: {}", threads.len());
+    for thread in &threads {
+        assert_eq!(field(thread, "NoNewPrivs"), "1", "{thread}");
+        assert_eq!(field(thread, "Seccomp"), "2", "{thread}");
+        let held = u64::from_str_radix(field(thread, "CapEff"), 16).expect("a number");
+        assert_eq!(held & !DAC_OVERRIDE, 0, "{thread}");
+        assert_eq!(field(thread, "CapAmb"), "0000000000000000", "{thread}");
+    }
+    let limits = fs::read_to_string(format!("/proc/{}/limits", daemon.program.id())).expect("it runs");
+    let core = limits.lines().find(|line| line.starts_with("Max core file size")).expect("a limit");
+    assert_eq!(core.split_whitespace().nth(4), Some("0"), "{core}");
+
+    // What it says of itself is what the kernel says of it.
+    let said = confinement(&daemon, &scratch);
+    assert_eq!(said["filter"], true, "{said}");
+    assert_eq!(said["no_new_privs"], true, "{said}");
+    assert_eq!(said["core_dumps"], false, "{said}");
+    assert_eq!(said["threads"], threads.len(), "{said}");
+    let locked: u64 = field(&threads[0], "VmLck").trim_end_matches(" kB").trim().parse().expect("a number");
+    assert_eq!(said["locked_bytes"], locked * 1024, "{said}");
+    let may_lock = limits.lines().find(|line| line.starts_with("Max locked memory")).expect("a limit");
+    assert!(locked > 0 || may_lock.split_whitespace().nth(4) == Some("0"), "no memory is locked: {said}");
+}
+
+#[test]
+fn a_file_that_no_configuration_named_cannot_be_read_and_the_answer_says_why() {
+    let (scratch, elsewhere) = (Scratch::make(), Scratch::make());
+    let daemon = DaemonPlan::default().egd().start(&scratch);
+    let said = confinement(&daemon, &scratch);
+    if said["landlock"] == 0 {
+        let why = said["problems"].to_string();
+        assert!(why.contains("landlock"), "nothing bounds its files, and it does not say why: {said}");
+        return println!("this kernel has no landlock: {why}");
+    }
+    let keyring = elsewhere.write("keyring", "", 0o600);
+    let mut control = ControlClient::connect(&daemon.control).expect("the control socket");
+    let answer = control.say(&format!("Keyring \"{}\"", keyring.display())).expect("an answer");
+    assert!(answer.verdict.contains("[sandbox]") && answer.verdict.contains("restart"), "{answer:?}");
+    let answer = control.say(&format!("AddEntropyKeys \"{}\"", elsewhere.folder().display())).expect("an answer");
+    assert!(answer.verdict.starts_with("ERROR") && answer.verdict.contains("[keys] paths"), "{answer:?}");
+    // One in a folder that it knows may come and go.
+    let keyring = scratch.write("another", "", 0o600);
+    let answer = control.say(&format!("Keyring \"{}\"", keyring.display())).expect("an answer");
+    assert!(answer.ok(), "{answer:?}");
+}
+
+#[test]
+fn a_sandbox_that_is_off_bounds_neither_calls_nor_files_and_says_so() {
+    let (scratch, elsewhere) = (Scratch::make(), Scratch::make());
+    let daemon = DaemonPlan::default().egd().extra("[sandbox]\nenabled = false\n").start(&scratch);
+    let said = confinement(&daemon, &scratch);
+    assert_eq!((said["filter"].as_bool(), said["landlock"].as_u64()), (Some(false), Some(0)), "{said}");
+    for thread in threads(&daemon) {
+        assert_eq!((field(&thread, "Seccomp"), field(&thread, "NoNewPrivs")), ("0", "1"), "{thread}");
+    }
+    let keyring = elsewhere.write("keyring", "", 0o600);
+    let mut control = ControlClient::connect(&daemon.control).expect("the control socket");
+    let answer = control.say(&format!("Keyring \"{}\"", keyring.display())).expect("an answer");
+    assert!(answer.ok(), "{answer:?}");
+}
+
+#[test]
+fn a_user_that_is_not_there_keeps_the_daemon_from_starting() {
+    if !nix::unistd::geteuid().is_root() {
+        return println!("only root can become another user");
+    }
+    let scratch = Scratch::make();
+    let plan = DaemonPlan::default().egd().extra("[sandbox]\nuser = \"nobody-has-this\"\n");
+    let mut daemon = plan.spawn(&scratch);
+    let status = daemon.program.wait(SOON);
+    assert_eq!(status.code(), Some(1), "{}", daemon.program.stderr());
+    assert!(daemon.program.stderr().contains("nobody-has-this"), "{}", daemon.program.stderr());
+}
+
+fn threads(daemon: &Daemon) -> Vec<String> {
+    let tasks = fs::read_dir(format!("/proc/{}/task", daemon.program.id())).expect("it runs");
+    tasks.flatten().filter_map(|task| fs::read_to_string(task.path().join("status")).ok()).collect()
+}
+
+fn field<'t>(status: &'t str, name: &str) -> &'t str {
+    let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+    line.unwrap_or_else(|| panic!("no {name} in:\n{status}")).trim()
+}
+
+fn confinement(daemon: &Daemon, scratch: &Scratch) -> Value {
+    daemon.status(scratch).root()["confinement"].clone()
+}

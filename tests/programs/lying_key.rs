@@ -1,0 +1,72 @@
+//! A key that has its long-term key and lies all the same: about numbers, and about who it is.
+
+use std::time::Duration;
+
+use ekey_tests::{DaemonPlan, KeyPlan, Scratch, await_until, blocks, usage};
+
+const SOON: Duration = Duration::from_secs(20);
+
+#[test]
+fn a_key_that_claims_as_much_of_everything_as_a_frame_can_say_is_driven_on() {
+    let scratch = Scratch::make();
+    // Every other second 2^32 - 1 of everything, or 49 digits of nines; every other session key for a nonce of 4095 bytes.
+    let plan = KeyPlan::named("key").rate(126).fault("boast:2");
+    let key = plan.plug_in(&scratch);
+    let output = scratch.path("output");
+    let mut daemon = DaemonPlan::default().key(&plan, &key).file(&output, None).start(&scratch);
+    daemon.await_state(&scratch, "running", SOON);
+    let before = usage::memory(daemon.program.id()).resident;
+    let lied = await_until("information that makes no sense", SOON, || {
+        let status = daemon.status(&scratch);
+        (status.count("/keys/0/frames/malformed") >= 2).then_some(status)
+    });
+    for verb in [&["status"][..], &["list"], &["stats", "1"], &["top"]] {
+        let said = daemon.ctl(&scratch, verb);
+        assert_eq!(said.code, Some(0), "{verb:?}: {said:?}");
+    }
+    // It has lied about a nonce's length as well, or does so when the next session begins.
+    let reset = daemon.ctl(&scratch, &["reset", "1", "--level", "soft"]);
+    assert_eq!(reset.code, Some(0), "{reset:?}");
+    let sessions = lied.count("/keys/0/connection/rekeys");
+    await_until("a session that it did not lie about", SOON, || {
+        let status = daemon.status(&scratch);
+        (status.count("/keys/0/connection/rekeys") > sessions && status.key(0).state() == "running").then_some(())
+    });
+    let after = usage::memory(daemon.program.id()).resident;
+    assert!(after < before + 1024, "the daemon grew from {before} to {after} kB");
+    assert!(!daemon.program.stderr().contains("panicked"), "{}", daemon.program.stderr());
+    drop(daemon);
+    blocks::assert_in_order(&output, &key.plain_log);
+}
+
+#[test]
+fn a_key_that_becomes_another_one_gives_nothing_under_that_name() {
+    let scratch = Scratch::make();
+    let plan = KeyPlan::named("key").rate(126).fault("wrong-serial:2");
+    let key = plan.plug_in(&scratch);
+    let output = scratch.path("output");
+    let mut daemon = DaemonPlan::default().key(&plan, &key).file(&output, None).start(&scratch);
+    daemon.await_blocks(&output, 50, SOON);
+    // Each reset makes it the other one, or itself again.
+    for _ in 0..4 {
+        let _ = daemon.ctl(&scratch, &["reset", "1", "--level", "soft"]);
+        let other = await_until("the key to be somebody", SOON, || {
+            let status = daemon.status(&scratch);
+            ["serial-unknown", "wrong-serial", "running"]
+                .contains(&status.key(0).state())
+                .then_some(status.key(0).state() != "running")
+        });
+        if other {
+            // Nothing of it arrives: the last block of its own is out soon, and then no more come.
+            let written = || blocks::blocks_in(&output);
+            await_until("the file to come to rest", SOON, || {
+                let before = written();
+                std::thread::sleep(Duration::from_millis(300));
+                (written() == before).then_some(())
+            });
+        }
+    }
+    assert!(!daemon.program.stderr().contains("panicked"), "{}", daemon.program.stderr());
+    drop(daemon);
+    blocks::assert_in_order(&output, &key.plain_log);
+}

@@ -1,0 +1,128 @@
+//! What somebody would try who has got onto the machine, or reaches a port of it: for the list of attacks in the guest, where it runs
+//! as that somebody. Prints what came of it.
+//!
+//! ```text
+//! attacker say SOCKET STATEMENT…      each statement and the answer to it, one a line
+//! attacker flood ADDRESS BYTES WORDS  the words again and again, up to so many bytes; then how it ended
+//! attacker hold ADDRESS COUNT         opens so many connections, says one byte on each, and keeps them for as long as it runs
+//! attacker ask ADDRESS                16 bytes of entropy by EGD's 0x02, or how it failed
+//! attacker babble SOCKET              listens where a key is expected, and sends nonsense as fast as it is read
+//! ```
+//! An address is `unix:PATH` or `tcp:ADDR:PORT`.
+
+use std::io::{self, BufRead as _, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::time::Duration;
+
+const PATIENCE: Duration = Duration::from_secs(10);
+
+trait Stream: Read + Write {}
+impl<S: Read + Write> Stream for S {}
+
+fn main() {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let outcome = match words.as_slice() {
+        ["say", socket, statements @ ..] => say(socket, statements),
+        ["flood", address, bytes, words] => flood(address, bytes, words),
+        ["hold", address, count] => hold(address, count),
+        ["ask", address] => ask(address),
+        ["babble", socket] => babble(socket),
+        _ => Err(io::Error::other("say what to do: say, flood, hold, ask or babble")),
+    };
+    if let Err(error) = outcome {
+        println!("failed: {error}");
+        std::process::exit(1);
+    }
+}
+
+fn say(socket: &str, statements: &[&str]) -> io::Result<()> {
+    let mut stream = BufReader::new(UnixStream::connect(socket)?);
+    stream.get_ref().set_read_timeout(Some(PATIENCE))?;
+    let mut line = String::new();
+    stream.read_line(&mut line)?;
+    for statement in statements {
+        writeln!(stream.get_mut(), "{statement}")?;
+        loop {
+            line.clear();
+            if stream.read_line(&mut line)? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            if !line.starts_with("*\t") {
+                break println!("{statement}\t{}", line.trim_end());
+            }
+        }
+    }
+    Ok(())
+}
+
+fn flood(address: &str, bytes: &str, words: &str) -> io::Result<()> {
+    let most: usize = bytes.parse().map_err(io::Error::other)?;
+    let mut stream = connect(address)?;
+    let burst = words.replace("\\r\\n", "\r\n").repeat(65_536 / words.len().max(1));
+    let mut sent = 0;
+    while sent < most {
+        match stream.write(burst.as_bytes()) {
+            Ok(count) => sent += count,
+            Err(error) => {
+                println!("ended after {sent} bytes: {error}");
+                return Ok(());
+            }
+        }
+    }
+    let mut answer = [0; 4096];
+    let count = stream.read(&mut answer).unwrap_or(0);
+    let first = String::from_utf8_lossy(&answer[..count]).lines().next().unwrap_or_default().to_owned();
+    println!("sent {sent} bytes, answered by: {first}");
+    Ok(())
+}
+
+fn hold(address: &str, count: &str) -> io::Result<()> {
+    let most: usize = count.parse().map_err(io::Error::other)?;
+    let mut held = Vec::new();
+    for _ in 0..most {
+        let Ok(mut stream) = connect(address) else { break };
+        let _ = stream.write(b"\x02");
+        held.push(stream);
+    }
+    println!("held {}", held.len());
+    io::stdout().flush()?;
+    loop {
+        std::thread::sleep(PATIENCE);
+    }
+}
+
+fn ask(address: &str) -> io::Result<()> {
+    let mut stream = connect(address)?;
+    stream.write_all(&[0x02, 16])?;
+    let mut answer = [0; 16];
+    stream.read_exact(&mut answer)?;
+    println!("16 bytes");
+    Ok(())
+}
+
+fn babble(socket: &str) -> io::Result<()> {
+    let listener = UnixListener::bind(socket)?;
+    // Nonsense that looks like frames up to the MAC, so that each has to be looked at.
+    let nonsense = format!("* E!{:<50}{:<8}\r\n", "AA", "AAAAAAAA").repeat(1024);
+    for stream in listener.incoming() {
+        let mut stream = stream?;
+        while stream.write_all(nonsense.as_bytes()).is_ok() {}
+    }
+    Ok(())
+}
+
+fn connect(address: &str) -> io::Result<Box<dyn Stream>> {
+    if let Some(path) = address.strip_prefix("unix:") {
+        let stream = UnixStream::connect(path)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_write_timeout(Some(Duration::from_secs(1)))?;
+        return Ok(Box::new(stream));
+    }
+    let address = address.strip_prefix("tcp:").unwrap_or(address);
+    let stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(Duration::from_secs(1)))?;
+    Ok(Box::new(stream))
+}

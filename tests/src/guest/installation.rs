@@ -1,0 +1,42 @@
+//! Our programs in a guest with systemd as a package leaves them: with the unit, its user and udev's rules.
+
+use super::plan::Guest;
+use super::{Booted, SHORT};
+use crate::software_key::{LONG_TERM_KEY, SERIAL};
+use crate::{binaries, tree};
+
+/// Boots `guest` with all that belongs to an installation, this configuration, and a keyring of the first software key as the
+/// original leaves it: root's.
+///
+/// # Panics
+/// When a program is not built, or the guest does not boot.
+#[must_use]
+pub fn installed(guest: Guest, config: &str) -> Booted {
+    let file = |name: &str| tree::root().join("udev").join(name);
+    let guest = ["ekeyd", "ekey-ctl", "ekey-sim"]
+        .into_iter()
+        .fold(guest, |guest, name| guest.file(&format!("/usr/sbin/{name}"), &binaries::built(name)));
+    let mut guest = guest
+        .file("/usr/lib/systemd/system/ekeyd.service", &file("ekeyd.service"))
+        .file("/usr/lib/sysusers.d/ekeyd.conf", &file("ekeyd.sysusers"))
+        .file("/usr/lib/tmpfiles.d/ekeyd.conf", &file("ekeyd.tmpfiles"))
+        .file("/usr/lib/udev/rules.d/60-ekey.rules", &file("60-ekey.rules"))
+        .text("/etc/entropykey/ekeyd.toml", config, 0o644)
+        .text("/etc/entropykey/keyring", &format!("{SERIAL} {LONG_TERM_KEY}\n"), 0o600)
+        .text("/root/ltk", &format!("{LONG_TERM_KEY}\n"), 0o600)
+        .boot();
+    // What a package's installation runs.
+    guest.check("systemd-sysusers && systemctl daemon-reload && udevadm control --reload", SHORT);
+    guest
+}
+
+/// Plugs in a software key at `/run/sim/key`, at the natural rate, with these arguments besides.
+///
+/// # Panics
+/// When it cannot be started.
+pub fn plug_in_software_key(guest: &mut Booted, arguments: &str) {
+    let arguments = format!("--serial {SERIAL} --ltk-file /root/ltk --rate 126 {arguments}");
+    let run = "systemd-run --quiet --unit sim -p RuntimeDirectory=sim -p UMask=0";
+    guest.check(&format!("{run} ekey-sim --unix /run/sim/key {arguments}"), SHORT);
+    guest.await_sh("[ -S /run/sim/key ]", SHORT);
+}
