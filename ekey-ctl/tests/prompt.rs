@@ -30,7 +30,10 @@ impl Asking {
     fn start() -> Self {
         let folder = TempDir::new().expect("a folder");
         let pty = openpty(None, None).expect("a pseudo terminal");
-        let child = Command::new(env!("CARGO_BIN_EXE_ekey-ctl"))
+        // Whoever runs the tests in the background of a script has the interrupt ignored, and all that is started inherits that.
+        let child = Command::new("env")
+            .arg("--default-signal=INT,TERM")
+            .arg(env!("CARGO_BIN_EXE_ekey-ctl"))
             .args(["keyring", "add", SERIAL, "--keyring"])
             .arg(folder.path().join("keyring"))
             .arg("--socket")
