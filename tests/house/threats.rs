@@ -38,7 +38,10 @@ fn is_test(target: &str, name: &str) -> bool {
     };
     files.iter().any(|file| {
         let lines = tree::code_lines(file);
-        let marked = lines.windows(2).filter(|pair| pair[0].1.trim().starts_with("#[test]"));
-        marked.map(|pair| pair[1].1.trim()).any(|line| line.starts_with(&format!("fn {name}(")))
+        let lines: Vec<&str> = lines.iter().map(|(_, line)| line.trim()).collect();
+        // Other attributes may stand between the mark and the function.
+        let marked = (0..lines.len()).filter(|at| lines[*at] == "#[test]");
+        let functions = marked.filter_map(|at| lines[at + 1..].iter().find(|line| !line.starts_with("#[")));
+        functions.into_iter().any(|line| line.starts_with(&format!("fn {name}(")))
     })
 }
