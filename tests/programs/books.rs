@@ -13,7 +13,7 @@ const SOON: Duration = Duration::from_secs(60);
 /// How long each fault is watched.
 const WATCHED: Duration = Duration::from_millis(1500);
 
-const FAULTS: [&str; 11] = [
+const FAULTS: [&str; 12] = [
     "flip:50",
     "drop:50",
     "replay:50",
@@ -25,6 +25,7 @@ const FAULTS: [&str; 11] = [
     "wrong-serial:1",
     "ltk-mismatch:2",
     "stall:500",
+    "boast:5",
 ];
 const WEDGES: [&str; 5] =
     ["until-ctrl-c:500", "until-reopen:500", "until-usb-reset:500", "until-re-enumeration:500", "until-replug:500"];
