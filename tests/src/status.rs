@@ -147,7 +147,8 @@ impl<'a> KeyStatus<'a> {
     /// When there is no such count.
     #[must_use]
     pub fn health(self, name: &str) -> u64 {
-        self.count(&format!("/health/{name}"))
+        // Of a key whose thread has only just begun there is none yet.
+        if self.0.pointer("/health").is_some_and(Value::is_null) { 0 } else { self.count(&format!("/health/{name}")) }
     }
 
     /// A count of its books, such as `handed_bytes`.
