@@ -11,7 +11,11 @@ fn whatever_happens_each_byte_is_handed_out_once_and_as_the_key_sent_it() {
     assert!(report.findings.is_empty(), "with seed {}: {:#?}", order.seed, report.findings);
     let table = report.table();
     assert!(report.client_bytes > 200_000 && report.file_bytes > 50_000, "{table}");
-    assert!(report.compared.served + 1000 > report.client_bytes + report.file_bytes, "{table}");
+    // What is no whole cell at the end of a connection cannot be compared.
+    assert!(
+        report.compared.served + 1000 + 8 * report.connections > report.client_bytes + report.file_bytes,
+        "{table}"
+    );
     assert!(report.settled >= 2 && report.looks >= 5 && report.lines.calm_blocks > 1000, "{table}");
     assert!(report.has_clock, "libfaketime is missing: run tests/run");
 }
