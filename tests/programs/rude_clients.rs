@@ -89,6 +89,7 @@ fn while_fifty_thousand_come_and_go_the_others_are_answered_as_soon_as_ever() {
 }
 
 #[test]
+#[ignore = "on two processors it measures the scheduler; bench-egd prints the figure"]
 fn while_fifty_thousand_come_and_go_as_fast_as_they_can_the_usual_answer_waits_for_none_of_them() {
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let mut seen = Vec::new();
