@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::status::StatusError;
+use crate::status::{StatusError, of_format};
 
 /// The version of this format; what [`crate::status`] says of it holds here as well.
 pub const FORMAT: u32 = 1;
@@ -112,14 +112,6 @@ impl History {
 
     /// Reads what [`History::to_json`] wrote, or what a later daemon of the same format wrote.
     pub fn from_json(text: &str) -> Result<Self, StatusError> {
-        #[derive(Deserialize)]
-        struct Format {
-            format: u32,
-        }
-        let Format { format } = serde_json::from_str(text)?;
-        if format > FORMAT {
-            return Err(StatusError::Newer { format });
-        }
-        Ok(serde_json::from_str(text)?)
+        of_format(text, FORMAT)
     }
 }

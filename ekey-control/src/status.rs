@@ -333,6 +333,19 @@ pub enum StatusError {
     Json(#[from] serde_json::Error),
 }
 
+/// Reads JSON that states its format, which may be `known` at most: what is of a later one could mean anything.
+pub(crate) fn of_format<T: serde::de::DeserializeOwned>(text: &str, known: u32) -> Result<T, StatusError> {
+    #[derive(Deserialize)]
+    struct Format {
+        format: u32,
+    }
+    let Format { format } = serde_json::from_str(text)?;
+    if format > known {
+        return Err(StatusError::Newer { format });
+    }
+    Ok(serde_json::from_str(text)?)
+}
+
 impl Status {
     /// One line of JSON, without a line end.
     pub fn to_json(&self) -> Result<String, StatusError> {
@@ -341,15 +354,7 @@ impl Status {
 
     /// Reads what [`Status::to_json`] wrote, or what a later daemon of the same format wrote.
     pub fn from_json(text: &str) -> Result<Self, StatusError> {
-        #[derive(Deserialize)]
-        struct Format {
-            format: u32,
-        }
-        let Format { format } = serde_json::from_str(text)?;
-        if format > FORMAT {
-            return Err(StatusError::Newer { format });
-        }
-        Ok(serde_json::from_str(text)?)
+        of_format(text, FORMAT)
     }
 
     /// How many keys are running and used.
