@@ -164,18 +164,12 @@ impl Driver {
             Ok(link) => return Ok((spot, link)),
             Err(error) => error,
         };
-        if spot.found.is_none() || matches!(error, LinkError::Gone | LinkError::Busy { .. }) {
+        let Some(path) = spot.other.filter(|_| !matches!(error, LinkError::Gone | LinkError::Busy { .. })) else {
             return Err(error);
-        }
+        };
+        let Ok(link) = ekey_link::open(&path, &self.interrupt) else { return Err(error) };
         self.place.switch_transport();
-        if let Ok(other) = self.place.look()
-            && other.path != spot.path
-            && let Ok(link) = ekey_link::open(&other.path, &self.interrupt)
-        {
-            return Ok((other, link));
-        }
-        self.place.switch_transport();
-        Err(error)
+        Ok((Spot { path, other: None, ..spot }, link))
     }
 
     /// Notes that there is no link, and returns how long to wait before looking again.

@@ -34,6 +34,8 @@ pub(super) struct Place {
 pub(super) struct Spot {
     /// What to open.
     pub(super) path: PathBuf,
+    /// What to open if that cannot be: the same device by the other transport, if there is one and it may be used.
+    pub(super) other: Option<PathBuf>,
     /// The USB device, if it is one.
     pub(super) found: Option<FoundKey>,
 }
@@ -59,7 +61,7 @@ impl Place {
             return self.spot(found);
         }
         match &self.name {
-            Name::Path(path) => Ok(Spot { path: path.clone(), found: None }),
+            Name::Path(path) => Ok(Spot { path: path.clone(), other: None, found: None }),
             Name::Serial(_) => Err(LinkError::Gone),
         }
     }
@@ -81,8 +83,10 @@ impl Place {
             config::Transport::Auto if self.other_transport => [Transport::Usb, Transport::Tty],
             config::Transport::Auto => [Transport::Tty, Transport::Usb],
         };
-        let path = found.path(first).or(found.path(second)).map(Path::to_owned).ok_or(LinkError::Gone)?;
-        Ok(Spot { path, found: Some(found) })
+        let [first, second] = [first, second].map(|transport| found.path(transport).map(Path::to_owned));
+        let other = second.clone().filter(|_| first.is_some() && first != second);
+        let path = first.or(second).ok_or(LinkError::Gone)?;
+        Ok(Spot { path, other, found: Some(found) })
     }
 }
 
