@@ -198,7 +198,8 @@ fn confined(config: &Config) -> ExitCode {
     // That it cannot be opened is told by the daemon, which may be started by somebody else.
     let mut kernel = config.kernel.enabled.then(|| Kernel::open(&config.kernel, Host::default()).ok()).flatten();
     match Confinement::enter(config, None, kernel.as_mut()) {
-        Ok(confinement) => {
+        Ok(mut confinement) => {
+            confinement.lock_memory();
             let status = confinement.status();
             say(format_args!("started from here it is confined to: {}", status.line()));
             say(format_args!("and has: {}", status.rights()));
