@@ -1,6 +1,7 @@
-# Fetching from Debian into a folder below target/, for the scripts beside this file: nothing is installed, no root is
-# needed, and what is there is not fetched again. Source it with `into` (the folder), `log`, `plan` (what a part that is
-# there must have been fetched by), `needless` (packages to leave out) and `left_out` (folders of /usr/share) set.
+# Fetching from Debian into a folder below target/, for the scripts beside this file and packaging/build: nothing is
+# installed, no root is needed, and what is there is not fetched again. Source it with `into` (the folder), `log`, `plan`
+# (what a part that is there must have been fetched by), `left_out` (folders of /usr/share) and, for whole trees,
+# `needless` (packages to leave out) set; and with `architecture`, in Debian's words, if it is to be another than amd64.
 
 fail() {
   [ ! -s "$log" ] || tail -n 20 "$log" >&2
@@ -26,7 +27,7 @@ apt() {
   shift
   local options=(-q -o "Dir::State::status=$into/apt/status" -o "Dir::Cache=$into/apt/cache"
     -o "Dir::Cache::archives=$into/apt/deb" -o Debug::NoLocking=true -o APT::Install-Recommends=false
-    -o APT::Architecture=amd64 -o APT::Architectures=amd64)
+    -o "APT::Architecture=${architecture:-amd64}" -o "APT::Architectures=${architecture:-amd64}")
   [ "$(id -u)" -ne 0 ] || options+=(-o APT::Sandbox::User=root)
   [ ! -e "$into/apt/lists/fetched" ] || options+=(-o "Dir::State::lists=$into/apt/lists")
   "$program" "${options[@]}" "$@" 2>>"$log"
