@@ -98,10 +98,11 @@ fn is_port(path: &Path) -> bool {
 mod tests {
     use std::fs;
     use std::io::Read as _;
-    use std::os::unix::fs::symlink;
+    use std::os::unix::fs::{OpenOptionsExt as _, symlink};
     use std::path::PathBuf;
     use std::time::{Duration, Instant};
 
+    use nix::fcntl::OFlag;
     use nix::sys::stat::Mode;
 
     use super::{Neighbours, switch};
@@ -145,8 +146,9 @@ mod tests {
         let disable = folder.path().join("1-1:1.0/1-1-port2/disable");
         fs::remove_file(&disable).unwrap();
         nix::unistd::mkfifo(&disable, Mode::S_IRWXU).unwrap();
-        // Held open, so that what is written to it stays until it is looked at.
-        let mut holder = fs::OpenOptions::new().read(true).write(true).open(&disable).unwrap();
+        // Held open, so that what is written to it stays until it is looked at; nothing is waited for then.
+        let mut options = fs::OpenOptions::new();
+        let mut holder = options.read(true).write(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(&disable).unwrap();
         let (off, started) = (Duration::from_millis(50), Instant::now());
         switch(&key, Neighbours::Protect, off).expect("the port is switched");
         assert!(started.elapsed() >= off, "it was off for {:?} at most", started.elapsed());
