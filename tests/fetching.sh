@@ -1,6 +1,7 @@
 # Fetching from Debian into a folder below target/, for the scripts beside this file: nothing is installed, no root is
 # needed, and what is there is not fetched again. Source it with `into` (the folder), `log`, `plan` (what a part that is
-# there must have been fetched by), `needless` (packages to leave out) and `left_out` (folders of /usr/share) set.
+# there must have been fetched by), `needless` (packages to leave out) and `left_out` (folders of /usr/share) set;
+# `architecture` too where it is not amd64 (in Debian's words).
 
 fail() {
   [ ! -s "$log" ] || tail -n 20 "$log" >&2
@@ -26,7 +27,7 @@ apt() {
   shift
   local options=(-q -o "Dir::State::status=$into/apt/status" -o "Dir::Cache=$into/apt/cache"
     -o "Dir::Cache::archives=$into/apt/deb" -o Debug::NoLocking=true -o APT::Install-Recommends=false
-    -o APT::Architecture=amd64 -o APT::Architectures=amd64)
+    -o "APT::Architecture=${architecture:-amd64}" -o "APT::Architectures=${architecture:-amd64}")
   [ "$(id -u)" -ne 0 ] || options+=(-o APT::Sandbox::User=root)
   [ ! -e "$into/apt/lists/fetched" ] || options+=(-o "Dir::State::lists=$into/apt/lists")
   "$program" "${options[@]}" "$@" 2>>"$log"
@@ -66,7 +67,7 @@ fetch_tree() {
   local tree=$1 name folder
   shift
   with_lists download_closure "$into/apt/$tree" "$@" ||
-    fail "could not fetch $*: check the network, and that apt's sources name Debian main for amd64"
+    fail "could not fetch $*: check the network, and that apt's sources name Debian main for ${architecture:-amd64}"
   rm -rf "${into:?}/$tree"
   for folder in bin lib lib64 sbin; do
     mkdir -p "$into/$tree/usr/$folder"

@@ -77,9 +77,6 @@ fn the_service_does_without_the_supervisor() {
     assert_eq!(status(&mut guest), (0, "started".to_owned()));
     guest.await_sh("grep 'daemon.info ekeyd.*: ekeyd starts.*other.toml' /share/messages", SHORT);
     reload(&mut guest);
-    // Nobody starts it again here, unless he is told to.
-    guest.check("kill -KILL $(pidof ekeyd)", SHORT);
-    guest.await_sh("! pidof ekeyd", SHORT);
     guest.check("rc-service ekeyd restart", LONG);
     guest.await_sh("ekey-ctl list", LONG);
     stop(&mut guest);
