@@ -1,11 +1,13 @@
 //! The attacker's list: what a local user, a network client, somebody who may plant files, and a lying key try against an installed
-//! daemon, in a guest, and what comes of each. Leaves the table behind as `target/attacks.md`.
+//! daemon, in a guest, and what comes of each. Leaves the table behind as `target/attacks.md`; of the Debian package, which
+//! `packaging/test` builds, as `target/attacks-package.md`.
 
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use ekey_tests::guest::package::installed_package;
 use ekey_tests::guest::{Booted, Guest, SHORT, installed, plug_in_software_key};
 use ekey_tests::software_key::SECOND_SERIAL;
 use ekey_tests::tree;
@@ -40,13 +42,29 @@ struct Siege {
 
 #[test]
 fn an_attacker_gets_nothing_that_the_threat_model_denies_him() {
+    let mut guest = installed(equipped(), CONFIG);
+    guest.check("systemctl start --no-block ekeyd", SHORT);
+    besiege(guest, "attacks.md");
+}
+
+#[test]
+#[ignore = "needs a package: run packaging/test"]
+fn nor_does_he_get_more_of_the_package() {
+    // The package starts the service by itself, for the key that its configuration names.
+    besiege(installed_package(equipped(), CONFIG), "attacks-package.md");
+}
+
+/// A guest with the attacker in it, somebody of the daemon's group, and a file that nobody but root may touch.
+fn equipped() -> Guest {
     let member = "u member -\nm member ekeyd\n";
-    let guest = Guest::systemd()
+    Guest::systemd()
         .file("/usr/bin/attacker", Path::new(env!("CARGO_BIN_EXE_attacker")))
         .text("/usr/lib/sysusers.d/zz-member.conf", member, 0o644)
-        .text("/root/victim", "root's own\n", 0o600);
-    let mut guest = installed(guest, CONFIG);
-    guest.check("systemctl start --no-block ekeyd", SHORT);
+        .text("/root/victim", "root's own\n", 0o600)
+}
+
+/// Goes through the list and leaves the table as the file `table` of the target folder.
+fn besiege(mut guest: Booted, table: &str) {
     plug_in_software_key(&mut guest, "");
     guest.await_sh("[ \"$(systemctl is-active ekeyd)\" = active ]", SHORT);
     let mut siege = Siege { guest, rows: String::new(), broken: Vec::new() };
@@ -57,7 +75,7 @@ fn an_attacker_gets_nothing_that_the_threat_model_denies_him() {
         part(&mut siege);
         println!("{:.1} s", before.elapsed().as_secs_f64());
     }
-    siege.end();
+    siege.end(table);
 }
 
 impl Siege {
@@ -226,16 +244,14 @@ impl Siege {
         self.row("… and reads a file that its configuration does not name", last_words(&said), held);
     }
 
-    fn end(self) {
+    fn end(self, file: &str) {
         let Self { guest, rows, broken } = self;
         let (kernel, text) = ("Linux 6.1 of Debian 12", &rows);
         let table =
             format!("| attack | result | held |\n|---|---|---|\n{text}\n{} attacks, {kernel}.\n", rows.lines().count());
         println!("{table}");
         let target = tree::root().join("target");
-        fs::create_dir_all(&target)
-            .and_then(|()| fs::write(target.join("attacks.md"), table))
-            .expect("target/ can be written");
+        fs::create_dir_all(&target).and_then(|()| fs::write(target.join(file), table)).expect("target/ can be written");
         assert!(broken.is_empty(), "not held:\n{}", broken.join("\n"));
         guest.power_off();
     }

@@ -3,17 +3,15 @@
 //! `packaging/test` builds the package and fetches what installs it in the guest; it runs these tests, nothing else does.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
-use std::time::Duration;
 
 use ekey_tests::bench::memory_serving_egd;
+use ekey_tests::guest::package::{LONG, deb_in, package, with_dpkg};
 use ekey_tests::guest::{Booted, Guest, SHORT};
 use ekey_tests::software_key::{KeyPlan, LONG_TERM_KEY, Plug, SERIAL, SoftwareKey};
 use ekey_tests::{DaemonPlan, Scratch, binaries};
 
-/// dpkg in an emulated processor.
-const LONG: Duration = Duration::from_secs(180);
 /// Succeeds once the service is ready, and says how it stands until then.
 const ACTIVE: &str = "[ \"$(systemctl is-active ekeyd)\" = active ] || { systemctl status ekeyd; journalctl -b -n 40 --no-pager; ls -lL /dev/ttyACM0; false; }";
 /// A client that asks for 16 bytes again and again, connects again when it is cut off, and says how it goes.
@@ -143,19 +141,9 @@ fn software_key(scratch: &Scratch) -> SoftwareKey {
     KeyPlan::named("key").identity(SERIAL, LONG_TERM_KEY).plug(Plug::UsbRedir).rate(126).plug_in(scratch)
 }
 
-/// The package of this architecture that `packaging/build` has made.
-fn package() -> PathBuf {
-    one_of(&binaries::target_folder().join("packages"), "_amd64.deb", "packaging/build --arch x86_64")
-}
-
+/// The original's package, as Debian has it.
 fn original() -> PathBuf {
-    one_of(&binaries::target_folder().join("peers/deb"), "ekeyd_1.1.5-6.2_amd64.deb", "tests/run")
-}
-
-fn one_of(folder: &Path, ending: &str, made_by: &str) -> PathBuf {
-    let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}: run {made_by}", folder.display()));
-    let mut found = entries.flatten().map(|entry| entry.path()).filter(|path| path.to_string_lossy().ends_with(ending));
-    found.next().unwrap_or_else(|| panic!("{} has no *{ending}: run {made_by}", folder.display()))
+    deb_in(&binaries::target_folder().join("peers/deb"), "ekeyd_1.1.5-6.2_amd64.deb", "tests/run")
 }
 
 /// The same package under a version that is higher than any.
@@ -166,15 +154,6 @@ fn newer(scratch: &Scratch) -> PathBuf {
         Command::new("sh").args(["-c", change, "sh"]).args([&package(), &tree, &file]).output().expect("sh runs");
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     file
-}
-
-/// With what installs packages, and a database in which the system's own are installed.
-fn with_dpkg(guest: Guest) -> Guest {
-    let tree = binaries::target_folder().join("guest/dpkg");
-    assert!(tree.exists(), "{} is missing: run packaging/test", tree.display());
-    ["usr", "etc", "var"]
-        .into_iter()
-        .fold(guest.memory(2048), |guest, folder| guest.file(&format!("/{folder}"), &tree.join(folder)))
 }
 
 /// Every file that a package, its daemon or its scripts could have left.

@@ -1,7 +1,7 @@
-//! What README tells people to type is there: each program, verb and flag of its examples.
+//! What README and the other documents tell people to type, and where they lead them, is there.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use ekey_tests::{binaries, tree};
@@ -9,11 +9,12 @@ use ekey_tests::{binaries, tree};
 const PROGRAMS: [&str; 3] = ["ekeyd", "ekey-ctl", "ekey-sim"];
 
 #[test]
-fn every_command_of_the_readme_is_known_to_its_program() {
-    let commands = readme_commands();
-    assert!(!commands.is_empty(), "README.md shows no command of {PROGRAMS:?} in a fenced block");
-    for words in commands {
-        check(&words);
+fn every_command_of_the_documents_is_known_to_its_program() {
+    assert!(!commands(&readme()).is_empty(), "README.md shows no command of {PROGRAMS:?} in a fenced block");
+    for (document, text) in documents() {
+        for words in commands(&text) {
+            check(&words, &document);
+        }
     }
 }
 
@@ -30,21 +31,40 @@ fn every_script_that_the_readme_names_can_be_run() {
 }
 
 #[test]
-fn every_file_that_the_readme_links_to_is_there() {
-    for link in readme().split("](").skip(1) {
-        let target = link.split([')', '#']).next().unwrap_or_default();
-        if !target.is_empty() && !target.contains("://") {
-            let path = tree::root().join(target);
-            assert!(path.exists(), "README.md links to {target}, which is not there");
+fn every_file_that_the_documents_link_to_is_there() {
+    for (document, text) in documents() {
+        for link in text.split("](").skip(1) {
+            let target = link.split([')', '#']).next().unwrap_or_default();
+            if !target.is_empty() && !target.contains("://") {
+                let path = document.with_file_name(target);
+                assert!(path.exists(), "{} links to {target}, which is not there", document.display());
+            }
         }
     }
 }
 
+/// What people read, and where it stands.
+fn documents() -> Vec<(PathBuf, String)> {
+    let root = tree::root();
+    let mut paths: Vec<PathBuf> =
+        ["README.md", "packaging/README.md", "udev/README.md"].map(|name| root.join(name)).into();
+    for folder in ["docs", "firmware-notes"] {
+        let entries = fs::read_dir(root.join(folder)).expect("the folder is there").flatten();
+        paths
+            .extend(entries.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|kind| kind == "md")));
+    }
+    let read = |path: PathBuf| {
+        let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        (path, text)
+    };
+    paths.into_iter().map(read).collect()
+}
+
 /// The lines of fenced blocks that run one of our programs, in words, from the program's name on.
-fn readme_commands() -> Vec<Vec<String>> {
+fn commands(text: &str) -> Vec<Vec<String>> {
     let mut fenced = false;
     let mut commands = Vec::new();
-    for line in readme().lines() {
+    for line in text.lines() {
         if line.trim_start().starts_with("```") {
             fenced = !fenced;
         } else if fenced {
@@ -64,7 +84,7 @@ fn readme_commands() -> Vec<Vec<String>> {
     commands
 }
 
-fn check(words: &[String]) {
+fn check(words: &[String], document: &Path) {
     let name = program(&words[0]);
     let verbs = words[1..]
         .iter()
@@ -74,17 +94,17 @@ fn check(words: &[String]) {
     let output =
         Command::new(binaries::built(name)).args(&verbs).arg("--help").output().expect("the program can be run");
     let help = String::from_utf8_lossy(&output.stdout).into_owned();
-    let shown = words.join(" ");
+    let (shown, document) = (words.join(" "), document.display());
     assert!(
         output.status.success(),
-        "README.md shows `{shown}`, but `{name} {verbs:?} --help` fails: {}",
+        "{document} shows `{shown}`, but `{name} {verbs:?} --help` fails: {}",
         String::from_utf8_lossy(&output.stderr)
     );
     for flag in words[1..].iter().filter(|word| word.starts_with("--")) {
         let flag = flag.split('=').next().unwrap_or_default();
         assert!(
             flag == "--help" || flag == "--version" || help.contains(flag),
-            "README.md shows `{shown}`, but the help of {name} {verbs:?} has no {flag}:\n{help}"
+            "{document} shows `{shown}`, but the help of {name} {verbs:?} has no {flag}:\n{help}"
         );
     }
 }

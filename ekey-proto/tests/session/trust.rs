@@ -99,6 +99,19 @@ fn a_session_that_is_used_up_is_renewed_though_the_key_goes_on_in_it() {
 }
 
 #[test]
+fn a_session_with_one_block_to_come_is_not_renewed_for_a_repetition() {
+    let mut bench = Bench::running();
+    let last_but_one = bench.key.entropy(4094, 1);
+    assert_eq!(bench.hear(&last_but_one), [Did::Entropy([1; 32])]);
+    for _ in 0..12 {
+        let did = [bench.hear(&last_but_one), bench.pass(SECOND / 4)].concat();
+        assert_eq!(did, []);
+    }
+    let last = bench.key.entropy(4095, 2);
+    assert_eq!(bench.hear(&last), [Did::Entropy([2; 32]), Did::NeedNonce]);
+}
+
+#[test]
 fn everything_that_happens_is_counted() {
     let mut bench = Bench::new();
     bench.drain();

@@ -4,11 +4,11 @@
 //! What is taken is written in the order it came, exactly up to the limit. The first error ends it for good: a disk that is full
 //! or a reader that has left is somebody's to look at, and entropy is better given to the other consumers meanwhile.
 
+mod handover;
 mod target;
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -17,6 +17,7 @@ use crate::pool::Batch;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded, select};
 use ekey_link::Interrupt;
 
+use handover::{Fate, Handover};
 use target::{Broken, Target};
 
 /// Bytes that wait to be written, at most.
@@ -58,14 +59,8 @@ pub(crate) struct FileState {
 
 /// What the thread tells the sink.
 struct Shared {
-    /// How many bytes may be written; 0 until the file is open.
-    limit: AtomicU64,
-    written: AtomicU64,
-    /// Bytes that left the queue, written or not.
-    taken: AtomicU64,
-    /// Somebody found no room, and is to be woken when there is some.
-    starved: AtomicBool,
-    over: AtomicBool,
+    handover: Handover,
+    /// Why it is over.
     stopped: Mutex<Option<String>>,
 }
 
@@ -82,14 +77,7 @@ impl FileSink {
         let interrupt = Interrupt::new().map_err(io::Error::other)?;
         let (batches, queue) = bounded(QUEUE_BATCHES);
         let (done, finished) = bounded(0);
-        let shared = Arc::new(Shared {
-            limit: AtomicU64::new(0),
-            written: AtomicU64::new(0),
-            taken: AtomicU64::new(0),
-            starved: AtomicBool::new(true),
-            over: AtomicBool::new(false),
-            stopped: Mutex::new(None),
-        });
+        let shared = Arc::new(Shared { handover: Handover::new(QUEUE_BYTES), stopped: Mutex::new(None) });
         let writer = Writer {
             path: path.to_owned(),
             max_bytes: max_bytes.unwrap_or(u64::MAX),
@@ -106,19 +94,13 @@ impl FileSink {
     /// How many bytes can be handed over now. 0 until the file is open, when the queue is full, when the limit is reached, and
     /// after an error; after a 0 that may change, `wake` will be called.
     pub(crate) fn room(&self) -> usize {
-        match self.room_now() {
-            0 => {
-                // Looked at once more after asking to be woken: the thread may have made room in between.
-                self.shared.starved.store(true, SeqCst);
-                self.room_now()
-            }
-            room => room,
-        }
+        let Some(batches) = &self.batches else { return 0 };
+        usize::try_from(self.shared.handover.room(self.accepted, || batches.is_full())).unwrap_or(usize::MAX)
     }
 
     /// Whether it has stopped, by an error or at its limit.
     pub(crate) fn is_over(&self) -> bool {
-        self.shared.over.load(SeqCst)
+        self.shared.handover.is_over()
     }
 
     /// Hands over a batch; never waits.
@@ -162,16 +144,6 @@ impl FileSink {
         }
         self.shared.state(self.accepted)
     }
-
-    fn room_now(&self) -> usize {
-        let Some(batches) = &self.batches else { return 0 };
-        if self.shared.over.load(SeqCst) || batches.is_full() {
-            return 0;
-        }
-        let queued = self.accepted.saturating_sub(self.shared.taken.load(SeqCst));
-        let to_limit = self.shared.limit.load(SeqCst).saturating_sub(self.accepted);
-        usize::try_from(QUEUE_BYTES.saturating_sub(queued).min(to_limit)).unwrap_or(usize::MAX)
-    }
 }
 
 impl Drop for FileSink {
@@ -184,11 +156,7 @@ impl Drop for FileSink {
 
 impl Shared {
     fn state(&self, given: u64) -> FileState {
-        // Before the bytes are counted: once it is over, no more are written.
-        let over = self.over.load(SeqCst);
-        let written = self.written.load(SeqCst);
-        let unwritten = given.saturating_sub(written);
-        let (waiting, dropped) = if over { (0, unwritten) } else { (unwritten, 0) };
+        let Fate { written, waiting, dropped } = self.handover.fate(given);
         let stopped = self.stopped.lock().unwrap_or_else(PoisonError::into_inner).clone();
         FileState { given, written, waiting, dropped, stopped }
     }
@@ -224,7 +192,7 @@ impl Writer {
     fn write_all(&self) -> Result<(), Broken> {
         let mut target = self.open()?;
         let limit = self.max_bytes.saturating_sub(target.size());
-        self.shared.limit.store(limit, SeqCst);
+        self.shared.handover.open(limit);
         self.made_room();
         let mut left = limit;
         while left > 0 {
@@ -233,8 +201,8 @@ impl Writer {
                 return Err(Broken::Stopped);
             };
             let allowed = usize::try_from(left).unwrap_or(usize::MAX).min(batch.len());
-            let outcome = target.write(&batch[..allowed], &self.interrupt, &self.shared.written);
-            self.shared.taken.fetch_add(batch.len() as u64, SeqCst);
+            let outcome = target.write(&batch[..allowed], &self.interrupt, &self.shared.handover);
+            self.shared.handover.note_taken(batch.len() as u64);
             outcome?;
             left -= allowed as u64;
             self.made_room();
@@ -263,13 +231,13 @@ impl Writer {
 
     fn end(&self, why: &str, tell: impl FnOnce()) {
         *self.shared.stopped.lock().unwrap_or_else(PoisonError::into_inner) = Some(why.to_owned());
-        self.shared.over.store(true, SeqCst);
+        self.shared.handover.end();
         tell();
         (self.wake)();
     }
 
     fn made_room(&self) {
-        if self.shared.starved.swap(false, SeqCst) {
+        if self.shared.handover.is_awaited() {
             (self.wake)();
         }
     }

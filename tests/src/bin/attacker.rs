@@ -73,8 +73,7 @@ fn flood(address: &str, bytes: &str, words: &str) -> io::Result<()> {
     }
     let mut answer = [0; 4096];
     let count = stream.read(&mut answer).unwrap_or(0);
-    let first = String::from_utf8_lossy(&answer[..count]).lines().next().unwrap_or_default().to_owned();
-    println!("sent {sent} bytes, answered by: {first}");
+    println!("sent {sent} bytes, answered by {count}");
     Ok(())
 }
 

@@ -24,6 +24,7 @@ mod installation;
 mod libraries;
 mod machine;
 mod modules;
+pub mod package;
 mod plain_usb;
 mod plan;
 mod qmp;

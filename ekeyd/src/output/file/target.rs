@@ -5,12 +5,13 @@ use std::io::{self, Write as _};
 use std::os::fd::AsFd;
 use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _};
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 
 use ekey_link::Interrupt;
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+use super::handover::Handover;
 
 /// A pipe that polls as writable takes this much without blocking (PIPE_BUF, pipe(7)), even if its descriptor may block.
 const PIECE: usize = 4096;
@@ -68,8 +69,8 @@ impl Target {
         self.size
     }
 
-    /// Writes all of `bytes`, waiting for room, and adds to `written` what was written, even if it is not all.
-    pub(super) fn write(&mut self, bytes: &[u8], interrupt: &Interrupt, written: &AtomicU64) -> Result<(), Broken> {
+    /// Writes all of `bytes`, waiting for room, and notes in `handover` what was written, even if it is not all.
+    pub(super) fn write(&mut self, bytes: &[u8], interrupt: &Interrupt, handover: &Handover) -> Result<(), Broken> {
         let mut rest = bytes;
         while !rest.is_empty() {
             self.wait_for_room(interrupt)?;
@@ -77,7 +78,7 @@ impl Target {
                 Ok(0) => return Err(io::Error::from(io::ErrorKind::WriteZero).into()),
                 Ok(count) => {
                     rest = &rest[count..];
-                    written.fetch_add(count as u64, SeqCst);
+                    handover.note_written(count as u64);
                 }
                 Err(error) if matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock) => {}
                 Err(error) => return Err(error.into()),

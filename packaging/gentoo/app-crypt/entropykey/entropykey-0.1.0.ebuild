@@ -46,7 +46,7 @@ src_install() {
 	insinto /etc/entropykey
 	doins ekeyd/ekeyd.toml
 	doman packaging/man/ekey*
-	dodoc README.md CHANGELOG.md docs/guests.md
+	dodoc README.md CHANGELOG.md docs/*.md
 }
 
 pkg_postinst() {

@@ -1,0 +1,240 @@
+//! What the event loop and the file's thread tell each other, without a lock: how much there is room for, what has been written,
+//! and that it is over.
+//!
+//! Whatever the two do at the same time, a loop that has found no room is woken when there is some, and each byte that was
+//! handed over is counted as written, waiting or dropped. The tests go through every interleaving of both (feature `loom`).
+
+#[cfg(feature = "loom")]
+use loom::sync::atomic::{AtomicBool, AtomicU64, Ordering::AcqRel, Ordering::Acquire, Ordering::Release};
+#[cfg(not(feature = "loom"))]
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::AcqRel, Ordering::Acquire, Ordering::Release};
+
+/// Shared by the loop, which alone hands over, and the thread, which alone writes.
+pub(super) struct Handover {
+    /// Bytes that may wait to be written, at most.
+    most_waiting: u64,
+    /// Bytes that may be written; 0 until the file is open.
+    limit: AtomicU64,
+    written: AtomicU64,
+    /// Bytes that left the queue, written or not.
+    taken: AtomicU64,
+    /// The loop has found no room, and is to be woken when there is some.
+    starved: AtomicBool,
+    over: AtomicBool,
+}
+
+/// What has become of the bytes that were handed over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Fate {
+    pub(super) written: u64,
+    pub(super) waiting: u64,
+    /// Never to be written.
+    pub(super) dropped: u64,
+}
+
+/// The loop's side. `given` is how many bytes it has handed over so far.
+impl Handover {
+    pub(super) fn new(most_waiting: u64) -> Self {
+        Self {
+            most_waiting,
+            limit: AtomicU64::new(0),
+            written: AtomicU64::new(0),
+            taken: AtomicU64::new(0),
+            starved: AtomicBool::new(true),
+            over: AtomicBool::new(false),
+        }
+    }
+
+    /// How many bytes can be handed over. After a 0 the thread [sees](Self::is_awaited) that somebody waits for room.
+    pub(super) fn room(&self, given: u64, queue_is_full: impl Fn() -> bool) -> u64 {
+        match self.room_now(given, &queue_is_full) {
+            0 => {
+                // Looked at once more after asking to be woken: the thread may have made room in between. A swap, since that
+                // comes either before the thread's own, which then sees it, or after it, and then sees the room.
+                self.starved.swap(true, AcqRel);
+                self.room_now(given, &queue_is_full)
+            }
+            room => room,
+        }
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.over.load(Acquire)
+    }
+
+    pub(super) fn fate(&self, given: u64) -> Fate {
+        // Before the bytes are counted: once it is over, no more are written.
+        let over = self.is_over();
+        let written = self.written.load(Acquire);
+        let unwritten = given.saturating_sub(written);
+        let (waiting, dropped) = if over { (0, unwritten) } else { (unwritten, 0) };
+        Fate { written, waiting, dropped }
+    }
+
+    fn room_now(&self, given: u64, queue_is_full: impl Fn() -> bool) -> u64 {
+        if self.is_over() || queue_is_full() {
+            return 0;
+        }
+        let waiting = given.saturating_sub(self.taken.load(Acquire));
+        let to_limit = self.limit.load(Acquire).saturating_sub(given);
+        self.most_waiting.saturating_sub(waiting).min(to_limit)
+    }
+}
+
+/// The thread's side.
+impl Handover {
+    /// The file is open, and takes so many bytes.
+    pub(super) fn open(&self, limit: u64) {
+        self.limit.store(limit, Release);
+    }
+
+    pub(super) fn note_written(&self, bytes: u64) {
+        self.written.fetch_add(bytes, AcqRel);
+    }
+
+    pub(super) fn note_taken(&self, bytes: u64) {
+        self.taken.fetch_add(bytes, AcqRel);
+    }
+
+    /// Whether the loop is to be woken now that there is room; no is said until it has found none once more.
+    pub(super) fn is_awaited(&self) -> bool {
+        self.starved.swap(false, AcqRel)
+    }
+
+    /// Nothing more is written.
+    pub(super) fn end(&self) {
+        self.over.store(true, Release);
+    }
+}
+
+#[cfg(test)]
+#[cfg(feature = "loom")]
+mod tests {
+    use std::collections::VecDeque;
+
+    use loom::sync::{Arc, Condvar, Mutex, Notify};
+    use loom::thread;
+
+    use super::*;
+
+    /// As the sink's queue and its waker are, in loom's terms.
+    struct Between {
+        handover: Handover,
+        batches: Mutex<VecDeque<u64>>,
+        sent: Condvar,
+        waker: Notify,
+    }
+
+    /// Batches in the queue, and bytes that may wait, at most.
+    const QUEUE: usize = 1;
+    const MOST_WAITING: u64 = 4;
+    /// Bytes to hand over, more than may wait.
+    const ALL: u64 = 6;
+
+    impl Between {
+        fn new() -> Arc<Self> {
+            Arc::new(Self {
+                handover: Handover::new(MOST_WAITING),
+                batches: Mutex::new(VecDeque::new()),
+                sent: Condvar::new(),
+                waker: Notify::new(),
+            })
+        }
+
+        fn room(&self, given: u64) -> u64 {
+            self.handover.room(given, || self.batches.lock().unwrap().len() >= QUEUE)
+        }
+
+        fn send(&self, batch: u64) {
+            let mut batches = self.batches.lock().unwrap();
+            assert!(batches.len() < QUEUE, "there was room, and the queue is full");
+            batches.push_back(batch);
+            self.sent.notify_one();
+        }
+
+        fn receive(&self) -> u64 {
+            let mut batches = self.batches.lock().unwrap();
+            loop {
+                match batches.pop_front() {
+                    Some(batch) => return batch,
+                    None => batches = self.sent.wait(batches).unwrap(),
+                }
+            }
+        }
+
+        fn wake_whoever_waits(&self) {
+            if self.handover.is_awaited() {
+                self.waker.notify();
+            }
+        }
+    }
+
+    #[test]
+    fn whoever_found_no_room_is_woken_when_there_is_some() {
+        loom::model(|| {
+            let between = Between::new();
+            let there = Arc::clone(&between);
+            let writer = thread::spawn(move || {
+                there.handover.open(u64::MAX);
+                there.wake_whoever_waits();
+                let mut written = 0;
+                while written < ALL {
+                    let batch = there.receive();
+                    there.handover.note_written(batch);
+                    there.handover.note_taken(batch);
+                    there.wake_whoever_waits();
+                    written += batch;
+                }
+            });
+            let mut given = 0;
+            while given < ALL {
+                match between.room(given) {
+                    // A wake-up that is lost is a deadlock, which loom finds.
+                    0 => between.waker.wait(),
+                    room => {
+                        let batch = room.min(ALL - given);
+                        between.send(batch);
+                        given += batch;
+                    }
+                }
+            }
+            writer.join().unwrap();
+            assert_eq!(between.handover.fate(given), Fate { written: ALL, waiting: 0, dropped: 0 });
+        });
+    }
+
+    #[test]
+    fn a_byte_that_was_called_dropped_is_never_written_and_all_are_accounted_for() {
+        loom::model(|| {
+            let between = Between::new();
+            let there = Arc::clone(&between);
+            let writer = thread::spawn(move || {
+                there.handover.open(u64::MAX);
+                there.wake_whoever_waits();
+                let batch = there.receive();
+                there.handover.note_written(1);
+                there.handover.note_written(1);
+                there.handover.note_taken(batch);
+                // The disk is full.
+                there.handover.end();
+                there.waker.notify();
+            });
+            while between.room(0) == 0 {
+                between.waker.wait();
+            }
+            between.send(3);
+            let looks = [between.handover.fate(3), between.handover.fate(3)];
+            writer.join().unwrap();
+            let last = between.handover.fate(3);
+            assert_eq!(last, Fate { written: 2, waiting: 0, dropped: 1 });
+            assert_eq!(between.room(3), 0, "it is over");
+            let mut before = 0;
+            for look in looks {
+                assert_eq!(look.written + look.waiting + look.dropped, 3, "{look:?}");
+                assert!(look.written >= before, "{looks:?}");
+                assert!(look.dropped == 0 || look == last, "{look:?}, then {last:?}");
+                before = look.written;
+            }
+        });
+    }
+}
