@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
+use ekey_tests::guest::package::made_in;
 use ekey_tests::guest::{Booted, Guest, SHORT, system_folder};
 use ekey_tests::software_key::{KeyPlan, LONG_TERM_KEY, Plug, SERIAL};
 use ekey_tests::{Scratch, binaries};
@@ -121,12 +122,7 @@ fn booted(scratch: &Scratch, settings: &str) -> Booted {
 
 /// The archive of static programs, unpacked.
 fn unpacked(scratch: &Scratch) -> PathBuf {
-    let packages = binaries::target_folder().join("packages");
-    let names =
-        fs::read_dir(&packages).unwrap_or_else(|error| panic!("{}: {error}: run packaging/test", packages.display()));
-    let archive =
-        names.flatten().map(|entry| entry.path()).find(|path| path.to_string_lossy().ends_with("-linux-x86_64.tar.gz"));
-    let archive = archive.unwrap_or_else(|| panic!("{} has no static archive: run packaging/test", packages.display()));
+    let archive = made_in(&binaries::target_folder().join("packages"), "-linux-x86_64.tar.gz", "packaging/test");
     let folder = scratch.path("archive");
     fs::create_dir(&folder).expect("a folder in the scratch folder");
     let tar =

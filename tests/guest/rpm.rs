@@ -4,17 +4,14 @@
 //! `packaging/test` builds the package and fetches rpm; it runs this test, nothing else does. The guest's programs are Debian's, which
 //! rpm's own database knows nothing of: hence `--nodeps`.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
 
+use ekey_tests::guest::package::{LONG, made_in};
 use ekey_tests::guest::{Guest, SHORT};
 use ekey_tests::software_key::{KeyPlan, LONG_TERM_KEY, Plug, SERIAL};
 use ekey_tests::{Scratch, binaries, tree};
 
-/// rpm in an emulated processor on a busy machine.
-const LONG: Duration = Duration::from_secs(180);
 /// Succeeds once the service is ready, and says how it stands until then.
 const ACTIVE: &str = "[ \"$(systemctl is-active ekeyd)\" = active ] || { systemctl status ekeyd; false; }";
 /// Debian's rpm wants to be told that it is meant.
@@ -78,7 +75,7 @@ fn put_on_plugged_in_renewed_and_taken_off_with_the_keyring_left() {
 }
 
 fn package() -> PathBuf {
-    one_of(&binaries::target_folder().join("packages"), ".x86_64.rpm")
+    made_in(&binaries::target_folder().join("packages"), ".x86_64.rpm", "packaging/test")
 }
 
 /// The same package under a version that is higher than any, by the same description.
@@ -93,14 +90,7 @@ fn newer(scratch: &Scratch) -> PathBuf {
         .arg(tree::root().join("packaging/rpm/entropykey.spec"));
     let done = rpmbuild.output().unwrap_or_else(|error| panic!("rpmbuild: {error}: install the package rpm"));
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-    one_of(&top.join("x86_64"), ".rpm")
-}
-
-fn one_of(folder: &Path, ending: &str) -> PathBuf {
-    let entries =
-        fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}: run packaging/test", folder.display()));
-    let mut found = entries.flatten().map(|entry| entry.path()).filter(|path| path.to_string_lossy().ends_with(ending));
-    found.next().unwrap_or_else(|| panic!("{} has no *{ending}: run packaging/test", folder.display()))
+    made_in(&top.join("x86_64"), ".rpm", "rpmbuild")
 }
 
 fn sorted(lines: &str) -> String {
