@@ -18,7 +18,7 @@ const LONG: Duration = Duration::from_secs(120);
 /// does not run; if it does and one of `file` is another than before, `reload_signal` is sent; else nothing happens.
 const RC_COMMON: &str = r#"#!/bin/sh
 initscript=$1 action=$2 kept=/tmp/procd
-procd_open_instance() { command='' file='' signal='' limits=''; }
+procd_open_instance() { command='' file='' signal=''; }
 procd_set_param() {
   local kind=$1
   shift
@@ -27,7 +27,7 @@ procd_set_param() {
   command) command=$* ;;
   file) file=$* ;;
   reload_signal) signal=$(kill -l "$1") ;;
-  limits) limits=$* ;;
+  limits) for limit; do case $limit in nofile=*) ulimit -n "${limit##* }" ;; esac; done ;;
   respawn | stdout | stderr) ;;
   *) echo "procd does not know $kind"; exit 1 ;;
   esac
@@ -87,6 +87,7 @@ fn the_package_starts_reloads_and_stops_its_service_and_a_key_starts_it() {
     guest.await_sh("ekey-ctl list", SHORT);
     assert_eq!(guest.check("ls /etc/rc.d", SHORT), "K90ekeyd\nS13ekeyd\n");
     guest.check("grep 'respawn: 3600 3 0' /tmp/procd.parameters", SHORT);
+    assert_eq!(guest.check("stat -c '%U %a' /etc/entropykey/keyring", SHORT).trim(), "root 600");
     guest.check("! grep -E 'WARN|ERROR' /share/logread", SHORT);
 
     // A long-term key that came into the keyring otherwise is read on `reload`; with nothing new nothing is.
