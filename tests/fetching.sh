@@ -1,7 +1,7 @@
-# Fetching from Debian into a folder below target/, for the scripts beside this file: nothing is installed, no root is
-# needed, and what is there is not fetched again. Source it with `into` (the folder), `log`, `plan` (what a part that is
-# there must have been fetched by), `needless` (packages to leave out) and `left_out` (folders of /usr/share) set;
-# `architecture` too where it is not amd64 (in Debian's words).
+# Fetching from Debian into a folder below target/, for the scripts beside this file and packaging/build: nothing is
+# installed, no root is needed, and what is there is not fetched again. Source it with `into` (the folder), `log`, `plan`
+# (what a part that is there must have been fetched by), `left_out` (folders of /usr/share) and, for whole trees,
+# `needless` (packages to leave out) set; and with `architecture`, in Debian's words, if it is to be another than amd64.
 
 fail() {
   [ ! -s "$log" ] || tail -n 20 "$log" >&2

@@ -1,39 +1,14 @@
 //! All tests and statistics over one piece of data that begins and ends: what `ekey-ctl test` shows.
 
-use crate::{
-    AdaptiveProportion, Alarm, Alpha, Bias, FipsBlock, FipsRatio, Repeats, RepetitionCount, Statistics, Summary, Test,
-};
+use crate::battery::Battery;
+use crate::{Alarm, Alpha, FipsCounts, Statistics, Summary, Test};
 
 /// Goes on for as long as bytes are handed in.
 pub struct Examination {
     alpha: Alpha,
-    repetition: RepetitionCount,
-    proportion: AdaptiveProportion,
-    block: FipsBlock,
-    ratio: FipsRatio,
-    bias: Bias,
-    repeats: Repeats,
+    battery: Battery,
     first: [Option<Alarm>; Test::ALL.len()],
-    fips: FipsCounts,
     statistics: Statistics,
-    bytes: u64,
-}
-
-/// Blocks of 20,000 bits, and how many failed each test of FIPS 140-2.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct FipsCounts {
-    /// Blocks.
-    pub blocks: u64,
-    /// Those that failed at least one test.
-    pub failures: u64,
-    /// Those that failed the monobit test.
-    pub monobit: u64,
-    /// Those that failed the poker test.
-    pub poker: u64,
-    /// Those that failed the runs test.
-    pub runs: u64,
-    /// Those with a run of 26 bits or more.
-    pub long_run: u64,
 }
 
 /// What came of it.
@@ -54,58 +29,28 @@ pub struct Report {
 impl Examination {
     /// Begins. `alpha` is for the tests, and for each statistic.
     pub fn new(alpha: Alpha) -> Self {
-        Self {
-            alpha,
-            repetition: RepetitionCount::new(alpha),
-            proportion: AdaptiveProportion::new(alpha),
-            block: FipsBlock::default(),
-            ratio: FipsRatio::new(alpha),
-            bias: Bias::new(alpha),
-            repeats: Repeats::new(),
-            first: [None; Test::ALL.len()],
-            fips: FipsCounts::default(),
-            statistics: Statistics::default(),
-            bytes: 0,
-        }
+        Self { alpha, battery: Battery::new(alpha), first: [None; Test::ALL.len()], statistics: Statistics::default() }
     }
 
     /// Takes the next bytes.
     pub fn feed(&mut self, bytes: &[u8]) {
-        let alarms = [self.repetition.feed(bytes), self.proportion.feed(bytes), self.repeats.feed(bytes)];
-        alarms.into_iter().flatten().for_each(|alarm| self.note(alarm));
-        self.statistics.feed(bytes);
-        let mut rest = bytes;
-        while !rest.is_empty() {
-            let (taken, complete) = self.block.feed(rest);
-            self.bytes += taken as u64;
-            rest = &rest[taken..];
-            let Some(outcome) = complete else { continue };
-            let counts = &mut self.fips;
-            counts.blocks += 1;
-            counts.failures += u64::from(!outcome.is_good());
-            counts.monobit += u64::from(outcome.monobit);
-            counts.poker += u64::from(outcome.poker);
-            counts.runs += u64::from(outcome.runs);
-            counts.long_run += u64::from(outcome.long_run);
-            let alarms = [self.ratio.note(&outcome, self.bytes - 1), self.bias.note(&outcome, self.bytes - 1)];
-            alarms.into_iter().flatten().for_each(|alarm| self.note(alarm));
+        for alarm in self.battery.feed(bytes).into_iter().flatten() {
+            self.first[alarm.test.index()].get_or_insert(alarm);
         }
+        self.statistics.feed(bytes);
     }
 
     /// What came of it; `None` if there was not a whole block of 2,500 bytes, which is too little to judge.
     pub fn report(&self) -> Option<Report> {
-        let summary = self.statistics.summary().filter(|_| self.fips.blocks > 0)?;
+        let fips = self.battery.fips();
+        let summary = self.statistics.summary().filter(|_| fips.blocks > 0)?;
         Some(Report {
             alpha: self.alpha,
             alarms: self.first.into_iter().flatten().collect(),
-            fips: self.fips,
+            fips,
             summary,
             counts: Box::new(*self.statistics.counts()),
         })
-    }
-
-    fn note(&mut self, alarm: Alarm) {
-        self.first[alarm.test.index()].get_or_insert(alarm);
     }
 }
 

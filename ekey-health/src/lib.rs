@@ -24,6 +24,7 @@
 
 mod alarm;
 mod alpha;
+mod battery;
 mod bias;
 mod binomial;
 mod examination;
@@ -38,9 +39,10 @@ mod statistics;
 
 pub use alarm::{Alarm, Test};
 pub use alpha::{Alpha, InvalidAlpha};
+pub use battery::FipsCounts;
 pub use bias::Bias;
 pub use binomial::critical;
-pub use examination::{Examination, FipsCounts, Report};
+pub use examination::{Examination, Report};
 pub use fips::{BLOCK_BYTES, FipsBlock, FipsOutcome};
 pub use firmware::{Estimate, Firmware, Generators, Warning};
 pub use monitor::{Aside, Change, Judgement, Monitor};

@@ -56,15 +56,21 @@ mod tests {
     }
 
     #[test]
-    fn a_link_is_exclusive_while_it_is_open_and_no_longer() {
+    fn a_pseudo_terminal_is_never_exclusive() {
         let pty = nix::pty::openpty(None, None).unwrap();
         let path: PathBuf = nix::unistd::ttyname(&pty.slave).unwrap();
-        assert!(!is_exclusive(pty.slave.as_fd()), "a fresh tty must be anybody's");
-
         let link = crate::open(&path, &Interrupt::new().unwrap()).unwrap();
-        assert!(is_exclusive(pty.slave.as_fd()), "an open link must be exclusive");
-
+        assert!(!is_exclusive(pty.slave.as_fd()), "it would stay so when its holder is killed");
         link.close();
-        assert!(!is_exclusive(pty.slave.as_fd()), "a closed link must not stay exclusive");
+    }
+
+    #[test]
+    fn a_tty_is_exclusive_from_when_it_is_made_so_until_it_is_no_longer() {
+        let pty = nix::pty::openpty(None, None).unwrap();
+        assert!(!is_exclusive(pty.slave.as_fd()), "a fresh tty must be anybody's");
+        super::set_exclusive(pty.slave.as_fd()).unwrap();
+        assert!(is_exclusive(pty.slave.as_fd()));
+        super::clear_exclusive(pty.slave.as_fd()).unwrap();
+        assert!(!is_exclusive(pty.slave.as_fd()));
     }
 }

@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use nix::errno::Errno;
 use nix::fcntl::{self, Flock, FlockArg, OFlag};
-use nix::sys::stat::Mode;
+use nix::sys::stat::{self, Mode};
 use nix::sys::termios::{self, ControlFlags, FlushArg, LocalFlags, SetArg, SpecialCharacterIndices, Termios};
 use nix::unistd;
 
@@ -42,7 +42,9 @@ impl Tty {
         // Then raw, before anything else: a fresh tty echoes what the key says back at it, and the key takes that for commands.
         make_raw(&fd).map_err(|errno| LinkError::broken(path, errno))?;
         // Programs that know nothing of the lock are stopped by the exclusive mode; root, who walks past that, by the lock.
-        ioctl::set_exclusive(fd.as_fd()).map_err(|errno| LinkError::broken(path, errno))?;
+        if !is_pseudo(&fd).map_err(|errno| LinkError::broken(path, errno))? {
+            ioctl::set_exclusive(fd.as_fd()).map_err(|errno| LinkError::broken(path, errno))?;
+        }
         let tty = Self { fd, path: path.to_owned(), interrupt: interrupt.clone() };
         termios::tcflush(&*tty.fd, FlushArg::TCIFLUSH).map_err(|errno| LinkError::broken(path, errno))?;
         Ok(tty)
@@ -67,9 +69,16 @@ impl Link for Tty {
 
 impl Drop for Tty {
     fn drop(&mut self) {
-        // A pseudo-terminal outlives its last close and would stay exclusive. Fails only when the key has gone, and then is moot.
+        // For whoever else has it open and so keeps it as it is. Fails only when the key has gone, and then is moot.
         let _ = ioctl::clear_exclusive(self.fd.as_fd());
     }
+}
+
+/// Whether the tty is a pseudo terminal's, as a software key's is. It outlives its last close, and would stay exclusive for all
+/// but CAP_SYS_ADMIN when its holder is killed: only its other end's going would free it.
+fn is_pseudo(fd: &OwnedFd) -> nix::Result<bool> {
+    // The numbers are those of the kernel's admin-guide/devices.txt, UNIX98 PTY slaves.
+    Ok((136..=143).contains(&stat::major(stat::fstat(fd)?.st_rdev)))
 }
 
 /// Puts the tty into raw mode, leaving its speed alone; writes nothing if it is so already.

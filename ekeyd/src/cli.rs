@@ -7,7 +7,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use lexopt::{Arg, Parser, ValueExt as _};
+use lexopt::{Arg, Parser};
 
 use crate::config::{Config, ConfigError};
 use crate::confine::{self, Confinement};
@@ -108,21 +108,25 @@ fn asked(mut line: Parser) -> Result<Asked, lexopt::Error> {
             }
         },
         #[cfg(feature = "demo")]
-        Some("demo") => {
-            let (mut dir, mut rate, mut http, mut faults) = (None, None, None, None);
-            let known = &mut [("dir", &mut dir), ("rate", &mut rate), ("http", &mut http), ("fault", &mut faults)];
-            let others = options(&mut line, known, 0)?;
-            let number = |rate: OsString| rate.parse().map_err(|error| format!("--rate: {error}"));
-            let address =
-                |http: OsString| http.parse().map_err(|error| format!("--http: {error}, such as 127.0.0.1:9178"));
-            let rate = rate.map(number).transpose()?;
-            let http = http.map(address).transpose()?;
-            let faults = faults.map(|list: OsString| crate::demo::faults(&list)).transpose()?.unwrap_or_default();
-            let demo = crate::demo::Options { dir: dir.map(PathBuf::from), rate, http, faults };
-            Ok(others.map_or(Asked::Help, |_| Asked::Demo(demo)))
-        }
+        Some("demo") => demo(&mut line),
         _ => Err(format!("there is no `{}`: it is run, check or demo", verb.display()).into()),
     }
+}
+
+#[cfg(feature = "demo")]
+fn demo(line: &mut Parser) -> Result<Asked, lexopt::Error> {
+    use lexopt::ValueExt as _;
+
+    let (mut dir, mut rate, mut http, mut faults) = (None, None, None, None);
+    let known = &mut [("dir", &mut dir), ("rate", &mut rate), ("http", &mut http), ("fault", &mut faults)];
+    let others = options(line, known, 0)?;
+    let number = |rate: OsString| rate.parse().map_err(|error| format!("--rate: {error}"));
+    let address = |http: OsString| http.parse().map_err(|error| format!("--http: {error}, such as 127.0.0.1:9178"));
+    let rate = rate.map(number).transpose()?;
+    let http = http.map(address).transpose()?;
+    let faults = faults.map(|list: OsString| crate::demo::faults(&list)).transpose()?.unwrap_or_default();
+    let demo = crate::demo::Options { dir: dir.map(PathBuf::from), rate, http, faults };
+    Ok(others.map_or(Asked::Help, |_| Asked::Demo(demo)))
 }
 
 /// Reads a verb's options into their places and up to `most` other arguments, or `None` if help is asked for.
@@ -194,7 +198,8 @@ fn confined(config: &Config) -> ExitCode {
     // That it cannot be opened is told by the daemon, which may be started by somebody else.
     let mut kernel = config.kernel.enabled.then(|| Kernel::open(&config.kernel, Host::default()).ok()).flatten();
     match Confinement::enter(config, None, kernel.as_mut()) {
-        Ok(confinement) => {
+        Ok(mut confinement) => {
+            confinement.lock_memory();
             let status = confinement.status();
             say(format_args!("started from here it is confined to: {}", status.line()));
             say(format_args!("and has: {}", status.rights()));

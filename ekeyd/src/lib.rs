@@ -26,6 +26,7 @@ mod health;
 mod key;
 mod keyring;
 mod logs;
+mod mapping;
 mod nonce;
 mod observe;
 mod output;

@@ -36,15 +36,20 @@ fn is_running(key: &serde_json::Value) -> bool {
 
 #[test]
 fn the_tty_link_delivers_every_frame_and_refuses_a_second_program() {
-    delivers_and_refuses("tty", "/dev/ttyACM0");
+    delivers_and_refuses("tty", "/dev/ttyACM0", |guest| {
+        // One that knows nothing of the daemon's lock, and is not root.
+        guest.check("echo nobody:x:65534:65534::/:/bin/sh >>/etc/passwd; chmod 666 /dev/ttyACM0", SHORT);
+        let said = guest.sh("su nobody -c ': <>/dev/ttyACM0'", SHORT);
+        assert!(said.code != 0 && said.text.contains("Device or resource busy"), "{}: {}", said.code, said.text);
+    });
 }
 
 #[test]
 fn the_usb_link_delivers_every_frame_and_refuses_a_second_program() {
-    delivers_and_refuses("usb", "/dev/bus/usb");
+    delivers_and_refuses("usb", "/dev/bus/usb", |_| {});
 }
 
-fn delivers_and_refuses(transport: &'static str, node: &str) {
+fn delivers_and_refuses(transport: &'static str, node: &str, refuses_others_too: impl FnOnce(&mut Booted)) {
     let mut machine = Machine::with(KeyPlan::named("key").rate(2000));
     UsbDaemon { transport, blocks: Some(FRAMES) }.start(&mut machine.guest);
     let key = machine.guest.await_key("a running key", LONG, is_running);
@@ -58,6 +63,7 @@ fn delivers_and_refuses(transport: &'static str, node: &str) {
         .check("ekeyd run --config /share/second.toml >/share/second.log 2>&1 & echo $! >/run/second.pid", SHORT);
     machine.guest.await_sh("grep 'another program holds the key' /share/second.log", SHORT);
     machine.guest.check("kill $(cat /run/second.pid)", SHORT);
+    refuses_others_too(&mut machine.guest);
 
     let output = machine.output();
     let end = Instant::now() + LONG;

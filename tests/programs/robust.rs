@@ -2,16 +2,18 @@
 
 use std::fs::{self, File};
 use std::io::Read;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use ekey_tests::await_until::hold_for;
-use ekey_tests::{Daemon, DaemonPlan, KeyPlan, Program, Scratch, await_until, blocks};
+use ekey_tests::software_key::Plug;
+use ekey_tests::{Daemon, DaemonPlan, KeyPlan, Program, Scratch, await_until, binaries, blocks};
 use nix::sys::signal::Signal;
 
 const SOON: Duration = Duration::from_secs(15);
+const NOBODY: u32 = 65_534;
 
 #[test]
 fn twenty_kills_later_the_same_key_runs_and_the_file_has_only_what_it_sent() {
@@ -39,6 +41,34 @@ fn twenty_kills_later_the_same_key_runs_and_the_file_has_only_what_it_sent() {
     daemon.await_state(&scratch, "running", SOON);
     daemon.program.kill();
     blocks::assert_in_order(&output, &key.plain_log);
+}
+
+#[test]
+fn a_daemon_of_another_user_drives_the_pty_of_one_that_was_killed() {
+    let scratch = Scratch::make();
+    let plan = KeyPlan::named("key").rate(126).plug(Plug::Pty);
+    let key = plan.plug_in(&scratch);
+    let mut daemon = DaemonPlan::default().key(&plan, &key).start(&scratch);
+    daemon.await_state(&scratch, "running", SOON);
+    daemon.program.kill();
+
+    // Whoever is not root is without CAP_SYS_ADMIN already.
+    let mut plan = DaemonPlan::default().key(&plan, &key);
+    if nix::unistd::geteuid().is_root() {
+        // The target folder may be closed to others. Copied by another program: a file that this one has open cannot be run.
+        let copy = scratch.path("ekeyd");
+        let mut install = Command::new("install");
+        install.args(["-m", "755"]).arg(binaries::built("ekeyd")).arg(&copy);
+        assert_eq!(Program::run("install", install, &scratch, SOON).code, Some(0));
+        for path in [scratch.folder(), &scratch.path("keyring"), &daemon.control, &key.path] {
+            chown(path, Some(NOBODY), Some(NOBODY)).expect("root may give it away");
+        }
+        plan = plan.program(&copy).user(NOBODY);
+    }
+    let mut daemon = plan.start(&scratch);
+    let owner = fs::metadata(format!("/proc/{}", daemon.program.id())).expect("it runs").uid();
+    assert_ne!(owner, 0, "it runs as root");
+    daemon.await_state(&scratch, "running", SOON);
 }
 
 #[test]
@@ -98,7 +128,7 @@ fn a_keyring_that_others_may_read_is_refused_with_the_command_that_mends_it() {
     let keyring = scratch.path("keyring");
     fs::set_permissions(&keyring, fs::Permissions::from_mode(0o644)).expect("an own file");
 
-    let mut command = ekey_tests::binaries::command("ekeyd");
+    let mut command = binaries::command("ekeyd");
     command.args(["run", "--config"]).arg(scratch.path("ekeyd.toml"));
     let mut program = Program::spawn("ekeyd-open-keyring", command, &scratch);
     await_until("the hint to run chmod", SOON, || {

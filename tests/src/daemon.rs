@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -29,6 +30,7 @@ pub struct DaemonPlan {
     control_tcp: Option<u16>,
     extra: String,
     program: Option<PathBuf>,
+    user: Option<u32>,
 }
 
 impl DaemonPlan {
@@ -36,6 +38,13 @@ impl DaemonPlan {
     #[must_use]
     pub fn program(mut self, program: &Path) -> Self {
         self.program = Some(program.to_owned());
+        self
+    }
+
+    /// As this user and the group of the same number, without any right of root's. Only root can.
+    #[must_use]
+    pub fn user(mut self, id: u32) -> Self {
+        self.user = Some(id);
         self
     }
 
@@ -170,6 +179,9 @@ impl DaemonPlan {
             Some(_) => without_sys_admin(&program),
         };
         command.args(["run", "--config"]).arg(&config);
+        if let Some(id) = self.user {
+            command.uid(id).gid(id);
+        }
         Daemon { program: Program::spawn(&format!("ekeyd-{number}"), command, scratch), config, control, egd }
     }
 

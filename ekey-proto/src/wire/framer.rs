@@ -154,6 +154,21 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_frame_that_comes_byte_by_byte_is_no_error_and_what_is_none_is_counted_at_once() {
+        let mut framer = Framer::new();
+        let found: Vec<_> = frame(b'a').chunks(1).flat_map(|byte| frames(&mut framer, byte)).collect();
+        assert_eq!(found, [frame(b'a')]);
+        assert_eq!(framer.counters(), FramerCounters { frames: 1, framing_errors: 0, skipped_bytes: 0 });
+        frames(&mut framer, b"no*frame*");
+        let seen = framer.counters();
+        assert_eq!(seen, FramerCounters { frames: 1, framing_errors: 1, skipped_bytes: 8 }, "all but the last byte");
+
+        let mut both = seen;
+        both += FramerCounters { frames: 10, framing_errors: 20, skipped_bytes: 30 };
+        assert_eq!(both, FramerCounters { frames: 11, framing_errors: 21, skipped_bytes: 38 });
+    }
+
     proptest::proptest! {
         #[test]
         #[cfg_attr(miri, ignore = "too many frames for an interpreter")]

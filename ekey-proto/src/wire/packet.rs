@@ -230,4 +230,12 @@ mod tests {
         let Ok(Packet::Unknown(kind)) = Packet::parse(&content("\x07\u{1b}hello")) else { panic!("not unknown") };
         assert_eq!(kind.to_string(), "??");
     }
+
+    #[test]
+    fn what_a_key_says_in_words_drives_no_terminal() {
+        let packet = Packet::parse(&content("W>\u{1b}[2Jtwo words"));
+        let Ok(Packet::UnknownInput(text)) = packet else { panic!("{packet:?}") };
+        assert_eq!(text.to_string(), "?[2Jtwo words");
+        assert_eq!(format!("{text:?}"), "Text(?[2Jtwo words)");
+    }
 }

@@ -88,6 +88,7 @@ mod tests {
         let serial: Serial = "NwBvBlg3OTBJORFD".parse().unwrap();
         assert_eq!(serial.as_bytes()[..4], [0x37, 0x00, 0x6f, 0x06]);
         assert_eq!(serial.to_string(), "NwBvBlg3OTBJORFD");
+        assert_eq!(std::format!("{serial:?}"), "Serial(NwBvBlg3OTBJORFD)");
     }
 
     #[test]
@@ -102,7 +103,9 @@ mod tests {
         let serial: Serial = "A/BvBlg3OTBJ+RFD".parse().unwrap();
         assert!(serial.matches_file_name("A.BvBlg3OTBJ+RFD"));
         assert!(serial.matches_file_name("A_BvBlg3OTBJ+RFD"));
-        assert!(!serial.matches_file_name("A.BvBlg3OTBJ+RFE"));
+        for other in ["A.BvBlg3OTBJ+RFE", "A.BvBlg3OTBJ.RFD", "AxBvBlg3OTBJ+RFD", "A.BvBlg3OTBJ+RF"] {
+            assert!(!serial.matches_file_name(other), "{other}");
+        }
         assert!(!serial.matches_file_name("ttyACM0"));
     }
 }

@@ -170,11 +170,7 @@ impl Config {
 
     /// The files of TLS for listeners and for servers, where there are any that need them.
     pub(crate) fn tls_in_use(&self) -> impl Iterator<Item = &Tls> {
-        let listens = self.egd.listen.iter().any(|listen| matches!(listen, Listen::Tls(_)));
-        let is_over_tls =
-            |client: &&EgdClient| client.connect.iter().any(|server| matches!(server, Server::Tls { .. }));
-        let fetches = self.egd_client.as_ref().filter(is_over_tls);
-        self.egd.tls.iter().filter(move |_| listens).chain(fetches.and_then(|client| client.tls.as_ref()))
+        self.egd.tls.iter().chain(self.egd_client.iter().filter_map(|client| client.tls.as_ref()))
     }
 
     /// Reads the configuration from `text`; `file` is what mistakes name as its place. If its name ends with `.conf` it is one of

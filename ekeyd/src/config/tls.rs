@@ -28,7 +28,8 @@ pub(crate) struct Tls {
     pub authority: PathBuf,
 }
 
-/// Reads the three keys. Where `place` needs TLS, all of them must be there.
+/// Reads the three keys. Where there is a `place` that needs TLS all of them must be there; where there is none they are looked
+/// over, and not in use.
 pub(super) fn read(notes: &mut Notes<'_>, section: &Section<'_>, place: Option<&str>) -> Option<Tls> {
     let [certificate, key, authority] = KEYS.map(|name| {
         let missing = section.value(name).is_none();
@@ -40,5 +41,24 @@ pub(super) fn read(notes: &mut Notes<'_>, section: &Section<'_>, place: Option<&
         }
         section.path(notes, name, check_path)
     });
+    place?;
     Some(Tls { certificate: certificate?, key: key?, authority: authority? })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::super::Config;
+
+    #[test]
+    fn files_that_nothing_needs_are_looked_over_and_not_in_use() {
+        let read = |text: &str| Config::parse(Path::new("ekeyd.toml"), text);
+        let files = "tls-certificate = \"/c\"\ntls-key = \"/k\"\ntls-authority = \"/a\"\n";
+        let servers = "connect = [\"tcp:127.0.0.1:8888\"]\n";
+        let config = read(&format!("[egd]\n{files}[egd-client]\n{servers}{files}")).expect("no mistakes");
+        assert_eq!(config.tls_in_use().collect::<Vec<_>>(), Vec::<&super::Tls>::new());
+        let wrong = read("[egd]\ntls-key = \"k\"").expect_err("a mistake").to_string();
+        assert!(wrong.contains("`tls-key`: `k` is a relative path"), "{wrong}");
+    }
 }

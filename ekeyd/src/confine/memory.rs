@@ -11,6 +11,8 @@ use std::ptr::with_exposed_provenance_mut;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use rustix::mm::{MlockFlags, mlock_with};
 
+use crate::mapping::Mapping;
+
 /// What root allows its daemon to lock, in bytes: more than it will ever have.
 const ROOTS_LIMIT: u64 = 256 * 1024 * 1024;
 /// A mapping of at least this size is a thread's stack, or a pool that was configured large.
@@ -35,7 +37,7 @@ pub(super) fn forbid_core_dumps() {
 }
 
 /// Locks what there is. To be repeated after threads were started, whose memory is new.
-pub(crate) fn lock() {
+pub(super) fn lock() {
     let Ok(maps) = fs::read_to_string("/proc/self/maps") else { return };
     let mut own: Vec<(usize, usize)> = maps.lines().filter_map(own).collect();
     // Where the limit does not let all be locked, the small ones go first: the pool's bytes are worth less than keys.
@@ -54,14 +56,9 @@ pub(crate) fn lock() {
 /// The address and length of what is to be locked of a mapping, if it is private, can be written and is of no file, save the
 /// program's own variables.
 fn own(line: &str) -> Option<(usize, usize)> {
-    let mut words = line.split_ascii_whitespace();
-    let (start, end) = words.next()?.split_once('-')?;
-    if words.next()? != "rw-p" {
-        return None;
-    }
-    let (start, end) = (usize::from_str_radix(start, 16).ok()?, usize::from_str_radix(end, 16).ok()?);
-    let len = end.checked_sub(start)?;
-    Some(if len >= STACK { (end - STACK_END, STACK_END) } else { (start, len) })
+    let Mapping { start, len, rights, .. } = Mapping::parse(line)?;
+    let is_stack = len >= STACK;
+    (rights == "rw-p").then(|| if is_stack { (start + len - STACK_END, STACK_END) } else { (start, len) })
 }
 
 #[cfg(test)]

@@ -23,7 +23,6 @@ use crate::config::Config;
 use crate::output::Kernel;
 
 pub(crate) use account::AccountError;
-pub(crate) use memory::lock as lock_memory;
 
 /// What holds from the first moment on: no more rights than the process has, and no core dump, for the memory has long-term keys.
 pub(crate) fn from_the_start() {
@@ -99,18 +98,16 @@ impl Confinement {
         if enabled && let Err(why) = filter::install(filter::Of::Daemon) {
             problems.push(format!("system calls: {why}"));
         }
-        memory::lock();
         for problem in &problems {
             tracing::info!("not confined in full: {problem}");
         }
-        let user = account::own_name();
-        let mut confinement = Self { problems, landlock, user, seen: ConfinementStatus::default() };
-        confinement.look();
-        Ok(confinement)
+        Ok(Self { problems, landlock, user: account::own_name(), seen: ConfinementStatus::default() })
     }
 
-    /// Reads back what is in force, after threads were started or memory was locked.
-    pub(crate) fn look(&mut self) {
+    /// Locks the memory that there is, and reads back what is in force. To be called once all has started, and whenever more of
+    /// it has come, such as another thread's.
+    pub(crate) fn lock_memory(&mut self) {
+        memory::lock();
         self.seen = in_force::read_back(self.landlock);
         self.seen.user.clone_from(&self.user);
         self.seen.problems.clone_from(&self.problems);
@@ -121,7 +118,7 @@ impl Confinement {
         self.seen.landlock > 0
     }
 
-    /// What was in force when it was looked at last.
+    /// What was in force when memory was locked last.
     pub(crate) fn status(&self) -> ConfinementStatus {
         self.seen.clone()
     }

@@ -28,7 +28,7 @@ use mio::{Events, Poll, Token, Waker};
 
 use crate::combine::Combiner;
 use crate::config::{self, Config};
-use crate::confine::{AccountError, Confinement, lock_memory};
+use crate::confine::{AccountError, Confinement};
 use crate::egd_client::EgdClient;
 use crate::expand;
 use crate::key::{Key, KeyBatch, KeyCommand, KeySettings, Name, Outlet};
@@ -217,7 +217,7 @@ impl Daemon {
             stopping: false,
         };
         daemon.add_configured_keys();
-        daemon.lock_memory();
+        daemon.confinement.lock_memory();
         text::give_back();
         Ok(daemon)
     }
@@ -284,14 +284,8 @@ impl Daemon {
         let settings = KeySettings { number, name, transport, recovery, health, expected, timings };
         self.keys.push(Key::start(settings, self.keyring.clone(), self.outlet.clone())?);
         self.keys_made = number;
-        self.lock_memory();
+        self.confinement.lock_memory();
         Ok(number)
-    }
-
-    /// The memory of what has come since the daemon was confined.
-    pub(super) fn lock_memory(&mut self) {
-        lock_memory();
-        self.confinement.look();
     }
 
     /// How long the event loop may wait.

@@ -31,7 +31,7 @@ impl Daemon {
             self.is_ready = true;
             tracing::info!("{words}");
             notify(&[NotifyState::Ready, NotifyState::Status(words)]);
-            self.lock_memory();
+            self.confinement.lock_memory();
             // Last, since all of that is code too that only starting takes.
             text::give_back();
         }

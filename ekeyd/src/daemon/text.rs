@@ -11,14 +11,16 @@ use std::ptr::{NonNull, with_exposed_provenance_mut};
 
 use nix::sys::mman::{MmapAdvise, madvise};
 
+use crate::mapping::Mapping;
+
 /// Unmaps the text and constants of the program and its libraries. Where that cannot be done, nothing is lost but memory.
 pub(super) fn give_back() {
     let Ok(maps) = File::open("/proc/self/smaps") else { return };
     let mut candidate = None;
     // Unmapped while the list is read: that changes no mapping.
     for line in BufReader::new(maps).lines().map_while(Result::ok) {
-        if let Some(mapping) = mapping(&line) {
-            candidate = mapping;
+        if let Some(mapping) = Mapping::parse(&line) {
+            candidate = is_fixed(&mapping).then_some((mapping.start, mapping.len));
         }
         if is_as_in_the_file(&line)
             && let Some((start, len)) = candidate.take()
@@ -38,15 +40,9 @@ fn unmap(start: usize, len: usize) {
     }
 }
 
-/// What the first line of a mapping says: its address and length if it is of a file, readable, and private, or none if it is
-/// another. Nothing for other lines.
-fn mapping(line: &str) -> Option<Option<(usize, usize)>> {
-    let mut words = line.split_ascii_whitespace();
-    let (start, end) = words.next()?.split_once('-')?;
-    let (start, end) = (usize::from_str_radix(start, 16).ok()?, usize::from_str_radix(end, 16).ok()?);
-    let is_fixed = ["r-xp", "r--p"].contains(&words.next()?);
-    let is_file = words.nth(3).is_some_and(|path| path.starts_with('/'));
-    Some(end.checked_sub(start).filter(|_| is_fixed && is_file).map(|len| (start, len)))
+/// Whether the mapping is of a file, can be read, not written, and is private.
+fn is_fixed(mapping: &Mapping<'_>) -> bool {
+    ["r-xp", "r--p"].contains(&mapping.rights) && mapping.name.starts_with('/')
 }
 
 /// Whether this is the line that says that no page of the mapping is the process's own. What the dynamic loader has written to
@@ -61,19 +57,15 @@ mod tests {
 
     #[test]
     fn only_what_is_as_in_its_file_and_never_written_is_given_back() {
-        let place = Some(Some((0x1000, 0x2000)));
-        assert_eq!(mapping("1000-3000 r-xp 00001000 fe:00 42 /usr/sbin/ekeyd"), place);
-        assert_eq!(mapping("1000-3000 r--p 00001000 fe:00 42 /usr/sbin/ekeyd"), place);
-        for other in [
-            "1000-3000 rw-p 00001000 fe:00 42 /usr/sbin/ekeyd",
-            "1000-3000 rwxp 00000000 00:00 0",
-            "1000-3000 r-xp 00000000 00:00 0 [vdso]",
-            "1000-3000 r--s 00000000 fe:00 42 /usr/share/x",
+        for (line, due) in [
+            ("1000-3000 r-xp 00001000 fe:00 42 /usr/sbin/ekeyd", true),
+            ("1000-3000 r--p 00001000 fe:00 42 /usr/sbin/ekeyd", true),
+            ("1000-3000 rw-p 00001000 fe:00 42 /usr/sbin/ekeyd", false),
+            ("1000-3000 rwxp 00000000 00:00 0", false),
+            ("1000-3000 r-xp 00000000 00:00 0 [vdso]", false),
+            ("1000-3000 r--s 00000000 fe:00 42 /usr/share/x", false),
         ] {
-            assert_eq!(mapping(other), Some(None), "{other}");
-        }
-        for line in ["Rss:                 152 kB", "VmFlags: rd mr mw me sd", ""] {
-            assert_eq!(mapping(line), None, "{line}");
+            assert_eq!(Mapping::parse(line).as_ref().map(is_fixed), Some(due), "{line}");
         }
         assert!(is_as_in_the_file("Anonymous:             0 kB"));
         assert!(!is_as_in_the_file("Anonymous:            12 kB") && !is_as_in_the_file("Rss:                   0 kB"));

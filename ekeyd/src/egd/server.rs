@@ -67,7 +67,7 @@ impl Server {
     /// # Errors
     /// [`ListenError`] for the first place where it cannot.
     pub(crate) fn start(config: &config::Egd, registry: &Registry, first_token: usize) -> Result<Self, ListenError> {
-        let acceptor = handshakes::acceptor(config)?;
+        let acceptor = config.tls.as_ref().map(Acceptor::open).transpose()?;
         let mut listeners = Vec::new();
         for listen in &config.listen {
             let mut listener = match listen {

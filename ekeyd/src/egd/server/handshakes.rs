@@ -14,7 +14,7 @@ use super::super::client::Client;
 use super::super::queue::Ticket;
 use super::Server;
 use crate::pool::Pool;
-use crate::socket::{ListenError, Stream};
+use crate::socket::Stream;
 use crate::tls::TlsError;
 
 /// Handshakes that may be going on.
@@ -153,11 +153,4 @@ impl Server {
             listening.handshakes.failed(&listening.shown, &client.stream, now);
         }
     }
-}
-
-/// The files of TLS, if a listener needs them.
-pub(super) fn acceptor(config: &crate::config::Egd) -> Result<Option<crate::tls::Acceptor>, ListenError> {
-    let over_tls = config.listen.iter().any(|listen| matches!(listen, crate::config::Listen::Tls(_)));
-    let files = config.tls.as_ref().filter(|_| over_tls);
-    Ok(files.map(crate::tls::Acceptor::open).transpose()?)
 }

@@ -59,6 +59,7 @@ impl Server {
     }
 
     /// Where it listens, with the port that the system chose if it was left to it.
+    #[cfg(feature = "demo")]
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
