@@ -159,7 +159,8 @@ fn a_daemon_that_answers_a_byte_at_a_time_is_given_up_in_time() {
             thread::park_timeout(Duration::from_millis(5));
         }
     });
-    let mut client = Client::connect_within(&server.path, Duration::from_millis(100)).expect("a client");
+    // The greeting has to come within that time, whatever else the machine does.
+    let mut client = Client::connect_within(&server.path, Duration::from_secs(2)).expect("a client");
     let error = client.request(&Command::Status).expect_err("a time limit");
     assert!(matches!(error, ClientError::Timeout { .. }), "{error}");
 }

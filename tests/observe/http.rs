@@ -1,25 +1,15 @@
 //! HTTP from outside: what is answered, what is refused, and that nobody can hold up the daemon with it.
 
 use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use ekey_tests::{Daemon, DaemonPlan, KeyPlan, Scratch, SoftwareKey, await_until, http, usage};
+use ekey_tests::http::Observed;
+use ekey_tests::{DaemonPlan, KeyPlan, Scratch, await_until, http, usage};
 use serde_json::Value;
 
-struct Running {
-    daemon: Daemon,
-    address: SocketAddr,
-    _key: SoftwareKey,
-}
-
-fn start(scratch: &Scratch) -> Running {
-    let address = http::free_port();
-    let plan = KeyPlan::named("key").rate(126);
-    let key = plan.plug_in(scratch);
-    let daemon = DaemonPlan::default().key(&plan, &key).egd().extra(&http::section(address)).start(scratch);
-    await_until("HTTP", Duration::from_secs(30), || http::connect(address).ok());
-    Running { daemon, address, _key: key }
+fn start(scratch: &Scratch) -> Observed {
+    Observed::start(scratch, &KeyPlan::named("key").rate(126), |plan| plan)
 }
 
 #[test]
@@ -44,16 +34,18 @@ fn the_history_fills_by_itself_with_what_the_key_gives() {
     let scratch = Scratch::make();
     let mut running = start(&scratch);
     running.daemon.await_state(&scratch, "running", Duration::from_secs(30));
-    let fine = await_until("two steps of history", Duration::from_secs(30), || {
+    // 126 frames of 32 bytes a second are 4032 bytes. The first step begins with the key; and on a machine that is busy for seconds
+    // a step may have less, and the next one more.
+    let usual = |rate: &Value| rate.as_u64().is_some_and(|rate| (3200..=4800).contains(&rate));
+    let (fine, at) = await_until("a step of history with the rate of the key", Duration::from_secs(60), || {
         let answer = http::get(running.address, "/history.json", "");
         let json: Value = serde_json::from_str(&answer.body).expect("it is JSON");
-        (json["fine"]["rate_bytes_per_s"].as_array()?.len() >= 2).then(|| json["fine"].clone())
+        let at = json["fine"]["rate_bytes_per_s"].as_array()?.iter().skip(1).position(usual)? + 1;
+        Some((json["fine"].clone(), at))
     });
     assert_eq!(fine["step_s"], 5);
-    let rate = fine["rate_bytes_per_s"][1].as_u64().expect("a rate");
-    assert!((3200..=4800).contains(&rate), "126 frames of 32 bytes a second are 4032 bytes, not {rate}");
-    assert!(fine["temperature_decikelvin"][1].as_u64().is_some_and(|value| value > 2700), "{fine}");
-    assert!(fine["pool_bytes"][1].as_u64() > fine["pool_bytes"][0].as_u64(), "{fine}");
+    assert!(fine["temperature_decikelvin"][at].as_u64().is_some_and(|value| value > 2700), "{fine}");
+    assert!(fine["pool_bytes"][at].as_u64() > fine["pool_bytes"][at - 1].as_u64(), "{fine}");
 }
 
 #[test]
@@ -111,7 +103,7 @@ fn those_who_send_nothing_or_slowly_make_room_for_others_and_are_sent_away() {
 fn those_who_do_not_read_their_answer_cost_bounded_memory() {
     let scratch = Scratch::make();
     let running = start(&scratch);
-    let before = usage::memory(running.daemon.program.id()).resident;
+    let before = usage::memory(running.daemon.program.id()).own;
     let deaf: Vec<TcpStream> = (0..300)
         .filter_map(|_| {
             let mut stream = http::connect(running.address).ok()?;
@@ -120,7 +112,7 @@ fn those_who_do_not_read_their_answer_cost_bounded_memory() {
         })
         .collect();
     assert_eq!(http::get(running.address, "/", "").code, 200);
-    let after = usage::memory(running.daemon.program.id()).resident;
+    let after = usage::memory(running.daemon.program.id()).own;
     assert!(after < before + 2048, "{} deaf clients cost {} KB", deaf.len(), after - before);
 }
 

@@ -5,19 +5,17 @@ use std::io::Write as _;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
-use ekey_tests::{DaemonPlan, KeyPlan, Scratch, await_until, browser, http, tree};
+use ekey_tests::http::Observed;
+use ekey_tests::{KeyPlan, Scratch, await_until, browser, http, tree};
 use serde_json::Value;
 
 /// Both formats, of a daemon with a running key and every output.
 fn metrics() -> (String, String) {
     let scratch = Scratch::make();
-    let address = http::free_port();
-    let plan = KeyPlan::named("key").rate(500);
-    let key = plan.plug_in(&scratch);
     let file = scratch.path("entropy");
-    let plan = DaemonPlan::default().key(&plan, &key).egd().file(&file, None).extra(&http::section(address));
-    let mut daemon = plan.start(&scratch);
-    daemon.await_state(&scratch, "running", Duration::from_secs(30));
+    let mut running = Observed::start(&scratch, &KeyPlan::named("key").rate(500), |plan| plan.file(&file, None));
+    let address = running.address;
+    running.daemon.await_state(&scratch, "running", Duration::from_secs(30));
     // What the key says of itself comes once a second.
     await_until("the key's temperature", Duration::from_secs(30), || {
         http::get(address, "/metrics", "").body.contains("ekeyd_key_temperature_celsius{").then_some(())

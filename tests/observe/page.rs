@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use ekey_tests::browser::Browser;
-use ekey_tests::{Daemon, DaemonPlan, KeyPlan, Scratch, SoftwareKey, await_until, binaries, http};
+use ekey_tests::http::Observed;
+use ekey_tests::{KeyPlan, Scratch, await_until, binaries, http};
 use serde_json::Value;
 
 const PHONE: (u32, u32) = (360, 740);
@@ -38,26 +38,16 @@ const CONTRAST: &str = r#"(() => {
   return out;
 })()"#;
 
-struct Running {
-    daemon: Daemon,
-    address: SocketAddr,
-    _key: SoftwareKey,
-}
-
 /// A daemon with a key whose frames are damaged at times, once its charts have something to show.
-fn start(scratch: &Scratch) -> Running {
-    let address = http::free_port();
-    let plan = KeyPlan::named("key").rate(126).fault("flip:200");
-    let key = plan.plug_in(scratch);
-    let plan = DaemonPlan::default().key(&plan, &key).egd().extra(&http::section(address));
-    let mut daemon = plan.start(scratch);
-    daemon.await_state(scratch, "running", Duration::from_secs(30));
+fn start(scratch: &Scratch) -> Observed {
+    let mut running = Observed::start(scratch, &KeyPlan::named("key").rate(126).fault("flip:200"), |plan| plan);
+    running.daemon.await_state(scratch, "running", Duration::from_secs(30));
     await_until("some history with a rejected frame", Duration::from_secs(60), || {
-        let history: Value = serde_json::from_str(&http::get(address, "/history.json", "").body).ok()?;
+        let history: Value = serde_json::from_str(&http::get(running.address, "/history.json", "").body).ok()?;
         let rejected = history["fine"]["rejected_frames"].as_array()?;
         (rejected.len() >= 3 && rejected.iter().any(|count| count.as_u64() > Some(0))).then_some(())
     });
-    Running { daemon, address, _key: key }
+    running
 }
 
 #[test]

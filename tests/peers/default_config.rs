@@ -2,10 +2,10 @@
 //! then our daemon runs with it, or refuses it and names its line.
 
 use std::fs;
-use std::net::TcpListener;
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
+use ekey_tests::ports::free_port;
 use ekey_tests::{Program, Scratch, await_until, binaries, original};
 
 const SOON: Duration = Duration::from_secs(10);
@@ -54,9 +54,9 @@ fn option((index, line): (usize, &str)) -> Option<(usize, &str)> {
 /// Whether the daemon runs with this text until it is told to stop; else it must have named line `line`.
 fn runs(text: &str, line: usize) -> bool {
     let scratch = Scratch::make();
-    let free = TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port").port();
     // The same, off the machine's own folders and ports.
-    let text = text.replace("\"/", &format!("\"{}/", scratch.folder().display())).replace("8888", &free.to_string());
+    let text =
+        text.replace("\"/", &format!("\"{}/", scratch.folder().display())).replace("8888", &free_port().to_string());
     for folder in ["var/run", "etc/entropykey", "tmp"] {
         fs::create_dir_all(scratch.path(folder)).expect("a folder");
     }

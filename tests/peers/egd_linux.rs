@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use ekey_tests::await_until::hold_for;
 use ekey_tests::blocks::{self, Account};
-use ekey_tests::egd_server::free_port;
+use ekey_tests::ports::free_port;
 use ekey_tests::{DaemonPlan, KeyPlan, Program, Scratch, await_until, binaries, original};
 
 const WINDOW: Duration = Duration::from_secs(10);

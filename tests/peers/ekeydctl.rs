@@ -5,8 +5,8 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use ekey_tests::egd_server::free_port;
 use ekey_tests::original::{self, OriginalDaemon};
+use ekey_tests::ports::free_port;
 use ekey_tests::software_key::{SERIAL, SoftwareKey};
 use ekey_tests::{DaemonPlan, Finished, KeyPlan, Program, Scratch, await_until};
 

@@ -60,10 +60,18 @@ fn our_own_plugin_shows_the_same_keys_with_names_that_munin_takes() {
     let config = scene.say("ekeyd_KeyVoltage", "config").stdout;
     assert!(config.contains(&format!("key_Nw_svBlg3_pTBJORFE.label {SECOND_SERIAL}\n")), "{config}");
 
-    let stats = scene.daemon.ctl(&scene.scratch, &["stats", SERIAL]).stdout;
-    let voltage = stats.lines().find_map(|line| line.strip_prefix("KeyVoltage=")).expect("the key has said it");
-    let seen = values(&scene.say("ekeyd_KeyVoltage", ""));
-    assert_eq!(Some(seen[&format!("key_{SERIAL}")]), voltage.parse().ok());
+    let voltage = || {
+        let stats = scene.daemon.ctl(&scene.scratch, &["stats", SERIAL]).stdout;
+        let voltage = stats.lines().find_map(|line| line.strip_prefix("KeyVoltage=")).expect("the key has said it");
+        voltage.parse::<f64>().expect("a number")
+    };
+    // The key says another one now and then.
+    let (shown, said) = await_until("a voltage that stays as it is for a moment", SOON, || {
+        let before = voltage();
+        let shown = values(&scene.say("ekeyd_KeyVoltage", ""))[&format!("key_{SERIAL}")];
+        (voltage() == before).then_some((shown, before))
+    });
+    assert_eq!(shown, said, "the voltage that the plugin shows, and the one of the key");
 }
 
 #[test]

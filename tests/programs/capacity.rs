@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use ekey_tests::load::{Habit, Load};
+use ekey_tests::tries::{due, once_in_three};
 use ekey_tests::{Daemon, DaemonPlan, KeyPlan, Scratch, Status, await_until};
 
 /// Frames a second: 16,000 bytes.
@@ -11,8 +12,13 @@ const SOON: Duration = Duration::from_secs(30);
 
 #[test]
 fn a_crowd_that_asks_for_three_times_the_supply_waits_as_long_as_was_foretold() {
-    let (scratch, daemon, _key) = serving();
+    once_in_three(foretold_and_seen);
+}
+
+/// Whether a crowd waits as long as it is foretold; a machine that is busy adds waits of its own.
+fn foretold_and_seen() -> Result<(), String> {
     const SPAN: Duration = Duration::from_secs(4);
+    let (scratch, daemon, _key) = serving();
     let habit = Habit::at_intervals(120, Duration::from_millis(250));
     let mut load = Load::new().with(100, habit, &daemon.egd);
     let hours = (SPAN.as_secs_f64() / 3600.0).to_string();
@@ -21,15 +27,14 @@ fn a_crowd_that_asks_for_three_times_the_supply_waits_as_long_as_was_foretold() 
     assert_eq!(told.at("/enough"), false, "{told}");
     assert!(told.at("/keys_needed").as_u64() >= Some(3), "48 kB/s are asked for, of 16 kB/s: {told}");
     for (hundredths, name) in [(50, "p50"), (95, "p95")] {
-        let due = told.at(&format!("/waits_s/{name}")).as_f64().unwrap_or(f64::NAN);
+        let foretold = told.at(&format!("/waits_s/{name}")).as_f64().unwrap_or(f64::NAN);
         let seen = measured.percentile(hundredths).as_secs_f64();
-        // A machine that is busy adds waits of its own.
-        assert!(
-            seen > due / 1.6 - 0.2 && seen < due * 1.6 + 0.2,
-            "{name}: {seen:.2} s seen, {due:.2} s foretold: {told}"
-        );
-        println!("{name}: {seen:.2} s seen, {due:.2} s foretold");
+        println!("{name}: {seen:.2} s seen, {foretold:.2} s foretold");
+        due(seen > foretold / 1.6 - 0.2 && seen < foretold * 1.6 + 0.2, || {
+            format!("{name}: {seen:.2} s seen, {foretold:.2} s foretold: {told}")
+        })?;
     }
+    Ok(())
 }
 
 #[test]

@@ -6,7 +6,8 @@ use std::time::Duration;
 use ekey_tests::await_until::hold_for;
 use ekey_tests::blocks::{self, Account};
 use ekey_tests::egd::EgdClient;
-use ekey_tests::egd_server::{EgdServer, Manner, free_port};
+use ekey_tests::egd_server::{EgdServer, Manner};
+use ekey_tests::ports::free_port;
 use ekey_tests::{Daemon, DaemonPlan, KeyPlan, Scratch, Status, await_until};
 use nix::sys::signal::Signal;
 

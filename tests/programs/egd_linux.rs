@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use ekey_tests::egd_server::{EgdServer, Manner, free_port};
+use ekey_tests::egd_server::{EgdServer, Manner};
+use ekey_tests::ports::free_port;
 use ekey_tests::{Program, Scratch, Status, await_until, binaries};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;

@@ -14,6 +14,9 @@ const BATCH: u64 = 8192;
 /// The first bad block.
 const FROM: u64 = 100;
 const SOON: Duration = Duration::from_secs(60);
+/// What a key sends follows from this, so that no test here is a matter of chance: with bytes that differ from run to run the bias of
+/// one per cent would be missed once in 6,000 runs. (The judges themselves are tried with many seeds: ekey-health/tests/power.rs.)
+const SEED: u32 = 1;
 
 #[test]
 fn a_constant_source_is_put_aside_by_the_repetition_count_within_six_bytes() {
@@ -43,7 +46,7 @@ fn a_bias_of_one_per_cent_is_put_aside_by_the_bias_test_within_two_windows() {
 #[test]
 fn a_key_that_is_good_again_is_taken_back_after_its_run_of_good_blocks() {
     let scratch = Scratch::make();
-    let plan = KeyPlan::named("key").bad_source("half:100-120");
+    let plan = KeyPlan::named("key").seed(SEED).bad_source("half:100-120");
     let key = plan.plug_in(&scratch);
     let output = scratch.path("entropy");
     let mut daemon = DaemonPlan::default().key(&plan, &key).file(&output, None).start(&scratch);
@@ -90,7 +93,7 @@ fn a_key_whose_own_estimates_fall_is_named_before_it_stops() {
 #[test]
 fn tests_that_are_off_put_nothing_aside() {
     let scratch = Scratch::make();
-    let plan = KeyPlan::named("key").bad_source("constant:1");
+    let plan = KeyPlan::named("key").seed(SEED).bad_source("constant:1");
     let key = plan.plug_in(&scratch);
     let output = scratch.path("entropy");
     let mut daemon = DaemonPlan::default()
@@ -107,7 +110,7 @@ fn tests_that_are_off_put_nothing_aside() {
 /// The key is put aside by one of `tests` within `bytes` of going bad, and what was handed out ends there.
 fn is_put_aside(source: &str, tests: &[&str], bytes: u64) {
     let scratch = Scratch::make();
-    let plan = KeyPlan::named("key").bad_source(&format!("{source}:{FROM}"));
+    let plan = KeyPlan::named("key").seed(SEED).bad_source(&format!("{source}:{FROM}"));
     let key = plan.plug_in(&scratch);
     let output = scratch.path("entropy");
     let daemon = DaemonPlan::default().key(&plan, &key).file(&output, None).egd().start(&scratch);

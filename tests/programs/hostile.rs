@@ -9,12 +9,18 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use ekey_tests::egd::EgdClient;
+use ekey_tests::tries::{due, once_in_three};
 use ekey_tests::usage::processor_time;
 use ekey_tests::{DaemonPlan, KeyPlan, Scratch, await_until, blocks};
 use nix::sys::signal::Signal;
 
 #[test]
 fn a_client_that_floods_the_egd_server_holds_up_nobody() {
+    once_in_three(flooded);
+}
+
+/// How long others wait for an answer, and for the daemon's end, while clients flood its EGD server.
+fn flooded() -> Result<(), String> {
     let scratch = Scratch::make();
     let plan = KeyPlan::named("key").rate(126);
     let key = plan.plug_in(&scratch);
@@ -36,19 +42,23 @@ fn a_client_that_floods_the_egd_server_holds_up_nobody() {
         })
         .collect();
     thread::sleep(Duration::from_millis(300));
-    for _ in 0..5 {
+    let answers = [(); 5].map(|()| {
         let before = Instant::now();
         let mut client = EgdClient::connect(&daemon.egd).expect("the EGD socket");
         client.available_bits().expect("an answer");
         let _ = daemon.status(&scratch);
-        assert!(before.elapsed() < Duration::from_secs(1), "an answer took {:?}", before.elapsed());
-    }
+        before.elapsed()
+    });
     let before = Instant::now();
     daemon.program.signal(Signal::SIGTERM);
-    let ended = daemon.program.wait(Duration::from_secs(5));
-    assert!(before.elapsed() < Duration::from_secs(2), "SIGTERM under a flood took {:?}: {ended:?}", before.elapsed());
+    let ended = daemon.program.wait(Duration::from_secs(30));
+    let end = before.elapsed();
     over.store(true, Ordering::Relaxed);
     floods.into_iter().for_each(|flood| flood.join().expect("a flood ends"));
+    assert_eq!(ended.code(), Some(0), "how it ended");
+    let slowest = answers.into_iter().max().expect("five answers");
+    due(slowest < Duration::from_secs(1), || format!("an answer under a flood took {slowest:?}"))?;
+    due(end < Duration::from_secs(2), || format!("SIGTERM under a flood took {end:?}"))
 }
 
 #[test]
@@ -66,14 +76,17 @@ fn a_key_that_floods_garbage_costs_less_than_two_percent_of_a_core() {
     });
     let daemon = DaemonPlan::default().path(&path).start(&scratch);
     thread::sleep(Duration::from_secs(1));
-    let before = processor_time(daemon.program.id());
-    let span = Duration::from_secs(10);
-    thread::sleep(span);
-    let share = (processor_time(daemon.program.id()) - before).as_secs_f64() / span.as_secs_f64();
-    let read = daemon.status(&scratch).count("/keys/0/bytes_read");
-    println!("{:.2} % of a core, {read} bytes of garbage read", share * 100.0);
-    assert!(share < 0.02, "a flood costs {:.2} % of a core", share * 100.0);
-    assert!(read > 500_000, "the daemon hardly listens: {read} bytes");
+    let bytes_read = || daemon.status(&scratch).count("/keys/0/bytes_read");
+    once_in_three(|| {
+        let (before, read_before) = (processor_time(daemon.program.id()), bytes_read());
+        let span = Duration::from_secs(10);
+        thread::sleep(span);
+        let share = (processor_time(daemon.program.id()) - before).as_secs_f64() / span.as_secs_f64();
+        let read = bytes_read() - read_before;
+        println!("{:.2} % of a core, {read} bytes of garbage read", share * 100.0);
+        assert!(read > 500_000, "the daemon hardly listens: {read} bytes");
+        due(share < 0.02, || format!("a flood costs {:.2} % of a core", share * 100.0))
+    });
 }
 
 #[test]

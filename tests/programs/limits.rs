@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 use ekey_tests::await_until::hold_for;
 use ekey_tests::egd::EgdClient;
 use ekey_tests::load::{Habit, Load};
+use ekey_tests::ports::free_port;
 use ekey_tests::serving::{USUAL, ours, ours_with};
+use ekey_tests::tries::{due, once_in_three};
 use ekey_tests::{KeyPlan, await_until, blocks};
 
 #[test]
@@ -61,6 +63,11 @@ fn one_client_too_many_of_a_peer_is_refused_and_counted() {
 
 #[test]
 fn a_peer_gets_its_burst_and_then_its_rate() {
+    once_in_three(burst_and_rate);
+}
+
+/// What twenty clients of one peer get at once and from then on; they are read by one thread, which a busy machine may hold up.
+fn burst_and_rate() -> Result<(), String> {
     let plan = KeyPlan::named("key").rate(4000);
     let lines = "bytes-per-s-per-peer = 2000\nburst-bytes-per-peer = 4000";
     let (_scratch, _key, daemon) = ours_with(&plan, |plan| plan.egd_lines(lines));
@@ -69,17 +76,16 @@ fn a_peer_gets_its_burst_and_then_its_rate() {
     for (span, burst) in [(1, 4000.0), (4, 0.0)] {
         let measured = load.run_for(Duration::from_secs(span));
         let given = measured.bytes.iter().sum::<u64>() as f64;
-        let due = burst + 2000.0 * measured.elapsed.as_secs_f64();
-        assert!(
-            (due * 0.9..=due * 1.05).contains(&given),
-            "20 clients of one peer got {given} bytes, due are {due:.0}"
-        );
+        let all = burst + 2000.0 * measured.elapsed.as_secs_f64();
+        due((all * 0.9..=all * 1.05).contains(&given), || {
+            format!("20 clients of one peer got {given} bytes, due are {all:.0}")
+        })?;
         let (least, most) = (measured.bytes.iter().min(), measured.bytes.iter().max());
-        assert!(
-            burst > 0.0 || most.zip(least).is_some_and(|(most, least)| most - least <= 256),
-            "among 20 clients of one peer one got {least:?} bytes and one {most:?}"
-        );
+        due(burst > 0.0 || most.zip(least).is_some_and(|(most, least)| most - least <= 256), || {
+            format!("among 20 clients of one peer one got {least:?} bytes and one {most:?}")
+        })?;
     }
+    Ok(())
 }
 
 #[test]
@@ -124,6 +130,11 @@ fn the_kernel_gets_its_share_each_interval_however_many_clients_wait() {
 
 #[test]
 fn the_file_gets_its_share_beside_greedy_clients() {
+    once_in_three(share_of_the_file);
+}
+
+/// What part of the key's bytes goes to the file, as the daemon books it.
+fn share_of_the_file() -> Result<(), String> {
     let plan = KeyPlan::named("key").rate(2000);
     let scratch = ekey_tests::Scratch::make();
     let key = plan.plug_in(&scratch);
@@ -136,19 +147,30 @@ fn the_file_gets_its_share_beside_greedy_clients() {
         .start(&scratch);
     let mut load = Load::new().with(20, Habit::greedy(), &daemon.egd);
     let _ = load.run_for(Duration::from_secs(1));
-    let before = blocks::read(&output).len();
-    let clients = load.run_for(Duration::from_secs(4)).bytes.iter().sum::<u64>() as f64;
-    let file = (blocks::read(&output).len() - before) as f64;
+    // Both of one moment; what a client has read and what is in the file are of two.
+    let given = || {
+        let status = daemon.status(&scratch);
+        ["/file/given_bytes", "/egd/0/served_bytes"].map(|place| status.count(place))
+    };
+    let before = given();
+    let measured = load.run_for(Duration::from_secs(4));
+    let after = given();
+    let [file, clients] = [0, 1].map(|at| (after[at] - before[at]) as f64);
     let part = file / (file + clients);
-    assert!(
-        (0.2..=0.3).contains(&part),
-        "the file got {part:.3} of all, due is a quarter ({file} and {clients} bytes)"
-    );
+    println!("the file got {part:.3} of all");
+    due(measured.lost == 0 && (0.2..=0.3).contains(&part), || {
+        format!("the file got {part:.3} of all, due is a quarter ({file} and {clients} bytes)")
+    })?;
+    // And that is where it arrives.
+    await_until("the file's share to be written", Duration::from_secs(10), || {
+        (blocks::read(&output).len() as u64 >= after[0]).then_some(())
+    });
+    Ok(())
 }
 
 #[test]
 fn what_clients_offer_is_mixed_into_the_kernel_only_if_that_is_wanted() {
-    for (line, due) in [("offered = \"ignore\"", 0), ("offered = \"mix\"", 255 + u64::from(USUAL))] {
+    for (line, mixed) in [("offered = \"ignore\"", 0), ("offered = \"mix\"", 255 + u64::from(USUAL))] {
         let plan = KeyPlan::named("key").rate(1000);
         let (scratch, _key, daemon) = ours_with(&plan, |plan| plan.egd_lines(line));
         let mut stream = UnixStream::connect(&daemon.egd).expect("the EGD server takes a client");
@@ -161,11 +183,6 @@ fn what_clients_offer_is_mixed_into_the_kernel_only_if_that_is_wanted() {
         let mut length = [0; 1];
         stream.read_exact(&mut length).expect("the request after the offers is answered");
         assert_eq!(usize::from(length[0]), daemon.program.id().to_string().len(), "the length of the daemon's number");
-        assert_eq!(daemon.status(&scratch).count("/offered_bytes"), due, "bytes mixed with {line}");
+        assert_eq!(daemon.status(&scratch).count("/offered_bytes"), mixed, "bytes mixed with {line}");
     }
-}
-
-fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("this machine has a port left");
-    listener.local_addr().expect("it has an address").port()
 }

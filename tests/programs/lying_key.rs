@@ -15,7 +15,7 @@ fn a_key_that_claims_as_much_of_everything_as_a_frame_can_say_is_driven_on() {
     let output = scratch.path("output");
     let mut daemon = DaemonPlan::default().key(&plan, &key).file(&output, None).start(&scratch);
     daemon.await_state(&scratch, "running", SOON);
-    let before = usage::memory(daemon.program.id()).resident;
+    let before = usage::memory(daemon.program.id()).own;
     let lied = await_until("information that makes no sense", SOON, || {
         let status = daemon.status(&scratch);
         (status.count("/keys/0/frames/malformed") >= 2).then_some(status)
@@ -32,7 +32,7 @@ fn a_key_that_claims_as_much_of_everything_as_a_frame_can_say_is_driven_on() {
         let status = daemon.status(&scratch);
         (status.count("/keys/0/connection/rekeys") > sessions && status.key(0).state() == "running").then_some(())
     });
-    let after = usage::memory(daemon.program.id()).resident;
+    let after = usage::memory(daemon.program.id()).own;
     assert!(after < before + 1024, "the daemon grew from {before} to {after} kB");
     assert!(!daemon.program.stderr().contains("panicked"), "{}", daemon.program.stderr());
     drop(daemon);

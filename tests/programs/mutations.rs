@@ -50,12 +50,12 @@ fn ten_thousand_mutated_lines_are_each_answered_within_bounds() {
     let key = plan.plug_in(&scratch);
     let mut daemon = DaemonPlan::default().key(&plan, &key).start(&scratch);
     daemon.await_state(&scratch, "running", SOON);
-    let before = usage::memory(daemon.program.id()).resident;
+    let before = usage::memory(daemon.program.id()).own;
     let slowest = say_all(&daemon.control, 0x5eed_0001, |_, _| {});
     assert!(slowest < Duration::from_secs(2), "an answer took {slowest:?}");
     assert_eq!(daemon.program.ended(), None, "the daemon ended");
     assert!(!daemon.program.stderr().contains("panicked"), "{}", daemon.program.stderr());
-    let after = usage::memory(daemon.program.id()).resident;
+    let after = usage::memory(daemon.program.id()).own;
     assert!(after < before + 16 * 1024, "the daemon grew from {before} to {after} kB");
     daemon.await_state(&scratch, "running", SOON);
 }
@@ -69,7 +69,8 @@ fn ten_thousand_lines_of_who_may_not_change_anything_change_nothing() {
     let plan = KeyPlan::named("key").rate(126);
     let key = plan.plug_in(&scratch);
     let mut daemon = DaemonPlan::default().key(&plan, &key).start(&scratch);
-    daemon.await_state(&scratch, "running", SOON);
+    // One reset opens a key, and another one a key that was slow to answer.
+    let resets = daemon.await_state(&scratch, "running", SOON).key(0).resets();
     if !nix::unistd::geteuid().is_root() {
         // Nobody but root can run a program as somebody else: then no other user reaches the socket, which the mode says.
         let mode = fs::metadata(&daemon.control).expect("it is there").permissions().mode();
@@ -91,7 +92,7 @@ fn ten_thousand_lines_of_who_may_not_change_anything_change_nothing() {
     let finished = Program::run("peer", peer, &scratch, Duration::from_secs(60));
     assert_eq!(finished.code, Some(0), "{finished:?}");
     let status = daemon.await_state(&scratch, "running", SOON);
-    assert_eq!((status.keys(), status.key(0).resets()), (1, 1), "the key was left alone: {status}");
+    assert_eq!((status.keys(), status.key(0).resets()), (1, resets), "the key was left alone: {status}");
     assert_eq!(daemon.program.ended(), None, "the daemon ended");
     let log = daemon.program.stderr();
     assert!(!log.contains("keyring was read") && !log.contains("panicked"), "{log}");

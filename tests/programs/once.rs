@@ -27,8 +27,14 @@ fn no_byte_is_handed_out_twice_and_none_is_altered() {
         load = load.with(10, steady, &daemon.egd).with(10, Habit { ahead: 16, ..steady }, &daemon.egd);
     }
     let mut load = load.keeping();
-    let measured = load.run_for(Duration::from_secs(3));
-    assert!(measured.is_flawless(), "{} clients were hung up on: {:?}", measured.lost, measured.requests);
+    // As much as is to be looked at takes three seconds, and longer on a busy machine.
+    for _ in 0..10 {
+        let measured = load.run_for(Duration::from_secs(3));
+        assert!(measured.is_flawless(), "{} clients were hung up on: {:?}", measured.lost, measured.requests);
+        if load.given().map(<[u8]>::len).sum::<usize>() > 500_000 && read(&output).len() > 100_000 {
+            break;
+        }
+    }
     daemon.program.signal(Signal::SIGTERM);
     daemon.program.wait(Duration::from_secs(5));
 

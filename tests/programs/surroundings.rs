@@ -5,11 +5,11 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use ekey_tests::egd_server::free_port;
+use ekey_tests::ports::free_port;
 use ekey_tests::scene::{Scene, WELL};
 use ekey_tests::screen::await_last_words;
 use ekey_tests::software_key::{MASTER_KEY_ON_CARD, SECOND_LONG_TERM_KEY, SECOND_SERIAL};
-use ekey_tests::{DaemonPlan, Finished, KeyPlan, Program, Scratch, binaries};
+use ekey_tests::{DaemonPlan, Finished, KeyPlan, Program, Scratch, await_until, binaries};
 use nix::sys::signal::Signal;
 use nix::unistd::geteuid;
 
@@ -145,6 +145,10 @@ fn without_a_daemon_the_words_name_the_socket_and_starting_it_helps() {
     daemon.await_state(&scratch, "running", SOON);
     assert_eq!(status_at(&socket, &scratch).code, Some(0));
     daemon.program.signal(Signal::SIGSTOP);
+    await_until("the daemon to stand still", SOON, || {
+        let status = fs::read_to_string(format!("/proc/{}/status", daemon.program.id())).expect("it is there");
+        status.lines().any(|line| line.starts_with("State:\tT")).then_some(())
+    });
     let finished = status_at(&socket, &scratch);
     let due =
         format!("ekey-ctl: no answer from {path} within 3 s: is ekeyd stuck? See its log (journalctl -u ekeyd)\n");

@@ -6,7 +6,8 @@ use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use ekey_tests::blocks::{Account, blocks_in, read};
-use ekey_tests::egd_server::{EgdServer, Manner, free_port};
+use ekey_tests::egd_server::{EgdServer, Manner};
+use ekey_tests::ports::free_port;
 use ekey_tests::tls::{Certificates, OpensslServer, TlsServer};
 use ekey_tests::{Daemon, DaemonPlan, KeyPlan, Scratch, Status, await_until};
 

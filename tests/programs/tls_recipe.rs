@@ -4,7 +4,7 @@ use std::fs;
 use std::time::Duration;
 
 use ekey_tests::blocks::{Account, blocks_in, read};
-use ekey_tests::egd_server::free_port;
+use ekey_tests::ports::free_port;
 use ekey_tests::tls::{Certificates, blocks};
 use ekey_tests::{DaemonPlan, KeyPlan, Scratch, await_until};
 

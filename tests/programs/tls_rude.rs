@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use ekey_tests::egd::EgdClient;
 use ekey_tests::tls::TlsServer;
+use ekey_tests::tries::{due, once_in_three};
 use ekey_tests::usage::memory;
 use ekey_tests::{KeyPlan, await_until};
 
@@ -55,9 +56,9 @@ fn a_client_that_vanishes_in_the_handshake_is_let_go() {
 #[test]
 fn a_handshake_that_is_sent_byte_by_byte_is_cut_off_at_its_time() {
     let server = start("tls-handshake-s = 2");
+    let started = Instant::now();
     let mut slow = connect(&server);
     let mut silent = connect(&server);
-    let started = Instant::now();
     let words = [&HELLO[..], &[0x01; 512]].concat();
     let cut = words.iter().take_while(|byte| {
         std::thread::sleep(Duration::from_millis(100));
@@ -74,7 +75,8 @@ fn a_handshake_that_is_sent_byte_by_byte_is_cut_off_at_its_time() {
 fn a_crowd_in_the_handshake_takes_little_memory_and_leaves_room_for_others() {
     const CROWD: usize = 1000;
     let server = start("tls-handshake-s = 60");
-    let before = memory(server.daemon.program.id()).resident;
+    let own = || memory(server.daemon.program.id()).own;
+    let before = own();
     ekey_tests::load::allow_open_files(CROWD);
     // Each sends all but the end of the largest record that there is.
     let record = [&[0x16, 0x03, 0x01, 0x40, 0x00][..], &[0x01; 16_000]].concat();
@@ -88,16 +90,18 @@ fn a_crowd_in_the_handshake_takes_little_memory_and_leaves_room_for_others() {
         .collect();
     await_until("as many as there is room for", SOON, || (server.count("tls/half_open") >= 250).then_some(()));
     assert!(server.count("tls/half_open") <= 256, "{} are in the handshake", server.count("tls/half_open"));
+    let mut most = own();
     // Those on the unix socket notice nothing.
     let mut other = EgdClient::connect(&server.daemon.egd).expect("the EGD server takes a client");
     let started = Instant::now();
     (0..20).for_each(|_| assert_eq!(other.take(64).expect("it is served").len(), 64));
     assert!(started.elapsed() < Duration::from_secs(5), "20 answers took {:?}", started.elapsed());
+    most = most.max(own());
     // Each of the crowd has its second, and those behind it come in.
     let honest = server.client();
     assert_eq!(honest.take(64).expect("an honest client comes in between").len(), 64);
-    let after = memory(server.daemon.program.id()).peak;
-    assert!(after - before < 12 * 1024, "256 in the handshake took {} KB", after - before);
+    most = most.max(own());
+    assert!(most < before + 12 * 1024, "256 in the handshake took {} KB", most - before);
     drop(crowd);
     await_until("all to be gone", Duration::from_secs(30), || (server.count("tls/half_open") == 0).then_some(()));
 }
@@ -121,16 +125,18 @@ fn a_flood_of_handshakes_leaves_the_others_their_turns() {
     });
     await_until("the flood", SOON, || (server.count("tls/unfinished") > 100).then_some(()));
     let mut other = EgdClient::connect(&server.daemon.egd).expect("the EGD server takes a client");
-    let mut slowest = Duration::ZERO;
-    for _ in 0..200 {
-        let started = Instant::now();
-        assert_eq!(other.take(64).expect("it is served").len(), 64);
-        slowest = slowest.max(started.elapsed());
-    }
-    drop(stop);
-    let count = flood.join().expect("the flood ends");
     // A turn of handshakes takes 2 ms; the rest is a busy machine's.
-    assert!(slowest < Duration::from_secs(1), "an answer took {slowest:?} beside {count} handshakes");
+    once_in_three(|| {
+        let answers = (0..200).map(|_| {
+            let started = Instant::now();
+            assert_eq!(other.take(64).expect("it is served").len(), 64);
+            started.elapsed()
+        });
+        let slowest = answers.max().expect("200 answers");
+        due(slowest < Duration::from_secs(1), || format!("an answer took {slowest:?} beside a flood of handshakes"))
+    });
+    drop(stop);
+    println!("{} handshakes were begun", flood.join().expect("the flood ends"));
 }
 
 fn start(lines: &str) -> TlsServer {

@@ -120,16 +120,6 @@ impl Drop for EgdServer {
     }
 }
 
-/// A place where nobody listens.
-///
-/// # Panics
-/// When the machine has no port left.
-#[must_use]
-pub fn free_port() -> u16 {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("there is a free port");
-    listener.local_addr().expect("it has an address").port()
-}
-
 fn lock(seen: &Mutex<Seen>) -> MutexGuard<'_, Seen> {
     seen.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,8 +1,14 @@
-//! A client of HTTP, written from its description alone: it sends what it is told to and reads until the end.
+//! A client of HTTP, written from its description alone: it sends what it is told to and reads until the end. And a daemon for it.
 
 use std::io::{self, Read as _, Write as _};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
+
+use crate::await_until;
+use crate::daemon::{Daemon, DaemonPlan};
+use crate::ports::free_port;
+use crate::scratch::Scratch;
+use crate::software_key::{KeyPlan, SoftwareKey};
 
 /// An answer, taken apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,20 +21,30 @@ pub struct Answer {
     pub body: String,
 }
 
-/// A port of this machine that nobody listens on just now.
-///
-/// # Panics
-/// When there is none.
-#[must_use]
-pub fn free_port() -> SocketAddr {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("this machine has a free port");
-    listener.local_addr().expect("a listener has an address")
+/// A daemon with one key, an EGD server, and HTTP.
+pub struct Observed {
+    /// The daemon.
+    pub daemon: Daemon,
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// The key.
+    pub key: SoftwareKey,
 }
 
-/// The lines of a configuration that turn HTTP on.
-#[must_use]
-pub fn section(address: SocketAddr) -> String {
-    format!("[http]\nlisten = \"{address}\"\n")
+impl Observed {
+    /// Starts it with this key and what `more` adds to the daemon's plan, and waits until HTTP is served.
+    ///
+    /// # Panics
+    /// When it is not within 30 s.
+    #[must_use]
+    pub fn start(scratch: &Scratch, plan: &KeyPlan, more: impl FnOnce(DaemonPlan) -> DaemonPlan) -> Self {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
+        let key = plan.plug_in(scratch);
+        let section = format!("[http]\nlisten = \"{address}\"\n");
+        let daemon = more(DaemonPlan::default().key(plan, &key).egd().extra(&section)).start(scratch);
+        await_until("HTTP", Duration::from_secs(30), || connect(address).ok());
+        Self { daemon, address, key }
+    }
 }
 
 /// Connects.

@@ -21,6 +21,7 @@ pub mod load;
 pub mod original;
 pub mod outside;
 pub mod plot;
+pub mod ports;
 pub mod priority;
 pub mod program;
 pub mod proxy;
@@ -34,6 +35,7 @@ pub mod software_key;
 pub mod status;
 pub mod tls;
 pub mod tree;
+pub mod tries;
 pub mod usage;
 
 pub use await_until::await_until;

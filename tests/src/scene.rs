@@ -37,14 +37,13 @@ impl Scene {
         Self { scratch, plan, key, daemon }
     }
 
-    /// Waits for these last words on the screen and this exit code of `ekey-ctl status`.
+    /// Waits for these last words on the screen, which come with this exit code of `ekey-ctl status`.
     ///
     /// # Panics
-    /// When they do not come.
+    /// When they do not come, or with another exit code.
     pub fn says(&self, due: &str, code: i32) {
-        await_last_words(&self.daemon, &self.scratch, due);
-        let status = self.daemon.status(&self.scratch);
-        assert_eq!(status.code(), Some(code), "{status}");
+        let seen = await_last_words(&self.daemon, &self.scratch, due);
+        assert_eq!(seen, Some(code), "the exit code that came with {due:?}");
     }
 
     /// Runs the command that the last words name, with more arguments.

@@ -1,8 +1,10 @@
 //! A folder of its own for each test, gone afterwards unless the test failed.
 
 use std::fs;
+use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
@@ -51,10 +53,28 @@ impl Scratch {
     #[must_use]
     pub fn write(&self, name: &str, content: &str, mode: u32) -> PathBuf {
         let path = self.path(name);
+        if mode & 0o111 != 0 {
+            write_program(&path, content, mode);
+            return path;
+        }
         fs::write(&path, content).expect("a scratch file can be written");
         fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("a scratch file's mode can be set");
         path
     }
+}
+
+/// Has another program write a file that is to be run. One that this process has open for writing is open in whatever its other
+/// threads start at that moment too, and cannot be run until that has gone its way (ETXTBSY of execve(2)).
+fn write_program(path: &Path, content: &str, mode: u32) {
+    let mut install = Command::new("install");
+    let mut child = install
+        .args(["-m", &format!("{mode:o}"), "/dev/stdin"])
+        .arg(path)
+        .stdin(Stdio::piped())
+        .spawn()
+        .expect("install can be run");
+    child.stdin.take().expect("a pipe").write_all(content.as_bytes()).expect("install reads");
+    assert!(child.wait().expect("it ends").success(), "{} cannot be written", path.display());
 }
 
 impl Drop for Scratch {

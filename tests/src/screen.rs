@@ -16,23 +16,23 @@ const PATIENCE: Duration = Duration::from_secs(1);
 const LOOKS: usize = 10;
 const SOON: Duration = Duration::from_secs(60);
 
-/// Waits until the last words of the screen are these, without its line ends.
+/// Waits until the last words of the screen are these, without its line ends, and gives the exit code that came with them.
 ///
 /// # Panics
 /// When they never are; then the last screen is shown. When a screen is too large, or never there within a second.
-pub fn await_last_words(daemon: &Daemon, scratch: &Scratch, due: &str) {
+pub fn await_last_words(daemon: &Daemon, scratch: &Scratch, due: &str) -> Option<i32> {
     let started = Instant::now();
-    loop {
-        let screen = screen(daemon, scratch);
+    let code = loop {
+        let (screen, code) = look(daemon, scratch);
         if last_words(&screen) == due {
-            break;
+            break code;
         }
         assert!(started.elapsed() < SOON, "the last words are not\n{due}\nbut {:?} in\n{screen}", last_words(&screen));
         sleep(Duration::from_millis(20));
-    }
+    };
     let looks = (0..LOOKS).map(|_| {
         let started = Instant::now();
-        let _ = screen(daemon, scratch);
+        let _ = look(daemon, scratch);
         started.elapsed()
     });
     let best = looks.scan(Duration::MAX, |best, took| {
@@ -41,6 +41,7 @@ pub fn await_last_words(daemon: &Daemon, scratch: &Scratch, due: &str) {
     });
     let in_time = best.into_iter().find(|best| *best < PATIENCE);
     assert!(in_time.is_some(), "no answer of {LOOKS} came within {PATIENCE:?}");
+    code
 }
 
 /// Runs the command that the last words name between back quotes, with more arguments.
@@ -49,19 +50,21 @@ pub fn await_last_words(daemon: &Daemon, scratch: &Scratch, due: &str) {
 /// When they name none of `ekey-ctl`.
 #[must_use]
 pub fn follow(daemon: &Daemon, scratch: &Scratch, more: &[&str]) -> Finished {
-    let words = last_words(&screen(daemon, scratch));
+    let words = last_words(&look(daemon, scratch).0);
     let command = words.split('`').skip(1).step_by(2).find_map(|quoted| quoted.strip_prefix("ekey-ctl "));
     let command = command.unwrap_or_else(|| panic!("no command to run in {words:?}"));
     let arguments: Vec<&str> = command.split(' ').chain(more.iter().copied()).collect();
     daemon.ctl(scratch, &arguments)
 }
 
-fn screen(daemon: &Daemon, scratch: &Scratch) -> String {
-    let screen = daemon.ctl(scratch, &["status"]).words();
+/// The screen of this moment, and the exit code that comes with it.
+fn look(daemon: &Daemon, scratch: &Scratch) -> (String, Option<i32>) {
+    let finished = daemon.ctl(scratch, &["status"]);
+    let screen = finished.words();
     let columns = screen.lines().map(str::len).max().unwrap_or(0);
     let lines = screen.lines().count();
     assert!(lines <= LINES && columns <= COLUMNS, "{lines} lines of up to {columns} columns:\n{screen}");
-    screen
+    (screen, finished.code)
 }
 
 fn last_words(screen: &str) -> String {

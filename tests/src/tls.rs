@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use crate::daemon::{Daemon, DaemonPlan};
-use crate::egd_server::free_port;
+use crate::ports::free_port;
 use crate::program::Program;
 use crate::scratch::Scratch;
 use crate::software_key::{KeyPlan, SoftwareKey};

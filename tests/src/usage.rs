@@ -10,6 +10,9 @@ pub struct Memory {
     pub resident: u64,
     /// The most that was ever resident (VmHWM).
     pub peak: u64,
+    /// Resident now of what the process has asked for (RssAnon): what it holds on to shows here, and the pages of its program,
+    /// which come in as their code first runs, do not.
+    pub own: u64,
 }
 
 /// The processor time, user and system, that all living threads of a process have used, in nanoseconds' resolution.
@@ -66,5 +69,5 @@ pub fn memory(process: u32) -> Memory {
             .and_then(|rest| rest.trim().trim_end_matches(" kB").parse().ok())
             .unwrap_or_else(|| panic!("/proc/{process}/status lacks {name} in:\n{status}"))
     };
-    Memory { resident: field("VmRSS:"), peak: field("VmHWM:") }
+    Memory { resident: field("VmRSS:"), peak: field("VmHWM:"), own: field("RssAnon:") }
 }

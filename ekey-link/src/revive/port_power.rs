@@ -97,9 +97,13 @@ fn is_port(path: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use std::fs;
-    use std::os::unix::fs::symlink;
+    use std::io::Read as _;
+    use std::os::unix::fs::{OpenOptionsExt as _, symlink};
     use std::path::PathBuf;
-    use std::time::Duration;
+    use std::time::{Duration, Instant};
+
+    use nix::fcntl::OFlag;
+    use nix::sys::stat::Mode;
 
     use super::{Neighbours, switch};
     use crate::find::FoundKey;
@@ -140,19 +144,17 @@ mod tests {
     fn a_port_is_off_for_a_while_and_then_on_again() {
         let (folder, key) = hub();
         let disable = folder.path().join("1-1:1.0/1-1-port2/disable");
-        let watcher = std::thread::spawn({
-            let disable = disable.clone();
-            move || {
-                let deadline = std::time::Instant::now() + Duration::from_secs(30);
-                while fs::read_to_string(&disable).unwrap() != "1" {
-                    assert!(std::time::Instant::now() < deadline, "the port was never off");
-                    std::thread::yield_now();
-                }
-            }
-        });
-        switch(&key, Neighbours::Protect, Duration::from_millis(200)).expect("the port is switched");
-        watcher.join().expect("the port was off");
-        assert_eq!(fs::read_to_string(disable).unwrap(), "0");
+        fs::remove_file(&disable).unwrap();
+        nix::unistd::mkfifo(&disable, Mode::S_IRWXU).unwrap();
+        // Held open, so that what is written to it stays until it is looked at; nothing is waited for then.
+        let mut options = fs::OpenOptions::new();
+        let mut holder = options.read(true).write(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(&disable).unwrap();
+        let (off, started) = (Duration::from_millis(50), Instant::now());
+        switch(&key, Neighbours::Protect, off).expect("the port is switched");
+        assert!(started.elapsed() >= off, "it was off for {:?} at most", started.elapsed());
+        let mut written = [0; 2];
+        holder.read_exact(&mut written).unwrap();
+        assert_eq!(&written, b"10");
     }
 
     #[test]

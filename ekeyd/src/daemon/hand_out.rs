@@ -38,9 +38,10 @@ impl Daemon {
     }
 
     /// What no one may count on does the kernel no harm, and some good maybe. `suspect` bytes that came from the key before are
-    /// wiped as far as they are still here. The pool does not know which key a byte is of: as many are wiped as may have come with
-    /// them.
+    /// wiped as far as they are still here, the first one's block with them. The pool does not know which key a byte is of: as many
+    /// are wiped as may have come with them.
     fn put_aside(&mut self, key: u32, bytes: &Batch, suspect: u64) {
+        let suspect = suspect.checked_next_multiple_of(EntropyBlock::LEN as u64).unwrap_or(u64::MAX);
         self.pool.wipe_freshest(suspect.saturating_mul(self.keys.len().max(1) as u64));
         if let Some(combiner) = &mut self.combiner {
             combiner.wipe_freshest(key, suspect);

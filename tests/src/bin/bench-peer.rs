@@ -3,14 +3,14 @@
 //! Needs the programs built (`cargo build --release --workspace --bins`) and the original unpacked (`tests/run`).
 
 use ekey_tests::DaemonPlan;
-use ekey_tests::bench::{Which, median_nanoseconds_per_frame, median_time_to_first_entropy, memory_serving_egd};
+use ekey_tests::bench::{median_nanoseconds_per_frame, median_times_to_first_entropy, memory_serving_egd};
 
 const FRAMES: u64 = 200_000;
 
 fn main() {
     let (original, ours) = median_nanoseconds_per_frame(FRAMES);
-    let start_ours = median_time_to_first_entropy(Which::Ours).as_secs_f64() * 1e3;
-    let start_original = median_time_to_first_entropy(Which::Original).as_secs_f64() * 1e3;
+    let (start_original, start_ours) = median_times_to_first_entropy();
+    let [start_original, start_ours] = [start_original, start_ours].map(|time| time.as_secs_f64() * 1e3);
     let memory = memory_serving_egd(&DaemonPlan::default());
     println!("| what | original | ours | ours / original |");
     println!("|---|---:|---:|---:|");

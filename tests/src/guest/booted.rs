@@ -13,8 +13,13 @@ use super::machine::{self, Files};
 use super::plan::Guest;
 use super::qmp::Qmp;
 use super::{BOOT, BOOT_SYSTEMD, SHORT, image};
+use crate::await_until;
 use crate::program::Program;
 use crate::scratch::Scratch;
+use crate::usage::processor_time;
+
+/// So many times as long as on an idle machine may anything take by the clock on the wall.
+const BUSY: u32 = 10;
 
 /// What QEMU itself may take to start.
 const START: Duration = Duration::from_secs(20);
@@ -102,7 +107,7 @@ impl Booted {
     /// When the guest ends first, or at the deadline.
     pub fn await_line(&mut self, pattern: &str, deadline: Duration) -> String {
         let console = self.files.console.clone();
-        self.qemu.await_while_running(&format!("{pattern:?} on the guest's console"), deadline, || {
+        await_in_guests_time(&mut self.qemu, &format!("{pattern:?} on the guest's console"), deadline, || {
             let bytes = fs::read(&console).unwrap_or_default();
             let text = String::from_utf8_lossy(&bytes);
             let whole = text.rfind('\n').map_or("", |end| &text[..end]);
@@ -144,13 +149,13 @@ impl Booted {
     /// # Panics
     /// When it does not succeed by the deadline, with what it said last.
     pub fn await_sh(&mut self, command: &str, deadline: Duration) -> String {
-        let until = Instant::now() + deadline;
+        let clock = GuestsTime::start(&self.qemu, deadline);
         loop {
             let said = self.sh(command, SHORT);
             if said.code == 0 {
                 return said.text;
             }
-            assert!(Instant::now() < until, "`{command}` still fails after {deadline:?}: {}", said.text);
+            assert!(!clock.is_over(&self.qemu), "`{command}` still fails after {deadline:?}: {}", said.text);
         }
     }
 
@@ -211,7 +216,7 @@ impl Booted {
         let pause = Some(Duration::from_millis(50));
         self.agent.get_ref().set_read_timeout(pause).expect("a timeout above zero can be set");
         let agent = &mut self.agent;
-        self.qemu.await_while_running(what, deadline, || match agent.read_until(b'\n', &mut line) {
+        await_in_guests_time(&mut self.qemu, what, deadline, || match agent.read_until(b'\n', &mut line) {
             Ok(_) if line.ends_with(b"\n") => Some(()),
             Err(error) if !matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
                 panic!("the guest is gone while waiting for {what}: {error}")
@@ -230,6 +235,48 @@ impl Drop for Booted {
             eprintln!("-- what the last command in it said:\n{}", fs::read_to_string(last).unwrap_or_default());
         }
     }
+}
+
+/// How long something takes in the guest: by the processor time that QEMU had. On a machine that has much else to do a guest is slow,
+/// and no deadline of the wall's tells that from one that hangs; a guest that does nothing at all is given up by the wall's clock.
+struct GuestsTime {
+    deadline: Duration,
+    before: Duration,
+    started: Instant,
+}
+
+impl GuestsTime {
+    fn start(qemu: &Program, deadline: Duration) -> Self {
+        Self { deadline, before: processor_time(qemu.id()), started: Instant::now() }
+    }
+
+    fn is_over(&self, qemu: &Program) -> bool {
+        let used = processor_time(qemu.id()).saturating_sub(self.before);
+        used >= self.deadline || self.started.elapsed() >= self.deadline * BUSY
+    }
+}
+
+/// Waits as [`Program::await_while_running`] does, with a deadline in the guest's time.
+fn await_in_guests_time<T>(
+    qemu: &mut Program,
+    what: &str,
+    deadline: Duration,
+    mut probe: impl FnMut() -> Option<T>,
+) -> T {
+    let clock = GuestsTime::start(qemu, deadline);
+    let found = await_until(what, deadline * BUSY, || {
+        if let Some(value) = probe() {
+            return Some(Ok(value));
+        }
+        match qemu.ended() {
+            Some(status) => panic!("the guest ended (QEMU: {status}) before {what}"),
+            None => clock.is_over(qemu).then_some(Err(())),
+        }
+    });
+    found.unwrap_or_else(|()| {
+        let wall = clock.started.elapsed().as_secs_f64();
+        panic!("waited {deadline:?} of QEMU's processor time, {wall:.1} s by the clock, for {what}")
+    })
 }
 
 fn accepted(listener: &UnixListener, qemu: &mut Program) -> UnixStream {

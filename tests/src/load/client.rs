@@ -51,6 +51,11 @@ impl Client {
         }
     }
 
+    /// Whether all that it asked for has come, or nothing comes any more.
+    pub(super) fn is_answered(&self) -> bool {
+        self.sent.is_empty() || self.is_lost
+    }
+
     /// Sends one request. Returns whether there was room for it; if not, the client leaves it out.
     pub(super) fn ask(&mut self) -> bool {
         if self.is_lost {
@@ -73,6 +78,14 @@ impl Client {
 
     /// Takes in what has come, and asks again if that is its habit.
     pub(super) fn proceed(&mut self) {
+        self.read();
+        if self.habit.every.is_none() {
+            self.ask_ahead();
+        }
+    }
+
+    /// Takes in what has come.
+    pub(super) fn read(&mut self) {
         let mut buffer = [0; 4096];
         loop {
             match self.stream.read(&mut buffer) {
@@ -94,9 +107,6 @@ impl Client {
                     return;
                 }
             }
-        }
-        if self.habit.every.is_none() {
-            self.ask_ahead();
         }
     }
 

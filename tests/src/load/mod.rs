@@ -107,6 +107,25 @@ impl Load {
         })
     }
 
+    /// Waits until all that was asked for has come, and asks for nothing more.
+    ///
+    /// # Panics
+    /// When it has not within so long.
+    pub fn await_answers(&mut self, patience: Duration) {
+        let end = Instant::now() + patience;
+        while !self.clients.iter().all(Client::is_answered) {
+            let left = end.saturating_duration_since(Instant::now());
+            assert!(!left.is_zero(), "not everything that was asked for came within {patience:?}");
+            match self.poll.poll(&mut self.events, Some(left)) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                outcome => outcome.expect("an event queue works"),
+            }
+            for event in &self.events {
+                self.clients[event.token().0].read();
+            }
+        }
+    }
+
     fn run(&mut self, span: Duration, mut is_enough: impl FnMut(&[Client]) -> bool) -> Measured {
         let started = Instant::now();
         let end = started + span;

@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -15,6 +14,7 @@ use super::plan::COMES_AND_GOES;
 use crate::binaries::{built, target_folder};
 use crate::control::{ControlClient, Reply};
 use crate::daemon::without_sys_admin;
+use crate::ports::free_port;
 use crate::program::{Finished, Program};
 use crate::scratch::Scratch;
 use crate::status::Status;
@@ -52,9 +52,7 @@ struct Clock {
 impl Keeper {
     /// Writes everything and starts the first daemon.
     pub(super) fn start(scratch: &Scratch, slots: &[Slot; SLOTS], seed: u64) -> Self {
-        // Ports that are free now; both are held until both are known.
-        let ports = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").expect("a free port"));
-        let ports = ports.map(|held| held.local_addr().expect("a port").port());
+        let ports = [(); 2].map(|()| free_port());
         let doors = [
             Door::Unix(scratch.path("egd.sock")),
             Door::Tcp(ports[0]),
