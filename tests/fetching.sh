@@ -67,7 +67,7 @@ fetch_tree() {
   local tree=$1 name folder
   shift
   with_lists download_closure "$into/apt/$tree" "$@" ||
-    fail "could not fetch $*: check the network, and that apt's sources name Debian main for amd64"
+    fail "could not fetch $*: check the network, and that apt's sources name Debian main for ${architecture:-amd64}"
   rm -rf "${into:?}/$tree"
   for folder in bin lib lib64 sbin; do
     mkdir -p "$into/$tree/usr/$folder"

@@ -30,7 +30,7 @@ Usage: ekeyd run [--config FILE]
        ekeyd check FILE
        ekeyd demo [--dir DIR] [--rate N] [--http ADDR:PORT] [--fault NAME:EVERY,...]
 
-run    Run in the foreground; logs go to stderr, or to the journal.
+run    Run in the foreground; logs go to stderr, to the journal, or to syslog if stderr is /dev/null.
          --config FILE  the configuration; else /etc/entropykey/ekeyd.toml, else /etc/entropykey/ekeyd.conf
 check  Name every mistake in a configuration, with file, line and column; exit 78 if there is any.
 demo   Show it all working on a key in software. Its data is NOT random, and the kernel is left alone.

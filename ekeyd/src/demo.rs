@@ -154,7 +154,9 @@ fn announce(dir: &Path, page: Option<SocketAddr>) {
     let control = dir.join("control.sock");
     say("This is a key in SOFTWARE: its data is NOT RANDOM, use it for nothing but looking.");
     say("Look at it from another terminal, and end it with ^C:");
-    say(format_args!("  cargo run --release -p ekey-ctl -- status --socket {}", control.display()));
+    // Cargo says of itself to what it runs that it was it.
+    let tool = std::env::var_os("CARGO").map_or("ekey-ctl", |_| "cargo run --release -p ekey-ctl --");
+    say(format_args!("  {tool} status --socket {}", control.display()));
     if let Some(page) = page {
         say(format_args!("  or with a browser: http://{page}/"));
     }

@@ -1,5 +1,5 @@
-//! Logs: to stderr, one line a change of state. Under systemd they go to the journal with their fields; in the background
-//! they go to syslog.
+//! Logs: to stderr, one line a change of state. Under systemd they go to the journal with their fields; in the background, and
+//! under whoever has led stderr to /dev/null, they go to syslog.
 
 mod journal;
 
@@ -8,7 +8,7 @@ use std::io::{self, IsTerminal as _, Write};
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 
-use nix::sys::stat::fstat;
+use nix::sys::stat::{fstat, major, minor};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::format::{Format, Writer};
@@ -20,6 +20,9 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use crate::terminal::complain;
 use journal::Journal;
 
+/// The number of /dev/null, null(4); the kernel has given it to no other file.
+const NULL: (u64, u64) = (1, 3);
+
 /// Starts logging what is of `usual` level or worse; `EKEYD_LOG` may name another level (`debug`, `info`, `warn`, `error`).
 pub(crate) fn start(usual: Level) {
     if is_journal()
@@ -27,6 +30,10 @@ pub(crate) fn start(usual: Level) {
     {
         let level = LevelFilter::from_level(level(usual));
         return tracing_subscriber::registry().with(level).with(journal).init();
+    }
+    // As supervise-daemon of OpenRC and start-stop-daemon leave it where they have no place for it.
+    if fstat(io::stderr()).is_ok_and(|stat| (major(stat.st_rdev), minor(stat.st_rdev)) == NULL) {
+        return start_syslog("ekeyd", usual);
     }
     let builder = tracing_subscriber::fmt().with_max_level(level(usual)).with_writer(io::stderr).with_target(false);
     if std::env::var_os("JOURNAL_STREAM").is_some() {
@@ -36,10 +43,10 @@ pub(crate) fn start(usual: Level) {
     }
 }
 
-/// Starts logging to syslog under `name`, what is informational or worse, or as `EKEYD_LOG` says.
-pub(crate) fn start_syslog(name: &'static str) {
+/// Starts logging to syslog under `name`, what is of `usual` level or worse, or as `EKEYD_LOG` says.
+pub(crate) fn start_syslog(name: &'static str, usual: Level) {
     tracing_subscriber::fmt()
-        .with_max_level(level(Level::INFO))
+        .with_max_level(level(usual))
         .with_target(false)
         .with_ansi(false)
         .with_writer(move || Syslog { name })

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use ekey_tests::bench::memory_serving_egd;
-use ekey_tests::guest::package::{LONG, deb_in, package, with_dpkg};
+use ekey_tests::guest::package::{LONG, made_in, package, with_dpkg};
 use ekey_tests::guest::{Booted, Guest, SHORT};
 use ekey_tests::software_key::{KeyPlan, LONG_TERM_KEY, Plug, SERIAL, SoftwareKey};
 use ekey_tests::{DaemonPlan, Scratch, binaries};
@@ -143,7 +143,7 @@ fn software_key(scratch: &Scratch) -> SoftwareKey {
 
 /// The original's package, as Debian has it.
 fn original() -> PathBuf {
-    deb_in(&binaries::target_folder().join("peers/deb"), "ekeyd_1.1.5-6.2_amd64.deb", "tests/run")
+    made_in(&binaries::target_folder().join("peers/deb"), "ekeyd_1.1.5-6.2_amd64.deb", "tests/run")
 }
 
 /// The same package under a version that is higher than any.

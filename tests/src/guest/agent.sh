@@ -1,7 +1,7 @@
 #!/bin/busybox sh
-# Runs what the host asks for: a number on the second serial port names a script in the shared folder; its output goes
+# Runs what the host asks for: a number on a serial port of its own names a script in the shared folder; its output goes
 # beside it, its exit code back through the port.
-exec 3<>/dev/ttyS1
+exec 3<>/guest/port
 /bin/busybox stty raw -echo <&3
 echo ready >&3
 while read -r call <&3; do

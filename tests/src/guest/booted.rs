@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
+use super::architecture::Architecture;
 use super::machine::{self, Files};
 use super::plan::Guest;
 use super::qmp::Qmp;
@@ -26,6 +27,7 @@ const START: Duration = Duration::from_secs(20);
 /// A running guest. Dropping it kills it; when the test fails, the whole console is printed.
 pub struct Booted {
     qemu: Program,
+    architecture: Architecture,
     agent: BufReader<UnixStream>,
     qmp: Qmp,
     calls: u32,
@@ -60,7 +62,8 @@ impl Booted {
         let qmp = Qmp::greet(accepted(&qmp, &mut qemu));
         // QEMU answers its monitor only when the machine is made, the image in its memory.
         fs::remove_file(&files.image).expect("the image is there");
-        let mut booted = Self { qemu, agent, qmp, calls: 0, started, files, _scratch: scratch };
+        let mut booted =
+            Self { qemu, architecture: guest.architecture, agent, qmp, calls: 0, started, files, _scratch: scratch };
         if guest.script.is_none() {
             let deadline = if guest.systemd { BOOT_SYSTEMD } else { BOOT };
             let word = booted.agent_line("the guest to be up", deadline);
@@ -190,8 +193,7 @@ impl Booted {
     /// When it still runs at the deadline, or ended without choosing a code (a kernel panic, a halt).
     pub fn wait(mut self, deadline: Duration) -> i32 {
         let code = self.qemu.wait(deadline).code();
-        // isa-debug-exit makes an odd code of the byte that the guest wrote.
-        let chosen = code.filter(|code| code % 2 == 1).map(|code| code >> 1);
+        let chosen = self.architecture.chosen(code, &self.files.share);
         chosen.unwrap_or_else(|| panic!("the guest ended without an exit code of its own, QEMU with {code:?}"))
     }
 

@@ -4,29 +4,46 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use super::architecture::Architecture;
 use crate::binaries::target_folder;
 
-/// A part of what was fetched, such as `vmlinux`.
+/// A part of what was fetched for the guests of this machine's architecture, such as `tools`.
 ///
 /// # Panics
 /// When it is not there.
 pub(super) fn part(name: &str) -> PathBuf {
-    let path = folder().join(name);
-    assert!(path.exists(), "{} is missing: run tests/fetch-guest", path.display());
+    part_for(Architecture::X86_64, name)
+}
+
+/// A part of what was fetched for an architecture, such as `vmlinux`.
+///
+/// # Panics
+/// When it is not there.
+pub(super) fn part_for(architecture: Architecture, name: &str) -> PathBuf {
+    let path = folder(architecture).join(name);
+    let option = match architecture {
+        Architecture::X86_64 => "",
+        Architecture::Aarch64 => " --arm64",
+    };
+    assert!(path.exists(), "{} is missing: run tests/fetch-guest{option}", path.display());
     path
 }
 
-/// The folder of all that was fetched, where what is made of it may be kept as well.
-pub(super) fn folder() -> PathBuf {
-    target_folder().join("guest")
+/// The folder of all that was fetched for an architecture, where what is made of it may be kept as well.
+pub(super) fn folder(architecture: Architecture) -> PathBuf {
+    let all = target_folder().join("guest");
+    match architecture {
+        Architecture::X86_64 => all,
+        Architecture::Aarch64 => all.join("arm64"),
+    }
 }
 
 /// The kernel's release, such as `6.1.0-56-amd64`.
 ///
 /// # Panics
 /// When it was not fetched.
-pub(super) fn release() -> String {
-    let path = part("release");
+pub(super) fn release(architecture: Architecture) -> String {
+    let path = part_for(architecture, "release");
     let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     text.trim().to_owned()
 }
@@ -35,12 +52,13 @@ pub(super) fn release() -> String {
 ///
 /// # Panics
 /// When it was not fetched.
-pub(super) fn qemu() -> Command {
-    let libraries = part("tools/usr/lib/x86_64-linux-gnu");
-    let data = part("tools/usr/share");
+pub(super) fn qemu(architecture: Architecture) -> Command {
+    let (tree, program) = architecture.qemu();
+    let libraries = part(&format!("{tree}/usr/lib/x86_64-linux-gnu"));
+    let data = part(&format!("{tree}/usr/share"));
     let mut command = Command::new(libraries.join("ld-linux-x86-64.so.2"));
     command
-        .args([Path::new("--library-path"), &libraries, &part("tools/usr/bin/qemu-system-x86_64")])
+        .args([Path::new("--library-path"), &libraries, &part(&format!("{tree}/usr/bin/{program}"))])
         .env("QEMU_MODULE_DIR", libraries.join("qemu"))
         .args([Path::new("-L"), &data.join("qemu"), Path::new("-L"), &data.join("seabios")]);
     command
@@ -67,4 +85,13 @@ pub fn system_program(path: &str) -> Command {
 #[must_use]
 pub fn system_folder(path: &str) -> PathBuf {
     part("system").join(path)
+}
+
+/// A file or folder of Debian for arm64, such as `usr/bin/gdb`.
+///
+/// # Panics
+/// When it was not fetched.
+#[must_use]
+pub fn arm64_file(path: &str) -> PathBuf {
+    part_for(Architecture::Aarch64, "system").join(path)
 }

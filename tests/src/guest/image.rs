@@ -21,7 +21,7 @@ const MERGED: [&str; 4] = ["bin", "sbin", "lib", "lib64"];
 /// # Panics
 /// When a part of it is missing or there is no room for it.
 pub(super) fn write(guest: &Guest, path: &Path) {
-    let base = base(guest.systemd);
+    let base = base(guest);
     let over = over(guest);
     let written = File::create(path).and_then(|mut image| {
         io::copy(&mut File::open(&base)?, &mut image)?;
@@ -31,24 +31,26 @@ pub(super) fn write(guest: &Guest, path: &Path) {
 }
 
 /// The part that is the same at each boot; made once for each state of what was fetched.
-fn base(systemd: bool) -> PathBuf {
-    let name = if systemd { "system" } else { "tools" };
-    let stamps = [name, "kernel"].map(|part| fetched::part("done").join(part));
+fn base(guest: &Guest) -> PathBuf {
+    let name = if guest.systemd { "system" } else { guest.architecture.busybox() };
+    let part = |name: &str| fetched::part_for(guest.architecture, name);
+    let stamps = [name, "kernel"].map(|of| part("done").join(of));
     let stamps =
         stamps.map(|path| fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display())));
-    let path = fetched::folder().join(format!("{name}-{}-{}.cpio", stamps[0].trim(), stamps[1].trim()));
+    let path =
+        fetched::folder(guest.architecture).join(format!("{name}-{}-{}.cpio", stamps[0].trim(), stamps[1].trim()));
     if !path.exists() {
         let mut archive = Archive::default();
-        if systemd {
-            archive.copy("/", &fetched::part("system"));
+        if guest.systemd {
+            archive.copy("/", &part("system"));
         } else {
             for folder in MERGED {
                 archive.folder(&format!("/usr/{folder}"), 0o755);
                 archive.link(&format!("/{folder}"), &format!("usr/{folder}"));
             }
         }
-        archive.copy("/usr/bin/busybox", &fetched::part("tools/usr/bin/busybox"));
-        archive.copy("/usr/lib/modules", &fetched::part("modules/lib/modules"));
+        archive.copy("/usr/bin/busybox", &part(guest.architecture.busybox()).join("usr/bin/busybox"));
+        archive.copy("/usr/lib/modules", &part("modules/lib/modules"));
         // Tests in other processes may be making the same: each writes its own, whole before it has its name.
         let own = path.with_extension(format!("{}-{:?}", std::process::id(), std::thread::current().id()));
         fs::write(&own, archive.finish()).and_then(|()| fs::rename(&own, &path)).unwrap_or_else(|error| {
@@ -68,10 +70,11 @@ fn over(guest: &Guest) -> Vec<u8> {
     archive.device("/dev/console", 0o600, 5, 1);
 
     let load = ALWAYS.map(str::to_owned).into_iter().chain(guest.modules.iter().cloned()).collect::<Vec<_>>();
-    let load = Modules::fetched().in_order(&load).join("\n") + "\n";
+    let load = Modules::fetched(guest.architecture).in_order(&load).join("\n") + "\n";
+    archive.link("/guest/port", &format!("/dev/{}", guest.architecture.ports().1));
     archive.file("/guest/load", 0o644, load.as_bytes());
     archive.file("/guest/setup", 0o755, include_bytes!("setup.sh"));
-    archive.file("/guest/end", 0o755, include_bytes!("end.sh"));
+    archive.file("/guest/end", 0o755, guest.architecture.end());
     match &guest.script {
         Some(script) => {
             archive.file("/guest/script", 0o755, script.as_bytes());

@@ -40,27 +40,25 @@ impl Files {
 /// # Panics
 /// When it was not fetched.
 pub(super) fn command(guest: &Guest, files: &Files) -> Command {
-    // While it boots, the kernel looks whether timer interrupts come as often as it thinks they should, and panics if not: on a busy
-    // machine an emulated processor is not there to take them.
-    let mut kernel = vec!["console=ttyS0", "quiet", "panic=-1", "no_timer_check"];
+    let console = format!("console={}", guest.architecture.ports().0);
+    let mut kernel = vec![console.as_str(), "quiet", "panic=-1"];
+    kernel.extend(guest.architecture.kernel_words());
     if guest.systemd {
         kernel.extend(["systemd.getty_auto=0", "systemd.show_status=0", "rd.systemd.show_status=0"]);
     }
     kernel.extend(guest.kernel_words.iter().map(String::as_str));
 
-    let mut command = fetched::qemu();
+    let mut command = fetched::qemu(guest.architecture);
     command
         .args(["-nodefaults", "-no-user-config", "-no-reboot", "-display", "none"])
-        .args(["-M", "q35", "-cpu", "max", "-accel", "tcg"])
+        .args(["-accel", "tcg"])
+        .args(guest.architecture.machine(files))
         .args(["-m", &guest.memory_mib.to_string(), "-smp", &guest.processors.to_string()])
         .arg("-kernel")
-        .arg(fetched::part("vmlinux"))
+        .arg(fetched::part_for(guest.architecture, "vmlinux"))
         .arg("-initrd")
         .arg(&files.image)
         .args(["-append", &kernel.join(" ")])
-        .args(["-device", "isa-debug-exit,iobase=0xf4,iosize=4"])
-        .args(["-serial", &format!("file:{}", option(&files.console))])
-        .args(["-chardev", &format!("socket,id=agent,path={}", option(&files.agent)), "-serial", "chardev:agent"])
         .args(["-chardev", &format!("socket,id=qmp,path={}", option(&files.qmp)), "-mon", "chardev=qmp,mode=control"])
         .args(["-fsdev", &format!("local,id=share,security_model=none,path={}", option(&files.share))])
         .args(["-device", "virtio-9p-pci,fsdev=share,mount_tag=share"])
@@ -75,6 +73,6 @@ pub(super) fn command(guest: &Guest, files: &Files) -> Command {
 }
 
 /// A path as a value in a list of QEMU's options, where a comma ends the value unless it is doubled.
-fn option(path: &Path) -> String {
+pub(super) fn option(path: &Path) -> String {
     path.display().to_string().replace(',', ",,")
 }

@@ -15,6 +15,7 @@
 //! guest.power_off();
 //! ```
 
+mod architecture;
 mod archive;
 mod booted;
 mod fetched;
@@ -32,7 +33,7 @@ mod usb_machine;
 use std::time::Duration;
 
 pub use booted::{Booted, Said};
-pub use fetched::{system_folder, system_program};
+pub use fetched::{arm64_file, system_folder, system_program};
 pub use installation::{installed, plug_in_software_key};
 pub use plain_usb::serve_plain_usb;
 pub use plan::Guest;

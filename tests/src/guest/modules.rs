@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::architecture::Architecture;
 use super::fetched;
 
 /// The fetched modules with their dependencies.
@@ -21,12 +22,12 @@ pub(super) struct Modules {
 }
 
 impl Modules {
-    /// Reads what depmod worked out.
+    /// Reads what depmod worked out for the kernel of an architecture.
     ///
     /// # Panics
     /// When it was not fetched.
-    pub(super) fn fetched() -> Self {
-        let folder = fetched::part("modules/lib/modules").join(fetched::release());
+    pub(super) fn fetched(architecture: Architecture) -> Self {
+        let folder = fetched::part_for(architecture, "modules/lib/modules").join(fetched::release(architecture));
         let mut modules =
             Self { paths: HashMap::new(), needs: HashMap::new(), aliases: HashMap::new(), folder: folder.clone() };
         for line in lines(&folder, "modules.dep") {

@@ -35,7 +35,7 @@ pub fn installed_package(guest: Guest, config: &str) -> Booted {
 /// When it was not built.
 #[must_use]
 pub fn package() -> PathBuf {
-    deb_in(&binaries::target_folder().join("packages"), "_amd64.deb", "packaging/build --arch x86_64")
+    made_in(&binaries::target_folder().join("packages"), "_amd64.deb", "packaging/build --arch x86_64")
 }
 
 /// The package in `folder` whose name ends like that; `made_by` is the command that puts it there.
@@ -43,7 +43,7 @@ pub fn package() -> PathBuf {
 /// # Panics
 /// When it is not there.
 #[must_use]
-pub fn deb_in(folder: &Path, ending: &str, made_by: &str) -> PathBuf {
+pub fn made_in(folder: &Path, ending: &str, made_by: &str) -> PathBuf {
     let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}: run {made_by}", folder.display()));
     let mut found = entries.flatten().map(|entry| entry.path()).filter(|path| path.to_string_lossy().ends_with(ending));
     found.next().unwrap_or_else(|| panic!("{} has no *{ending}: run {made_by}", folder.display()))

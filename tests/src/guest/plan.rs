@@ -2,12 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
+use super::architecture::Architecture;
 use super::booted::Booted;
 
 /// A guest to be. Files, modules and keys are added one call each; [`Guest::boot`] starts it.
 ///
 /// A file at `/bin`, `/sbin` or `/lib` goes below `/usr`, where these folders lead.
 pub struct Guest {
+    pub(super) architecture: Architecture,
     pub(super) systemd: bool,
     pub(super) files: Vec<(String, Source)>,
     pub(super) library_folders: Vec<PathBuf>,
@@ -32,6 +34,7 @@ impl Guest {
     #[must_use]
     pub fn new() -> Self {
         Self {
+            architecture: Architecture::X86_64,
             systemd: false,
             files: Vec::new(),
             library_folders: Vec::new(),
@@ -49,6 +52,12 @@ impl Guest {
     #[must_use]
     pub fn systemd() -> Self {
         Self { systemd: true, memory_mib: 1024, ..Self::new() }
+    }
+
+    /// The same as [`Guest::new`] on a 64-bit ARM, whose programs must be static; booted in about 4 s.
+    #[must_use]
+    pub fn aarch64() -> Self {
+        Self { architecture: Architecture::Aarch64, memory_mib: 512, ..Self::new() }
     }
 
     /// A file, or a folder with all in it, of this machine. A program brings along the libraries that it loads.

@@ -1,0 +1,161 @@
+//! The OpenRC service of the static archive under Debian's OpenRC, with no systemd in charge: started, looked at, reloaded, killed,
+//! stopped, and started by udev when a key is plugged in.
+//!
+//! `packaging/test` builds the archive and fetches OpenRC; it runs these tests, nothing else does.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use ekey_tests::guest::package::made_in;
+use ekey_tests::guest::{Booted, Guest, SHORT, system_folder};
+use ekey_tests::software_key::{KeyPlan, LONG_TERM_KEY, Plug, SERIAL};
+use ekey_tests::{Scratch, binaries};
+
+/// Scripts of a service in an emulated processor on a busy machine.
+const LONG: Duration = Duration::from_secs(120);
+/// More than supervise-daemon restarts a service by itself.
+const CRASHES: usize = 12;
+
+#[test]
+#[ignore = "needs the static archive: run packaging/test"]
+fn a_service_that_starts_reloads_survives_its_death_and_is_started_by_a_key() {
+    let scratch = Scratch::make();
+    let key = KeyPlan::named("key").identity(SERIAL, LONG_TERM_KEY).plug(Plug::UsbRedir).rate(126).plug_in(&scratch);
+    let mut guest = booted(&scratch, "respawn_delay=0\n");
+
+    // At boot, as the runlevel has it.
+    guest.check("rc-update add ekeyd default && openrc sysinit && openrc boot && openrc default", LONG);
+    guest.await_sh("ekey-ctl list", LONG);
+    assert_eq!(status(&mut guest), (0, "started".to_owned()));
+    // supervise-daemon of today has no place for what a service says: it goes to syslog by itself.
+    guest.await_sh("grep 'daemon.info ekeyd.*: ekeyd starts' /share/messages", SHORT);
+    reload(&mut guest);
+    let before = pid(&mut guest);
+    guest.check("rc-service ekeyd restart", LONG);
+    guest.await_sh("ekey-ctl list", LONG);
+    assert_ne!(pid(&mut guest), before, "the daemon after the restart");
+
+    // Killed, it is started again, however often.
+    for crash in 0..CRASHES {
+        let before = pid(&mut guest);
+        guest.check(&format!("kill -KILL {before}"), SHORT);
+        guest.await_sh(&format!("now=$(pidof ekeyd) && [ \"$now\" != {before} ] && ekey-ctl list"), LONG);
+        assert_eq!(status(&mut guest), (0, "started".to_owned()), "after it was killed {} times", crash + 1);
+    }
+    stop(&mut guest);
+
+    // Nor does it start with mistakes in its configuration, which are named.
+    guest.check("cp /etc/entropykey/ekeyd.toml /root/right && echo wrong >>/etc/entropykey/ekeyd.toml", SHORT);
+    let said = guest.sh("rc-service ekeyd start", LONG);
+    assert!(said.code != 0 && said.text.contains("ekeyd check /etc/entropykey/ekeyd.toml"), "{said:?}");
+    guest.check("cp /root/right /etc/entropykey/ekeyd.toml", SHORT);
+
+    // A key that is plugged in starts the service, by udev's rules and the hotplug script.
+    guest.plug("key", &key.path);
+    guest.await_sh("ekey-ctl wait --bytes 4096 --timeout 5", LONG);
+    assert_eq!(status(&mut guest), (0, "started".to_owned()), "after a key was plugged in");
+    assert_eq!(guest.check("stat -c %U /proc/$(pidof ekeyd)", SHORT).trim(), "ekeyd");
+    let usb = "/sys/bus/usb/devices/1-1";
+    let seen =
+        guest.check(&format!("readlink -f /dev/entropykey/*; stat -c '%G %A' /dev/ttyACM0 {usb}/authorized"), SHORT);
+    assert_eq!(seen, "/dev/ttyACM0\nekeyd crw-rw----\nekeyd -rw-rw-r--\n", "the key's nodes");
+    let doctor = guest.sh("ekey-ctl doctor", SHORT);
+    assert_eq!((doctor.code, doctor.text.contains("TODO")), (0, false), "{}", doctor.text);
+    stop(&mut guest);
+    guest.power_off();
+}
+
+#[test]
+#[ignore = "needs the static archive: run packaging/test"]
+fn the_service_does_without_the_supervisor() {
+    let scratch = Scratch::make();
+    let mut guest = booted(&scratch, "ekeyd_supervisor=\nekeyd_config=/etc/entropykey/other.toml\n");
+    guest.check("mv /etc/entropykey/ekeyd.toml /etc/entropykey/other.toml; openrc sysinit", LONG);
+    guest.check("rc-service ekeyd start", LONG);
+    guest.await_sh("ekey-ctl list", LONG);
+    assert_eq!(status(&mut guest), (0, "started".to_owned()));
+    guest.await_sh("grep 'daemon.info ekeyd.*: ekeyd starts.*other.toml' /share/messages", SHORT);
+    reload(&mut guest);
+    guest.check("rc-service ekeyd restart", LONG);
+    guest.await_sh("ekey-ctl list", LONG);
+    stop(&mut guest);
+    guest.power_off();
+}
+
+/// A guest with busybox as the first process, udev, OpenRC and what the archive holds, with these lines in `/etc/conf.d/ekeyd`.
+fn booted(scratch: &Scratch, settings: &str) -> Booted {
+    let archive = unpacked(scratch);
+    let fetched = |path: &str| {
+        let path = binaries::target_folder().join("guest").join(path);
+        assert!(path.exists(), "{} is missing: run packaging/test", path.display());
+        path
+    };
+    let guest = Guest::new()
+        .module("cdc-acm")
+        .memory(1536)
+        .file("/usr", &system_folder("usr"))
+        .file("/usr", &fetched("openrc/usr"))
+        .file("/etc", &fetched("openrc/etc"))
+        // Debian's OpenRC takes dpkg's.
+        .file("/usr/sbin/start-stop-daemon", &fetched("dpkg/usr/sbin/start-stop-daemon"))
+        .text("/etc/fstab", "", 0o644)
+        .text("/etc/passwd", "root:x:0:0:root:/root:/bin/sh\nekeyd:x:990:990::/nonexistent:/bin/false\n", 0o644)
+        .text("/etc/group", "root:x:0:\ntty:x:5:\ndialout:x:20:\nekeyd:x:990:\n", 0o644)
+        .text("/etc/entropykey/keyring", &format!("{SERIAL} {LONG_TERM_KEY}\n"), 0o600)
+        .text("/etc/conf.d/ekeyd", settings, 0o644);
+    let mut guest = [
+        ("ekeyd", "/usr/sbin/ekeyd"),
+        ("ekey-ctl", "/usr/bin/ekey-ctl"),
+        ("ekeyd.toml", "/etc/entropykey/ekeyd.toml"),
+        ("openrc/ekeyd", "/etc/init.d/ekeyd"),
+        ("udev/60-ekey.rules", "/usr/lib/udev/rules.d/60-ekey.rules"),
+        ("udev/ekeyd-hotplug", "/usr/lib/udev/ekeyd-hotplug"),
+    ]
+    .into_iter()
+    .fold(guest, |guest, (from, to)| guest.file(to, &archive.join(from)))
+    .boot();
+    guest.check("syslogd -O /share/messages; /usr/lib/systemd/systemd-udevd --daemon && udevadm control --ping", LONG);
+    guest
+}
+
+/// The archive of static programs, unpacked.
+fn unpacked(scratch: &Scratch) -> PathBuf {
+    let archive = made_in(&binaries::target_folder().join("packages"), "-linux-x86_64.tar.gz", "packaging/test");
+    let folder = scratch.path("archive");
+    fs::create_dir(&folder).expect("a folder in the scratch folder");
+    let tar =
+        Command::new("tar").args(["-xz", "--strip-components=1", "-f"]).arg(&archive).arg("-C").arg(&folder).status();
+    assert!(tar.expect("tar runs").success(), "{} cannot be unpacked", archive.display());
+    folder
+}
+
+/// Both the configuration and the keyring are read again, by the same daemon.
+fn reload(guest: &mut Booted) {
+    let before = pid(guest);
+    for (from, to, seen) in [("", "\"/run/nowhere\"", ""), ("\"/run/nowhere\"", "", "! ")] {
+        guest.check(&format!("sed -i 's|^paths = \\[{from}\\]|paths = [{to}]|' /etc/entropykey/*.toml"), SHORT);
+        guest.check("rc-service ekeyd reload", LONG);
+        guest.await_sh(&format!("{seen}ekey-ctl list | grep /run/nowhere"), SHORT);
+    }
+    guest.check("grep 'the keyring was read again' /share/messages", SHORT);
+    assert_eq!(pid(guest), before, "the daemon after a reload");
+}
+
+fn stop(guest: &mut Booted) {
+    guest.check("rc-service ekeyd stop", LONG);
+    assert_eq!(status(guest), (3, "stopped".to_owned()));
+    assert_eq!(guest.sh("pidof ekeyd", SHORT).code, 1, "a daemon is left");
+    assert_eq!(guest.sh("ekey-ctl list", SHORT).code, 3, "somebody answers still");
+}
+
+fn pid(guest: &mut Booted) -> String {
+    guest.check("pidof ekeyd", SHORT).trim().to_owned()
+}
+
+/// What `rc-service ekeyd status` ends with and says.
+fn status(guest: &mut Booted) -> (i32, String) {
+    let said = guest.sh("rc-service --nocolor ekeyd status", SHORT);
+    (said.code, said.text.split("status: ").nth(1).unwrap_or(&said.text).trim().to_owned())
+}

@@ -1,0 +1,124 @@
+//! The package for OpenWrt on a small system like its own: busybox, no /run, and in the place of rc.common, procd and opkg's helpers
+//! scripts that do what is documented of those. It cannot show that OpenWrt's own do nothing else.
+//!
+//! `packaging/test` builds the package; it runs this test, nothing else does.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use ekey_tests::guest::package::made_in;
+use ekey_tests::guest::{Guest, SHORT};
+use ekey_tests::software_key::{KeyPlan, LONG_TERM_KEY, Plug, SERIAL};
+use ekey_tests::{Scratch, binaries};
+
+const LONG: Duration = Duration::from_secs(120);
+
+/// `/etc/rc.common` and procd in one: the first argument is the init script, the second what to do. `start` runs the command if it
+/// does not run; if it does and one of `file` is another than before, `reload_signal` is sent; else nothing happens.
+const RC_COMMON: &str = r#"#!/bin/sh
+initscript=$1 action=$2 kept=/tmp/procd
+procd_open_instance() { command='' file='' signal=''; }
+procd_set_param() {
+  local kind=$1
+  shift
+  echo "$kind: $*" >>$kept.parameters
+  case $kind in
+  command) command=$* ;;
+  file) file=$* ;;
+  reload_signal) signal=$(kill -l "$1") ;;
+  limits) for limit; do case $limit in nofile=*) ulimit -n "${limit##* }" ;; esac; done ;;
+  respawn | stdout | stderr) ;;
+  *) echo "procd does not know $kind"; exit 1 ;;
+  esac
+}
+procd_close_instance() {
+  now=$(cat $file 2>/dev/null | md5sum)
+  if running; then
+    [ "$now" = "$(cat $kept.sum)" ] || kill -"$signal" "$(cat $kept.pid)"
+  else
+    $command >/dev/null 2>>/share/logread &
+    echo $! >$kept.pid
+  fi
+  echo "$now" >$kept.sum
+}
+running() { [ -e "/proc/$(cat $kept.pid 2>/dev/null || echo none)/exe" ]; }
+start() { : >$kept.parameters; start_service; }
+reload() { start; }
+stop() { ! running || kill "$(cat $kept.pid)"; }
+name=${initscript##*/}
+. "$initscript"
+enable() { ln -sf "../init.d/$name" "/etc/rc.d/S$START$name"; ln -sf "../init.d/$name" "/etc/rc.d/K$STOP$name"; }
+disable() { rm -f /etc/rc.d/[SK]??"$name"; }
+$action
+"#;
+/// What of `/lib/functions.sh` a package's scripts call: its services are enabled and started, stopped and disabled.
+const FUNCTIONS: &str = "default_postinst() { /etc/init.d/ekeyd enable; /etc/init.d/ekeyd start; }\n\
+                         default_prerm() { /etc/init.d/ekeyd disable; /etc/init.d/ekeyd stop; }\n";
+/// As `/sbin/hotplug-call` does it: each script is read by a shell of its own.
+const HOTPLUG: &str = "for script in /etc/hotplug.d/usb/*; do (. $script); done";
+
+#[test]
+#[ignore = "needs a package: run packaging/test"]
+fn the_package_starts_reloads_and_stops_its_service_and_a_key_starts_it() {
+    let scratch = Scratch::make();
+    let key = KeyPlan::named("key").identity(SERIAL, LONG_TERM_KEY).plug(Plug::UsbRedir).rate(126).plug_in(&scratch);
+    let package = made_in(&binaries::target_folder().join("packages"), "_x86_64.ipk", "packaging/test");
+    unpack(&package, &scratch.path("package"));
+    for part in ["control", "data"] {
+        unpack(&scratch.path(&format!("package/{part}.tar.gz")), &scratch.path(part));
+    }
+    let guest = Guest::new().module("cdc-acm").text("/etc/rc.common", RC_COMMON, 0o755).text(
+        "/lib/functions.sh",
+        FUNCTIONS,
+        0o644,
+    );
+    let guest = ["etc", "usr"]
+        .into_iter()
+        .fold(guest, |guest, folder| guest.file(&format!("/{folder}"), &scratch.path("data").join(folder)));
+    let mut guest = ["postinst", "prerm"]
+        .into_iter()
+        .fold(guest, |guest, name| guest.file(&format!("/root/{name}"), &scratch.path("control").join(name)))
+        .text("/root/ltk", &format!("{LONG_TERM_KEY}\n"), 0o600)
+        .boot();
+    guest.check("umount /run && rmdir /run && rm -rf /var && ln -s tmp /var && mkdir -p /var/run /etc/rc.d", SHORT);
+
+    guest.check("/root/postinst", LONG);
+    guest.await_sh("ekey-ctl list", SHORT);
+    assert_eq!(guest.check("ls /etc/rc.d", SHORT), "K90ekeyd\nS13ekeyd\n");
+    guest.check("grep 'respawn: 3600 3 0' /tmp/procd.parameters", SHORT);
+    assert_eq!(guest.check("stat -c '%U %a' /etc/entropykey/keyring", SHORT).trim(), "root 600");
+    guest.check("! grep -E 'WARN|ERROR' /share/logread", SHORT);
+
+    // A long-term key that came into the keyring otherwise is read on `reload`; with nothing new nothing is.
+    let pid = guest.check("pidof ekeyd", SHORT);
+    guest.check("/etc/init.d/ekeyd reload && sleep 1 && ! grep 'was read again' /share/logread", SHORT);
+    guest.check(&format!("umask 077; echo '{SERIAL} {LONG_TERM_KEY}' >>/etc/entropykey/keyring"), SHORT);
+    guest.check("/etc/init.d/ekeyd reload", SHORT);
+    guest.await_sh("grep 'the keyring was read again keys=1' /share/logread", SHORT);
+    assert_eq!(guest.check("pidof ekeyd", SHORT), pid, "the daemon after a reload");
+
+    // A key that is plugged in finds a daemon, or starts one.
+    guest.plug("key", &key.path);
+    guest.await_sh("ekey-ctl wait --bytes 4096 --timeout 5", LONG);
+    let event = "export ACTION=add PRODUCT=20df/1/100 DEVPATH=$(readlink -f /sys/bus/usb/devices/1-1 | sed s,/sys,,)";
+    guest.check(&format!("{event}; {HOTPLUG}"), SHORT);
+    assert_eq!(guest.check("pidof ekeyd", SHORT), pid, "the daemon after the event");
+    guest.check("/etc/init.d/ekeyd stop", SHORT);
+    guest.await_sh("! pidof ekeyd", SHORT);
+    guest.check(&format!("{event}; {HOTPLUG}"), SHORT);
+    guest.await_sh("ekey-ctl wait --bytes 4096 --timeout 5", LONG);
+    assert_eq!(guest.check("cat /sys/bus/usb/devices/1-1/power/control", SHORT).trim(), "on");
+
+    guest.check("/root/prerm", SHORT);
+    guest.await_sh("! pidof ekeyd", SHORT);
+    assert_eq!(guest.check("ls /etc/rc.d", SHORT), "");
+    guest.power_off();
+}
+
+/// Unpacks a tar with gzip into a new folder.
+fn unpack(archive: &Path, folder: &Path) {
+    std::fs::create_dir(folder).expect("a folder in the scratch folder");
+    let status = Command::new("tar").args(["-xz", "-f"]).arg(archive).arg("-C").arg(folder).status();
+    assert!(status.expect("tar runs").success(), "{} cannot be unpacked", archive.display());
+}

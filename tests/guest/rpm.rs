@@ -1,0 +1,100 @@
+//! The RPM in a guest with systemd: put on by rpm itself with its scriptlets, in use, renewed while it runs, and taken off, the keyring
+//! left.
+//!
+//! `packaging/test` builds the package and fetches rpm; it runs this test, nothing else does. The guest's programs are Debian's, which
+//! rpm's own database knows nothing of: hence `--nodeps`.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use ekey_tests::guest::package::{LONG, made_in};
+use ekey_tests::guest::{Guest, SHORT};
+use ekey_tests::software_key::{KeyPlan, LONG_TERM_KEY, Plug, SERIAL};
+use ekey_tests::{Scratch, binaries, tree};
+
+/// Succeeds once the service is ready, and says how it stands until then.
+const ACTIVE: &str = "[ \"$(systemctl is-active ekeyd)\" = active ] || { systemctl status ekeyd; false; }";
+/// Debian's rpm wants to be told that it is meant.
+const RPM: &str = "rpm --force-debian --nodeps";
+const PID: &str = "systemctl show -P MainPID ekeyd";
+
+#[test]
+#[ignore = "needs a package: run packaging/test"]
+fn put_on_plugged_in_renewed_and_taken_off_with_the_keyring_left() {
+    let scratch = Scratch::make();
+    let key = KeyPlan::named("key").identity(SERIAL, LONG_TERM_KEY).plug(Plug::UsbRedir).rate(126).plug_in(&scratch);
+    let fetched = binaries::target_folder().join("guest/rpm");
+    assert!(fetched.exists(), "{} is missing: run packaging/test", fetched.display());
+    let guest = ["usr", "etc", "var"]
+        .into_iter()
+        .fold(Guest::systemd().module("cdc-acm").memory(2048), |guest, folder| {
+            guest.file(&format!("/{folder}"), &fetched.join(folder))
+        })
+        .file("/root/entropykey.rpm", &package())
+        .file("/root/newer.rpm", &newer(&scratch))
+        .text("/root/ltk", &format!("{LONG_TERM_KEY}\n"), 0o600);
+    let mut guest = guest.boot();
+    guest.check("rpm --initdb && rpm -K --nosignature /root/entropykey.rpm", LONG);
+
+    let said = guest.check(&format!("{RPM} -i /root/entropykey.rpm 2>&1"), LONG);
+    assert!(!said.contains("warning") && !said.contains("failed"), "{said}");
+    guest.check("rpm -V --nodeps entropykey && grep ^ekeyd: /etc/passwd", LONG);
+    assert_eq!(
+        guest.sh("systemctl is-active ekeyd", SHORT).text.trim(),
+        "inactive",
+        "without a key nothing is started"
+    );
+    guest.check("ekeyd check /etc/entropykey/ekeyd.toml", LONG);
+    guest.check(&format!("ekey-ctl keyring add {SERIAL} --file /root/ltk"), SHORT);
+    guest.plug("key", &key.path);
+    guest.await_sh(ACTIVE, LONG);
+    guest.check("ekey-ctl wait --bytes 4096 --timeout 60", LONG);
+    let doctor = guest.sh("ekey-ctl doctor", SHORT);
+    assert_eq!((doctor.code, doctor.text.contains("TODO")), (0, false), "{}", doctor.text);
+
+    // Renewed while it runs: another daemon serves, the settings and the keys are the same.
+    guest.check("echo '# mine' >>/etc/entropykey/ekeyd.toml", SHORT);
+    let old = guest.check(PID, SHORT);
+    guest.check(&format!("{RPM} -U /root/newer.rpm 2>&1"), LONG);
+    guest.await_sh(&format!("[ \"$({PID})\" != {} ] && ekey-ctl wait --bytes 32 --timeout 5", old.trim()), LONG);
+    let kept = format!(
+        "rpm -q entropykey && grep '^# mine' /etc/entropykey/ekeyd.toml && grep '^{SERIAL} ' /etc/entropykey/keyring"
+    );
+    assert!(guest.check(&kept, SHORT).starts_with("entropykey-9.9-1."), "the newer one");
+    guest.check("systemctl enable ekeyd", SHORT);
+
+    let said = guest.check(&format!("{RPM} -e entropykey 2>&1"), LONG);
+    assert!(!said.contains("warning") && !said.contains("failed"), "{said}");
+    assert_eq!(guest.sh("pidof ekeyd", SHORT).code, 1, "a daemon is left");
+    guest.await_sh("[ ! -e /dev/entropykey ]", SHORT);
+    let places = "find /etc /usr /run -path /run/udev -prune -o -print | grep -E 'ekey|entropykey'";
+    let due = "/etc/entropykey\n/etc/entropykey/ekeyd.toml\n/etc/entropykey/keyring\n";
+    assert_eq!(sorted(&guest.check(places, SHORT)), due, "what is left");
+    guest.check(&format!("grep '^{SERIAL} ' /etc/entropykey/keyring"), SHORT);
+    guest.power_off();
+}
+
+fn package() -> PathBuf {
+    made_in(&binaries::target_folder().join("packages"), ".x86_64.rpm", "packaging/test")
+}
+
+/// The same package under a version that is higher than any, by the same description.
+fn newer(scratch: &Scratch) -> PathBuf {
+    let (top, laid_out) = (scratch.path("top"), binaries::target_folder().join("static/x86_64/rpm/tree"));
+    let define = |name: &str, value: &Path| ["--define".to_owned(), format!("{name} {}", value.display())];
+    let mut rpmbuild = Command::new("rpmbuild");
+    rpmbuild
+        .args(["--quiet", "-bb", "--target", "x86_64-linux", "--define", "version_of_it 9.9"])
+        .args(["--define", "__os_install_post %{nil}", "--define", "_build_id_links none"])
+        .args([define("_topdir", &top), define("_rpmdir", &top), define("tree", &laid_out)].concat())
+        .arg(tree::root().join("packaging/rpm/entropykey.spec"));
+    let done = rpmbuild.output().unwrap_or_else(|error| panic!("rpmbuild: {error}: install the package rpm"));
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    made_in(&top.join("x86_64"), ".rpm", "rpmbuild")
+}
+
+fn sorted(lines: &str) -> String {
+    let mut lines: Vec<_> = lines.lines().collect();
+    lines.sort_unstable();
+    lines.iter().map(|line| format!("{line}\n")).collect()
+}
