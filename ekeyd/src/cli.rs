@@ -152,7 +152,7 @@ fn options(
 }
 
 fn run(named: Option<PathBuf>) -> ExitCode {
-    logs::start(tracing::Level::INFO);
+    logs::start_service();
     let file = named.unwrap_or_else(usual_config);
     let config = match Config::load(&file) {
         Ok(config) => config,

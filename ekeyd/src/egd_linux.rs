@@ -202,7 +202,7 @@ fn go(plan: &Plan) -> Result<Option<File>, Ended> {
     let pid_file = make_pid_file(path).map_err(|source| Ended::PidFile { path: path.clone(), source })?;
     // Before any thread is started, since a thread does not come along.
     nix::unistd::daemon(false, false).map_err(Ended::Foreground)?;
-    logs::start_syslog(NAME, tracing::Level::INFO);
+    logs::start_syslog(NAME);
     Ok(Some(pid_file))
 }
 

@@ -31,10 +31,6 @@ pub(crate) fn start(usual: Level) {
         let level = LevelFilter::from_level(level(usual));
         return tracing_subscriber::registry().with(level).with(journal).init();
     }
-    // As supervise-daemon of OpenRC and start-stop-daemon leave it where they have no place for it.
-    if fstat(io::stderr()).is_ok_and(|stat| (major(stat.st_rdev), minor(stat.st_rdev)) == NULL) {
-        return start_syslog("ekeyd", usual);
-    }
     let builder = tracing_subscriber::fmt().with_max_level(level(usual)).with_writer(io::stderr).with_target(false);
     if std::env::var_os("JOURNAL_STREAM").is_some() {
         builder.with_ansi(false).event_format(ForJournal(Format::default().without_time().with_level(false))).init();
@@ -43,10 +39,19 @@ pub(crate) fn start(usual: Level) {
     }
 }
 
-/// Starts logging to syslog under `name`, what is of `usual` level or worse, or as `EKEYD_LOG` says.
-pub(crate) fn start_syslog(name: &'static str, usual: Level) {
+/// Starts logging of a service: as [`start`] does, but to syslog where nobody would ever read stderr.
+pub(crate) fn start_service() {
+    // As supervise-daemon of OpenRC and start-stop-daemon leave it where they have no place for it.
+    if fstat(io::stderr()).is_ok_and(|stat| (major(stat.st_rdev), minor(stat.st_rdev)) == NULL) {
+        return start_syslog("ekeyd");
+    }
+    start(Level::INFO);
+}
+
+/// Starts logging to syslog under `name`, what is informational or worse, or as `EKEYD_LOG` says.
+pub(crate) fn start_syslog(name: &'static str) {
     tracing_subscriber::fmt()
-        .with_max_level(level(usual))
+        .with_max_level(level(Level::INFO))
         .with_target(false)
         .with_ansi(false)
         .with_writer(move || Syslog { name })
