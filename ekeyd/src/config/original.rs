@@ -132,6 +132,21 @@ mod tests {
     }
 
     #[test]
+    fn a_place_that_is_named_twice_is_listened_on_once_as_it_is_said_last() {
+        let config = parse(
+            "EGDUnixSocket(\"/e\", \"0600\")\nEGDTCPSocket(8888)\nEGDUnixSocket(\"//e\", \"0660\")\n\
+             EGDTCPSocket(8888, \"127.0.0.1\")\nEGDTCPSocket(8888, \"::1\")\n",
+        )
+        .unwrap();
+        let due = [
+            Listen::Unix { path: "/e".into(), mode: Some(0o660), user: None, group: None },
+            Listen::Tcp("127.0.0.1:8888".parse().unwrap()),
+            Listen::Tcp("[::1]:8888".parse().unwrap()),
+        ];
+        assert_eq!(config.egd.listen, due);
+    }
+
+    #[test]
     fn every_mistake_is_told_with_its_place() {
         let text = "TCPControlSocket \"1234\"\nSetOutputToKernel(9)\n  Keyring \"keyring\"\nKeyrings \"/k\"\nKeyring(\n\
                     EGDTCPSocket(0)\nEGDUnixSocket(\"/e\", \"rw\")\nEGDTCPSocket(1, \"here\")\nAddEntropyKey()\n\
