@@ -147,7 +147,7 @@ fn capture_gives_up_with_what_has_come_and_says_why() {
                 let output = daemon.run(&["capture", name, "--bytes", "2000", "--timeout", "3"]);
                 exits(&output, 1);
                 let words = err(&output);
-                assert!(words.contains("gave up at 1.0 kB of 2.0 kB, nothing came for 3 s"), "{words}");
+                assert!(words.contains("gave up at 1.0 kB of 2.0 kB, nothing came for 3.0 s"), "{words}");
                 assert!(words.contains("Key 1 (NwBvBlg3OTBJORFD):"), "{words}");
                 assert_eq!(fs::read(&file).expect("the file").len(), 1000);
             });

@@ -64,6 +64,18 @@ pub enum EgdSocket {
     Tcp(SocketAddr),
 }
 
+impl EgdSocket {
+    /// Whether both are one place, with whatever rights: only one of them can be listened on.
+    #[must_use]
+    pub fn is_at_the_place_of(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Unix { path: mine, .. }, Self::Unix { path, .. }) => mine == path,
+            (Self::Tcp(mine), Self::Tcp(address)) => mine == address,
+            (Self::Unix { .. }, Self::Tcp(_)) | (Self::Tcp(_), Self::Unix { .. }) => false,
+        }
+    }
+}
+
 /// A key that is named by where it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyNode {

@@ -49,11 +49,11 @@ pub(super) fn apply(
         }
         "EGDUnixSocket" => {
             let value = unix_socket(&args.up_to(4, "a path, mode, user and group")?)?;
-            listen(config, Placed { line, column, value });
+            config.egd.push(Placed { line, column, value });
         }
         "EGDTCPSocket" => {
             let value = tcp_socket(&args.up_to(2, "a port and an address")?)?;
-            listen(config, Placed { line, column, value });
+            config.egd.push(Placed { line, column, value });
         }
         "AddEntropyKey" => {
             let value = key(&args.up_to(2, "a path and a serial number")?)?;
@@ -76,16 +76,6 @@ pub(super) fn apply(
         }
     }
     Ok(())
-}
-
-/// A place that is named again is one place, and as it is said last.
-fn listen(config: &mut OriginalConfig, socket: Placed<EgdSocket>) {
-    config.egd.retain(|known| match (&known.value, &socket.value) {
-        (EgdSocket::Unix { path: known, .. }, EgdSocket::Unix { path, .. }) => known != path,
-        (EgdSocket::Tcp(known), EgdSocket::Tcp(address)) => known != address,
-        (EgdSocket::Unix { .. }, EgdSocket::Tcp(_)) | (EgdSocket::Tcp(_), EgdSocket::Unix { .. }) => true,
-    });
-    config.egd.push(socket);
 }
 
 fn unix_socket(args: &Arguments<'_>) -> Result<EgdSocket, String> {

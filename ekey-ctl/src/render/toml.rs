@@ -79,12 +79,12 @@ fn kernel(text: &mut String, original: &OriginalConfig) {
 fn egd(text: &mut String, original: &OriginalConfig) {
     text.push_str("\n[egd]\n");
     let mut entries: Vec<String> = Vec::new();
-    for Placed { line, value, .. } in &original.egd {
+    for (number, Placed { line, value, .. }) in original.egd.iter().enumerate() {
         let place = match value {
             EgdSocket::Unix { path, .. } => quoted(&format!("unix:{}", path.display())),
             EgdSocket::Tcp(address) => quoted(&format!("tcp:{address}")),
         };
-        if entries.contains(&place) {
+        if original.egd[..number].iter().any(|before| before.value.is_at_the_place_of(value)) {
             not(text, *line, &format!("{place} a second time"));
             continue;
         }

@@ -66,10 +66,21 @@ fn understood(original: OriginalConfig) -> Config {
             bits_per_byte: original.kernel_bits.map_or(due.kernel.bits_per_byte, |bits| bits.value),
             ..due.kernel
         },
-        egd: Egd { listen: original.egd.into_iter().map(|socket| listen(socket.value)).collect(), ..due.egd },
+        egd: Egd { listen: places(original.egd), ..due.egd },
         file: original.file.map(|path| File { path: path.value, max_bytes: None }),
         ..due
     }
+}
+
+/// Each place once, as it is said first: `ekey-ctl config convert` leaves out what says it again, and tells so.
+fn places(sockets: Vec<Placed<EgdSocket>>) -> Vec<Listen> {
+    let mut once: Vec<EgdSocket> = Vec::new();
+    for Placed { value: socket, .. } in sockets {
+        if !once.iter().any(|before| before.is_at_the_place_of(&socket)) {
+            once.push(socket);
+        }
+    }
+    once.into_iter().map(listen).collect()
 }
 
 fn listen(socket: EgdSocket) -> Listen {
@@ -132,14 +143,14 @@ mod tests {
     }
 
     #[test]
-    fn a_place_that_is_named_twice_is_listened_on_once_as_it_is_said_last() {
+    fn a_place_that_is_named_twice_is_listened_on_once_as_it_is_said_first() {
         let config = parse(
             "EGDUnixSocket(\"/e\", \"0600\")\nEGDTCPSocket(8888)\nEGDUnixSocket(\"//e\", \"0660\")\n\
              EGDTCPSocket(8888, \"127.0.0.1\")\nEGDTCPSocket(8888, \"::1\")\n",
         )
         .unwrap();
         let due = [
-            Listen::Unix { path: "/e".into(), mode: Some(0o660), user: None, group: None },
+            Listen::Unix { path: "/e".into(), mode: Some(0o600), user: None, group: None },
             Listen::Tcp("127.0.0.1:8888".parse().unwrap()),
             Listen::Tcp("[::1]:8888".parse().unwrap()),
         ];

@@ -18,6 +18,22 @@ pub(super) struct Stretch {
     pub(super) is_disturbed: bool,
 }
 
+impl Stretch {
+    /// Blocks that the key has sent and the daemon not verified, or the other way round, when so many bytes are sent and verified.
+    fn lost(self, sent: u64, verified: u64) -> i64 {
+        blocks(sent, self.sent) - blocks(verified, self.verified)
+    }
+
+    /// Whether what was under way at the end or the beginning explains what has not come.
+    pub(super) fn is_explained(self, sent: u64, verified: u64) -> bool {
+        self.is_disturbed || self.lost(sent, verified).abs() <= UNDER_WAY
+    }
+}
+
+fn blocks(now: u64, before: u64) -> i64 {
+    (now.saturating_sub(before) / BLOCK as u64).cast_signed()
+}
+
 /// What became of whole frames in all stretches.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Lines {
@@ -48,9 +64,8 @@ impl Lines {
     /// # Errors
     /// When more is missing, or more came, than what was under way at the end or the beginning explains.
     pub(super) fn end(&mut self, stretch: Stretch, sent: u64, verified: u64) -> Result<(), String> {
-        let blocks = |now: u64, before: u64| (now.saturating_sub(before) / BLOCK as u64).cast_signed();
+        let (is_explained, lost) = (stretch.is_explained(sent, verified), stretch.lost(sent, verified));
         let (sent, verified) = (blocks(sent, stretch.sent), blocks(verified, stretch.verified));
-        let lost = sent - verified;
         if stretch.is_disturbed {
             self.disturbed += 1;
             self.disturbed_blocks += sent.cast_unsigned();
@@ -60,7 +75,7 @@ impl Lines {
         self.calm += 1;
         self.calm_blocks += sent.cast_unsigned();
         self.calm_lost += lost;
-        if lost.abs() > UNDER_WAY {
+        if !is_explained {
             return Err(format!(
                 "a key sent {sent} frames whole, {verified} were verified, and {UNDER_WAY} may be under way"
             ));
