@@ -7,7 +7,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use ekey_tests::guest::package::{LONG, made_in};
+use ekey_tests::guest::package::{LONG, made_in, with_fetched};
 use ekey_tests::guest::{Guest, SHORT};
 use ekey_tests::software_key::{KeyPlan, LONG_TERM_KEY, Plug, SERIAL};
 use ekey_tests::{Scratch, binaries, tree};
@@ -23,13 +23,7 @@ const PID: &str = "systemctl show -P MainPID ekeyd";
 fn put_on_plugged_in_renewed_and_taken_off_with_the_keyring_left() {
     let scratch = Scratch::make();
     let key = KeyPlan::named("key").identity(SERIAL, LONG_TERM_KEY).plug(Plug::UsbRedir).rate(126).plug_in(&scratch);
-    let fetched = binaries::target_folder().join("guest/rpm");
-    assert!(fetched.exists(), "{} is missing: run packaging/test", fetched.display());
-    let guest = ["usr", "etc", "var"]
-        .into_iter()
-        .fold(Guest::systemd().module("cdc-acm").memory(2048), |guest, folder| {
-            guest.file(&format!("/{folder}"), &fetched.join(folder))
-        })
+    let guest = with_fetched(Guest::systemd().module("cdc-acm"), "rpm")
         .file("/root/entropykey.rpm", &package())
         .file("/root/newer.rpm", &newer(&scratch))
         .text("/root/ltk", &format!("{LONG_TERM_KEY}\n"), 0o600);

@@ -1,8 +1,8 @@
 //! The system calls that the daemon and the C libraries under it make (glibc and musl), and those that only an attacker would.
 //!
 //! Held by the kernel's log of refused calls over the tests' scenarios: keys on a tty and by USB, unix and TCP clients, HTTP,
-//! reloading, resolving names, logs to journal and syslog, a file and a pipe. Where a call has older or newer siblings all of them are listed, since another
-//! version of a C library may take another.
+//! reloading, resolving names, logs to journal and syslog, a file and a pipe. Where a call has older or newer siblings all of them
+//! are listed, since another version of a C library may take another.
 
 use std::collections::BTreeMap;
 

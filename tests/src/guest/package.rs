@@ -55,7 +55,16 @@ pub fn made_in(folder: &Path, ending: &str, made_by: &str) -> PathBuf {
 /// When that was not fetched.
 #[must_use]
 pub fn with_dpkg(guest: Guest) -> Guest {
-    let tree = binaries::target_folder().join("guest/dpkg");
+    with_fetched(guest, "dpkg")
+}
+
+/// With the programs of the tree of that name that `tests/fetch-guest` has fetched, and memory for them.
+///
+/// # Panics
+/// When that was not fetched.
+#[must_use]
+pub fn with_fetched(guest: Guest, tree: &str) -> Guest {
+    let tree = binaries::target_folder().join("guest").join(tree);
     assert!(tree.exists(), "{} is missing: run packaging/test", tree.display());
     ["usr", "etc", "var"]
         .into_iter()

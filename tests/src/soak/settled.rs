@@ -77,7 +77,7 @@ impl Soak {
 
     /// A new stretch begins for a steadfast key, with what it has sent so far and what this daemon has verified of it.
     pub(super) fn begin_stretch(&mut self, slot: usize, verified: u64, resets: Option<(u64, u64)>) {
-        let sent = self.slots[slot].key.as_ref().map_or(0, super::keys::Plugged::sent_bytes);
+        let sent = self.sent(slot);
         self.stretches[slot] = Stretch { sent, verified, resets, is_disturbed: false };
         self.fruit[slot] = (verified, Instant::now());
     }
@@ -117,13 +117,16 @@ impl Soak {
     /// Whether nothing is missing of what a steadfast key has sent. A daemon that other programs keep from the processor is given
     /// the time that it takes.
     fn has_arrived(&self, slot: usize, verified: u64) -> bool {
-        let sent = self.slots[slot].key.as_ref().map_or(0, super::keys::Plugged::sent_bytes);
-        self.stretches[slot].is_explained(sent, verified)
+        self.stretches[slot].is_explained(self.sent(slot), verified)
+    }
+
+    /// Bytes that the key has sent since it was plugged in.
+    fn sent(&self, slot: usize) -> u64 {
+        self.slots[slot].key.as_ref().map_or(0, super::keys::Plugged::sent_bytes)
     }
 
     fn judge_stretch(&mut self, status: &Status, slot: usize, verified: u64) {
-        let sent = self.slots[slot].key.as_ref().map_or(0, super::keys::Plugged::sent_bytes);
-        if let Err(complaint) = self.report.lines.end(self.stretches[slot], sent, verified) {
+        if let Err(complaint) = self.report.lines.end(self.stretches[slot], self.sent(slot), verified) {
             self.find(&format!("key {slot}: {complaint}: {status}"));
         }
         self.begin_stretch(slot, verified, self.resets(status, slot));

@@ -113,7 +113,7 @@ mod tests {
     use std::collections::VecDeque;
 
     use loom::sync::{Arc, Condvar, Mutex, Notify};
-    use loom::thread;
+    use loom::thread::{self, JoinHandle};
 
     use super::*;
 
@@ -132,13 +132,21 @@ mod tests {
     const ALL: u64 = 6;
 
     impl Between {
-        fn new() -> Arc<Self> {
-            Arc::new(Self {
+        /// Starts the thread, which opens the file and then goes on as `write` does.
+        fn start(write: impl Fn(&Self) + Send + 'static) -> (Arc<Self>, JoinHandle<()>) {
+            let between = Arc::new(Self {
                 handover: Handover::new(MOST_WAITING),
                 batches: Mutex::new(VecDeque::new()),
                 sent: Condvar::new(),
                 waker: Notify::new(),
-            })
+            });
+            let there = Arc::clone(&between);
+            let writer = thread::spawn(move || {
+                there.handover.open(u64::MAX);
+                there.wake_whoever_waits();
+                write(&there);
+            });
+            (between, writer)
         }
 
         fn room(&self, given: u64) -> u64 {
@@ -172,11 +180,7 @@ mod tests {
     #[test]
     fn whoever_found_no_room_is_woken_when_there_is_some() {
         loom::model(|| {
-            let between = Between::new();
-            let there = Arc::clone(&between);
-            let writer = thread::spawn(move || {
-                there.handover.open(u64::MAX);
-                there.wake_whoever_waits();
+            let (between, writer) = Between::start(|there| {
                 let mut written = 0;
                 while written < ALL {
                     let batch = there.receive();
@@ -206,11 +210,7 @@ mod tests {
     #[test]
     fn a_byte_that_was_called_dropped_is_never_written_and_all_are_accounted_for() {
         loom::model(|| {
-            let between = Between::new();
-            let there = Arc::clone(&between);
-            let writer = thread::spawn(move || {
-                there.handover.open(u64::MAX);
-                there.wake_whoever_waits();
+            let (between, writer) = Between::start(|there| {
                 let batch = there.receive();
                 there.handover.note_written(1);
                 there.handover.note_written(1);
