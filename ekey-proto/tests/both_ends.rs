@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use ekey_proto::session::{Event, Output, Session, State, Timings};
+use ekey_proto::session::{Output, Session, State, Timings};
 use ekey_proto::{Instant, LongTermKey, Nonce};
 use ekey_sim::{Device, Seed, Setup};
 use proptest::prelude::*;
@@ -109,11 +109,15 @@ impl Both {
                     let nonce = Nonce::new(self.nonces, [0; 8]);
                     self.session.handle_nonce(now, nonce, Some(self.long_term_key.duplicate()));
                 }
-                Output::Event(Event::Entropy(block)) => self.check(block.as_bytes()),
                 Output::Event(_) => {}
                 Output::WaitUntil(deadline) if deadline <= now => self.session.handle_timeout(now),
                 Output::WaitUntil(_) if bytes.is_empty() => return,
-                Output::WaitUntil(_) => bytes = &bytes[self.session.handle_input(now, bytes)..],
+                Output::WaitUntil(_) => {
+                    let mut delivered = Vec::new();
+                    let taken = self.session.handle_input(now, bytes, |block| delivered.push(block));
+                    bytes = &bytes[taken..];
+                    delivered.iter().for_each(|block| self.check(block.as_bytes()));
+                }
             }
         }
     }

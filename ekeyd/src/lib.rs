@@ -8,6 +8,7 @@
 //! The library is the program's inside; `main.rs` starts it. Nothing of it is meant for others but what the feature
 //! `fuzzing` opens to the fuzz targets in `fuzz/`.
 
+mod batch;
 mod cli;
 mod combine;
 mod config;
@@ -26,7 +27,6 @@ mod health;
 mod key;
 mod keyring;
 mod logs;
-mod mapping;
 mod nonce;
 mod observe;
 mod output;

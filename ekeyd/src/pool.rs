@@ -4,12 +4,9 @@
 //! whoever wants all of them in order takes the oldest, and what overflows is the oldest too. A byte leaves by one way only,
 //! and its place is wiped when it does.
 
-use zeroize::{Zeroize as _, Zeroizing};
-
 use ekey_proto::EntropyBlock;
 
-/// Some proven entropy on its way from one thread to another, wiped when dropped.
-pub(crate) type Batch = Zeroizing<Vec<u8>>;
+use crate::batch::{Batch, wipe};
 
 /// How many bytes a batch from a key holds at most.
 pub(crate) const MOST_BATCH: usize = 256 * EntropyBlock::LEN;
@@ -94,8 +91,8 @@ impl Pool {
         self.len -= count;
         let at = self.place(self.len);
         let until_end = count.min(self.ring.len() - at);
-        self.ring[at..at + until_end].zeroize();
-        self.ring[..count - until_end].zeroize();
+        wipe(&mut self.ring[at..at + until_end]);
+        wipe(&mut self.ring[..count - until_end]);
         self.counters.wiped += count as u64;
     }
 
@@ -133,8 +130,8 @@ impl Pool {
 
     fn discard_oldest(&mut self, count: usize) {
         let (at, until_end) = (self.oldest, count.min(self.ring.len() - self.oldest));
-        self.ring[at..at + until_end].zeroize();
-        self.ring[..count - until_end].zeroize();
+        wipe(&mut self.ring[at..at + until_end]);
+        wipe(&mut self.ring[..count - until_end]);
         self.oldest = self.place(count);
         self.len -= count;
     }
@@ -144,7 +141,7 @@ impl Pool {
         let until_end = count.min(self.ring.len() - at);
         for part in [at..at + until_end, 0..count - until_end] {
             out.extend_from_slice(&self.ring[part.clone()]);
-            self.ring[part].zeroize();
+            wipe(&mut self.ring[part]);
         }
     }
 
@@ -156,7 +153,7 @@ impl Pool {
 
 impl Drop for Pool {
     fn drop(&mut self) {
-        self.ring.zeroize();
+        wipe(&mut self.ring);
     }
 }
 
@@ -165,7 +162,7 @@ mod tests {
     use super::*;
 
     fn batch(bytes: impl IntoIterator<Item = u8>) -> Batch {
-        Zeroizing::new(bytes.into_iter().collect())
+        Batch::new(bytes.into_iter().collect())
     }
 
     #[test]
@@ -248,7 +245,7 @@ mod tests {
                 0 => drop(pool.take_freshest(count * 4, &mut out)),
                 1 => drop(pool.take_oldest(count * 4, &mut out)),
                 _ if pool.room() >= count * 4 => {
-                    pool.put(Zeroizing::new((0..count as u32).flat_map(|i| (next + i).to_be_bytes()).collect()));
+                    pool.put(Batch::new((0..count as u32).flat_map(|i| (next + i).to_be_bytes()).collect()));
                     next += count as u32;
                 }
                 _ => {}

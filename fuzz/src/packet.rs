@@ -1,6 +1,6 @@
 //! The content of a frame whose MAC is right, and that no other frame's is.
 
-use ekey_proto::crypt::{FrameError, SessionKey, verify_serial};
+use ekey_proto::crypt::{FrameError, Opened, SessionKey, verify_serial};
 use ekey_proto::wire::{CONTENT_LEN, Info, MaskedEntropy, PacketKind, SubCode};
 use ekey_proto::{Frame, LongTermKey, Packet, Serial, SessionCrypt};
 
@@ -15,11 +15,14 @@ pub fn packet(data: &[u8]) {
     let crypt = SessionCrypt::new(&serial, &SessionKey::ZERO);
     let frame = Frame::new(content, crypt.mac(&content));
     let parsed = Packet::parse(&content);
-    match (crypt.verify(&frame), &parsed) {
-        (Ok(verified), Ok(packet)) => {
+    match (crypt.open(&frame), &parsed) {
+        (Ok(Opened::Entropy { sequence, block }), Ok(Packet::Entropy(masked))) => {
+            assert_eq!(sequence, masked.sequence);
+            assert_eq!(crypt.mask(sequence, block.as_bytes()), masked.bytes);
+        }
+        (Ok(Opened::Packet(verified)), Ok(packet)) => {
             assert_eq!(format!("{:?}", verified.get()), format!("{packet:?}"));
-            let is_entropy = matches!(packet, Packet::Entropy(_));
-            assert_eq!(crypt.unmask(verified).is_some(), is_entropy, "entropy out of {packet:?}");
+            assert!(!matches!(packet, Packet::Entropy(_)), "{packet:?} kept its mask");
         }
         (Err(FrameError::Packet(seen)), Err(due)) => assert_eq!(seen, *due),
         (seen, due) => panic!("verified: {seen:?}, parsed: {due:?}"),
@@ -37,9 +40,9 @@ pub fn packet(data: &[u8]) {
         None => mac[place - CONTENT_LEN] ^= 1 << bit,
     }
     let damaged = Frame::new(wrong, mac);
-    assert!(matches!(crypt.verify(&damaged), Err(FrameError::Mac)), "bit {bit} of byte {place} changes nothing");
+    assert!(matches!(crypt.open(&damaged), Err(FrameError::Mac)), "bit {bit} of byte {place} changes nothing");
     let other = SessionCrypt::new(&Serial::from_bytes([8; 12]), &SessionKey::ZERO);
-    assert!(matches!(other.verify(&frame), Err(FrameError::Mac)), "another key's frame verifies");
+    assert!(matches!(other.open(&frame), Err(FrameError::Mac)), "another key's frame verifies");
 }
 
 /// A known type nine times of ten, since most types are not known.

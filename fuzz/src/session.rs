@@ -154,8 +154,10 @@ impl Bench {
         for piece in bytes.chunks(self.pieces) {
             let mut rest = piece;
             loop {
-                let taken = self.session.handle_input(self.instant(), rest);
+                let (now, mut delivered) = (self.instant(), Vec::new());
+                let taken = self.session.handle_input(now, rest, |block| delivered.push(block));
                 rest = &rest[taken..];
+                delivered.iter().for_each(|block| self.note_entropy(block.as_bytes()));
                 self.drain();
                 if rest.is_empty() {
                     break;
@@ -215,7 +217,6 @@ impl Bench {
                     );
                     self.awaits_nonce = true;
                 }
-                Output::Event(Event::Entropy(delivered)) => self.note_entropy(delivered.as_bytes()),
                 Output::Event(Event::State(State::SerialOk | State::Keying | State::Running)) => {
                     assert_eq!(
                         self.session.serial(),

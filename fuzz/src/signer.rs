@@ -1,7 +1,7 @@
 //! A key's end of a session: signs what it is told to, under the key that holds.
 
 use ekey_proto::crypt::SessionKey;
-use ekey_proto::wire::{CONTENT_LEN, DeviceEntropy, FRAME_LEN, MaskedEntropy, PacketKind, SubCode};
+use ekey_proto::wire::{CONTENT_LEN, DeviceEntropy, FRAME_LEN, PacketKind, SubCode};
 use ekey_proto::{Frame, LongTermKey, Nonce, Serial, SessionCrypt};
 
 /// A frame on the wire.
@@ -51,7 +51,7 @@ impl Signer {
     pub(crate) fn entropy(&mut self, sequence: u16, block: &[u8; 32]) -> FrameBytes {
         self.next = self.next.max(sequence.saturating_add(1));
         let sequence = SubCode::new(sequence);
-        let masked = self.crypt.apply_mask(&MaskedEntropy { sequence, bytes: *block });
+        let masked = self.crypt.mask(sequence, block);
         self.sign(PacketKind(*b"E!").binary_content(sequence, &masked))
     }
 

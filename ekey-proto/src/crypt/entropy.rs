@@ -12,11 +12,17 @@ impl EntropyBlock {
     /// Length in bytes.
     pub const LEN: usize = 32;
 
-    pub(super) const fn new(bytes: [u8; Self::LEN]) -> Self {
-        Self(bytes)
+    /// Takes the mask off masked bytes, or puts it on: both are XOR.
+    #[inline]
+    pub(super) fn unmask(masked: &[u8; Self::LEN], mask: &[u64; 4]) -> Self {
+        let mut block = Self(*masked);
+        for (bytes, word) in block.0.chunks_exact_mut(8).zip(mask) {
+            bytes.iter_mut().zip(word.to_le_bytes()).for_each(|(byte, mask)| *byte ^= mask);
+        }
+        block
     }
 
-    /// The entropy. Whoever copies it out is its one consumer and lets go of the block.
+    /// The entropy. The one consumer copies it out and drops the block.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; Self::LEN] {
         &self.0
@@ -35,6 +41,6 @@ mod tests {
 
     #[test]
     fn entropy_is_not_printed() {
-        assert_eq!(std::format!("{:?}", EntropyBlock::new([7; 32])), "EntropyBlock");
+        assert_eq!(std::format!("{:?}", EntropyBlock([7; 32])), "EntropyBlock");
     }
 }

@@ -1,8 +1,8 @@
 //! How a key is believed: Skein in its 1.1 form, the MAC of frames, the mask of entropy, and the three secrets.
 //!
 //! Master key (on the printed card) → long-term key (in the key's flash and the host's keyring) → session key (a
-//! fresh one about once a minute). Only the MAC check makes a [`Verified`] packet, and only a verified packet and
-//! the session's mask make an [`EntropyBlock`].
+//! fresh one about once a minute). Only a MAC check ([`SessionCrypt::open`]) makes a [`Verified`] packet or an
+//! [`EntropyBlock`].
 //!
 //! Source: firmware-notes/skein.md.
 
@@ -20,4 +20,4 @@ mod threefish;
 pub use entropy::EntropyBlock;
 pub use keys::{LongTermKey, SessionKey};
 pub use master_key::{InvalidMasterKey, MasterKey};
-pub use session::{FrameError, SessionCrypt, Verified, verify_serial};
+pub use session::{FrameError, Opened, SessionCrypt, Verified, verify_serial};

@@ -8,8 +8,8 @@
 
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-use super::threefish::{self, Words};
-use crate::wire::Serial;
+use super::threefish::{self, Call, Words};
+use crate::wire::{CONTENT_LEN, Serial, SubCode};
 
 const BLOCK_LEN: usize = 32;
 /// Bytes of a personalisation string that are hashed; it is padded with spaces to 96, and the last block is dropped.
@@ -67,9 +67,12 @@ impl Keyed {
 
     /// Gives the hash its purpose.
     pub(super) fn personalised(&self, purpose: Purpose) -> Personalised {
-        let mut blocks = Blocks::new(self.chain, Stage::Personalisation);
-        blocks.feed(&purpose.absorbed(), BLOCK_LEN, false);
-        Personalised { chain: blocks.chain }
+        let mut chain = self.chain;
+        let absorbed = purpose.absorbed();
+        let (front, back) = absorbed.split_at(BLOCK_LEN);
+        link([&mut chain], [&Block::new(Stage::Personalisation, front, BLOCK_LEN, FIRST)]);
+        link([&mut chain], [&Block::new(Stage::Personalisation, back, ABSORBED_LEN, 0)]);
+        Personalised { chain }
     }
 }
 
@@ -79,15 +82,47 @@ impl Personalised {
         Keyed::new(serial, secret).personalised(purpose)
     }
 
-    /// Hashes a message, given in parts, into a key or a mask: with the output stage.
+    /// Hashes a message, given in parts, into a key: with the output stage.
     pub(super) fn digest(&self, message: &[&[u8]]) -> [u8; 32] {
-        output(self.chain(message))
+        let mut chain = self.chain(message);
+        let mut digest = output(chain);
+        let bytes = to_bytes(&digest);
+        chain.zeroize();
+        digest.zeroize();
+        bytes
     }
 
     /// Hashes a message, given in parts, into a MAC: without the output stage.
     pub(super) fn chain(&self, message: &[&[u8]]) -> Words {
         absorb(self.chain, Stage::Message, message)
     }
+
+    /// Hashes a frame's sub-code into its mask: with the output stage.
+    pub(super) fn mask(&self, sub_code: SubCode) -> Words {
+        let mut chain = self.chain;
+        link([&mut chain], [&Block::whole(Stage::Message, &sub_code.encode())]);
+        let mask = output(chain);
+        chain.zeroize();
+        mask
+    }
+}
+
+/// Hashes a frame's content into its MAC's chaining value with `mac`, and its sub-code into its mask with `mask`.
+///
+/// The two chains of two block encryptions each run at the same time, which takes little longer than one alone.
+pub(super) fn mac_and_mask(
+    mac: &Personalised,
+    content: &[u8; CONTENT_LEN],
+    mask: &Personalised,
+    sub_code: SubCode,
+) -> (Words, Words) {
+    let (mut mac, mut mask) = (mac.chain, mask.chain);
+    let (front, back) = content.split_at(BLOCK_LEN);
+    let front = Block::new(Stage::Message, front, BLOCK_LEN, FIRST);
+    link([&mut mac, &mut mask], [&front, &Block::whole(Stage::Message, &sub_code.encode())]);
+    let back = Block::new(Stage::Message, back, CONTENT_LEN, FINAL);
+    link([&mut mac, &mut mask], [&back, &OUTPUT]);
+    (mac, mask)
 }
 
 impl Purpose {
@@ -127,65 +162,96 @@ pub(super) fn to_bytes(words: &Words) -> [u8; 32] {
     bytes
 }
 
-fn output(mut chain: Words) -> [u8; 32] {
-    let mut digest = absorb(chain, Stage::Output, &[&0_u64.to_le_bytes()]);
-    let bytes = to_bytes(&digest);
-    chain.zeroize();
-    digest.zeroize();
-    bytes
+/// The one block of the output stage: a counter of eight bytes, 0 for the first 32 bytes of output.
+const OUTPUT: Block = Block { words: [0; 4], tweak: [8, FIRST | FINAL | (Stage::Output as u64) << 56] };
+
+/// Runs the output stage.
+fn output(mut chain: Words) -> Words {
+    link([&mut chain], [&OUTPUT]);
+    chain
 }
 
 /// Runs all of `input` through the chaining value as one stage, the last block padded with zeros and marked final.
-fn absorb(chain: Words, stage: Stage, input: &[&[u8]]) -> Words {
-    let mut blocks = Blocks::new(chain, stage);
-    let mut block = [0; BLOCK_LEN];
-    let mut filled = 0;
+fn absorb(mut chain: Words, stage: Stage, input: &[&[u8]]) -> Words {
+    let mut bytes = [0; BLOCK_LEN];
+    let (mut filled, mut position, mut first) = (0, 0, FIRST);
+    let mut add = |bytes: &[u8], position, flags| {
+        let mut block = Block::new(stage, bytes, position, flags);
+        link([&mut chain], [&block]);
+        block.words.zeroize();
+    };
     for mut part in input.iter().copied() {
         while !part.is_empty() {
             if filled == BLOCK_LEN {
-                blocks.feed(&block, BLOCK_LEN, false);
-                filled = 0;
+                position += BLOCK_LEN;
+                add(&bytes, position, first);
+                (filled, first) = (0, 0);
             }
             let (now, later) = part.split_at(part.len().min(BLOCK_LEN - filled));
-            block[filled..filled + now.len()].copy_from_slice(now);
+            bytes[filled..filled + now.len()].copy_from_slice(now);
             filled += now.len();
             part = later;
         }
     }
-    block[filled..].fill(0);
-    blocks.feed(&block, filled, true);
-    block.zeroize();
-    blocks.chain
+    add(&bytes[..filled], position + filled, first | FINAL);
+    bytes.zeroize();
+    chain
 }
 
-/// Block-by-block chaining within one stage.
-struct Blocks {
-    chain: Words,
-    position: u64,
-    flags: u64,
+/// What one block encryption takes besides the chaining value.
+struct Block {
+    words: Words,
+    tweak: [u64; 2],
 }
 
-impl Blocks {
-    fn new(chain: Words, stage: Stage) -> Self {
-        Self { chain, position: 0, flags: FIRST | (stage as u64) << 56 }
+impl Block {
+    /// The block of up to 32 bytes that ends a stage's first `position` bytes. `flags`: [`FIRST`], [`FINAL`], both or 0.
+    #[inline]
+    fn new(stage: Stage, bytes: &[u8], position: usize, flags: u64) -> Self {
+        let mut padded = [0; BLOCK_LEN];
+        padded[..bytes.len()].copy_from_slice(bytes);
+        let mut words = [0; 4];
+        for (word, bytes) in words.iter_mut().zip(padded.chunks_exact(8)) {
+            *word = u64::from_le_bytes(bytes.try_into().expect("chunks of eight"));
+        }
+        Self { words, tweak: [position as u64, flags | (stage as u64) << 56] }
     }
 
-    /// Absorbs whole blocks; `per_block` of the bytes of each count towards the position.
+    /// The block of a stage that has only this one.
     #[inline]
-    fn feed(&mut self, blocks: &[u8], per_block: usize, last: bool) {
-        for block in blocks.chunks_exact(BLOCK_LEN) {
-            let mut words = [0; 4];
-            for (word, bytes) in words.iter_mut().zip(block.chunks_exact(8)) {
-                *word = u64::from_le_bytes(bytes.try_into().expect("chunks of eight"));
-            }
-            self.position += per_block as u64;
-            let flags = if last { self.flags | FINAL } else { self.flags };
-            let cipher = threefish::encrypt(&self.chain, [self.position, flags], &words);
-            for ((link, cipher), plain) in self.chain.iter_mut().zip(cipher).zip(words) {
-                *link = cipher ^ plain;
-            }
-            self.flags &= !FIRST;
+    fn whole(stage: Stage, bytes: &[u8]) -> Self {
+        Self::new(stage, bytes, bytes.len(), FIRST | FINAL)
+    }
+}
+
+/// Adds one block to each of several chains, which do not depend on each other.
+#[inline]
+fn link<const LANES: usize>(chains: [&mut Words; LANES], blocks: [&Block; LANES]) {
+    #[cfg(test)]
+    calls::count(LANES);
+    let call = |lane: usize| Call { key: &*chains[lane], tweak: blocks[lane].tweak, block: &blocks[lane].words };
+    let ciphers: [Words; LANES] = threefish::encrypt(core::array::from_fn(call));
+    for ((chain, cipher), block) in chains.into_iter().zip(ciphers).zip(blocks) {
+        for ((link, cipher), plain) in chain.iter_mut().zip(cipher).zip(block.words) {
+            *link = cipher ^ plain;
         }
+    }
+}
+
+/// Counts encryptions of the current thread, so that a test can check the cost of a frame.
+#[cfg(test)]
+pub(super) mod calls {
+    use std::cell::Cell;
+    std::thread_local!(static CALLS: Cell<usize> = const { Cell::new(0) });
+
+    pub(super) fn count(calls: usize) {
+        CALLS.set(CALLS.get() + calls);
+    }
+
+    pub(in crate::crypt) fn during(work: impl FnOnce()) -> usize {
+        let before = CALLS.get();
+        work();
+        CALLS.get() - before
     }
 }
 
@@ -195,7 +261,7 @@ mod tests {
     use crate::crypt::test_vectors::{bytes, session};
 
     fn plain_skein(message: &[u8]) -> [u8; 32] {
-        output(absorb(absorb([0; 4], Stage::Config, &[&CONFIG]), Stage::Message, &[message]))
+        to_bytes(&output(absorb(absorb([0; 4], Stage::Config, &[&CONFIG]), Stage::Message, &[message])))
     }
 
     #[test]

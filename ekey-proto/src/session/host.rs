@@ -19,7 +19,7 @@ use super::output::{Event, Output, Outputs};
 use super::retry::{LONGEST_PAUSE, Retry};
 use super::state::State;
 use super::timings::Timings;
-use crate::crypt::{FrameError, LongTermKey, SessionCrypt, verify_serial};
+use crate::crypt::{EntropyBlock, FrameError, LongTermKey, Opened, SessionCrypt, verify_serial};
 use crate::wire::{Badness, Command, Frame, Framer, FramerCounters, Nonce, Serial};
 
 const RESET_INTERVAL: Duration = Duration::from_secs(1);
@@ -88,11 +88,15 @@ impl Session {
     /// Takes bytes from the key up to and including the first frame that causes an output, and returns their number.
     /// Call [`poll_output`](Self::poll_output) until it waits, then again with the rest: while outputs are left, no
     /// input is taken.
-    pub fn handle_input(&mut self, now: Instant, bytes: &[u8]) -> usize {
+    ///
+    /// Entropy is no output: it goes to `on_entropy` block by block, as its frames are read.
+    pub fn handle_input(&mut self, now: Instant, bytes: &[u8], mut on_entropy: impl FnMut(EntropyBlock)) -> usize {
         let mut rest = bytes;
         while self.outputs.is_empty() {
             let Some(frame) = self.framer.next_frame(&mut rest) else { break };
-            self.handle_frame(now, &frame);
+            if let Some(block) = self.handle_frame(now, &frame) {
+                on_entropy(block);
+            }
         }
         bytes.len() - rest.len()
     }
@@ -191,18 +195,25 @@ impl Session {
         self.last_verified
     }
 
-    fn handle_frame(&mut self, now: Instant, frame: &Frame) {
+    /// Handles one frame, and returns its entropy if it brings some.
+    fn handle_frame(&mut self, now: Instant, frame: &Frame) -> Option<EntropyBlock> {
         if let Some((serial, crypt)) = verify_serial(frame) {
             self.counters.verified += 1;
             self.last_verified = now;
-            return self.handle_serial(now, *serial.get(), crypt);
+            self.handle_serial(now, *serial.get(), crypt);
+            return None;
         }
         let Some(channel) = &self.channel else {
             self.counters.leftover += 1;
-            return;
+            return None;
         };
-        match channel.crypt.verify(frame) {
-            Ok(packet) => {
+        match channel.crypt.open(frame) {
+            Ok(Opened::Entropy { sequence, block }) => {
+                self.counters.verified += 1;
+                self.note_verified(now);
+                return self.handle_entropy(now, sequence, block);
+            }
+            Ok(Opened::Packet(packet)) => {
                 self.counters.verified += 1;
                 self.note_verified(now);
                 self.handle_packet(now, packet);
@@ -213,6 +224,7 @@ impl Session {
             }
             Err(FrameError::Mac) => self.handle_mac_failure(now),
         }
+        None
     }
 
     fn handle_serial(&mut self, now: Instant, serial: Serial, crypt: SessionCrypt) {

@@ -6,7 +6,7 @@
 use core::time::Duration;
 
 use super::instant::Instant;
-use crate::crypt::{LongTermKey, MasterKey, SessionCrypt, Verified, verify_serial};
+use crate::crypt::{LongTermKey, MasterKey, Opened, SessionCrypt, verify_serial};
 use crate::wire::{Command, Frame, Framer, Nonce, Packet, Serial, Text};
 
 const RESET_INTERVAL: Duration = Duration::from_secs(1);
@@ -136,24 +136,24 @@ impl LongTermRekey {
                 Some((serial, crypt)) => self.handle_serial(now, *serial.get(), crypt),
                 None => self.step = Step::AwaitSerial,
             },
-            Step::AwaitUnlock(serial, crypt) => match crypt.verify(frame).map(Verified::into_inner) {
-                Ok(Packet::LongTermUnlocked) => {
+            Step::AwaitUnlock(serial, crypt) => match packet(&crypt, frame) {
+                Some(Packet::LongTermUnlocked) => {
                     self.advance(now, Step::AwaitReply(serial, crypt), Command::RekeyLongTerm(self.nonce));
                 }
-                Ok(Packet::LongTermRefused(text)) => self.fail(RekeyError::Refused(text)),
-                Ok(Packet::GeneratorsBad(text)) => self.fail(RekeyError::GeneratorsBad(text)),
+                Some(Packet::LongTermRefused(text)) => self.fail(RekeyError::Refused(text)),
+                Some(Packet::GeneratorsBad(text)) => self.fail(RekeyError::GeneratorsBad(text)),
                 _ => self.step = Step::AwaitUnlock(serial, crypt),
             },
-            Step::AwaitReply(serial, crypt) => match crypt.verify(frame).map(Verified::into_inner) {
-                Ok(Packet::LongTermRekeyed(device)) if usize::from(device.nonce_len) != Nonce::LEN => {
+            Step::AwaitReply(serial, crypt) => match packet(&crypt, frame) {
+                Some(Packet::LongTermRekeyed(device)) if usize::from(device.nonce_len) != Nonce::LEN => {
                     self.fail(RekeyError::NonceLength(device.nonce_len));
                 }
-                Ok(Packet::LongTermRekeyed(device)) => {
+                Some(Packet::LongTermRekeyed(device)) => {
                     let long_term_key = self.master_key.long_term_key(&serial, &device, self.nonce.as_bytes());
                     self.pending = Some(RekeyOutput::Done { serial, long_term_key });
                 }
-                Ok(Packet::LongTermRefused(text)) => self.fail(RekeyError::Refused(text)),
-                Ok(Packet::GeneratorsBad(text)) => self.fail(RekeyError::GeneratorsBad(text)),
+                Some(Packet::LongTermRefused(text)) => self.fail(RekeyError::Refused(text)),
+                Some(Packet::GeneratorsBad(text)) => self.fail(RekeyError::GeneratorsBad(text)),
                 _ => self.step = Step::AwaitReply(serial, crypt),
             },
             Step::Finished => {}
@@ -177,5 +177,13 @@ impl LongTermRekey {
     fn fail(&mut self, error: RekeyError) {
         self.step = Step::Finished;
         self.pending = Some(RekeyOutput::Failed(error));
+    }
+}
+
+/// The packet of a frame whose MAC is right, unless it is entropy or breaks the protocol.
+fn packet(crypt: &SessionCrypt, frame: &Frame) -> Option<Packet> {
+    match crypt.open(frame) {
+        Ok(Opened::Packet(packet)) => Some(packet.into_inner()),
+        _ => None,
     }
 }

@@ -2,7 +2,6 @@
 
 use super::instant::Instant;
 use super::state::State;
-use crate::crypt::EntropyBlock;
 use crate::wire::{Command, Info, Packet, Serial};
 
 /// The next thing that a session wants.
@@ -25,8 +24,6 @@ pub enum Output {
 pub enum Event {
     /// The session is in another state.
     State(State),
-    /// The key gave entropy.
-    Entropy(EntropyBlock),
     /// The key spoke of its health.
     Info(Info),
     /// The key said something that changes nothing for the session; to be logged.

@@ -5,7 +5,7 @@ use super::host::{Rekey, Session};
 use super::instant::Instant;
 use super::output::{Event, Output};
 use super::state::State;
-use crate::crypt::{SessionCrypt, Verified};
+use crate::crypt::{EntropyBlock, SessionCrypt, Verified};
 use crate::wire::{Badness, DeviceEntropy, Info, Packet, SubCode};
 
 impl Session {
@@ -13,7 +13,6 @@ impl Session {
         match packet.get() {
             Packet::NeedSessionKey => self.handle_need_of_session_key(now),
             Packet::SessionRekeyed(device) => self.handle_session_rekeyed(now, *device),
-            Packet::Entropy(masked) => self.handle_entropy(now, masked.sequence, packet),
             Packet::Info(info) => self.handle_info(now, *info),
             Packet::GeneratorsBad(_) => self.handle_generators_bad(packet),
             Packet::UnknownInput(_) => {
@@ -21,6 +20,7 @@ impl Session {
                 self.outputs.push(Output::Event(Event::Message(packet.into_inner())));
             }
             Packet::Serial { .. }
+            | Packet::Entropy(_)
             | Packet::LongTermUnlocked
             | Packet::LongTermRekeyed(_)
             | Packet::LongTermRefused(_)
@@ -53,34 +53,34 @@ impl Session {
         self.counters.rekeys += 1;
     }
 
-    fn handle_entropy(&mut self, now: Instant, sequence: SubCode, packet: Verified<Packet>) {
-        let Some(channel) = &mut self.channel else { return };
-        let ChannelKey::Session { last_sequence, .. } = &mut channel.key else {
+    /// Returns the block if its frame belongs to a session and its sequence number is higher than all before.
+    pub(super) fn handle_entropy(
+        &mut self,
+        now: Instant,
+        sequence: SubCode,
+        block: EntropyBlock,
+    ) -> Option<EntropyBlock> {
+        let key = self.channel.as_mut().map(|channel| &mut channel.key);
+        let (Some(ChannelKey::Session { last_sequence, .. }), None) = (key, self.badness) else {
             self.counters.unexpected += 1;
-            return;
+            return None;
         };
-        if self.badness.is_some() {
-            self.counters.unexpected += 1;
-            return;
-        }
-        let due = last_sequence.map_or(0, |last| last + 1);
-        if sequence.value() < due {
+        let next = last_sequence.map_or(0, |last| last + 1);
+        if sequence.value() < next {
             self.counters.replayed += 1;
-            if due > SubCode::MAX {
+            if next > SubCode::MAX {
                 // Nothing more can come of this session, and a key that goes on in it may never ask for the next one.
                 self.ask_for_nonce_soon(now);
             }
-            return;
+            return None;
         }
-        self.counters.lost += u64::from(sequence.value() - due);
+        self.counters.lost += u64::from(sequence.value() - next);
         *last_sequence = Some(sequence.value());
-        if let Some(block) = channel.crypt.unmask(packet) {
-            self.counters.entropy_blocks += 1;
-            self.outputs.push(Output::Event(Event::Entropy(block)));
-        }
+        self.counters.entropy_blocks += 1;
         if sequence.value() == SubCode::MAX {
             self.ask_for_nonce(now);
         }
+        Some(block)
     }
 
     /// Once a key has called itself unfit, only its own word that it is well again counts: neither a reset nor silence

@@ -1,8 +1,8 @@
 //! The key's "PEM" encoding: base64 with the standard alphabet, and the 12-bit sub-code of binary frames, which is
 //! base64 digits too but with the low six bits first.
 //!
-//! Decoding and encoding run in constant time (they carry long-term keys as well) and accept only the one
-//! canonical spelling of a byte string. Source: firmware-notes/protocol.md, "Encoding".
+//! Only the canonical spelling of a byte string is accepted. [`decode`] and [`encode`] run in constant time: they carry
+//! master keys and long-term keys. [`decode_public`] is quicker, for what everyone on the wire can read. Source: firmware-notes/protocol.md, "Encoding".
 
 use base64ct::{Base64, Encoding};
 
@@ -24,6 +24,34 @@ pub fn decode<const N: usize>(text: &[u8]) -> Result<[u8; N], InvalidBase64> {
         Ok(decoded) if decoded.len() == N => Ok(out),
         _ => Err(InvalidBase64 { expected: N }),
     }
+}
+
+/// Decodes `text` into exactly `N` bytes by a table, so that its time may depend on the text: only for public text.
+///
+/// # Errors
+/// [`InvalidBase64`] if `text` holds anything but the canonical base64 of `N` bytes.
+pub(crate) fn decode_public<const N: usize>(text: &[u8]) -> Result<[u8; N], InvalidBase64> {
+    let mut bytes = [0; N];
+    let (groups, padding) = (N.div_ceil(3), (3 - N % 3) % 3);
+    if text.len() != 4 * groups || text[text.len() - padding..].iter().any(|byte| *byte != b'=') {
+        return Err(InvalidBase64 { expected: N });
+    }
+    // All digits at once: a bit above the lower six tells that one of them is none.
+    let mut all = 0;
+    let mut last = 0;
+    for (bytes, digits) in bytes.chunks_mut(3).zip(text.chunks_exact(4)) {
+        let digits = if bytes.len() == 3 { digits } else { &digits[..=bytes.len()] };
+        last = 0;
+        for (digit, shift) in digits.iter().zip([18, 12, 6, 0]) {
+            let value = VALUES[usize::from(*digit)];
+            all |= value;
+            last |= u32::from(value) << shift;
+        }
+        bytes.copy_from_slice(&last.to_be_bytes()[1..=bytes.len()]);
+    }
+    // Bits behind the last byte are zero in the canonical spelling.
+    let unused = last & ((1 << (8 * padding)) - 1);
+    if all & NO_DIGIT == 0 && unused == 0 { Ok(bytes) } else { Err(InvalidBase64 { expected: N }) }
 }
 
 /// Encodes `bytes` as base64 with padding into the front of `out`, and returns the length of the text.
@@ -54,8 +82,8 @@ impl SubCode {
     /// Reads the two characters, or `None` if one of them is not a base64 digit.
     #[must_use]
     pub fn decode(text: [u8; Self::LEN]) -> Option<Self> {
-        let [low, high] = text.map(digit_value);
-        Some(Self(u16::from(low?) | u16::from(high?) << 6))
+        let [low, high] = text.map(|digit| VALUES[usize::from(digit)]);
+        ((low | high) & NO_DIGIT == 0).then(|| Self(u16::from(low) | u16::from(high) << 6))
     }
 
     /// Writes the two characters.
@@ -73,16 +101,19 @@ impl SubCode {
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-fn digit_value(digit: u8) -> Option<u8> {
-    match digit {
-        b'A'..=b'Z' => Some(digit - b'A'),
-        b'a'..=b'z' => Some(digit - b'a' + 26),
-        b'0'..=b'9' => Some(digit - b'0' + 52),
-        b'+' => Some(62),
-        b'/' => Some(63),
-        _ => None,
+/// What [`VALUES`] has for a character that is not a digit of base64; no digit has this bit.
+const NO_DIGIT: u8 = 0x80;
+
+/// The value of each digit.
+static VALUES: [u8; 256] = {
+    let mut values = [NO_DIGIT; 256];
+    let mut value = 0;
+    while value < ALPHABET.len() {
+        values[ALPHABET[value] as usize] = value as u8;
+        value += 1;
     }
-}
+    values
+};
 
 #[cfg(test)]
 mod tests {
@@ -111,10 +142,40 @@ mod tests {
     }
 
     #[test]
-    fn only_the_canonical_spelling_of_the_right_length_decodes() {
+    fn only_the_canonical_spelling_decodes() {
         assert_eq!(decode::<2>(b"AQI="), Ok([1, 2]));
         for wrong in [&b"AQJ="[..], b"AQI", b"AQID", b"AQ==", b"", b"AQI =", b"A-I="] {
             assert_eq!(decode::<2>(wrong), Err(InvalidBase64 { expected: 2 }), "{wrong:?}");
+        }
+    }
+
+    /// The two decoders must give the same for `text`, taken as the base64 of any length of interest.
+    fn agree(text: &[u8]) {
+        assert_eq!(decode_public::<1>(text), decode::<1>(text), "{text:?}");
+        assert_eq!(decode_public::<2>(text), decode::<2>(text), "{text:?}");
+        assert_eq!(decode_public::<3>(text), decode::<3>(text), "{text:?}");
+        assert_eq!(decode_public::<6>(text), decode::<6>(text), "{text:?}");
+        assert_eq!(decode_public::<32>(text), decode::<32>(text), "{text:?}");
+    }
+
+    #[test]
+    fn both_decoders_agree_on_every_character() {
+        for text in [&b"AQ=="[..], b"AQI=", b"AQID", b"AQIDBAUG", b"6XxLwelzehWDH8ofVA7moL76KiQj0ruKmqs9T7ygW/Q="] {
+            for at in 0..text.len() {
+                for byte in 0..=255 {
+                    let mut text = text.to_vec();
+                    text[at] = byte;
+                    agree(&text);
+                }
+            }
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        #[cfg_attr(miri, ignore = "too many texts for an interpreter")]
+        fn both_decoders_agree_on_any_text(text in "[A-Za-z0-9+/=]{0,8}|[A-Za-z0-9+/]{43}=") {
+            agree(text.as_bytes());
         }
     }
 }

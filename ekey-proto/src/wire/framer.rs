@@ -57,6 +57,14 @@ impl Framer {
     /// `None` means that `input` is empty now and more is needed.
     pub fn next_frame(&mut self, input: &mut &[u8]) -> Option<Frame> {
         while !input.is_empty() {
+            // Usually the next frame is whole and needs no copy.
+            if self.filled == 0
+                && let Some((bytes, rest)) = input.split_first_chunk()
+                && let Some(frame) = Frame::from_bytes(bytes)
+            {
+                *input = rest;
+                return Some(self.found(frame));
+            }
             let (taken, rest) = input.split_at(input.len().min(FRAME_LEN - self.filled));
             self.window[self.filled..self.filled + taken.len()].copy_from_slice(taken);
             self.filled += taken.len();
@@ -80,9 +88,7 @@ impl Framer {
         if self.filled == FRAME_LEN {
             if let Some(frame) = Frame::from_bytes(&self.window) {
                 self.filled = 0;
-                self.in_garbage = false;
-                self.counters.frames += 1;
-                return Some(frame);
+                return Some(self.found(frame));
             }
             skip_from = 1;
         }
@@ -92,6 +98,12 @@ impl Framer {
             self.skip(start);
         }
         None
+    }
+
+    fn found(&mut self, frame: Frame) -> Frame {
+        self.in_garbage = false;
+        self.counters.frames += 1;
+        frame
     }
 
     fn skip(&mut self, count: usize) {

@@ -10,6 +10,7 @@ mod info;
 mod packet;
 mod serial;
 
+pub(crate) use base64::decode_public;
 pub use base64::{InvalidBase64, SubCode, decode, encode};
 pub use command::{Command, CommandBytes, Nonce};
 pub use frame::{CONTENT_LEN, FRAME_LEN, Frame, MAC_LEN};

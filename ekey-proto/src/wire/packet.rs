@@ -1,4 +1,4 @@
-//! The content of a frame, read. Only worth doing once the frame's MAC has been checked.
+//! The content of a frame, read. It is not trusted before the frame's MAC is checked.
 //!
 //! Source: firmware-notes/protocol.md, "Frames".
 
@@ -177,7 +177,7 @@ impl<'a> Binary<'a> {
     }
 
     fn decode<const N: usize>(&self) -> Result<[u8; N], PacketError> {
-        base64::decode(self.text).map_err(|error| PacketError::Payload(self.kind, error))
+        base64::decode_public(self.text).map_err(|error| PacketError::Payload(self.kind, error))
     }
 
     fn device_entropy(&self) -> Result<DeviceEntropy, PacketError> {

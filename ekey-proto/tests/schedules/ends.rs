@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use ekey_proto::session::{Event, Output, Session, State, Timings};
+use ekey_proto::session::{Output, Session, State, Timings};
 use ekey_proto::{Command, Instant, LongTermKey, Nonce, Serial};
 use ekey_sim::{Device, Revival, Seed, Setup};
 
@@ -232,8 +232,10 @@ impl Ends {
         let before = self.session.counters();
         let mut rest = &frame.bytes[..];
         while !rest.is_empty() {
-            let taken = self.session.handle_input(self.instant(), rest);
+            let (now, mut delivered) = (self.instant(), Vec::new());
+            let taken = self.session.handle_input(now, rest, |block| delivered.push(block));
             rest = &rest[taken..];
+            delivered.iter().for_each(|block| self.check(block.as_bytes()));
             if frame.whole && rest.is_empty() {
                 self.model.heard(frame.known, &before, &self.session.counters());
             }
@@ -288,7 +290,6 @@ impl Ends {
                     let late = if self.random.percent(20) { self.random.below(4000) } else { 0 };
                     self.nonce_at = Some(self.now + Duration::from_millis(late));
                 }
-                Output::Event(Event::Entropy(block)) => self.check(block.as_bytes()),
                 Output::Event(_) => {}
                 Output::WaitUntil(_) => return,
             }

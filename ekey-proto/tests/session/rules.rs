@@ -28,7 +28,7 @@ fn opening_sends_one_reset_then_a_session_key_is_agreed_on_at_once() {
     let reply = bench.key.rekey(LONG_TERM_KEY, 12);
     assert_eq!(bench.hear(&reply), []);
     let entropy = bench.key.entropy(0, 5);
-    assert_eq!(bench.hear(&entropy), [Did::State(State::Running), Did::Entropy([5; 32])]);
+    assert_eq!(bench.hear(&entropy), [Did::Entropy([5; 32]), Did::State(State::Running)]);
 }
 
 #[test]
@@ -77,7 +77,7 @@ fn a_key_that_only_paused_goes_on_and_loses_nothing() {
     let mut bench = Bench::running();
     bench.pass(5 * SECOND);
     let late = bench.key.entropy(1, 1);
-    assert_eq!(bench.hear(&late), [Did::State(State::Running), Did::Entropy([1; 32])]);
+    assert_eq!(bench.hear(&late), [Did::Entropy([1; 32]), Did::State(State::Running)]);
 }
 
 #[test]
@@ -227,7 +227,7 @@ fn a_new_keyring_ends_the_pause_of_a_bad_long_term_key() {
     let reply = bench.key.rekey(LONG_TERM_KEY, 12);
     bench.hear(&reply);
     let first = bench.key.entropy(0, 1);
-    assert_eq!(bench.hear(&first), [Did::State(State::Running), Did::Entropy([1; 32])]);
+    assert_eq!(bench.hear(&first), [Did::Entropy([1; 32]), Did::State(State::Running)]);
 }
 
 #[test]
@@ -349,7 +349,7 @@ fn a_frame_that_verifies_after_all_clears_the_long_term_key() {
     let damaged = flipped(bench.key.entropy(0, 1));
     assert_eq!(bench.hear(&damaged.repeat(3)), [Did::State(State::LongTermKeyBad)]);
     let good = bench.key.entropy(1, 1);
-    assert_eq!(bench.hear(&good), [Did::State(State::Running), Did::Entropy([1; 32])]);
+    assert_eq!(bench.hear(&good), [Did::Entropy([1; 32]), Did::State(State::Running)]);
 }
 
 #[test]

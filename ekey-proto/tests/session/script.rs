@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ekey_proto::crypt::{LongTermKey, SessionCrypt, SessionKey};
 use ekey_proto::session::{Event, Output, Session, State, Timings};
-use ekey_proto::wire::{DeviceEntropy, FRAME_LEN, Frame, MaskedEntropy, PacketKind, SubCode};
+use ekey_proto::wire::{DeviceEntropy, FRAME_LEN, Frame, PacketKind, SubCode};
 use ekey_proto::{Command, Instant, Nonce, Serial};
 
 pub(crate) const LONG_TERM_KEY: [u8; 32] = [0x4c; 32];
@@ -72,7 +72,7 @@ impl Key {
 
     pub(crate) fn entropy(&self, sequence: u16, fill: u8) -> [u8; FRAME_LEN] {
         let sequence = SubCode::new(sequence);
-        let masked = self.crypt.apply_mask(&MaskedEntropy { sequence, bytes: [fill; 32] });
+        let masked = self.crypt.mask(sequence, &[fill; 32]);
         self.frame(PacketKind(*b"E!").binary_content(sequence, &masked))
     }
 }
@@ -103,7 +103,7 @@ impl Bench {
         let reply = bench.key.rekey(LONG_TERM_KEY, 12);
         assert_eq!(bench.hear(&reply), []);
         let first = bench.key.entropy(0, 0);
-        assert_eq!(bench.hear(&first), [Did::State(State::Running), Did::Entropy([0; 32])]);
+        assert_eq!(bench.hear(&first), [Did::Entropy([0; 32]), Did::State(State::Running)]);
         // So that another session key may be asked for at once.
         assert_eq!(bench.pass(Duration::from_secs(1)), []);
         let alive = bench.key.text(*b"I>", "T03000");
@@ -120,7 +120,8 @@ impl Bench {
         let mut rest = bytes;
         let mut all = self.drain();
         while !rest.is_empty() {
-            let taken = self.session.handle_input(self.instant(), rest);
+            let now = self.instant();
+            let taken = self.session.handle_input(now, rest, |block| all.push(Did::Entropy(*block.as_bytes())));
             rest = &rest[taken..];
             all.extend(self.drain());
         }
@@ -157,7 +158,6 @@ impl Bench {
                 Output::Write(command) => Did::Write(command),
                 Output::NeedNonce(_) => Did::NeedNonce,
                 Output::Event(Event::State(state)) => Did::State(state),
-                Output::Event(Event::Entropy(block)) => Did::Entropy(*block.as_bytes()),
                 Output::Event(Event::Info(_)) => Did::Info,
                 Output::Event(Event::Message(_)) => Did::Message,
                 Output::WaitUntil(_) => return all,

@@ -1,7 +1,7 @@
 //! The key's side of a session: which key its MACs are made with, and which sequence number comes next.
 
 use ekey_proto::crypt::SessionKey;
-use ekey_proto::wire::{CONTENT_LEN, MaskedEntropy, PacketKind, SubCode};
+use ekey_proto::wire::{CONTENT_LEN, PacketKind, SubCode};
 use ekey_proto::{Frame, Serial, SessionCrypt};
 
 /// From a reset or a rekey to the next one. After a reset there is a key, the zero key, but no sequence numbers.
@@ -43,7 +43,7 @@ impl Session {
     pub(super) fn entropy(&mut self, block: &[u8; 32]) -> Frame {
         let sequence = SubCode::new(self.next);
         self.skip(1);
-        let masked = self.crypt.apply_mask(&MaskedEntropy { sequence, bytes: *block });
+        let masked = self.crypt.mask(sequence, block);
         self.binary(*b"E!", sequence, &masked)
     }
 

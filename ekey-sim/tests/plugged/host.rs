@@ -7,7 +7,7 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use ekey_proto::crypt::{self, SessionKey};
+use ekey_proto::crypt::{self, Opened, SessionKey};
 use ekey_proto::wire::Packet;
 use ekey_proto::{Framer, LongTermKey, Serial, SessionCrypt};
 use nix::fcntl::OFlag;
@@ -159,7 +159,11 @@ impl<T: Read + Write + AsFd> Host<T> {
             (self.serial, self.crypt) = (*serial.get(), crypt);
             return Heard::Serial(self.serial);
         }
-        let Ok(packet) = self.crypt.verify(frame) else { return Heard::Wrong };
+        let packet = match self.crypt.open(frame) {
+            Ok(Opened::Entropy { sequence, block }) => return Heard::Entropy(sequence.value(), *block.as_bytes()),
+            Ok(Opened::Packet(packet)) => packet,
+            Err(_) => return Heard::Wrong,
+        };
         match packet.get() {
             Packet::SessionRekeyed(device) => {
                 let key = LongTermKey::from_bytes([7; 32]).session_key(&self.serial, device, &[0; 3]);
@@ -167,10 +171,6 @@ impl<T: Read + Write + AsFd> Host<T> {
                 Heard::Rekeyed
             }
             Packet::NeedSessionKey => Heard::NeedsSession,
-            Packet::Entropy(masked) => {
-                let sequence = masked.sequence.value();
-                Heard::Entropy(sequence, *self.crypt.unmask(packet).expect("is entropy").as_bytes())
-            }
             _ => Heard::Other,
         }
     }

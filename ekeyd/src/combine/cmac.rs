@@ -7,7 +7,7 @@ use aes::Aes256;
 use cmac::{Cmac, KeyInit as _, Mac as _};
 use zeroize::Zeroizing;
 
-use crate::pool::Batch;
+use crate::batch::Batch;
 
 /// CMAC under one key.
 pub(super) struct Conditioner {
@@ -37,7 +37,7 @@ impl Conditioner {
     pub(super) fn condition(&self, input: &[u8]) -> Batch {
         let mut mac = self.mac.clone();
         mac.update(input);
-        Zeroizing::new(mac.finalize().into_bytes().to_vec())
+        Batch::new(mac.finalize().into_bytes().to_vec())
     }
 }
 

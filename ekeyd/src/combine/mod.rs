@@ -10,9 +10,10 @@ mod cmac;
 use std::io;
 
 use ekey_control::status::CombineStatus;
-use zeroize::{Zeroize as _, Zeroizing};
+use zeroize::Zeroizing;
 
-use crate::pool::{Batch, Pool};
+use crate::batch::{Batch, wipe};
+use crate::pool::Pool;
 use cmac::Conditioner;
 
 /// Bytes of each of two keys in a block.
@@ -78,8 +79,8 @@ impl Combiner {
         });
         let pool = &mut self.keys[at].pool;
         let room = pool.room().min(batch.len());
-        let spare = (room < batch.len()).then(|| Zeroizing::new(batch[room..].to_vec()));
-        batch[room..].zeroize();
+        let spare = (room < batch.len()).then(|| Batch::new(batch[room..].to_vec()));
+        wipe(&mut batch[room..]);
         batch.truncate(room);
         self.received += room as u64;
         pool.put(batch);
@@ -173,7 +174,7 @@ mod tests {
     use super::*;
 
     fn batch(byte: u8, count: usize) -> Batch {
-        Zeroizing::new(vec![byte; count])
+        Batch::new(vec![byte; count])
     }
 
     fn take(combiner: &mut Combiner) -> Vec<u8> {

@@ -3,15 +3,15 @@
 use std::time::Instant;
 
 use ekey_proto::EntropyBlock;
-use zeroize::{Zeroize as _, Zeroizing};
 
 use super::{BATCHES_IN_FLIGHT, Daemon};
+use crate::batch::{Batch, wipe};
 use crate::egd;
 use crate::expand;
 use crate::health::Grade;
 use crate::key::{Key, KeyBatch};
 use crate::output::FileSink;
-use crate::pool::{Batch, MOST_BATCH, Pool};
+use crate::pool::{MOST_BATCH, Pool};
 
 /// Bytes that are kept for EGD clients before the file gets any, if the pool is that large.
 const MOST_RESERVE: usize = 64 * 1024;
@@ -62,8 +62,8 @@ impl Daemon {
         let kernel = self.kernel.as_mut().map_or(0, |kernel| kernel.wants(Instant::now()));
         let file = if self.file.is_some() { self.file_due } else { 0 };
         let due = (kernel + file).saturating_sub(self.pool.len()).next_multiple_of(EntropyBlock::LEN).min(bytes.len());
-        let rest = Zeroizing::new(bytes[due..].to_vec());
-        bytes[due..].zeroize();
+        let rest = Batch::new(bytes[due..].to_vec());
+        wipe(&mut bytes[due..]);
         bytes.truncate(due);
         self.pool.put(bytes);
         if let Some(spare) = combiner.put(key, rest) {
@@ -133,7 +133,7 @@ impl Daemon {
             if wanted == 0 {
                 return;
             }
-            let mut bytes = Zeroizing::new(Vec::with_capacity(wanted));
+            let mut bytes = Batch::with_capacity(wanted);
             self.pool.take_freshest(wanted, &mut bytes);
             match kernel.feed(&bytes) {
                 Ok(()) => self.kernel_problem = None,
@@ -158,7 +158,7 @@ impl Daemon {
             if count == 0 {
                 return;
             }
-            let mut batch = Zeroizing::new(Vec::with_capacity(count));
+            let mut batch = Batch::with_capacity(count);
             self.pool.take_oldest(count, &mut batch);
             if let Err(batch) = file.try_send(batch) {
                 self.pool.put_back(batch);

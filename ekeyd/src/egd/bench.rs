@@ -4,8 +4,6 @@ use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 
-use zeroize::Zeroizing;
-
 use super::client::{Client, Means, Need, Served};
 use super::offer::Offers;
 use super::queue::Queue;
@@ -82,7 +80,7 @@ impl EgdBench {
 
     /// A key gives these bytes.
     pub fn fill(&mut self, bytes: &[u8]) {
-        self.pool.put(Zeroizing::new(bytes.to_vec()));
+        self.pool.put(crate::batch::Batch::new(bytes.to_vec()));
     }
 
     /// The client sends these bytes, as far as there is room. Returns how many went.

@@ -21,10 +21,9 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 use ekey_control::status::EgdClientStatus;
 use ekey_link::Interrupt;
-use zeroize::Zeroizing;
 
+use crate::batch::Batch;
 use crate::config;
-use crate::pool::Batch;
 #[cfg(feature = "fuzzing")]
 pub use bench::{ClientBench, ClientStep, Heard};
 use driver::Driver;
@@ -142,5 +141,5 @@ impl Shared {
 
 /// As large as it can become, since growing would leave a copy of its bytes behind.
 fn empty_inbox() -> Batch {
-    Zeroizing::new(Vec::with_capacity(MOST_WANTED + u8::MAX as usize))
+    Batch::with_capacity(MOST_WANTED + u8::MAX as usize)
 }

@@ -13,10 +13,11 @@ mod outlet;
 use std::time::{Duration, Instant};
 
 use ekey_control::status::ExpandStatus;
-use zeroize::{Zeroize as _, Zeroizing};
+use zeroize::Zeroizing;
 
+use crate::batch::{Batch, wipe};
 use crate::config;
-use crate::pool::{Batch, Pool};
+use crate::pool::Pool;
 use drbg::Drbg;
 pub(crate) use outlet::Outlet;
 
@@ -92,7 +93,7 @@ impl Expander {
         let wanted = self.wants(now);
         let Some(rest) = batch.len().checked_sub(wanted).filter(|_| wanted > 0) else { return 0 };
         self.seed(&batch[rest..], now);
-        batch[rest..].zeroize();
+        wipe(&mut batch[rest..]);
         batch.truncate(rest);
         wanted
     }
@@ -177,7 +178,7 @@ impl Expander {
         if count == 0 || self.ready.len() > READY / 2 {
             return;
         }
-        let mut fresh = Zeroizing::new(vec![0; count]);
+        let mut fresh = Batch::new(vec![0; count]);
         seeded.drbg.generate(&mut fresh);
         seeded.given += count as u64;
         self.ready.put(fresh);

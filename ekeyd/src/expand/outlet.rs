@@ -7,9 +7,10 @@ use mio::Registry;
 use mio::event::Event;
 
 use super::Expander;
+use crate::batch::Batch;
 use crate::config::{self, Config};
 use crate::egd;
-use crate::pool::{Batch, Pool};
+use crate::pool::Pool;
 use crate::socket::ListenError;
 
 /// The generator and those whom it serves.

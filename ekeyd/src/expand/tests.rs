@@ -16,7 +16,7 @@ fn expander() -> Expander {
 
 fn of_a_key(count: usize) -> Pool {
     let mut pool = Pool::new(1 << 16);
-    pool.put(Zeroizing::new((0..count).map(|at| at as u8).collect()));
+    pool.put(Batch::new((0..count).map(|at| at as u8).collect()));
     pool
 }
 
@@ -147,9 +147,9 @@ fn there_are_256_bits_of_a_seed_and_each_byte_takes_eight() {
 fn a_seed_is_taken_off_the_end_of_what_a_key_has_sent() {
     let now = Instant::now();
     let mut expander = expander();
-    let mut short: Batch = Zeroizing::new(vec![7; 64]);
+    let mut short = Batch::new(vec![7; 64]);
     assert_eq!((expander.draw_off(&mut short, now), short.len()), (0, 64));
-    let mut batch: Batch = Zeroizing::new(vec![7; 128]);
+    let mut batch = Batch::new(vec![7; 128]);
     assert_eq!((expander.draw_off(&mut batch, now), batch.len()), (96, 32));
     assert_eq!((expander.draw_off(&mut batch, now), batch.len()), (0, 32));
 }

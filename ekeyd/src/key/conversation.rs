@@ -8,17 +8,20 @@ use ekey_link::{Link, Read};
 use ekey_proto::session::{Event, Output, Session, State};
 use ekey_proto::wire::{Command, FRAME_LEN, Info, Packet};
 use ekey_proto::{EntropyBlock, Instant as SessionInstant, Serial};
-use zeroize::Zeroizing;
 
 use super::driver::{Driver, Ended};
 use super::record::key_state;
 use super::{KeyBatch, KeyCommand};
-use crate::health::Grade;
+use crate::batch::Batch;
+use crate::health::{Checkup, Grade};
 use crate::pool::MOST_BATCH;
 
 /// Bytes read at a time: what one batch can hold if all of it is entropy.
 const READ_LEN: usize = FRAME_LEN * (MOST_BATCH / EntropyBlock::LEN - 1);
-/// After so many bytes without a frame that verifies, listening is slowed down: whoever sends that is no key, or a mad one.
+/// A key sends a block of 78 frames in one burst and then nothing for half a second. After such a pause the first bytes are
+/// left to wait this long, so that this thread and the daemon wake up for the burst and not for its frames.
+const BURST: Duration = Duration::from_millis(20);
+/// After so many bytes without a frame that verifies, this thread reads slower: the sender is broken or not a key.
 const MOST_UNPROVEN: usize = 8192;
 const SLOW_DOWN: Duration = Duration::from_millis(100);
 const WRITE_PATIENCE: Duration = Duration::from_secs(1);
@@ -78,8 +81,12 @@ impl Driver {
             }
             let until = self.clock.instant(deadline);
             let until = self.ladder.deadline().map_or(until, |rung_due| rung_due.min(until));
+            let began = Instant::now();
             match link.read(&mut buffer, until) {
-                Ok(Read::Bytes(count)) => {
+                Ok(Read::Bytes(mut count)) => {
+                    if session.state() == State::Running && began.elapsed() >= BURST {
+                        count += self.gather(link, &mut buffer[count..]);
+                    }
                     unproven += count;
                     if let Err(ended) = self.digest(link, session, &buffer[..count]) {
                         return ended;
@@ -93,6 +100,19 @@ impl Driver {
                 }
                 Err(error) => return Ended::Broken(error),
             }
+        }
+    }
+
+    /// Waits for the rest of a burst, and reads what of it has come. A link that breaks meanwhile says so at the next read.
+    fn gather(&self, link: &mut dyn Link, buffer: &mut [u8]) -> usize {
+        std::thread::sleep(BURST);
+        match link.read(buffer, Instant::now()) {
+            Ok(Read::Bytes(count)) => count,
+            Ok(Read::Interrupted) => {
+                self.interrupt.wake();
+                0
+            }
+            Ok(Read::TimedOut) | Err(_) => 0,
         }
     }
 
@@ -110,11 +130,13 @@ impl Driver {
         self.send(session)?;
         // Large enough that it never has to move, which would leave a copy behind.
         let most_blocks = bytes.len() / FRAME_LEN + 1;
-        self.batch = Zeroizing::new(Vec::with_capacity(most_blocks * EntropyBlock::LEN));
+        self.batch = Batch::with_capacity(most_blocks * EntropyBlock::LEN);
         let now = self.clock.now();
         let mut outcome = Ok(());
         while !bytes.is_empty() {
-            let taken = session.handle_input(now, bytes);
+            let gathered = self.batch.len();
+            let taken = session.handle_input(now, bytes, |block| self.batch.extend_from_slice(block.as_bytes()));
+            self.books.verified_bytes += (self.batch.len() - gathered) as u64;
             bytes = &bytes[taken..];
             // A link that breaks while something is written has still brought all that was read.
             outcome = outcome.and(self.obey(link, session).map(drop));
@@ -133,11 +155,6 @@ impl Driver {
                 Output::Write(_) if failure.is_some() => Ok(()),
                 Output::Write(command) => self.write(link, command),
                 Output::NeedNonce(serial) => self.give_nonce(session, serial),
-                Output::Event(Event::Entropy(block)) => {
-                    self.batch.extend_from_slice(block.as_bytes());
-                    self.books.verified_bytes += EntropyBlock::LEN as u64;
-                    Ok(())
-                }
                 Output::Event(Event::State(state)) => {
                     self.note_state(session, state);
                     Ok(())
@@ -261,9 +278,10 @@ impl Driver {
     fn publish(&self, session: &Session) {
         let heard = session.counters().verified > 0;
         let last_verified = heard.then(|| self.clock.instant(session.last_verified()));
-        self.publish_books();
-        self.record().note_session(session, self.bytes, last_verified);
-        self.publish_revival();
+        let mut record = self.record();
+        record.set_books(self.shown_books(), self.health.as_ref().map(Checkup::vitals));
+        record.note_session(session, self.bytes, last_verified);
+        record.set_revival(&self.ladder, self.refused.as_ref());
     }
 
     /// Takes in commands. Returns how the conversation ends if one of them ends it.

@@ -18,11 +18,11 @@ use super::clock::Clock;
 use super::place::{Place, Spot, likely_transport};
 use super::record::{Bytes, Record, rung_name};
 use super::{KeyBatch, KeyCommand, KeySettings, Outlet};
+use crate::batch::Batch;
 use crate::config::Recovery;
 use crate::health::{Checkup, Grade};
 use crate::keyring::SharedKeyring;
 use crate::nonce::Nonces;
-use crate::pool::Batch;
 
 /// How soon a path where there is no key is looked at again.
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
@@ -65,7 +65,7 @@ pub(super) struct Driver {
     /// Whether the key was away; when it is back it has had its power cut.
     was_gone: bool,
     /// The last rung that could not be taken and why; logged once.
-    refused: Option<(Rung, String)>,
+    pub(super) refused: Option<(Rung, String)>,
     /// How often in a row a key that is there could not be opened.
     refusals: u32,
 }
@@ -242,8 +242,12 @@ impl Driver {
 
     /// Shows the books and the health; before bytes are handed on, so that no one has seen them earlier than they are booked.
     pub(super) fn publish_books(&self) {
-        let books = KeyBooks { gathered_bytes: self.batch.len() as u64, ..self.books };
-        self.record().set_books(books, self.health.as_ref().map(Checkup::vitals));
+        self.record().set_books(self.shown_books(), self.health.as_ref().map(Checkup::vitals));
+    }
+
+    /// The books with what was proven and not judged yet.
+    pub(super) fn shown_books(&self) -> KeyBooks {
+        KeyBooks { gathered_bytes: self.batch.len() as u64, ..self.books }
     }
 
     /// Takes a step that needs the link closed. It is open again only after [`open`](Self::open).
@@ -281,7 +285,7 @@ impl Driver {
     }
 
     /// Shows the books of the ladder to whoever asks.
-    pub(super) fn publish_revival(&self) {
+    fn publish_revival(&self) {
         self.record().set_revival(&self.ladder, self.refused.as_ref());
     }
 

@@ -11,7 +11,7 @@ use std::os::fd::BorrowedFd;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use nix::errno::Errno;
 
-use crate::pool::Batch;
+use crate::batch::Batch;
 
 /// It has next to nothing to remember.
 const STACK: usize = 128 * 1024;

@@ -1,7 +1,8 @@
 //! A host that believes nothing: everything it hears has gone through framer, MAC check and unmasking.
 
+use ekey_proto::crypt::{self, Opened};
 use ekey_proto::wire::{Framer, Packet};
-use ekey_proto::{LongTermKey, SessionCrypt, crypt};
+use ekey_proto::{LongTermKey, SessionCrypt};
 
 use super::*;
 
@@ -123,12 +124,12 @@ impl Host {
             (self.serial, self.crypt) = (*serial.get(), crypt);
             return Heard::Serial(self.serial);
         }
-        let Ok(packet) = self.crypt.verify(frame) else { return Heard::Wrong(frame.content()[0]) };
+        let packet = match self.crypt.open(frame) {
+            Ok(Opened::Entropy { sequence, block }) => return Heard::Entropy(sequence.value(), *block.as_bytes()),
+            Ok(Opened::Packet(packet)) => packet,
+            Err(_) => return Heard::Wrong(frame.content()[0]),
+        };
         match packet.get() {
-            Packet::Entropy(masked) => {
-                let sequence = masked.sequence.value();
-                Heard::Entropy(sequence, *self.crypt.unmask(packet).expect("is entropy").as_bytes())
-            }
             Packet::SessionRekeyed(device) => {
                 let key = self.long_term_key.session_key(&self.serial, device, &self.nonce);
                 self.crypt = SessionCrypt::new(&self.serial, &key);
