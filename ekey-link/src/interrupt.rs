@@ -1,9 +1,11 @@
 //! Ends a read that waits on a key, from another thread, at once.
 //!
-//! An eventfd is polled together with the key's descriptor, so nobody has to wake up now and then to see whether it is time to stop.
+//! A waiting read polls an eventfd together with the key's descriptor, so that no thread wakes up only to see whether it
+//! should stop. A read that finds bytes waiting looks at a flag instead, which takes no system call.
 
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::errno::Errno;
 use nix::sys::eventfd::{EfdFlags, EventFd};
@@ -16,7 +18,14 @@ use crate::LinkError;
 /// same handle serves when the key is opened again.
 #[derive(Debug, Clone)]
 pub struct Interrupt {
-    event: Arc<EventFd>,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    event: EventFd,
+    /// Set before the event is written to.
+    awake: AtomicBool,
 }
 
 impl Interrupt {
@@ -27,13 +36,19 @@ impl Interrupt {
     pub fn new() -> Result<Self, LinkError> {
         let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
         let event = EventFd::from_flags(flags).map_err(|errno| LinkError::Interrupt { source: errno.into() })?;
-        Ok(Self { event: Arc::new(event) })
+        Ok(Self { shared: Arc::new(Shared { event, awake: AtomicBool::new(false) }) })
     }
 
     /// Ends the read that waits, or the next one if none does. Never waits; several wakes before that read are one.
     pub fn wake(&self) {
+        self.shared.awake.store(true, Ordering::Release);
         // The only failure is EAGAIN, a full counter: then it is awake already.
-        while self.event.write(1) == Err(Errno::EINTR) {}
+        while self.shared.event.write(1) == Err(Errno::EINTR) {}
+    }
+
+    /// Whether [`take`](Self::take) would say yes. Makes no system call.
+    pub(crate) fn is_awake(&self) -> bool {
+        self.shared.awake.load(Ordering::Acquire)
     }
 
     /// Whether it was woken since it was asked last.
@@ -41,10 +56,12 @@ impl Interrupt {
     /// For a thread that waits on something else than a link (between two attempts to open it, say).
     #[must_use]
     pub fn take(&self) -> bool {
+        let awake = self.shared.awake.swap(false, Ordering::AcqRel);
         loop {
-            match self.event.read() {
+            match self.shared.event.read() {
                 Err(Errno::EINTR) => {}
-                outcome => return outcome.is_ok(),
+                // A wake that has set the flag and not yet written counts now, and once more when it has.
+                outcome => return awake || outcome.is_ok(),
             }
         }
     }
@@ -53,6 +70,6 @@ impl Interrupt {
 /// The descriptor is readable while the handle is awake, for an event loop or a poll of one's own.
 impl AsFd for Interrupt {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.event.as_fd()
+        self.shared.event.as_fd()
     }
 }

@@ -16,6 +16,8 @@ const LONGEST_POLL: Duration = Duration::from_secs(3600);
 const OVER: PollFlags = PollFlags::POLLHUP.union(PollFlags::POLLERR).union(PollFlags::POLLNVAL);
 
 /// Reads what is there, or waits for it. See [`crate::Link::read`].
+///
+/// It reads before it polls: a key that sends faster than it is read costs one system call a read.
 pub(crate) fn read(
     fd: BorrowedFd<'_>,
     path: &Path,
@@ -23,28 +25,27 @@ pub(crate) fn read(
     buf: &mut [u8],
     deadline: Instant,
 ) -> Result<Read, LinkError> {
+    let mut seen = PollFlags::empty();
     loop {
-        let seen =
-            wait(fd, PollFlags::POLLIN, Some(interrupt), deadline).map_err(|errno| LinkError::broken(path, errno))?;
-        if seen.interrupted && interrupt.take() {
+        if interrupt.is_awake() && interrupt.take() {
             return Ok(Read::Interrupted);
-        }
-        if seen.flags.is_empty() {
-            if Instant::now() >= deadline {
-                return Ok(Read::TimedOut);
-            }
-            continue;
         }
         match unistd::read(fd, buf) {
             // A tty that was hung up reads as nothing for ever, a socket whose other end closed too. A raw tty has no other
             // reason to; if another program took it out of raw mode, opening it anew is the cure as well.
             Ok(0) if !buf.is_empty() => return Err(LinkError::Gone),
             Ok(count) => return Ok(Read::Bytes(count)),
-            Err(Errno::EAGAIN) if seen.flags.intersects(OVER) => return Err(LinkError::Gone),
-            Err(Errno::EAGAIN) if Instant::now() >= deadline => return Ok(Read::TimedOut),
+            Err(Errno::EAGAIN) if seen.intersects(OVER) => return Err(LinkError::Gone),
+            Err(Errno::EAGAIN | Errno::EINTR) if Instant::now() >= deadline => return Ok(Read::TimedOut),
             Err(Errno::EAGAIN | Errno::EINTR) => {}
             Err(errno) => return Err(LinkError::broken(path, errno)),
         }
+        let ready = wait(fd, PollFlags::POLLIN, Some(interrupt), deadline);
+        let ready = ready.map_err(|errno| LinkError::broken(path, errno))?;
+        if ready.interrupted && interrupt.take() {
+            return Ok(Read::Interrupted);
+        }
+        seen = ready.flags;
     }
 }
 
