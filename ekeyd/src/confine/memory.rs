@@ -11,8 +11,6 @@ use std::ptr::with_exposed_provenance_mut;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use rustix::mm::{MlockFlags, mlock_with};
 
-use crate::mapping::Mapping;
-
 /// What root allows its daemon to lock, in bytes: more than it will ever have.
 const ROOTS_LIMIT: u64 = 256 * 1024 * 1024;
 /// A mapping of at least this size is a thread's stack, or a pool that was configured large.
@@ -55,10 +53,15 @@ pub(super) fn lock() {
 
 /// The address and length of what is to be locked of a mapping, if it is private, can be written and is of no file, save the
 /// program's own variables.
+///
+/// `line`: a line of /proc/self/maps, proc_pid_maps(5).
 fn own(line: &str) -> Option<(usize, usize)> {
-    let Mapping { start, len, rights, .. } = Mapping::parse(line)?;
+    let mut words = line.split_ascii_whitespace();
+    let (start, end) = words.next()?.split_once('-')?;
+    let (start, end) = (usize::from_str_radix(start, 16).ok()?, usize::from_str_radix(end, 16).ok()?);
+    let (len, rights) = (end.checked_sub(start)?, words.next()?);
     let is_stack = len >= STACK;
-    (rights == "rw-p").then(|| if is_stack { (start + len - STACK_END, STACK_END) } else { (start, len) })
+    (rights == "rw-p").then(|| if is_stack { (end - STACK_END, STACK_END) } else { (start, len) })
 }
 
 #[cfg(test)]
@@ -74,6 +77,8 @@ mod tests {
             ("1000-3000 r-xp 00001000 fe:00 42 /usr/sbin/ekeyd", None),
             ("1000-3000 rw-s 00000000 00:01 42 /memfd:x", None),
             ("1000-3000 ---p 00000000 00:00 0", None),
+            ("3000-1000 rw-p 00000000 00:00 0", None),
+            ("VmFlags: rd mr mw me sd", None),
             ("", None),
         ] {
             assert_eq!(own(line), due, "{line}");

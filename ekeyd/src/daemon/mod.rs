@@ -14,7 +14,6 @@ mod reload;
 mod service_manager;
 mod signals;
 mod status;
-mod text;
 
 use std::io;
 use std::path::PathBuf;
@@ -166,8 +165,6 @@ impl Daemon {
                 }
                 None => (None, None),
             };
-        // Before more of it comes: what has read the configuration is not needed again.
-        text::give_back();
         // All that takes root is open, and no thread is started yet.
         let confinement = Confinement::enter(&config, config_file.as_deref(), kernel.as_mut())?;
         let file = match &config.file {
@@ -218,7 +215,6 @@ impl Daemon {
         };
         daemon.add_configured_keys();
         daemon.confinement.lock_memory();
-        text::give_back();
         Ok(daemon)
     }
 

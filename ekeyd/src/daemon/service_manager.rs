@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use sd_notify::NotifyState;
 
-use super::{Daemon, text};
+use super::Daemon;
 
 /// The service manager's watchdog.
 pub(super) struct Watchdog {
@@ -32,8 +32,6 @@ impl Daemon {
             tracing::info!("{words}");
             notify(&[NotifyState::Ready, NotifyState::Status(words)]);
             self.confinement.lock_memory();
-            // Last, since all of that is code too that only starting takes.
-            text::give_back();
         }
     }
 

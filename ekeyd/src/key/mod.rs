@@ -20,10 +20,10 @@ use ekey_link::{Interrupt, LinkError};
 use ekey_proto::Serial;
 use ekey_proto::session::Timings;
 
+use crate::batch::Batch;
 use crate::config::{Health, Recovery, Transport};
 use crate::health::Grade;
 use crate::keyring::SharedKeyring;
-use crate::pool::Batch;
 pub(crate) use place::Name;
 use record::Record;
 
