@@ -57,7 +57,7 @@ fn a_program_of_this_machine_runs_in_the_guest_with_its_libraries() {
     for guest in [Guest::new(), Guest::systemd()] {
         let mut guest = guest.file("/bin/this-test", &this_test).boot();
         let listed = guest.check("this-test --list", SHORT);
-        let name = "a_program_of_this_machine_runs_in_the_guest_with_its_libraries: test";
+        let name = "boot::a_program_of_this_machine_runs_in_the_guest_with_its_libraries: test";
         assert!(listed.lines().any(|line| line == name), "a test lists its tests, also in the guest: {listed}");
         guest.power_off();
     }

@@ -87,7 +87,7 @@ fn ten_thousand_lines_of_who_may_not_change_anything_change_nothing() {
     install.args(["-m", "755"]).arg(std::env::current_exe().expect("it runs")).arg(&copy);
     assert_eq!(Program::run("install", install, &scratch, SOON).code, Some(0));
     let mut peer = Command::new(copy);
-    peer.args(["--exact", "ten_thousand_lines_of_who_may_not_change_anything_change_nothing"]);
+    peer.args(["--exact", "mutations::ten_thousand_lines_of_who_may_not_change_anything_change_nothing"]);
     peer.env(AS_PEER, &daemon.control).current_dir("/").uid(65534).gid(65534);
     let finished = Program::run("peer", peer, &scratch, Duration::from_secs(60));
     assert_eq!(finished.code, Some(0), "{finished:?}");

@@ -1,0 +1,6 @@
+//! What holds for the project's own text.
+
+mod arrows;
+mod files;
+mod readme;
+mod threats;
