@@ -1,6 +1,5 @@
 //! The daemon before a browser and before Prometheus' own tools, which `tests/fetch-browser` fetches.
 
-mod costs;
 mod http;
 mod metrics;
 mod page;

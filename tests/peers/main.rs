@@ -8,6 +8,4 @@ mod munin;
 mod original_daemon;
 mod outside;
 mod rekey;
-mod serving;
 mod setkey;
-mod speed;

@@ -36,7 +36,7 @@ fn no_byte_is_handed_out_twice_and_none_is_altered() {
         }
     }
     daemon.program.signal(Signal::SIGTERM);
-    daemon.program.wait(Duration::from_secs(5));
+    daemon.program.wait();
 
     let mut account = Account::of(&[read(&key.plain_log)]);
     let mut served = 0;
