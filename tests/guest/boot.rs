@@ -14,7 +14,6 @@ use ekey_tests::guest::Guest;
 fn a_guest_boots_to_a_line_and_ends_with_the_exit_code_of_its_script() {
     let mut guest = Guest::new().init_script("echo the kernel is $(uname -s)\nexit 42").boot();
     let line = guest.await_line("the kernel is");
-    println!("a line on the console after {:.2} s", guest.age().as_secs_f64());
     assert_eq!(line, "the kernel is Linux");
     assert_eq!(guest.wait(), 42, "the script ended with 42");
 }
@@ -27,9 +26,7 @@ fn a_file_leaves_the_guest_byte_for_byte() {
     let path = scratch.path("sent");
     fs::write(&path, &sent).expect("a scratch file can be written");
     let mut guest = Guest::new().file("/root/sent", &path).boot();
-    let before = guest.age();
     guest.check("cp /root/sent /share/returned");
-    println!("{} bytes out of the guest in {:.2} s", sent.len(), (guest.age() - before).as_secs_f64());
     let returned = fs::read(guest.shared("returned")).expect("the guest wrote it");
     let first = sent.iter().zip(&returned).position(|(due, seen)| due != seen);
     assert!(sent == returned, "{} of {} bytes came back, the first wrong one at {first:?}", returned.len(), sent.len());
@@ -39,7 +36,6 @@ fn a_file_leaves_the_guest_byte_for_byte() {
 #[test]
 fn a_commands_exit_code_and_words_come_back() {
     let mut guest = Guest::new().boot();
-    println!("takes commands after {:.2} s", guest.age().as_secs_f64());
     let said = guest.sh("echo to one side; echo to the other >&2; exit 7");
     assert_eq!((said.code, said.text.as_str()), (7, "to one side\nto the other\n"));
     // What is in the background outlives the command that started it.

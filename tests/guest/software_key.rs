@@ -180,11 +180,8 @@ fn deliver_as(guest: &mut Booted, transport: &str, name: &str, frames: u64) {
     guest.check(
         &format!("cp /share/config /root/ekeyd.toml; ekeyd run --config /root/ekeyd.toml >/share/{name}.log 2>&1 & echo $! >/root/ekeyd.pid"),
     );
-    let before = guest.age();
     let whole = format!("[ \"$(stat -c %s /share/{name})\" = {} ] || {{ cat /share/{name}.log; false; }}", frames * 32);
     guest.await_sh(&whole);
-    let took = (guest.age() - before).as_secs_f64();
-    println!("{name}: {frames} frames in {took:.2} s, {:.0} a second", frames as f64 / took);
     guest.check("kill $(cat /root/ekeyd.pid)");
     guest.await_sh("! [ -e /proc/$(cat /root/ekeyd.pid)/exe ]");
     guest.await_sh("[ -c /dev/ttyACM0 ]");

@@ -1,9 +1,10 @@
 //! The books add up at every moment: under every fault of the key, when it vanishes and comes back, when it is removed and added,
 //! and whatever becomes of those who read.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use ekey_tests::books::{OnTheWay, assert_books_add_up};
+use ekey_tests::await_until::hold_for;
+use ekey_tests::books::{OnTheWay, add_up, assert_books_add_up};
 use ekey_tests::control::ControlClient;
 use ekey_tests::egd::EgdClient;
 use ekey_tests::software_key::{SECOND_LONG_TERM_KEY, SECOND_SERIAL};
@@ -187,12 +188,11 @@ fn watch(plan: &KeyPlan, what: &str) {
 }
 
 fn look_for(daemon: &Daemon, scratch: &Scratch, time: Duration) -> usize {
-    let started = Instant::now();
     let mut looks = 0;
-    while started.elapsed() < time {
-        assert_books_add_up(&daemon.status(scratch), OnTheWay::Some);
+    hold_for(time, || {
         looks += 1;
-    }
+        add_up(&daemon.status(scratch), OnTheWay::Some)
+    });
     looks
 }
 

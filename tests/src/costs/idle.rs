@@ -8,11 +8,12 @@ use super::{Bound, Figure, Missing, ORIGINAL, Subject, Unit, Which};
 use crate::daemon::DaemonPlan;
 use crate::http::{self, Observed};
 use crate::scratch::Scratch;
-use crate::software_key::KeyPlan;
+use crate::software_key::{KeyPlan, Plug};
 use crate::usage::{context_switches, processor_time};
 
 pub(super) const SUBJECTS: &[Subject] = &[
     Subject { name: "idle", says: "wake-ups and processor time at a key's own rate", measure: idle },
+    Subject { name: "sim-idle", says: "processor time of software keys without a host", measure: sims },
     Subject { name: "observed", says: "what health tests, EGD, HTTP and scrapes add at that rate", measure: observed },
 ];
 
@@ -57,6 +58,24 @@ fn idle() -> Result<Vec<Figure>, Missing> {
         switches.beside(ORIGINAL, original.0).bound(Bound::Most(MOST_SWITCHES)),
         share.beside(ORIGINAL, original.1).bound(Bound::Most(MOST_SHARE)),
     ])
+}
+
+/// What `ekey-sim` takes while no host asks.
+fn sims() -> Result<Vec<Figure>, Missing> {
+    const QUIET: Duration = Duration::from_secs(5);
+    let scratch = Scratch::make();
+    let plugs = [Plug::Unix, Plug::Pty, Plug::UsbRedir];
+    let keys = plugs.map(|plug| KeyPlan::named(&format!("{plug:?}")).plug(plug).plug_in(&scratch));
+    let used = || keys.each_ref().map(|key| processor_time(key.program.id()));
+    let (started, before) = (Instant::now(), used());
+    sleep(QUIET);
+    let (seconds, after) = (started.elapsed().as_secs_f64(), used());
+    let figures = [0, 1, 2].map(|at| {
+        let share = (after[at] - before[at]).as_secs_f64() / seconds * 100.0;
+        let what = format!("of a core, ekey-sim without a host, {:?}", plugs[at]);
+        Figure::new(what, Unit::PercentOfCore, share).bound(Bound::Most(10.0))
+    });
+    Ok(figures.into())
 }
 
 fn observed() -> Result<Vec<Figure>, Missing> {

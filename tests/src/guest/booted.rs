@@ -24,7 +24,6 @@ pub struct Booted {
     agent: BufReader<UnixStream>,
     qmp: Qmp,
     calls: u32,
-    started: Instant,
     files: Files,
     // Dropped last: the others use what is in it.
     _scratch: Scratch,
@@ -49,14 +48,13 @@ impl Booted {
 
         let listen = |path| UnixListener::bind(path).expect("a socket can be made in the scratch folder");
         let (agent, qmp) = (listen(&files.agent), listen(&files.qmp));
-        let started = Instant::now();
         let mut qemu = Program::spawn("qemu", machine::command(guest, &files), &scratch);
         let agent = BufReader::new(accepted(&agent, &mut qemu));
         let qmp = Qmp::greet(accepted(&qmp, &mut qemu));
         // QEMU answers its monitor only when the machine is made, the image in its memory.
         fs::remove_file(&files.image).expect("the image is there");
         let mut booted =
-            Self { qemu, architecture: guest.architecture, agent, qmp, calls: 0, started, files, _scratch: scratch };
+            Self { qemu, architecture: guest.architecture, agent, qmp, calls: 0, files, _scratch: scratch };
         if guest.script.is_none() {
             let word = booted.agent_line("the guest to be up");
             assert_eq!(word, "ready", "the guest's agent says something else at first");
@@ -66,12 +64,6 @@ impl Booted {
             }
         }
         booted
-    }
-
-    /// How long ago QEMU was started.
-    #[must_use]
-    pub fn age(&self) -> Duration {
-        self.started.elapsed()
     }
 
     /// The folder that the guest has as `/share`. What either side writes there the other sees at once, byte for byte;
@@ -222,7 +214,7 @@ impl Booted {
 impl Drop for Booted {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("-- the guest's console after {:.1} s:\n{}", self.age().as_secs_f64(), self.console());
+            eprintln!("-- the guest's console:\n{}", self.console());
             let last = self.files.share.join(format!(".calls/{}.out", self.calls));
             eprintln!("-- what the last command in it said:\n{}", fs::read_to_string(last).unwrap_or_default());
         }

@@ -1,7 +1,7 @@
 //! A guest with our programs in it and a software key on its USB bus.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -80,14 +80,14 @@ impl Booted {
     /// # Panics
     /// When it is not by the deadline.
     pub fn await_key(&mut self, due: &str, mut is_due: impl FnMut(&Value) -> bool) -> Value {
-        let end = std::time::Instant::now() + DEADLINE;
+        let deadline = Instant::now() + DEADLINE;
         loop {
             let status = self.ekeyd_status();
             if is_due(&status["keys"][0]) {
                 return status["keys"][0].clone();
             }
             assert!(
-                std::time::Instant::now() < end,
+                Instant::now() < deadline,
                 "{due} did not come within {DEADLINE:?}; the log:\n{}",
                 std::fs::read_to_string(self.shared("ekeyd.log")).unwrap_or_default()
             );
