@@ -138,12 +138,12 @@ fn unplugging_and_plugging_in_leaves_nothing_over_on_either_transport() {
             machine.guest.plug("key", &path);
             let key = machine.guest.await_key("the key back", is_running);
             assert_eq!(key["number"], 1, "cycle {cycle}: another key was made of it");
-            let left = leftovers(&mut machine.guest);
-            let due = after_warm_up.get_or_insert(left);
-            assert!(
-                left.descriptors <= due.descriptors && left.threads <= due.threads,
-                "cycle {cycle}: {left:?}, due {due:?}"
-            );
+            let most = *after_warm_up.get_or_insert_with(|| leftovers(&mut machine.guest));
+            // What belonged to the key that was pulled out may take a moment to go.
+            await_until(&format!("no more than {most:?} in cycle {cycle}"), || {
+                let left = leftovers(&mut machine.guest);
+                (left.descriptors <= most.descriptors && left.threads <= most.threads).then_some(())
+            });
         }
         println!("{transport}: {} cycles, at last {:?}", cycles / 2, leftovers(&mut machine.guest));
         machine.guest.power_off();

@@ -18,8 +18,8 @@ fn the_original_daemon_takes_five_sessions_from_a_unix_socket() {
 #[test]
 fn the_original_daemon_takes_five_sessions_from_a_terminal() {
     // On a busy machine it now and then starts over with a terminal that it has just opened, and drops what comes meanwhile.
-    let tries: Vec<_> = (0..3).map(|_| the_original_takes_five_sessions_from(Plug::Pty)).collect();
-    assert!(tries.contains(&Ok(())), "{tries:?}");
+    let mut tries = (0..10).map(|_| the_original_takes_five_sessions_from(Plug::Pty));
+    assert!(tries.any(|outcome| outcome == Ok(())), "it never delivered each block");
 }
 
 /// Whether it has written each block from the first one on; in any case what it has written is what the key sent, in that order.

@@ -25,7 +25,7 @@ fn a_crowd_that_asks_for_half_of_the_supply_is_told_that_it_is_enough_and_is_ser
     assert_eq!((told.code(), told.at("/enough")), (Some(0), &true.into()), "{told}");
     assert_eq!(told.at("/pool/capacity"), 16_384, "the daemon's own pool: {told}");
     let habit = Habit::at_intervals(100, Duration::from_millis(250));
-    let measured = Load::new().with(20, habit, &daemon.egd).run_for(Duration::from_secs(3));
+    let measured = Load::new().with(20, habit, &daemon.egd).run_until_all_are_served();
     assert!(measured.is_flawless(), "{measured:?}");
     // And so says the daemon's own record of it.
     let seen = await_until("the record to say so", || {
@@ -39,14 +39,12 @@ fn a_crowd_that_asks_for_half_of_the_supply_is_told_that_it_is_enough_and_is_ser
 fn clients_that_wait_at_this_moment_are_seen() {
     let (scratch, daemon, _key) = serving();
     let mut load = Load::new().with(20, Habit::greedy(), &daemon.egd);
-    let greedy = std::thread::spawn(move || load.run_for(Duration::from_secs(20)));
     let seen = await_until("the greedy to wait", || {
+        let _ = load.run_for(Duration::from_millis(100));
         let seen = ask(&daemon, &scratch, &[]);
         (seen.code() == Some(1)).then_some(seen)
     });
     assert!(seen.at("/verdict").as_str().is_some_and(|words| words.contains("Not enough at this moment")), "{seen}");
-    drop(daemon);
-    drop(greedy);
 }
 
 /// A daemon with one key and a small pool that holds something.

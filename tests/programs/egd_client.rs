@@ -57,8 +57,8 @@ fn a_daemon_that_nobody_asks_fetches_its_reserve_and_no_more() {
 
 #[test]
 fn a_slow_server_is_waited_for() {
-    let server = EgdServer::start(Manner::Slow(Duration::from_millis(20)));
-    let mut fetching = Fetching::from(&[server.place()], "timeout-s = 1", Some(3));
+    let server = EgdServer::start(Manner::Slow(Duration::from_millis(100)));
+    let mut fetching = Fetching::from(&[server.place()], "timeout-s = 10", Some(3));
     // A request of 128 bytes takes longer than the timeout, which is for each byte.
     fetching.await_blocks(3);
     assert_eq!(fetching.output(), server.sent()[..3 * BLOCK]);

@@ -140,7 +140,7 @@ fn without_a_daemon_the_words_name_the_socket_and_starting_it_helps() {
     let key = plan.plug_in(&scratch);
     let mut daemon = DaemonPlan::default().key(&plan, &key).start(&scratch);
     daemon.await_state(&scratch, "running");
-    assert_eq!(status_at(&socket, &scratch).code, Some(0));
+    await_until("a status", || (status_at(&socket, &scratch).code == Some(0)).then_some(()));
     daemon.program.signal(Signal::SIGSTOP);
     await_until("the daemon to stand still", || {
         let status = fs::read_to_string(format!("/proc/{}/status", daemon.program.id())).expect("it is there");

@@ -5,11 +5,12 @@ use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
+use ekey_tests::await_until::{DEADLINE, await_until};
 use ekey_tests::blocks::{Account, blocks_in, read};
 use ekey_tests::egd_server::{EgdServer, Manner};
 use ekey_tests::ports::free_port;
 use ekey_tests::tls::{Certificates, OpensslServer, TlsServer};
-use ekey_tests::{Daemon, DaemonPlan, KeyPlan, Scratch, Status, await_until};
+use ekey_tests::{Daemon, DaemonPlan, KeyPlan, Scratch, Status};
 
 #[test]
 fn what_openssl_hands_on_arrives_byte_for_byte() {
@@ -147,7 +148,7 @@ fn answer(mut stream: &UnixStream, sent: &mut Vec<u8>) {
         return stream.write_all(&[0, 0, 0x20, 0]).expect("openssl takes it");
     }
     assert_eq!(request[0], 0x02, "the daemon asks for entropy by 0x02");
-    stream.set_read_timeout(Some(Duration::from_secs(5))).expect("a timeout can be set");
+    stream.set_read_timeout(Some(DEADLINE)).expect("a timeout can be set");
     stream.read_exact(&mut request[1..]).expect("a whole request");
     let bytes: Vec<u8> = (0..u64::from(request[1]))
         .map(|at| ((sent.len() as u64 + at + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as u8)

@@ -13,6 +13,7 @@ use super::image;
 use super::machine::{self, Files};
 use super::plan::Guest;
 use super::qmp::Qmp;
+use super::room::Room;
 use crate::await_until::DEADLINE;
 use crate::program::Program;
 use crate::scratch::Scratch;
@@ -25,6 +26,8 @@ pub struct Booted {
     qmp: Qmp,
     calls: u32,
     files: Files,
+    // Dropped after QEMU, which uses it.
+    _room: Room,
     // Dropped last: the others use what is in it.
     _scratch: Scratch,
 }
@@ -40,6 +43,7 @@ pub struct Said {
 
 impl Booted {
     pub(super) fn start(guest: &Guest) -> Self {
+        let room = Room::take(guest.memory_mib);
         let scratch = Scratch::make();
         let files = Files::below(&scratch);
         fs::create_dir_all(files.share.join(".calls")).expect("a folder can be made in the scratch folder");
@@ -53,8 +57,16 @@ impl Booted {
         let qmp = Qmp::greet(accepted(&qmp, &mut qemu));
         // QEMU answers its monitor only when the machine is made, the image in its memory.
         fs::remove_file(&files.image).expect("the image is there");
-        let mut booted =
-            Self { qemu, architecture: guest.architecture, agent, qmp, calls: 0, files, _scratch: scratch };
+        let mut booted = Self {
+            qemu,
+            architecture: guest.architecture,
+            agent,
+            qmp,
+            calls: 0,
+            files,
+            _room: room,
+            _scratch: scratch,
+        };
         if guest.script.is_none() {
             let word = booted.agent_line("the guest to be up");
             assert_eq!(word, "ready", "the guest's agent says something else at first");

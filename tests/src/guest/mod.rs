@@ -28,6 +28,7 @@ pub mod package;
 mod plain_usb;
 mod plan;
 mod qmp;
+mod room;
 mod usb_machine;
 
 pub use booted::{Booted, Said};
