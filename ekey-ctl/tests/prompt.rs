@@ -15,7 +15,7 @@ use tempfile::TempDir;
 
 const SERIAL: &str = "A/BvBlg3OTBJ+RFD";
 const KEY: &str = "+v1DjWuJ9K3e9zqya37WjBXFBz9U86kXd5FTlm4xg2k=";
-const SOON: Duration = Duration::from_secs(10);
+const DEADLINE: Duration = Duration::from_secs(600);
 
 /// `ekey-ctl keyring add` that asks at a terminal.
 struct Asking {
@@ -49,10 +49,10 @@ impl Asking {
     }
 
     fn await_echo(&self, due: bool) {
-        let until = Instant::now() + SOON;
+        let deadline = Instant::now() + DEADLINE;
         let echoes = || tcgetattr(&self.slave).expect("a terminal").local_flags.contains(LocalFlags::ECHO);
         while echoes() != due {
-            assert!(Instant::now() < until, "the terminal's echo is {}, due is {due}", !due);
+            assert!(Instant::now() < deadline, "the terminal's echo is {}, due is {due}", !due);
             thread::sleep(Duration::from_millis(5));
         }
     }

@@ -4,10 +4,9 @@
 //! `packaging/test` builds the programs and fetches the guest; it runs these tests, nothing else does.
 
 use std::fmt::Write as _;
-use std::time::Duration;
 
 use ekey_tests::blocks::{self, Account};
-use ekey_tests::guest::{Booted, Guest, SHORT, arm64_file};
+use ekey_tests::guest::{Booted, Guest, arm64_file};
 use ekey_tests::software_key::{KeyPlan, LONG_TERM_KEY, Plug, SECOND_SERIAL, SERIAL};
 use ekey_tests::{Scratch, binaries};
 
@@ -25,8 +24,6 @@ max-bytes = 65536
 [http]
 listen = "127.0.0.1:9178"
 "#;
-/// An emulated processor on a busy machine.
-const LONG: Duration = Duration::from_secs(120);
 /// Requests of 255 bytes by EGD, and how much they bring.
 const ASK: &str =
     "for n in $(seq 16); do printf '\\002\\377'; done >/root/ask; nc 127.0.0.1 8888 </root/ask >/share/egd";
@@ -41,21 +38,21 @@ fn keys_on_every_link_are_served_and_no_call_that_it_takes_is_refused() {
     let plan = KeyPlan::named("usb").identity(USB_SERIAL, LONG_TERM_KEY).plug(Plug::UsbRedir).rate(126);
     let key = plan.plug_in(&scratch);
     let mut guest = with_programs(Guest::aarch64().module("cdc-acm")).boot();
-    assert_eq!(guest.check("uname -m", SHORT).trim(), "aarch64");
-    guest.check("ekeyd check /etc/entropykey/ekeyd.toml", SHORT);
+    assert_eq!(guest.check("uname -m").trim(), "aarch64");
+    guest.check("ekeyd check /etc/entropykey/ekeyd.toml");
     // In udev's place.
-    guest.check("mdev -d", SHORT);
+    guest.check("mdev -d");
     guest.plug("key", &key.path);
-    guest.await_sh("[ \"$(stat -c %G /dev/ttyACM0)\" = ekeyd ]", SHORT);
+    guest.await_sh("[ \"$(stat -c %G /dev/ttyACM0)\" = ekeyd ]");
     plug_in(&mut guest, "unix", SERIAL);
     plug_in(&mut guest, "pty", SECOND_SERIAL);
     start(&mut guest);
-    guest.await_sh(&running(3), LONG);
+    guest.await_sh(&running(3));
 
     // Each byte that is handed out was sent by one of the keys, and none comes twice.
-    guest.check(ASK, LONG);
-    guest.await_sh("[ $(stat -c %s /var/lib/ekeyd/entropy) = 65536 ]", LONG);
-    guest.check("cp /var/lib/ekeyd/entropy /share/file", SHORT);
+    guest.check(ASK);
+    guest.await_sh("[ $(stat -c %s /var/lib/ekeyd/entropy) = 65536 ]");
+    guest.check("cp /var/lib/ekeyd/entropy /share/file");
     let logs = [guest.shared("unix.plain"), guest.shared("pty.plain"), key.plain_log.clone()];
     let mut account = Account::of(&logs.map(|log| blocks::read(&log)));
     for (name, due) in [("egd", ASKED), ("file", 65_536)] {
@@ -63,10 +60,10 @@ fn keys_on_every_link_are_served_and_no_call_that_it_takes_is_refused() {
         assert_eq!(served.len(), due, "{name}");
         account.book(&served).unwrap_or_else(|wrong| panic!("{name}: {wrong}"));
     }
-    guest.await_sh("ekey-ctl status --json | grep '\"credited_bits\":[1-9]'", SHORT);
-    guest.check("wget -q -O - http://127.0.0.1:9178/metrics | grep '^ekeyd_'", SHORT);
+    guest.await_sh("ekey-ctl status --json | grep '\"credited_bits\":[1-9]'");
+    guest.check("wget -q -O - http://127.0.0.1:9178/metrics | grep '^ekeyd_'");
 
-    let doctor = guest.sh("ekey-ctl doctor", SHORT).text;
+    let doctor = guest.sh("ekey-ctl doctor").text;
     println!("{doctor}");
     for line in
         ["CAP_SYS_ADMIN held (ekeyd)", "calls filtered, landlock", "CAP_SYS_ADMIN in 1 of ", "3 of 3 keys running"]
@@ -74,7 +71,7 @@ fn keys_on_every_link_are_served_and_no_call_that_it_takes_is_refused() {
         assert!(doctor.contains(line), "the doctor does not say `{line}`:\n{doctor}");
     }
     // The kernel says the same.
-    let threads = guest.check("cat /proc/$(cat /run/pid)/task/*/status", SHORT);
+    let threads = guest.check("cat /proc/$(cat /run/pid)/task/*/status");
     let with = |line: &str| threads.lines().filter(|other| *other == line).count();
     assert!(with("Seccomp:\t2") >= 5, "{threads}");
     for line in ["Seccomp:\t0", "NoNewPrivs:\t0", "Uid:\t0\t0\t0\t0"] {
@@ -85,15 +82,15 @@ fn keys_on_every_link_are_served_and_no_call_that_it_takes_is_refused() {
     end(&mut guest);
 
     // The other way to the key by USB: past the kernel's driver.
-    guest.check("sed -i 's/\"tty\"/\"usb\"/' /etc/entropykey/ekeyd.toml", SHORT);
+    guest.check("sed -i 's/\"tty\"/\"usb\"/' /etc/entropykey/ekeyd.toml");
     start(&mut guest);
-    guest.await_sh(&running(3), LONG);
-    guest.check("ekey-ctl status --json | grep '\"transport\":\"usb\"'", SHORT);
-    guest.check(&format!("ekey-ctl reset '{USB_SERIAL}' --level usb"), SHORT);
-    guest.await_sh(&running(3), LONG);
+    guest.await_sh(&running(3));
+    guest.check("ekey-ctl status --json | grep '\"transport\":\"usb\"'");
+    guest.check(&format!("ekey-ctl reset '{USB_SERIAL}' --level usb"));
+    guest.await_sh(&running(3));
     end(&mut guest);
 
-    let refused = guest.sh(REFUSED, SHORT);
+    let refused = guest.sh(REFUSED);
     assert_eq!(refused.code, 1, "calls that the daemon takes are refused:\n{}", refused.text);
     guest.power_off();
 }
@@ -108,10 +105,10 @@ fn a_daemon_that_was_taken_over_can_make_no_other_call() {
         .link("/usr/lib/ld-linux-aarch64.so.1", "aarch64-linux-gnu/ld-linux-aarch64.so.1")
         .text("/tmp/readable", "to everybody\n", 0o644);
     let mut guest = guest.boot();
-    guest.check("sed -i 's|, \"/run/sim/pty\"||' /etc/entropykey/ekeyd.toml", SHORT);
+    guest.check("sed -i 's|, \"/run/sim/pty\"||' /etc/entropykey/ekeyd.toml");
     plug_in(&mut guest, "unix", SERIAL);
     start(&mut guest);
-    guest.await_sh(&running(1), LONG);
+    guest.await_sh(&running(1));
     for (call, due) in [
         (Call { name: "getppid", number: 173, arguments: "" }, 1..=i64::MAX),
         (Call { name: "openat of what it may read", number: 56, arguments: "-100 $path 0" }, 0..=i64::MAX),
@@ -127,15 +124,15 @@ fn a_daemon_that_was_taken_over_can_make_no_other_call() {
     }
     // The kernel has noted what it refused, and the daemon goes on.
     for number in [34, 198, 29, 222] {
-        guest.check(&format!("{REFUSED} | grep 'syscall={number} '"), SHORT);
+        guest.check(&format!("{REFUSED} | grep 'syscall={number} '"));
     }
-    guest.await_sh(&running(1), SHORT);
+    guest.await_sh(&running(1));
 
     let execve = Call { name: "execve", number: 221, arguments: "$path 0 0" };
     let said = execve.gdb(&mut guest);
     println!("execve: {}", said.lines().last().unwrap_or_default());
-    guest.await_sh("[ -s /run/exit ]", SHORT);
-    assert_eq!(guest.check("cat /run/exit", SHORT).trim(), (128 + SIGSYS).to_string(), "the daemon's end");
+    guest.await_sh("[ -s /run/exit ]");
+    assert_eq!(guest.check("cat /run/exit").trim(), (128 + SIGSYS).to_string(), "the daemon's end");
     guest.power_off();
 }
 
@@ -183,32 +180,32 @@ impl Call {
         }
         script.push_str("set $pc = $back\n");
         std::fs::write(guest.shared("call"), script).expect("the shared folder can be written");
-        guest.sh("gdb -q -batch -nx -p $(cat /run/pid) -x /share/call", LONG).text
+        guest.sh("gdb -q -batch -nx -p $(cat /run/pid) -x /share/call").text
     }
 }
 
 /// What may happen to a daemon that runs: reading everything again, resets, keys that are taken away and come back.
 fn changes(guest: &mut Booted, usb: &std::path::Path) {
-    guest.check("kill -HUP $(cat /run/pid)", SHORT);
-    guest.await_sh("grep 'the keyring was read again' /share/ekeyd.log", SHORT);
-    guest.check("ekey-ctl keyring reload", SHORT);
+    guest.check("kill -HUP $(cat /run/pid)");
+    guest.await_sh("grep 'the keyring was read again' /share/ekeyd.log");
+    guest.check("ekey-ctl keyring reload");
     for (serial, level) in [(SERIAL, "soft"), (SECOND_SERIAL, "reopen"), (USB_SERIAL, "usb")] {
-        guest.check(&format!("ekey-ctl reset '{serial}' --level {level}"), SHORT);
-        guest.await_sh(&running(3), LONG);
+        guest.check(&format!("ekey-ctl reset '{serial}' --level {level}"));
+        guest.await_sh(&running(3));
     }
-    guest.check(&format!("ekey-ctl remove '{SERIAL}' && ekey-ctl list"), SHORT);
-    guest.await_sh(&running(2), LONG);
-    guest.check("ekey-ctl add /run/sim/unix", SHORT);
-    guest.await_sh(&running(3), LONG);
+    guest.check(&format!("ekey-ctl remove '{SERIAL}' && ekey-ctl list"));
+    guest.await_sh(&running(2));
+    guest.check("ekey-ctl add /run/sim/unix");
+    guest.await_sh(&running(3));
 
     // A key that vanishes, and one that is pulled out.
-    guest.check("kill $(cat /run/unix.pid)", SHORT);
+    guest.check("kill $(cat /run/unix.pid)");
     guest.unplug("key");
-    guest.await_sh("[ ! -e /dev/ttyACM0 ]", SHORT);
-    guest.await_sh(&running(1), LONG);
+    guest.await_sh("[ ! -e /dev/ttyACM0 ]");
+    guest.await_sh(&running(1));
     plug_in(guest, "unix", SERIAL);
     guest.plug("key", usb);
-    guest.await_sh(&running(3), LONG);
+    guest.await_sh(&running(3));
 }
 
 /// With the static programs, their user, and a keyring of three keys.
@@ -237,24 +234,23 @@ fn with_programs(guest: Guest) -> Guest {
 fn plug_in(guest: &mut Booted, kind: &str, serial: &str) {
     let key =
         format!("--{kind} /run/sim/{kind} --serial '{serial}' --ltk-file /root/ltk --plain-log /share/{kind}.plain");
-    guest.check(
-        &format!("mkdir -p /run/sim; umask 0; ekey-sim {key} >>/share/{kind}.sim 2>&1 & echo $! >/run/{kind}.pid"),
-        SHORT,
-    );
-    guest.await_sh(&format!("[ -e /run/sim/{kind} ] && chmod a+rw /run/sim/{kind}"), SHORT);
+    guest.check(&format!(
+        "mkdir -p /run/sim; umask 0; ekey-sim {key} >>/share/{kind}.sim 2>&1 & echo $! >/run/{kind}.pid"
+    ));
+    guest.await_sh(&format!("[ -e /run/sim/{kind} ] && chmod a+rw /run/sim/{kind}"));
 }
 
 fn start(guest: &mut Booted) {
-    guest.check("ifconfig lo up; mkdir -p /run/ekeyd /var/lib/ekeyd; chown ekeyd /var/lib/ekeyd", SHORT);
-    guest.check("(ekeyd run >>/share/ekeyd.log 2>&1 & echo $! >/run/pid; wait $!; echo $? >/run/exit) &", SHORT);
+    guest.check("ifconfig lo up; mkdir -p /run/ekeyd /var/lib/ekeyd; chown ekeyd /var/lib/ekeyd");
+    guest.check("(ekeyd run >>/share/ekeyd.log 2>&1 & echo $! >/run/pid; wait $!; echo $? >/run/exit) &");
 }
 
 /// Ends the daemon as a service manager does, and expects it to go in good order.
 fn end(guest: &mut Booted) {
-    guest.check("rm -f /run/exit; kill $(cat /run/pid)", SHORT);
-    guest.await_sh("[ -s /run/exit ]", SHORT);
+    guest.check("rm -f /run/exit; kill $(cat /run/pid)");
+    guest.await_sh("[ -s /run/exit ]");
     let log = std::fs::read_to_string(guest.shared("ekeyd.log")).unwrap_or_default();
-    assert_eq!(guest.check("cat /run/exit", SHORT).trim(), "0", "{log}");
+    assert_eq!(guest.check("cat /run/exit").trim(), "0", "{log}");
     assert!(!log.contains("ERROR") && !log.contains("panicked"), "{log}");
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ekey_tests::guest::{Guest, SHORT};
+use ekey_tests::guest::Guest;
 use ekey_tests::software_key::KeyPlan;
 use ekey_tests::{binaries, original};
 use serde_json::Value;
@@ -21,19 +21,20 @@ fn ours_feeds_a_guests_kernel_and_the_original_asks_for_nothing() {
         .text("/etc/ltk", &format!("{}\n", ekey_tests::software_key::LONG_TERM_KEY), 0o600)
         .text("/etc/server.toml", server, 0o600)
         .boot();
-    guest.check("ifconfig lo 127.0.0.1 up", SHORT);
-    assert_eq!(guest.check("cat /proc/sys/kernel/random/poolsize", SHORT).trim(), "256", "a kernel since 2022");
+    guest.check("ifconfig lo 127.0.0.1 up");
+    assert_eq!(guest.check("cat /proc/sys/kernel/random/poolsize").trim(), "256", "a kernel since 2022");
     let key = format!("ekey-sim --unix /run/key --serial {} --ltk-file /etc/ltk", ekey_tests::software_key::SERIAL);
-    guest.check(&format!("{key} >/share/sim.log 2>&1 &"), SHORT);
-    guest.await_sh("test -S /run/key", SHORT);
-    guest.check("ekeyd run --config /etc/server.toml >/share/server.log 2>&1 &", SHORT);
-    guest.await_sh("ekey-ctl wait --socket /run/server.sock --bytes 4096", SHORT);
-    guest.check("original-egd-linux -H 127.0.0.1 -p 8888 -r 1 >/share/original.log 2>&1 &", SHORT);
-    guest.check("ekeyd-egd-linux -H 127.0.0.1 -p 8889 -r 1 -C /run/ours.sock >/share/ours.log 2>&1 &", SHORT);
+    guest.check(&format!("{key} >/share/sim.log 2>&1 &"));
+    guest.await_sh("test -S /run/key");
+    guest.check("ekeyd run --config /etc/server.toml >/share/server.log 2>&1 &");
+    guest.await_sh("ekey-ctl wait --socket /run/server.sock --bytes 4096");
+    guest.check("original-egd-linux -H 127.0.0.1 -p 8888 -r 1 >/share/original.log 2>&1 &");
+    guest.check("ekeyd-egd-linux -H 127.0.0.1 -p 8889 -r 1 -C /run/ours.sock >/share/ours.log 2>&1 &");
     let clients = "ekey-ctl status --json --socket /run/server.sock";
-    guest.await_sh(&format!("[ $({clients} | grep -o '\"clients\":1' | wc -l) = 2 ]"), SHORT);
-    guest.check(&format!("sleep {}", WINDOW.as_secs()), WINDOW + SHORT);
-    let status: Value = serde_json::from_str(&guest.check(clients, SHORT)).expect("a status");
+    guest.await_sh(&format!("[ $({clients} | grep -o '\"clients\":1' | wc -l) = 2 ]"));
+    guest.await_sh("ekey-ctl status --json --socket /run/ours.sock | grep '\"mixed_bytes\":[1-9]'");
+    guest.check(&format!("sleep {}", WINDOW.as_secs()));
+    let status: Value = serde_json::from_str(&guest.check(clients)).expect("a status");
     let [theirs, ours] = [0, 1].map(|at| {
         let count = |name| status["egd"][at][name].as_u64().expect("a count");
         (count("requests"), count("served_bytes"))
@@ -43,7 +44,7 @@ fn ours_feeds_a_guests_kernel_and_the_original_asks_for_nothing() {
     assert_eq!(theirs, (0, 0), "the original is known to wait for a kernel that never asks");
     assert!(ours.0 > 0 && ours.1 >= 64, "ours fetched {ours:?}, and the kernel's dose is 64 bytes");
     let fed: Value =
-        serde_json::from_str(&guest.check("ekey-ctl status --json --socket /run/ours.sock", SHORT)).expect("a status");
+        serde_json::from_str(&guest.check("ekey-ctl status --json --socket /run/ours.sock")).expect("a status");
     assert!(fed["kernel"]["mixed_bytes"].as_u64() >= Some(64), "nothing reached the guest's kernel: {}", fed["kernel"]);
     guest.power_off();
 }

@@ -1,9 +1,7 @@
 //! A virtual machine that gets its entropy from our EGD server, by QEMU's `rng-egd`.
 
-use std::time::Duration;
-
 use ekey_tests::blocks::{self, Account};
-use ekey_tests::guest::{Guest, SHORT};
+use ekey_tests::guest::Guest;
 use ekey_tests::{DaemonPlan, KeyPlan, Scratch};
 
 const PIECE: usize = 8;
@@ -14,14 +12,14 @@ fn a_guests_hwrng_yields_bytes_that_the_key_has_sent() {
     let plan = KeyPlan::named("key").rate(2000);
     let key = plan.plug_in(&scratch);
     let mut daemon = DaemonPlan::default().key(&plan, &key).egd().start(&scratch);
-    daemon.await_state(&scratch, "running", Duration::from_secs(10));
+    daemon.await_state(&scratch, "running");
     let mut guest = Guest::new()
         .module("virtio-rng")
         .qemu(&["-chardev", &format!("socket,id=egd,path={}", daemon.egd.display())])
         .qemu(&["-object", "rng-egd,id=egd-rng,chardev=egd", "-device", "virtio-rng-pci,rng=egd-rng"])
         .boot();
-    assert_eq!(guest.check("cat /sys/class/misc/hw_random/rng_current", SHORT).trim(), "virtio_rng.0");
-    guest.check("dd if=/dev/hwrng of=/share/bytes bs=64 count=64", SHORT);
+    assert_eq!(guest.check("cat /sys/class/misc/hw_random/rng_current").trim(), "virtio_rng.0");
+    guest.check("dd if=/dev/hwrng of=/share/bytes bs=64 count=64");
     let bytes = blocks::read(&guest.shared("bytes"));
     assert_eq!(bytes.len(), 4096, "the guest read 64 times 64 bytes");
     let log = blocks::read(&key.plain_log);

@@ -6,15 +6,12 @@
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
-use std::time::Duration;
 
 use ekey_tests::guest::package::made_in;
-use ekey_tests::guest::{Booted, Guest, SHORT, system_folder};
+use ekey_tests::guest::{Booted, Guest, system_folder};
 use ekey_tests::software_key::{KeyPlan, LONG_TERM_KEY, Plug, SERIAL};
 use ekey_tests::{Scratch, binaries};
 
-/// Scripts of a service in an emulated processor on a busy machine.
-const LONG: Duration = Duration::from_secs(120);
 /// More than supervise-daemon restarts a service by itself.
 const CRASHES: usize = 12;
 
@@ -26,42 +23,41 @@ fn a_service_that_starts_reloads_survives_its_death_and_is_started_by_a_key() {
     let mut guest = booted(&scratch, "respawn_delay=0\n");
 
     // At boot, as the runlevel has it.
-    guest.check("rc-update add ekeyd default && openrc sysinit && openrc boot && openrc default", LONG);
-    guest.await_sh("ekey-ctl list", LONG);
+    guest.check("rc-update add ekeyd default && openrc sysinit && openrc boot && openrc default");
+    guest.await_sh("ekey-ctl list");
     assert_eq!(status(&mut guest), (0, "started".to_owned()));
     // supervise-daemon of today has no place for what a service says: it goes to syslog by itself.
-    guest.await_sh("grep 'daemon.info ekeyd.*: ekeyd starts' /share/messages", SHORT);
+    guest.await_sh("grep 'daemon.info ekeyd.*: ekeyd starts' /share/messages");
     reload(&mut guest);
     let before = pid(&mut guest);
-    guest.check("rc-service ekeyd restart", LONG);
-    guest.await_sh("ekey-ctl list", LONG);
+    guest.check("rc-service ekeyd restart");
+    guest.await_sh("ekey-ctl list");
     assert_ne!(pid(&mut guest), before, "the daemon after the restart");
 
     // Killed, it is started again, however often.
     for crash in 0..CRASHES {
         let before = pid(&mut guest);
-        guest.check(&format!("kill -KILL {before}"), SHORT);
-        guest.await_sh(&format!("now=$(pidof ekeyd) && [ \"$now\" != {before} ] && ekey-ctl list"), LONG);
+        guest.check(&format!("kill -KILL {before}"));
+        guest.await_sh(&format!("now=$(pidof ekeyd) && [ \"$now\" != {before} ] && ekey-ctl list"));
         assert_eq!(status(&mut guest), (0, "started".to_owned()), "after it was killed {} times", crash + 1);
     }
     stop(&mut guest);
 
     // Nor does it start with mistakes in its configuration, which are named.
-    guest.check("cp /etc/entropykey/ekeyd.toml /root/right && echo wrong >>/etc/entropykey/ekeyd.toml", SHORT);
-    let said = guest.sh("rc-service ekeyd start", LONG);
+    guest.check("cp /etc/entropykey/ekeyd.toml /root/right && echo wrong >>/etc/entropykey/ekeyd.toml");
+    let said = guest.sh("rc-service ekeyd start");
     assert!(said.code != 0 && said.text.contains("ekeyd check /etc/entropykey/ekeyd.toml"), "{said:?}");
-    guest.check("cp /root/right /etc/entropykey/ekeyd.toml", SHORT);
+    guest.check("cp /root/right /etc/entropykey/ekeyd.toml");
 
     // A key that is plugged in starts the service, by udev's rules and the hotplug script.
     guest.plug("key", &key.path);
-    guest.await_sh("ekey-ctl wait --bytes 4096 --timeout 5", LONG);
+    guest.await_sh("ekey-ctl wait --bytes 4096 --timeout 5");
     assert_eq!(status(&mut guest), (0, "started".to_owned()), "after a key was plugged in");
-    assert_eq!(guest.check("stat -c %U /proc/$(pidof ekeyd)", SHORT).trim(), "ekeyd");
+    assert_eq!(guest.check("stat -c %U /proc/$(pidof ekeyd)").trim(), "ekeyd");
     let usb = "/sys/bus/usb/devices/1-1";
-    let seen =
-        guest.check(&format!("readlink -f /dev/entropykey/*; stat -c '%G %A' /dev/ttyACM0 {usb}/authorized"), SHORT);
+    let seen = guest.check(&format!("readlink -f /dev/entropykey/*; stat -c '%G %A' /dev/ttyACM0 {usb}/authorized"));
     assert_eq!(seen, "/dev/ttyACM0\nekeyd crw-rw----\nekeyd -rw-rw-r--\n", "the key's nodes");
-    let doctor = guest.sh("ekey-ctl doctor", SHORT);
+    let doctor = guest.sh("ekey-ctl doctor");
     assert_eq!((doctor.code, doctor.text.contains("TODO")), (0, false), "{}", doctor.text);
     stop(&mut guest);
     guest.power_off();
@@ -72,14 +68,14 @@ fn a_service_that_starts_reloads_survives_its_death_and_is_started_by_a_key() {
 fn the_service_does_without_the_supervisor() {
     let scratch = Scratch::make();
     let mut guest = booted(&scratch, "ekeyd_supervisor=\nekeyd_config=/etc/entropykey/other.toml\n");
-    guest.check("mv /etc/entropykey/ekeyd.toml /etc/entropykey/other.toml; openrc sysinit", LONG);
-    guest.check("rc-service ekeyd start", LONG);
-    guest.await_sh("ekey-ctl list", LONG);
+    guest.check("mv /etc/entropykey/ekeyd.toml /etc/entropykey/other.toml; openrc sysinit");
+    guest.check("rc-service ekeyd start");
+    guest.await_sh("ekey-ctl list");
     assert_eq!(status(&mut guest), (0, "started".to_owned()));
-    guest.await_sh("grep 'daemon.info ekeyd.*: ekeyd starts.*other.toml' /share/messages", SHORT);
+    guest.await_sh("grep 'daemon.info ekeyd.*: ekeyd starts.*other.toml' /share/messages");
     reload(&mut guest);
-    guest.check("rc-service ekeyd restart", LONG);
-    guest.await_sh("ekey-ctl list", LONG);
+    guest.check("rc-service ekeyd restart");
+    guest.await_sh("ekey-ctl list");
     stop(&mut guest);
     guest.power_off();
 }
@@ -116,7 +112,7 @@ fn booted(scratch: &Scratch, settings: &str) -> Booted {
     .into_iter()
     .fold(guest, |guest, (from, to)| guest.file(to, &archive.join(from)))
     .boot();
-    guest.check("syslogd -O /share/messages; /usr/lib/systemd/systemd-udevd --daemon && udevadm control --ping", LONG);
+    guest.check("syslogd -O /share/messages; /usr/lib/systemd/systemd-udevd --daemon && udevadm control --ping");
     guest
 }
 
@@ -135,27 +131,27 @@ fn unpacked(scratch: &Scratch) -> PathBuf {
 fn reload(guest: &mut Booted) {
     let before = pid(guest);
     for (from, to, seen) in [("", "\"/run/nowhere\"", ""), ("\"/run/nowhere\"", "", "! ")] {
-        guest.check(&format!("sed -i 's|^paths = \\[{from}\\]|paths = [{to}]|' /etc/entropykey/*.toml"), SHORT);
-        guest.check("rc-service ekeyd reload", LONG);
-        guest.await_sh(&format!("{seen}ekey-ctl list | grep /run/nowhere"), SHORT);
+        guest.check(&format!("sed -i 's|^paths = \\[{from}\\]|paths = [{to}]|' /etc/entropykey/*.toml"));
+        guest.check("rc-service ekeyd reload");
+        guest.await_sh(&format!("{seen}ekey-ctl list | grep /run/nowhere"));
     }
-    guest.check("grep 'the keyring was read again' /share/messages", SHORT);
+    guest.check("grep 'the keyring was read again' /share/messages");
     assert_eq!(pid(guest), before, "the daemon after a reload");
 }
 
 fn stop(guest: &mut Booted) {
-    guest.check("rc-service ekeyd stop", LONG);
+    guest.check("rc-service ekeyd stop");
     assert_eq!(status(guest), (3, "stopped".to_owned()));
-    assert_eq!(guest.sh("pidof ekeyd", SHORT).code, 1, "a daemon is left");
-    assert_eq!(guest.sh("ekey-ctl list", SHORT).code, 3, "somebody answers still");
+    assert_eq!(guest.sh("pidof ekeyd").code, 1, "a daemon is left");
+    assert_eq!(guest.sh("ekey-ctl list").code, 3, "somebody answers still");
 }
 
 fn pid(guest: &mut Booted) -> String {
-    guest.check("pidof ekeyd", SHORT).trim().to_owned()
+    guest.check("pidof ekeyd").trim().to_owned()
 }
 
 /// What `rc-service ekeyd status` ends with and says.
 fn status(guest: &mut Booted) -> (i32, String) {
-    let said = guest.sh("rc-service --nocolor ekeyd status", SHORT);
+    let said = guest.sh("rc-service --nocolor ekeyd status");
     (said.code, said.text.split("status: ").nth(1).unwrap_or(&said.text).trim().to_owned())
 }

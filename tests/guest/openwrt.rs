@@ -5,14 +5,11 @@
 
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
 
+use ekey_tests::guest::Guest;
 use ekey_tests::guest::package::made_in;
-use ekey_tests::guest::{Guest, SHORT};
 use ekey_tests::software_key::{KeyPlan, LONG_TERM_KEY, Plug, SERIAL};
 use ekey_tests::{Scratch, binaries};
-
-const LONG: Duration = Duration::from_secs(120);
 
 /// `/etc/rc.common` and procd in one: the first argument is the init script, the second what to do. `start` runs the command if it
 /// does not run; if it does and one of `file` is another than before, `reload_signal` is sent; else nothing happens.
@@ -81,38 +78,38 @@ fn the_package_starts_reloads_and_stops_its_service_and_a_key_starts_it() {
         .fold(guest, |guest, name| guest.file(&format!("/root/{name}"), &scratch.path("control").join(name)))
         .text("/root/ltk", &format!("{LONG_TERM_KEY}\n"), 0o600)
         .boot();
-    guest.check("umount /run && rmdir /run && rm -rf /var && ln -s tmp /var && mkdir -p /var/run /etc/rc.d", SHORT);
+    guest.check("umount /run && rmdir /run && rm -rf /var && ln -s tmp /var && mkdir -p /var/run /etc/rc.d");
 
-    guest.check("/root/postinst", LONG);
-    guest.await_sh("ekey-ctl list", SHORT);
-    assert_eq!(guest.check("ls /etc/rc.d", SHORT), "K90ekeyd\nS13ekeyd\n");
-    guest.check("grep 'respawn: 3600 3 0' /tmp/procd.parameters", SHORT);
-    assert_eq!(guest.check("stat -c '%U %a' /etc/entropykey/keyring", SHORT).trim(), "root 600");
-    guest.check("! grep -E 'WARN|ERROR' /share/logread", SHORT);
+    guest.check("/root/postinst");
+    guest.await_sh("ekey-ctl list");
+    assert_eq!(guest.check("ls /etc/rc.d"), "K90ekeyd\nS13ekeyd\n");
+    guest.check("grep 'respawn: 3600 3 0' /tmp/procd.parameters");
+    assert_eq!(guest.check("stat -c '%U %a' /etc/entropykey/keyring").trim(), "root 600");
+    guest.check("! grep -E 'WARN|ERROR' /share/logread");
 
     // A long-term key that came into the keyring otherwise is read on `reload`; with nothing new nothing is.
-    let pid = guest.check("pidof ekeyd", SHORT);
-    guest.check("/etc/init.d/ekeyd reload && sleep 1 && ! grep 'was read again' /share/logread", SHORT);
-    guest.check(&format!("umask 077; echo '{SERIAL} {LONG_TERM_KEY}' >>/etc/entropykey/keyring"), SHORT);
-    guest.check("/etc/init.d/ekeyd reload", SHORT);
-    guest.await_sh("grep 'the keyring was read again keys=1' /share/logread", SHORT);
-    assert_eq!(guest.check("pidof ekeyd", SHORT), pid, "the daemon after a reload");
+    let pid = guest.check("pidof ekeyd");
+    guest.check("/etc/init.d/ekeyd reload && sleep 1 && ! grep 'was read again' /share/logread");
+    guest.check(&format!("umask 077; echo '{SERIAL} {LONG_TERM_KEY}' >>/etc/entropykey/keyring"));
+    guest.check("/etc/init.d/ekeyd reload");
+    guest.await_sh("grep 'the keyring was read again keys=1' /share/logread");
+    assert_eq!(guest.check("pidof ekeyd"), pid, "the daemon after a reload");
 
     // A key that is plugged in finds a daemon, or starts one.
     guest.plug("key", &key.path);
-    guest.await_sh("ekey-ctl wait --bytes 4096 --timeout 5", LONG);
+    guest.await_sh("ekey-ctl wait --bytes 4096 --timeout 5");
     let event = "export ACTION=add PRODUCT=20df/1/100 DEVPATH=$(readlink -f /sys/bus/usb/devices/1-1 | sed s,/sys,,)";
-    guest.check(&format!("{event}; {HOTPLUG}"), SHORT);
-    assert_eq!(guest.check("pidof ekeyd", SHORT), pid, "the daemon after the event");
-    guest.check("/etc/init.d/ekeyd stop", SHORT);
-    guest.await_sh("! pidof ekeyd", SHORT);
-    guest.check(&format!("{event}; {HOTPLUG}"), SHORT);
-    guest.await_sh("ekey-ctl wait --bytes 4096 --timeout 5", LONG);
-    assert_eq!(guest.check("cat /sys/bus/usb/devices/1-1/power/control", SHORT).trim(), "on");
+    guest.check(&format!("{event}; {HOTPLUG}"));
+    assert_eq!(guest.check("pidof ekeyd"), pid, "the daemon after the event");
+    guest.check("/etc/init.d/ekeyd stop");
+    guest.await_sh("! pidof ekeyd");
+    guest.check(&format!("{event}; {HOTPLUG}"));
+    guest.await_sh("ekey-ctl wait --bytes 4096 --timeout 5");
+    assert_eq!(guest.check("cat /sys/bus/usb/devices/1-1/power/control").trim(), "on");
 
-    guest.check("/root/prerm", SHORT);
-    guest.await_sh("! pidof ekeyd", SHORT);
-    assert_eq!(guest.check("ls /etc/rc.d", SHORT), "");
+    guest.check("/root/prerm");
+    guest.await_sh("! pidof ekeyd");
+    assert_eq!(guest.check("ls /etc/rc.d"), "");
     guest.power_off();
 }
 

@@ -7,8 +7,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use ekey_tests::guest::package::{LONG, made_in, with_fetched};
-use ekey_tests::guest::{Guest, SHORT};
+use ekey_tests::guest::Guest;
+use ekey_tests::guest::package::{made_in, with_fetched};
 use ekey_tests::software_key::{KeyPlan, LONG_TERM_KEY, Plug, SERIAL};
 use ekey_tests::{Scratch, binaries, tree};
 
@@ -28,43 +28,39 @@ fn put_on_plugged_in_renewed_and_taken_off_with_the_keyring_left() {
         .file("/root/newer.rpm", &newer(&scratch))
         .text("/root/ltk", &format!("{LONG_TERM_KEY}\n"), 0o600);
     let mut guest = guest.boot();
-    guest.check("rpm --initdb && rpm -K --nosignature /root/entropykey.rpm", LONG);
+    guest.check("rpm --initdb && rpm -K --nosignature /root/entropykey.rpm");
 
-    let said = guest.check(&format!("{RPM} -i /root/entropykey.rpm 2>&1"), LONG);
+    let said = guest.check(&format!("{RPM} -i /root/entropykey.rpm 2>&1"));
     assert!(!said.contains("warning") && !said.contains("failed"), "{said}");
-    guest.check("rpm -V --nodeps entropykey && grep ^ekeyd: /etc/passwd", LONG);
-    assert_eq!(
-        guest.sh("systemctl is-active ekeyd", SHORT).text.trim(),
-        "inactive",
-        "without a key nothing is started"
-    );
-    guest.check("ekeyd check /etc/entropykey/ekeyd.toml", LONG);
-    guest.check(&format!("ekey-ctl keyring add {SERIAL} --file /root/ltk"), SHORT);
+    guest.check("rpm -V --nodeps entropykey && grep ^ekeyd: /etc/passwd");
+    assert_eq!(guest.sh("systemctl is-active ekeyd").text.trim(), "inactive", "without a key nothing is started");
+    guest.check("ekeyd check /etc/entropykey/ekeyd.toml");
+    guest.check(&format!("ekey-ctl keyring add {SERIAL} --file /root/ltk"));
     guest.plug("key", &key.path);
-    guest.await_sh(ACTIVE, LONG);
-    guest.check("ekey-ctl wait --bytes 4096 --timeout 60", LONG);
-    let doctor = guest.sh("ekey-ctl doctor", SHORT);
+    guest.await_sh(ACTIVE);
+    guest.check("ekey-ctl wait --bytes 4096 --timeout 600");
+    let doctor = guest.sh("ekey-ctl doctor");
     assert_eq!((doctor.code, doctor.text.contains("TODO")), (0, false), "{}", doctor.text);
 
     // Renewed while it runs: another daemon serves, the settings and the keys are the same.
-    guest.check("echo '# mine' >>/etc/entropykey/ekeyd.toml", SHORT);
-    let old = guest.check(PID, SHORT);
-    guest.check(&format!("{RPM} -U /root/newer.rpm 2>&1"), LONG);
-    guest.await_sh(&format!("[ \"$({PID})\" != {} ] && ekey-ctl wait --bytes 32 --timeout 5", old.trim()), LONG);
+    guest.check("echo '# mine' >>/etc/entropykey/ekeyd.toml");
+    let old = guest.check(PID);
+    guest.check(&format!("{RPM} -U /root/newer.rpm 2>&1"));
+    guest.await_sh(&format!("[ \"$({PID})\" != {} ] && ekey-ctl wait --bytes 32 --timeout 5", old.trim()));
     let kept = format!(
         "rpm -q entropykey && grep '^# mine' /etc/entropykey/ekeyd.toml && grep '^{SERIAL} ' /etc/entropykey/keyring"
     );
-    assert!(guest.check(&kept, SHORT).starts_with("entropykey-9.9-1."), "the newer one");
-    guest.check("systemctl enable ekeyd", SHORT);
+    assert!(guest.check(&kept).starts_with("entropykey-9.9-1."), "the newer one");
+    guest.check("systemctl enable ekeyd");
 
-    let said = guest.check(&format!("{RPM} -e entropykey 2>&1"), LONG);
+    let said = guest.check(&format!("{RPM} -e entropykey 2>&1"));
     assert!(!said.contains("warning") && !said.contains("failed"), "{said}");
-    assert_eq!(guest.sh("pidof ekeyd", SHORT).code, 1, "a daemon is left");
-    guest.await_sh("[ ! -e /dev/entropykey ]", SHORT);
+    assert_eq!(guest.sh("pidof ekeyd").code, 1, "a daemon is left");
+    guest.await_sh("[ ! -e /dev/entropykey ]");
     let places = "find /etc /usr /run -path /run/udev -prune -o -print | grep -E 'ekey|entropykey'";
     let due = "/etc/entropykey\n/etc/entropykey/ekeyd.toml\n/etc/entropykey/keyring\n";
-    assert_eq!(sorted(&guest.check(places, SHORT)), due, "what is left");
-    guest.check(&format!("grep '^{SERIAL} ' /etc/entropykey/keyring"), SHORT);
+    assert_eq!(sorted(&guest.check(places)), due, "what is left");
+    guest.check(&format!("grep '^{SERIAL} ' /etc/entropykey/keyring"));
     guest.power_off();
 }
 

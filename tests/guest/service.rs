@@ -1,6 +1,6 @@
 //! The unit, its user and udev's rules as systemd and udev themselves take them, in a guest.
 
-use ekey_tests::guest::{Booted, Guest, SHORT, plug_in_software_key};
+use ekey_tests::guest::{Booted, Guest, plug_in_software_key};
 use ekey_tests::software_key::{KeyPlan, LONG_TERM_KEY, Plug, SECOND_SERIAL, SERIAL};
 use ekey_tests::{Scratch, guest};
 
@@ -15,29 +15,29 @@ fn the_unit_runs_as_its_own_user_and_credits_the_kernel() {
     let mut guest = installed(guest.text(shorter.0, shorter.1, 0o644));
 
     // There is no key: its sockets serve, it is not ready, and the boot has not waited for it longer than it says.
-    guest.await_sh("ekey-ctl list", SHORT);
+    guest.await_sh("ekey-ctl list");
     assert_eq!(state(&mut guest), "activating", "before the first entropy");
-    guest.check("systemctl list-jobs | grep 'No jobs'", SHORT);
+    guest.check("systemctl list-jobs | grep 'No jobs'");
     // The shorter time is for this one job.
-    guest.check(&format!("rm {} && systemctl daemon-reload", shorter.0), SHORT);
-    guest.check("systemctl show -P StatusText ekeyd | grep waiting", SHORT);
+    guest.check(&format!("rm {} && systemctl daemon-reload", shorter.0));
+    guest.check("systemctl show -P StatusText ekeyd | grep waiting");
 
     plug_in_software_key(&mut guest, "");
-    guest.await_sh("[ \"$(systemctl is-active ekeyd)\" = active ]", SHORT);
-    assert_eq!(guest.check("ps -o user= -p $(systemctl show -P MainPID ekeyd)", SHORT).trim(), "ekeyd");
-    guest.await_sh("ekey-ctl status --json | grep '\"credited_bits\":[1-9]'", SHORT);
-    guest.check("ekey-ctl status --json | grep '\"privileged\":true'", SHORT);
+    guest.await_sh("[ \"$(systemctl is-active ekeyd)\" = active ]");
+    assert_eq!(guest.check("ps -o user= -p $(systemctl show -P MainPID ekeyd)").trim(), "ekeyd");
+    guest.await_sh("ekey-ctl status --json | grep '\"credited_bits\":[1-9]'");
+    guest.check("ekey-ctl status --json | grep '\"privileged\":true'");
 
     // The keyring was root's, and programs of the original find the control socket where it was.
-    assert_eq!(guest.check("stat -c '%U %a' /etc/entropykey/keyring", SHORT).trim(), "ekeyd 600");
-    guest.check("ekey-ctl list --socket /run/ekeyd.sock", SHORT);
+    assert_eq!(guest.check("stat -c '%U %a' /etc/entropykey/keyring").trim(), "ekeyd 600");
+    guest.check("ekey-ctl list --socket /run/ekeyd.sock");
 
     // Root may change it all the same, and it stays the daemon's, which reads it at once.
-    guest.check(&format!("ekey-ctl keyring add {SECOND_SERIAL} --file /root/ltk"), SHORT);
-    assert_eq!(guest.check("stat -c '%U %a' /etc/entropykey/keyring", SHORT).trim(), "ekeyd 600");
-    guest.check("ekey-ctl status --json | grep '\"keyring\":{[^}]*\"keys\":2,\"problem\":null'", SHORT);
+    guest.check(&format!("ekey-ctl keyring add {SECOND_SERIAL} --file /root/ltk"));
+    assert_eq!(guest.check("stat -c '%U %a' /etc/entropykey/keyring").trim(), "ekeyd 600");
+    guest.check("ekey-ctl status --json | grep '\"keyring\":{[^}]*\"keys\":2,\"problem\":null'");
 
-    let doctor = guest.sh("ekey-ctl doctor", SHORT);
+    let doctor = guest.sh("ekey-ctl doctor");
     for line in [
         "CAP_SYS_ADMIN held (ekeyd)",
         "calls filtered, landlock",
@@ -49,13 +49,12 @@ fn the_unit_runs_as_its_own_user_and_credits_the_kernel() {
     }
     assert_eq!((doctor.code, doctor.text.contains("TODO")), (0, false), "{}", doctor.text);
 
-    guest.check("systemctl reload ekeyd && [ \"$(systemctl is-active ekeyd)\" = active ]", SHORT);
-    let log = guest.check("journalctl -u ekeyd -b --no-pager", SHORT);
+    guest.check("systemctl reload ekeyd && [ \"$(systemctl is-active ekeyd)\" = active ]");
+    let log = guest.check("journalctl -u ekeyd -b --no-pager");
     assert!(log.contains("the keyring was read again"), "{log}");
     assert!(!log.contains("ERROR"), "{log}");
     // The journal has the fields of a line beside it.
-    let of_key =
-        guest.check(&format!("journalctl -b --no-pager -o cat SYSLOG_IDENTIFIER=ekeyd SERIAL={SERIAL}"), SHORT);
+    let of_key = guest.check(&format!("journalctl -b --no-pager -o cat SYSLOG_IDENTIFIER=ekeyd SERIAL={SERIAL}"));
     assert!(of_key.contains("running key="), "{of_key}");
     guest.power_off();
 }
@@ -67,32 +66,30 @@ fn plugging_in_starts_the_service_which_may_use_the_key_both_ways() {
     let key = plan.plug_in(&scratch);
     let guest = Guest::systemd().module("cdc-acm");
     let mut guest = installed(guest);
-    guest.check(&format!("echo '{}' >>/etc/entropykey/keyring", plan.keyring_line().trim()), SHORT);
-    guest.check("echo '[keys]' >/etc/entropykey/ekeyd.toml", SHORT);
+    guest.check(&format!("echo '{}' >>/etc/entropykey/keyring", plan.keyring_line().trim()));
+    guest.check("echo '[keys]' >/etc/entropykey/ekeyd.toml");
     assert_eq!(state(&mut guest), "inactive", "before anything is plugged in");
-    let before = guest.age();
     guest.plug("key", &key.path);
-    guest.await_sh("[ \"$(systemctl is-active ekeyd)\" = active ]", SHORT);
-    println!("plugged in to active: {:.2} s", (guest.age() - before).as_secs_f64());
+    guest.await_sh("[ \"$(systemctl is-active ekeyd)\" = active ]");
 
     let link = format!("/dev/entropykey/{}", SECOND_SERIAL.replace('/', "_"));
-    assert_eq!(guest.check(&format!("readlink -f '{link}'"), SHORT).trim(), "/dev/ttyACM0");
-    let nodes = guest.check("stat -c '%G %a' /dev/ttyACM0 $(find /dev/bus/usb -group ekeyd)", SHORT);
+    assert_eq!(guest.check(&format!("readlink -f '{link}'")).trim(), "/dev/ttyACM0");
+    let nodes = guest.check("stat -c '%G %a' /dev/ttyACM0 $(find /dev/bus/usb -group ekeyd)");
     assert_eq!(nodes, "ekeyd 660\nekeyd 660\n", "the tty and the usbfs node");
-    let doctor = guest.sh("ekey-ctl doctor", SHORT);
+    let doctor = guest.sh("ekey-ctl doctor");
     assert_eq!((doctor.code, doctor.text.contains("TODO")), (0, false), "{}", doctor.text);
     println!("{}", doctor.text);
 
     // A reset of the device takes the usbfs node, which the unit must let it have as well.
-    guest.check(&format!("ekey-ctl reset '{SECOND_SERIAL}' --level usb"), SHORT);
-    guest.check("echo 'transport = \"usb\"' >>/etc/entropykey/ekeyd.toml && systemctl restart ekeyd", SHORT);
-    guest.await_sh("ekey-ctl status --json | grep '\"transport\":\"usb\".*\"name\":\"running\"'", SHORT);
-    let doctor = guest.sh("ekey-ctl doctor", SHORT);
+    guest.check(&format!("ekey-ctl reset '{SECOND_SERIAL}' --level usb"));
+    guest.check("echo 'transport = \"usb\"' >>/etc/entropykey/ekeyd.toml && systemctl restart ekeyd");
+    guest.await_sh("ekey-ctl status --json | grep '\"transport\":\"usb\".*\"name\":\"running\"'");
+    let doctor = guest.sh("ekey-ctl doctor");
     assert_eq!((doctor.code, doctor.text.contains("TODO")), (0, false), "{}", doctor.text);
 
     // Pulling out the only key does not end the daemon either.
     guest.unplug("key");
-    guest.await_sh("[ ! -e /dev/ttyACM0 ] && ekey-ctl list", SHORT);
+    guest.await_sh("[ ! -e /dev/ttyACM0 ] && ekey-ctl list");
     assert_eq!(state(&mut guest), "active", "after the key was pulled out");
     guest.power_off();
 }
@@ -100,15 +97,15 @@ fn plugging_in_starts_the_service_which_may_use_the_key_both_ways() {
 #[test]
 fn a_wrong_configuration_is_not_tried_again_and_a_killed_daemon_is() {
     let mut guest = installed(Guest::systemd());
-    guest.check("cp /etc/entropykey/ekeyd.toml /root/right && echo wrong >/etc/entropykey/ekeyd.toml", SHORT);
-    assert_ne!(guest.sh("systemctl start ekeyd", SHORT).code, 0, "it cannot start");
-    let seen = guest.check("systemctl show -P NRestarts -P ExecMainStatus -P ActiveState ekeyd | xargs", SHORT);
+    guest.check("cp /etc/entropykey/ekeyd.toml /root/right && echo wrong >/etc/entropykey/ekeyd.toml");
+    assert_ne!(guest.sh("systemctl start ekeyd").code, 0, "it cannot start");
+    let seen = guest.check("systemctl show -P NRestarts -P ExecMainStatus -P ActiveState ekeyd | xargs");
     assert_eq!(seen.trim(), "0 78 failed", "restarts, exit code, state");
 
-    guest.check("cp /root/right /etc/entropykey/ekeyd.toml", SHORT);
+    guest.check("cp /root/right /etc/entropykey/ekeyd.toml");
     plug_in_software_key(&mut guest, "");
-    guest.check("systemctl start ekeyd && systemctl kill -s KILL ekeyd", SHORT);
-    guest.await_sh("[ \"$(systemctl show -P NRestarts ekeyd)\" = 1 ] && systemctl is-active ekeyd", SHORT);
+    guest.check("systemctl start ekeyd && systemctl kill -s KILL ekeyd");
+    guest.await_sh("[ \"$(systemctl show -P NRestarts ekeyd)\" = 1 ] && systemctl is-active ekeyd");
     guest.power_off();
 }
 
@@ -145,14 +142,14 @@ fn installed(plan: Guest) -> Booted {
 }
 
 fn state(guest: &mut Booted) -> String {
-    guest.sh("systemctl is-active ekeyd", SHORT).text.trim().to_owned()
+    guest.sh("systemctl is-active ekeyd").text.trim().to_owned()
 }
 
 /// What udev would do with a device of the sysfs that is made of files.
 fn rules_for(guest: &mut Booted, device: &str) -> String {
     let test = format!("SYSTEMD_DEVICE_VERIFY_SYSFS=0 SYSTEMD_LOG_LEVEL=debug udevadm test --action=add {device}");
-    let said = guest.check(&format!("unshare -m sh -c 'mount --bind /files/sys /sys; {test}' 2>&1"), SHORT);
-    let group = guest.check("grep ^ekeyd: /etc/group", SHORT);
+    let said = guest.check(&format!("unshare -m sh -c 'mount --bind /files/sys /sys; {test}' 2>&1"));
+    let group = guest.check("grep ^ekeyd: /etc/group");
     let number = group.split(':').nth(2).expect("a group has a number");
     // It prints the group as a number.
     said.replace(&format!("GROUP {number}"), "GROUP ekeyd")

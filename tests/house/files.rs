@@ -36,6 +36,22 @@ fn every_source_file_starts_with_what_it_is_for() {
 }
 
 #[test]
+fn every_test_file_is_a_module_of_its_folders_target() {
+    let manifest = fs::read_to_string(tree::root().join("tests/Cargo.toml")).expect("the harness has a manifest");
+    let mains: Vec<&str> =
+        manifest.lines().filter_map(|line| line.strip_prefix("path = \"")?.strip_suffix('"')).collect();
+    assert!(mains.contains(&"house/main.rs"), "{mains:?}");
+    for main in mains.into_iter().map(|main| tree::root().join("tests").join(main)) {
+        let text = fs::read_to_string(&main).expect("a target's main file");
+        for path in tree::rust_files(main.parent().expect("a folder")).into_iter().filter(|path| *path != main) {
+            let name = path.file_stem().and_then(|name| name.to_str()).unwrap_or_default();
+            let is_declared = text.lines().any(|line| line == format!("mod {name};"));
+            assert!(is_declared, "{} does not declare mod {name}, so its tests never run", main.display());
+        }
+    }
+}
+
+#[test]
 fn the_protocol_needs_no_std_and_forbids_unsafe_code() {
     let root = tree::root().join("ekey-proto/src/lib.rs");
     let text = fs::read_to_string(root).expect("ekey-proto has a lib.rs");

@@ -3,7 +3,6 @@
 use std::fs;
 use std::io::Write as _;
 use std::process::{Command, Output, Stdio};
-use std::time::Duration;
 
 use ekey_tests::http::Observed;
 use ekey_tests::{KeyPlan, Scratch, await_until, browser, http, tree};
@@ -15,9 +14,9 @@ fn metrics() -> (String, String) {
     let file = scratch.path("entropy");
     let mut running = Observed::start(&scratch, &KeyPlan::named("key").rate(500), |plan| plan.file(&file, None));
     let address = running.address;
-    running.daemon.await_state(&scratch, "running", Duration::from_secs(30));
+    running.daemon.await_state(&scratch, "running");
     // What the key says of itself comes once a second.
-    await_until("the key's temperature", Duration::from_secs(30), || {
+    await_until("the key's temperature", || {
         http::get(address, "/metrics", "").body.contains("ekeyd_key_temperature_celsius{").then_some(())
     });
     let older = http::get(address, "/metrics", "");

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::time::Duration;
 
 use ekey_tests::browser::Browser;
 use ekey_tests::http::Observed;
@@ -41,8 +40,8 @@ const CONTRAST: &str = r#"(() => {
 /// A daemon with a key whose frames are damaged at times, once its charts have something to show.
 fn start(scratch: &Scratch) -> Observed {
     let mut running = Observed::start(scratch, &KeyPlan::named("key").rate(126).fault("flip:200"), |plan| plan);
-    running.daemon.await_state(scratch, "running", Duration::from_secs(30));
-    await_until("some history with a rejected frame", Duration::from_secs(60), || {
+    running.daemon.await_state(scratch, "running");
+    await_until("some history with a rejected frame", || {
         let history: Value = serde_json::from_str(&http::get(running.address, "/history.json", "").body).ok()?;
         let rejected = history["fine"]["rejected_frames"].as_array()?;
         (rejected.len() >= 3 && rejected.iter().any(|count| count.as_u64() > Some(0))).then_some(())

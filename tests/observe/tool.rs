@@ -6,7 +6,6 @@ use std::os::fd::OwnedFd;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::Duration;
 
 use ekey_tests::{Daemon, DaemonPlan, KeyPlan, Program, Scratch, SoftwareKey, await_until, binaries};
 use nix::pty::{Winsize, openpty};
@@ -15,13 +14,11 @@ use nix::sys::termios::{Termios, tcgetattr};
 use nix::unistd::Pid;
 use serde_json::Value;
 
-const SOON: Duration = Duration::from_secs(20);
-
 fn start(scratch: &Scratch) -> (Daemon, SoftwareKey) {
     let plan = KeyPlan::named("key").rate(126);
     let key = plan.plug_in(scratch);
     let mut daemon = DaemonPlan::default().key(&plan, &key).egd().start(scratch);
-    daemon.await_state(scratch, "running", SOON);
+    daemon.await_state(scratch, "running");
     (daemon, key)
 }
 
@@ -68,11 +65,11 @@ impl Top {
     }
 
     fn await_shown(&self, what: &str) {
-        await_until(&format!("{what:?} on the screen"), SOON, || self.shown().contains(what).then_some(()));
+        await_until(&format!("{what:?} on the screen"), || self.shown().contains(what).then_some(()));
     }
 
     fn ends_restored(mut self, how: &str) {
-        let code = await_until(&format!("the end after {how}"), SOON, || self.child.try_wait().ok().flatten());
+        let code = await_until(&format!("the end after {how}"), || self.child.try_wait().ok().flatten());
         assert_eq!(code.code(), Some(0), "after {how}");
         assert_eq!(tcgetattr(&self.slave).expect("a terminal"), self.before, "the terminal after {how}");
         self.await_shown("\u{1b}[?25h\u{1b}[?1049l");
@@ -123,7 +120,7 @@ fn top_goes_on_when_the_daemon_does_not() {
 fn top_without_a_terminal_prints_once_and_plainly() {
     let scratch = Scratch::make();
     let (daemon, _key) = start(&scratch);
-    let shown = await_until("a step of history", SOON, || {
+    let shown = await_until("a step of history", || {
         let finished = daemon.ctl(&scratch, &["top"]);
         assert_eq!(finished.code, Some(0), "{finished:?}");
         finished
@@ -147,11 +144,11 @@ fn watch_tells_of_a_change_within_a_second_or_two_in_words_and_in_json() {
     };
     let [mut words, mut json] = [watch("words", &[]), watch("json", &["--json"])];
     for program in [&words, &json] {
-        await_until("what is there at the start", SOON, || (program.stdout().lines().count() == 2).then_some(()));
+        await_until("what is there at the start", || (program.stdout().lines().count() == 2).then_some(()));
     }
     key.program.kill();
     for program in [&mut words, &mut json] {
-        await_until("the end after the third change", SOON, || program.ended());
+        await_until("the end after the third change", || program.ended());
     }
     let told = words.stdout();
     assert!(told.lines().nth(1).is_some_and(|line| line.contains("Z  key 1 (NwBvBlg3OTBJORFD): running")), "{told}");

@@ -3,12 +3,10 @@
 
 use std::fs;
 use std::os::unix::net::UnixStream;
-use std::time::Duration;
 
 use ekey_tests::ports::free_port;
 use ekey_tests::{Program, Scratch, await_until, binaries, original};
 
-const SOON: Duration = Duration::from_secs(10);
 /// EX_CONFIG of sysexits(3).
 const CONFIGURATION_ERROR: Option<i32> = Some(78);
 
@@ -18,7 +16,7 @@ fn the_packaged_configuration_passes_as_it_is() {
     let packaged = original::file("etc/entropykey/ekeyd.conf");
     let mut command = binaries::command("ekeyd");
     command.arg("check").arg(&packaged);
-    let finished = Program::run("ekeyd-check", command, &scratch, SOON);
+    let finished = Program::run("ekeyd-check", command, &scratch);
     assert_eq!(finished.code, Some(0), "{finished:?}");
 }
 
@@ -68,7 +66,7 @@ fn runs(text: &str, line: usize) -> bool {
     command.args(["run", "--config"]).arg(&path);
     let mut program = Program::spawn("ekeyd", command, &scratch);
     let control = scratch.path("var/run/ekeyd.sock");
-    let answered = await_until("ekeyd to run or to refuse", SOON, || match program.ended() {
+    let answered = await_until("ekeyd to run or to refuse", || match program.ended() {
         Some(ended) => Some(Err(ended)),
         None => UnixStream::connect(&control).ok().map(Ok),
     });

@@ -3,14 +3,11 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
 
 use ekey_tests::original::{self, OriginalDaemon};
 use ekey_tests::ports::free_port;
 use ekey_tests::software_key::{SERIAL, SoftwareKey};
 use ekey_tests::{DaemonPlan, Finished, KeyPlan, Program, Scratch, await_until};
-
-const SOON: Duration = Duration::from_secs(20);
 
 #[test]
 fn the_list_has_the_same_columns_and_the_same_words() {
@@ -51,10 +48,10 @@ fn over_tcp_the_original_tool_may_read_and_may_change_nothing() {
     let key = plan.plug_in(&scratch);
     let port = free_port();
     let mut daemon = DaemonPlan::default().key(&plan, &key).control_tcp(port).start(&scratch);
-    daemon.await_state(&scratch, "running", SOON);
+    daemon.await_state(&scratch, "running");
     let ask = |words: &[&str]| {
         let command = original::ekeydctl_at(&scratch, &format!("TCPControlSocket \"{port}\"\n"), words);
-        Program::run("ekeydctl-tcp", command, &scratch, SOON)
+        Program::run("ekeydctl-tcp", command, &scratch)
     };
     let listed = ask(&["list"]);
     assert!(listed.stdout.contains("Running OK"), "{listed:?}");
@@ -78,7 +75,7 @@ fn a_key_is_removed_by_the_end_of_its_path_and_added_again() {
     assert!(!listed.contains(&path), "it is still listed: {listed}");
     assert_eq!(ask(&["remove", "key.key"]).code, Some(4), "removing it again");
     assert_eq!(ask(&["add", &path]).code, Some(0), "adding it");
-    await_until("the key to run again", SOON, || ask(&["list"]).stdout.contains("Running OK").then_some(()));
+    await_until("the key to run again", || ask(&["list"]).stdout.contains("Running OK").then_some(()));
     let keyring = scratch.path("keyring").display().to_string();
     assert_eq!(ask(&["keyring", &keyring]).code, Some(0), "loading the keyring");
 }
@@ -89,7 +86,7 @@ fn shutdown_ends_the_daemon() {
     let mut daemon = DaemonPlan::default().start(&scratch);
     let finished = ekeydctl(&scratch, &daemon.control, &["shutdown"]);
     assert_eq!(finished.code, Some(0), "{finished:?}");
-    let ended = daemon.program.wait(Duration::from_secs(5));
+    let ended = daemon.program.wait();
     assert_eq!(ended.code(), Some(0), "how ekeyd ended");
 }
 
@@ -104,10 +101,10 @@ fn every_command_ends_and_prints_as_with_the_original_daemon() {
 
     let mut original = OriginalDaemon::start("original", &scratch, &key, &keyring);
     let of_original = all_commands(&scratch, &original.control, &key);
-    original.program.wait(SOON);
+    original.program.wait();
     let mut ours = DaemonPlan::default().key(&plan, &key).start(&scratch);
     let of_ours = all_commands(&scratch, &ours.control, &key);
-    ours.program.wait(SOON);
+    ours.program.wait();
     assert_eq!(of_ours.len(), of_original.len());
     for (seen, due) in of_ours.iter().zip(&of_original) {
         // The original says OK and has no long-term key any more; ours says what is wrong and keeps those that it knows.
@@ -186,7 +183,7 @@ fn plugged_in(scratch: &Scratch) -> (KeyPlan, SoftwareKey) {
 fn ask_until(scratch: &Scratch, control: &Path, words: &[&str], complete: impl Fn(&Finished) -> bool) -> Finished {
     let mut last = None;
     let what = format!("a whole answer of {} to {words:?}", control.display());
-    await_until(&what, SOON, || {
+    await_until(&what, || {
         let finished = ekeydctl(scratch, control, words);
         let whole = complete(&finished);
         if !whole && last.as_ref() != Some(&finished.words()) {
@@ -198,7 +195,7 @@ fn ask_until(scratch: &Scratch, control: &Path, words: &[&str], complete: impl F
 }
 
 fn ekeydctl(scratch: &Scratch, control: &Path, words: &[&str]) -> Finished {
-    Program::run("ekeydctl", original::ekeydctl(scratch, control, words), scratch, SOON)
+    Program::run("ekeydctl", original::ekeydctl(scratch, control, words), scratch)
 }
 
 fn is_number(value: &str) -> bool {

@@ -2,7 +2,6 @@
 //! from our daemon, and what it has is what the key sent.
 
 use std::process::Command;
-use std::time::Duration;
 
 use ekey_tests::blocks::{Account, read};
 use ekey_tests::original::{library_folder, outside_program};
@@ -22,7 +21,7 @@ fn entropybroker_gets_what_the_key_sent_and_every_byte_once() {
     command.env("LD_LIBRARY_PATH", library_folder()).arg("-d").arg(&daemon.egd).arg("-o").arg(&fetched);
     command.arg("-X").arg(&login).args(["-n", "-a", "200", "-b", "1"]);
     let mut program = Program::spawn("eb_server_egd", command, &scratch);
-    program.await_while_running("three portions of entropy", Duration::from_secs(60), || {
+    program.await_while_running("three portions of entropy", || {
         std::fs::metadata(&fetched).is_ok_and(|file| file.len() >= 3 * PORTION as u64).then_some(())
     });
     program.kill();
@@ -30,7 +29,7 @@ fn entropybroker_gets_what_the_key_sent_and_every_byte_once() {
     let mut bytes = read(&fetched);
     bytes.truncate(bytes.len() / PORTION * PORTION);
     Account::of(&[read(&key.plain_log)]).book(&bytes).expect("what it fetched is what the key sent, once");
-    let served = await_until("the client to be gone", Duration::from_secs(10), || {
+    let served = await_until("the client to be gone", || {
         let status = daemon.status(&scratch);
         (status.count("/egd/0/clients") <= 1).then(|| status.count("/egd/0/served_bytes"))
     });

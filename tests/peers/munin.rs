@@ -4,14 +4,11 @@ use std::collections::BTreeMap;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
 
 use ekey_tests::software_key::{SECOND_LONG_TERM_KEY, SECOND_SERIAL, SERIAL};
 use ekey_tests::{
     Daemon, DaemonPlan, Finished, KeyPlan, Program, Scratch, SoftwareKey, await_until, binaries, original, tree,
 };
-
-const SOON: Duration = Duration::from_secs(20);
 
 #[test]
 fn the_originals_plugin_shows_two_keys_one_with_a_slash() {
@@ -66,7 +63,7 @@ fn our_own_plugin_shows_the_same_keys_with_names_that_munin_takes() {
         voltage.parse::<f64>().expect("a number")
     };
     // The key says another one now and then.
-    let (shown, said) = await_until("a voltage that stays as it is for a moment", SOON, || {
+    let (shown, said) = await_until("a voltage that stays as it is for a moment", || {
         let before = voltage();
         let shown = values(&scene.say("ekeyd_KeyVoltage", ""))[&format!("key_{SERIAL}")];
         (voltage() == before).then_some((shown, before))
@@ -115,7 +112,7 @@ impl Scene {
         ] {
             symlink(plugin, scratch.path(name)).expect("a link can be made");
         }
-        await_until("both keys to have said how warm they are", SOON, || {
+        await_until("both keys to have said how warm they are", || {
             let said = |serial| daemon.ctl(&scratch, &["stats", serial]).stdout.contains("KeyVoltage=");
             (said(SERIAL) && said(SECOND_SERIAL)).then_some(())
         });
@@ -134,7 +131,7 @@ impl Scene {
         let mut command = Command::new(self.scratch.path(plugin));
         command.env("controlsocket", &self.daemon.control).env("ekeyctl", binaries::built("ekey-ctl"));
         command.args(Some(word).filter(|word| !word.is_empty()));
-        Program::run(plugin, command, &self.scratch, SOON)
+        Program::run(plugin, command, &self.scratch)
     }
 }
 

@@ -2,8 +2,6 @@
 //!
 //! This is what proves the software key's cryptography, and with it everything else that is tested on that key.
 
-use std::time::Duration;
-
 use ekey_tests::original::OriginalDaemon;
 use ekey_tests::software_key::Plug;
 use ekey_tests::{KeyPlan, Scratch, blocks};
@@ -20,8 +18,8 @@ fn the_original_daemon_takes_five_sessions_from_a_unix_socket() {
 #[test]
 fn the_original_daemon_takes_five_sessions_from_a_terminal() {
     // On a busy machine it now and then starts over with a terminal that it has just opened, and drops what comes meanwhile.
-    let tries: Vec<_> = (0..3).map(|_| the_original_takes_five_sessions_from(Plug::Pty)).collect();
-    assert!(tries.contains(&Ok(())), "{tries:?}");
+    let mut tries = (0..10).map(|_| the_original_takes_five_sessions_from(Plug::Pty));
+    assert!(tries.any(|outcome| outcome == Ok(())), "it never delivered each block");
 }
 
 /// Whether it has written each block from the first one on; in any case what it has written is what the key sent, in that order.
@@ -31,9 +29,9 @@ fn the_original_takes_five_sessions_from(plug: Plug) -> Result<(), String> {
     let key = plan.plug_in(&scratch);
     let keyring = scratch.write("keyring", &plan.keyring_line(), 0o600);
     let mut original = OriginalDaemon::start("original", &scratch, &key, &keyring);
-    original.await_blocks(BLOCKS, Duration::from_secs(60));
+    original.await_blocks(BLOCKS);
     original.program.signal(Signal::SIGTERM);
-    original.program.wait(Duration::from_secs(5));
+    original.program.wait();
     blocks::assert_in_order(&original.output, &key.plain_log);
     blocks::is_prefix(&blocks::read(&original.output), &blocks::read(&key.plain_log), BLOCKS)
 }

@@ -3,7 +3,6 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
 
 use ekey_tests::original::{self, OriginalDaemon};
 use ekey_tests::software_key::{
@@ -12,7 +11,6 @@ use ekey_tests::software_key::{
 use ekey_tests::{DaemonPlan, Finished, KeyPlan, Program, Scratch, binaries, blocks};
 
 const BLOCKS: u64 = 100;
-const SOON: Duration = Duration::from_secs(30);
 const OTHERS: &str = "# a comment\nAAAAAAAAAAAAAAAA AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n";
 
 #[test]
@@ -47,7 +45,7 @@ fn the_originals_rekey_script_works_against_our_daemon() {
     let other = KeyPlan::named("other").identity(SECOND_SERIAL, SECOND_LONG_TERM_KEY).rate(126);
     let (key, other_key) = (plan.plug_in(&scratch), other.plug_in(&scratch));
     let mut daemon = DaemonPlan::default().key(&plan, &key).key(&other, &other_key).start(&scratch);
-    daemon.await_state(&scratch, "running", SOON);
+    daemon.await_state(&scratch, "running");
     let before = fs::read_to_string(scratch.path("keyring")).expect("it is there");
 
     let tools = tools(&scratch, &daemon.control);
@@ -58,14 +56,14 @@ fn the_originals_rekey_script_works_against_our_daemon() {
         .args([SERIAL, MASTER_KEY_ON_CARD])
         .env("KEYRING", scratch.path("keyring"))
         .env("PATH", format!("{}:{}", tools.display(), std::env::var("PATH").unwrap_or_default()));
-    let finished = Program::run("ekey-rekey", command, &scratch, Duration::from_secs(60));
+    let finished = Program::run("ekey-rekey", command, &scratch);
 
     assert_eq!(finished.code, Some(0), "{finished:?}");
     assert!(!finished.words().contains("Could not detach"), "{finished:?}");
     let after = fs::read_to_string(scratch.path("keyring")).expect("it is there");
     assert_ne!(after, before, "the keyring is as before: {finished:?}");
     let path = key.path.display().to_string();
-    daemon.program.await_while_running("the key to run with its new long-term key", SOON, || {
+    daemon.program.await_while_running("the key to run with its new long-term key", || {
         let status = daemon_status(&scratch, &daemon.control);
         let key = status.key_at(&path)?;
         (key.state() == "running").then_some(())
@@ -75,7 +73,7 @@ fn the_originals_rekey_script_works_against_our_daemon() {
 fn daemon_status(scratch: &Scratch, control: &Path) -> ekey_tests::Status {
     let mut command = binaries::command("ekey-ctl");
     command.args(["status", "--json", "--socket"]).arg(control);
-    ekey_tests::Status::of(&Program::run("ekey-ctl-status", command, scratch, SOON))
+    ekey_tests::Status::of(&Program::run("ekey-ctl-status", command, scratch))
 }
 
 /// A folder with `ekeydctl` and `ekey-setkey` as the script expects them in its PATH: the original ones, with what they load.
@@ -100,18 +98,18 @@ fn rekey(scratch: &Scratch, key: &SoftwareKey, keyring: &Path) -> Finished {
     let mut command = binaries::command("ekey-ctl");
     command.args(["rekey", SERIAL, "--device"]).arg(&key.path).arg("--keyring").arg(keyring);
     command.arg("--master-file").arg(card).arg("--socket").arg(scratch.path("no-daemon.sock"));
-    Program::run("ekey-ctl-rekey", command, scratch, SOON)
+    Program::run("ekey-ctl-rekey", command, scratch)
 }
 
 fn setkey(scratch: &Scratch, key: &SoftwareKey, keyring: &Path) -> Finished {
     let mut command = original::command("ekey-setkey");
     command.args(["-s", SERIAL, "-m", MASTER_KEY_ON_CARD, "-f"]).arg(keyring).arg(&key.path);
-    Program::run("ekey-setkey", command, scratch, Duration::from_secs(60))
+    Program::run("ekey-setkey", command, scratch)
 }
 
 fn the_original_runs(scratch: &Scratch, key: &SoftwareKey, keyring: &Path, turn: u32) {
     let mut original = OriginalDaemon::start(&format!("original-{turn}"), scratch, key, keyring);
-    original.await_blocks(BLOCKS, SOON);
+    original.await_blocks(BLOCKS);
     original.program.kill();
     blocks::assert_in_order(&original.output, &key.plain_log);
 }
@@ -120,6 +118,6 @@ fn ours_runs(scratch: &Scratch, key: &SoftwareKey, keyring: &str, turn: u32) {
     let output = scratch.path(&format!("ours-{turn}.entropy"));
     let plan = DaemonPlan::default().stranger(key).keyring_line(keyring).file(&output, Some(BLOCKS));
     let mut daemon = plan.start(scratch);
-    daemon.await_blocks(&output, BLOCKS, SOON);
+    daemon.await_blocks(&output, BLOCKS);
     blocks::assert_in_order(&output, &key.plain_log);
 }

@@ -3,7 +3,6 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
 
 use ekey_tests::original::{self, OriginalDaemon};
 use ekey_tests::software_key::{
@@ -49,12 +48,12 @@ fn a_wrong_master_key_changes_neither_keyring_nor_key() {
 fn set_key(scratch: &Scratch, key: &SoftwareKey, master_key: &str, keyring: &Path) -> Finished {
     let mut command: Command = original::command("ekey-setkey");
     command.args(["-s", SERIAL, "-m", master_key, "-f"]).arg(keyring).arg(&key.path);
-    Program::run("ekey-setkey", command, scratch, Duration::from_secs(60))
+    Program::run("ekey-setkey", command, scratch)
 }
 
 fn the_original_runs(scratch: &Scratch, key: &SoftwareKey, keyring: &Path) {
     let mut original = OriginalDaemon::start("original", scratch, key, keyring);
-    original.await_blocks(BLOCKS, Duration::from_secs(30));
+    original.await_blocks(BLOCKS);
     original.program.kill();
     blocks::assert_in_order(&original.output, &key.plain_log);
 }
@@ -63,6 +62,6 @@ fn ours_runs(scratch: &Scratch, key: &SoftwareKey, keyring: &str) {
     let output = scratch.path("ours.entropy");
     let mut daemon =
         DaemonPlan::default().stranger(key).keyring_line(keyring).file(&output, Some(BLOCKS)).start(scratch);
-    daemon.await_blocks(&output, BLOCKS, Duration::from_secs(30));
+    daemon.await_blocks(&output, BLOCKS);
     blocks::assert_in_order(&output, &key.plain_log);
 }

@@ -1,15 +1,15 @@
 //! The books add up at every moment: under every fault of the key, when it vanishes and comes back, when it is removed and added,
 //! and whatever becomes of those who read.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use ekey_tests::books::{OnTheWay, assert_books_add_up};
+use ekey_tests::await_until::hold_for;
+use ekey_tests::books::{OnTheWay, add_up, assert_books_add_up};
 use ekey_tests::control::ControlClient;
 use ekey_tests::egd::EgdClient;
 use ekey_tests::software_key::{SECOND_LONG_TERM_KEY, SECOND_SERIAL};
 use ekey_tests::{Daemon, DaemonPlan, KeyPlan, Scratch, await_until, binaries};
 
-const SOON: Duration = Duration::from_secs(60);
 /// How long each fault is watched.
 const WATCHED: Duration = Duration::from_millis(1500);
 
@@ -78,10 +78,10 @@ fn they_add_up_when_the_key_vanishes_and_returns_and_in_the_end_nothing_is_on_th
     let mut key = plan.plug_in(&scratch);
     let mut daemon = DaemonPlan::default().key(&plan, &key).file(&output, None).egd().start(&scratch);
     for _ in 0..4 {
-        daemon.await_state(&scratch, "running", SOON);
+        daemon.await_state(&scratch, "running");
         look_for(&daemon, &scratch, Duration::from_millis(300));
         key.program.kill();
-        let status = daemon.await_state(&scratch, "gone", SOON);
+        let status = daemon.await_state(&scratch, "gone");
         assert_books_add_up(&status, OnTheWay::Some);
         await_nothing_on_the_way(&daemon, &scratch);
         key = plan.plug_in(&scratch);
@@ -97,7 +97,7 @@ fn they_add_up_when_keys_are_removed_and_added() {
     let mut control = ControlClient::connect(&daemon.control).expect("the control socket greets");
     let path = key.path.display().to_string();
     for _ in 0..5 {
-        daemon.await_state(&scratch, "running", SOON);
+        daemon.await_state(&scratch, "running");
         look_for(&daemon, &scratch, Duration::from_millis(200));
         let reply = control.say(&format!("RemoveEntropyKey(\"{path}\")")).expect("an answer");
         assert!(reply.ok(), "{reply:?}");
@@ -116,7 +116,7 @@ fn they_add_up_when_readers_leave_without_what_they_asked_for() {
     let plan = KeyPlan::named("key");
     let key = plan.plug_in(&scratch);
     let daemon = DaemonPlan::default().key(&plan, &key).egd().start(&scratch);
-    await_until("entropy", SOON, || (daemon.status(&scratch).key(0).books("handed_bytes") > 200_000).then_some(()));
+    await_until("entropy", || (daemon.status(&scratch).key(0).books("handed_bytes") > 200_000).then_some(()));
     for _ in 0..20 {
         // Asks for far more than a socket holds, reads a little of it, and leaves.
         let mut client = EgdClient::connect(&daemon.egd).expect("an EGD server");
@@ -124,7 +124,7 @@ fn they_add_up_when_readers_leave_without_what_they_asked_for() {
         client.take(255).expect("some bytes");
         assert_books_add_up(&daemon.status(&scratch), OnTheWay::Some);
     }
-    let status = await_until("the clients to be gone", SOON, || {
+    let status = await_until("the clients to be gone", || {
         let status = daemon.status(&scratch);
         (status.root()["egd"][0]["clients"] == 0).then_some(status)
     });
@@ -151,7 +151,7 @@ fn they_add_up_when_keys_are_combined_and_one_goes_bad() {
     let mut client = EgdClient::connect(&daemon.egd).expect("an EGD server");
     client.take(255).expect("bytes of both");
     look_for(&daemon, &scratch, WATCHED);
-    let status = await_until("the bad key to be put aside", SOON, || {
+    let status = await_until("the bad key to be put aside", || {
         let status = daemon.status(&scratch);
         status.key(1).put_aside().is_some().then_some(status)
     });
@@ -165,7 +165,7 @@ fn they_add_up_when_the_disk_is_full() {
     let plan = KeyPlan::named("key");
     let key = plan.plug_in(&scratch);
     let daemon = DaemonPlan::default().key(&plan, &key).file("/dev/full".as_ref(), None).egd().start(&scratch);
-    let status = await_until("the file to stop", SOON, || {
+    let status = await_until("the file to stop", || {
         let status = daemon.status(&scratch);
         status.root()["file"]["stopped"].is_string().then_some(status)
     });
@@ -188,12 +188,11 @@ fn watch(plan: &KeyPlan, what: &str) {
 }
 
 fn look_for(daemon: &Daemon, scratch: &Scratch, time: Duration) -> usize {
-    let started = Instant::now();
     let mut looks = 0;
-    while started.elapsed() < time {
-        assert_books_add_up(&daemon.status(scratch), OnTheWay::Some);
+    hold_for(time, || {
         looks += 1;
-    }
+        add_up(&daemon.status(scratch), OnTheWay::Some)
+    });
     looks
 }
 
@@ -205,7 +204,7 @@ fn await_nothing_on_the_way(daemon: &Daemon, scratch: &Scratch) {
         let handed: u64 = keys.filter_map(|key| key["handed_bytes"].as_u64()).sum();
         (handed, root["pool"]["received_bytes"].as_u64().unwrap_or_default())
     };
-    let status = await_until("what is on the way to arrive", SOON, || {
+    let status = await_until("what is on the way to arrive", || {
         let status = daemon.status(scratch);
         let (handed, received) = handed(&status);
         (handed == received).then_some(status)

@@ -1,10 +1,7 @@
 //! Every mistake in a configuration is named with file, line and column, and never becomes a silent default.
 
-use std::time::Duration;
-
 use ekey_tests::{Finished, Program, Scratch, binaries};
 
-const SOON: Duration = Duration::from_secs(10);
 /// EX_CONFIG of sysexits(3).
 const CONFIGURATION_ERROR: Option<i32> = Some(78);
 
@@ -126,5 +123,5 @@ fn check(text: &str) -> Finished {
 fn ekeyd(scratch: &Scratch, arguments: &[&str]) -> Finished {
     let mut command = binaries::command("ekeyd");
     command.args(arguments);
-    Program::run("ekeyd", command, scratch, SOON)
+    Program::run("ekeyd", command, scratch)
 }

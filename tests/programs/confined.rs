@@ -1,13 +1,11 @@
 //! What the daemon has given up by itself, as the kernel says it: `/proc/PID/task/*/status`, `/proc/PID/limits`, and by trying.
 
 use std::fs;
-use std::time::Duration;
 
 use ekey_tests::control::ControlClient;
 use ekey_tests::{Daemon, DaemonPlan, KeyPlan, Scratch, await_until, blocks};
 use serde_json::Value;
 
-const SOON: Duration = Duration::from_secs(20);
 /// CAP_DAC_OVERRIDE of capabilities(7), which root keeps where it has no other user to become.
 const DAC_OVERRIDE: u64 = 1 << 1;
 
@@ -18,7 +16,7 @@ fn every_thread_is_filtered_and_none_can_gain_a_right() {
     let key = plan.plug_in(&scratch);
     let output = scratch.path("output");
     let daemon = DaemonPlan::default().key(&plan, &key).egd().file(&output, None).start(&scratch);
-    await_until("100 blocks in the file", SOON, || (blocks::blocks_in(&output) >= 100).then_some(()));
+    await_until("100 blocks in the file", || (blocks::blocks_in(&output) >= 100).then_some(()));
     let threads = threads(&daemon);
     assert!(threads.len() >= 3, "event loop, key and file: {}", threads.len());
     for thread in &threads {
@@ -89,7 +87,7 @@ fn a_user_that_is_not_there_keeps_the_daemon_from_starting() {
     let scratch = Scratch::make();
     let plan = DaemonPlan::default().egd().extra("[sandbox]\nuser = \"nobody-has-this\"\n");
     let mut daemon = plan.spawn(&scratch);
-    let status = daemon.program.wait(SOON);
+    let status = daemon.program.wait();
     assert_eq!(status.code(), Some(1), "{}", daemon.program.stderr());
     assert!(daemon.program.stderr().contains("nobody-has-this"), "{}", daemon.program.stderr());
 }

@@ -1,10 +1,6 @@
 //! What `ekey-ctl config convert` writes is a configuration that `ekeyd check` has nothing to say against.
 
-use std::time::Duration;
-
 use ekey_tests::{Finished, Program, Scratch, binaries};
-
-const SOON: Duration = Duration::from_secs(10);
 
 const EVERYTHING: &str = "TCPControlSocket \"1234\"\nUnixControlSocket \"/var/run/ekeyd.sock\"\n\
     Keyring \"/etc/entropykey/keyring\"\nDaemonise(true)\nSetOutputToKernel(7)\nSetOutputToFile \"/tmp/entropy\"\n\
@@ -22,7 +18,7 @@ fn every_statement_of_the_original_becomes_a_configuration_that_passes() {
         let path = scratch.write("ekeyd.toml", &converted.stdout, 0o644);
         let mut command = binaries::command("ekeyd");
         command.arg("check").arg(path);
-        let checked = Program::run("ekeyd-check", command, &scratch, SOON);
+        let checked = Program::run("ekeyd-check", command, &scratch);
         assert_eq!(checked.code, Some(0), "{checked:?} of:\n{}", converted.stdout);
     }
 }
@@ -40,5 +36,5 @@ fn a_mistake_is_named_with_its_place_and_nothing_is_written() {
 fn convert(scratch: &Scratch, file: &str) -> Finished {
     let mut command = binaries::command("ekey-ctl");
     command.args(["config", "convert", file]);
-    Program::run("ekey-ctl", command, scratch, SOON)
+    Program::run("ekey-ctl", command, scratch)
 }

@@ -11,7 +11,6 @@ use ekey_tests::ports::free_port;
 use ekey_tests::{Daemon, DaemonPlan, KeyPlan, Scratch, Status, await_until};
 use nix::sys::signal::Signal;
 
-const SOON: Duration = Duration::from_secs(20);
 /// Bytes in the blocks that tests count in.
 const BLOCK: usize = blocks::BLOCK;
 
@@ -39,7 +38,7 @@ fn a_daemon_that_nobody_asks_fetches_its_reserve_and_no_more() {
     let server = EgdServer::start(Manner::Serves);
     let scratch = Scratch::make();
     let daemon = DaemonPlan::default().egd().fetch_from(&[server.place()], "reserve-bytes = 300").start(&scratch);
-    await_until("the reserve", SOON, || (server.sent().len() >= 300).then_some(()));
+    await_until("the reserve", || (server.sent().len() >= 300).then_some(()));
     hold_for(Duration::from_secs(1), || match server.sent().len() {
         300 => Ok(()),
         more => Err(format!("{more} bytes were asked for, due are 300")),
@@ -47,7 +46,7 @@ fn a_daemon_that_nobody_asks_fetches_its_reserve_and_no_more() {
     let mut client = EgdClient::connect(&daemon.egd).expect("it listens");
     let taken: Vec<u8> = (0..4).flat_map(|_| client.take(255).expect("it serves")).collect();
     assert_eq!(taken.len(), 4 * 255);
-    await_until("what was taken to be fetched again", SOON, || (server.sent().len() >= 300 + 4 * 255).then_some(()));
+    await_until("what was taken to be fetched again", || (server.sent().len() >= 300 + 4 * 255).then_some(()));
     let mut account = Account::of(&[server.sent()]);
     assert_eq!(account.book(&taken[..255]), Ok(()), "the first answer to a client");
     hold_for(Duration::from_secs(1), || match server.sent().len() {
@@ -58,8 +57,8 @@ fn a_daemon_that_nobody_asks_fetches_its_reserve_and_no_more() {
 
 #[test]
 fn a_slow_server_is_waited_for() {
-    let server = EgdServer::start(Manner::Slow(Duration::from_millis(20)));
-    let mut fetching = Fetching::from(&[server.place()], "timeout-s = 1", Some(3));
+    let server = EgdServer::start(Manner::Slow(Duration::from_millis(100)));
+    let mut fetching = Fetching::from(&[server.place()], "timeout-s = 10", Some(3));
     // A request of 128 bytes takes longer than the timeout, which is for each byte.
     fetching.await_blocks(3);
     assert_eq!(fetching.output(), server.sent()[..3 * BLOCK]);
@@ -199,18 +198,18 @@ impl Fetching {
     }
 
     fn await_blocks(&mut self, blocks: u64) {
-        self.daemon.await_blocks(&self.file, blocks, SOON);
+        self.daemon.await_blocks(&self.file, blocks);
     }
 
     fn await_failures(&self, failures: u64) -> Status {
-        await_until(&format!("{failures} failures"), SOON, || {
+        await_until(&format!("{failures} failures"), || {
             let status = self.status();
             (status.count("/egd_client/failures") >= failures).then_some(status)
         })
     }
 
     fn await_client(&self, place: &str, due: &str) -> Status {
-        await_until(&format!("{place} to be {due}"), SOON, || {
+        await_until(&format!("{place} to be {due}"), || {
             let status = self.status();
             (status.at(&format!("/egd_client{place}")) == due).then_some(status)
         })
@@ -218,7 +217,7 @@ impl Fetching {
 
     fn ends_cleanly(mut self) {
         self.daemon.program.signal(Signal::SIGTERM);
-        let ended = self.daemon.program.wait(Duration::from_secs(5));
+        let ended = self.daemon.program.wait();
         assert_eq!(ended.code(), Some(0), "how ekeyd ended after SIGTERM");
     }
 }

@@ -4,15 +4,12 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
 
 use ekey_tests::egd_server::{EgdServer, Manner};
 use ekey_tests::ports::free_port;
 use ekey_tests::{Program, Scratch, Status, await_until, binaries};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-
-const SOON: Duration = Duration::from_secs(10);
 
 #[test]
 fn it_feeds_this_machines_kernel_within_seconds() {
@@ -22,15 +19,15 @@ fn it_feeds_this_machines_kernel_within_seconds() {
     command.args(["-H127.0.0.1", &format!("-p{}", server.port()), "-b2", "-S6"]);
     let mut program = Program::spawn("client", command, &scratch);
     let control = scratch.path("control.sock");
-    let status = program.await_while_running("the kernel to be fed", SOON, || {
+    let status = program.await_while_running("the kernel to be fed", || {
         let status = control.exists().then(|| status(&scratch, &control))?;
         (status.count("/kernel/mixed_bytes") > 0).then_some(status)
     });
     // On a kernel that is seeded, one dose, and two blocks of 128 bytes to be ready for the next.
-    await_until("the dose and the reserve", SOON, || (server.sent().len() >= 64 + 256).then_some(()));
+    await_until("the dose and the reserve", || (server.sent().len() >= 64 + 256).then_some(()));
     assert_eq!(status.at("/egd_client/state"), "connected", "{status}");
     program.signal(Signal::SIGTERM);
-    assert_eq!(program.wait(SOON).code(), Some(0));
+    assert_eq!(program.wait().code(), Some(0));
 }
 
 #[test]
@@ -39,9 +36,9 @@ fn in_the_background_it_writes_its_process_id_and_ends_by_it() {
     let pid_file = scratch.path("pid");
     let mut command = named(&scratch);
     command.args([&format!("-p{}", free_port()), "-r1"]).arg(format!("-D{}", pid_file.display()));
-    let finished = Program::run("client", command, &scratch, SOON);
+    let finished = Program::run("client", command, &scratch);
     assert_eq!((finished.code, finished.words().as_str()), (Some(0), ""), "what the init script gets to see");
-    let pid: i32 = await_until("the process id", SOON, || fs::read_to_string(&pid_file).ok()?.trim_end().parse().ok());
+    let pid: i32 = await_until("the process id", || fs::read_to_string(&pid_file).ok()?.trim_end().parse().ok());
     let background = Background(Pid::from_raw(pid));
     match fs::read_link(format!("/proc/{pid}/exe")) {
         Ok(program) => {
@@ -52,12 +49,12 @@ fn in_the_background_it_writes_its_process_id_and_ends_by_it() {
         Err(error) => assert!(!nix::unistd::geteuid().is_root(), "process {pid}: {error}"),
     }
     let control = scratch.path("control.sock");
-    await_until("a second attempt", SOON, || {
+    await_until("a second attempt", || {
         let status = control.exists().then(|| status(&scratch, &control))?;
         (status.count("/egd_client/failures") >= 2).then_some(())
     });
     drop(background);
-    await_until("the pid file to be gone", SOON, || (!pid_file.exists()).then_some(()));
+    await_until("the pid file to be gone", || (!pid_file.exists()).then_some(()));
 }
 
 #[test]
@@ -66,7 +63,7 @@ fn without_a_server_and_without_retry_it_ends_at_once_as_the_original_does() {
     let pid_file = scratch.path("pid");
     let mut command = named(&scratch);
     command.arg(format!("-p{}", free_port())).arg("-D").arg(&pid_file);
-    let finished = Program::run("client", command, &scratch, SOON);
+    let finished = Program::run("client", command, &scratch);
     assert_eq!(finished.code, Some(1), "{finished:?}");
     assert!(finished.stderr.contains("127.0.0.1") && finished.stderr.contains("-r"), "{finished:?}");
     assert!(!pid_file.exists(), "there is no process to be named");
@@ -83,7 +80,7 @@ fn help_version_and_mistakes_have_the_originals_exit_codes() {
         let scratch = Scratch::make();
         let mut command = named(&scratch);
         command.args(words);
-        let finished = Program::run("client", command, &scratch, SOON);
+        let finished = Program::run("client", command, &scratch);
         assert_eq!(finished.code, Some(code), "{words:?}: {finished:?}");
         assert!(finished.words().contains(due), "{words:?}: {finished:?}");
     }
@@ -101,7 +98,7 @@ fn named(scratch: &Scratch) -> Command {
 fn status(scratch: &Scratch, control: &Path) -> Status {
     let mut command = binaries::command("ekey-ctl");
     command.args(["status", "--json", "--socket"]).arg(control);
-    Status::of(&Program::run("ekey-ctl", command, scratch, SOON))
+    Status::of(&Program::run("ekey-ctl", command, scratch))
 }
 
 /// Ended when dropped, since no test may leave a process behind.

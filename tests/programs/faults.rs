@@ -1,8 +1,5 @@
 //! A disturbed line costs the disturbed frames and nothing else: no reset, no lost block, none twice.
 
-use std::time::Duration;
-
-use ekey_tests::tries::{due, once_in_three};
 use ekey_tests::{DaemonPlan, KeyPlan, Scratch, Status, blocks};
 
 const FRAMES: u64 = 20_000;
@@ -80,8 +77,8 @@ fn is_revived(plan: &KeyPlan, frames: u64) {
     let key = plan.plug_in(&scratch);
     let output = scratch.path("entropy");
     let mut daemon = DaemonPlan::default().key(plan, &key).file(&output, None).start(&scratch);
-    daemon.await_blocks(&output, frames, Duration::from_secs(90));
-    daemon.await_state(&scratch, "running", Duration::from_secs(20));
+    daemon.await_blocks(&output, frames);
+    daemon.await_state(&scratch, "running");
     daemon.program.kill();
     blocks::assert_in_order(&output, &key.plain_log);
 }
@@ -91,25 +88,19 @@ fn deliver_despite(fault: &str) -> Status {
 }
 
 fn deliver_despite_all(faults: &[&str]) -> Status {
-    once_in_three(|| {
-        let status = deliver_under(faults);
-        let resets = status.key(0).resets();
-        // A key that is not scheduled for a second is reset once more.
-        due(resets <= 1, || format!("{resets} resets under {faults:?}, due is at most the one at opening: {status}"))?;
-        Ok(status)
-    })
-}
-
-fn deliver_under(faults: &[&str]) -> Status {
     let scratch = Scratch::make();
     let plan = faults.iter().fold(KeyPlan::named("key"), |plan, fault| plan.fault(fault));
     let key = plan.plug_in(&scratch);
     let output = scratch.path("entropy");
-    let mut daemon = DaemonPlan::default().key(&plan, &key).file(&output, Some(FRAMES)).start(&scratch);
-    daemon.await_blocks(&output, FRAMES, Duration::from_secs(60));
+    // On a busy machine a key is silent for seconds, which is no reason to reset it here.
+    let plan = DaemonPlan::default().key(&plan, &key).file(&output, Some(FRAMES));
+    let mut daemon = plan.extra("[recovery]\nsilence-ms = 600000\n").start(&scratch);
+    daemon.await_blocks(&output, FRAMES);
     let status = daemon.status(&scratch);
     daemon.program.kill();
     blocks::assert_prefix(&output, &key.plain_log, FRAMES);
+    let resets = status.key(0).resets();
+    assert!(resets <= 1, "{resets} resets under {faults:?}, expected at most the one at opening: {status}");
     status
 }
 

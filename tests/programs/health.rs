@@ -2,7 +2,6 @@
 //! handed out from then on, and it is taken back when it is good again.
 
 use std::fs;
-use std::time::Duration;
 
 use ekey_tests::books::{OnTheWay, assert_books_add_up};
 use ekey_tests::{DaemonPlan, KeyPlan, Scratch, await_until, blocks};
@@ -13,7 +12,6 @@ const BLOCK: u64 = 78 * 32;
 const BATCH: u64 = 8192;
 /// The first bad block.
 const FROM: u64 = 100;
-const SOON: Duration = Duration::from_secs(60);
 /// What a key sends follows from this, so that no test here is a matter of chance: with bytes that differ from run to run the bias of
 /// one per cent would be missed once in 6,000 runs. (The judges themselves are tried with many seeds: ekey-health/tests/power.rs.)
 const SEED: u32 = 1;
@@ -50,7 +48,7 @@ fn a_key_that_is_good_again_is_taken_back_after_its_run_of_good_blocks() {
     let key = plan.plug_in(&scratch);
     let output = scratch.path("entropy");
     let mut daemon = DaemonPlan::default().key(&plan, &key).file(&output, None).start(&scratch);
-    let status = await_until("the key to be taken back", SOON, || {
+    let status = await_until("the key to be taken back", || {
         let status = daemon.status(&scratch);
         (status.key(0).health("times_put_aside") > 0 && status.key(0).put_aside().is_none()).then_some(status)
     });
@@ -64,7 +62,7 @@ fn a_key_that_is_good_again_is_taken_back_after_its_run_of_good_blocks() {
     );
     // What comes now is handed out again.
     let blocks = blocks::blocks_in(&output);
-    daemon.await_blocks(&output, blocks + 1000, SOON);
+    daemon.await_blocks(&output, blocks + 1000);
     daemon.program.kill();
     blocks::assert_in_order(&output, &key.plain_log);
     let log = daemon.program.stderr();
@@ -79,7 +77,7 @@ fn a_key_whose_own_estimates_fall_is_named_before_it_stops() {
     let plan = KeyPlan::named("key").rate(126).fading();
     let key = plan.plug_in(&scratch);
     let daemon = DaemonPlan::default().key(&plan, &key).egd().start(&scratch);
-    let status = await_until("a warning", Duration::from_secs(60), || {
+    let status = await_until("a warning", || {
         let status = daemon.status(&scratch);
         (!status.key(0).warnings().is_empty()).then_some(status)
     });
@@ -101,7 +99,7 @@ fn tests_that_are_off_put_nothing_aside() {
         .file(&output, Some(5000))
         .extra("[health]\nenabled = false\n")
         .start(&scratch);
-    daemon.await_blocks(&output, 5000, SOON);
+    daemon.await_blocks(&output, 5000);
     let status = daemon.status(&scratch);
     assert!(status.root()["keys"][0]["health"].is_null(), "{status}");
     assert_books_add_up(&status, OnTheWay::Some);
@@ -114,7 +112,7 @@ fn is_put_aside(source: &str, tests: &[&str], bytes: u64) {
     let key = plan.plug_in(&scratch);
     let output = scratch.path("entropy");
     let daemon = DaemonPlan::default().key(&plan, &key).file(&output, None).egd().start(&scratch);
-    let status = await_until("the key to be put aside", SOON, || {
+    let status = await_until("the key to be put aside", || {
         let status = daemon.status(&scratch);
         status.key(0).put_aside().is_some().then_some(status)
     });
@@ -131,7 +129,7 @@ fn is_put_aside(source: &str, tests: &[&str], bytes: u64) {
     // Much more comes, and nothing of it is handed out.
     let handed = key_status.books("handed_bytes");
     let more = key_status.books("verified_bytes") + 1_000_000;
-    let status = await_until("another megabyte", SOON, || {
+    let status = await_until("another megabyte", || {
         let status = daemon.status(&scratch);
         (status.key(0).books("verified_bytes") > more).then_some(status)
     });

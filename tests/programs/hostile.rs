@@ -6,26 +6,19 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ekey_tests::egd::EgdClient;
-use ekey_tests::tries::{due, once_in_three};
-use ekey_tests::usage::processor_time;
 use ekey_tests::{DaemonPlan, KeyPlan, Scratch, await_until, blocks};
 use nix::sys::signal::Signal;
 
 #[test]
 fn a_client_that_floods_the_egd_server_holds_up_nobody() {
-    once_in_three(flooded);
-}
-
-/// How long others wait for an answer, and for the daemon's end, while clients flood its EGD server.
-fn flooded() -> Result<(), String> {
     let scratch = Scratch::make();
     let plan = KeyPlan::named("key").rate(126);
     let key = plan.plug_in(&scratch);
     let mut daemon = DaemonPlan::default().key(&plan, &key).egd().start(&scratch);
-    daemon.await_state(&scratch, "running", Duration::from_secs(10));
+    daemon.await_state(&scratch, "running");
     let over = Arc::new(AtomicBool::new(false));
     let floods: Vec<_> = [&[0x03, 0, 0, 0][..], &[0x00], &[0x01, 0]]
         .into_iter()
@@ -35,34 +28,27 @@ fn flooded() -> Result<(), String> {
             stream.set_write_timeout(Some(Duration::from_millis(100))).expect("a timeout");
             thread::spawn(move || {
                 while !over.load(Ordering::Relaxed) {
-                    // Whoever does not read its answers is not asked for more; what it sends meanwhile waits.
+                    // The server asks nothing more of a client that reads no answers; what it sends meanwhile waits.
                     let _ = stream.write(&burst);
                 }
             })
         })
         .collect();
-    thread::sleep(Duration::from_millis(300));
-    let answers = [(); 5].map(|()| {
-        let before = Instant::now();
+    await_until("the floods", || (daemon.status(&scratch).count("/egd/0/requests") > 10_000).then_some(()));
+    for _ in 0..5 {
         let mut client = EgdClient::connect(&daemon.egd).expect("the EGD socket");
         client.available_bits().expect("an answer");
-        let _ = daemon.status(&scratch);
-        before.elapsed()
-    });
-    let before = Instant::now();
+        assert_eq!(daemon.status(&scratch).key(0).state(), "running");
+    }
     daemon.program.signal(Signal::SIGTERM);
-    let ended = daemon.program.wait(Duration::from_secs(30));
-    let end = before.elapsed();
+    let ended = daemon.program.wait();
     over.store(true, Ordering::Relaxed);
     floods.into_iter().for_each(|flood| flood.join().expect("a flood ends"));
     assert_eq!(ended.code(), Some(0), "how it ended");
-    let slowest = answers.into_iter().max().expect("five answers");
-    due(slowest < Duration::from_secs(1), || format!("an answer under a flood took {slowest:?}"))?;
-    due(end < Duration::from_secs(2), || format!("SIGTERM under a flood took {end:?}"))
 }
 
 #[test]
-fn a_key_that_floods_garbage_costs_less_than_two_percent_of_a_core() {
+fn a_key_that_floods_garbage_leaves_the_others_alone() {
     let scratch = Scratch::make();
     let path = scratch.path("mad.key");
     let listener = UnixListener::bind(&path).expect("a socket");
@@ -74,18 +60,22 @@ fn a_key_that_floods_garbage_costs_less_than_two_percent_of_a_core() {
             while stream.write_all(&garbage).is_ok() {}
         }
     });
-    let daemon = DaemonPlan::default().path(&path).start(&scratch);
-    thread::sleep(Duration::from_secs(1));
-    let bytes_read = || daemon.status(&scratch).count("/keys/0/bytes_read");
-    once_in_three(|| {
-        let (before, read_before) = (processor_time(daemon.program.id()), bytes_read());
-        let span = Duration::from_secs(10);
-        thread::sleep(span);
-        let share = (processor_time(daemon.program.id()) - before).as_secs_f64() / span.as_secs_f64();
-        let read = bytes_read() - read_before;
-        println!("{:.2} % of a core, {read} bytes of garbage read", share * 100.0);
-        assert!(read > 500_000, "the daemon hardly listens: {read} bytes");
-        due(share < 0.02, || format!("a flood costs {:.2} % of a core", share * 100.0))
+    let plan = KeyPlan::named("key").rate(126);
+    let key = plan.plug_in(&scratch);
+    let daemon = DaemonPlan::default().key(&plan, &key).path(&path).start(&scratch);
+    let garbage = |least: u64| {
+        await_until(&format!("{least} bytes of garbage"), || {
+            let status = daemon.status(&scratch);
+            (status.count("/keys/1/bytes_read") >= least).then_some(status)
+        })
+    };
+    let before = garbage(100_000).key(0).frames("ok");
+    let status = garbage(500_000);
+    assert_eq!(status.key(1).frames("ok"), 0, "frames of garbage: {status}");
+    assert_ne!(status.key(1).state(), "running", "{status}");
+    await_until("the other key to go on", || {
+        let key = daemon.status(&scratch);
+        (key.key(0).state() == "running" && key.key(0).frames("ok") > before + 126).then_some(())
     });
 }
 
@@ -96,9 +86,7 @@ fn the_smallest_pool_still_feeds_a_file_beside_an_egd_server() {
     let key = plan.plug_in(&scratch);
     let output = scratch.path("output");
     let daemon = DaemonPlan::default().key(&plan, &key).egd().pool(16_384).file(&output, None).start(&scratch);
-    await_until("5,000 blocks in the file", Duration::from_secs(20), || {
-        (blocks::blocks_in(&output) >= 5000).then_some(())
-    });
+    await_until("5,000 blocks in the file", || (blocks::blocks_in(&output) >= 5000).then_some(()));
     drop(daemon);
     blocks::assert_in_order(&output, &key.plain_log);
 }

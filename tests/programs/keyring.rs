@@ -3,12 +3,9 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::time::Duration;
 
 use ekey_tests::software_key::{LONG_TERM_KEY, SECOND_LONG_TERM_KEY, SECOND_SERIAL, SERIAL};
 use ekey_tests::{DaemonPlan, Finished, KeyPlan, Program, Scratch, binaries};
-
-const SOON: Duration = Duration::from_secs(15);
 
 #[test]
 fn the_list_has_the_serial_numbers_and_no_secret() {
@@ -50,12 +47,12 @@ fn a_key_that_is_added_runs_at_once_without_the_daemon_being_started_again() {
     let plan = KeyPlan::named("key").rate(126);
     let key = plan.plug_in(&scratch);
     let mut daemon = DaemonPlan::default().stranger(&key).start(&scratch);
-    daemon.await_state(&scratch, "serial-unknown", SOON);
+    daemon.await_state(&scratch, "serial-unknown");
     let file = scratch.write("ltk", &plan.keyring_line(), 0o600).display().to_string();
     // Without --keyring: the one that the daemon reads.
     let added = daemon.ctl(&scratch, &["keyring", "add", SERIAL, "--file", &file]);
     assert_eq!(added.code, Some(0), "{added:?}");
-    daemon.await_state(&scratch, "running", SOON);
+    daemon.await_state(&scratch, "running");
 }
 
 #[test]
@@ -64,11 +61,11 @@ fn a_keyring_changed_by_hand_is_read_again_on_reload() {
     let plan = KeyPlan::named("key").rate(126);
     let key = plan.plug_in(&scratch);
     let mut daemon = DaemonPlan::default().stranger(&key).start(&scratch);
-    daemon.await_state(&scratch, "serial-unknown", SOON);
+    daemon.await_state(&scratch, "serial-unknown");
     let _ = scratch.write("keyring", &plan.keyring_line(), 0o600);
     let reloaded = daemon.ctl(&scratch, &["keyring", "reload", "--json"]);
     assert_eq!(reloaded.code, Some(0), "{reloaded:?}");
-    daemon.await_state(&scratch, "running", SOON);
+    daemon.await_state(&scratch, "running");
 }
 
 #[test]
@@ -81,7 +78,7 @@ fn the_tool_adds_and_removes_keys_of_the_daemon() {
     let added = daemon.ctl(&scratch, &["add", &path, SERIAL, "--json"]);
     assert_eq!(added.code, Some(0), "{added:?}");
     assert!(added.stdout.contains("\"number\":1"), "{added:?}");
-    daemon.await_state(&scratch, "running", SOON);
+    daemon.await_state(&scratch, "running");
     let removed = daemon.ctl(&scratch, &["remove", SERIAL]);
     assert_eq!(removed.code, Some(0), "{removed:?}");
     assert_eq!(daemon.status(&scratch).keys(), 0);
@@ -92,5 +89,5 @@ fn the_tool_adds_and_removes_keys_of_the_daemon() {
 fn ctl(scratch: &Scratch, words: &[&str], keyring: &Path) -> Finished {
     let mut command = binaries::command("ekey-ctl");
     command.args(words).arg("--keyring").arg(keyring).arg("--socket").arg(scratch.path("no-daemon.sock"));
-    Program::run("ekey-ctl", command, scratch, SOON)
+    Program::run("ekey-ctl", command, scratch)
 }

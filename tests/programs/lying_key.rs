@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use ekey_tests::{DaemonPlan, KeyPlan, Scratch, await_until, blocks, usage};
-
-const SOON: Duration = Duration::from_secs(20);
+use ekey_tests::{DaemonPlan, KeyPlan, Scratch, await_until, blocks};
 
 #[test]
 fn a_key_that_claims_as_much_of_everything_as_a_frame_can_say_is_driven_on() {
@@ -14,9 +12,8 @@ fn a_key_that_claims_as_much_of_everything_as_a_frame_can_say_is_driven_on() {
     let key = plan.plug_in(&scratch);
     let output = scratch.path("output");
     let mut daemon = DaemonPlan::default().key(&plan, &key).file(&output, None).start(&scratch);
-    daemon.await_state(&scratch, "running", SOON);
-    let before = usage::memory(daemon.program.id()).own;
-    let lied = await_until("information that makes no sense", SOON, || {
+    daemon.await_state(&scratch, "running");
+    let lied = await_until("information that makes no sense", || {
         let status = daemon.status(&scratch);
         (status.count("/keys/0/frames/malformed") >= 2).then_some(status)
     });
@@ -28,12 +25,10 @@ fn a_key_that_claims_as_much_of_everything_as_a_frame_can_say_is_driven_on() {
     let reset = daemon.ctl(&scratch, &["reset", "1", "--level", "soft"]);
     assert_eq!(reset.code, Some(0), "{reset:?}");
     let sessions = lied.count("/keys/0/connection/rekeys");
-    await_until("a session that it did not lie about", SOON, || {
+    await_until("a session that it did not lie about", || {
         let status = daemon.status(&scratch);
         (status.count("/keys/0/connection/rekeys") > sessions && status.key(0).state() == "running").then_some(())
     });
-    let after = usage::memory(daemon.program.id()).own;
-    assert!(after < before + 1024, "the daemon grew from {before} to {after} kB");
     assert!(!daemon.program.stderr().contains("panicked"), "{}", daemon.program.stderr());
     drop(daemon);
     blocks::assert_in_order(&output, &key.plain_log);
@@ -46,11 +41,11 @@ fn a_key_that_becomes_another_one_gives_nothing_under_that_name() {
     let key = plan.plug_in(&scratch);
     let output = scratch.path("output");
     let mut daemon = DaemonPlan::default().key(&plan, &key).file(&output, None).start(&scratch);
-    daemon.await_blocks(&output, 50, SOON);
+    daemon.await_blocks(&output, 50);
     // Each reset makes it the other one, or itself again.
     for _ in 0..4 {
         let _ = daemon.ctl(&scratch, &["reset", "1", "--level", "soft"]);
-        let other = await_until("the key to be somebody", SOON, || {
+        let other = await_until("the key to be somebody", || {
             let status = daemon.status(&scratch);
             ["serial-unknown", "wrong-serial", "running"]
                 .contains(&status.key(0).state())
@@ -59,7 +54,7 @@ fn a_key_that_becomes_another_one_gives_nothing_under_that_name() {
         if other {
             // Nothing of it arrives: the last block of its own is out soon, and then no more come.
             let written = || blocks::blocks_in(&output);
-            await_until("the file to come to rest", SOON, || {
+            await_until("the file to come to rest", || {
                 let before = written();
                 std::thread::sleep(Duration::from_millis(300));
                 (written() == before).then_some(())

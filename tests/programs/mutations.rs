@@ -6,32 +6,15 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::Command;
-use std::time::{Duration, Instant};
 
 use ekey_tests::control::ControlClient;
-use ekey_tests::{DaemonPlan, KeyPlan, Program, Scratch, binaries, usage};
+use ekey_tests::mutations::{Chance, LINES, STATEMENTS, mutated};
+use ekey_tests::{DaemonPlan, KeyPlan, Program, Scratch, binaries};
 
-const SOON: Duration = Duration::from_secs(20);
-const LINES: u32 = 10_000;
 /// How many bytes an answer may have: a status of the one key and more is far from it.
 const MOST_ANSWER: usize = 64 * 1024;
 /// Says to a run of this test that it is the peer that may not change anything, and where the daemon listens.
 const AS_PEER: &str = "EKEY_TESTS_PEER_OF";
-
-const SEEDS: [&str; 12] = [
-    "ListEntropyKeys",
-    "ListEntropyKeys()",
-    "StatEntropyKey(\"NwBvBlg3OTBJORFD\")",
-    "StatEntropyKey(1)",
-    "RemoveEntropyKey(\"no such key\")",
-    "AddEntropyKey(\"/nowhere/key\", nil)",
-    "AddEntropyKey(\"/nowhere/key\", \"NwBvBlg3OTBJORFD\")",
-    "AddEntropyKeys [[/nowhere]]",
-    "Keyring \"/nowhere/keyring\"",
-    "Status -- a comment",
-    "SetOutputToKernel(7); -- \\065\\x41\\z",
-    "os.execute(\"touch /nowhere\")",
-];
 
 const FILES: u32 = 10_000;
 const OURS: [&str; 2] = [
@@ -49,15 +32,11 @@ fn ten_thousand_mutated_lines_are_each_answered_within_bounds() {
     let plan = KeyPlan::named("key").rate(126);
     let key = plan.plug_in(&scratch);
     let mut daemon = DaemonPlan::default().key(&plan, &key).start(&scratch);
-    daemon.await_state(&scratch, "running", SOON);
-    let before = usage::memory(daemon.program.id()).own;
-    let slowest = say_all(&daemon.control, 0x5eed_0001, |_, _| {});
-    assert!(slowest < Duration::from_secs(2), "an answer took {slowest:?}");
+    daemon.await_state(&scratch, "running");
+    say_all(&daemon.control, 0x5eed_0001, |_, _| {});
     assert_eq!(daemon.program.ended(), None, "the daemon ended");
     assert!(!daemon.program.stderr().contains("panicked"), "{}", daemon.program.stderr());
-    let after = usage::memory(daemon.program.id()).own;
-    assert!(after < before + 16 * 1024, "the daemon grew from {before} to {after} kB");
-    daemon.await_state(&scratch, "running", SOON);
+    daemon.await_state(&scratch, "running");
 }
 
 #[test]
@@ -70,7 +49,7 @@ fn ten_thousand_lines_of_who_may_not_change_anything_change_nothing() {
     let key = plan.plug_in(&scratch);
     let mut daemon = DaemonPlan::default().key(&plan, &key).start(&scratch);
     // One reset opens a key, and another one a key that was slow to answer.
-    let resets = daemon.await_state(&scratch, "running", SOON).key(0).resets();
+    let resets = daemon.await_state(&scratch, "running").key(0).resets();
     if !nix::unistd::geteuid().is_root() {
         // Nobody but root can run a program as somebody else: then no other user reaches the socket, which the mode says.
         let mode = fs::metadata(&daemon.control).expect("it is there").permissions().mode();
@@ -85,13 +64,13 @@ fn ten_thousand_lines_of_who_may_not_change_anything_change_nothing() {
     let copy = scratch.path("peer");
     let mut install = Command::new("install");
     install.args(["-m", "755"]).arg(std::env::current_exe().expect("it runs")).arg(&copy);
-    assert_eq!(Program::run("install", install, &scratch, SOON).code, Some(0));
+    assert_eq!(Program::run("install", install, &scratch).code, Some(0));
     let mut peer = Command::new(copy);
-    peer.args(["--exact", "ten_thousand_lines_of_who_may_not_change_anything_change_nothing"]);
+    peer.args(["--exact", "mutations::ten_thousand_lines_of_who_may_not_change_anything_change_nothing"]);
     peer.env(AS_PEER, &daemon.control).current_dir("/").uid(65534).gid(65534);
-    let finished = Program::run("peer", peer, &scratch, Duration::from_secs(60));
+    let finished = Program::run("peer", peer, &scratch);
     assert_eq!(finished.code, Some(0), "{finished:?}");
-    let status = daemon.await_state(&scratch, "running", SOON);
+    let status = daemon.await_state(&scratch, "running");
     assert_eq!((status.keys(), status.key(0).resets()), (1, resets), "the key was left alone: {status}");
     assert_eq!(daemon.program.ended(), None, "the daemon ended");
     let log = daemon.program.stderr();
@@ -115,18 +94,12 @@ fn say_as_peer(control: &Path) {
     });
 }
 
-/// Says mutated lines and gives the longest time that an answer took. A line that ends the connection is followed by another one.
-fn say_all(control: &Path, seed: u64, look: impl Fn(&str, &str)) -> Duration {
+/// Says mutated lines. A line that ends the connection is followed by another one.
+fn say_all(control: &Path, seed: u64, look: impl Fn(&str, &str)) {
     let mut chance = Chance(seed);
     let mut client = ControlClient::connect(control).expect("a connection");
-    let mut slowest = Duration::ZERO;
     for number in 0..LINES {
-        let line = mutated(&mut chance, &SEEDS).replace(['\n', '\r'], " ");
-        // Who may stop the daemon would stop it.
-        if line.contains("Shutdown") {
-            continue;
-        }
-        let asked = Instant::now();
+        let line = mutated(&mut chance, &STATEMENTS).replace(['\n', '\r'], " ");
         match client.say(&line) {
             Ok(reply) => {
                 let bytes: usize = reply.lines.iter().map(|line| line.len() + 3).sum::<usize>() + reply.verdict.len();
@@ -139,9 +112,7 @@ fn say_all(control: &Path, seed: u64, look: impl Fn(&str, &str)) -> Duration {
         if line.len() > 4096 {
             client = ControlClient::connect(control).expect("a connection");
         }
-        slowest = slowest.max(asked.elapsed());
     }
-    slowest
 }
 
 #[test]
@@ -179,44 +150,4 @@ fn ends_well(scratch: &Scratch, program: &str, words: &[&str], refused: i32, pat
     let place = format!("{}:", path.display());
     assert!(code == Some(0) || said.contains(&place), "{program} names no place in {said} for {text:?}");
     assert!(said.len() < MOST_ANSWER, "{program} said {} bytes about {text:?}", said.len());
-}
-
-/// One of `seeds` with up to five changes, sometimes something else altogether.
-fn mutated(chance: &mut Chance, seeds: &[&str]) -> String {
-    let mut bytes = seeds[chance.below(seeds.len())].as_bytes().to_vec();
-    if chance.below(20) == 0 {
-        bytes = (0..chance.below(300)).map(|_| chance.byte()).collect();
-    }
-    for _ in 0..chance.below(6) {
-        let at = chance.below(bytes.len() + 1);
-        match chance.below(6) {
-            0 => bytes.insert(at, chance.byte()),
-            1 => bytes.insert(at, b"\"'()[]{}-=,;\\# \n"[chance.below(16)]),
-            2 if at < bytes.len() => drop(bytes.remove(at)),
-            3 if at < bytes.len() => bytes[at] ^= 1 << chance.below(8),
-            4 => bytes.truncate(at),
-            _ => {
-                let most = if chance.below(50) == 0 { 500 } else { 3 };
-                let again = bytes[at / 2..at].repeat(1 + chance.below(most));
-                bytes.splice(at..at, again);
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
-/// Numbers that look random and are the same in each run (xorshift).
-struct Chance(u64);
-
-impl Chance {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 >> 11).unwrap_or_default() % bound.max(1)
-    }
-
-    fn byte(&mut self) -> u8 {
-        u8::try_from(self.below(256)).unwrap_or_default()
-    }
 }

@@ -1,10 +1,8 @@
 //! Whatever the key sent reaches one consumer, once, as it was: a hundred clients, the kernel and a file at the same time.
 
-use std::time::Duration;
-
 use ekey_tests::blocks::{Account, read};
 use ekey_tests::load::{Habit, Load};
-use ekey_tests::{DaemonPlan, KeyPlan, Scratch};
+use ekey_tests::{DaemonPlan, KeyPlan, Scratch, await_until};
 use nix::sys::signal::Signal;
 
 #[test]
@@ -27,16 +25,14 @@ fn no_byte_is_handed_out_twice_and_none_is_altered() {
         load = load.with(10, steady, &daemon.egd).with(10, Habit { ahead: 16, ..steady }, &daemon.egd);
     }
     let mut load = load.keeping();
-    // As much as is to be looked at takes three seconds, and longer on a busy machine.
-    for _ in 0..10 {
-        let measured = load.run_for(Duration::from_secs(3));
+    let given = |load: &Load| load.given().map(<[u8]>::len).sum::<usize>();
+    await_until("as much as is to be looked at", || {
+        let measured = load.run_until_all_are_served();
         assert!(measured.is_flawless(), "{} clients were hung up on: {:?}", measured.lost, measured.requests);
-        if load.given().map(<[u8]>::len).sum::<usize>() > 500_000 && read(&output).len() > 100_000 {
-            break;
-        }
-    }
+        (given(&load) > 500_000 && read(&output).len() > 100_000).then_some(())
+    });
     daemon.program.signal(Signal::SIGTERM);
-    daemon.program.wait(Duration::from_secs(5));
+    daemon.program.wait();
 
     let mut account = Account::of(&[read(&key.plain_log)]);
     let mut served = 0;

@@ -4,7 +4,6 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
 
 use ekey_tests::proxy::Proxy;
 use ekey_tests::software_key::{
@@ -13,7 +12,6 @@ use ekey_tests::software_key::{
 use ekey_tests::{Daemon, DaemonPlan, Finished, KeyPlan, Program, Scratch, binaries};
 use serde_json::Value;
 
-const SOON: Duration = Duration::from_secs(20);
 /// Spaces and a line break, as people type it.
 const TYPED: &str = "/GE7 Tf1n Nqe9 JoyK DnTt DRwE\n qVn1 nddO 8odJ g/1E P8mh\n";
 const HEAD: &str = "# kept\n";
@@ -123,7 +121,7 @@ fn a_keyring_that_fails_after_the_key_has_changed_is_mended_with_the_command_tha
     let mut daemon = DaemonPlan::default().keyring_line(&format!("{HEAD}{}", plan.keyring_line())).start(&scratch);
     let proxied = proxy.path.display().to_string();
     assert_eq!(daemon.ctl(&scratch, &["add", &proxied]).code, Some(0));
-    daemon.await_state(&scratch, "running", SOON);
+    daemon.await_state(&scratch, "running");
 
     let finished = run(&scratch, &daemon.control, &["--json"], TYPED);
     assert_eq!(finished.code, Some(2), "{finished:?}");
@@ -134,7 +132,7 @@ fn a_keyring_that_fails_after_the_key_has_changed_is_mended_with_the_command_tha
     let line = fs::read_to_string(&kept).expect("it is there");
     let secret = line.split_whitespace().nth(1).expect("a serial number and a key");
     assert!(!finished.words().contains(secret), "the new long-term key is shown");
-    let old = daemon.await_state(&scratch, "long-term-key-bad", SOON);
+    let old = daemon.await_state(&scratch, "long-term-key-bad");
     assert_eq!(old.keys(), 1, "the daemon has the key back");
 
     fs::remove_dir(&path).expect("an own folder");
@@ -145,7 +143,7 @@ fn a_keyring_that_fails_after_the_key_has_changed_is_mended_with_the_command_tha
     let mended = daemon.ctl(&scratch, &words);
     assert_eq!(mended.code, Some(0), "{words:?}: {mended:?}");
     assert_eq!(keyring(&scratch), format!("{HEAD}{line}"));
-    daemon.await_state(&scratch, "running", SOON);
+    daemon.await_state(&scratch, "running");
 }
 
 #[test]
@@ -162,7 +160,7 @@ fn without_a_daemon_the_key_at_a_node_is_rekeyed() {
     assert_eq!(finished.code, Some(0), "{finished:?}");
     let text = fs::read_to_string(&new).expect("it was made");
     let mut daemon = DaemonPlan::default().stranger(&key).keyring_line(&text).start(&scratch);
-    daemon.await_state(&scratch, "running", SOON);
+    daemon.await_state(&scratch, "running");
 }
 
 #[test]
@@ -202,10 +200,10 @@ impl Scene {
     fn await_running(&mut self, scratch: &Scratch, key: usize) {
         let path = self.keys[key].path.display().to_string();
         let control = self.daemon.control.clone();
-        self.daemon.program.await_while_running(&format!("{path} to run"), SOON, || {
+        self.daemon.program.await_while_running(&format!("{path} to run"), || {
             let mut command = binaries::command("ekey-ctl");
             command.args(["status", "--json", "--socket"]).arg(&control);
-            let status = ekey_tests::Status::of(&Program::run("status", command, scratch, SOON));
+            let status = ekey_tests::Status::of(&Program::run("status", command, scratch));
             let runs = status.key_at(&path).is_some_and(|key| key.state() == "running");
             runs.then_some(())
         });
@@ -222,7 +220,7 @@ fn run(scratch: &Scratch, control: &Path, words: &[&str], master_key: &str) -> F
     let mut command = Command::new("sh");
     command.args(["-c", "card=$1; shift; exec \"$@\" <\"$card\"", "sh"]).arg(card);
     command.arg(binaries::built("ekey-ctl")).arg("rekey").args(words).arg("--socket").arg(control);
-    Program::run("ekey-ctl-rekey", command, scratch, Duration::from_secs(40))
+    Program::run("ekey-ctl-rekey", command, scratch)
 }
 
 fn keyring(scratch: &Scratch) -> String {

@@ -2,7 +2,6 @@
 //! that runs.
 
 use std::fs;
-use std::time::Duration;
 
 use ekey_tests::control::ControlClient;
 use ekey_tests::scene::{Scene, WELL};
@@ -10,8 +9,6 @@ use ekey_tests::screen::await_last_words;
 use ekey_tests::software_key::{MASTER_KEY_ON_CARD, Plug, SECOND_LONG_TERM_KEY, SECOND_SERIAL, SERIAL};
 use ekey_tests::{DaemonPlan, KeyPlan, Scratch, await_until};
 use nix::sys::signal::Signal;
-
-const SOON: Duration = Duration::from_secs(60);
 
 #[test]
 fn a_healthy_key_is_running_and_the_exit_code_is_0() {
@@ -24,8 +21,8 @@ fn single_faults_are_counted_and_all_is_well_nevertheless() {
     for fault in ["flip:50", "drop:50", "replay:50", "old-session:50", "noise:50", "truncate:50", "gap:50", "stall:500"]
     {
         let mut scene = Scene::of(KeyPlan::named("key").rate(500).fault(fault));
-        scene.daemon.await_state(&scene.scratch, "running", SOON);
-        await_until(&format!("{fault} to be seen"), SOON, || {
+        scene.daemon.await_state(&scene.scratch, "running");
+        await_until(&format!("{fault} to be seen"), || {
             let screen = scene.daemon.ctl(&scene.scratch, &["status"]).words();
             let hits = ["wrong MAC", "missing", "replayed", "broken", "steps of reviving 1"];
             hits.iter().any(|hit| screen.contains(hit)).then_some(())
@@ -115,7 +112,7 @@ fn a_key_that_is_not_the_one_asked_for_gives_way_to_that_one() {
     let reply = control.say(&format!("AddEntropyKey(\"{path}\", \"{SERIAL}\")")).expect("an answer");
     assert!(reply.ok(), "{reply:?}");
     let mut scene = Scene { scratch, plan, key, daemon };
-    let status = scene.daemon.await_state(&scene.scratch, "wrong-serial", SOON);
+    let status = scene.daemon.await_state(&scene.scratch, "wrong-serial");
     let serial = status.at("/keys/0/serial").as_str().expect("what it takes itself for").to_owned();
     scene.says(
         &format!(

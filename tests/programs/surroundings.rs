@@ -3,7 +3,6 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
 
 use ekey_tests::ports::free_port;
 use ekey_tests::scene::{Scene, WELL};
@@ -12,8 +11,6 @@ use ekey_tests::software_key::{MASTER_KEY_ON_CARD, SECOND_LONG_TERM_KEY, SECOND_
 use ekey_tests::{DaemonPlan, Finished, KeyPlan, Program, Scratch, await_until, binaries};
 use nix::sys::signal::Signal;
 use nix::unistd::geteuid;
-
-const SOON: Duration = Duration::from_secs(60);
 
 #[test]
 fn a_keyring_that_others_can_read_is_closed_to_them_and_read_again() {
@@ -82,7 +79,7 @@ fn a_file_that_cannot_be_written_is_made_possible_and_the_daemon_restarted() {
     daemon.program.kill();
     let mut daemon = running.start(&scratch);
     await_last_words(&daemon, &scratch, WELL);
-    daemon.await_blocks(&file, 10, SOON);
+    daemon.await_blocks(&file, 10);
 }
 
 #[test]
@@ -142,10 +139,10 @@ fn without_a_daemon_the_words_name_the_socket_and_starting_it_helps() {
     let plan = KeyPlan::named("key").rate(126);
     let key = plan.plug_in(&scratch);
     let mut daemon = DaemonPlan::default().key(&plan, &key).start(&scratch);
-    daemon.await_state(&scratch, "running", SOON);
-    assert_eq!(status_at(&socket, &scratch).code, Some(0));
+    daemon.await_state(&scratch, "running");
+    await_until("a status", || (status_at(&socket, &scratch).code == Some(0)).then_some(()));
     daemon.program.signal(Signal::SIGSTOP);
-    await_until("the daemon to stand still", SOON, || {
+    await_until("the daemon to stand still", || {
         let status = fs::read_to_string(format!("/proc/{}/status", daemon.program.id())).expect("it is there");
         status.lines().any(|line| line.starts_with("State:\tT")).then_some(())
     });
@@ -167,7 +164,7 @@ fn whoever_may_not_use_the_socket_is_told_which_group_may() {
     let mut command = std::process::Command::new("setpriv");
     command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(binaries::built("ekey-ctl"));
     command.arg("status").arg("--socket").arg(&scene.daemon.control);
-    let finished = Program::run("ekey-ctl-as-nobody", command, &scene.scratch, SOON);
+    let finished = Program::run("ekey-ctl-as-nobody", command, &scene.scratch);
     let due = format!(
         "ekey-ctl: not allowed to use {}: join the group of that socket (ls -l shows it), or run this as root\n",
         scene.daemon.control.display()
@@ -178,5 +175,5 @@ fn whoever_may_not_use_the_socket_is_told_which_group_may() {
 fn status_at(socket: &Path, scratch: &Scratch) -> Finished {
     let mut command = binaries::command("ekey-ctl");
     command.arg("status").arg("--socket").arg(socket);
-    Program::run("ekey-ctl", command, scratch, SOON)
+    Program::run("ekey-ctl", command, scratch)
 }

@@ -10,8 +10,6 @@ use ekey_tests::tls::{Certificates, TlsClient, TlsServer};
 use ekey_tests::{KeyPlan, await_until};
 use nix::sys::signal::Signal;
 
-const SOON: Duration = Duration::from_secs(20);
-
 #[test]
 fn a_client_with_a_certificate_gets_what_the_key_sent_and_nobody_gets_it_again() {
     let server = TlsServer::start(&KeyPlan::named("key").rate(2000), |plan| plan);
@@ -19,7 +17,7 @@ fn a_client_with_a_certificate_gets_what_the_key_sent_and_nobody_gets_it_again()
     let taken: Vec<Vec<u8>> = (0..40).map(|turn| clients[turn % 2].take(248).expect("who may is served")).collect();
     assert_eq!((server.count("tls/handshakes"), server.count("tls/refused")), (2, 0));
     assert_eq!(server.count("served_bytes"), 40 * 248);
-    await_until("the log of what was taken", SOON, || {
+    await_until("the log of what was taken", || {
         let mut account = Account::of(&[read(&server.key.plain_log)]);
         // The key notes a block when it is sent whole, which may be a moment after the daemon has it.
         taken.iter().all(|bytes| account.book(bytes).is_ok()).then_some(())
@@ -71,7 +69,7 @@ fn a_client_that_speaks_no_tls_1_3_is_refused() {
 }
 
 #[test]
-fn two_hundred_clients_at_once_get_the_same_and_each_byte_once() {
+fn two_hundred_clients_at_once_get_each_byte_once() {
     const CLIENTS: usize = 200;
     // A multiple of eight, which the account needs to know a piece by.
     const REQUEST: u8 = 248;
@@ -83,20 +81,13 @@ fn two_hundred_clients_at_once_get_the_same_and_each_byte_once() {
         mio::net::UnixStream::from_std(stream)
     });
     let mut load = Load::new().with_streams(streams, Habit { ahead: 64, ..Habit::steady(REQUEST) }).keeping();
-    let first = load.run_until_all_are_served(Duration::from_secs(120));
-    assert!(first.is_flawless(), "{} of {CLIENTS} clients were hung up on", first.lost);
-    // What the pool held and what each was asked for in the meantime is gone after this.
-    let _ = load.run_for(Duration::from_secs(2));
-    let measured = load.run_for(Duration::from_secs(5));
-    assert!(measured.is_flawless(), "{} of {CLIENTS} clients were hung up on", measured.lost);
-    let (least, most) = (measured.bytes.iter().min().copied(), measured.bytes.iter().max().copied());
-    let mean = measured.bytes.iter().sum::<u64>() / CLIENTS as u64;
-    // A turn is 64 bytes; openssl may hold back some of what it was given.
-    let spread = most.zip(least).map_or(u64::MAX, |(most, least)| most - least);
-    assert!(mean > 1000 && spread <= mean / 4 + 512, "{least:?} to {most:?} bytes, {mean} in the middle");
+    for round in 1..=5 {
+        let measured = load.run_until_all_are_served();
+        assert!(measured.is_flawless(), "round {round}: {} of {CLIENTS} clients were hung up on", measured.lost);
+    }
     assert_eq!(server.count("tls/handshakes"), CLIENTS as u64);
     server.daemon.program.signal(Signal::SIGTERM);
-    server.daemon.program.wait(Duration::from_secs(10));
+    server.daemon.program.wait();
     // What was on the way reaches the clients yet.
     let _ = load.run_for(Duration::from_millis(500));
     let mut account = Account::of(&[read(&server.key.plain_log)]);
@@ -125,7 +116,7 @@ fn a_new_certificate_is_shown_to_new_clients_and_the_old_ones_go_on() {
          -days 20 -extfile server.ext -out server.pem",
     );
     server.daemon.program.signal(Signal::SIGHUP);
-    await_until("the new certificate", SOON, || (serial() != before).then_some(()));
+    await_until("the new certificate", || (serial() != before).then_some(()));
     let due = server.certificates.shell("openssl x509 -in server.pem -noout -serial");
     assert_eq!(serial().as_bytes(), due, "the certificate that is shown");
     assert_eq!(old.take(32).expect("the old client goes on").len(), 32);
@@ -139,7 +130,7 @@ fn a_new_certificate_is_shown_to_new_clients_and_the_old_ones_go_on() {
     // A file that cannot be used changes nothing, and the status says what is wrong with it.
     server.certificates.shell("cp client.key server.key");
     server.daemon.program.signal(Signal::SIGHUP);
-    let problem = await_until("the bad file to be noticed", SOON, || {
+    let problem = await_until("the bad file to be noticed", || {
         let status = server.daemon.status(&server.scratch);
         status.at("/egd/1/tls/problem").as_str().map(ToOwned::to_owned)
     });
@@ -155,13 +146,16 @@ fn the_limits_of_a_peer_hold_over_tls_and_begin_with_the_handshake() {
     let lines = "clients-per-peer = 2\nbytes-per-s-per-peer = 500\nburst-bytes-per-peer = 500";
     let server = TlsServer::start(&KeyPlan::named("key").rate(2000), |plan| plan.egd_lines(lines));
     let one = server.client();
-    let started = std::time::Instant::now();
-    let taken = (0..6).map(|_| one.take(250).expect("who may is served").len()).sum::<usize>();
-    // 500 at once, then 500 a second: the last 1,000 take two seconds.
-    assert!(started.elapsed() >= Duration::from_millis(1800), "{taken} bytes came in {:?}", started.elapsed());
+    // 500 at once, and then it waits, however much the pool has.
+    one.ask(&[0x02, 250].repeat(40));
+    await_until("it to wait although the pool has something", || {
+        let status = server.daemon.status(&server.scratch);
+        (status.count("/egd/1/waiting") == 1 && status.count("/pool/bytes") > 10_000).then_some(())
+    });
+    one.stream().read_exact(&mut [0; 1500]).expect("who may is served");
     // Who says nothing in the handshake is a client of the peer as well.
     let _silent = std::net::TcpStream::connect(("127.0.0.1", server.port)).expect("a connection is taken");
-    await_until("the silent one to be counted", SOON, || (server.count("clients") == 2).then_some(()));
+    await_until("the silent one to be counted", || (server.count("clients") == 2).then_some(()));
     let third = server.client();
     third.ask(&[0x02, 8]);
     assert_eq!(third.rest(), b"", "what a third client got");
@@ -184,7 +178,7 @@ fn a_client_that_waits_keeps_its_place_and_gets_its_bytes_when_they_come() {
     let mut bytes = [0; 78 * 32];
     let mut stream = client.stream();
     stream.read_exact(&mut bytes).expect("what there is comes at once");
-    await_until("it to wait", SOON, || (server.count("waiting") == 1).then_some(()));
+    await_until("it to wait", || (server.count("waiting") == 1).then_some(()));
     stream.read_exact(&mut bytes[..100]).expect("who waits is served");
     assert!(server.count("served_bytes") >= 78 * 32 + 100);
 }

@@ -5,13 +5,12 @@ use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
+use ekey_tests::await_until::{DEADLINE, await_until};
 use ekey_tests::blocks::{Account, blocks_in, read};
 use ekey_tests::egd_server::{EgdServer, Manner};
 use ekey_tests::ports::free_port;
 use ekey_tests::tls::{Certificates, OpensslServer, TlsServer};
-use ekey_tests::{Daemon, DaemonPlan, KeyPlan, Scratch, Status, await_until};
-
-const SOON: Duration = Duration::from_secs(30);
+use ekey_tests::{Daemon, DaemonPlan, KeyPlan, Scratch, Status};
 
 #[test]
 fn what_openssl_hands_on_arrives_byte_for_byte() {
@@ -25,7 +24,7 @@ fn what_openssl_hands_on_arrives_byte_for_byte() {
         .fetch_from(&[format!("tls:localhost:{port}")], &certificates.lines("client"))
         .start(&scratch);
     let mut sent = Vec::new();
-    await_until("four blocks", SOON, || {
+    await_until("four blocks", || {
         answer(&server.stream, &mut sent);
         (blocks_in(&output) >= 4).then_some(())
     });
@@ -44,7 +43,7 @@ fn from_one_daemon_to_the_other_each_byte_goes_once_and_again_after_the_server_w
     let scratch = Scratch::make();
     let output = scratch.path("entropy");
     let client = fetch(&scratch, &server.certificates, server.port, |plan| plan.file(&output, None));
-    await_until("some kilobytes", SOON, || (blocks_in(&output) > 256).then_some(()));
+    await_until("some kilobytes", || (blocks_in(&output) > 256).then_some(()));
     server.daemon.program.kill();
     await_client(&client, &scratch, |status| status.at("/egd_client/state").as_str() == Some("resting"));
     let before = read(&output).len();
@@ -55,10 +54,10 @@ fn from_one_daemon_to_the_other_each_byte_goes_once_and_again_after_the_server_w
         .listen(&format!("tls:127.0.0.1:{}", server.port))
         .egd_lines(&server.certificates.lines("server"))
         .start(&server.scratch);
-    await_until("some more", SOON, || (read(&output).len() > before + 8192).then_some(()));
+    await_until("some more", || (read(&output).len() > before + 8192).then_some(()));
     drop(restarted);
     let taken = read(&output);
-    await_until("the log of what was taken", SOON, || {
+    await_until("the log of what was taken", || {
         Account::of(&[read(&server.key.plain_log)]).book(&taken).is_ok().then_some(())
     });
 }
@@ -137,7 +136,7 @@ fn fetch(
 }
 
 fn await_client(daemon: &Daemon, scratch: &Scratch, is_due: impl Fn(&Status) -> bool) -> Status {
-    await_until("the client's state", SOON, || Some(daemon.status(scratch)).filter(&is_due))
+    await_until("the client's state", || Some(daemon.status(scratch)).filter(&is_due))
 }
 
 /// Answers what has been asked on the other side of `openssl s_server`, with bytes that tell their place.
@@ -149,7 +148,7 @@ fn answer(mut stream: &UnixStream, sent: &mut Vec<u8>) {
         return stream.write_all(&[0, 0, 0x20, 0]).expect("openssl takes it");
     }
     assert_eq!(request[0], 0x02, "the daemon asks for entropy by 0x02");
-    stream.set_read_timeout(Some(Duration::from_secs(5))).expect("a timeout can be set");
+    stream.set_read_timeout(Some(DEADLINE)).expect("a timeout can be set");
     stream.read_exact(&mut request[1..]).expect("a whole request");
     let bytes: Vec<u8> = (0..u64::from(request[1]))
         .map(|at| ((sent.len() as u64 + at + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as u8)

@@ -1,14 +1,11 @@
 //! The recipe of docs/guests.md for another machine over TLS, run as it stands there: its commands, and both configurations.
 
 use std::fs;
-use std::time::Duration;
 
 use ekey_tests::blocks::{Account, blocks_in, read};
 use ekey_tests::ports::free_port;
 use ekey_tests::tls::{Certificates, blocks};
 use ekey_tests::{DaemonPlan, KeyPlan, Scratch, await_until};
-
-const SOON: Duration = Duration::from_secs(30);
 
 #[test]
 fn the_documents_commands_and_configurations_bring_entropy_to_another_machine() {
@@ -30,11 +27,11 @@ fn the_documents_commands_and_configurations_bring_entropy_to_another_machine() 
     let plan = KeyPlan::named("key").rate(2000);
     let key = plan.plug_in(&scratch);
     let serving = DaemonPlan::default().key(&plan, &key).whole_egd(&serves).start(&scratch);
-    await_until("the TLS port", SOON, || std::net::TcpStream::connect(("127.0.0.1", port)).ok());
+    await_until("the TLS port", || std::net::TcpStream::connect(("127.0.0.1", port)).ok());
     let other = Scratch::make();
     let output = other.path("entropy");
     let fetching = DaemonPlan::default().file(&output, None).extra(&here(fetches)).start(&other);
-    await_until("entropy on the other machine", SOON, || (blocks_in(&output) > 128).then_some(()));
+    await_until("entropy on the other machine", || (blocks_in(&output) > 128).then_some(()));
     drop(fetching);
 
     let commands = blocks("sh");
@@ -46,7 +43,7 @@ fn the_documents_commands_and_configurations_bring_entropy_to_another_machine() 
         let mut account = Account::of(&[read(&key.plain_log)]);
         account.book(&sample).and_then(|()| account.book(&read(&output)))
     };
-    await_until("the log of what was taken", SOON, || serving_log().is_ok().then_some(()));
+    await_until("the log of what was taken", || serving_log().is_ok().then_some(()));
     for secret in ["authority.key", "server.key", "client.key"] {
         use std::os::unix::fs::PermissionsExt as _;
         let mode = fs::metadata(made.path(secret)).expect("it is made").permissions().mode() & 0o777;

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{JoinHandle, spawn};
-use std::time::Duration;
 
 use ekey_tests::blocks::{Account, read};
 use ekey_tests::egd::EgdClient;
@@ -49,7 +48,7 @@ fn a_key_that_goes_and_comes_back_neither_stops_the_other_nor_repeats_a_byte() {
 /// The key runs and its frames grow.
 fn runs(scratch: &Scratch, daemon: &Daemon, key: &SoftwareKey) {
     let path = key.path.display().to_string();
-    await_until(&format!("{path} to run"), Duration::from_secs(45), || {
+    await_until(&format!("{path} to run"), || {
         let status = daemon.status(scratch);
         let running = status.key_at(&path)?.state() == "running";
         running.then_some(())
@@ -61,7 +60,7 @@ fn runs(scratch: &Scratch, daemon: &Daemon, key: &SoftwareKey) {
 fn goes_on(scratch: &Scratch, daemon: &Daemon, key: &SoftwareKey, before: u64) {
     let due = before + u64::from(RATE);
     let what = format!("frame {due} of {}", key.path.display());
-    await_until(&what, Duration::from_secs(4), || (frames(scratch, daemon, key) >= due).then_some(()));
+    await_until(&what, || (frames(scratch, daemon, key) >= due).then_some(()));
 }
 
 fn frames(scratch: &Scratch, daemon: &Daemon, key: &SoftwareKey) -> u64 {

@@ -1,15 +1,27 @@
-//! Waiting for something to become true, with a deadline, instead of sleeping and hoping.
+//! Waiting for something to become true, with a deadline that only a hang can reach, instead of sleeping and hoping.
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
+
+/// How long a test waits for anything. A machine that is ten times slower than a contributor's laptop, with two other processes on
+/// each of its cores, is still in time.
+pub const DEADLINE: Duration = Duration::from_secs(600);
 
 /// Asks `probe` again and again until it gives a value, and hands that value on.
 ///
 /// `what` completes the sentence "waited N s for …". The pauses between two questions grow from 1 ms to 20 ms.
 ///
 /// # Panics
+/// When [`DEADLINE`] has passed: the test fails with `what`.
+pub fn await_until<T>(what: &str, probe: impl FnMut() -> Option<T>) -> T {
+    await_within(DEADLINE, what, probe)
+}
+
+/// The same with a deadline of its own, for what takes long by its nature.
+///
+/// # Panics
 /// When `deadline` has passed: the test fails with `what`.
-pub fn await_until<T>(what: &str, deadline: Duration, mut probe: impl FnMut() -> Option<T>) -> T {
+pub fn await_within<T>(deadline: Duration, what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
     let started = Instant::now();
     let mut pause = Duration::from_millis(1);
     loop {

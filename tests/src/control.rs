@@ -5,9 +5,10 @@
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::time::Duration;
 
-/// One connection. Every answer is awaited for at most 10 s.
+use crate::await_until::DEADLINE;
+
+/// One connection. Every answer is awaited for as long as only a hang can take.
 pub struct ControlClient {
     reader: BufReader<UnixStream>,
 }
@@ -36,7 +37,7 @@ impl ControlClient {
     /// When nobody listens there, or the greeting is another one.
     pub fn connect(path: &Path) -> io::Result<Self> {
         let stream = UnixStream::connect(path)?;
-        stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+        stream.set_read_timeout(Some(DEADLINE))?;
         let mut client = Self { reader: BufReader::new(stream) };
         let greeting = client.line()?;
         if greeting == "PROTOCOL EKEYD/1" {

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use crate::await_until::{DEADLINE, await_until};
 use crate::binaries;
 use crate::program::{Finished, Program};
 use crate::scratch::Scratch;
@@ -149,7 +150,7 @@ impl DaemonPlan {
     /// Writes configuration and keyring, starts the daemon, and waits until its sockets take clients.
     ///
     /// # Panics
-    /// When `ekeyd` is not built, ends, or does not listen within 10 s.
+    /// When `ekeyd` is not built, ends, or does not listen.
     #[must_use]
     pub fn start(&self, scratch: &Scratch) -> Daemon {
         let mut daemon = self.spawn(scratch);
@@ -157,7 +158,7 @@ impl DaemonPlan {
         sockets.extend(self.egd.then(|| daemon.egd.clone()));
         for socket in sockets {
             let what = format!("ekeyd listening at {}", socket.display());
-            daemon.program.await_while_running(&what, Duration::from_secs(10), || UnixStream::connect(&socket).ok());
+            daemon.program.await_while_running(&what, || UnixStream::connect(&socket).ok());
         }
         daemon
     }
@@ -241,14 +242,14 @@ impl Daemon {
     /// Runs `ekey-ctl --socket … ARGUMENTS` against it, to its end.
     ///
     /// # Panics
-    /// When `ekey-ctl` is not built or has not ended after 30 s.
+    /// When `ekey-ctl` is not built or does not end.
     #[must_use]
     pub fn ctl(&self, scratch: &Scratch, arguments: &[&str]) -> Finished {
         static ASKED: AtomicU32 = AtomicU32::new(0);
         let number = ASKED.fetch_add(1, Ordering::Relaxed);
         let mut command: Command = binaries::command("ekey-ctl");
         command.args(arguments).arg("--socket").arg(&self.control);
-        Program::run(&format!("ekey-ctl-{number}"), command, scratch, Duration::from_secs(30))
+        Program::run(&format!("ekey-ctl-{number}"), command, scratch)
     }
 
     /// What `ekey-ctl status --json` says.
@@ -257,14 +258,19 @@ impl Daemon {
     /// When that is not JSON.
     #[must_use]
     pub fn status(&self, scratch: &Scratch) -> Status {
-        Status::of(&self.ctl(scratch, &["status", "--json"]))
+        // On a busy machine the daemon may take longer than the tool waits for an answer.
+        let finished = await_until("a status", || {
+            let finished = self.ctl(scratch, &["status", "--json"]);
+            (!finished.stderr.contains("no answer from")).then_some(finished)
+        });
+        Status::of(&finished)
     }
 
     /// Waits until the first key's state is `state`, and gives the status of that moment.
     ///
     /// # Panics
     /// When the daemon ends first, or at the deadline; then the last status is shown.
-    pub fn await_state(&mut self, scratch: &Scratch, state: &str, deadline: Duration) -> Status {
+    pub fn await_state(&mut self, scratch: &Scratch, state: &str) -> Status {
         let started = Instant::now();
         loop {
             if let Some(ended) = self.program.ended() {
@@ -274,11 +280,7 @@ impl Daemon {
             if status.keys() > 0 && status.key(0).state() == state {
                 return status;
             }
-            assert!(
-                started.elapsed() < deadline,
-                "after {:.1} s the first key is not {state}: {status}",
-                started.elapsed().as_secs_f64()
-            );
+            assert!(started.elapsed() < DEADLINE, "after {DEADLINE:?} the first key is not {state}: {status}");
             sleep(Duration::from_millis(50));
         }
     }
@@ -287,8 +289,8 @@ impl Daemon {
     ///
     /// # Panics
     /// When the daemon ends first, or at the deadline.
-    pub fn await_blocks(&mut self, file: &Path, blocks: u64, deadline: Duration) {
-        self.program.await_while_running(&format!("{blocks} blocks in {}", file.display()), deadline, || {
+    pub fn await_blocks(&mut self, file: &Path, blocks: u64) {
+        self.program.await_while_running(&format!("{blocks} blocks in {}", file.display()), || {
             (crate::blocks::blocks_in(file) >= blocks).then_some(())
         });
     }

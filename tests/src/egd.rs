@@ -3,9 +3,10 @@
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::time::Duration;
 
-/// One connection to an EGD server on a unix socket. Every answer is awaited for at most 20 s.
+use crate::await_until::DEADLINE;
+
+/// One connection to an EGD server on a unix socket. Every answer is awaited for as long as only a hang can take.
 pub struct EgdClient {
     stream: UnixStream,
 }
@@ -17,8 +18,8 @@ impl EgdClient {
     /// When nobody listens there.
     pub fn connect(path: &Path) -> io::Result<Self> {
         let stream = UnixStream::connect(path)?;
-        stream.set_read_timeout(Some(Duration::from_secs(20)))?;
-        stream.set_write_timeout(Some(Duration::from_secs(20)))?;
+        stream.set_read_timeout(Some(DEADLINE))?;
+        stream.set_write_timeout(Some(DEADLINE))?;
         Ok(Self { stream })
     }
 
@@ -60,7 +61,7 @@ impl EgdClient {
     /// Asks for 255 bytes (command 0x02) so many times and reads none of them.
     ///
     /// # Errors
-    /// When the server hangs up, or takes no more requests for 20 s.
+    /// When the server hangs up, or takes no more requests.
     pub fn ask_without_reading(&mut self, times: usize) -> io::Result<()> {
         self.stream.write_all(&[0x02, 0xff].repeat(times))
     }

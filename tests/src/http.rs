@@ -2,9 +2,8 @@
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
-use std::time::Duration;
 
-use crate::await_until;
+use crate::await_until::{DEADLINE, await_until};
 use crate::daemon::{Daemon, DaemonPlan};
 use crate::ports::free_port;
 use crate::scratch::Scratch;
@@ -35,14 +34,14 @@ impl Observed {
     /// Starts it with this key and what `more` adds to the daemon's plan, and waits until HTTP is served.
     ///
     /// # Panics
-    /// When it is not within 30 s.
+    /// When it is not.
     #[must_use]
     pub fn start(scratch: &Scratch, plan: &KeyPlan, more: impl FnOnce(DaemonPlan) -> DaemonPlan) -> Self {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
         let key = plan.plug_in(scratch);
         let section = format!("[http]\nlisten = \"{address}\"\n");
         let daemon = more(DaemonPlan::default().key(plan, &key).egd().extra(&section)).start(scratch);
-        await_until("HTTP", Duration::from_secs(30), || connect(address).ok());
+        await_until("HTTP", || connect(address).ok());
         Self { daemon, address, key }
     }
 }
@@ -52,8 +51,8 @@ impl Observed {
 /// # Errors
 /// When nobody listens there.
 pub fn connect(address: SocketAddr) -> io::Result<TcpStream> {
-    let stream = TcpStream::connect_timeout(&address, Duration::from_secs(5))?;
-    stream.set_read_timeout(Some(Duration::from_secs(30)))?;
+    let stream = TcpStream::connect_timeout(&address, DEADLINE)?;
+    stream.set_read_timeout(Some(DEADLINE))?;
     Ok(stream)
 }
 

@@ -4,12 +4,12 @@
 //! promises, so a change there shows up here as a failing test, never as a harness that quietly followed along.
 
 pub mod await_until;
-pub mod bench;
 pub mod binaries;
 pub mod blocks;
 pub mod books;
 pub mod browser;
 pub mod control;
+pub mod costs;
 pub mod ctr_drbg;
 pub mod daemon;
 pub mod egd;
@@ -18,14 +18,13 @@ pub mod fips;
 pub mod guest;
 pub mod http;
 pub mod load;
+pub mod mutations;
 pub mod original;
 pub mod outside;
 pub mod plot;
 pub mod ports;
-pub mod priority;
 pub mod program;
 pub mod proxy;
-pub mod rude;
 pub mod scene;
 pub mod scratch;
 pub mod screen;
@@ -35,7 +34,6 @@ pub mod software_key;
 pub mod status;
 pub mod tls;
 pub mod tree;
-pub mod tries;
 pub mod usage;
 
 pub use await_until::await_until;

@@ -4,10 +4,10 @@
 //! configuration is read ends the daemon (exit 1), so the key is plugged in first, and no pause is needed after that;
 //! the output file must exist; a control socket left behind by a forerunner is replaced.
 
+use std::ffi::OsStr;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
 
 use crate::binaries::target_folder;
 use crate::program::Program;
@@ -20,7 +20,7 @@ use crate::software_key::SoftwareKey;
 /// When `tests/run` has not unpacked it.
 #[must_use]
 pub fn command(name: &str) -> Command {
-    with_libraries(&unpacked(&format!("usr/sbin/{name}")))
+    with_libraries(&unpacked(&format!("usr/sbin/{name}")), &[])
 }
 
 /// A command that runs the Lua interpreter with the sockets that the original's scripts load.
@@ -29,7 +29,7 @@ pub fn command(name: &str) -> Command {
 /// When `tests/run` has not unpacked it.
 #[must_use]
 pub fn lua() -> Command {
-    with_libraries(&unpacked("usr/bin/lua5.1"))
+    with_libraries(&unpacked("usr/bin/lua5.1"), &[])
 }
 
 /// The path of one of the original's scripts, such as `ekeydctl`.
@@ -117,11 +117,13 @@ pub(crate) fn unpacked(name: &str) -> PathBuf {
     path
 }
 
-fn with_libraries(program: &Path) -> Command {
+fn with_libraries(program: &Path, under: &[String]) -> Command {
     let libraries = libraries_below(&root());
     let scripts = root().join("usr/share/lua/5.1");
-    let mut command = Command::new(program);
+    let mut words = under.iter().map(OsStr::new).chain([program.as_os_str()]);
+    let mut command = Command::new(words.next().expect("the program at least"));
     command
+        .args(words)
         .env("LD_LIBRARY_PATH", &libraries)
         .env("LUA_PATH", format!("{0}/?.lua;{0}/?/init.lua", scripts.display()))
         .env("LUA_CPATH", format!("{}/lua/5.1/?.so", libraries.display()));
@@ -147,20 +149,31 @@ impl OriginalDaemon {
     pub fn start(name: &str, scratch: &Scratch, key: &SoftwareKey, keyring: &Path) -> Self {
         let output = scratch.write(&format!("{name}.entropy"), "", 0o600);
         let statement = format!("SetOutputToFile {output:?}");
-        Self::spawn(name, scratch, key, keyring, &statement, output)
+        Self::spawn(name, scratch, key, keyring, &statement, output, &[])
+    }
+
+    /// Like [`start`](Self::start), but run by another program, such as `["valgrind"]`.
+    ///
+    /// # Panics
+    /// When it is not unpacked.
+    #[must_use]
+    pub fn start_under(under: &[String], name: &str, scratch: &Scratch, key: &SoftwareKey, keyring: &Path) -> Self {
+        let output = scratch.write(&format!("{name}.entropy"), "", 0o600);
+        let statement = format!("SetOutputToFile {output:?}");
+        Self::spawn(name, scratch, key, keyring, &statement, output, under)
     }
 
     /// Like [`start`](Self::start), but serving EGD clients on a unix socket; waits until it does.
     ///
     /// # Panics
-    /// When it is not unpacked, ends, or does not listen within 10 s.
+    /// When it is not unpacked, ends, or does not listen.
     #[must_use]
     pub fn start_serving(name: &str, scratch: &Scratch, key: &SoftwareKey, keyring: &Path) -> Self {
         let output = scratch.path(&format!("{name}.egd"));
         let statement = format!("EGDUnixSocket {output:?}");
-        let mut daemon = Self::spawn(name, scratch, key, keyring, &statement, output.clone());
+        let mut daemon = Self::spawn(name, scratch, key, keyring, &statement, output.clone(), &[]);
         let what = format!("{name} listening at {}", output.display());
-        daemon.program.await_while_running(&what, Duration::from_secs(10), || UnixStream::connect(&output).ok());
+        daemon.program.await_while_running(&what, || UnixStream::connect(&output).ok());
         daemon
     }
 
@@ -171,13 +184,14 @@ impl OriginalDaemon {
         keyring: &Path,
         statement: &str,
         output: PathBuf,
+        under: &[String],
     ) -> Self {
         let control = scratch.path(&format!("{name}.sock"));
         let config = format!(
             "Daemonise(false)\nUnixControlSocket {control:?}\nKeyring {keyring:?}\n{statement}\nAddEntropyKey {:?}\n",
             key.path
         );
-        let mut command = command("ekeyd");
+        let mut command = with_libraries(&unpacked("usr/sbin/ekeyd"), under);
         command
             .arg("-f")
             .arg(scratch.write(&format!("{name}.conf"), &config, 0o600))
@@ -190,9 +204,9 @@ impl OriginalDaemon {
     ///
     /// # Panics
     /// When it ends first, or at the deadline.
-    pub fn await_blocks(&mut self, blocks: u64, deadline: Duration) {
+    pub fn await_blocks(&mut self, blocks: u64) {
         let output = self.output.clone();
-        self.program.await_while_running(&format!("{blocks} blocks in {}", output.display()), deadline, || {
+        self.program.await_while_running(&format!("{blocks} blocks in {}", output.display()), || {
             (crate::blocks::blocks_in(&output) >= blocks).then_some(())
         });
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::await_until;
+use crate::await_until::{await_until, await_within};
 use crate::binaries;
 use crate::daemon::DaemonPlan;
 use crate::fips::Fips;
@@ -55,9 +55,10 @@ pub fn capture(scratch: &Scratch, bytes: u64) -> PathBuf {
     let mut command = binaries::command("ekey-ctl");
     command.arg("capture").arg(&file).args(["--bytes", &bytes.to_string()]).arg("--socket").arg(&daemon.control);
     let mut program = crate::Program::spawn("ekey-ctl-capture", command, scratch);
-    let ended = program.wait(Duration::from_secs(1800));
+    // A gigabyte takes its time.
+    let ended = await_within(Duration::from_secs(6 * 3600), "ekey-ctl capture to end", || program.ended());
     assert_eq!(ended.code(), Some(0), "ekey-ctl capture: {}", program.stderr());
-    await_until("the file", Duration::from_secs(1), || File::open(&file).ok());
+    await_until("the file", || File::open(&file).ok());
     file
 }
 

@@ -3,7 +3,6 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -77,9 +76,9 @@ impl Program {
     /// # Panics
     /// When it cannot be started or has not ended by the deadline.
     #[must_use]
-    pub fn run(name: &str, command: Command, scratch: &Scratch, deadline: Duration) -> Finished {
+    pub fn run(name: &str, command: Command, scratch: &Scratch) -> Finished {
         let mut program = Self::spawn(name, command, scratch);
-        let status = program.wait(deadline);
+        let status = program.wait();
         Finished { code: status.code(), stdout: program.stdout(), stderr: program.stderr() }
     }
 
@@ -104,22 +103,17 @@ impl Program {
     ///
     /// # Panics
     /// When it still runs at the deadline.
-    pub fn wait(&mut self, deadline: Duration) -> ExitStatus {
+    pub fn wait(&mut self) -> ExitStatus {
         let what = format!("{} to end", self.name);
-        await_until(&what, deadline, || self.ended())
+        await_until(&what, || self.ended())
     }
 
     /// Waits until `probe` gives a value, as [`await_until`] does, but no longer than the program runs.
     ///
     /// # Panics
     /// When the program ends first, or at the deadline.
-    pub fn await_while_running<T>(
-        &mut self,
-        what: &str,
-        deadline: Duration,
-        mut probe: impl FnMut() -> Option<T>,
-    ) -> T {
-        await_until(what, deadline, || {
+    pub fn await_while_running<T>(&mut self, what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
+        await_until(what, || {
             probe().or_else(|| match self.ended() {
                 Some(status) => panic!("{} ended ({status}) before {what}", self.name),
                 None => None,

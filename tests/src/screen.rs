@@ -1,8 +1,9 @@
-//! What `ekey-ctl status` shows to a person: whether it is one screen, in time, and the last words on it, which say what to do.
+//! What `ekey-ctl status` shows to a person: whether it is one screen, and the last words on it, which say what to do.
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use crate::await_until::DEADLINE;
 use crate::daemon::Daemon;
 use crate::program::Finished;
 use crate::scratch::Scratch;
@@ -10,38 +11,25 @@ use crate::scratch::Scratch;
 /// A terminal has 24 lines of 80 columns, one of them for the prompt.
 const LINES: usize = 23;
 const COLUMNS: usize = 80;
-/// How long a person waits.
-const PATIENCE: Duration = Duration::from_secs(1);
-/// The machine may be busy with other tests: the best of so many looks counts.
-const LOOKS: usize = 10;
-const SOON: Duration = Duration::from_secs(60);
 
 /// Waits until the last words of the screen are these, without its line ends, and gives the exit code that came with them.
 ///
 /// # Panics
-/// When they never are; then the last screen is shown. When a screen is too large, or never there within a second.
+/// When they never are; then the last screen is shown. When a screen is too large.
 pub fn await_last_words(daemon: &Daemon, scratch: &Scratch, due: &str) -> Option<i32> {
     let started = Instant::now();
-    let code = loop {
+    loop {
         let (screen, code) = look(daemon, scratch);
         if last_words(&screen) == due {
-            break code;
+            return code;
         }
-        assert!(started.elapsed() < SOON, "the last words are not\n{due}\nbut {:?} in\n{screen}", last_words(&screen));
+        assert!(
+            started.elapsed() < DEADLINE,
+            "the last words are not\n{due}\nbut {:?} in\n{screen}",
+            last_words(&screen)
+        );
         sleep(Duration::from_millis(20));
-    };
-    let looks = (0..LOOKS).map(|_| {
-        let started = Instant::now();
-        let _ = look(daemon, scratch);
-        started.elapsed()
-    });
-    let best = looks.scan(Duration::MAX, |best, took| {
-        *best = took.min(*best);
-        Some(*best)
-    });
-    let in_time = best.into_iter().find(|best| *best < PATIENCE);
-    assert!(in_time.is_some(), "no answer of {LOOKS} came within {PATIENCE:?}");
-    code
+    }
 }
 
 /// Runs the command that the last words name between back quotes, with more arguments.

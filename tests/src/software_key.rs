@@ -4,7 +4,6 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
 
 use crate::binaries;
 use crate::program::Program;
@@ -160,7 +159,7 @@ impl KeyPlan {
     /// Plugs the key in and waits until it can be opened.
     ///
     /// # Panics
-    /// When `ekey-sim` is not built, refuses the plan, or makes no socket or link within 10 s.
+    /// When `ekey-sim` is not built, refuses the plan, or makes no socket or link.
     #[must_use]
     pub fn plug_in(&self, scratch: &Scratch) -> SoftwareKey {
         let number = SEEDS.fetch_add(1, Ordering::Relaxed);
@@ -172,7 +171,7 @@ impl KeyPlan {
         let command = self.command(scratch, number, &path, &plain_log);
         let name = format!("ekey-sim-{}-{number}", self.name);
         let mut program = Program::spawn(&name, command, scratch);
-        program.await_while_running(&format!("ekey-sim making {}", path.display()), Duration::from_secs(10), || {
+        program.await_while_running(&format!("ekey-sim making {}", path.display()), || {
             (path.symlink_metadata().is_ok() && (self.plug != Plug::Unix || listens(&path))).then_some(())
         });
         SoftwareKey { program, path, plain_log }

@@ -6,8 +6,8 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
+use crate::await_until::DEADLINE;
 use crate::daemon::{Daemon, DaemonPlan};
 use crate::ports::free_port;
 use crate::program::Program;
@@ -52,7 +52,7 @@ impl Certificates {
     /// When one fails.
     pub fn shell(&self, commands: &str) -> Vec<u8> {
         let output = Command::new("timeout")
-            .args(["60", "sh", "-euc", commands])
+            .args(["600", "sh", "-euc", commands])
             .current_dir(&self.folder)
             .output()
             .expect("there is sh");
@@ -170,7 +170,7 @@ impl TlsClient {
         let handle = |end: &UnixStream| Stdio::from(OwnedFd::from(end.try_clone().expect("a second handle")));
         command.stdin(handle(&end)).stdout(handle(&end)).stderr(Stdio::null());
         let child = command.spawn().expect("openssl is installed");
-        stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout can be set");
+        stream.set_read_timeout(Some(DEADLINE)).expect("a timeout can be set");
         Self { child, stream }
     }
 
@@ -190,7 +190,7 @@ impl TlsClient {
     /// Exactly so many bytes of entropy (command 0x02).
     ///
     /// # Errors
-    /// When the server hangs up or is silent for 20 s.
+    /// When the server hangs up or is silent.
     pub fn take(&self, count: u8) -> io::Result<Vec<u8>> {
         use io::Read as _;
         self.ask(&[0x02, count]);
@@ -202,7 +202,7 @@ impl TlsClient {
     /// All that comes until the server hangs up.
     ///
     /// # Panics
-    /// When it does not within 20 s.
+    /// When it does not.
     #[must_use]
     pub fn rest(&self) -> Vec<u8> {
         use io::Read as _;
@@ -239,7 +239,7 @@ impl OpensslServer {
     /// Listens on `port`, and shows the certificate and key `names` of the folder.
     ///
     /// # Panics
-    /// When it does not listen within 10 s.
+    /// When it does not listen.
     #[must_use]
     pub fn start(scratch: &Scratch, certificates: &Certificates, names: [&str; 2], port: u16, more: &[&str]) -> Self {
         let (stream, end) = UnixStream::pair().expect("a pair of sockets can be made");
@@ -250,44 +250,12 @@ impl OpensslServer {
         let handle = |end: &UnixStream| Stdio::from(OwnedFd::from(end.try_clone().expect("a second handle")));
         let program =
             Program::spawn_with(&format!("s_server-{port}"), command, scratch, Some((handle(&end), handle(&end))));
-        stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout can be set");
+        stream.set_read_timeout(Some(DEADLINE)).expect("a timeout can be set");
         let listening = format!(":{port:04X} 00000000:0000 0A");
-        crate::await_until("openssl s_server to listen", Duration::from_secs(10), || {
+        crate::await_until("openssl s_server to listen", || {
             let sockets = fs::read_to_string("/proc/net/tcp").expect("the kernel lists its sockets");
             sockets.contains(&listening).then_some(())
         });
         Self { _program: program, stream }
     }
-}
-
-/// Full handshakes a second that `openssl s_time` gets done, one after the other, with `openssl s_server` and with our daemon. The
-/// client's own part is in both; each shows a certificate of P-256, and nothing is resumed.
-///
-/// # Panics
-/// When a server does not start, or no handshake comes about.
-#[must_use]
-pub fn handshakes_per_second(span: Duration) -> [f64; 2] {
-    let server = TlsServer::start(&KeyPlan::named("key").rate(100), |plan| plan);
-    let (certificates, scratch) = (&server.certificates, &server.scratch);
-    let port = free_port();
-    let _theirs =
-        OpensslServer::start(scratch, certificates, ["server.pem", "server.key"], port, &["-num_tickets", "0"]);
-    let before = server.count("tls/handshakes");
-    let rates = [port, server.port].map(|port| {
-        let said = certificates.shell(&format!(
-            "openssl s_time -connect 127.0.0.1:{port} -new -time {} -CAfile authority.pem -cert client.pem -key client.key",
-            span.as_secs()
-        ));
-        let said = String::from_utf8_lossy(&said).into_owned();
-        let line = said.lines().find(|line| line.contains(" real seconds")).unwrap_or_else(|| panic!("openssl s_time says\n{said}"));
-        let mut numbers = line.split_whitespace().filter_map(|word| word.parse::<f64>().ok());
-        match (numbers.next(), numbers.next()) {
-            (Some(count @ 1.0..), Some(seconds @ 1.0..)) => (count, count / seconds),
-            _ => panic!("openssl s_time got nothing done:\n{said}"),
-        }
-    });
-    let (claimed, counted) = (rates[1].0, server.count("tls/handshakes") - before);
-    // A client that is gone the moment it is done may be gone before the daemon has read its last words.
-    assert!(counted as f64 >= claimed * 0.8, "openssl counts {claimed} handshakes and the daemon {counted}");
-    rates.map(|(_, rate)| rate)
 }

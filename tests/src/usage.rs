@@ -49,6 +49,21 @@ fn thread_time(folder: &str) -> Duration {
     Duration::from_nanos(first.parse().expect("schedstat starts with nanoseconds"))
 }
 
+/// How often the threads of a process have given up or lost the processor.
+///
+/// # Panics
+/// When there is no such process.
+#[must_use]
+pub fn context_switches(process: u32) -> u64 {
+    let threads = fs::read_dir(format!("/proc/{process}/task")).expect("the process is there");
+    let statuses = threads.flatten().filter_map(|thread| fs::read_to_string(thread.path().join("status")).ok());
+    let count = |status: String| {
+        let lines = status.lines().filter_map(|line| line.split_once("ctxt_switches:"));
+        lines.filter_map(|(_, count)| count.trim().parse::<u64>().ok()).sum::<u64>()
+    };
+    statuses.map(count).sum()
+}
+
 /// How many descriptors a process has open. The daemon lets only root look; none for anybody else.
 #[must_use]
 pub fn open_descriptors(process: u32) -> Option<usize> {

@@ -15,7 +15,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::termios::{self, SetArg};
 
 /// Far beyond what anything here takes.
-const DEADLINE: Duration = Duration::from_secs(20);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(600);
 
 /// One thing heard, its MAC checked.
 #[derive(Debug, PartialEq, Eq)]

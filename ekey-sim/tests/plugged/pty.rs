@@ -10,7 +10,7 @@ use ekey_sim::{Host, Pty, SimError};
 use nix::poll::{PollFd, PollFlags, poll};
 use nix::sys::termios::{self, LocalFlags};
 
-use super::host::{Heard, Host as Reader, open};
+use super::host::{DEADLINE, Heard, Host as Reader, open};
 use super::*;
 
 fn plugged_in(setup: Setup) -> (Running, TempDir, PathBuf) {
@@ -37,7 +37,7 @@ fn a_fresh_terminal_is_cooked_and_a_host_that_leaves_it_so_hears_complaints_and_
     let mut heard = Vec::new();
     let started = Instant::now();
     while !heard.windows(4).any(|window| window == b"* W>") {
-        assert!(started.elapsed() < Duration::from_secs(20), "no complaint: {}", String::from_utf8_lossy(&heard));
+        assert!(started.elapsed() < DEADLINE, "no complaint: {}", String::from_utf8_lossy(&heard));
         let mut buf = [0; 4096];
         let mut fds = [PollFd::new(cooked.as_fd(), PollFlags::POLLIN)];
         poll(&mut fds, 1000_u16).expect("polls");

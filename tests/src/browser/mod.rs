@@ -11,12 +11,10 @@ use std::time::{Duration, Instant};
 use base64ct::{Base64, Encoding as _};
 use serde_json::{Value, json};
 
+use crate::await_until::DEADLINE;
 use crate::binaries;
 use crate::scratch::Scratch;
 use pipe::Pipe;
-
-/// How long anything that a browser is asked may take.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A browser with one tab. Dropping it ends it.
 pub struct Browser {
@@ -157,11 +155,11 @@ impl Browser {
     /// Waits until something is so.
     ///
     /// # Panics
-    /// When it is not so after a minute.
+    /// When it never is.
     pub fn await_that(&mut self, what: &str, mut is: impl FnMut(&mut Self) -> bool) {
         let started = Instant::now();
         while !is(self) {
-            assert!(started.elapsed() < PATIENCE, "waited {} s until {what}", PATIENCE.as_secs());
+            assert!(started.elapsed() < DEADLINE, "waited {} s until {what}", DEADLINE.as_secs());
             sleep(Duration::from_millis(50));
         }
     }
@@ -178,7 +176,7 @@ impl Browser {
     }
 
     fn ask(&mut self, method: &str, parameters: &Value) -> Value {
-        match self.pipe.ask(&self.session, method, parameters, PATIENCE) {
+        match self.pipe.ask(&self.session, method, parameters, DEADLINE) {
             Ok(answer) => answer,
             Err(why) => {
                 let log = fs::read_to_string(self.scratch.join("chromium.stderr")).unwrap_or_default();

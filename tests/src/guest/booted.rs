@@ -9,20 +9,14 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use super::architecture::Architecture;
+use super::image;
 use super::machine::{self, Files};
 use super::plan::Guest;
 use super::qmp::Qmp;
-use super::{BOOT, BOOT_SYSTEMD, SHORT, image};
-use crate::await_until;
+use super::room::Room;
+use crate::await_until::DEADLINE;
 use crate::program::Program;
 use crate::scratch::Scratch;
-use crate::usage::processor_time;
-
-/// So many times as long as on an idle machine may anything take by the clock on the wall.
-const BUSY: u32 = 10;
-
-/// What QEMU itself may take to start.
-const START: Duration = Duration::from_secs(20);
 
 /// A running guest. Dropping it kills it; when the test fails, the whole console is printed.
 pub struct Booted {
@@ -31,8 +25,9 @@ pub struct Booted {
     agent: BufReader<UnixStream>,
     qmp: Qmp,
     calls: u32,
-    started: Instant,
     files: Files,
+    // Dropped after QEMU, which uses it.
+    _room: Room,
     // Dropped last: the others use what is in it.
     _scratch: Scratch,
 }
@@ -48,6 +43,7 @@ pub struct Said {
 
 impl Booted {
     pub(super) fn start(guest: &Guest) -> Self {
+        let room = Room::take(guest.memory_mib);
         let scratch = Scratch::make();
         let files = Files::below(&scratch);
         fs::create_dir_all(files.share.join(".calls")).expect("a folder can be made in the scratch folder");
@@ -56,30 +52,30 @@ impl Booted {
 
         let listen = |path| UnixListener::bind(path).expect("a socket can be made in the scratch folder");
         let (agent, qmp) = (listen(&files.agent), listen(&files.qmp));
-        let started = Instant::now();
         let mut qemu = Program::spawn("qemu", machine::command(guest, &files), &scratch);
         let agent = BufReader::new(accepted(&agent, &mut qemu));
         let qmp = Qmp::greet(accepted(&qmp, &mut qemu));
         // QEMU answers its monitor only when the machine is made, the image in its memory.
         fs::remove_file(&files.image).expect("the image is there");
-        let mut booted =
-            Self { qemu, architecture: guest.architecture, agent, qmp, calls: 0, started, files, _scratch: scratch };
+        let mut booted = Self {
+            qemu,
+            architecture: guest.architecture,
+            agent,
+            qmp,
+            calls: 0,
+            files,
+            _room: room,
+            _scratch: scratch,
+        };
         if guest.script.is_none() {
-            let deadline = if guest.systemd { BOOT_SYSTEMD } else { BOOT };
-            let word = booted.agent_line("the guest to be up", deadline);
+            let word = booted.agent_line("the guest to be up");
             assert_eq!(word, "ready", "the guest's agent says something else at first");
             if guest.systemd {
-                let said = booted.sh("systemctl is-system-running --wait || systemctl --failed", deadline);
+                let said = booted.sh("systemctl is-system-running --wait || systemctl --failed");
                 assert_eq!(said.text.trim(), "running", "systemd is not content");
             }
         }
         booted
-    }
-
-    /// How long ago QEMU was started.
-    #[must_use]
-    pub fn age(&self) -> Duration {
-        self.started.elapsed()
     }
 
     /// The folder that the guest has as `/share`. What either side writes there the other sees at once, byte for byte;
@@ -105,9 +101,9 @@ impl Booted {
     ///
     /// # Panics
     /// When the guest ends first, or at the deadline.
-    pub fn await_line(&mut self, pattern: &str, deadline: Duration) -> String {
+    pub fn await_line(&mut self, pattern: &str) -> String {
         let console = self.files.console.clone();
-        await_in_guests_time(&mut self.qemu, &format!("{pattern:?} on the guest's console"), deadline, || {
+        self.qemu.await_while_running(&format!("{pattern:?} on the guest's console"), || {
             let bytes = fs::read(&console).unwrap_or_default();
             let text = String::from_utf8_lossy(&bytes);
             let whole = text.rfind('\n').map_or("", |end| &text[..end]);
@@ -120,14 +116,14 @@ impl Booted {
     ///
     /// # Panics
     /// When it has not ended by the deadline, or the guest has.
-    pub fn sh(&mut self, command: &str, deadline: Duration) -> Said {
+    pub fn sh(&mut self, command: &str) -> Said {
         self.calls += 1;
         let call = self.calls;
         let calls = self.files.share.join(".calls");
         fs::write(calls.join(format!("{call}.sh")), format!("{command}\n")).expect("the shared folder can be written");
         let output = calls.join(format!("{call}.out"));
         writeln!(self.agent.get_mut(), "{call}").unwrap_or_else(|error| panic!("the guest is gone: {error}"));
-        let answer = self.agent_line(&format!("`{command}` to end in the guest"), deadline);
+        let answer = self.agent_line(&format!("`{command}` to end in the guest"));
         let code = answer.strip_prefix(&format!("{call} ")).and_then(|code| code.parse().ok());
         let code = code.unwrap_or_else(|| panic!("the guest's agent answers {answer:?} to call {call}"));
         let text = fs::read(&output).expect("each call leaves its output behind");
@@ -138,8 +134,8 @@ impl Booted {
     ///
     /// # Panics
     /// When its exit code is not 0, and as [`Booted::sh`] does.
-    pub fn check(&mut self, command: &str, deadline: Duration) -> String {
-        let said = self.sh(command, deadline);
+    pub fn check(&mut self, command: &str) -> String {
+        let said = self.sh(command);
         assert_eq!(said.code, 0, "`{command}` failed in the guest: {}", said.text);
         said.text
     }
@@ -148,14 +144,14 @@ impl Booted {
     ///
     /// # Panics
     /// When it does not succeed by the deadline, with what it said last.
-    pub fn await_sh(&mut self, command: &str, deadline: Duration) -> String {
-        let clock = GuestsTime::start(&self.qemu, deadline);
+    pub fn await_sh(&mut self, command: &str) -> String {
+        let started = Instant::now();
         loop {
-            let said = self.sh(command, SHORT);
+            let said = self.sh(command);
             if said.code == 0 {
                 return said.text;
             }
-            assert!(!clock.is_over(&self.qemu), "`{command}` still fails after {deadline:?}: {}", said.text);
+            assert!(started.elapsed() < DEADLINE, "`{command}` still fails after {DEADLINE:?}: {}", said.text);
         }
     }
 
@@ -166,7 +162,7 @@ impl Booted {
     /// When there is none, or QEMU does not let it go.
     pub fn unplug(&mut self, id: &str) {
         self.qmp.run("device_del", &json!({ "id": id }));
-        self.qmp.await_event("DEVICE_DELETED", SHORT, |data| data["device"] == id);
+        self.qmp.await_event("DEVICE_DELETED", |data| data["device"] == id);
     }
 
     /// Plugs in a USB key that speaks the usb-redir protocol as a server on `socket`.
@@ -191,8 +187,8 @@ impl Booted {
     ///
     /// # Panics
     /// When it still runs at the deadline, or ended without choosing a code (a kernel panic, a halt).
-    pub fn wait(mut self, deadline: Duration) -> i32 {
-        let code = self.qemu.wait(deadline).code();
+    pub fn wait(mut self) -> i32 {
+        let code = self.qemu.wait().code();
         let chosen = self.architecture.chosen(code, &self.files.share);
         chosen.unwrap_or_else(|| panic!("the guest ended without an exit code of its own, QEMU with {code:?}"))
     }
@@ -206,17 +202,17 @@ impl Booted {
         let script = self.files.share.join(format!(".calls/{}.sh", self.calls));
         fs::write(script, "/guest/end 0\n").expect("the shared folder can be written");
         writeln!(self.agent.get_mut(), "{}", self.calls).unwrap_or_else(|error| panic!("the guest is gone: {error}"));
-        let code = self.wait(SHORT);
+        let code = self.wait();
         assert_eq!(code, 0, "the guest was to end with 0");
     }
 
     /// The agent's next line.
-    fn agent_line(&mut self, what: &str, deadline: Duration) -> String {
+    fn agent_line(&mut self, what: &str) -> String {
         let mut line = Vec::new();
         let pause = Some(Duration::from_millis(50));
         self.agent.get_ref().set_read_timeout(pause).expect("a timeout above zero can be set");
         let agent = &mut self.agent;
-        await_in_guests_time(&mut self.qemu, what, deadline, || match agent.read_until(b'\n', &mut line) {
+        self.qemu.await_while_running(what, || match agent.read_until(b'\n', &mut line) {
             Ok(_) if line.ends_with(b"\n") => Some(()),
             Err(error) if !matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
                 panic!("the guest is gone while waiting for {what}: {error}")
@@ -230,58 +226,16 @@ impl Booted {
 impl Drop for Booted {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("-- the guest's console after {:.1} s:\n{}", self.age().as_secs_f64(), self.console());
+            eprintln!("-- the guest's console:\n{}", self.console());
             let last = self.files.share.join(format!(".calls/{}.out", self.calls));
             eprintln!("-- what the last command in it said:\n{}", fs::read_to_string(last).unwrap_or_default());
         }
     }
 }
 
-/// How long something takes in the guest: by the processor time that QEMU had. On a machine that has much else to do a guest is slow,
-/// and no deadline of the wall's tells that from one that hangs; a guest that does nothing at all is given up by the wall's clock.
-struct GuestsTime {
-    deadline: Duration,
-    before: Duration,
-    started: Instant,
-}
-
-impl GuestsTime {
-    fn start(qemu: &Program, deadline: Duration) -> Self {
-        Self { deadline, before: processor_time(qemu.id()), started: Instant::now() }
-    }
-
-    fn is_over(&self, qemu: &Program) -> bool {
-        let used = processor_time(qemu.id()).saturating_sub(self.before);
-        used >= self.deadline || self.started.elapsed() >= self.deadline * BUSY
-    }
-}
-
-/// Waits as [`Program::await_while_running`] does, with a deadline in the guest's time.
-fn await_in_guests_time<T>(
-    qemu: &mut Program,
-    what: &str,
-    deadline: Duration,
-    mut probe: impl FnMut() -> Option<T>,
-) -> T {
-    let clock = GuestsTime::start(qemu, deadline);
-    let found = await_until(what, deadline * BUSY, || {
-        if let Some(value) = probe() {
-            return Some(Ok(value));
-        }
-        match qemu.ended() {
-            Some(status) => panic!("the guest ended (QEMU: {status}) before {what}"),
-            None => clock.is_over(qemu).then_some(Err(())),
-        }
-    });
-    found.unwrap_or_else(|()| {
-        let wall = clock.started.elapsed().as_secs_f64();
-        panic!("waited {deadline:?} of QEMU's processor time, {wall:.1} s by the clock, for {what}")
-    })
-}
-
 fn accepted(listener: &UnixListener, qemu: &mut Program) -> UnixStream {
     listener.set_nonblocking(true).expect("a socket can be set not to block");
-    let stream = qemu.await_while_running("QEMU to connect", START, || listener.accept().ok());
+    let stream = qemu.await_while_running("QEMU to connect", || listener.accept().ok());
     let (stream, _address) = stream;
     stream.set_nonblocking(false).expect("a socket can be set to block");
     stream

@@ -1,7 +1,7 @@
 //! Our programs in a guest with systemd as a package leaves them: with the unit, its user and udev's rules.
 
+use super::Booted;
 use super::plan::Guest;
-use super::{Booted, SHORT};
 use crate::software_key::{LONG_TERM_KEY, SERIAL};
 use crate::{binaries, tree};
 
@@ -26,7 +26,7 @@ pub fn installed(guest: Guest, config: &str) -> Booted {
         .text("/root/ltk", &format!("{LONG_TERM_KEY}\n"), 0o600)
         .boot();
     // What a package's installation runs.
-    guest.check("systemd-sysusers && systemctl daemon-reload && udevadm control --reload", SHORT);
+    guest.check("systemd-sysusers && systemctl daemon-reload && udevadm control --reload");
     guest
 }
 
@@ -37,6 +37,6 @@ pub fn installed(guest: Guest, config: &str) -> Booted {
 pub fn plug_in_software_key(guest: &mut Booted, arguments: &str) {
     let arguments = format!("--serial {SERIAL} --ltk-file /root/ltk --rate 126 {arguments}");
     let run = "systemd-run --quiet --unit sim -p RuntimeDirectory=sim -p UMask=0";
-    guest.check(&format!("{run} ekey-sim --unix /run/sim/key {arguments}"), SHORT);
-    guest.await_sh("[ -S /run/sim/key ]", SHORT);
+    guest.check(&format!("{run} ekey-sim --unix /run/sim/key {arguments}"));
+    guest.await_sh("[ -S /run/sim/key ]");
 }

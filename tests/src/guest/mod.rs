@@ -8,10 +8,10 @@
 //! that it behaves the same everywhere, on a build server and in another guest too.
 //!
 //! ```no_run
-//! use ekey_tests::guest::{Guest, SHORT};
+//! use ekey_tests::guest::Guest;
 //!
 //! let mut guest = Guest::new().module("cdc-acm").boot();
-//! assert!(guest.check("ls /sys/bus/usb/drivers", SHORT).contains("cdc_acm"));
+//! assert!(guest.check("ls /sys/bus/usb/drivers").contains("cdc_acm"));
 //! guest.power_off();
 //! ```
 
@@ -28,9 +28,8 @@ pub mod package;
 mod plain_usb;
 mod plan;
 mod qmp;
+mod room;
 mod usb_machine;
-
-use std::time::Duration;
 
 pub use booted::{Booted, Said};
 pub use fetched::{arm64_file, system_folder, system_program};
@@ -38,13 +37,4 @@ pub use installation::{installed, plug_in_software_key};
 pub use plain_usb::serve_plain_usb;
 pub use plan::Guest;
 pub use qmp::Qmp;
-pub use usb_machine::{UsbDaemon, size};
-
-/// How long a guest on the small initramfs may take to boot: five times what it takes on two busy cores (6 s).
-pub const BOOT: Duration = Duration::from_secs(30);
-
-/// How long a guest with systemd and udev may take to boot: five times what it takes on two busy cores (15 s).
-pub const BOOT_SYSTEMD: Duration = Duration::from_secs(75);
-
-/// How long a command of the guest that has nothing to wait for may take.
-pub const SHORT: Duration = Duration::from_secs(30);
+pub use usb_machine::{UsbDaemon, UsbMachine, revived, size};

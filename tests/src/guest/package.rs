@@ -2,15 +2,11 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use super::Booted;
 use super::plan::Guest;
 use crate::binaries;
 use crate::software_key::{LONG_TERM_KEY, SERIAL};
-
-/// dpkg in an emulated processor.
-pub const LONG: Duration = Duration::from_secs(180);
 
 /// As [`installed`](super::installed), but what is installed is the package, by dpkg.
 ///
@@ -25,7 +21,7 @@ pub fn installed_package(guest: Guest, config: &str) -> Booted {
         .text("/etc/entropykey/keyring", &format!("{SERIAL} {LONG_TERM_KEY}\n"), 0o600)
         .text("/root/ltk", &format!("{LONG_TERM_KEY}\n"), 0o600);
     let mut guest = guest.boot();
-    guest.check("dpkg -i /root/entropykey.deb && systemd-sysusers", LONG);
+    guest.check("dpkg -i /root/entropykey.deb && systemd-sysusers");
     guest
 }
 

@@ -8,8 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-/// How long QEMU may take to answer a command.
-const ANSWER: Duration = Duration::from_secs(20);
+use crate::await_until::DEADLINE;
 
 /// A connection to the monitor of a running QEMU.
 pub struct Qmp {
@@ -24,7 +23,7 @@ impl Qmp {
     /// When no monitor is at the other end.
     pub(super) fn greet(stream: UnixStream) -> Self {
         let mut qmp = Self { lines: BufReader::new(stream), events: Vec::new() };
-        let greeting = qmp.line(Instant::now() + ANSWER);
+        let greeting = qmp.line(Instant::now() + DEADLINE);
         assert!(greeting["QMP"].is_object(), "QEMU greets with {greeting}");
         qmp.run("qmp_capabilities", &json!({}));
         qmp
@@ -33,7 +32,7 @@ impl Qmp {
     /// Runs a command and gives what it returns.
     ///
     /// # Panics
-    /// When QEMU refuses it, with its reason, or does not answer within 20 s.
+    /// When QEMU refuses it, with its reason, or does not answer.
     pub fn run(&mut self, command: &str, arguments: &Value) -> Value {
         self.try_run(command, arguments).unwrap_or_else(|error| panic!("QEMU refuses {command} {arguments}: {error}"))
     }
@@ -44,11 +43,11 @@ impl Qmp {
     /// What QEMU says against it.
     ///
     /// # Panics
-    /// When QEMU does not answer within 20 s.
+    /// When QEMU does not answer.
     pub fn try_run(&mut self, command: &str, arguments: &Value) -> Result<Value, String> {
         let line = format!("{}\n", json!({ "execute": command, "arguments": arguments }));
         self.lines.get_mut().write_all(line.as_bytes()).unwrap_or_else(|error| panic!("QEMU does not listen: {error}"));
-        let until = Instant::now() + ANSWER;
+        let until = Instant::now() + DEADLINE;
         loop {
             let mut answer = self.line(until);
             if answer.get("event").is_some() {
@@ -65,13 +64,13 @@ impl Qmp {
     ///
     /// # Panics
     /// When none comes by the deadline, with those that did.
-    pub fn await_event(&mut self, name: &str, deadline: Duration, fits: impl Fn(&Value) -> bool) -> Value {
-        let until = Instant::now() + deadline;
+    pub fn await_event(&mut self, name: &str, fits: impl Fn(&Value) -> bool) -> Value {
+        let until = Instant::now() + DEADLINE;
         loop {
             if let Some(at) = self.events.iter().position(|event| event["event"] == name && fits(&event["data"])) {
                 return self.events.remove(at);
             }
-            assert!(Instant::now() < until, "no {name} from QEMU within {deadline:?}, only {:?}", self.events);
+            assert!(Instant::now() < until, "no {name} from QEMU within {DEADLINE:?}, only {:?}", self.events);
             let event = self.line(until);
             self.events.push(event);
         }

@@ -1,11 +1,14 @@
 //! A guest with our programs in it and a software key on its USB bus.
 
-use std::path::Path;
-use std::time::Duration;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::{Booted, Guest, SHORT};
+use super::{Booted, Guest};
+use crate::await_until::DEADLINE;
+use crate::scratch::Scratch;
+use crate::software_key::{KeyPlan, Plug, SoftwareKey};
 use crate::{binaries, original};
 
 /// What the guest's daemon is told to do.
@@ -57,8 +60,8 @@ impl UsbDaemon {
     pub fn start(&self, guest: &mut Booted) {
         std::fs::write(guest.shared("ekeyd.toml"), self.configuration("/run/control.sock"))
             .expect("the share is writable");
-        guest.check("ekeyd run --config /share/ekeyd.toml >/share/ekeyd.log 2>&1 & echo $! >/run/ekeyd.pid", SHORT);
-        guest.await_sh("test -S /run/control.sock", SHORT);
+        guest.check("ekeyd run --config /share/ekeyd.toml >/share/ekeyd.log 2>&1 & echo $! >/run/ekeyd.pid");
+        guest.await_sh("test -S /run/control.sock");
     }
 }
 
@@ -68,7 +71,7 @@ impl Booted {
     /// # Panics
     /// When the daemon does not answer.
     pub fn ekeyd_status(&mut self) -> Value {
-        let said = self.sh("ekey-ctl status --json --socket /run/control.sock", SHORT);
+        let said = self.sh("ekey-ctl status --json --socket /run/control.sock");
         serde_json::from_str(&said.text).unwrap_or_else(|error| panic!("no status ({error}): {}", said.text))
     }
 
@@ -76,21 +79,67 @@ impl Booted {
     ///
     /// # Panics
     /// When it is not by the deadline.
-    pub fn await_key(&mut self, due: &str, deadline: Duration, is_due: impl Fn(&Value) -> bool) -> Value {
-        let end = std::time::Instant::now() + deadline;
+    pub fn await_key(&mut self, due: &str, mut is_due: impl FnMut(&Value) -> bool) -> Value {
+        let deadline = Instant::now() + DEADLINE;
         loop {
             let status = self.ekeyd_status();
             if is_due(&status["keys"][0]) {
                 return status["keys"][0].clone();
             }
             assert!(
-                std::time::Instant::now() < end,
-                "{due} did not come within {} s; the log:\n{}",
-                deadline.as_secs(),
+                Instant::now() < deadline,
+                "{due} did not come within {DEADLINE:?}; the log:\n{}",
                 std::fs::read_to_string(self.shared("ekeyd.log")).unwrap_or_default()
             );
         }
     }
+}
+
+/// A booted machine with one key plugged in.
+pub struct UsbMachine {
+    /// The machine.
+    pub guest: Booted,
+    /// The key.
+    pub key: SoftwareKey,
+    _scratch: Scratch,
+}
+
+impl UsbMachine {
+    /// Plugs such a key in and boots.
+    ///
+    /// # Panics
+    /// When a program is missing, or the guest does not boot.
+    #[must_use]
+    pub fn with(plan: KeyPlan) -> Self {
+        let scratch = Scratch::make();
+        let key = plan.plug(Plug::UsbRedir).plug_in(&scratch);
+        let guest = Guest::for_usb_keys(&KeyPlan::named("line").keyring_line()).usbredir("key", &key.path).boot();
+        Self { guest, key, _scratch: scratch }
+    }
+
+    /// Where a daemon with `blocks` writes, on the host.
+    #[must_use]
+    pub fn output(&self) -> PathBuf {
+        self.guest.shared("out")
+    }
+}
+
+/// Has a key hang in this way, and gives how long after its last frame there is entropy again, and the steps that were taken.
+///
+/// # Panics
+/// When nothing revives it.
+#[must_use]
+pub fn revived(wedge: &str) -> (Duration, Value) {
+    let mut machine = UsbMachine::with(KeyPlan::named("key").rate(500).wedge(&format!("{wedge}:1000")));
+    UsbDaemon { transport: "auto", blocks: None }.start(&mut machine.guest);
+    // The key brings 1,000 frames, hangs, and brings more.
+    let mut silent = 0;
+    let mut back = machine.guest.await_key("entropy after the hang", |key| {
+        silent = silent.max(key["last_frame_ms"].as_u64().unwrap_or_default());
+        key["entropy_bytes"].as_u64() > Some(1000 * 32)
+    });
+    machine.guest.power_off();
+    (Duration::from_millis(silent), back["revival"].take())
 }
 
 /// The size of a file of the host, 0 if it is not there.

@@ -89,10 +89,4 @@ impl Measured {
         let at = (self.latencies.len() * hundredths / 100).min(self.latencies.len() - 1);
         Duration::from_nanos(u64::from(self.latencies[at]))
     }
-
-    /// Latencies at each hundredth, in seconds: a curve to draw.
-    #[must_use]
-    pub fn curve(&self) -> Vec<(f64, f64)> {
-        (1_u32..100).map(|at| (f64::from(at), self.percentile(at as usize).as_secs_f64())).collect()
-    }
 }

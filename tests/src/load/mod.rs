@@ -16,12 +16,10 @@ use std::time::{Duration, Instant};
 use mio::{Events, Interest, Poll, Token};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
+use crate::await_until::DEADLINE;
 use client::Client;
 pub use habit::Habit;
 pub use measured::Measured;
-
-/// How long a connection that the server's queue has no room for is tried again.
-const CONNECT_PATIENCE: Duration = Duration::from_secs(20);
 
 /// A crowd of clients.
 pub struct Load {
@@ -56,7 +54,7 @@ impl Load {
     /// Connects `count` more clients to the unix socket at `path`, without asking for anything.
     ///
     /// # Panics
-    /// When the server does not take them within 20 s.
+    /// When the server does not take them.
     #[must_use]
     pub fn with(self, count: usize, habit: Habit, path: &Path) -> Self {
         allow_open_files(self.clients.len() + count);
@@ -96,10 +94,10 @@ impl Load {
         self.run(span, |_| false)
     }
 
-    /// Has every client live by its habit until each has been served once, for at most so long.
-    pub fn run_until_all_are_served(&mut self, span: Duration) -> Measured {
+    /// Has every client live by its habit until each has been served once.
+    pub fn run_until_all_are_served(&mut self) -> Measured {
         let mut unserved = 0;
-        self.run(span, |clients| {
+        self.run(DEADLINE, |clients| {
             while clients.get(unserved).is_some_and(|client| client.tally.requests > 0 || client.is_lost) {
                 unserved += 1;
             }
@@ -110,12 +108,12 @@ impl Load {
     /// Waits until all that was asked for has come, and asks for nothing more.
     ///
     /// # Panics
-    /// When it has not within so long.
-    pub fn await_answers(&mut self, patience: Duration) {
-        let end = Instant::now() + patience;
+    /// When it does not.
+    pub fn await_answers(&mut self) {
+        let end = Instant::now() + DEADLINE;
         while !self.clients.iter().all(Client::is_answered) {
             let left = end.saturating_duration_since(Instant::now());
-            assert!(!left.is_zero(), "not everything that was asked for came within {patience:?}");
+            assert!(!left.is_zero(), "not everything that was asked for came within {DEADLINE:?}");
             match self.poll.poll(&mut self.events, Some(left)) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 outcome => outcome.expect("an event queue works"),
@@ -174,17 +172,19 @@ impl Load {
     }
 }
 
-/// Raises the limit of open files so that `clients` sockets and what else is open fit.
+/// Raises this process's limit of open files to the most that it may have, so that `clients` sockets and what else is open fit, also
+/// for tests that run at the same time.
 ///
 /// # Panics
 /// When the machine does not allow as many.
 pub fn allow_open_files(clients: usize) {
-    let due = clients as u64 + 256;
-    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).expect("the limit can be asked for");
-    assert!(hard >= due, "{clients} clients need {due} open files, and this machine allows {hard}: see ulimit -Hn");
-    if soft < due {
-        setrlimit(Resource::RLIMIT_NOFILE, due, hard).expect("a limit below the hard one can be set");
-    }
+    let expected = clients as u64 + 256;
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).expect("the limit can be asked for");
+    assert!(
+        hard >= expected,
+        "{clients} clients need {expected} open files, and this machine allows {hard}: see ulimit -Hn"
+    );
+    setrlimit(Resource::RLIMIT_NOFILE, hard, hard).expect("the hard limit can be used up");
 }
 
 fn connect(path: &Path) -> mio::net::UnixStream {
@@ -193,7 +193,7 @@ fn connect(path: &Path) -> mio::net::UnixStream {
         // The queue of a server that is busy may be full for a moment.
         match mio::net::UnixStream::connect(path) {
             Ok(stream) => return stream,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock && started.elapsed() < CONNECT_PATIENCE => {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock && started.elapsed() < DEADLINE => {
                 std::thread::sleep(Duration::from_micros(200));
             }
             Err(error) => panic!("cannot connect to {}: {error}", path.display()),

@@ -11,6 +11,7 @@ use super::chance::Chance;
 use super::crowd::Door;
 use super::keys::{SLOTS, Slot};
 use super::plan::COMES_AND_GOES;
+use crate::await_until::DEADLINE;
 use crate::binaries::{built, target_folder};
 use crate::control::{ControlClient, Reply};
 use crate::daemon::without_sys_admin;
@@ -20,7 +21,7 @@ use crate::scratch::Scratch;
 use crate::status::Status;
 
 /// How long the daemon may take to do what it does at once, on a machine that has much else to do.
-pub(super) const PATIENCE: Duration = Duration::from_secs(120);
+pub(super) const PATIENCE: Duration = DEADLINE;
 
 /// Everything that the daemon is told, and the daemon.
 pub(super) struct Keeper {
@@ -105,7 +106,7 @@ impl Keeper {
         self.daemon = Program::spawn(&format!("ekeyd-{}", self.lives), command, scratch);
         self.lives += 1;
         let control = self.control.clone();
-        self.daemon.await_while_running("the control socket", PATIENCE, || ControlClient::connect(&control).ok());
+        self.daemon.await_while_running("the control socket", || ControlClient::connect(&control).ok());
     }
 
     /// Ends the daemon by SIGTERM.
@@ -114,7 +115,7 @@ impl Keeper {
     /// When it ends otherwise than by leaving with 0.
     pub(super) fn stop(&mut self) -> Result<(), String> {
         self.daemon.signal(Signal::SIGTERM);
-        let ended = self.daemon.wait(PATIENCE);
+        let ended = self.daemon.wait();
         if ended.code() == Some(0) { Ok(()) } else { Err(format!("after SIGTERM the daemon ended with {ended}")) }
     }
 

@@ -5,7 +5,6 @@
 //! is not the daemon's doing: so the same rude ones are sent to a dummy in turn, which accepts and hangs up, while the same
 //! measurement goes on at the daemon. Windows of both kinds alternate, so that what else the machine does falls on both.
 
-use std::fmt;
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
@@ -14,84 +13,130 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use super::priority::{prefer, prefer_this_thread, prefer_this_thread_no_more};
+use super::{Bound, Figure, Missing, Subject, Unit, median as middle_of};
 use crate::await_until;
 use crate::egd::EgdClient;
 use crate::load::{Habit, Load, Measured};
-use crate::priority::{prefer, prefer_this_thread, prefer_this_thread_no_more};
 use crate::scratch::Scratch;
 use crate::serving::{USUAL, ours};
 use crate::software_key::KeyPlan;
 
-/// What the others notice.
-#[derive(Debug)]
-pub struct Noticed {
-    /// Of each pair of windows: the usual answer's time with the rude at the daemon, in parts of that with the rude at the dummy.
-    pub usual: Vec<f64>,
-    /// The same of the time that nine of ten answers take at most.
-    pub late: Vec<f64>,
-    /// The usual answer's times themselves: at the dummy, at the daemon.
-    pub usual_times: [Duration; 2],
-    /// The late answer's.
-    pub late_times: [Duration; 2],
-    /// Connections that came to the daemon and went.
-    pub connections: u64,
-    /// How many a second.
-    pub rate: f64,
+pub(super) const SUBJECTS: &[Subject] = &[
+    Subject { name: "rude-stay", says: "what others notice of rude clients that stay", measure: stay },
+    Subject {
+        name: "rude-come-and-go",
+        says: "what others notice of 10,000 that come and go a second",
+        measure: paced,
+    },
+    Subject { name: "rude-flood", says: "what others notice of as many as can come and go", measure: flooding },
+];
+
+/// So many times as long may an answer take while others come and go.
+const MOST: f64 = 1.2;
+/// The same of late answers while all processors are busy: then they are the scheduler's as much as the daemon's.
+const MOST_LATE: f64 = 2.0;
+const COUNT: u64 = 50_000;
+/// Connections a second at which a machine of two processors still has time to spare.
+const PACE: u32 = 10_000;
+
+fn stay() -> Result<Vec<Figure>, Missing> {
+    let (scratch, _key, daemon) = ours(&KeyPlan::named("key").rate(10_000));
+    prefer(&[daemon.program.id()]);
+    prefer_this_thread();
+    let habit = Habit::at_intervals(USUAL, Duration::from_millis(500));
+    let mut polite = Load::new().with(1000, habit, &daemon.egd);
+    let mut usual = || {
+        middle_of([(); 5].map(|()| {
+            let measured = polite.run_for(Duration::from_millis(700));
+            assert!(measured.is_flawless(), "{} polite clients were hung up on", measured.lost);
+            measured.percentile(50).as_secs_f64()
+        }))
+    };
+    let before = usual();
+    let held = [
+        many(50, &daemon.egd, &[0x02, 255].repeat(200)),
+        many(500, &daemon.egd, b""),
+        many(500, &daemon.egd, &[0x02]),
+        many(500, &daemon.egd, b"GET / HTTP/1.1\r\n\r\n"),
+    ];
+    // Those that ask for 50 KB each and read nothing have soon got what the kernel holds for them.
+    await_until("the deaf to be full", || (daemon.status(&scratch).count("/egd/0/waiting") == 0).then_some(()));
+    let beside = usual();
+    drop(held);
+    // These ask, and are gone before the answer is.
+    for _ in 0..1000 {
+        drop(many(1, &daemon.egd, &[0x02, 255, 0x02]));
+    }
+    let after = usual();
+    prefer_this_thread_no_more();
+    let figure = |what: &str, seen| {
+        Figure::new(what, Unit::Seconds, seen).beside("before", before).bound(Bound::MostTimes(MOST))
+    };
+    Ok(vec![
+        figure("usual answer with 1,550 rude clients, median of 5", beside),
+        figure("usual answer after 1,000 vanished, median of 5", after),
+    ])
+}
+
+fn many(count: usize, path: &Path, words: &[u8]) -> Vec<UnixStream> {
+    let one = |_| {
+        let mut stream = UnixStream::connect(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        stream.set_nonblocking(true).expect("a socket can be told not to block");
+        drop(stream.write_all(words));
+        stream
+    };
+    (0..count).map(one).collect()
+}
+
+fn paced() -> Result<Vec<Figure>, Missing> {
+    Ok(come_and_go_at(PACE, MOST))
+}
+
+fn flooding() -> Result<Vec<Figure>, Missing> {
+    Ok(come_and_go_at(u32::MAX, MOST_LATE))
+}
+
+/// Answers to polite clients while the rude come and go at the daemon, beside the same at a dummy.
+fn come_and_go_at(pace: u32, most_late: f64) -> Vec<Figure> {
+    let noticed = beside(COUNT, pace);
+    [("usual (50 of 100)", noticed.usual, MOST), ("late (90 of 100)", noticed.late, most_late)]
+        .into_iter()
+        .map(|(name, [dummy, daemon], most)| {
+            let what = format!("{name} answer beside {:.0} connections a second", noticed.rate);
+            Figure::new(what, Unit::Seconds, daemon.as_secs_f64())
+                .beside("with a dummy as their target", dummy.as_secs_f64())
+                .bound(Bound::MostTimes(most))
+        })
+        .collect()
+}
+
+/// What the others notice: the middle one of all windows.
+struct Noticed {
+    /// The usual answer's time with the rude at the dummy, and at the daemon.
+    usual: [Duration; 2],
+    /// The time that nine of ten answers take at most.
+    late: [Duration; 2],
+    /// Connections a second at the daemon.
+    rate: f64,
 }
 
 impl Noticed {
     fn of(windows: &[Vec<Measured>; 2], connections: u64, spent: Duration) -> Self {
         let times = |hundredths| {
-            windows.each_ref().map(|runs| runs.iter().map(|run| run.percentile(hundredths)).collect::<Vec<_>>())
-        };
-        let ratios = |[without, with]: &[Vec<Duration>; 2]| {
-            without.iter().zip(with).map(|(without, with)| with.as_secs_f64() / without.as_secs_f64()).collect()
-        };
-        let middle = |times: [Vec<Duration>; 2]| {
-            times.map(|mut times| {
+            windows.each_ref().map(|runs| {
+                let mut times: Vec<Duration> = runs.iter().map(|run| run.percentile(hundredths)).collect();
                 times.sort();
                 times[times.len() / 2]
             })
         };
-        let (usual, late) = (times(50), times(90));
-        Self {
-            usual: ratios(&usual),
-            late: ratios(&late),
-            usual_times: middle(usual),
-            late_times: middle(late),
-            connections,
-            rate: connections as f64 / spent.as_secs_f64(),
-        }
-    }
-
-    /// The middle one of the usual answer's ratios, and of the late one's.
-    #[must_use]
-    pub fn ratios(&self) -> (f64, f64) {
-        (median(&self.usual), median(&self.late))
-    }
-}
-
-impl fmt::Display for Noticed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (usual, late) = self.ratios();
-        let [usual_without, usual_with] = self.usual_times.map(|time| time.as_secs_f64() * 1e6);
-        let [late_without, late_with] = self.late_times.map(|time| time.as_secs_f64() * 1e6);
-        write!(
-            f,
-            "{} connections, {:.0} a second, at the daemon and at a dummy in turn: p50 {usual_with:.0} and {usual_without:.0} us, \
-             {usual:.2} times as long; p90 {late_with:.0} and {late_without:.0} us, {late:.2} times",
-            self.connections, self.rate
-        )
+        Self { usual: times(50), late: times(90), rate: connections as f64 / spent.as_secs_f64() }
     }
 }
 
 /// A daemon of ours with a thousand polite clients, two requests a second each, and fifty that ask and never read, while
 /// `connections` connections come and go, `pace` a second at most.
-///
-/// # Panics
-/// When the daemon does not start, or hangs up on a polite client.
-#[must_use]
-pub fn beside(connections: u64, pace: u32) -> Noticed {
+fn beside(connections: u64, pace: u32) -> Noticed {
     prefer_this_thread_no_more();
     let (scratch, _key, daemon) = ours(&KeyPlan::named("key").rate(10_000));
     let crowd = Crowd::gather(&daemon.egd, pace);
@@ -105,11 +150,10 @@ pub fn beside(connections: u64, pace: u32) -> Noticed {
         client
     });
     // Those that read nothing have soon got what the kernel holds for them.
-    await_until("the deaf to be full", Duration::from_secs(30), || {
-        (daemon.status(&scratch).count("/egd/0/waiting") == 0).then_some(())
-    });
+    await_until("the deaf to be full", || (daemon.status(&scratch).count("/egd/0/waiting") == 0).then_some(()));
     let _ = polite.run_for(Duration::from_millis(700));
     let noticed = crowd.noticed(&mut polite, connections);
+    prefer_this_thread_no_more();
     drop(deaf);
     noticed
 }
@@ -149,12 +193,6 @@ impl Crowd {
         }
         Noticed::of(&windows, self.at_daemon.gone(), spent / 2)
     }
-}
-
-fn median(values: &[f64]) -> f64 {
-    let mut values = values.to_vec();
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }
 
 /// A thread that connects and leaves, again and again, while it is told to.
@@ -203,7 +241,10 @@ impl Drop for Rude {
 
 /// One says nothing, one asks and does not wait, one asks half a question, one talks nonsense. They ask for so little that there
 /// is enough for all: who gets how much of too little is another question.
-fn come_and_go(path: &Path, number: u64) {
+///
+/// # Panics
+/// When the server takes no connection.
+pub fn come_and_go(path: &Path, number: u64) {
     let mut stream = UnixStream::connect(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let words: &[u8] = match number % 4 {
         0 => &[],

@@ -4,7 +4,7 @@ use std::process::{Command, Stdio};
 
 /// Has the first thread of each of these processes go before all usual work from now on. Without the right to
 /// (CAP_SYS_NICE), or without `chrt`, nothing changes.
-pub fn prefer(processes: &[u32]) {
+pub(super) fn prefer(processes: &[u32]) {
     for process in processes {
         let mut chrt = Command::new("chrt");
         chrt.args(["--fifo", "--pid", "1", &process.to_string()]).stdout(Stdio::null()).stderr(Stdio::null());
@@ -14,13 +14,13 @@ pub fn prefer(processes: &[u32]) {
 }
 
 /// Prefers the calling thread.
-pub fn prefer_this_thread() {
+pub(super) fn prefer_this_thread() {
     let thread = nix::unistd::gettid().as_raw();
     prefer(&[u32::try_from(thread).expect("a thread's number is positive")]);
 }
 
 /// Has the calling thread, and those that it starts from now on, wait for their turn as usual.
-pub fn prefer_this_thread_no_more() {
+pub(super) fn prefer_this_thread_no_more() {
     let thread = nix::unistd::gettid().as_raw().to_string();
     let mut chrt = Command::new("chrt");
     chrt.args(["--other", "--pid", "0", &thread]).stdout(Stdio::null()).stderr(Stdio::null());

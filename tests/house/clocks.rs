@@ -1,0 +1,91 @@
+//! No test asserts how long something takes, how fast it goes, or what it costs: `tests/costs` measures that. A test's own time may be
+//! held only against a deadline, which only a hang can reach.
+
+use std::path::{Path, PathBuf};
+
+use ekey_tests::tree;
+
+/// What measures a time, a rate, a processor share or memory.
+const MEASURES: [&str; 17] = [
+    ".elapsed()",
+    ".duration_since(",
+    ".checked_duration_since(",
+    "Instant::now() <",
+    "Instant::now() >",
+    "processor_time(",
+    "event_loop_time(",
+    "context_switches(",
+    "usage::memory",
+    "usage::{memory",
+    ".percentile(",
+    "requests_per_second",
+    "bytes_per_second",
+    "schedstat",
+    "VmRSS",
+    "VmHWM",
+    "RssAnon",
+];
+/// Of the harness, what waits, loads, looks after a long run or measures for `tests/costs`.
+const MAY_MEASURE: [&str; 6] = ["await_until.rs", "costs", "load", "soak", "usage.rs", "bin"];
+/// No deadline of a test is shorter, in seconds.
+const LEAST_DEADLINE: u64 = 60;
+
+#[test]
+fn what_a_test_measures_is_held_only_against_a_deadline() {
+    let found: Vec<String> = files().iter().flat_map(|path| figures(path)).collect();
+    assert!(found.is_empty(), "figures belong into tests/src/costs: {found:#?}");
+}
+
+#[test]
+fn every_deadline_is_one_that_only_a_hang_can_reach() {
+    for path in files().into_iter().chain([tree::root().join("tests/src/await_until.rs")]) {
+        for (number, line) in tree::code_lines(&path) {
+            let Some(seconds) = line.split_once("DEADLINE: Duration = Duration::from_secs(") else { continue };
+            let seconds = seconds.1.split(')').next().and_then(|seconds| seconds.parse().ok());
+            assert!(seconds >= Some(LEAST_DEADLINE), "{}:{number}: {}", path.display(), line.trim());
+        }
+    }
+}
+
+#[test]
+fn a_figure_in_a_test_would_be_found() {
+    for line in [
+        "    assert!(asked.elapsed() < Duration::from_secs(2));",
+        "    let share = processor_time(id).as_secs_f64();",
+        "    while Instant::now() < end {",
+        "    let before = usage::memory(process).own;",
+        "    guest.check(\"grep VmRSS /proc/1/status\");",
+    ] {
+        assert!(is_figure(line), "{line}");
+    }
+    for line in
+        ["    assert!(started.elapsed() < DEADLINE);", "    assert!(Instant::now() >= deadline);", "    now.elapsed"]
+    {
+        assert!(!is_figure(line), "{line}");
+    }
+    assert!(files().iter().any(|path| path.ends_with("house/files.rs")), "the tests next to this one are looked at");
+}
+
+/// The tests of all crates, and the harness but for what may measure; not this file, which has examples. Unit tests have virtual clocks.
+fn files() -> Vec<PathBuf> {
+    let root = tree::root();
+    let harness = root.join("tests/src");
+    let may_measure = |path: &Path| {
+        let below = path.strip_prefix(&harness).ok();
+        below.is_some_and(|below| MAY_MEASURE.iter().any(|name| below.starts_with(name)))
+    };
+    let is_test = |path: &PathBuf| path.strip_prefix(&root).is_ok_and(|path| path.iter().any(|part| part == "tests"));
+    let examples = |path: &PathBuf| path.ends_with("house/clocks.rs");
+    let tests = tree::rust_files(&root).into_iter().filter(is_test);
+    tests.filter(|path| !may_measure(path) && !examples(path)).collect()
+}
+
+/// The lines of a file that measure something and hold it against no deadline.
+fn figures(path: &Path) -> Vec<String> {
+    let lines = tree::code_lines(path).into_iter().filter(|(_, line)| is_figure(line));
+    lines.map(|(number, line)| format!("{}:{number}: {}", path.display(), line.trim())).collect()
+}
+
+fn is_figure(line: &str) -> bool {
+    MEASURES.iter().any(|measure| line.contains(measure)) && !line.to_ascii_lowercase().contains("deadline")
+}

@@ -1,0 +1,33 @@
+//! Our programs against each other.
+
+mod books;
+mod capacity;
+mod combine;
+mod config;
+mod confined;
+mod convert;
+mod deliver;
+mod egd_client;
+mod egd_linux;
+mod expand;
+mod faults;
+mod health;
+mod hostile;
+mod keyring;
+mod limits;
+mod lying_key;
+mod mutations;
+mod once;
+mod rekey;
+mod robust;
+mod rude_clients;
+mod serving;
+mod soak;
+mod states;
+mod surroundings;
+mod tls;
+mod tls_client;
+mod tls_files;
+mod tls_recipe;
+mod tls_rude;
+mod two_keys;

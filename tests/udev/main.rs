@@ -1,0 +1,4 @@
+//! The files of `udev/`, by the programs that read them.
+
+mod hotplug;
+mod unit;
