@@ -36,6 +36,9 @@ mod ratio;
 mod repeats;
 mod repetition;
 mod statistics;
+#[cfg(test)]
+mod streams;
+mod word;
 
 pub use alarm::{Alarm, Test};
 pub use alpha::{Alpha, InvalidAlpha};

@@ -1,7 +1,7 @@
 //! The adaptive proportion test, SP 800-90B 4.4.2: a value that comes far too often.
 
 use crate::binomial::{at_least, critical};
-use crate::{Alarm, Alpha, Test};
+use crate::{Alarm, Alpha, Test, word};
 
 /// Samples in a window, as the standard sets it for samples of more than a bit.
 const WINDOW: usize = 512;
@@ -47,7 +47,7 @@ impl AdaptiveProportion {
             }
             let (part, after) = rest.split_at(rest.len().min(WINDOW - self.seen));
             let before = self.count;
-            self.count += part.iter().filter(|byte| **byte == self.reference).count();
+            self.count += count(part, self.reference);
             if before < self.cutoff && self.count >= self.cutoff && first.is_none() {
                 first = self.find(part, before);
             }
@@ -68,9 +68,19 @@ impl AdaptiveProportion {
     }
 }
 
+/// Counts how often `value` comes in `bytes`.
+fn count(bytes: &[u8], value: u8) -> usize {
+    let by_bytes = |bytes: &[u8]| bytes.iter().filter(|byte| **byte == value).count();
+    let (words, rest) = bytes.as_chunks::<{ word::BYTES }>();
+    let hits = words.iter().filter(|word| word::agree_somewhere(word, &[value; word::BYTES]));
+    hits.map(|word| by_bytes(word)).sum::<usize>() + by_bytes(rest)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::streams::{assert_verdicts, streams};
+    use proptest::prelude::*;
 
     #[test]
     fn its_cut_off_and_its_true_rate_are_known() {
@@ -104,6 +114,31 @@ mod tests {
             assert_eq!((alarms[0].at_byte, alarms[0].observed, alarms[0].suspect), (3 + 17 * 3, 19, 55));
             assert_eq!(run(&stream(17, 3)), []);
             assert_eq!(run(&stream(18, 500)), [], "the window's end cuts them apart");
+        }
+    }
+
+    /// SP 800-90B 4.4.2 as it is worded: A is a window's first sample, B how often it came in the window, C the cut-off.
+    fn plain(stream: &[u8], c: u64) -> Vec<Alarm> {
+        let mut alarms = Vec::new();
+        for (window, samples) in (0..).zip(stream.chunks(512)) {
+            let a = samples[0];
+            let mut b = 1;
+            for (i, x) in (1..).zip(&samples[1..]) {
+                b += u64::from(*x == a);
+                if b == c && *x == a {
+                    let (test, at_byte) = (Test::AdaptiveProportion, 512 * window + i);
+                    alarms.push(Alarm { test, at_byte, observed: b, cutoff: c, suspect: i + 1 });
+                }
+            }
+        }
+        alarms
+    }
+
+    proptest! {
+        #[test]
+        fn verdicts_are_those_of_the_plain_test((stream, sizes) in streams(8_000), bits in 20_u8..=60) {
+            let mut test = AdaptiveProportion::new(Alpha::from_bits(bits).unwrap());
+            assert_verdicts(&plain(&stream, test.cutoff()), (&stream, &sizes), |piece| test.feed(piece));
         }
     }
 }

@@ -19,6 +19,8 @@ const SLOT_BITS: u32 = 14;
 const MATCHES: u64 = 3;
 /// … if from one to the next there are no more than so many.
 const AMONG: u32 = 32;
+/// Bytes that are hashed before a look at whether one of their hashes is suspicious.
+const GROUP: usize = 8;
 
 static GEAR: [u64; 256] = gear();
 
@@ -46,6 +48,8 @@ pub struct Repeats {
     position: u64,
     hash: u64,
     marks: [Mark; 2],
+    /// Whether a hash with this [`top`] may be an anchor or equal a mark.
+    suspicious: [bool; 1 << ANCHOR_BITS],
     seen: Box<[u16]>,
     matches: u64,
     since_match: u32,
@@ -61,7 +65,9 @@ impl Repeats {
     /// Remembers nothing yet.
     pub fn new() -> Self {
         let seen = vec![0; 1 << SLOT_BITS].into_boxed_slice();
-        Self { position: 0, hash: 0, marks: [Mark::default(); 2], seen, matches: 0, since_match: 0 }
+        let mut suspicious = [false; 1 << ANCHOR_BITS];
+        suspicious[0] = true;
+        Self { position: 0, hash: 0, marks: [Mark::default(); 2], suspicious, seen, matches: 0, since_match: 0 }
     }
 
     /// Takes all of `bytes`, and gives the first failure among them.
@@ -81,18 +87,38 @@ impl Repeats {
         first
     }
 
+    /// Hashes bytes by groups, and looks closer only where a hash is suspicious.
     fn roll(&mut self, part: &[u8]) -> Option<Alarm> {
         let mut first = None;
         let mut hash = self.hash;
-        let marks = self.marks.map(|mark| mark.hash);
-        for (offset, byte) in (0..).zip(part) {
-            hash = (hash << 1).wrapping_add(GEAR[usize::from(*byte)]);
-            if hash >> (64 - ANCHOR_BITS) == 0 || hash == marks[0] || hash == marks[1] {
-                let alarm = self.look_at(hash, self.position + offset);
+        let (groups, rest) = part.as_chunks::<GROUP>();
+        for (at, group) in groups.iter().enumerate() {
+            let before = hash;
+            let mut suspicious = false;
+            for byte in group {
+                hash = next(hash, *byte);
+                suspicious |= self.suspicious[top(hash)];
+            }
+            if suspicious {
+                let alarm = self.follow(before, group, at * GROUP);
                 first = first.or(alarm);
             }
         }
-        self.hash = hash;
+        self.hash = rest.iter().fold(hash, |hash, byte| next(hash, *byte));
+        let alarm = self.follow(hash, rest, part.len() - rest.len());
+        first.or(alarm)
+    }
+
+    /// Looks at the hash after each of these bytes, from the hash before them. They begin `offset` bytes after the position.
+    fn follow(&mut self, mut hash: u64, bytes: &[u8], offset: usize) -> Option<Alarm> {
+        let mut first = None;
+        for (at_byte, byte) in (self.position + offset as u64..).zip(bytes) {
+            hash = next(hash, *byte);
+            if self.suspicious[top(hash)] {
+                let alarm = self.look_at(hash, at_byte);
+                first = first.or(alarm);
+            }
+        }
         first
     }
 
@@ -107,7 +133,7 @@ impl Repeats {
             let (test, cutoff) = (Test::Period, MARKS[1]);
             return Some(Alarm { test, at_byte, observed: period, cutoff, suspect });
         }
-        if hash >> (64 - ANCHOR_BITS) == 0 { self.note_anchor(hash, at_byte) } else { None }
+        if top(hash) == 0 { self.note_anchor(hash, at_byte) } else { None }
     }
 
     fn note_anchor(&mut self, hash: u64, at_byte: u64) -> Option<Alarm> {
@@ -132,14 +158,81 @@ impl Repeats {
     fn set_marks(&mut self) {
         for (mark, every) in self.marks.iter_mut().zip(MARKS) {
             if self.position.is_multiple_of(every) {
+                self.suspicious[top(mark.hash)] = false;
                 *mark = Mark { hash: self.hash, at: self.position - 1 };
             }
         }
+        // Last, since an old mark may share its top with anchors, or with the other mark.
+        self.suspicious[0] = true;
+        self.marks.iter().for_each(|mark| self.suspicious[top(mark.hash)] = true);
     }
 }
 
 impl Default for Repeats {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+/// Returns the hash after the next byte.
+fn next(hash: u64, byte: u8) -> u64 {
+    (hash << 1).wrapping_add(GEAR[usize::from(byte)])
+}
+
+/// Returns the bits of a hash that are all 0 in an anchor.
+fn top(hash: u64) -> usize {
+    (hash >> (64 - ANCHOR_BITS)) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::streams::{assert_verdicts, streams};
+    use proptest::prelude::*;
+    use std::collections::HashMap;
+
+    /// Looks at each byte, with a hash that is computed anew from the 64 bytes that it covers.
+    fn plain(stream: &[u8]) -> Vec<Alarm> {
+        let mut alarms = Vec::new();
+        let mut marks = [None; 2];
+        let (mut seen, mut matches, mut since_match) = (HashMap::new(), 0, 0);
+        for (at_byte, at) in (0_u64..).zip(0..stream.len()) {
+            let covered = stream[..=at].iter().rev().take(64).enumerate();
+            let hash = covered.fold(0_u64, |hash, (age, byte)| hash.wrapping_add(GEAR[usize::from(*byte)] << age));
+            let mark = marks.iter().flatten().find(|(mark, _)| *mark == hash && at >= 64);
+            if let Some((_, mark_at)) = mark {
+                let period = at_byte - mark_at;
+                let (test, suspect) = (Test::Period, period + 64 + 16_384);
+                alarms.push(Alarm { test, at_byte, observed: period, cutoff: 16_384, suspect });
+            } else if hash < 1 << 54 && at >= 64 {
+                let tag = u16::try_from(hash >> 8 & 0xffff).unwrap().max(1);
+                let known = seen.insert(hash >> 40, tag) == Some(tag);
+                since_match += 1;
+                matches = if since_match > 32 { 0 } else { matches };
+                if known {
+                    matches += 1;
+                    since_match = 0;
+                    if matches >= 3 {
+                        let (test, suspect) = (Test::Replay, 3 * 32 * 1024);
+                        alarms.push(Alarm { test, at_byte, observed: matches, cutoff: 3, suspect });
+                    }
+                }
+            }
+            for (mark, every) in marks.iter_mut().zip([512, 16_384]) {
+                if (at + 1) % every == 0 {
+                    *mark = Some((hash, at_byte));
+                }
+            }
+        }
+        alarms
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn verdicts_are_those_of_the_plain_test((stream, sizes) in streams(60_000)) {
+            let mut test = Repeats::new();
+            assert_verdicts(&plain(&stream), (&stream, &sizes), |piece| test.feed(piece));
+        }
     }
 }
