@@ -18,8 +18,10 @@ use crate::pool::MOST_BATCH;
 
 /// Bytes read at a time: what one batch can hold if all of it is entropy.
 const READ_LEN: usize = FRAME_LEN * (MOST_BATCH / EntropyBlock::LEN - 1);
-/// A key sends a block of 78 frames in one burst and then nothing for half a second. After such a pause the first bytes are
-/// left to wait this long, so that this thread and the daemon wake up for the burst and not for its frames.
+/// A key sends a block in a burst of so many frames, then nothing for half a second (firmware-notes/protocol.md).
+const BURST_LEN: usize = FRAME_LEN * 78;
+/// How long the rest of a burst that has begun is left to come, so that this thread and the daemon wake up once for a burst
+/// and not for each frame. Also the shortest pause before a burst: in a steady stream, waiting would lose time.
 const BURST: Duration = Duration::from_millis(20);
 /// After so many bytes without a frame that verifies, this thread reads slower: the sender is broken or not a key.
 const MOST_UNPROVEN: usize = 8192;
@@ -83,12 +85,10 @@ impl Driver {
             let until = self.ladder.deadline().map_or(until, |rung_due| rung_due.min(until));
             let began = Instant::now();
             match link.read(&mut buffer, until) {
-                Ok(Read::Bytes(mut count)) => {
-                    if session.state() == State::Running && began.elapsed() >= BURST {
-                        count += self.gather(link, &mut buffer[count..]);
-                    }
+                Ok(Read::Bytes(count)) => {
                     unproven += count;
-                    if let Err(ended) = self.digest(link, session, &buffer[..count]) {
+                    let paused = began.elapsed() >= BURST;
+                    if let Err(ended) = self.digest(link, session, &mut buffer, count, paused) {
                         return ended;
                     }
                 }
@@ -124,13 +124,34 @@ impl Driver {
         }
     }
 
-    /// Hands the session what was read, and hands on what it proves.
-    fn digest(&mut self, link: &mut dyn Link, session: &mut Session, mut bytes: &[u8]) -> Result<(), Ended> {
-        self.bytes.read += bytes.len() as u64;
+    /// Hands the session the `count` bytes that were read into `buffer`, and hands on what they prove. `paused`: the key was
+    /// silent before.
+    fn digest(
+        &mut self,
+        link: &mut dyn Link,
+        session: &mut Session,
+        buffer: &mut [u8],
+        count: usize,
+        paused: bool,
+    ) -> Result<(), Ended> {
         self.send(session)?;
         // Large enough that it never has to move, which would leave a copy behind.
-        let most_blocks = bytes.len() / FRAME_LEN + 1;
-        self.batch = Batch::with_capacity(most_blocks * EntropyBlock::LEN);
+        let most = count.max(BURST_LEN);
+        self.batch = Batch::with_capacity((most / FRAME_LEN + 1) * EntropyBlock::LEN);
+        let mut outcome = self.hear(link, session, &buffer[..count]);
+        if paused && !self.batch.is_empty() && count < BURST_LEN {
+            let rest = self.gather(link, &mut buffer[..BURST_LEN - count]);
+            outcome = outcome.and(self.hear(link, session, &buffer[..rest]));
+        }
+        self.judge_batch();
+        self.send(session)?;
+        outcome
+    }
+
+    /// Hands the session bytes and does what it wants. A link that breaks while something is written has still brought all
+    /// that was read.
+    fn hear(&mut self, link: &mut dyn Link, session: &mut Session, mut bytes: &[u8]) -> Result<(), Ended> {
+        self.bytes.read += bytes.len() as u64;
         let now = self.clock.now();
         let mut outcome = Ok(());
         while !bytes.is_empty() {
@@ -138,11 +159,8 @@ impl Driver {
             let taken = session.handle_input(now, bytes, |block| self.batch.extend_from_slice(block.as_bytes()));
             self.books.verified_bytes += (self.batch.len() - gathered) as u64;
             bytes = &bytes[taken..];
-            // A link that breaks while something is written has still brought all that was read.
             outcome = outcome.and(self.obey(link, session).map(drop));
         }
-        self.judge_batch();
-        self.send(session)?;
         outcome
     }
 
