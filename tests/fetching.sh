@@ -1,7 +1,10 @@
-# Fetching from Debian into a folder below target/, for the scripts beside this file and packaging/build: nothing is
-# installed, no root is needed, and what is there is not fetched again. Source it with `into` (the folder), `log`, `plan`
-# (what a part that is there must have been fetched by), `left_out` (folders of /usr/share) and, for whole trees,
-# `needless` (packages to leave out) set; and with `architecture`, in Debian's words, if it is to be another than amd64.
+# Fetches from Debian into a folder below target/, for the scripts of this folder and packaging/build. It installs nothing,
+# needs no root and fetches nothing twice. A script sources it with these set: `into` (the folder), `log`, `plan` (what a
+# part must have been fetched by), `left_out` (folders of /usr/share), for whole trees `needless` (packages to leave out),
+# and `architecture`, in Debian's words, if it is not amd64.
+
+# Package lists of our own, where the machine's are missing or stale. All scripts share them; tests/run deletes them.
+lists=$(mkdir -p "${CARGO_TARGET_DIR:-target}/lists" && cd "${CARGO_TARGET_DIR:-target}/lists" && pwd)
 
 fail() {
   [ ! -s "$log" ] || tail -n 20 "$log" >&2
@@ -9,7 +12,7 @@ fail() {
   exit 1
 }
 
-# Runs a function for a part unless that part is there already, whole and by today's plan.
+# Runs a function for a part, unless the part is there, whole and by today's plan.
 part() {
   local name=$1
   shift
@@ -29,7 +32,7 @@ apt() {
     -o "Dir::Cache::archives=$into/apt/deb" -o Debug::NoLocking=true -o APT::Install-Recommends=false
     -o "APT::Architecture=${architecture:-amd64}" -o "APT::Architectures=${architecture:-amd64}")
   [ "$(id -u)" -ne 0 ] || options+=(-o APT::Sandbox::User=root)
-  [ ! -e "$into/apt/lists/fetched" ] || options+=(-o "Dir::State::lists=$into/apt/lists")
+  [ ! -e "$(own_lists)/fetched" ] || options+=(-o "Dir::State::lists=$(own_lists)")
   "$program" "${options[@]}" "$@" 2>>"$log"
 }
 
@@ -37,21 +40,24 @@ apt() {
 with_lists() {
   ! "$@" || return 0
   echo "$(basename "$into"): the machine's package lists do not do, fetching lists of our own"
-  mkdir -p "$into/apt/lists/partial"
-  apt apt-get -o "Dir::State::lists=$into/apt/lists" update >>"$log" || return 1
-  touch "$into/apt/lists/fetched"
+  mkdir -p "$(own_lists)/partial"
+  apt apt-get -o "Dir::State::lists=$(own_lists)" -o Acquire::Languages=none update >>"$log" || return 1
+  touch "$(own_lists)/fetched"
   "$@"
 }
 
-# Downloads the packages named after the list $1 with all that they depend on, and writes the files' names to $1.
+own_lists() { printf '%s/%s' "$lists" "${architecture:-amd64}"; }
+
+# Downloads the packages named after the list $1 with all that they depend on and need, and writes the files' names to $1.
 download_closure() {
-  local list=$1
+  local list=$1 wanted
   shift
   apt apt-get install --yes --simulate "$@" >"$list.plan" || return 1
-  apt apt-get -qq install --yes --download-only "$@" >>"$log" || return 1
   # "Inst NAME (VERSION ARCHIVE [ARCHITECTURE])"; in file names the colon of a version is %3a.
-  sed -n 's/^Inst \([^ ]*\) (\([^ ]*\) .*\[\([^]]*\)\]).*/\1_\2_\3.deb/p' "$list.plan" | sed 's/:/%3a/' |
-    grep -vE "$needless" >"$list"
+  sed -n 's/^Inst \([^ ]*\) (\([^ ]*\) .*\[\([^]]*\)\]).*/\1_\2_\3.deb/p' "$list.plan" | grep -vE "$needless" |
+    sed 's/:/%3a/' >"$list" || return 1
+  mapfile -t wanted < <(sed 's/_[^_]*$//; s/_/=/; s/%3a/:/' "$list")
+  (cd "$into/apt/deb" && apt apt-get -qq download "${wanted[@]}" >>"$log")
 }
 
 # Unpacks a file of Debian into a tree whose /bin, /lib and so on are links into /usr.
@@ -76,6 +82,7 @@ fetch_tree() {
   while read -r name; do
     unpack "$into/apt/deb/$name" "$into/$tree" ||
       fail "$into/apt/deb/$name cannot be unpacked; delete $into and run this again"
+    dpkg-deb --field "$into/apt/deb/$name" >"$into/apt/control/$name"
   done <"$into/apt/$tree"
 }
 
@@ -85,7 +92,10 @@ begin_fetching() {
   for program in apt-get apt-cache dpkg-deb tar; do
     command -v "$program" >/dev/null || fail "$program is needed: this is made of Debian's packages"
   done
-  mkdir -p "$into/done" "$into/apt/cache" "$into/apt/deb/partial"
+  mkdir -p "$into/done" "$into/apt/cache" "$into/apt/control" "$into/apt/deb/partial"
   : >"$into/apt/status"
   : >"$log"
 }
+
+# Deletes what only the fetching needed.
+end_fetching() { rm -rf "$into/apt/deb" "$into/apt/cache"; }
