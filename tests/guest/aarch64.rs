@@ -86,7 +86,7 @@ fn keys_on_every_link_are_served_and_no_call_that_it_takes_is_refused() {
     start(&mut guest);
     guest.await_sh(&running(3));
     guest.check("ekey-ctl status --json | grep '\"transport\":\"usb\"'");
-    guest.check(&format!("ekey-ctl reset '{USB_SERIAL}' --level usb"));
+    guest.await_sh(&format!("ekey-ctl reset '{USB_SERIAL}' --level usb"));
     guest.await_sh(&running(3));
     end(&mut guest);
 
@@ -190,7 +190,8 @@ fn changes(guest: &mut Booted, usb: &std::path::Path) {
     guest.await_sh("grep 'the keyring was read again' /share/ekeyd.log");
     guest.check("ekey-ctl keyring reload");
     for (serial, level) in [(SERIAL, "soft"), (SECOND_SERIAL, "reopen"), (USB_SERIAL, "usb")] {
-        guest.check(&format!("ekey-ctl reset '{serial}' --level {level}"));
+        // The tool waits for an answer for twelve seconds, in which an emulated machine may not get far.
+        guest.await_sh(&format!("ekey-ctl reset '{serial}' --level {level}"));
         guest.await_sh(&running(3));
     }
     guest.check(&format!("ekey-ctl remove '{SERIAL}' && ekey-ctl list"));

@@ -81,7 +81,8 @@ fn plugging_in_starts_the_service_which_may_use_the_key_both_ways() {
     println!("{}", doctor.text);
 
     // A reset of the device takes the usbfs node, which the unit must let it have as well.
-    guest.check(&format!("ekey-ctl reset '{SECOND_SERIAL}' --level usb"));
+    // The tool waits for an answer for twelve seconds, in which an emulated machine may not get far.
+    guest.await_sh(&format!("ekey-ctl reset '{SECOND_SERIAL}' --level usb"));
     guest.check("echo 'transport = \"usb\"' >>/etc/entropykey/ekeyd.toml && systemctl restart ekeyd");
     guest.await_sh("ekey-ctl status --json | grep '\"transport\":\"usb\".*\"name\":\"running\"'");
     let doctor = guest.sh("ekey-ctl doctor");

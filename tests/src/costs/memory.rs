@@ -26,7 +26,7 @@ pub(super) const SUBJECTS: &[Subject] = &[
 /// The pool that the memory is measured with, in bytes: the default.
 const POOL: u32 = 1_048_576;
 /// KB, all of them.
-const MOST_OWN: f64 = 2048.0;
+const MOST_OWN: f64 = 1536.0;
 const MOST_PEAK: f64 = 4096.0;
 const MOST_PEAK_OF_EVERYTHING: f64 = 6144.0;
 const MOST_RESIDENT_OF_STATIC: f64 = 3072.0;

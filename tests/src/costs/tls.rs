@@ -21,9 +21,12 @@ pub(super) const SUBJECTS: &[Subject] = &[
 ];
 
 fn handshakes() -> Result<Vec<Figure>, Missing> {
-    let [theirs, ours] = handshakes_per_second(Duration::from_secs(5));
+    let ([theirs, ours], finished) = handshakes_per_second(Duration::from_secs(5));
     let figure = Figure::new("full handshakes a second, certificates at both ends", Unit::PerSecond, ours);
-    Ok(vec![figure.beside("openssl s_server", theirs)])
+    Ok(vec![
+        figure.beside("openssl s_server", theirs),
+        Figure::new("of them finished by the daemon too, before the client left", Unit::Times, finished),
+    ])
 }
 
 fn crowd() -> Result<Vec<Figure>, Missing> {
@@ -116,8 +119,9 @@ fn client_hello(server: &TlsServer) -> Vec<u8> {
 }
 
 /// Full handshakes a second that `openssl s_time` gets done, one after the other, with `openssl s_server` and with our daemon. The
-/// client's own part is in both; each shows a certificate of P-256, and nothing is resumed.
-fn handshakes_per_second(span: Duration) -> [f64; 2] {
+/// client's own part is in both; each shows a certificate of P-256, and nothing is resumed. And what part of them our daemon has
+/// finished too.
+fn handshakes_per_second(span: Duration) -> ([f64; 2], f64) {
     let server = TlsServer::start(&KeyPlan::named("key").rate(100), |plan| plan);
     let (certificates, scratch) = (&server.certificates, &server.scratch);
     let port = free_port();
@@ -137,8 +141,7 @@ fn handshakes_per_second(span: Duration) -> [f64; 2] {
             _ => panic!("openssl s_time got nothing done:\n{said}"),
         }
     });
-    let (claimed, counted) = (rates[1].0, server.count("tls/handshakes") - before);
     // A client that is gone the moment it is done may be gone before the daemon has read its last words.
-    assert!(counted as f64 >= claimed * 0.8, "openssl counts {claimed} handshakes and the daemon {counted}");
-    rates.map(|(_, rate)| rate)
+    let finished = (server.count("tls/handshakes") - before) as f64 / rates[1].0;
+    (rates.map(|(_, rate)| rate), finished)
 }
