@@ -1,4 +1,4 @@
-//! Prints what the tests find and how soon, and what they say of good data:
+//! Prints which bad sources the tests find and how soon, and their false alarms on good data:
 //! `cargo run --release -p ekey-health --example power [BYTES OF GOOD DATA]`.
 
 #[path = "../tests/sources/mod.rs"]

@@ -1,13 +1,13 @@
-//! What a test says when it fails.
+//! Describes the failure of a test.
 
 use std::fmt;
 
-/// The continuous tests, in the order in which they are run.
+/// The continuous tests, in the order in which they run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Test {
-    /// SP 800-90B 4.4.1: one byte too often in a row.
+    /// SP 800-90B 4.4.1: one byte comes too often in a row.
     RepetitionCount,
-    /// SP 800-90B 4.4.2: one byte too often within 512.
+    /// SP 800-90B 4.4.2: one byte comes too often within 512.
     AdaptiveProportion,
     /// Too many of the last 64 blocks of 20,000 bits fail FIPS 140-2.
     FipsRatio,
@@ -15,16 +15,16 @@ pub enum Test {
     Bias,
     /// The stream repeats itself at a fixed distance of at most 16 KiB.
     Period,
-    /// What came within the last 16 MiB comes again.
+    /// Data of the last 16 MiB comes again.
     Replay,
 }
 
 impl Test {
-    /// All of them.
+    /// All tests.
     pub const ALL: [Self; 6] =
         [Self::RepetitionCount, Self::AdaptiveProportion, Self::FipsRatio, Self::Bias, Self::Period, Self::Replay];
 
-    /// Its name for programs, in kebab case.
+    /// Returns the name that programs read, in kebab case.
     pub const fn name(self) -> &'static str {
         match self {
             Self::RepetitionCount => "repetition-count",
@@ -36,29 +36,29 @@ impl Test {
         }
     }
 
-    /// Its place in [`Test::ALL`].
+    /// Returns the place in [`Test::ALL`].
     pub const fn index(self) -> usize {
         self as usize
     }
 }
 
-/// One failure of one test.
+/// A failure of a test.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Alarm {
-    /// Which test failed.
+    /// The test that failed.
     pub test: Test,
-    /// At which byte of the stream, counted from 0, it was certain.
+    /// The byte of the stream, counted from 0, at which the failure was certain.
     pub at_byte: u64,
-    /// What was seen; see [`Alarm::words`] for its meaning.
+    /// The value that the test saw. [`Alarm::words`] gives its meaning.
     pub observed: u64,
-    /// From which value on it is a failure.
+    /// The lowest value that is a failure.
     pub cutoff: u64,
-    /// How many bytes before and up to `at_byte` it has to do with: those are suspect.
+    /// How many bytes, up to and including `at_byte`, are suspect.
     pub suspect: u64,
 }
 
 impl Alarm {
-    /// What was seen and what is allowed, for people.
+    /// Says for people what the test saw, and from where on it fails.
     pub fn words(&self) -> String {
         let Self { observed, cutoff, .. } = self;
         match self.test {

@@ -1,4 +1,4 @@
-//! The false-alarm rate that cut-offs are computed from.
+//! The false-alarm rate from which cut-offs are computed.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,29 +9,29 @@ pub struct Alpha {
     bits: u8,
 }
 
-/// Text that is no such rate.
+/// Rejects text that does not name such a rate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvalidAlpha;
 
 impl Alpha {
-    /// 2^-`bits`, if that is from 20 to 60.
+    /// Returns 2^-`bits`, or `None` if `bits` is not from 20 to 60.
     pub const fn from_bits(bits: u8) -> Option<Self> {
         if bits >= 20 && bits <= 60 { Some(Self { bits }) } else { None }
     }
 
-    /// N of 2^-N.
+    /// Returns N of 2^-N.
     pub const fn bits(self) -> u8 {
         self.bits
     }
 
-    /// As a number.
+    /// Returns the probability as a number.
     pub fn value(self) -> f64 {
         1.0 / (1_u64 << self.bits) as f64
     }
 }
 
 impl Default for Alpha {
-    /// 2^-40.
+    /// Returns 2^-40.
     fn default() -> Self {
         Self { bits: 40 }
     }
@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_rate_reads_as_it_prints_and_others_are_refused() {
+    fn a_rate_reads_as_it_prints() {
         for bits in 20..=60 {
             let alpha = Alpha::from_bits(bits).unwrap();
             assert_eq!(alpha.to_string().parse(), Ok(alpha));

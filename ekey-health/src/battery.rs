@@ -1,9 +1,9 @@
-//! The six tests of one stream, fed together: what a key's [`Monitor`](crate::Monitor) and a file's
-//! [`Examination`](crate::Examination) both go by.
+//! Runs the six tests on one stream, for a key's [`Monitor`](crate::Monitor) and for a file's
+//! [`Examination`](crate::Examination).
 
 use crate::{AdaptiveProportion, Alarm, Alpha, Bias, FipsBlock, FipsOutcome, FipsRatio, Repeats, RepetitionCount};
 
-/// The tests, and what they have seen.
+/// Holds the tests and their results so far.
 #[derive(Debug, Clone)]
 pub(crate) struct Battery {
     position: u64,
@@ -16,20 +16,20 @@ pub(crate) struct Battery {
     fips: FipsCounts,
 }
 
-/// Blocks of 20,000 bits, and how many failed each test of FIPS 140-2.
+/// Counts blocks of 20,000 bits, and those that failed each test of FIPS 140-2.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct FipsCounts {
-    /// Blocks.
+    /// All blocks.
     pub blocks: u64,
-    /// Those that failed at least one test.
+    /// Blocks that failed at least one test.
     pub failures: u64,
-    /// Those that failed the monobit test.
+    /// Blocks that failed the monobit test.
     pub monobit: u64,
-    /// Those that failed the poker test.
+    /// Blocks that failed the poker test.
     pub poker: u64,
-    /// Those that failed the runs test.
+    /// Blocks that failed the runs test.
     pub runs: u64,
-    /// Those with a run of 26 bits or more.
+    /// Blocks with a run of 26 bits or more.
     pub long_run: u64,
 }
 
@@ -48,7 +48,8 @@ impl Battery {
         }
     }
 
-    /// Takes the next bytes, and gives the first failure among them of each test; period and replay are one here.
+    /// Takes the next bytes. Returns the first failure of each test among them, where period and replay
+    /// count as one test.
     pub(crate) fn feed(&mut self, bytes: &[u8]) -> [Option<Alarm>; 5] {
         let repetition = self.repetition.feed(bytes);
         let proportion = self.proportion.feed(bytes);
@@ -71,12 +72,12 @@ impl Battery {
         first
     }
 
-    /// Bytes that were taken.
+    /// Returns how many bytes it took.
     pub(crate) fn bytes(&self) -> u64 {
         self.position
     }
 
-    /// The blocks of 20,000 bits that were taken.
+    /// Returns the counts of the blocks that it took.
     pub(crate) fn fips(&self) -> FipsCounts {
         self.fips
     }

@@ -1,4 +1,4 @@
-//! Balance of ones and zeros over a long stretch: a lean of one percent, which no single FIPS block shows.
+//! Tests the balance of ones and zeros over many blocks: it finds a bias of one percent, which a single FIPS block does not show.
 
 use crate::fips::{BLOCK_BYTES, FipsOutcome};
 use crate::{Alarm, Alpha, Test};
@@ -6,7 +6,7 @@ use crate::{Alarm, Alpha, Test};
 /// Blocks in a window.
 pub(crate) const BLOCKS: u32 = 64;
 
-/// Adds up the ones of 64 blocks of 20,000 bits, then begins anew.
+/// Adds up the ones of 64 blocks of 20,000 bits, then starts again.
 #[derive(Debug, Clone)]
 pub struct Bias {
     cutoff: u64,
@@ -15,9 +15,9 @@ pub struct Bias {
 }
 
 impl Bias {
-    /// The cut-off is the `t` for which Hoeffding's bound `2 exp(-2 t² / n)` on the probability that the ones among `n` bits
-    /// are `t` off their half is alpha; twice that is the difference between ones and zeros. It is a bound, so a good source
-    /// fails less often than that, once in 2^44 windows for 2^-40.
+    /// Starts the test. The cut-off is twice the `t` at which Hoeffding's bound `2 exp(-2 t² / n)` equals alpha: the bound on the
+    /// probability that the ones among `n` bits differ by `t` from half of them. Twice, since ones and zeros then differ by 2t.
+    /// A good source fails less often than the bound says: once in 2^44 windows for 2^-40.
     pub fn new(alpha: Alpha) -> Self {
         let bits = f64::from(BLOCKS) * BLOCK_BYTES as f64 * 8.0;
         // ln(2 / alpha)
@@ -26,12 +26,12 @@ impl Bias {
         Self { cutoff: 2 * (off as u64 + 1), blocks: 0, ones: 0 }
     }
 
-    /// By how much ones and zeros of a window may not differ.
+    /// Returns the lowest difference between the ones and the zeros of a window that is a failure.
     pub fn cutoff(&self) -> u64 {
         self.cutoff
     }
 
-    /// Takes a block that ended with byte `at_byte`.
+    /// Takes a block that ended with byte `at_byte`. Returns an alarm if it completes a window that fails.
     pub fn note(&mut self, block: &FipsOutcome, at_byte: u64) -> Option<Alarm> {
         self.blocks += 1;
         self.ones += u64::from(block.ones);
@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_window_fails_from_its_cut_off_on_in_either_direction() {
+    fn a_window_fails_from_its_cut_off_on() {
         let cutoff = Bias::new(Alpha::default()).cutoff();
         assert_eq!(cutoff, 8530);
         for (difference, fails) in [(0, false), (cutoff - 2, false), (cutoff, true)] {

@@ -1,12 +1,12 @@
-//! Critical values of the binomial distribution: how many hits in so many trials are still chance.
+//! Computes critical values of the binomial distribution: how many hits in a number of trials are still chance.
 
 use crate::Alpha;
 
-/// The smallest number of hits that at most `alpha` of all runs of `trials` exceed, where one trial hits with probability
+/// Returns the smallest number of hits that at most `alpha` of all runs of `trials` exceed, if one trial hits with probability
 /// `p`: `CRITBINOM(trials, p, 1 - alpha)` of SP 800-90B 4.4.2.
 ///
-/// It adds up the upper tail, from its far end, in which every term is positive: nothing cancels, and the result is right
-/// where `1 - alpha` in floating point would not tell one value from the next. `p` must be above 0 and below 1.
+/// It adds up the upper tail from its far end. Every term is positive, so nothing cancels, and the result is right even where
+/// `1 - alpha` in floating point cannot tell one value from the next. `p` must be above 0 and below 1.
 pub fn critical(trials: u32, p: f64, alpha: Alpha) -> u32 {
     let weights = Weights::of(trials, p);
     let limit = alpha.value() * weights.sum();
@@ -20,7 +20,7 @@ pub fn critical(trials: u32, p: f64, alpha: Alpha) -> u32 {
     weights.mode
 }
 
-/// The probability of `least` hits or more.
+/// Returns the probability of `least` hits or more.
 pub(crate) fn at_least(least: u32, trials: u32, p: f64) -> f64 {
     let weights = Weights::of(trials, p);
     let sum = weights.sum();
@@ -31,16 +31,16 @@ pub(crate) fn at_least(least: u32, trials: u32, p: f64) -> f64 {
     }
 }
 
-/// Below this a weight is none: 2^-200 and less of the most likely number's.
+/// Ignores weights below this: less than 2^-199 of that of the most likely number.
 const NEGLIGIBLE: f64 = 1e-60;
 
-/// The probabilities of the numbers of hits, as multiples of that of the most likely number, worked out from one number to the
-/// next: neither logarithms nor powers, which would take the mathematics library into a daemon that has no other use for it.
+/// Holds the probabilities of the numbers of hits, as multiples of that of the most likely number. Each is computed from the one
+/// before it, without logarithms and powers: those would link the mathematics library into a daemon that needs it nowhere else.
 struct Weights {
     mode: u32,
-    /// The most likely number, and those above it, as far as they count.
+    /// For the most likely number and those above it.
     from_mode: Vec<f64>,
-    /// Those below it, in falling order.
+    /// For those below it, in falling order.
     below_mode: Vec<f64>,
 }
 
@@ -83,33 +83,33 @@ mod tests {
         Alpha::from_bits(bits).unwrap()
     }
 
-    /// 325 is the cut-off that Linux' jitter generator has for a bit a sample; all were worked out with 80 digits, for 1/rate
-    /// bits a sample in windows of 512.
+    /// All computed with 80 digits, for 1/rate bits a sample in windows of 512. Linux' jitter generator has 325 too, for one bit
+    /// a sample.
     #[test]
-    fn cut_offs_for_one_bit_a_sample_and_less_are_those_of_exact_arithmetic() {
-        let due = [325, 422, 458, 477, 487, 494, 499, 502, 505, 507, 508, 509, 510, 511, 512];
-        for (rate, due) in (1..).zip(due) {
+    fn cut_offs_up_to_a_bit_a_sample_are_exact() {
+        let expected = [325, 422, 458, 477, 487, 494, 499, 502, 505, 507, 508, 509, 510, 511, 512];
+        for (rate, expected) in (1..).zip(expected) {
             let p = (-1.0 / f64::from(rate)).exp2();
-            assert_eq!(1 + critical(512, p, bits(30)), due, "H = 1/{rate}");
+            assert_eq!(1 + critical(512, p, bits(30)), expected, "H = 1/{rate}");
         }
         assert_eq!(1 + critical(1024, 0.5, bits(20)), 589, "a bit a sample, windows of 1024");
     }
 
-    /// Worked out with whole numbers of 4,096 bits, without any rounding.
+    /// Computed with whole numbers of 4,096 bits, without any rounding.
     #[test]
-    fn cut_offs_for_eight_bits_a_byte_are_those_of_exact_arithmetic() {
-        for (alpha, due) in [(20, 13), (30, 16), (40, 19), (60, 25)] {
-            assert_eq!(1 + critical(512, 1.0 / 256.0, bits(alpha)), due, "alpha = 2^-{alpha}");
+    fn cut_offs_for_eight_bits_a_byte_are_exact() {
+        for (alpha, expected) in [(20, 13), (30, 16), (40, 19), (60, 25)] {
+            assert_eq!(1 + critical(512, 1.0 / 256.0, bits(alpha)), expected, "alpha = 2^-{alpha}");
         }
-        for (alpha, due) in [(20, 4), (30, 6), (40, 7), (60, 10)] {
-            assert_eq!(1 + critical(64, 0.001, bits(alpha)), due, "alpha = 2^-{alpha}");
+        for (alpha, expected) in [(20, 4), (30, 6), (40, 7), (60, 10)] {
+            assert_eq!(1 + critical(64, 0.001, bits(alpha)), expected, "alpha = 2^-{alpha}");
         }
         let exact = -37.625_153_437_896_67;
         assert!((at_least(18, 511, 1.0 / 256.0).log2() - exact).abs() < 1e-9);
     }
 
     #[test]
-    fn the_probability_of_at_least_nothing_is_one_and_falls_from_there() {
+    fn at_least_falls_from_one() {
         for (trials, p) in [(1, 0.5), (64, 0.001), (512, 1.0 / 256.0), (512, 0.999), (99_999, 0.001)] {
             assert!((at_least(0, trials, p) - 1.0).abs() < 1e-10, "{trials} {p}");
             let mut last = f64::INFINITY;

@@ -1,9 +1,9 @@
-//! All tests and statistics over one piece of data that begins and ends: what `ekey-ctl test` shows.
+//! Runs all tests and statistics on data that ends: what `ekey-ctl test` shows.
 
 use crate::battery::Battery;
 use crate::{Alarm, Alpha, FipsCounts, Statistics, Summary, Test};
 
-/// Goes on for as long as bytes are handed in.
+/// Examines data for as long as bytes come in.
 pub struct Examination {
     alpha: Alpha,
     battery: Battery,
@@ -11,23 +11,23 @@ pub struct Examination {
     statistics: Statistics,
 }
 
-/// What came of it.
+/// The result of an examination.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Report {
-    /// What it was judged by.
+    /// The false-alarm rate of the tests.
     pub alpha: Alpha,
     /// The first failure of each test that failed, in the order of [`Test::ALL`].
     pub alarms: Vec<Alarm>,
-    /// FIPS 140-2, block by block.
+    /// How many blocks failed FIPS 140-2.
     pub fips: FipsCounts,
-    /// The statistics.
+    /// The statistics of all bytes.
     pub summary: Summary,
     /// How often each byte value came.
     pub counts: Box<[u64; 256]>,
 }
 
 impl Examination {
-    /// Begins. `alpha` is for the tests, and for each statistic.
+    /// Starts. `alpha` is the false-alarm rate of the tests, and of each statistic.
     pub fn new(alpha: Alpha) -> Self {
         Self { alpha, battery: Battery::new(alpha), first: [None; Test::ALL.len()], statistics: Statistics::default() }
     }
@@ -40,7 +40,7 @@ impl Examination {
         self.statistics.feed(bytes);
     }
 
-    /// What came of it; `None` if there was not a whole block of 2,500 bytes, which is too little to judge.
+    /// Returns the result so far, or `None` for less than a block of 2,500 bytes, which is too little to judge.
     pub fn report(&self) -> Option<Report> {
         let fips = self.battery.fips();
         let summary = self.statistics.summary().filter(|_| fips.blocks > 0)?;
@@ -55,14 +55,14 @@ impl Examination {
 }
 
 impl Report {
-    /// The statistics that good data would give with a probability of less than alpha, with that probability.
+    /// Returns the statistics that good data gives with a probability below alpha, each with its probability.
     pub fn unlikely(&self) -> Vec<(&'static str, f64)> {
         let Summary { ones_p, chi_square_p, serial_correlation_p, .. } = self.summary;
         let all = [("ones", ones_p), ("chi-square", chi_square_p), ("serial correlation", serial_correlation_p)];
         all.into_iter().filter(|(_, p)| *p < self.alpha.value()).collect()
     }
 
-    /// Whether nothing speaks against the data. Nothing speaks for it either: what is predictable can look as good.
+    /// Returns whether all tests and statistics pass. That proves nothing: predictable data can pass too.
     pub fn is_good(&self) -> bool {
         self.alarms.is_empty() && self.unlikely().is_empty()
     }
@@ -73,14 +73,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_constant_fails_everything_that_it_should_and_says_where_first() {
+    fn a_constant_fails_at_the_expected_bytes() {
         let mut examination = Examination::new(Alpha::default());
         assert_eq!(examination.report(), None);
         examination.feed(&[9; 40_000]);
         let report = examination.report().expect("a report");
         let seen: Vec<(&str, u64)> = report.alarms.iter().map(|alarm| (alarm.test.name(), alarm.at_byte)).collect();
-        let due = [("repetition-count", 5), ("adaptive-proportion", 18), ("fips-ratio", 17_499), ("period", 512)];
-        assert_eq!(seen, due);
+        let expected = [("repetition-count", 5), ("adaptive-proportion", 18), ("fips-ratio", 17_499), ("period", 512)];
+        assert_eq!(seen, expected);
         assert_eq!((report.fips.blocks, report.fips.failures, report.fips.long_run), (16, 16, 0));
         assert_eq!(report.unlikely().len(), 3);
         assert!(!report.is_good());

@@ -345,8 +345,8 @@ mod tests {
     }
 
     #[test]
-    fn a_run_of_twenty_six_bits_is_too_long_wherever_it_is_and_one_of_twenty_five_is_not() {
-        for (length, due) in [(25, false), (26, true)] {
+    fn a_run_of_26_bits_is_too_long_and_25_is_not() {
+        for (length, expected) in [(25, false), (26, true)] {
             for at in 0..40 {
                 for flip in [0, 0xff] {
                     let mut block = vec![0xaa; BLOCK_BYTES];
@@ -359,10 +359,10 @@ mod tests {
                     }
                     block.iter_mut().for_each(|byte| *byte ^= flip);
                     block.extend_from_within(..0);
-                    assert_eq!(quickly(&block, 3).long_run, due, "{length} bits at {at}, turned over by {flip}");
+                    assert_eq!(quickly(&block, 3).long_run, expected, "{length} bits at {at}, flipped by {flip}");
                     block.reverse();
                     let mirrored: Vec<u8> = block.iter().map(|byte| byte.reverse_bits()).collect();
-                    assert_eq!(quickly(&mirrored, 2500).long_run, due, "{length} bits at {at} from the end");
+                    assert_eq!(quickly(&mirrored, 2500).long_run, expected, "{length} bits at {at} from the end");
                 }
             }
         }
@@ -396,7 +396,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_quick_way_counts_as_the_slow_one_does(
+        fn masked_blocks_get_the_plain_verdicts(
             seed in any::<u64>(), mask in any::<u8>(), every in 1_usize..2500, piece in 1_usize..2600,
         ) {
             let block: Vec<u8> = noise(seed)

@@ -1,42 +1,42 @@
-//! What the key says of itself, judged: estimates that fall, FIPS failures that pile up, a badness that is stated.
+//! Judges the figures that the key states about itself: entropy estimates that fall, and FIPS failures that pile up.
 //!
-//! The key stops itself when its own limits are passed, and only power-down revives it then. These limits are not published;
-//! but a generator that gets worse shows in the key's estimates first, and that is worth a warning while the key still runs.
+//! The key stops when it passes its own limits, and then only a power cycle revives it. The limits are not published. But if a
+//! generator gets worse, the key's estimates show it first, so a warning comes while the key still runs.
 
 use crate::Alpha;
 use crate::binomial::at_least;
 
-/// An estimate over fewer bytes than this says little.
+/// Ignores estimates over fewer bytes.
 const LEAST_BYTES: u32 = 1000;
-/// Reports, one a second, before anything is said: the mean of the first so many is where the baseline begins.
+/// Reports, one a second, before the first warning. Their mean is the first baseline.
 const FIRST: u32 = 16;
-/// Weights of the newest report in the quick and in the slow mean.
+/// Weight of the newest report in the quick mean, then in the slow one.
 const QUICK: f64 = 1.0 / 8.0;
 const SLOW: f64 = 1.0 / 1024.0;
-/// An estimate below this part of its baseline is a warning, until it is above the second.
+/// An estimate that falls below this part of its baseline is a warning, until it rises above the second part.
 const FALLEN: f64 = 0.95;
 const RISEN: f64 = 0.97;
 /// How often a block of a good source fails FIPS 140-2, rounded up.
 const FIPS_RATE: f64 = 1.0 / 1000.0;
 
-/// The generators as one report of the key states them: shannons (bits) estimated over a number of bytes.
+/// The generators as one report of the key states them: estimates in shannons (bits) over a number of bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Generators {
-    /// Bytes that the next three estimates are over.
+    /// Bytes over which the next three estimates were made.
     pub raw_bytes: u32,
-    /// Left generator.
+    /// Estimate of the left generator.
     pub left: u32,
-    /// Right generator.
+    /// Estimate of the right generator.
     pub right: u32,
-    /// Both, exclusive-or: low where they run alike.
+    /// Estimate of the exclusive-or of both: low if they run alike.
     pub xor: u32,
     /// Bytes of the left stream after debiasing.
     pub debiased_left_bytes: u32,
-    /// The estimate over them.
+    /// Estimate over these bytes.
     pub debiased_left: u32,
     /// Bytes of the right stream after debiasing.
     pub debiased_right_bytes: u32,
-    /// The estimate over them.
+    /// Estimate over these bytes.
     pub debiased_right: u32,
 }
 
@@ -58,7 +58,7 @@ pub enum Estimate {
 impl Estimate {
     const ALL: [Self; 5] = [Self::Left, Self::Right, Self::Xor, Self::DebiasedLeft, Self::DebiasedRight];
 
-    /// For people.
+    /// Names the estimate for people.
     pub fn words(self) -> &'static str {
         match self {
             Self::Left => "the left generator",
@@ -70,29 +70,29 @@ impl Estimate {
     }
 }
 
-/// Something that the key says of itself and that is not well.
+/// A figure of the key that is a reason to worry.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Warning {
     /// An estimate has fallen, in shannons a byte.
     Falling {
-        /// Which.
+        /// Which estimate.
         estimate: Estimate,
-        /// What it used to be.
+        /// Its usual value.
         usual: f64,
-        /// What it is now.
+        /// Its value now.
         now: f64,
     },
-    /// More blocks fail the key's own FIPS tests than a good source would have with a probability of alpha.
+    /// So many blocks fail the key's own FIPS tests that a good source would do so with a probability below alpha.
     FipsFailures {
-        /// How many failed.
+        /// Blocks that failed.
         failures: u32,
-        /// Of how many.
+        /// Blocks that the key tested.
         blocks: u32,
     },
 }
 
 impl Warning {
-    /// Whether the other one tells of the same thing, with newer numbers maybe.
+    /// Returns whether the other warning has the same subject, perhaps with newer figures.
     pub fn is_about_the_same(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Falling { estimate: one, .. }, Self::Falling { estimate: other, .. }) => one == other,
@@ -101,7 +101,7 @@ impl Warning {
         }
     }
 
-    /// For people.
+    /// Says for people what is wrong.
     pub fn words(&self) -> String {
         match self {
             Self::Falling { estimate, usual, now } => {
@@ -115,7 +115,7 @@ impl Warning {
     }
 }
 
-/// The judge of one key's words.
+/// Judges the reports of one key.
 #[derive(Debug, Clone)]
 pub struct Firmware {
     alpha: Alpha,
@@ -128,18 +128,18 @@ struct Means {
     reports: u32,
     quick: f64,
     slow: f64,
-    /// The best that the slow mean has been: a slow decline is one too.
+    /// The highest slow mean so far, so that a slow fall counts too.
     usual: f64,
     fallen: bool,
 }
 
 impl Firmware {
-    /// Knows nothing yet. `alpha` is for the key's FIPS counters.
+    /// Starts without reports. `alpha` is the false-alarm rate for the key's FIPS counters.
     pub fn new(alpha: Alpha) -> Self {
         Self { alpha, means: [Means::default(); 5], fips: None }
     }
 
-    /// Takes a report on the generators.
+    /// Takes a report about the generators.
     pub fn note_generators(&mut self, report: &Generators) {
         let raw = report.raw_bytes;
         let estimates = [
@@ -156,12 +156,12 @@ impl Firmware {
         }
     }
 
-    /// Takes the key's count of blocks that it has tested and of those that failed, since it last began to count.
+    /// Takes the key's counts of blocks that it tested and of those that failed, since it last reset them.
     pub fn note_fips(&mut self, blocks: u32, failures: u32) {
         self.fips = is_beyond_chance(blocks, failures, self.alpha).then_some((failures, blocks));
     }
 
-    /// Everything that is not well now.
+    /// Returns all warnings that hold now.
     pub fn warnings(&self) -> Vec<Warning> {
         let fallen = |(estimate, means): (Estimate, &Means)| {
             let Means { usual, quick, fallen, .. } = *means;
@@ -188,9 +188,9 @@ impl Means {
     }
 }
 
-/// Whether a good source would have so many failures or more with a probability of less than alpha.
+/// Returns whether a good source would have this many failures or more with a probability below alpha.
 fn is_beyond_chance(blocks: u32, failures: u32, alpha: Alpha) -> bool {
-    // The key counts up to 10,000 blocks; what it says beyond its five digits is no number to work with.
+    // The key counts up to 10,000 blocks. A count of more than five digits is an error, not a count.
     failures > 0 && blocks <= 99_999 && at_least(failures.min(blocks), blocks, FIPS_RATE) < alpha.value()
 }
 
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn an_estimate_that_falls_is_named_within_seconds_and_forgotten_when_it_is_back() {
+    fn a_fall_warns_within_seconds_until_it_is_over() {
         let mut firmware = settled();
         let after = (1..).find(|_| {
             firmware.note_generators(&report(26_500));
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn an_estimate_that_falls_over_a_day_is_noticed_too() {
+    fn a_fall_over_a_day_warns() {
         let mut firmware = settled();
         let fall = (0..86_400).find(|second| {
             firmware.note_generators(&report(29_500 - second / 30));
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn a_report_over_a_few_bytes_says_nothing() {
+    fn a_report_over_a_few_bytes_is_ignored() {
         let mut firmware = settled();
         let bytes = LEAST_BYTES - 1;
         let poor =
@@ -256,8 +256,8 @@ mod tests {
     }
 
     #[test]
-    fn fips_failures_beyond_chance_are_a_warning() {
-        for (blocks, failures, due) in [
+    fn fips_failures_beyond_chance_warn() {
+        for (blocks, failures, expected) in [
             (0, 0, false),
             (10_000, 10, false),
             (7342, 3, false),
@@ -268,7 +268,7 @@ mod tests {
         ] {
             let mut firmware = Firmware::new(Alpha::default());
             firmware.note_fips(blocks, failures);
-            assert_eq!(!firmware.warnings().is_empty(), due, "{failures} of {blocks}");
+            assert_eq!(!firmware.warnings().is_empty(), expected, "{failures} of {blocks}");
         }
     }
 }

@@ -1,10 +1,9 @@
-//! All tests on one key's stream, and what follows from them: put aside at the first failure, taken back after a run of good
-//! blocks.
+//! Runs all tests on one key's stream. The first failure takes the stream out of use, and a run of good blocks takes it back.
 
 use crate::battery::Battery;
 use crate::{Alarm, Alpha, Test};
 
-/// The tests of one stream, and whether it is fit to be used.
+/// Judges one stream, and knows whether it is fit for use.
 #[derive(Debug, Clone)]
 pub struct Monitor {
     good_blocks_due: u32,
@@ -13,41 +12,41 @@ pub struct Monitor {
     aside: Option<Aside>,
 }
 
-/// Why a stream is put aside, and how far it is on its way back.
+/// Tells why a stream is out of use, and how far it is on its way back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Aside {
-    /// The failure that put it aside.
+    /// The failure that took it out of use.
     pub alarm: Alarm,
     /// Good blocks of 2,500 bytes in a row since the last failure of any kind.
     pub good_blocks: u32,
 }
 
-/// What is to be done with bytes that were looked at.
+/// The verdict on bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Judgement {
-    /// Whether they may be used.
+    /// Whether they are fit for use.
     pub fit: bool,
-    /// Whether that is another answer than before.
+    /// How the state of the stream changed, if it did.
     pub change: Option<Change>,
 }
 
-/// A turn for the worse or the better.
+/// A change of a stream's state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
-    /// A test has failed: from these bytes on the stream is put aside.
+    /// A test failed. The stream is out of use, from these bytes on.
     PutAside(Alarm),
-    /// The run of good blocks is complete: what comes after these bytes may be used.
+    /// The run of good blocks is complete. The bytes after these are fit for use.
     TakenBack,
 }
 
 impl Monitor {
-    /// Begins with a stream that is fit. Once put aside it is taken back after `good_blocks` good blocks in a row: blocks of
-    /// 2,500 bytes that pass FIPS 140-2, while no other test fails either.
+    /// Starts with a stream that is fit. After a failure, `good_blocks` good blocks in a row take it back: blocks of 2,500 bytes
+    /// that pass FIPS 140-2, while all other tests pass too.
     pub fn new(alpha: Alpha, good_blocks: u32) -> Self {
         Self { good_blocks_due: good_blocks, battery: Battery::new(alpha), tally: [0; Test::ALL.len()], aside: None }
     }
 
-    /// Looks at the next bytes of the stream. All of them share one judgement: where a test fails among them, none is used.
+    /// Judges the next bytes of the stream together: if a test fails at one of them, none is fit.
     pub fn judge(&mut self, bytes: &[u8]) -> Judgement {
         let (before, was_fit) = (self.battery.fips(), self.aside.is_none());
         let alarms = self.battery.feed(bytes);
@@ -76,28 +75,28 @@ impl Monitor {
         Judgement { fit: was_fit && self.aside.is_none(), change }
     }
 
-    /// Why the stream is put aside, if it is.
+    /// Returns why the stream is out of use, or `None` if it is in use.
     pub fn aside(&self) -> Option<&Aside> {
         self.aside.as_ref()
     }
 
-    /// How many good blocks in a row are due before the stream is taken back.
+    /// Returns how many good blocks in a row take a stream back.
     pub fn good_blocks_due(&self) -> u32 {
         self.good_blocks_due
     }
 
-    /// Bytes that were looked at.
+    /// Returns how many bytes it judged.
     pub fn tested_bytes(&self) -> u64 {
         self.battery.bytes()
     }
 
-    /// How many blocks of 20,000 bits were looked at, and how many failed FIPS 140-2.
+    /// Returns how many blocks of 20,000 bits it judged, and how many of them failed FIPS 140-2.
     pub fn fips_blocks(&self) -> (u64, u64) {
         let fips = self.battery.fips();
         (fips.blocks, fips.failures)
     }
 
-    /// How often a test has failed; several failures within the bytes of one judgement count once.
+    /// Returns how often a test failed. Several failures within the bytes of one judgement count once.
     pub fn failures(&self, test: Test) -> u64 {
         self.tally[test.index()]
     }

@@ -1,14 +1,14 @@
-//! The adaptive proportion test, SP 800-90B 4.4.2: a value that comes far too often.
+//! Runs the adaptive proportion test, SP 800-90B 4.4.2: it finds a value that comes far too often.
 
 use crate::binomial::{at_least, critical};
 use crate::{Alarm, Alpha, Test, word};
 
-/// Samples in a window, as the standard sets it for samples of more than a bit.
+/// Samples in a window: the standard's number for samples of more than one bit.
 const WINDOW: usize = 512;
-/// The probability of one value where a byte has 8 bits of entropy.
+/// The probability of one value if a byte has 8 bits of entropy.
 const P: f64 = 1.0 / 256.0;
 
-/// Counts how often the first byte of each window of 512 comes in it.
+/// Counts how often the first byte of each window of 512 comes in that window.
 #[derive(Debug, Clone)]
 pub struct AdaptiveProportion {
     cutoff: usize,
@@ -19,24 +19,24 @@ pub struct AdaptiveProportion {
 }
 
 impl AdaptiveProportion {
-    /// The cut-off is the standard's `1 + CRITBINOM(512, 2^-8, 1 - alpha)`: 19 for 2^-40.
+    /// Starts the test. The cut-off is the standard's `1 + CRITBINOM(512, 2^-8, 1 - alpha)`: 19 for 2^-40.
     pub fn new(alpha: Alpha) -> Self {
         let cutoff = 1 + critical(WINDOW as u32, P, alpha) as usize;
         Self { cutoff, position: 0, reference: 0, count: 0, seen: 0 }
     }
 
-    /// How often in a window is a failure.
+    /// Returns the lowest count in a window that is a failure.
     pub fn cutoff(&self) -> u64 {
         self.cutoff as u64
     }
 
-    /// The probability that a window of a good source fails. The standard's formula treats all 512 samples as chance, though
-    /// the first is certain to equal itself, so that this is a little more than alpha: 2^-37.6 instead of 2^-40.
+    /// Returns the probability that a window of a good source fails. It is a little above alpha, 2^-37.6 instead of 2^-40: the
+    /// standard's formula counts all 512 samples as chance, though the first always equals itself.
     pub fn false_alarm(&self) -> f64 {
         at_least(self.cutoff as u32 - 1, WINDOW as u32 - 1, P)
     }
 
-    /// Takes all of `bytes`, and gives the first failure among them.
+    /// Takes all of `bytes`. Returns the first failure among them.
     pub fn feed(&mut self, bytes: &[u8]) -> Option<Alarm> {
         let mut first = None;
         let mut rest = bytes;
@@ -58,7 +58,7 @@ impl AdaptiveProportion {
         first
     }
 
-    /// Where in `part` the count reached the cut-off.
+    /// Returns the alarm for the byte of `part` at which the count reached the cut-off.
     fn find(&self, part: &[u8], before: usize) -> Option<Alarm> {
         let mut hits = (0..).zip(part).filter(|(_, byte)| **byte == self.reference);
         let (offset, _) = hits.nth(self.cutoff - before - 1)?;
@@ -83,14 +83,14 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn its_cut_off_and_its_true_rate_are_known() {
+    fn its_cut_off_and_true_rate_are_known() {
         let test = AdaptiveProportion::new(Alpha::default());
         assert_eq!(test.cutoff(), 19);
         assert!((test.false_alarm().log2() + 37.6).abs() < 0.05, "2^{}", test.false_alarm().log2());
     }
 
     #[test]
-    fn nineteen_of_a_kind_within_a_window_are_a_failure_and_eighteen_or_two_windows_are_none() {
+    fn nineteen_in_one_window_fail_and_eighteen_pass() {
         let stream = |hits: usize, from: usize| -> Vec<u8> {
             let mut bytes: Vec<u8> = (0..1024).map(|at| if at % 2 == 0 { 1 } else { 2 + (at % 251) as u8 }).collect();
             bytes[0] = 0;
@@ -98,7 +98,7 @@ mod tests {
             for at in 0..hits {
                 bytes[from + at * 3] = 0;
             }
-            // Nothing else is a failure: the second window's own first byte is rare in it.
+            // The second window must pass: its own first byte is rare in it.
             for byte in &mut bytes[513..] {
                 *byte = if *byte == 1 { 255 } else { *byte };
             }
@@ -113,7 +113,7 @@ mod tests {
             assert_eq!(alarms.len(), 1, "{alarms:?}");
             assert_eq!((alarms[0].at_byte, alarms[0].observed, alarms[0].suspect), (3 + 17 * 3, 19, 55));
             assert_eq!(run(&stream(17, 3)), []);
-            assert_eq!(run(&stream(18, 500)), [], "the window's end cuts them apart");
+            assert_eq!(run(&stream(18, 500)), [], "they lie in two windows");
         }
     }
 

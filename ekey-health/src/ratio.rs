@@ -1,12 +1,12 @@
-//! FIPS 140-2 judged as the key judges itself: single blocks may fail, too many of them may not.
+//! Judges FIPS 140-2 as the key does: a single block may fail, too many may not.
 
 use crate::binomial::critical;
 use crate::fips::FipsOutcome;
 use crate::{Alarm, Alpha, BLOCK_BYTES, Test};
 
-/// Blocks that are looked back on.
+/// Blocks in the window.
 const WINDOW: u32 = 64;
-/// How often a block of a good source fails, rounded up: about once in 1,250 by all bounds together.
+/// How often a block of a good source fails, rounded up. All bounds together fail about one in 1,250.
 const P: f64 = 1.0 / 1000.0;
 
 /// Remembers which of the last 64 blocks failed.
@@ -17,18 +17,18 @@ pub struct FipsRatio {
 }
 
 impl FipsRatio {
-    /// The cut-off is `1 + CRITBINOM(64, 1/1000, 1 - alpha)`: 7 for 2^-40. The window moves on block by block and fails only at
-    /// a block that fails itself, so that the probability is at most alpha a block.
+    /// Starts the test. The cut-off is `1 + CRITBINOM(64, 1/1000, 1 - alpha)`: 7 for 2^-40. The window moves block by block and
+    /// fails only at a block that fails itself, so the probability is at most alpha a block.
     pub fn new(alpha: Alpha) -> Self {
         Self { cutoff: 1 + critical(WINDOW, P, alpha), failed: 0 }
     }
 
-    /// How many failed blocks of 64 are a failure.
+    /// Returns how many failed blocks of 64 are a failure.
     pub fn cutoff(&self) -> u64 {
         u64::from(self.cutoff)
     }
 
-    /// Takes a block that ended with byte `at_byte`.
+    /// Takes a block that ended with byte `at_byte`. Returns an alarm if it is one failure too many.
     pub fn note(&mut self, block: &FipsOutcome, at_byte: u64) -> Option<Alarm> {
         let fails = !block.is_good();
         let suspect = u64::from(WINDOW - self.failed.leading_zeros()).saturating_add(1) * BLOCK_BYTES as u64;
@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_seventh_failure_within_sixty_four_blocks_is_one_too_many() {
+    fn seven_failures_in_64_blocks_are_too_many() {
         let good = FipsOutcome::default();
         let bad = FipsOutcome { long_run: true, ..good };
         let alarms = |every: u64| -> Vec<u64> {

@@ -1,30 +1,30 @@
-//! The same again: a source that is stuck at a period, or a recording that is played back.
+//! Finds data that comes again: from a source that is stuck at a period, or from a recording that is played back.
 //!
-//! A hash of the last 64 bytes rolls along with the stream (a gear hash: shifted by one bit a byte, so that exactly 64 bytes
-//! count). Two marks are set in it now and then, and a hash that equals a mark gives away a period. Besides, every hash that
-//! ends in a certain way, about one in 1,024, is an anchor and goes into a table; since the choice depends on nothing but the
-//! bytes, a recording that is played back has the same anchors, however its length and its beginning are shifted.
+//! A hash of the last 64 bytes rolls along with the stream. It is a gear hash: each byte shifts it by one bit, so exactly 64 bytes
+//! count. From time to time the test sets two marks to the current hash. A later hash that equals a mark shows a period. Each hash
+//! whose top bits are 0, about one in 1,024, is an anchor and goes into a table. Only the bytes decide which hashes are anchors, so
+//! a recording that is played back has the same anchors, wherever it begins.
 
 use crate::{Alarm, Test};
 
 /// Bytes that the hash covers.
 const COVERED: u64 = 64;
-/// How often a mark is set; a period longer than that escapes it. The second finds short periods sooner.
+/// Bytes from one setting of a mark to the next. A mark finds periods up to this length, the first one finds them sooner.
 const MARKS: [u64; 2] = [512, 16_384];
 /// One hash in 2^10 is an anchor.
 const ANCHOR_BITS: u32 = 10;
-/// 2^14 anchors are remembered: 32 KiB of memory for 16 MiB of the stream, more faintly the further back.
+/// The table holds 2^14 anchors: 32 KiB of memory for 16 MiB of the stream. Older anchors are overwritten by chance.
 const SLOT_BITS: u32 = 14;
-/// So many anchors that were seen before are a failure …
+/// This many known anchors are a failure …
 const MATCHES: u64 = 3;
-/// … if from one to the next there are no more than so many.
+/// … if at most this many anchors lie from one to the next.
 const AMONG: u32 = 32;
 /// Bytes that are hashed before a look at whether one of their hashes is suspicious.
 const GROUP: usize = 8;
 
 static GEAR: [u64; 256] = gear();
 
-/// Numbers without a pattern (SplitMix64).
+/// Returns numbers without a pattern (SplitMix64).
 const fn gear() -> [u64; 256] {
     let mut table = [0; 256];
     let mut state: u64 = 0x656b_6579_6400;
@@ -40,9 +40,9 @@ const fn gear() -> [u64; 256] {
     table
 }
 
-/// Looks for what has come before. False alarms on good data: a period with 2^-63 a byte (two comparisons of 64 bits), a replay
-/// with less than 2^-47 (an anchor, one byte in 1,024, equals the one in its slot by 16 bits, and so does one of the 32 that
-/// follow, and one of 32 after that).
+/// Looks for data that came before. False alarms on good data: a period with 2^-63 a byte (two comparisons of 64 bits), a replay
+/// with less than 2^-47 (one byte in 1,024 is an anchor and equals the one in its slot by 16 bits, and so does one of the next
+/// 32, and one of the 32 after that).
 #[derive(Debug, Clone)]
 pub struct Repeats {
     position: u64,
@@ -62,7 +62,7 @@ struct Mark {
 }
 
 impl Repeats {
-    /// Remembers nothing yet.
+    /// Starts with an empty memory.
     pub fn new() -> Self {
         let seen = vec![0; 1 << SLOT_BITS].into_boxed_slice();
         let mut suspicious = [false; 1 << ANCHOR_BITS];
@@ -70,7 +70,7 @@ impl Repeats {
         Self { position: 0, hash: 0, marks: [Mark::default(); 2], suspicious, seen, matches: 0, since_match: 0 }
     }
 
-    /// Takes all of `bytes`, and gives the first failure among them.
+    /// Takes all of `bytes`. Returns the first failure among them.
     pub fn feed(&mut self, bytes: &[u8]) -> Option<Alarm> {
         let mut first = None;
         let mut rest = bytes;
@@ -138,7 +138,7 @@ impl Repeats {
 
     fn note_anchor(&mut self, hash: u64, at_byte: u64) -> Option<Alarm> {
         let slot = (hash >> (64 - ANCHOR_BITS - SLOT_BITS)) as usize;
-        // 0 is an empty slot.
+        // A slot with 0 is empty.
         let tag = ((hash >> 8) as u16).max(1);
         let known = std::mem::replace(&mut self.seen[slot], tag) == tag;
         self.since_match += 1;

@@ -1,10 +1,10 @@
-//! Simple statistics over a piece of the stream, of the kind that `ent` prints, and a lower estimate of its entropy.
+//! Computes simple statistics of a piece of the stream, as `ent` prints them, and a lower estimate of its entropy.
 
 mod normal;
 
 use normal::{chi_square_z, two_sided};
 
-/// Counts over bytes, gathered piece by piece.
+/// Gathers counts, piece by piece.
 #[derive(Debug, Clone)]
 pub struct Statistics {
     counts: [u64; 256],
@@ -15,30 +15,30 @@ pub struct Statistics {
     products: u64,
 }
 
-/// What the counts come to.
+/// The statistics that follow from the counts.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Summary {
-    /// How many bytes there were.
+    /// How many bytes came.
     pub bytes: u64,
-    /// The part of the bits that are ones; half is due.
+    /// The part of the bits that are ones; expected: one half.
     pub ones: f64,
-    /// The probability that good data has them as far from half, or further.
+    /// The probability that good data is as far from one half, or further.
     pub ones_p: f64,
-    /// Pearson's sum over the 256 values; 255 is due, give or take 23.
+    /// Pearson's sum over the 256 values; expected: 255, with a standard deviation of 23.
     pub chi_square: f64,
-    /// The probability that good data is as far from that, on either side.
+    /// The probability that good data is as far from 255, on either side.
     pub chi_square_p: f64,
-    /// Correlation of each byte with its successor (Knuth, TAOCP 3.3.2.K), the last one's being the first; 0 is due. NaN where
-    /// all bytes are alike.
+    /// Correlation of each byte with its successor (Knuth, TAOCP 3.3.2.K), where the first byte follows the last; expected: 0.
+    /// NaN if all bytes are alike.
     pub serial_correlation: f64,
-    /// The probability that good data has it as far from 0.
+    /// The probability that good data is as far from 0.
     pub serial_correlation_p: f64,
-    /// The mean byte; 127.5 is due.
+    /// The mean byte; expected: 127.5.
     pub mean: f64,
-    /// Shannon's entropy of the counts, in bits a byte: never above 8, and lower the fewer bytes there are.
+    /// Shannon's entropy of the counts, in bits a byte: at most 8, and lower for fewer bytes.
     pub shannon: f64,
     /// The most common value estimate of SP 800-90B 6.3.1, in bits of min-entropy a byte, with 99 % confidence: a lower bound
-    /// for a source whose bytes do not depend on each other.
+    /// for a source whose bytes are independent.
     pub min_entropy: f64,
 }
 
@@ -67,12 +67,12 @@ impl Statistics {
         self.bytes += bytes.len() as u64;
     }
 
-    /// How often each value came.
+    /// Returns how often each value came.
     pub fn counts(&self) -> &[u64; 256] {
         &self.counts
     }
 
-    /// What it comes to; `None` with fewer than two bytes.
+    /// Returns the statistics, or `None` for fewer than two bytes.
     pub fn summary(&self) -> Option<Summary> {
         if self.bytes < 2 {
             return None;
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn each_value_once_is_as_even_as_can_be() {
+    fn each_value_once_is_too_even() {
         let all: Vec<u8> = (0..=255).collect();
         let summary = of(&all);
         assert_eq!((summary.ones, summary.chi_square, summary.mean, summary.shannon), (0.5, 0.0, 127.5, 8.0));
@@ -133,16 +133,16 @@ mod tests {
         assert!(summary.serial_correlation > 0.95, "{}", summary.serial_correlation);
     }
 
-    /// The example of SP 800-90B 6.3.1: 20 samples of which the most common comes 8 times.
+    /// The example of SP 800-90B 6.3.1: the most common of 20 samples comes 8 times.
     #[test]
-    fn the_most_common_value_estimate_is_that_of_the_standards_example() {
+    fn most_common_value_agrees_with_the_standard() {
         let samples = [0, 1, 1, 2, 0, 1, 2, 2, 0, 1, 0, 1, 1, 0, 2, 2, 1, 0, 2, 1];
         let summary = of(&samples);
         assert!((summary.min_entropy - 0.5363).abs() < 0.0001, "{}", summary.min_entropy);
     }
 
     #[test]
-    fn a_constant_has_no_entropy_and_no_chance_of_being_good() {
+    fn a_constant_has_no_entropy() {
         let summary = of(&[7; 1000]);
         assert_eq!((summary.min_entropy, summary.shannon), (0.0, 0.0));
         assert!(summary.serial_correlation.is_nan() && summary.serial_correlation_p == 0.0);

@@ -1,5 +1,5 @@
-//! That bad sources are found, each by the test that should find it and within the bytes that are stated, wherever in a good
-//! stream they begin; and that good data raises no alarm.
+//! Shows that the tests find each bad source within its stated bytes, wherever in a good stream it begins, and that good data
+//! raises no alarm.
 
 mod sources;
 
@@ -8,17 +8,17 @@ use std::collections::BTreeMap;
 use ekey_health::{Alpha, Change, Judgement, Monitor, Statistics, Test};
 use sources::{Kind, PIECE, Source, bad};
 
-/// Good blocks before a stream is taken back, as the daemon has it by default.
+/// Good blocks that take a stream back: the daemon's default.
 const GOOD_BLOCKS: u32 = 128;
 
 #[test]
-fn every_bad_source_is_found_in_time_by_the_test_that_should() {
+fn the_right_test_finds_each_bad_source_in_time() {
     for (name, kind, most_bytes, tests) in bad() {
-        // 12 MiB take their time.
+        // 12 MiB take long.
         let rounds = if most_bytes > 1 << 20 { 3 } else { 20 };
         for round in 0..rounds {
             let mut monitor = Monitor::new(Alpha::default(), GOOD_BLOCKS);
-            // Not at the beginning of any window or block.
+            // Windows and blocks begin elsewhere.
             let good = 100_000 + round * 7_919;
             let change = run(&mut monitor, &mut Source::new(Kind::Good, round), good, 1024);
             assert_eq!(change, None, "{name}: good data raised an alarm");
@@ -27,25 +27,28 @@ fn every_bad_source_is_found_in_time_by_the_test_that_should() {
                 panic!("{name}, round {round}: not found within {most_bytes} bytes");
             };
             let seen = alarm.test.name();
-            assert!(tests.contains(&seen), "{name}, round {round}: found by {seen}, due is one of {tests:?}: {alarm}");
+            assert!(
+                tests.contains(&seen),
+                "{name}, round {round}: found by {seen}, expected one of {tests:?}: {alarm}"
+            );
             assert!(alarm.at_byte >= good && alarm.at_byte < good + most_bytes, "{name}, round {round}: {alarm}");
         }
     }
 }
 
 #[test]
-fn a_hundred_megabytes_of_good_data_raise_no_alarm() {
+fn a_hundred_good_megabytes_raise_no_alarm() {
     good_data_raises_no_alarm(100_000_000);
 }
 
 #[test]
-#[ignore = "takes ten seconds; the longer suite: cargo test --release -p ekey-health --test power -- --ignored"]
-fn a_gigabyte_of_good_data_raises_no_alarm() {
+#[ignore = "takes ten seconds: cargo test --release -p ekey-health --test power -- --ignored"]
+fn a_good_gigabyte_raises_no_alarm() {
     good_data_raises_no_alarm(1_000_000_000);
 }
 
 #[test]
-fn a_stream_that_was_put_aside_is_taken_back_after_its_run_of_good_blocks_and_no_sooner() {
+fn the_run_of_good_blocks_takes_a_stream_back() {
     let mut monitor = Monitor::new(Alpha::default(), GOOD_BLOCKS);
     let mut good = Source::new(Kind::Good, 1);
     assert_eq!(run(&mut monitor, &mut good, 50_000, 32), None);
@@ -60,14 +63,17 @@ fn a_stream_that_was_put_aside_is_taken_back_after_its_run_of_good_blocks_and_no
         }
     };
     assert_eq!(change, Some(Change::TakenBack));
-    let due = u64::from(GOOD_BLOCKS) * 2500;
-    // The block that has begun counts, or fails because of the constant in it.
-    assert!((due - 2_500..due + 2_500).contains(&aside), "taken back after {aside} bytes, due are {due}");
+    let expected = u64::from(GOOD_BLOCKS) * 2500;
+    // The block with the constant in it counts or fails.
+    assert!(
+        (expected - 2_500..expected + 2_500).contains(&aside),
+        "taken back after {aside} bytes, expected {expected}"
+    );
     assert_eq!(judge_next(&mut monitor, &mut good, 32), Judgement { fit: true, change: None });
 }
 
 #[test]
-fn a_failure_on_the_way_back_begins_the_run_anew() {
+fn a_failure_on_the_way_back_restarts_the_run() {
     let mut monitor = Monitor::new(Alpha::default(), GOOD_BLOCKS);
     let mut good = Source::new(Kind::Good, 1);
     let mut constant = Source::new(Kind::Constant, 1);
@@ -90,12 +96,12 @@ fn a_bad_source_is_never_taken_back() {
         let mut changes = BTreeMap::new();
         for _ in 0..bytes / PIECE as u64 {
             match judge_next(&mut monitor, &mut source, PIECE).change {
-                Some(Change::PutAside(_)) => *changes.entry("put aside").or_insert(0) += 1,
+                Some(Change::PutAside(_)) => *changes.entry("out of use").or_insert(0) += 1,
                 Some(Change::TakenBack) => *changes.entry("taken back").or_insert(0) += 1,
                 None => {}
             }
         }
-        assert_eq!(changes, BTreeMap::from([("put aside", 1)]), "{name}");
+        assert_eq!(changes, BTreeMap::from([("out of use", 1)]), "{name}");
     }
 }
 
@@ -123,11 +129,11 @@ fn good_data_raises_no_alarm(bytes: u64) {
     assert_eq!(change, None, "over {bytes} bytes");
     let (blocks, failed) = monitor.fips_blocks();
     let rate = failed as f64 / blocks as f64;
-    // The limit of the test is worked out from 1 in 1,000.
+    // The cut-off of the ratio test assumes 1 in 1,000.
     assert!((0.0004..0.001).contains(&rate), "{failed} of {blocks} good blocks fail FIPS 140-2: {rate:.6}");
 }
 
-/// Judges so many bytes in pieces, and gives the first change.
+/// Judges this many bytes in pieces. Returns the first change, and stops there.
 fn run(monitor: &mut Monitor, source: &mut Source, bytes: u64, piece: usize) -> Option<Change> {
     let mut first = None;
     let mut left = bytes;

@@ -1,8 +1,8 @@
-//! Probabilities of the normal distribution, and of the chi-square distribution by way of it.
+//! Computes probabilities of the normal distribution, and through it those of the chi-square distribution.
 
-/// The probability that a standard normal variable is as far from 0 as `z`, or further: `erfc(|z| / sqrt 2)`.
+/// Returns the probability that a standard normal variable is as far from 0 as `z`, or further: `erfc(|z| / sqrt 2)`.
 ///
-/// The relative error is below 1.2e-7 everywhere (the Chebyshev fit of Numerical Recipes, 6.2), so that far tails are right.
+/// The relative error is below 1.2e-7 everywhere (the Chebyshev fit of Numerical Recipes, 6.2), so far tails are right.
 pub(super) fn two_sided(z: f64) -> f64 {
     const FIT: [f64; 10] = [
         -1.265_512_23,
@@ -22,7 +22,7 @@ pub(super) fn two_sided(z: f64) -> f64 {
     (t * (sum - x * x).exp()).min(1.0)
 }
 
-/// The standard normal variable that a chi-square variable with so many degrees of freedom corresponds to (Wilson and Hilferty).
+/// Returns the standard normal variable for a chi-square variable with this many degrees of freedom (Wilson and Hilferty).
 pub(super) fn chi_square_z(value: f64, degrees: f64) -> f64 {
     let spread = 2.0 / (9.0 * degrees);
     ((value / degrees).cbrt() - (1.0 - spread)) / spread.sqrt()
@@ -33,14 +33,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tails_are_those_of_the_tables() {
-        for (z, due) in [(0.0, 1.0), (1.0, 0.317_310_5), (-1.959_964, 0.05), (5.0, 5.733e-7), (7.13, 1.004e-12)] {
+    fn tails_agree_with_published_tables() {
+        for (z, expected) in [(0.0, 1.0), (1.0, 0.317_310_5), (-1.959_964, 0.05), (5.0, 5.733e-7), (7.13, 1.004e-12)] {
             let seen = two_sided(z);
-            assert!((seen / due - 1.0).abs() < 0.01, "{z}: {seen}, due {due}");
+            assert!((seen / expected - 1.0).abs() < 0.01, "{z}: {seen}, expected {expected}");
         }
-        for (value, due) in [(254.33, 0.0), (293.25, 1.644_85), (330.52, 3.0902)] {
+        for (value, expected) in [(254.33, 0.0), (293.25, 1.644_85), (330.52, 3.0902)] {
             let seen = chi_square_z(value, 255.0);
-            assert!((seen - due).abs() < 0.01, "{value}: {seen}, due {due}");
+            assert!((seen - expected).abs() < 0.01, "{value}: {seen}, expected {expected}");
         }
     }
 }

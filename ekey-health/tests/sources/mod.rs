@@ -1,22 +1,22 @@
-//! Sources of which it is known how good they are: one that is good, and bad ones made from it.
+//! Makes sources of known quality: a good one, and bad ones from it.
 
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-/// Bytes made at a time, as a key's thread reads them at most.
+/// Bytes that a test takes at a time: the most that a key's thread reads at once.
 pub(crate) const PIECE: usize = 8192;
 
 /// What is wrong with a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Good,
-    /// One byte for ever.
+    /// One byte again and again.
     Constant,
-    /// So many good bytes, over and over.
+    /// This many good bytes, over and over.
     Stuck(usize),
-    /// So many good bytes, over and over; as `Stuck`, but longer than any period that is looked for.
+    /// As `Stuck`, but longer than any period that the tests look for.
     Replay(usize),
-    /// Each bit is a one with a probability of `0.5 + n / 1000`.
+    /// Each bit is one with a probability of `0.5 + n / 1000`.
     Biased(u32),
     /// The high half of each byte is 0.
     HalfTheBits,
@@ -26,7 +26,7 @@ pub(crate) enum Kind {
     BytesTwice,
 }
 
-/// A stream of bytes, the same each time for the same seed.
+/// A stream of bytes that depends only on its kind and seed.
 pub(crate) struct Source {
     kind: Kind,
     rng: ChaCha20Rng,
@@ -43,7 +43,7 @@ impl Source {
         Self { kind, rng, recorded, at: 0 }
     }
 
-    /// Fills `bytes` with what comes next.
+    /// Fills `bytes` with the next ones.
     pub(crate) fn fill(&mut self, bytes: &mut [u8]) {
         self.rng.fill_bytes(bytes);
         match self.kind {
@@ -75,8 +75,8 @@ impl Source {
     }
 }
 
-/// Every bad source, how many bytes it may take until it is found at the latest, and the tests that find it: one of them is
-/// first.
+/// Returns every bad source with its name, the most bytes until a test finds it, and the tests of which one must be the first to
+/// find it.
 pub(crate) fn bad() -> Vec<(&'static str, Kind, u64, &'static [&'static str])> {
     vec![
         ("constant", Kind::Constant, 12, &["repetition-count"]),
