@@ -1,4 +1,4 @@
-//! The host's side of a key that is plugged in, over whatever can be read and written.
+//! The host's side of a plugged-in key, over any stream.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
@@ -14,10 +14,10 @@ use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::termios::{self, SetArg};
 
-/// Far beyond what anything here takes.
+/// Only a hang reaches this.
 const DEADLINE: Duration = Duration::from_secs(20);
 
-/// One thing heard, its MAC checked.
+/// One verified thing that the host has heard.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Heard {
     Serial(Serial),
@@ -41,7 +41,7 @@ impl Host<UnixStream> {
         Self::over(UnixStream::connect(path).expect("the key listens"))
     }
 
-    /// Comes after another one and knows its session.
+    /// Connects after another host and keeps its session.
     pub(crate) fn connect_after(other: Self, path: &Path) -> Self {
         let (crypt, serial) = other.leave();
         Self { crypt, serial, ..Self::connect(path) }
@@ -58,7 +58,7 @@ impl Host<File> {
         Self::over(file)
     }
 
-    /// Comes after another one and knows its session.
+    /// Opens the terminal after another host and keeps its session.
     pub(crate) fn open_after(other: Self, path: &Path) -> Self {
         let (crypt, serial) = other.leave();
         Self { crypt, serial, ..Self::open(path) }
@@ -83,7 +83,7 @@ impl<T: Read + Write + AsFd> Host<T> {
         self.link.write_all(bytes).expect("the key takes it");
     }
 
-    /// The next thing that the key says; `None` if it says nothing for so long.
+    /// Returns the next thing that the key says, or `None` if it says nothing for `time`.
     pub(crate) fn hear_within(&mut self, time: Duration) -> Option<Heard> {
         let deadline = Instant::now() + time;
         loop {
@@ -112,11 +112,11 @@ impl<T: Read + Write + AsFd> Host<T> {
         self.hear_within(DEADLINE).expect("the key says something")
     }
 
-    /// Hears on until the key says something of which `is_due` is true.
-    pub(crate) fn await_heard(&mut self, is_due: impl Fn(&Heard) -> bool) -> Heard {
+    /// Waits until the key says something that `is_wanted` accepts.
+    pub(crate) fn await_heard(&mut self, is_wanted: impl Fn(&Heard) -> bool) -> Heard {
         loop {
             let heard = self.hear();
-            if is_due(&heard) {
+            if is_wanted(&heard) {
                 return heard;
             }
         }
@@ -135,7 +135,7 @@ impl<T: Read + Write + AsFd> Host<T> {
         self.await_heard(|heard| *heard == Heard::Rekeyed);
     }
 
-    /// So many blocks, starting new sessions as the key asks.
+    /// Returns `count` blocks, and starts new sessions as the key asks.
     pub(crate) fn blocks(&mut self, count: usize) -> Vec<u8> {
         let mut blocks = Vec::new();
         while blocks.len() < 32 * count {
@@ -149,7 +149,7 @@ impl<T: Read + Write + AsFd> Host<T> {
         blocks
     }
 
-    /// Leaves the link and keeps the session.
+    /// Closes the link and returns the session.
     fn leave(self) -> (SessionCrypt, Serial) {
         (self.crypt, self.serial)
     }

@@ -20,7 +20,7 @@ fn plugged_in(setup: Setup) -> (Running, TempDir, PathBuf) {
 }
 
 #[test]
-fn a_host_gets_through_two_sessions_what_the_log_says() {
+fn a_host_gets_what_the_log_says() {
     let (key, _folder, link) = plugged_in(setup());
     let mut host = Reader::open(&link);
     assert_eq!(host.begin(), setup().serial);
@@ -29,7 +29,7 @@ fn a_host_gets_through_two_sessions_what_the_log_says() {
 }
 
 #[test]
-fn a_fresh_terminal_is_cooked_and_a_host_that_leaves_it_so_hears_complaints_and_does_no_harm() {
+fn a_terminal_that_is_not_made_raw_does_no_harm() {
     let (_key, _folder, link) = plugged_in(setup());
     let mut cooked = open(&link);
     let flags = termios::tcgetattr(&cooked).expect("a terminal").local_flags;
@@ -61,7 +61,7 @@ fn hosts_come_and_go_and_each_finds_a_key() {
 }
 
 #[test]
-fn a_key_that_waits_for_reopening_notices_it_however_quick_it_is() {
+fn a_quick_reopen_is_noticed() {
     for _ in 0..20 {
         let (_key, _folder, link) = plugged_in(wedged("until-reopen"));
         let mut host = Reader::open(&link);
@@ -73,7 +73,7 @@ fn a_key_that_waits_for_reopening_notices_it_however_quick_it_is() {
 }
 
 #[test]
-fn a_host_that_comes_goes_and_comes_again_before_the_key_looks_has_reopened_it() {
+fn an_unseen_close_and_open_is_a_reopen() {
     let (_folder, link) = folder();
     let mut plug = Pty::open(&link).expect("plugs in");
     drop(open(&link));
@@ -115,7 +115,7 @@ fn nothing_is_made_while_there_is_no_host() {
 }
 
 #[test]
-fn the_link_replaces_another_link_leads_to_the_terminal_and_is_removed_at_the_end() {
+fn the_link_replaces_a_link_and_is_removed_at_the_end() {
     let (folder, link) = folder();
     symlink("/nowhere", &link).expect("links");
     let plug = Pty::open(&link).expect("replaces a link");
@@ -126,7 +126,7 @@ fn the_link_replaces_another_link_leads_to_the_terminal_and_is_removed_at_the_en
 }
 
 #[test]
-fn what_is_no_link_is_left_alone_and_so_is_the_link_of_another_key() {
+fn other_files_and_another_keys_link_stay() {
     let (_folder, link) = folder();
     fs::write(&link, "precious").expect("writes");
     let refused = Pty::open(&link).err();

@@ -11,29 +11,29 @@ use crate::plug::{Host, News, Plug, Wish, poll_until};
 use crate::usb::port::Port;
 use crate::{SimError, StopHandle};
 
-/// A port of the kernel's virtual host controller that this process is the device at. Dropping it takes the device off.
+/// A port of the kernel's virtual host controller with our device. Dropping it detaches the device.
 pub struct Vhci {
     controller: Controller,
-    /// The port's number and our end of the socket, while the device is there.
+    /// The port's number and our end of the socket, while the device is attached.
     attached: Option<(u32, UnixStream)>,
-    /// The device was attached, and nobody has been told.
+    /// The device was attached, and `wait` has not reported it.
     arrived: bool,
-    /// It was detached, and nobody has been told.
+    /// The device was detached, and `wait` has not reported it.
     left: bool,
 }
 
 impl Vhci {
-    /// Attaches a device of full speed at a free port. The driver `vhci_hcd` must be loaded; needs root.
+    /// Attaches a full-speed device to a free port. Needs root and the driver `vhci_hcd`.
     ///
     /// # Errors
-    /// [`SimError::File`] if the kernel does not let it; the text says what to do.
+    /// [`SimError::File`] if the kernel refuses; the message says what to do.
     pub fn open() -> Result<Self, SimError> {
         let mut vhci = Self { controller: Controller::of_this_machine(), attached: None, arrived: false, left: false };
         vhci.attach()?;
         Ok(vhci)
     }
 
-    /// The number of the port.
+    /// Returns the port's number, while the device is attached.
     #[must_use]
     pub fn port(&self) -> Option<u32> {
         self.attached.as_ref().map(|(port, _)| *port)
@@ -43,7 +43,7 @@ impl Vhci {
         let failed = |source| SimError::System { action: "make a pair of sockets", advice: "raise ulimit -n", source };
         let (ours, theirs) = UnixStream::pair().map_err(failed)?;
         ours.set_nonblocking(true).map_err(failed)?;
-        // The kernel keeps its own hold on the other end.
+        // The kernel keeps its own reference to the other end.
         let port = self.controller.attach(theirs.as_fd())?;
         self.attached = Some((port, ours));
         (self.arrived, self.left) = (true, false);
@@ -52,8 +52,8 @@ impl Vhci {
 
     fn detach(&mut self) {
         if let Some((port, socket)) = self.attached.take() {
-            // If the kernel has let go already, this fails and need not be done. If it does not, the closed socket
-            // makes it.
+            // This fails if the kernel has detached the device already. In any other case closing the socket detaches
+            // it.
             let _ = self.controller.detach(port);
             drop(socket);
             (self.arrived, self.left) = (false, true);
@@ -107,7 +107,7 @@ impl Plug for Vhci {
 }
 
 impl Port for Vhci {
-    /// Somebody has taken the device off on purpose.
+    /// A user has detached the device on purpose.
     const HOSTS_COME_BACK: bool = false;
 
     fn insert(&mut self, inserted: bool) -> Result<(), SimError> {
