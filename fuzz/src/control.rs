@@ -1,11 +1,11 @@
-//! The language of the control socket: what is read prints as it reads, a mistake has a place on its line, and no answer breaks out
-//! of its line.
+//! The language of the control socket: what is parsed prints as it reads, a mistake has a place on its line, and no
+//! answer breaks out of its line.
 
 use ekey_control::reply::ReplyLine;
 use ekey_control::statement::{MAX_LINE, read_file};
 use ekey_control::{Command, Reply, parse_line};
 
-/// Lines of a client, and a text that an answer repeats.
+/// Runs lines of a client, and a text that an answer repeats.
 pub fn control(data: &[u8]) {
     for line in data.split(|byte| *byte == b'\n') {
         statement(line);
@@ -69,7 +69,7 @@ fn answers(text: &str) {
     for reply in [Reply::error(text), Reply::ok_with(text)] {
         assert_eq!(reply.to_string().matches('\n').count(), 1, "{text:?} breaks out of its line");
     }
-    // What a daemon sends is no more to be believed by the tool.
+    // The tool trusts the daemon's lines no more than the daemon trusts the tool's.
     for line in text.lines() {
         let known = ["*\t", "OK", "ERROR"].iter().any(|start| line.starts_with(start));
         assert!(known || ReplyLine::parse(line).is_none(), "{line:?} is taken for a line of an answer");
