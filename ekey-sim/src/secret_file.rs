@@ -2,7 +2,7 @@
 //!
 //! A missing file is made with a random secret, and only its owner can read it.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -11,6 +11,7 @@ use ekey_proto::{LongTermKey, MasterKey};
 use zeroize::Zeroizing;
 
 use crate::SimError;
+use crate::replace::replace;
 
 /// Reads the long-term key in `path`, as 44 characters of base64 or 64 hexadecimal digits. Makes the file if it is
 /// missing.
@@ -48,16 +49,9 @@ pub fn master_key_file(path: &Path) -> Result<MasterKey, SimError> {
 
 /// Replaces the long-term key in `path` in one step: a reader sees the whole old key or the whole new one.
 pub(crate) fn replace_long_term_key(path: &Path, key: &LongTermKey) -> Result<(), SimError> {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}.new", std::process::id()));
-    let beside = path.with_file_name(name);
     let text = Zeroizing::new(key.to_base64());
     let advice = "make the folder writable, so that the key can store its long-term key";
-    let outcome = write_new(&beside, &text[..]).and_then(|()| fs::rename(&beside, path));
-    outcome.map_err(|error| {
-        let _ = fs::remove_file(&beside);
-        SimError::file("write the long-term key to", path, advice)(error)
-    })
+    replace(path, |new| write_new(new, &text[..])).map_err(SimError::file("write the long-term key to", path, advice))
 }
 
 /// Longer than any way to write a key, so that a wrong file is not read to its end.
@@ -104,6 +98,7 @@ fn from_hex(text: &[u8]) -> Option<Zeroizing<[u8; 32]>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
     use std::os::unix::fs::PermissionsExt;
     use std::path::PathBuf;
 

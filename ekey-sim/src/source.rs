@@ -5,6 +5,7 @@ use std::num::NonZeroU64;
 use std::str::FromStr;
 
 use crate::generator::Generator;
+use crate::names;
 
 /// What a bad source gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,7 +35,7 @@ pub struct BadSource {
 /// Text that is not a bad source.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "unknown bad source `{0}`; use one of constant, stuck, biased, half, replay, with :FROM or :FROM-TO after it (blocks \
+    "`{0}` is not a bad source; use one of constant, stuck, biased, half, replay, with :FROM or :FROM-TO after it (blocks \
      of 78 frames), as in stuck:10-20"
 )]
 pub struct InvalidSource(String);
@@ -91,7 +92,7 @@ impl FromStr for BadSource {
     fn from_str(text: &str) -> Result<Self, InvalidSource> {
         let parse = || {
             let (name, range) = text.split_once(':').map_or((text, "0"), |(name, range)| (name, range));
-            let (_, kind) = Self::NAMES.into_iter().find(|(known, _)| *known == name)?;
+            let kind = names::value_of(&Self::NAMES, name)?;
             let (from, to) = match range.split_once('-') {
                 Some((from, to)) => (from, Some(to.parse().ok()?)),
                 None => (range, None),
@@ -105,8 +106,7 @@ impl FromStr for BadSource {
 
 impl fmt::Display for BadSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let named = Self::NAMES.into_iter().find(|(_, kind)| *kind == self.kind);
-        write!(f, "{}:{}", named.map_or("", |(name, _)| name), self.from)?;
+        write!(f, "{}:{}", names::name_of(&Self::NAMES, &self.kind), self.from)?;
         self.to.map_or(Ok(()), |to| write!(f, "-{to}"))
     }
 }

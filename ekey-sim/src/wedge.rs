@@ -6,6 +6,8 @@ use std::fmt;
 use std::num::NonZeroU64;
 use std::str::FromStr;
 
+use crate::names;
+
 /// A step that may revive a hung key, the mildest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Revival {
@@ -33,7 +35,7 @@ pub struct Wedge {
 /// Text that is not a wedge.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "unknown wedge `{0}`; use one of until-ctrl-c, until-reopen, until-usb-reset, until-re-enumeration, until-replug, \
+    "`{0}` is not a wedge; use one of until-ctrl-c, until-reopen, until-usb-reset, until-re-enumeration, until-replug, \
      with :N after it to begin after N entropy frames"
 )]
 pub struct InvalidWedge(String);
@@ -65,15 +67,14 @@ impl FromStr for Wedge {
             Some((name, count)) => (name, Some(count.parse().map_err(|_| invalid())?)),
             None => (text, None),
         };
-        let found = Revival::NAMES.into_iter().find(|(known, _)| *known == name);
-        found.map(|(_, until)| Self { until, after }).ok_or_else(invalid)
+        let until = names::value_of(&Revival::NAMES, name).ok_or_else(invalid)?;
+        Ok(Self { until, after })
     }
 }
 
 impl fmt::Display for Wedge {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let named = Revival::NAMES.into_iter().find(|(_, until)| *until == self.until);
-        f.write_str(named.map_or("", |(name, _)| name))?;
+        f.write_str(names::name_of(&Revival::NAMES, &self.until))?;
         self.after.map_or(Ok(()), |count| write!(f, ":{count}"))
     }
 }

@@ -4,6 +4,8 @@ use std::fmt;
 use std::num::NonZeroU32;
 use std::str::FromStr;
 
+use crate::names;
+
 /// A kind of fault.
 ///
 /// The kinds up to [`FaultKind::Gap`] hit exactly one pseudo-randomly chosen entropy frame in each run of `every`.
@@ -53,7 +55,7 @@ pub struct Fault {
 pub enum InvalidFault {
     /// No fault has this name.
     #[error(
-        "unknown fault `{0}`; write NAME:EVERY with one of flip, drop, replay, old-session, noise, truncate, gap, \
+        "`{0}` is not a fault; write NAME:EVERY with one of flip, drop, replay, old-session, noise, truncate, gap, \
          badness, wrong-serial, ltk-mismatch, stall, boast"
     )]
     Name(String),
@@ -81,8 +83,7 @@ impl FaultKind {
 
 impl fmt::Display for FaultKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let named = Self::NAMES.into_iter().find(|(_, kind)| kind == self);
-        f.write_str(named.map_or("", |(name, _)| name))
+        f.write_str(names::name_of(&Self::NAMES, self))
     }
 }
 
@@ -91,8 +92,7 @@ impl FromStr for Fault {
 
     fn from_str(text: &str) -> Result<Self, InvalidFault> {
         let (name, every) = text.split_once(':').unwrap_or((text, ""));
-        let found = FaultKind::NAMES.into_iter().find(|(known, _)| *known == name);
-        let (_, kind) = found.ok_or_else(|| InvalidFault::Name(name.to_owned()))?;
+        let kind = names::value_of(&FaultKind::NAMES, name).ok_or_else(|| InvalidFault::Name(name.to_owned()))?;
         let every = every.parse().map_err(|_| InvalidFault::Every(text.to_owned()))?;
         Ok(Self { kind, every })
     }

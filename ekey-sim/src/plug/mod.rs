@@ -3,10 +3,11 @@
 mod pty;
 mod unix;
 
+use std::io::ErrorKind;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use nix::poll::{PollFd, PollTimeout, poll};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 pub use self::pty::Pty;
 pub use self::unix::UnixSocket;
@@ -44,6 +45,16 @@ pub struct Wish {
     pub until: Option<Instant>,
 }
 
+impl Wish {
+    /// Returns the events to poll the host's descriptor for.
+    pub(crate) fn poll_flags(&self) -> PollFlags {
+        let mut flags = PollFlags::empty();
+        flags.set(PollFlags::POLLIN, self.input);
+        flags.set(PollFlags::POLLOUT, self.room);
+        flags
+    }
+}
+
 /// What has happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct News {
@@ -74,6 +85,11 @@ pub(crate) fn poll_until(fds: &mut [PollFd<'_>], until: Option<Instant>) -> Resu
             outcome => return outcome.map(drop).map_err(SimError::system("wait for the host", "try again")),
         }
     }
+}
+
+/// Returns whether the same call may succeed later.
+pub(crate) fn is_temporary(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::WouldBlock | ErrorKind::Interrupted)
 }
 
 fn timeout(until: Option<Instant>) -> PollTimeout {

@@ -4,7 +4,7 @@
 //! host makes it raw.
 
 use std::fs;
-use std::io::{ErrorKind, Read, Write};
+use std::io::{Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -18,7 +18,8 @@ use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 use nix::sys::stat::Mode;
 use nix::sys::termios::{FlushArg, tcflush};
 
-use super::{Host, News, Plug, Wish, poll_until};
+use super::{Host, News, Plug, Wish, is_temporary, poll_until};
+use crate::replace::replace;
 use crate::{SimError, StopHandle};
 
 /// The master side of a pseudo terminal, and a symbolic link to its slave.
@@ -105,15 +106,12 @@ impl Pty {
 
 impl Plug for Pty {
     fn wait(&mut self, wish: &Wish, stop: &StopHandle) -> Result<News, SimError> {
-        let mut wanted = PollFlags::empty();
-        wanted.set(PollFlags::POLLIN, wish.input);
-        wanted.set(PollFlags::POLLOUT, wish.room);
         let mut seen = PollFlags::empty();
         if self.present {
             let mut fds = [
                 PollFd::new(stop.as_fd(), PollFlags::POLLIN),
                 PollFd::new(self.watch.as_fd(), PollFlags::POLLIN),
-                PollFd::new(self.master.as_fd(), wanted),
+                PollFd::new(self.master.as_fd(), wish.poll_flags()),
             ];
             poll_until(&mut fds, wish.until)?;
             seen = fds[2].revents().unwrap_or(PollFlags::empty());
@@ -145,7 +143,7 @@ impl Plug for Pty {
     fn read(&mut self, buf: &mut [u8]) -> Result<Option<usize>, SimError> {
         match self.master.read(buf) {
             Ok(len) if len > 0 => Ok(Some(len)),
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => Ok(Some(0)),
+            Err(error) if is_temporary(error.kind()) => Ok(Some(0)),
             // EIO: the slave is closed.
             _ => {
                 self.leave();
@@ -180,11 +178,6 @@ fn lead(link: &Path, slave: &Path) -> Result<(), SimError> {
     if fs::symlink_metadata(link).is_ok_and(|found| !found.is_symlink()) {
         return Err(SimError::Occupied { path: link.to_owned(), what: "symbolic link" });
     }
-    let mut name = link.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}.new", std::process::id()));
-    let beside = link.with_file_name(name);
-    symlink(slave, &beside).and_then(|()| fs::rename(&beside, link)).map_err(|error| {
-        let _ = fs::remove_file(&beside);
-        SimError::file("make the link", link, "check its folder and permissions")(error)
-    })
+    let failed = SimError::file("make the link", link, "check its folder and permissions");
+    replace(link, |new| symlink(slave, new)).map_err(failed)
 }

@@ -11,7 +11,7 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, setsockopt, socket, sockopt::SndBuf};
 
-use super::{Host, News, Plug, Wish, poll_until};
+use super::{Host, News, Plug, Wish, is_temporary, poll_until};
 use crate::{SimError, StopHandle};
 
 /// A socket for one host at a time. It disconnects a second one at once.
@@ -68,7 +68,8 @@ impl UnixSocket {
                 let _ = setsockopt(&stream, SndBuf, &SEND_BUFFER);
                 Ok(Some(stream))
             }
-            Err(error) if is_passing(error.kind()) => Ok(None),
+            // The host has left the queue, or there is none.
+            Err(error) if is_temporary(error.kind()) || error.kind() == ErrorKind::ConnectionAborted => Ok(None),
             Err(error) => Err(failed(error)),
         }
     }
@@ -79,14 +80,11 @@ impl Plug for UnixSocket {
         if std::mem::take(&mut self.left) {
             return Ok(News { host: Host::Absent, input: false });
         }
-        let mut wanted = PollFlags::empty();
-        wanted.set(PollFlags::POLLIN, wish.input);
-        wanted.set(PollFlags::POLLOUT, wish.room);
         // Poll the listener together with the host: if the caller came after the host had left, this poll shows that
         // too, and the caller is not sent away.
         let mut fds =
             vec![PollFd::new(stop.as_fd(), PollFlags::POLLIN), PollFd::new(self.listener.as_fd(), PollFlags::POLLIN)];
-        fds.extend(self.host.as_ref().map(|host| PollFd::new(host.as_fd(), wanted)));
+        fds.extend(self.host.as_ref().map(|host| PollFd::new(host.as_fd(), wish.poll_flags())));
         poll_until(&mut fds, wish.until)?;
         let called = fds[1].any().unwrap_or_default();
         let seen = fds.get(2).and_then(PollFd::revents).unwrap_or(PollFlags::empty());
@@ -116,23 +114,22 @@ impl Plug for UnixSocket {
     fn read(&mut self, buf: &mut [u8]) -> Result<Option<usize>, SimError> {
         let Some(host) = &mut self.host else { return Ok(None) };
         match host.read(buf) {
-            Ok(len) if len > 0 => return Ok(Some(len)),
-            Err(error) if is_passing(error.kind()) => return Ok(Some(0)),
-            _ => {}
+            Ok(len) if len > 0 => Ok(Some(len)),
+            Err(error) if is_temporary(error.kind()) => Ok(Some(0)),
+            _ => {
+                self.drop_host();
+                Ok(None)
+            }
         }
-        self.host = None;
-        self.left = true;
-        Ok(None)
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<usize, SimError> {
         let Some(host) = &mut self.host else { return Ok(0) };
         match host.write(bytes) {
             Ok(len) => Ok(len),
-            Err(error) if is_passing(error.kind()) => Ok(0),
+            Err(error) if is_temporary(error.kind()) => Ok(0),
             Err(_) => {
-                self.host = None;
-                self.left = true;
+                self.drop_host();
                 Ok(0)
             }
         }
@@ -157,8 +154,4 @@ fn is_live(path: &Path) -> bool {
         connect(caller.as_raw_fd(), &address)
     });
     !matches!(called, Err(Errno::ECONNREFUSED | Errno::ENOENT))
-}
-
-fn is_passing(kind: ErrorKind) -> bool {
-    matches!(kind, ErrorKind::WouldBlock | ErrorKind::Interrupted | ErrorKind::ConnectionAborted)
 }

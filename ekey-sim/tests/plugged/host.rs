@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use ekey_proto::crypt::{self, SessionKey};
 use ekey_proto::wire::Packet;
 use ekey_proto::{Framer, LongTermKey, Serial, SessionCrypt};
+use ekey_sim::{Plug, Pty, UnixSocket};
 use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::termios::{self, SetArg};
@@ -36,32 +37,43 @@ pub(crate) struct Host<T> {
     bytes: Vec<u8>,
 }
 
-impl Host<UnixStream> {
-    pub(crate) fn connect(path: &Path) -> Self {
-        Self::over(UnixStream::connect(path).expect("the key listens"))
+/// A way from a host to a key, and the plug at the key's end.
+pub(crate) trait Link: Read + Write + AsFd + Sized {
+    type Plug: Plug + Send + 'static;
+
+    /// Plugs a key in at `path`.
+    fn plug(path: &Path) -> Self::Plug;
+
+    /// Opens the way to the key at `path`.
+    fn open(path: &Path) -> Self;
+}
+
+impl Link for UnixStream {
+    type Plug = UnixSocket;
+
+    fn plug(path: &Path) -> UnixSocket {
+        UnixSocket::open(path).expect("plugs in")
     }
 
-    /// Connects after another host and keeps its session.
-    pub(crate) fn connect_after(other: Self, path: &Path) -> Self {
-        let (crypt, serial) = other.leave();
-        Self { crypt, serial, ..Self::connect(path) }
+    fn open(path: &Path) -> Self {
+        Self::connect(path).expect("the key listens")
     }
 }
 
-impl Host<File> {
-    /// Opens a terminal and makes it raw at once.
-    pub(crate) fn open(path: &Path) -> Self {
+impl Link for File {
+    type Plug = Pty;
+
+    fn plug(path: &Path) -> Pty {
+        Pty::open(path).expect("plugs in")
+    }
+
+    /// Makes the terminal raw at once.
+    fn open(path: &Path) -> Self {
         let file = open(path);
         let mut raw = termios::tcgetattr(&file).expect("a terminal");
         termios::cfmakeraw(&mut raw);
         termios::tcsetattr(&file, SetArg::TCSANOW, &raw).expect("can be raw");
-        Self::over(file)
-    }
-
-    /// Opens the terminal after another host and keeps its session.
-    pub(crate) fn open_after(other: Self, path: &Path) -> Self {
-        let (crypt, serial) = other.leave();
-        Self { crypt, serial, ..Self::open(path) }
+        file
     }
 }
 
@@ -72,11 +84,17 @@ pub(crate) fn open(path: &Path) -> File {
     File::options().read(true).write(true).custom_flags(flags.bits()).open(path).expect("the link leads to a terminal")
 }
 
-impl<T: Read + Write + AsFd> Host<T> {
-    fn over(link: T) -> Self {
+impl<T: Link> Host<T> {
+    pub(crate) fn open(path: &Path) -> Self {
         let serial = Serial::from_bytes([0; 12]);
         let crypt = SessionCrypt::new(&serial, &SessionKey::ZERO);
-        Self { link, framer: Framer::new(), crypt, serial, bytes: Vec::new() }
+        Self { link: T::open(path), framer: Framer::new(), crypt, serial, bytes: Vec::new() }
+    }
+
+    /// Opens the way after another host and keeps its session.
+    pub(crate) fn open_after(other: Self, path: &Path) -> Self {
+        let (crypt, serial) = other.leave();
+        Self { crypt, serial, ..Self::open(path) }
     }
 
     pub(crate) fn say(&mut self, bytes: &[u8]) {

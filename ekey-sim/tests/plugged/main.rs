@@ -1,6 +1,7 @@
 //! A software key in a thread, plugged in, and a host on the other side.
 
 mod host;
+mod leaving;
 mod pty;
 mod unix;
 
@@ -12,6 +13,8 @@ use ekey_proto::LongTermKey;
 use ekey_sim::{Device, Host, Plug, Records, Seed, Setup, SimError, StopHandle, Wish, run};
 use tempfile::TempDir;
 
+use self::host::Link;
+
 /// Returns a key without a rate limit.
 fn setup() -> Setup {
     let long_term_key = LongTermKey::from_bytes([7; 32]);
@@ -20,6 +23,13 @@ fn setup() -> Setup {
 
 fn wedged(kind: &str) -> Setup {
     Setup { wedge: Some(kind.parse().expect("a wedge")), ..setup() }
+}
+
+/// Plugs a key in. Returns it, and the folder and the path of its plug.
+fn plugged_in<T: Link>(setup: Setup) -> (Running, TempDir, PathBuf) {
+    let (folder, path) = folder();
+    let plug = T::plug(&path);
+    (Running::start(setup, plug, folder.path()), folder, path)
 }
 
 /// A key in its thread. Dropping it stops it.

@@ -8,19 +8,14 @@ use std::time::Duration;
 
 use ekey_sim::{Host, SimError, UnixSocket};
 
-use super::host::{Heard, Host as Reader};
 use super::*;
 
-fn plugged_in(setup: Setup) -> (Running, TempDir, PathBuf) {
-    let (folder, path) = folder();
-    let plug = UnixSocket::open(&path).expect("plugs in");
-    (Running::start(setup, plug, folder.path()), folder, path)
-}
+type Reader = host::Host<UnixStream>;
 
 #[test]
 fn every_block_is_in_the_log_before_the_host_has_it() {
-    let (key, _folder, path) = plugged_in(setup());
-    let mut host = Reader::connect(&path);
+    let (key, _folder, path) = plugged_in::<UnixStream>(setup());
+    let mut host = Reader::open(&path);
     assert_eq!(host.begin(), setup().serial);
     let mut got = Vec::new();
     for _ in 0..30 {
@@ -31,8 +26,8 @@ fn every_block_is_in_the_log_before_the_host_has_it() {
 
 #[test]
 fn a_second_host_is_disconnected_at_once() {
-    let (_key, _folder, path) = plugged_in(setup());
-    let mut host = Reader::connect(&path);
+    let (_key, _folder, path) = plugged_in::<UnixStream>(setup());
+    let mut host = Reader::open(&path);
     host.begin();
     let mut other = UnixStream::connect(&path).expect("is heard");
     assert_eq!(other.read(&mut [0; 1]).expect("an end"), 0);
@@ -40,27 +35,13 @@ fn a_second_host_is_disconnected_at_once() {
 }
 
 #[test]
-fn a_session_outlives_its_host() {
-    let (_key, _folder, path) = plugged_in(Setup { rate: 1000, ..setup() });
-    let mut host = Reader::connect(&path);
-    host.begin();
-    host.blocks(78);
-    for _ in 0..5 {
-        let mut next = Reader::connect_after(host, &path);
-        let heard = next.await_heard(|heard| matches!(heard, Heard::Entropy(..) | Heard::Wrong));
-        assert!(matches!(heard, Heard::Entropy(sequence, _) if sequence > 0), "{heard:?}");
-        host = next;
-    }
-}
-
-#[test]
 fn an_immediate_reconnect_is_a_reopen() {
-    let (_key, _folder, path) = plugged_in(wedged("until-reopen"));
-    let mut host = Reader::connect(&path);
+    let (_key, _folder, path) = plugged_in::<UnixStream>(wedged("until-reopen"));
+    let mut host = Reader::open(&path);
     host.say(b"\x03");
     assert_eq!(host.hear_within(Duration::from_millis(300)), None);
     drop(host);
-    Reader::connect(&path).begin();
+    Reader::open(&path).begin();
 }
 
 #[test]
@@ -78,7 +59,7 @@ fn a_host_after_an_unseen_one_has_reopened_the_key() {
 
 #[test]
 fn a_host_that_does_not_read_stops_the_key() {
-    let (key, _folder, path) = plugged_in(setup());
+    let (key, _folder, path) = plugged_in::<UnixStream>(setup());
     let mut host = UnixStream::connect(&path).expect("listens");
     host.write_all(b"KAAAA.").expect("takes it");
     host.set_write_timeout(Some(Duration::from_secs(2))).expect("can be set");
@@ -89,28 +70,11 @@ fn a_host_that_does_not_read_stops_the_key() {
 }
 
 #[test]
-fn nothing_is_made_while_there_is_no_host() {
-    let (key, _folder, path) = plugged_in(setup());
-    assert_eq!(key.log().len(), 0);
-    let mut host = Reader::connect(&path);
-    host.begin();
-    host.blocks(100);
-    drop(host);
-    // The key answers this host only after it has noticed that the last one left.
-    let mut host = Reader::connect(&path);
-    host.say(b"\x03");
-    host.await_heard(|heard| matches!(heard, Heard::Serial(_)));
-    let before = key.log().len();
-    drop(host);
-    key.end_and(|log| assert_eq!(log.len(), before));
-}
-
-#[test]
 fn only_a_dead_socket_is_replaced() {
-    let (key, _folder, path) = plugged_in(setup());
+    let (key, _folder, path) = plugged_in::<UnixStream>(setup());
     let refused = UnixSocket::open(&path).err();
     assert!(matches!(refused, Some(SimError::Live { .. })), "{refused:?}");
-    Reader::connect(&path).begin();
+    Reader::open(&path).begin();
     key.end();
     assert!(!path.exists());
 

@@ -1,13 +1,13 @@
 //! A key at a port of this machine's virtual host controller.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 
 use nix::poll::{PollFd, PollFlags};
 
 use super::controller::Controller;
-use crate::plug::{Host, News, Plug, Wish, poll_until};
+use crate::plug::{Host, News, Plug, Wish, is_temporary, poll_until};
 use crate::usb::port::Port;
 use crate::{SimError, StopHandle};
 
@@ -69,11 +69,8 @@ impl Plug for Vhci {
         if std::mem::take(&mut self.left) {
             return Ok(News { host: Host::Absent, input: false });
         }
-        let mut wanted = PollFlags::empty();
-        wanted.set(PollFlags::POLLIN, wish.input);
-        wanted.set(PollFlags::POLLOUT, wish.room);
         let mut fds = vec![PollFd::new(stop.as_fd(), PollFlags::POLLIN)];
-        fds.extend(self.attached.as_ref().map(|(_, socket)| PollFd::new(socket.as_fd(), wanted)));
+        fds.extend(self.attached.as_ref().map(|(_, socket)| PollFd::new(socket.as_fd(), wish.poll_flags())));
         poll_until(&mut fds, wish.until)?;
         let seen = fds.get(1).and_then(PollFd::revents).unwrap_or(PollFlags::empty());
         let host = if self.attached.is_some() { Host::Present } else { Host::Absent };
@@ -85,7 +82,7 @@ impl Plug for Vhci {
         let Some((_, socket)) = &mut self.attached else { return Ok(None) };
         match socket.read(buf) {
             Ok(len) if len > 0 => Ok(Some(len)),
-            Err(error) if is_passing(error.kind()) => Ok(Some(0)),
+            Err(error) if is_temporary(error.kind()) => Ok(Some(0)),
             _ => {
                 self.detach();
                 Ok(None)
@@ -97,7 +94,7 @@ impl Plug for Vhci {
         let Some((_, socket)) = &mut self.attached else { return Ok(0) };
         match socket.write(bytes) {
             Ok(len) => Ok(len),
-            Err(error) if is_passing(error.kind()) => Ok(0),
+            Err(error) if is_temporary(error.kind()) => Ok(0),
             Err(_) => {
                 self.detach();
                 Ok(0)
@@ -124,8 +121,4 @@ impl Drop for Vhci {
     fn drop(&mut self) {
         self.detach();
     }
-}
-
-fn is_passing(kind: ErrorKind) -> bool {
-    matches!(kind, ErrorKind::WouldBlock | ErrorKind::Interrupted)
 }
