@@ -60,7 +60,7 @@ fn read(file: &str, text: &str) -> Outcome {
         Ok(config) => {
             for path in config.paths() {
                 let path = path.as_os_str().as_encoded_bytes();
-                assert!(path == b"-" || (path.starts_with(b"/") && !path.contains(&0)), "{path:?} is no path");
+                assert!(path == b"-" || (path.starts_with(b"/") && !path.contains(&0)), "{path:?} is not a path");
             }
             let (bits, pool, clients) = config.figures();
             let sound =
@@ -76,7 +76,7 @@ fn read(file: &str, text: &str) -> Outcome {
                 let length = lines.get(line.wrapping_sub(1)).map(|line| line.chars().count());
                 assert!(
                     length.is_some_and(|length| (1..=length + 1).contains(column)),
-                    "{line}:{column} is no place: {what}"
+                    "{line}:{column} is not in the file: {what}"
                 );
             }
         }
@@ -88,10 +88,10 @@ fn read(file: &str, text: &str) -> Outcome {
 fn moved(read: &Outcome, moved: Outcome) {
     match (read, moved) {
         (Ok(config), Ok(moved)) => assert_eq!(*config, moved, "an empty line changes what the file says"),
-        (Err((due, _)), Err((seen, _))) => {
-            let due: Vec<_> = due.iter().map(|(line, column, _)| (line + 1, *column)).collect();
+        (Err((expected, _)), Err((seen, _))) => {
+            let expected: Vec<_> = expected.iter().map(|(line, column, _)| (line + 1, *column)).collect();
             let seen: Vec<_> = seen.into_iter().map(|(line, column, _)| (line, column)).collect();
-            assert_eq!(seen, due, "places with an empty line more");
+            assert_eq!(seen, expected, "places after one more empty line");
         }
         (read, moved) => panic!("an empty line changes {read:?} to {moved:?}"),
     }

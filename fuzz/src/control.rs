@@ -61,10 +61,13 @@ fn answers(text: &str) {
     let read: Vec<_> = reply.lines().map(|line| ReplyLine::parse(line).expect("a line of an answer")).collect();
     let (end, data) = read.split_last().expect("an answer has an end");
     assert_eq!((*end, data.len()), (ReplyLine::Ok(""), text.lines().count()), "{reply:?}");
-    for (seen, due) in data.iter().zip(text.lines()) {
+    for (seen, expected) in data.iter().zip(text.lines()) {
         let ReplyLine::Data(seen) = seen else { panic!("{text:?} ends the answer") };
         let same = |(a, b): (char, char)| a == b || (a == '?' && b.is_control());
-        assert!(seen.chars().count() == due.chars().count() && seen.chars().zip(due.chars()).all(same), "{seen:?}");
+        assert!(
+            seen.chars().count() == expected.chars().count() && seen.chars().zip(expected.chars()).all(same),
+            "{seen:?}"
+        );
     }
     for reply in [Reply::error(text), Reply::ok_with(text)] {
         assert_eq!(reply.to_string().matches('\n').count(), 1, "{text:?} breaks out of its line");

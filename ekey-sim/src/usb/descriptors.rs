@@ -44,7 +44,7 @@ pub(super) const INTERFACES: [Interface; 2] = [
     Interface { number: 1, class: 0x0a, subclass: 0x00, protocol: 0x00 },
 ];
 
-/// One of the key's endpoints besides endpoint 0.
+/// One of the key's endpoints except endpoint 0.
 pub(super) struct Endpoint {
     pub(super) address: u8,
     /// The interface of the endpoint.

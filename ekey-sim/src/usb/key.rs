@@ -281,7 +281,7 @@ impl UsbKey {
         self.take_packets(now).or_else(|| self.send_packets(now))
     }
 
-    /// Lets the key speak, if the host asks for bytes and has got all earlier ones. Record what it says before any
+    /// Lets the key speak, if the host asks for bytes and has all earlier ones. Record what it says before any
     /// transfer completes.
     pub(super) fn speak(&mut self, now: Duration) -> Option<&Output> {
         if !self.is_asked() || !self.outgoing.is_empty() || now < self.quiet_until {
