@@ -4,8 +4,8 @@
 //! `#` is a comment. A change keeps all other lines byte for byte. The file holds secrets: [`Keyring::load`] refuses it
 //! if others could have read or written it, its text is wiped from memory, and no error shows any part of a key.
 //!
-//! [`Keyring`] is the content of the file. [`KeyringEdit`] changes the file: it holds a lock from reading to writing, so that
-//! two programs never lose each other's changes, and writes the file whole or not at all.
+//! [`Keyring`] is the content of the file. [`KeyringEdit`] changes the file: it holds a lock from reading to writing, so
+//! that two programs never lose each other's changes, and writes the file whole or not at all.
 //!
 //! ```
 //! use ekey_keyring::Keyring;

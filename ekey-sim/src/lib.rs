@@ -8,6 +8,18 @@
 //!
 //! Its data looks random and is **not**: anyone who knows the [`Seed`] knows every byte.
 //!
+//! ```
+//! use std::time::Duration;
+//!
+//! use ekey_sim::{Device, Output, Seed, Setup};
+//!
+//! let mut key = Device::new(Setup::from_seed(Seed::from_number(1)));
+//! key.handle_input(Duration::ZERO, b"\x03");
+//! let mut output = Output::default();
+//! key.produce(Duration::ZERO, &mut output);
+//! assert!(output.bytes.starts_with(b"* S!"), "a reset brings the serial number");
+//! ```
+//!
 //! Source of the behaviour: firmware-notes/protocol.md, firmware-notes/usb.md.
 #![forbid(unsafe_code)]
 

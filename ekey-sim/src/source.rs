@@ -35,8 +35,8 @@ pub struct BadSource {
 /// Text that is not a bad source.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{0}` is not a bad source; use one of constant, stuck, biased, half, replay, with :FROM or :FROM-TO after it (blocks \
-     of 78 frames), as in stuck:10-20"
+    "`{0}` is not a bad source; use one of constant, stuck, biased, half, replay, with :FROM or :FROM-TO after it \
+     (blocks of 78 frames), as in stuck:10-20"
 )]
 pub struct InvalidSource(String);
 

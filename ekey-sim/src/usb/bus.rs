@@ -11,8 +11,8 @@ use crate::device::{Device, Output};
 
 /// A USB key on its bus: bytes from the host's side in, bytes for it out.
 ///
-/// [`run_usbredir`](crate::run_usbredir) and [`run_vhci`](crate::run_vhci) drive one in real time. Drive one yourself to
-/// embed a key in an event loop, or to test it on a virtual clock. Time is a [`Duration`] since the key was made.
+/// [`run_usbredir`](crate::run_usbredir) and [`run_vhci`](crate::run_vhci) drive one in real time. Drive one yourself
+/// to embed a key in an event loop, or to test it on a virtual clock. Time is a [`Duration`] since the key was made.
 pub struct UsbBus {
     key: UsbKey,
     protocol: Box<dyn Protocol + Send>,
@@ -81,8 +81,8 @@ impl UsbBus {
         Ok(true)
     }
 
-    /// Returns when to [`serve`](Self::serve) next, if the host sends nothing before; `None` if only the host can change
-    /// anything.
+    /// Returns when to [`serve`](Self::serve) next, if the host sends nothing before; `None` if only the host can
+    /// change anything.
     #[must_use]
     pub fn next_output(&self) -> Option<Duration> {
         self.key.next_output()

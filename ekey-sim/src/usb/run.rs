@@ -10,11 +10,12 @@ use crate::{Device, Records, SimError, StopHandle, UnixSocket};
 
 /// Runs `device` as a USB key for QEMU's `usb-redir` device, which connects to `socket`, until `stop` is stopped.
 ///
-/// A host that connects plugs the key in, and one that leaves unplugs it. [`StopHandle::toggle`] unplugs it and plugs it
-/// in while the host stays. Each thing that the host does to the key is logged as one line on stderr.
+/// A host that connects plugs the key in, and one that leaves unplugs it. [`StopHandle::toggle`] unplugs it and plugs
+/// it in while the host stays. Each thing that the host does to the key is logged as one line on stderr.
 ///
 /// # Errors
-/// [`SimError`] if the socket or one of the key's files fails. A host that leaves or breaks the protocol is not an error.
+/// [`SimError`] if the socket or one of the key's files fails. A host that leaves or breaks the protocol is not an
+/// error.
 pub fn run_usbredir(
     device: Device,
     socket: &mut UnixSocket,
