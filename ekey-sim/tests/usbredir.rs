@@ -184,7 +184,7 @@ fn await_sleep(task: i32, what: &str) {
     loop {
         let before = look();
         std::thread::sleep(Duration::from_millis(50));
-        if before[0].contains('S') && look() == before {
+        if before[0].ends_with("S (sleeping)") && look() == before {
             return;
         }
         assert!(started.elapsed() < DEADLINE, "{what}: it never sleeps: {before:?}");
