@@ -1,8 +1,8 @@
-//! Changing the keyring: read, change, write, with nobody else in between.
+//! Changes the keyring file: reads, changes and writes it under a lock.
 //!
-//! The lock is one of flock(2) on the keyring itself, which nobody but its owner can open, and not on a file beside it, which
-//! would stay behind. Writing puts a new file in the old one's place, so whoever waited for the lock looks whether the file that
-//! it has locked is still the keyring. Who only reads needs no lock: a keyring is replaced whole.
+//! The lock is a flock(2) on the keyring itself, which only its owner can open. A separate lock file would stay behind.
+//! Writing replaces the file, so a program that got the lock after waiting checks that its locked file is still the
+//! keyring. Readers need no lock, because the keyring is replaced whole.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
@@ -18,25 +18,25 @@ use nix::fcntl::{Flock, FlockArg, OFlag};
 use crate::file::NewFile;
 use crate::{Keyring, KeyringError};
 
-/// How long to wait for another program: longer than setting a key's long-term key takes.
+/// How long to wait for another program. Setting a key's long-term key takes less.
 const PATIENCE: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(20);
 const HEAD: &[u8] = b"# Long-term keys of Entropy Keys: serial number, key. Keep it secret.\n";
 
-/// A change to the keyring that is being made. Dropping it without [`save`](Self::save) leaves everything as it was.
+/// An unsaved change to the keyring. Dropping it without [`save`](Self::save) leaves everything as it was.
 pub struct KeyringEdit {
     keyring: Keyring,
-    // Dropped in this order: the new file is removed while the lock is still held.
+    // The order of the fields matters: the new file must be removed before the lock is released.
     new: NewFile,
     lock: Locked,
 }
 
 impl KeyringEdit {
-    /// Locks the keyring at `path` and reads it, or starts an empty one if there is no such file. Waits up to 30 s for another
-    /// program that is changing it.
+    /// Locks the keyring at `path` and reads it, or starts an empty one if it does not exist. Waits up to 30 s for
+    /// another program that is changing it.
     ///
-    /// The new file is made at once, with room for the change, so that a keyring that cannot be written is known before anything
-    /// has happened that must be written down.
+    /// Makes the new file at once, with room for the change. So an unwritable keyring shows before the caller does
+    /// anything that must be recorded, such as setting a key's long-term key.
     ///
     /// # Errors
     /// Any [`KeyringError`].
@@ -44,43 +44,44 @@ impl KeyringEdit {
         Self::begin_within(path, PATIENCE)
     }
 
-    /// As [`begin`](Self::begin), waiting no longer than `patience`.
+    /// Does the same as [`begin`](Self::begin), but waits no longer than `patience`.
     ///
     /// # Errors
     /// Any [`KeyringError`].
     pub fn begin_within(path: &Path, patience: Duration) -> Result<Self, KeyringError> {
         let unwritable = |source| KeyringError::Unwritable { path: path.to_owned(), source };
-        // A symbolic link stays one: what it leads to is replaced.
+        // Replace the target of a symbolic link, not the link.
         let target = match fs::canonicalize(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => path.to_owned(),
             found => found.map_err(unwritable)?,
         };
         let lock = Locked::take(&target, Instant::now() + patience)?;
         let keyring = Keyring::load(&target)?;
-        let new = NewFile::beside(&target, &keyring.text).map_err(unwritable)?;
+        let new = NewFile::next_to(&target, &keyring.text).map_err(unwritable)?;
         Ok(Self { keyring, new, lock })
     }
 
-    /// The keyring as it will be.
+    /// Returns the keyring as it will be saved.
     #[must_use]
     pub fn keyring(&self) -> &Keyring {
         &self.keyring
     }
 
-    /// Sets the long-term key of `serial`, in place of any that was there.
+    /// Sets the long-term key of `serial`, and replaces an existing one.
     pub fn set(&mut self, serial: Serial, key: LongTermKey) {
         self.keyring.set(serial, key);
     }
 
-    /// Removes the long-term key of `serial`, and returns whether there was one.
+    /// Removes the long-term key of `serial`. Returns whether there was one.
     pub fn remove(&mut self, serial: &Serial) -> bool {
         self.keyring.remove(serial)
     }
 
-    /// Writes the keyring, mode 0600, onto the disk: whoever reads it, even after a crash, finds the old one or the new one, whole.
+    /// Writes the keyring to disk with mode 0600. A reader finds the whole old one or the whole new one, even after a
+    /// crash.
     ///
     /// # Errors
-    /// [`KeyringError::Unwritable`]; then the old keyring is untouched.
+    /// [`KeyringError::Unwritable`]. The old keyring is then unchanged.
     pub fn save(self) -> Result<(), KeyringError> {
         let Self { keyring, new, mut lock } = self;
         let Keyring { path, text, .. } = &keyring;
@@ -90,11 +91,11 @@ impl KeyringEdit {
     }
 }
 
-/// A keyring that is locked, or made and locked.
+/// A locked keyring file, which may be new.
 struct Locked {
     file: Flock<File>,
     path: PathBuf,
-    /// Whether it was made here and holds nothing yet.
+    /// This program made the file, and it holds no key yet.
     made: bool,
 }
 
@@ -104,7 +105,7 @@ impl Locked {
         loop {
             let (file, made) = match open(path) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => match make(path) {
-                    // Another program was faster.
+                    // Another program has just made it.
                     Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
                     made => (made.map_err(|source| KeyringError::Unwritable { path: path.to_owned(), source })?, true),
                 },
@@ -124,7 +125,7 @@ impl Locked {
         }
     }
 
-    /// Whether the locked file is what stands at its path, and not what another program has replaced meanwhile.
+    /// Returns whether the locked file is still at its path, and not replaced by another program.
     fn is_in_place(&self) -> bool {
         let (Ok(mine), Ok(there)) = (self.file.metadata(), fs::metadata(&self.path)) else { return false };
         (mine.dev(), mine.ino()) == (there.dev(), there.ino())
@@ -134,14 +135,14 @@ impl Locked {
 impl Drop for Locked {
     fn drop(&mut self) {
         if self.made && self.is_in_place() {
-            // Where nothing came of the change there is no keyring, as before.
+            // The change failed, so there is no keyring, as before.
             let _ = fs::remove_file(&self.path);
         }
     }
 }
 
 fn open(path: &Path) -> io::Result<File> {
-    // Without waiting, or a pipe that nobody writes would hang the program.
+    // Open without waiting: a pipe without a writer would block.
     OpenOptions::new().read(true).custom_flags((OFlag::O_NONBLOCK | OFlag::O_NOCTTY).bits()).open(path)
 }
 

@@ -1,16 +1,16 @@
-//! What can be wrong with a keyring, whose fault it is, and what to do. No variant holds any part of a key.
+//! What can be wrong with a keyring, who is at fault, and what to do. No variant holds any part of a key.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Malformed lines that are named one by one, at most.
+/// Most malformed lines that an error names.
 const MOST_NAMED: usize = 20;
 
-/// A keyring that cannot be used or written.
+/// Why a keyring cannot be used or written. The party at fault is in parentheses.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyringError {
-    /// There is no such file (config).
-    #[error("{}: there is no keyring; make one with `ekey-ctl rekey`, or correct the path", path.display())]
+    /// The file does not exist (config).
+    #[error("{}: the keyring does not exist; make one with `ekey-ctl rekey`, or correct the path", path.display())]
     Missing {
         /// The keyring.
         path: PathBuf,
@@ -20,7 +20,7 @@ pub enum KeyringError {
     Unreadable {
         /// The keyring.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
     /// The path is a folder, a device or the like (config).
@@ -29,29 +29,30 @@ pub enum KeyringError {
         /// The keyring.
         path: PathBuf,
     },
-    /// No keyring is that large (config).
-    #[error("{}: larger than a keyring can be (1 MiB), or growing while it was read; correct the path", path.display())]
+    /// The file is larger than any keyring (config).
+    #[error("{}: the file is larger than a keyring can be (1 MiB), or grew while it was read; correct the path", path.display())]
     TooLarge {
         /// The keyring.
         path: PathBuf,
     },
-    /// Others than its owner can read or write the file (host).
-    #[error("{}: the keyring has mode {mode:04o}, so others may know or change its keys; chmod 600 {}", path.display(), path.display())]
+    /// Users other than the owner can read or write the file (host).
+    #[error("{}: the keyring has mode {mode:04o}, so others can read or change its keys; chmod 600 {}", path.display(), path.display())]
     Exposed {
         /// The keyring.
         path: PathBuf,
         /// Its mode.
         mode: u32,
     },
-    /// The file belongs to neither root, nor the user of this program, nor the daemon's (host).
-    #[error("{}: the keyring belongs to user {uid}, who may change its keys; chown root {}", path.display(), path.display())]
+    /// The file does not belong to root, the user of this program or the daemon's user (host).
+    #[error("{}: the keyring belongs to user {uid}, who can change its keys; chown root {}", path.display(), path.display())]
     Foreign {
         /// The keyring.
         path: PathBuf,
         /// Its owner.
         uid: u32,
     },
-    /// Lines that are neither a comment nor a serial number and a key (config). One a line, at most twenty.
+    /// Some lines are neither a comment nor a serial number and a key (config). The message names at most twenty, one
+    /// per line.
     #[error("{}", shown(path, lines))]
     Malformed {
         /// The keyring.
@@ -59,16 +60,16 @@ pub enum KeyringError {
         /// The number of each line, counted from 1, and what is wrong with it.
         lines: Vec<(usize, &'static str)>,
     },
-    /// The file cannot be written (host); what was there is still there.
-    #[error("{}: cannot write the keyring: {source}; see that its folder is there, can be written by you and has room", path.display())]
+    /// The file cannot be written (host). The old keyring is unchanged.
+    #[error("{}: cannot write the keyring: {source}; check that its folder exists, is writable for you and has space", path.display())]
     Unwritable {
         /// The keyring.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
     /// Another program is changing it (host).
-    #[error("{}: another program is changing the keyring; wait until it has ended (fuser -v {} names it), then repeat", path.display(), path.display())]
+    #[error("{}: another program is changing the keyring; wait until it ends (fuser -v {} shows it), then try again", path.display(), path.display())]
     Locked {
         /// The keyring.
         path: PathBuf,
@@ -81,7 +82,7 @@ fn shown(path: &Path, lines: &[(usize, &'static str)]) -> String {
         lines.iter().take(MOST_NAMED).map(|(number, what)| format!("{path}:{number}: {what}")).collect();
     if lines.len() > MOST_NAMED {
         shown.push(format!(
-            "{path}: and {} lines more; correct the path if this is no keyring",
+            "{path}: {} more malformed lines; correct the path if this is not a keyring",
             lines.len() - MOST_NAMED
         ));
     }

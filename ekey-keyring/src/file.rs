@@ -1,4 +1,4 @@
-//! The keyring as a file: read with suspicion, and written so that whoever reads it finds the old one or the new one, whole.
+//! Reads the keyring file if it is safe, and replaces it so that a reader finds the whole old one or the whole new one.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, Write as _};
@@ -10,21 +10,21 @@ use zeroize::Zeroizing;
 
 use crate::{KeyringError, owner};
 
-/// A keyring larger than this, in bytes, is none.
+/// The largest keyring, in bytes.
 const MOST_BYTES: u64 = 1024 * 1024;
-/// What a keyring may grow by in one change, in bytes: a line, and the end of the line before.
+/// Most bytes that one change adds: a line, and the end of the line before.
 const GROWTH: usize = 128;
 
-/// Reads the file at `path`, unless others could have read or written it.
+/// Reads the file at `path`. Refuses it if others could have read or written it.
 ///
 /// # Errors
-/// Any [`KeyringError`] about a file that cannot be trusted or read.
+/// Any [`KeyringError`] about a file that is unsafe or unreadable.
 pub(crate) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, KeyringError> {
     let unreadable = |source: io::Error| match source.kind() {
         io::ErrorKind::NotFound => KeyringError::Missing { path: path.to_owned() },
         _ => KeyringError::Unreadable { path: path.to_owned(), source },
     };
-    // Without waiting, or a pipe that nobody writes would hang the program.
+    // Open without waiting: a pipe without a writer would block.
     let nonblocking = (OFlag::O_NONBLOCK | OFlag::O_NOCTTY).bits();
     let mut file = OpenOptions::new().read(true).custom_flags(nonblocking).open(path).map_err(unreadable)?;
     let found = file.metadata().map_err(unreadable)?;
@@ -42,7 +42,7 @@ pub(crate) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, KeyringError> {
     if found.len() > MOST_BYTES {
         return Err(KeyringError::TooLarge { path });
     }
-    // One buffer that never has to move, which would leave a copy behind; one byte more than is due, to see the end.
+    // One buffer that never moves, because moving would leave a copy of the keys behind. One byte more, to see the end.
     let mut text = Zeroizing::new(vec![0; usize::try_from(found.len()).unwrap_or(0) + 1]);
     let mut count = 0;
     loop {
@@ -60,7 +60,7 @@ pub(crate) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, KeyringError> {
     Ok(text)
 }
 
-/// A file beside the keyring that takes its place when it is whole. Dropping it before that removes it.
+/// A file next to the keyring that replaces it when complete. Dropping it before that removes it.
 pub(crate) struct NewFile {
     file: File,
     path: PathBuf,
@@ -69,13 +69,13 @@ pub(crate) struct NewFile {
 }
 
 impl NewFile {
-    /// Makes it beside `target`, mode 0600, belonging to whom `target` does (or to the daemon's user), with room for as many bytes as `text` may become
-    /// by one change: a folder that cannot be written, or a full disk, shows here, before anything has happened.
+    /// Makes the file next to `target`, with mode 0600, the owner of `target` (or the daemon's user), and room for
+    /// `text` after one change. An unwritable folder or a full disk shows here, before anything has happened.
     ///
     /// # Errors
-    /// Whatever the system says.
-    pub(crate) fn beside(target: &Path, text: &[u8]) -> io::Result<Self> {
-        let (file, path) = new_file_beside(target)?;
+    /// The system's error.
+    pub(crate) fn next_to(target: &Path, text: &[u8]) -> io::Result<Self> {
+        let (file, path) = new_file_next_to(target)?;
         let mut new = Self { file, path, target: target.to_owned(), placed: false };
         owner::hand_over(&new.file, fs::metadata(target).ok().as_ref())?;
         new.file.write_all(&vec![b'#'; text.len() + GROWTH])?;
@@ -83,10 +83,10 @@ impl NewFile {
         Ok(new)
     }
 
-    /// Writes `text` and puts the file in the keyring's place.
+    /// Writes `text` and replaces the keyring by the file.
     ///
     /// # Errors
-    /// Whatever the system says; then the old keyring is untouched.
+    /// The system's error. The old keyring is then unchanged.
     pub(crate) fn place(mut self, text: &[u8]) -> io::Result<()> {
         self.file.rewind()?;
         self.file.write_all(text)?;
@@ -101,22 +101,22 @@ impl NewFile {
 impl Drop for NewFile {
     fn drop(&mut self) {
         if !self.placed {
-            // What cannot be removed holds no key, or a new one that its key has not taken.
+            // If this fails, the file holds no key, or a new one that the device has not taken.
             let _ = fs::remove_file(&self.path);
         }
     }
 }
 
-/// The folder that `path` is in.
+/// Returns the folder of `path`.
 pub(crate) fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-fn new_file_beside(path: &Path) -> io::Result<(File, PathBuf)> {
+fn new_file_next_to(path: &Path) -> io::Result<(File, PathBuf)> {
     let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_string_lossy();
     let mut attempts = 0;
     loop {
-        // A number that is taken is left over from a crash, or somebody else's of this moment.
+        // A number may be taken by a file of a crash, or of another thread at this moment.
         let new = path.with_file_name(format!(".{name}.{}-{attempts}.new", std::process::id()));
         match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists && attempts < 100 => attempts += 1,

@@ -1,15 +1,22 @@
-//! The keyring: which long-term key belongs to which serial number, in the file that the original keeps.
+//! The keyring: the file of long-term keys by serial number, in the original's format.
 //!
-//! A line is a serial number (16 characters) and a long-term key (44), with blanks between; a line that starts with `#` is a
-//! comment. What is not changed is kept byte for byte. The file holds secrets: it is refused if others could have read or
-//! written it, what is read of it is wiped, and no error shows any of it.
+//! A line holds a serial number (16 characters) and a long-term key (44), separated by blanks. A line that starts with
+//! `#` is a comment. A change keeps all other lines byte for byte. The file holds secrets: [`Keyring::load`] refuses it
+//! if others could have read or written it, its text is wiped from memory, and no error shows any part of a key.
 //!
-//! [`Keyring`] is what the file says. [`KeyringEdit`] changes it: locked from reading to writing, so that no two programs lose
-//! each other's changes, and written whole or not at all.
+//! [`Keyring`] is the content of the file. [`KeyringEdit`] changes the file: it holds a lock from reading to writing, so
+//! that two programs never lose each other's changes, and writes the file whole or not at all.
+//!
+//! ```
+//! use ekey_keyring::Keyring;
+//!
+//! let line = b"NwBvBlg3OTBJORFD +v1DjWuJ9K3e9zqya37WjBXFBz9U86kXd5FTlm4xg2k=\n";
+//! let keyring = Keyring::parse("keyring".as_ref(), line.to_vec().into())?;
+//! assert!(keyring.get(&"NwBvBlg3OTBJORFD".parse().unwrap()).is_some());
+//! # Ok::<(), ekey_keyring::KeyringError>(())
+//! ```
 #![forbid(unsafe_code)]
 
-#[cfg(feature = "fuzzing")]
-mod bench;
 mod edit;
 mod error;
 mod file;
@@ -21,13 +28,11 @@ use std::path::{Path, PathBuf};
 use ekey_proto::{LongTermKey, Serial};
 use zeroize::Zeroizing;
 
-#[cfg(feature = "fuzzing")]
-pub use bench::KeyringBench;
 pub use edit::KeyringEdit;
 pub use error::KeyringError;
 pub use owner::is_trusted;
 
-/// Where the keyring is unless somebody says otherwise: the original's place.
+/// The default path of the keyring, which is the original's.
 pub const DEFAULT_KEYRING: &str = "/etc/entropykey/keyring";
 
 /// The long-term keys of this machine's Entropy Keys.
@@ -39,16 +44,19 @@ pub struct Keyring {
 }
 
 impl Keyring {
-    /// Reads the keyring at `path`. A keyring with any malformed line is refused whole.
+    /// Reads the keyring at `path`. One malformed line refuses the whole file.
     ///
     /// # Errors
-    /// Any [`KeyringError`] but [`KeyringError::Unwritable`] and [`KeyringError::Locked`].
+    /// Any [`KeyringError`] except [`KeyringError::Unwritable`] and [`KeyringError::Locked`].
     pub fn load(path: &Path) -> Result<Self, KeyringError> {
         Self::parse(path, file::read(path)?)
     }
 
-    /// Reads `text`, the content of the file at `path`.
-    fn parse(path: &Path, text: Zeroizing<Vec<u8>>) -> Result<Self, KeyringError> {
+    /// Parses `text`, the content of the file at `path`. Only warnings and errors use the path.
+    ///
+    /// # Errors
+    /// [`KeyringError::Malformed`], which names every malformed line.
+    pub fn parse(path: &Path, text: Zeroizing<Vec<u8>>) -> Result<Self, KeyringError> {
         let (mut keys, mut warnings, mut wrong) = (BTreeMap::new(), Vec::new(), Vec::new());
         for (index, line) in text.split(|byte| *byte == b'\n').enumerate() {
             match entry(line) {
@@ -72,35 +80,43 @@ impl Keyring {
         }
     }
 
-    /// The file, as it was named.
+    /// Returns the path of the file, as it was given.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The long-term key of `serial`, if there is one.
+    /// Returns the long-term key of `serial`, if there is one.
     pub fn get(&self, serial: &Serial) -> Option<&LongTermKey> {
         self.keys.get(serial)
     }
 
-    /// The serial numbers there are keys for, in order.
+    /// Returns the serial numbers that have a key, in order.
     pub fn serials(&self) -> impl Iterator<Item = &Serial> {
         self.keys.keys()
     }
 
-    /// What is odd about the file but does not keep it from being used, each with its place.
+    /// Returns mistakes that do not prevent the use of the file, each with its line.
     pub fn warnings(&self) -> &[String] {
         &self.warnings
     }
 
-    fn set(&mut self, serial: Serial, key: LongTermKey) {
+    /// Returns the content of the file. It holds the keys in clear.
+    #[must_use]
+    pub fn text(&self) -> &[u8] {
+        &self.text
+    }
+
+    /// Sets the long-term key of `serial` in memory. [`KeyringEdit::set`] changes a file.
+    pub fn set(&mut self, serial: Serial, key: LongTermKey) {
         let secret = Zeroizing::new(key.to_base64());
         let line = Zeroizing::new([serial.to_text().as_slice(), b" ", secret.as_slice(), b"\n"].concat());
         self.replace(&serial, &line);
         self.keys.insert(serial, key);
     }
 
-    fn remove(&mut self, serial: &Serial) -> bool {
+    /// Removes the long-term key of `serial` in memory. Returns whether there was one.
+    pub fn remove(&mut self, serial: &Serial) -> bool {
         let was_there = self.keys.remove(serial).is_some();
         if was_there {
             self.replace(serial, b"");
@@ -108,18 +124,18 @@ impl Keyring {
         was_there
     }
 
-    /// Puts `line` where the entry of `serial` is that counts, or at the end; drops all other entries of `serial`. An empty line
-    /// drops them all.
+    /// Replaces the last entry of `serial` by `line`, or appends `line` if there is none. Drops all earlier entries of
+    /// `serial`. An empty line drops them all.
     fn replace(&mut self, serial: &Serial, line: &[u8]) {
-        let is_theirs = |line: &[u8]| matches!(entry(line), Ok(Some((found, _))) if found == *serial);
+        let is_its = |line: &[u8]| matches!(entry(line), Ok(Some((found, _))) if found == *serial);
         let lines: Vec<&[u8]> = self.text.split_inclusive(|byte| *byte == b'\n').collect();
-        let last = lines.iter().rposition(|line| is_theirs(line));
-        // Large enough that it never has to move, which would leave a copy behind.
+        let last = lines.iter().rposition(|line| is_its(line));
+        // Large enough never to move, because moving would leave a copy of the keys behind.
         let mut text = Zeroizing::new(Vec::with_capacity(self.text.len() + line.len() + 1));
         for (index, old) in lines.iter().enumerate() {
             if Some(index) == last {
                 text.extend_from_slice(line);
-            } else if !is_theirs(old) {
+            } else if !is_its(old) {
                 text.extend_from_slice(old);
             }
         }
@@ -133,7 +149,7 @@ impl Keyring {
     }
 }
 
-/// What a line says: nothing (blank or a comment), or a serial number and its key.
+/// Parses a line: `None` for a blank or a comment, else a serial number and its key.
 fn entry(line: &[u8]) -> Result<Option<(Serial, LongTermKey)>, &'static str> {
     let line = line.trim_ascii();
     if line.is_empty() || line.starts_with(b"#") {

@@ -1,7 +1,7 @@
-//! Whose the keyring may be, and whose a new one becomes.
+//! Who may own a keyring, and who owns a new one.
 //!
-//! The daemon may run as a user of its own, who must be able to read the keyring; root, who sets long-term keys, must trust a
-//! keyring of that user, and leave it to him.
+//! The daemon may run as its own user, who must be able to read the keyring. Root, who sets long-term keys, must trust
+//! a keyring of that user and leave it to that user.
 
 use std::fs::{File, Metadata};
 use std::io;
@@ -9,22 +9,22 @@ use std::os::unix::fs::{MetadataExt as _, fchown};
 
 use nix::unistd::{User, geteuid};
 
-/// The user that the daemon's unit gives it.
+/// The daemon's user, as in its systemd unit.
 const DAEMON: &str = "ekeyd";
 const ROOT: u32 = 0;
 
-/// A user and a group, by their numbers.
+/// The numbers of a user and a group.
 type Owner = (u32, u32);
 
-/// Whether a secret file of user `uid` can be trusted: it is root's, this program's own, or the daemon's.
+/// Returns whether to trust a secret file of user `uid`: root, the user of this program, or the daemon's user.
 pub fn is_trusted(uid: u32) -> bool {
     uid == ROOT || uid == geteuid().as_raw() || daemon().is_some_and(|(daemon, _)| daemon == uid)
 }
 
-/// Gives `new`, which is to take the place of a file like `old`, to whom it should belong. Only root gives anything away.
+/// Sets the owner of `new`, which replaces a file like `old`. Does nothing unless root runs it.
 ///
 /// # Errors
-/// Whatever the system says.
+/// The system's error.
 pub(crate) fn hand_over(new: &File, old: Option<&Metadata>) -> io::Result<()> {
     let made_by = geteuid().as_raw();
     match heir(old.map(|old| (old.uid(), old.gid())), made_by, daemon()) {
@@ -33,8 +33,8 @@ pub(crate) fn hand_over(new: &File, old: Option<&Metadata>) -> io::Result<()> {
     }
 }
 
-/// To whom a new keyring goes: whoever had the old one, and from root to the daemon, if it has a user of its own. None leaves it as
-/// it is.
+/// Returns the owner of a new keyring: the old one's owner, or the daemon's user if that was root. `None` keeps the
+/// maker.
 fn heir(old: Option<Owner>, made_by: u32, daemon: Option<Owner>) -> Option<Owner> {
     if made_by != ROOT {
         return None;
@@ -55,13 +55,13 @@ mod tests {
     const DAEMON: Owner = (990, 991);
 
     #[test]
-    fn a_keyring_stays_with_whom_it_was() {
+    fn a_keyring_keeps_its_owner() {
         assert_eq!(heir(Some(OLD), ROOT, Some(DAEMON)), Some(OLD));
         assert_eq!(heir(Some(OLD), ROOT, None), Some(OLD));
     }
 
     #[test]
-    fn roots_keyring_and_a_new_one_go_to_the_daemon_if_it_has_a_user_of_its_own() {
+    fn roots_keyring_and_a_new_one_go_to_the_daemon() {
         for old in [None, Some((ROOT, ROOT))] {
             assert_eq!(heir(old, ROOT, Some(DAEMON)), Some(DAEMON), "{old:?}");
             assert_eq!(heir(old, ROOT, None), None, "{old:?}");
@@ -69,14 +69,14 @@ mod tests {
     }
 
     #[test]
-    fn nobody_but_root_gives_anything_away() {
+    fn only_root_gives_files_away() {
         assert_eq!(heir(Some(OLD), 7, Some(DAEMON)), None);
         assert_eq!(heir(None, 1000, Some(DAEMON)), None);
     }
 
     #[test]
-    fn roots_and_ones_own_are_trusted_and_a_strangers_is_not() {
+    fn only_root_the_daemon_and_we_are_trusted() {
         assert!(is_trusted(ROOT) && is_trusted(geteuid().as_raw()));
-        assert!(!is_trusted(u32::MAX - 7), "nobody has that number");
+        assert!(!is_trusted(u32::MAX - 7), "no user has that number");
     }
 }

@@ -1,4 +1,4 @@
-//! Keyrings as they are found, as they are refused, and as they are written.
+//! Keyrings that are read, refused and written.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -63,39 +63,39 @@ fn a_keyring_of_the_original_is_read() {
 }
 
 #[test]
-fn the_last_of_two_keys_counts_and_is_warned_of() {
+fn the_last_of_two_keys_counts_with_a_warning() {
     let place = Place::with(format!("{ONE} {OTHER_KEY}\n{ONE} {KEY}"));
     let keyring = Keyring::load(&place.path).unwrap();
     assert_eq!(keyring.get(&serial(ONE)), Some(&key(KEY)));
-    let due = format!("{}:2: another key for {ONE}; this one counts, remove the other", place.path.display());
-    assert_eq!(keyring.warnings(), [due]);
+    let expected = format!("{}:2: another key for {ONE}; this one counts, remove the other", place.path.display());
+    assert_eq!(keyring.warnings(), [expected]);
 }
 
 #[test]
-fn every_malformed_line_is_named_and_none_is_shown() {
+fn every_bad_line_is_numbered_and_none_is_shown() {
     let place = Place::with(format!("{ONE} {KEY}\n{ONE}\n{ONE} {KEY} more\nshort {KEY}\n{ONE} c2VjcmV0\n\u{e9}\n"));
     let refused = place.refusal().to_string();
     let path = place.path.display();
-    let due = [
+    let expected = [
         format!("{path}:2: expected a serial number and a key, with a blank between"),
         format!("{path}:3: expected a serial number and a key, with a blank between"),
         format!("{path}:4: the serial number must be the 16 characters on the key (base64)"),
         format!("{path}:5: the key must be 44 characters, the base64 of 32 bytes"),
         format!("{path}:6: expected a serial number and a key, with a blank between"),
     ];
-    assert_eq!(refused.lines().collect::<Vec<_>>(), due);
+    assert_eq!(refused.lines().collect::<Vec<_>>(), expected);
     assert!(!format!("{:?}", place.refusal()).contains("c2VjcmV0"), "no part of a key may be shown");
 }
 
 #[test]
-fn a_file_that_is_no_keyring_is_refused_in_a_few_lines() {
+fn another_kind_of_text_is_refused_in_a_few_lines() {
     let refused = Place::with("x\n".repeat(5000)).refusal().to_string();
     assert_eq!(refused.lines().count(), 21, "{refused}");
-    assert!(refused.ends_with("and 4980 lines more; correct the path if this is no keyring"), "{refused}");
+    assert!(refused.ends_with("4980 more malformed lines; correct the path if this is not a keyring"), "{refused}");
 }
 
 #[test]
-fn a_keyring_that_others_can_touch_is_refused() {
+fn a_keyring_that_others_can_open_is_refused() {
     let place = Place::with(format!("{ONE} {KEY}\n"));
     for mode in [0o640, 0o620, 0o604, 0o602, 0o610, 0o601] {
         place.set_mode(mode);
@@ -104,13 +104,13 @@ fn a_keyring_that_others_can_touch_is_refused() {
         assert!(refused.ends_with(&format!("chmod 600 {}", place.path.display())), "{refused}");
     }
     place.set_mode(0o400);
-    assert!(Keyring::load(&place.path).is_ok(), "read by its owner alone is as it should be");
+    assert!(Keyring::load(&place.path).is_ok(), "only its owner can read it");
 }
 
 #[test]
-fn a_keyring_of_somebody_else_is_refused() {
+fn a_keyring_of_another_user_is_refused() {
     if !nix::unistd::geteuid().is_root() {
-        // Only root can give a file away; for anybody else, root's own files serve: none of them may be mistaken.
+        // Only root can give a file away. Other users check that root's own files are not refused.
         assert!(!matches!(Keyring::load(Path::new("/etc/passwd")).err(), Some(KeyringError::Foreign { .. })));
         return;
     }
@@ -121,7 +121,7 @@ fn a_keyring_of_somebody_else_is_refused() {
 }
 
 #[test]
-fn what_is_no_regular_file_is_refused_without_waiting() {
+fn a_special_file_is_refused_without_waiting() {
     let place = Place::empty();
     assert!(matches!(place.refusal(), KeyringError::Missing { .. }));
     nix::unistd::mkfifo(&place.path, nix::sys::stat::Mode::S_IRWXU).unwrap();
@@ -133,27 +133,27 @@ fn what_is_no_regular_file_is_refused_without_waiting() {
 }
 
 #[test]
-fn a_keyring_that_is_too_large_is_refused() {
+fn an_oversized_keyring_is_refused() {
     let refused = Place::with(vec![b'#'; 1024 * 1024 + 1]).refusal();
     assert!(matches!(refused, KeyringError::TooLarge { .. }), "{refused}");
     assert!(Keyring::load(&Place::with(vec![b'#'; 1024 * 1024]).path).is_ok());
 }
 
 #[test]
-fn a_key_is_replaced_in_its_place_and_the_rest_is_kept_byte_for_byte() {
+fn a_key_is_replaced_in_its_place() {
     let before = format!("# head\r\n{ONE}\t{OTHER_KEY}\n  {TWO}   {OTHER_KEY}\n\n# tail without an end");
     let place = Place::with(&before);
     let mut edit = KeyringEdit::begin(&place.path).unwrap();
     edit.set(serial(ONE), key(KEY));
     assert_eq!(edit.keyring().get(&serial(ONE)), Some(&key(KEY)));
     edit.save().unwrap();
-    let due = before.replace(&format!("{ONE}\t{OTHER_KEY}"), &format!("{ONE} {KEY}"));
-    assert_eq!(place.text(), due);
+    let expected = before.replace(&format!("{ONE}\t{OTHER_KEY}"), &format!("{ONE} {KEY}"));
+    assert_eq!(place.text(), expected);
     assert_eq!(Keyring::load(&place.path).unwrap().get(&serial(ONE)), Some(&key(KEY)));
 }
 
 #[test]
-fn a_new_key_goes_on_a_line_of_its_own() {
+fn a_new_key_gets_its_own_line() {
     let place = Place::with("# no end of line");
     let mut edit = KeyringEdit::begin(&place.path).unwrap();
     edit.set(serial(ONE), key(KEY));
@@ -163,7 +163,7 @@ fn a_new_key_goes_on_a_line_of_its_own() {
 }
 
 #[test]
-fn a_keyring_is_made_where_there_was_none() {
+fn a_missing_keyring_is_made() {
     let place = Place::empty();
     let mut edit = KeyringEdit::begin(&place.path).unwrap();
     edit.set(serial(ONE), key(KEY));
@@ -171,7 +171,7 @@ fn a_keyring_is_made_where_there_was_none() {
     assert_eq!(fs::metadata(&place.path).unwrap().permissions().mode() & 0o7777, 0o600);
     assert_eq!(Keyring::load(&place.path).unwrap().get(&serial(ONE)), Some(&key(KEY)));
     let files = fs::read_dir(place.folder.path()).unwrap().count();
-    assert_eq!(files, 1, "nothing may be left over beside it");
+    assert_eq!(files, 1, "no other file may be left");
 }
 
 #[test]
@@ -191,18 +191,18 @@ fn a_write_that_fails_leaves_the_old_keyring() {
     let place = Place::with(format!("{ONE} {OTHER_KEY}\n"));
     let mut edit = KeyringEdit::begin(&place.path).unwrap();
     edit.set(serial(ONE), key(KEY));
-    // A folder in the keyring's place cannot be renamed over, not even by root.
+    // Not even root can rename a file over a folder.
     let aside = place.folder.path().join("aside");
     fs::rename(&place.path, &aside).unwrap();
     fs::create_dir(&place.path).unwrap();
     let refused = edit.save().unwrap_err();
     assert!(matches!(refused, KeyringError::Unwritable { .. }), "{refused}");
     assert_eq!(fs::read_to_string(&aside).unwrap(), format!("{ONE} {OTHER_KEY}\n"));
-    assert_eq!(fs::read_dir(place.folder.path()).unwrap().count(), 2, "nothing may be left over beside it");
+    assert_eq!(fs::read_dir(place.folder.path()).unwrap().count(), 2, "no other file may be left");
 }
 
 #[test]
-fn a_left_over_of_a_crash_is_no_obstacle() {
+fn leftovers_of_a_crash_do_no_harm() {
     let place = Place::with("");
     let left_over = place.folder.path().join(format!(".keyring.{}-0.new", std::process::id()));
     fs::write(left_over, "").unwrap();
@@ -213,11 +213,11 @@ fn a_left_over_of_a_crash_is_no_obstacle() {
 }
 
 #[test]
-fn a_key_is_removed_with_all_its_lines_and_the_rest_is_kept_byte_for_byte() {
+fn a_key_is_removed_with_all_its_lines() {
     let place = Place::with(format!("# head\n{ONE} {OTHER_KEY}\n\t{TWO}  {KEY}\r\n{ONE} {KEY}\n#{ONE} {KEY}\n"));
     let mut edit = KeyringEdit::begin(&place.path).unwrap();
     assert!(edit.remove(&serial(ONE)));
-    assert!(!edit.remove(&serial(ONE)), "it is there no more");
+    assert!(!edit.remove(&serial(ONE)), "it is gone");
     assert!(!edit.remove(&serial("AAAAAAAAAAAAAAAA")), "it was never there");
     assert_eq!(edit.keyring().serials().collect::<Vec<_>>(), [&serial(TWO)]);
     edit.save().unwrap();
@@ -225,12 +225,12 @@ fn a_key_is_removed_with_all_its_lines_and_the_rest_is_kept_byte_for_byte() {
 }
 
 #[test]
-fn a_change_that_is_given_up_leaves_nothing_behind() {
+fn an_abandoned_change_leaves_nothing_behind() {
     let place = Place::empty();
     let mut edit = KeyringEdit::begin(&place.path).unwrap();
     edit.set(serial(ONE), key(KEY));
     drop(edit);
-    assert_eq!(fs::read_dir(place.folder.path()).unwrap().count(), 0, "there was no keyring, and there is none");
+    assert_eq!(fs::read_dir(place.folder.path()).unwrap().count(), 0, "there is still no keyring");
 
     let before = format!("{ONE} {OTHER_KEY}\n");
     let place = Place::with(&before);
@@ -238,11 +238,11 @@ fn a_change_that_is_given_up_leaves_nothing_behind() {
     edit.set(serial(ONE), key(KEY));
     drop(edit);
     assert_eq!(place.text(), before);
-    assert_eq!(fs::read_dir(place.folder.path()).unwrap().count(), 1, "nothing may be left over beside it");
+    assert_eq!(fs::read_dir(place.folder.path()).unwrap().count(), 1, "no other file may be left");
 }
 
 #[test]
-fn who_comes_second_is_told_that_another_program_changes_the_keyring() {
+fn a_second_program_gets_an_error() {
     let place = Place::with("");
     let first = KeyringEdit::begin(&place.path).unwrap();
     let refused = KeyringEdit::begin_within(&place.path, Duration::from_millis(50)).err().expect("it is locked");
@@ -252,7 +252,7 @@ fn who_comes_second_is_told_that_another_program_changes_the_keyring() {
 }
 
 #[test]
-fn eight_programs_that_change_it_at_once_lose_nothing_of_each_other() {
+fn eight_programs_at_once_lose_no_change() {
     for place in [Place::with("# head\n"), Place::empty()] {
         let serials: Vec<Serial> = (0..64).map(|number| Serial::from_bytes([number; 12])).collect();
         std::thread::scope(|scope| {
@@ -269,13 +269,13 @@ fn eight_programs_that_change_it_at_once_lose_nothing_of_each_other() {
         });
         let keyring = Keyring::load(&place.path).unwrap();
         assert_eq!(keyring.serials().copied().collect::<Vec<_>>(), serials);
-        assert_eq!(fs::read_dir(place.folder.path()).unwrap().count(), 1, "nothing may be left over beside it");
+        assert_eq!(fs::read_dir(place.folder.path()).unwrap().count(), 1, "no other file may be left");
     }
 }
 
 #[test]
-fn a_folder_that_cannot_be_written_shows_before_the_change() {
+fn an_unwritable_folder_fails_before_the_change() {
     let nowhere = Path::new("/proc/keyring");
-    let refused = KeyringEdit::begin(nowhere).err().expect("nobody can write there");
+    let refused = KeyringEdit::begin(nowhere).err().expect("no file can be made there");
     assert!(matches!(refused, KeyringError::Unwritable { .. }), "{refused}");
 }

@@ -1,55 +1,55 @@
-//! What can go wrong around a software key: files, the place where it plugs in, the system. The key itself cannot fail.
+//! Errors around a software key: files, its plug, the system. The key itself cannot fail.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Why a software key cannot run, or cannot go on. The text says what to do.
+/// Why a software key cannot run or continue. The message says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum SimError {
-    /// A file could not be read, made or written.
+    /// A file cannot be read, made or written.
     #[error("cannot {action} {}: {source}; {advice}", path.display())]
     File {
         /// What was tried, as a verb.
         action: &'static str,
         /// The file.
         path: PathBuf,
-        /// What to look at.
+        /// What to do.
         advice: &'static str,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
-    /// A key file holds something else.
-    #[error("{} holds no {what}: {reason}; correct the file, or remove it to have one made", path.display())]
+    /// A key file does not hold a key.
+    #[error("{}: not a {what}: {reason}; correct the file, or delete it to have a new one made", path.display())]
     KeyFile {
         /// The file.
         path: PathBuf,
-        /// What was due.
+        /// The kind of key that was expected.
         what: &'static str,
-        /// What is wrong, without repeating any of it.
+        /// What is wrong, without any part of the key.
         reason: String,
     },
-    /// Something that is not ours stands where the key is to plug in.
-    #[error("{} is {what}; choose another path, or remove it", path.display())]
+    /// Another kind of file is where the key should plug in.
+    #[error("{} exists and is not a {what}; choose another path, or delete it", path.display())]
     Occupied {
         /// The place.
         path: PathBuf,
-        /// What is there.
+        /// The kind of file that may be there.
         what: &'static str,
     },
-    /// A program listens on the socket already.
-    #[error("a program listens on {} already; stop it, or choose another path", path.display())]
+    /// Another program listens on the socket.
+    #[error("another program listens on {}; stop it, or choose another path", path.display())]
     Live {
         /// The socket.
         path: PathBuf,
     },
-    /// The system refused what the plug needs.
+    /// The system refuses something that the plug needs.
     #[error("cannot {action}: {source}; {advice}")]
     System {
         /// What was tried, as a verb.
         action: &'static str,
-        /// What to look at.
+        /// What to do.
         advice: &'static str,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
 }

@@ -1,7 +1,7 @@
-//! What stands in for the noise generators: ChaCha20 from a seed, in streams of which none depends on another.
+//! What replaces the noise generators: ChaCha20 from a seed, in independent streams.
 //!
-//! Since entropy has a stream of its own, the same seed gives the same blocks in the same order whatever the host does
-//! and whichever faults are on.
+//! Entropy has its own stream, so the same seed gives the same blocks in the same order, whatever the host does and
+//! whichever faults are set.
 
 use ekey_proto::Serial;
 use rand_chacha::ChaCha20Rng;
@@ -10,12 +10,12 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::SimError;
 
-/// Everything that a software key will ever send follows from these 32 bytes and what it is asked.
+/// The 32 bytes that determine all that a software key sends in answer to the same input.
 #[derive(Zeroize, ZeroizeOnDrop)]
 pub struct Seed([u8; 32]);
 
 impl Seed {
-    /// The seed with this number; for tests that are to run the same way twice.
+    /// Returns the seed with this number, for tests that must run the same way twice.
     #[must_use]
     pub fn from_number(number: u64) -> Self {
         let mut bytes = [0; 32];
@@ -23,21 +23,21 @@ impl Seed {
         Self(bytes)
     }
 
-    /// A seed from the operating system's randomness.
+    /// Draws a seed from the operating system.
     ///
     /// # Errors
-    /// [`SimError::System`] where the operating system has none to give.
+    /// [`SimError::System`] if the operating system has no randomness.
     pub fn from_system() -> Result<Self, SimError> {
         let mut bytes = [0; 32];
         getrandom::fill(&mut bytes).map_err(|error| SimError::System {
             action: "take a seed from the operating system",
-            advice: "give one with --seed",
+            advice: "choose one with --seed",
             source: error.into(),
         })?;
         Ok(Self(bytes))
     }
 
-    /// A serial number that looks like any other.
+    /// Returns the serial number that follows from the seed.
     #[must_use]
     pub fn serial(&self) -> Serial {
         Serial::from_bytes(self.generator(Stream::Serial).bytes())
@@ -60,7 +60,7 @@ pub(crate) enum Stream {
     /// The key's part of `K!` and `L!` answers.
     Answers,
     Information,
-    /// What a fault hits; each kind by its number, so that one fault does not move the hits of another.
+    /// The hits of a fault, by the number of its kind, so that one fault does not move the hits of another.
     Fault(u8),
 }
 
@@ -87,12 +87,12 @@ impl Generator {
         bytes
     }
 
-    /// Another one that gives the same bytes from now on.
+    /// Returns a copy, which gives the same bytes from here on.
     pub(crate) fn duplicate(&self) -> Self {
         Self(self.0.clone())
     }
 
-    /// Passes over so many times so many bytes, as `fill` would take them.
+    /// Skips what `times` calls of `fill` with `bytes` bytes each would take.
     pub(crate) fn skip(&mut self, times: u64, bytes: usize) {
         let mut scratch = vec![0; bytes];
         (0..times).for_each(|_| self.fill(&mut scratch));
@@ -102,13 +102,13 @@ impl Generator {
         self.0.fill_bytes(bytes);
     }
 
-    /// A number from 0 up to but not including `limit`; 0 if that is 0.
+    /// Returns a number below `limit`; 0 if `limit` is 0.
     pub(crate) fn below(&mut self, limit: u32) -> u32 {
-        // The high half of the product: all but even for limits far below 2^32, and without a division.
+        // The high half of the product: nearly even for limits far below 2^32, and without a division.
         ((u64::from(self.0.next_u32()) * u64::from(limit)) >> 32) as u32
     }
 
-    /// A number from `low` to `high`, both included.
+    /// Returns a number from `low` to `high`, both included.
     pub(crate) fn between(&mut self, low: u32, high: u32) -> u32 {
         low + self.below(high - low + 1)
     }
@@ -119,7 +119,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_same_seed_gives_the_same_bytes_and_another_gives_others() {
+    fn a_seed_determines_its_bytes() {
         let draw = |number| Seed::from_number(number).generator(Stream::Entropy).bytes::<32>();
         assert_eq!(draw(1), draw(1));
         assert_ne!(draw(1), draw(2));

@@ -1,4 +1,4 @@
-//! `ekey-sim`: plugs one key in software in, until it is told to stop.
+//! `ekey-sim`: plugs one software key in, until a signal ends it.
 
 #[cfg(test)]
 mod man;
@@ -24,50 +24,52 @@ use nix::sys::signal::{SigSet, Signal};
 #[command(name = "ekey-sim", version)]
 #[command(group(ArgGroup::new("place").required(true).args(["pty", "unix", "vhci", "usbredir"])))]
 struct Arguments {
-    /// Plug in as a pseudo terminal that this symbolic link leads to
+    /// Plug in as a pseudo terminal, and make LINK a symbolic link to it
     #[arg(long, value_name = "LINK")]
     pty: Option<PathBuf>,
-    /// Plug in as a unix socket at this path
+    /// Plug in as a unix socket at PATH
     #[arg(long, value_name = "PATH")]
     unix: Option<PathBuf>,
-    /// Plug in as a USB key of this machine; needs root and the driver vhci_hcd. SIGUSR1 pulls it out, and in again
+    /// Plug in as a USB key of this machine; needs root and the driver vhci_hcd. SIGUSR1 unplugs it, and plugs it in
+    /// again
     #[arg(long)]
     vhci: bool,
-    /// Plug in as a USB key of a QEMU that connects to a unix socket at this path, as with `-chardev
-    /// socket,id=k,path=PATH -device usb-redir,chardev=k`. SIGUSR1 pulls it out, and in again
+    /// Plug in as a USB key of a QEMU guest: QEMU connects to a unix socket at PATH with `-chardev
+    /// socket,id=k,path=PATH -device usb-redir,chardev=k`. SIGUSR1 unplugs it, and plugs it in again
     #[arg(long, value_name = "PATH")]
     usbredir: Option<PathBuf>,
-    /// Serial number, 16 characters of base64 [default: one that follows from the seed]
+    /// Serial number, 16 characters of base64 [default: follows from the seed]
     #[arg(long, value_name = "S")]
     serial: Option<Serial>,
-    /// The key's flash: its long-term key, 44 characters of base64 or 64 hexadecimal digits; made if it is not there
+    /// File with the long-term key in the key's flash: 44 characters of base64 or 64 hexadecimal digits; made if
+    /// missing
     #[arg(long, value_name = "F")]
     ltk_file: Option<PathBuf>,
-    /// The key's card: its master key, as the 44 characters on a card or 64 hexadecimal digits; made if it is not there
+    /// File with the master key on the key's card: the card's 44 characters or 64 hexadecimal digits; made if missing
     #[arg(long, value_name = "F")]
     master_file: Option<PathBuf>,
-    /// Send what follows from this number [default: a seed from the operating system's randomness]
+    /// Seed that all data follows from [default: random, from the operating system]
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
-    /// Entropy frames a second, 32 bytes each; 0: as fast as it is read
+    /// Entropy frames per second, 32 bytes each; 0: as fast as the host reads
     #[arg(long, value_name = "FRAMES/S", default_value_t = DEFAULT_RATE)]
     rate: u32,
-    /// Once in EVERY frames or answers: flip, drop, replay, old-session, noise, truncate, gap, badness, wrong-serial,
-    /// ltk-mismatch, stall or boast; may be repeated
+    /// Inject a fault once in EVERY frames or answers: flip, drop, replay, old-session, noise, truncate, gap, badness,
+    /// wrong-serial, ltk-mismatch, stall or boast; may be repeated
     #[arg(long = "fault", value_name = "NAME:EVERY")]
     faults: Vec<Fault>,
-    /// Hang until-ctrl-c, until-reopen, until-usb-reset, until-re-enumeration or until-replug; from the start, or with
+    /// Hang until-ctrl-c, until-reopen, until-usb-reset, until-re-enumeration or until-replug: from the start, or with
     /// :N after N entropy frames
     #[arg(long, value_name = "KIND")]
     wedge: Option<Wedge>,
-    /// Give constant, stuck, biased, half or replay instead of noise, from a block of 78 frames on, up to another one if it
-    /// is named; the key does not notice
+    /// Replace the noise with constant, stuck, biased, half or replay, without the key noticing; from block FROM to
+    /// before block TO, of 78 frames each [default: from 0, for good]
     #[arg(long = "bad-source", value_name = "KIND[:FROM[-TO]]")]
     source: Option<BadSource>,
-    /// Let the key's own estimate for its left generator fall by 1 % a second, after so many seconds
+    /// Let the key's own estimate of its left generator fall by 1 % per second, after SECONDS
     #[arg(long, value_name = "SECONDS")]
     fade: Option<u32>,
-    /// Write the 32 bytes of each entropy frame that is sent whole to this file, emptied first
+    /// Write the 32 bytes of each entropy frame that goes out whole to FILE; empties it first
     #[arg(long, value_name = "FILE")]
     plain_log: Option<PathBuf>,
 }
@@ -103,7 +105,7 @@ fn plug_in(arguments: Arguments) -> Result<(), SimError> {
     let plain_log = arguments.plain_log.clone();
     let keys = known_keys(&arguments);
     let setup = setup(arguments)?;
-    // The place before the log: a second key at the same place must not empty the first one's log.
+    // Take the place before the log: a second key at the same place must not empty the first one's log.
     let plug = place.take()?;
     if let Some(path) = plain_log {
         records = records.with_plain_log(&path)?;
@@ -118,7 +120,7 @@ fn plug_in(arguments: Arguments) -> Result<(), SimError> {
     }
 }
 
-/// Where the key is to plug in.
+/// The place where the key plugs in.
 enum Place {
     Pty(PathBuf),
     Unix(PathBuf),
@@ -126,7 +128,7 @@ enum Place {
     Vhci,
 }
 
-/// Where it has plugged in.
+/// The place, once the key has plugged in.
 enum Taken {
     Pty(Pty, PathBuf),
     Unix(UnixSocket, PathBuf),
@@ -140,7 +142,7 @@ impl Place {
             (Some(link), ..) => Self::Pty(link.clone()),
             (_, Some(path), _) => Self::Unix(path.clone()),
             (.., Some(path)) => Self::UsbRedir(path.clone()),
-            // The parser has seen to it that there is one.
+            // The argument group requires one of the four.
             _ => Self::Vhci,
         }
     }
@@ -183,12 +185,12 @@ fn setup(arguments: Arguments) -> Result<Setup, SimError> {
     Ok(Setup { rate, faults: arguments.faults, wedge: arguments.wedge, source, fade, ..setup })
 }
 
-/// What to tell somebody who has not given the key its long-term key.
+/// Returns a warning if no host can know the key's long-term key.
 fn known_keys(arguments: &Arguments) -> Option<&'static str> {
     match (&arguments.ltk_file, &arguments.master_file) {
         (Some(_), _) => None,
-        (None, Some(_)) => Some("its long-term key is known to nobody: set one with its master key, or use --ltk-file"),
-        (None, None) => Some("its keys are known to nobody, so no host can use it: give --ltk-file or --master-file"),
+        (None, Some(_)) => Some("no host knows its long-term key: set one with the master key, or use --ltk-file"),
+        (None, None) => Some("no host knows its keys, so none can use it: use --ltk-file or --master-file"),
     }
 }
 
@@ -206,15 +208,16 @@ fn introduce(setup: &Setup, plug: &Taken, keys: Option<&str>) {
     }
 }
 
-/// A handle that is toggled by SIGUSR1 and stopped by the first signal to end; the second one ends the process at once.
+/// Returns a handle that SIGUSR1 toggles and SIGTERM, SIGINT or SIGHUP stops. A second such signal ends the process at
+/// once.
 fn stop_on_signal() -> Result<StopHandle, SimError> {
     let stop = StopHandle::new()?;
     let handle = stop.clone();
     let signals = SigSet::from_iter([Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGUSR1]);
-    // Before any other thread is made, since each takes over what its maker has blocked.
+    // Block the signals before any other thread starts: threads inherit the mask.
     signals.thread_block().map_err(|errno| SimError::System {
         action: "wait for signals",
-        advice: "see what forbids it (a seccomp filter?)",
+        advice: "check whether a seccomp filter forbids it",
         source: errno.into(),
     })?;
     thread::spawn(move || {

@@ -1,4 +1,4 @@
-//! The manual page in packaging/man is that of this command line.
+//! Checks that packaging/man/ekey-sim.1 matches the command line.
 
 use std::fs;
 
@@ -9,7 +9,7 @@ use crate::Arguments;
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../packaging/man/ekey-sim.1");
 
 #[test]
-fn the_manual_page_is_that_of_this_command_line() {
+fn the_manual_page_matches_the_command_line() {
     let page = clap_mangen::Man::new(Arguments::command()).section("1").source("ekeyd").manual("Entropy Key");
     let mut text = Vec::new();
     page.render(&mut text).unwrap();

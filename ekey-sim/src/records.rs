@@ -1,4 +1,4 @@
-//! What a software key leaves on disk: the log of the blocks that it sent, and its long-term key.
+//! The files that a software key writes: the log of its blocks, and its long-term key.
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::device::Output;
 use crate::{SimError, secret_file};
 
-/// Where a key's doings are recorded; by default nowhere.
+/// The files to write; none by default.
 #[derive(Debug, Default)]
 pub struct Records {
     plain_log: Option<(File, PathBuf)>,
@@ -22,26 +22,27 @@ impl Records {
         Self::default()
     }
 
-    /// Logs to `path`, emptied first, the 32 bytes of each block of entropy that is sent whole, once, in order.
+    /// Logs the 32 bytes of each entropy block that goes out whole to `path`, once and in order. Empties the file
+    /// first.
     ///
     /// # Errors
     /// [`SimError::File`] if the file cannot be made.
     pub fn with_plain_log(mut self, path: &Path) -> Result<Self, SimError> {
         let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
-        let file = file.map_err(SimError::file("make the plain log", path, "see to its folder and permissions"))?;
+        let file = file.map_err(SimError::file("make the plain log", path, "check its folder and permissions"))?;
         self.plain_log = Some((file, path.to_owned()));
         Ok(self)
     }
 
-    /// Keeps each long-term key that the host sets in `path`, as the key keeps it in its flash.
+    /// Writes each long-term key that the host sets to `path`, as the key writes it to its flash.
     #[must_use]
     pub fn with_long_term_key(mut self, path: &Path) -> Self {
         self.long_term_key = Some(path.to_owned());
         self
     }
 
-    /// Records what the key is about to send. To be called before any of it is handed to the host, so that whoever
-    /// has got a block finds it in the log.
+    /// Records what the key is about to send. Call it before the host gets any of it, so that the log holds every block
+    /// that a host has.
     ///
     /// # Errors
     /// [`SimError::File`] if a file cannot be written.
@@ -52,7 +53,7 @@ impl Records {
         if let Some((file, path)) = &mut self.plain_log
             && !output.blocks.is_empty()
         {
-            let advice = "see whether the disk is full";
+            let advice = "check for a full disk";
             file.write_all(&output.blocks).map_err(SimError::file("write the plain log", path, advice))?;
         }
         Ok(())

@@ -1,4 +1,4 @@
-//! Drives a key in real time where it plugs in, on the calling thread.
+//! Drives a key in real time at its plug, on the calling thread.
 
 use std::time::Instant;
 
@@ -8,11 +8,11 @@ use crate::{Records, Revival, SimError, StopHandle};
 
 /// Runs `device` until `stop` is stopped.
 ///
-/// Its time goes on while no host is there, but it makes nothing then. What it says is made at most one block ahead of
-/// what the host's side has taken, and all that the host has sent is heard before the next block is made.
+/// The key's time goes on without a host, but it sends nothing then. It makes at most one block more than the host has
+/// taken, and handles all of the host's bytes before it makes the next one.
 ///
 /// # Errors
-/// [`SimError`] if the place where it plugs in or one of its files fails. A host that leaves is no error.
+/// [`SimError`] if the plug or one of the key's files fails. A host that leaves is not an error.
 pub fn run(
     device: &mut Device,
     plug: &mut impl Plug,
@@ -36,10 +36,10 @@ pub fn run(
         if stop.is_stopped() {
             return Ok(());
         }
-        // Only a key on USB can be pulled out and stay where it is.
+        // Only a key on USB can be unplugged and stay where it is.
         stop.take_toggles();
         if news.host != Host::Present {
-            // What was meant for the host that has left is not for the next one.
+            // The next host must not get what was meant for the last one.
             output.clear();
             sent = 0;
         }
@@ -62,12 +62,12 @@ pub fn run(
     }
 }
 
-/// Bytes of answers that may wait before the key stops listening, as a real one does by refusing USB packets.
+/// Most bytes of answers that wait before the key stops reading, as a real one does by refusing USB packets.
 const MOST_REPLIES: usize = 16 * 1024;
 /// The largest packet on the key's USB endpoint.
 const PACKET: usize = 64;
 
-/// Hands all that the host has sent to the key. Returns whether the host is still there.
+/// Passes all that the host has sent to the key. Returns whether the host is still there.
 fn hear(device: &mut Device, plug: &mut impl Plug, start: Instant) -> Result<bool, SimError> {
     let mut packet = [0; PACKET];
     while device.pending_replies() < MOST_REPLIES {

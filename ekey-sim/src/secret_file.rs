@@ -1,8 +1,8 @@
-//! Files with one secret in one line: the long-term key and the master key of a software key.
+//! Files with one secret on one line: the long-term key or the master key of a software key.
 //!
-//! A file that is not there is made, readable by its owner alone, with a secret from the operating system's randomness.
+//! A missing file is made with a random secret, and only its owner can read it.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -11,12 +11,13 @@ use ekey_proto::{LongTermKey, MasterKey};
 use zeroize::Zeroizing;
 
 use crate::SimError;
+use crate::replace::replace;
 
-/// The long-term key in `path`, as 44 characters of base64 or 64 hexadecimal digits; made there if there is no such
-/// file.
+/// Reads the long-term key in `path`, as 44 characters of base64 or 64 hexadecimal digits. Makes the file if it is
+/// missing.
 ///
 /// # Errors
-/// [`SimError::File`] or [`SimError::KeyFile`] if it can neither be read nor made.
+/// [`SimError::File`] or [`SimError::KeyFile`] if the file can neither be read nor made.
 pub fn long_term_key_file(path: &Path) -> Result<LongTermKey, SimError> {
     let text = read_or_make(path)?;
     if let Some(bytes) = from_hex(&text) {
@@ -25,15 +26,15 @@ pub fn long_term_key_file(path: &Path) -> Result<LongTermKey, SimError> {
     LongTermKey::from_base64(text.trim_ascii()).map_err(|_| SimError::KeyFile {
         path: path.to_owned(),
         what: "long-term key",
-        reason: "it is neither 44 characters of base64 nor 64 hexadecimal digits".to_owned(),
+        reason: "expected 44 characters of base64 or 64 hexadecimal digits".to_owned(),
     })
 }
 
-/// The master key in `path`, as the 44 characters on a key's card or 64 hexadecimal digits; made there if there is no
-/// such file.
+/// Reads the master key in `path`, as the 44 characters on a key's card or 64 hexadecimal digits. Makes the file if it
+/// is missing.
 ///
 /// # Errors
-/// [`SimError::File`] or [`SimError::KeyFile`] if it can neither be read nor made.
+/// [`SimError::File`] or [`SimError::KeyFile`] if the file can neither be read nor made.
 pub fn master_key_file(path: &Path) -> Result<MasterKey, SimError> {
     let text = read_or_make(path)?;
     if let Some(bytes) = from_hex(&text) {
@@ -46,27 +47,20 @@ pub fn master_key_file(path: &Path) -> Result<MasterKey, SimError> {
     })
 }
 
-/// Puts another long-term key into `path`: whoever reads it sees the whole old key or the whole new one.
+/// Replaces the long-term key in `path` in one step: a reader sees the whole old key or the whole new one.
 pub(crate) fn replace_long_term_key(path: &Path, key: &LongTermKey) -> Result<(), SimError> {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}.new", std::process::id()));
-    let beside = path.with_file_name(name);
     let text = Zeroizing::new(key.to_base64());
-    let advice = "the folder must be writable for the key to remember its long-term key";
-    let outcome = write_new(&beside, &text[..]).and_then(|()| fs::rename(&beside, path));
-    outcome.map_err(|error| {
-        let _ = fs::remove_file(&beside);
-        SimError::file("write the long-term key to", path, advice)(error)
-    })
+    let advice = "make the folder writable, so that the key can store its long-term key";
+    replace(path, |new| write_new(new, &text[..])).map_err(SimError::file("write the long-term key to", path, advice))
 }
 
-/// More than any spelling of a key, so that a wrong file is not read to its end.
+/// Longer than any way to write a key, so that a wrong file is not read to its end.
 const LONGEST: u64 = 4096;
 
 fn read_or_make(path: &Path) -> Result<Zeroizing<Vec<u8>>, SimError> {
     match read(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => make(path),
-        outcome => outcome.map_err(SimError::file("read the key in", path, "see to its permissions")),
+        outcome => outcome.map_err(SimError::file("read the key in", path, "check its permissions")),
     }
 }
 
@@ -84,7 +78,7 @@ fn make(path: &Path) -> Result<Zeroizing<Vec<u8>>, SimError> {
         source: error.into(),
     })?;
     let text = Zeroizing::new(LongTermKey::from_bytes(*secret).to_base64().to_vec());
-    write_new(path, &text).map_err(SimError::file("make the key file", path, "see to its folder and permissions"))?;
+    write_new(path, &text).map_err(SimError::file("make the key file", path, "check its folder and permissions"))?;
     Ok(text)
 }
 
@@ -104,6 +98,7 @@ fn from_hex(text: &[u8]) -> Option<Zeroizing<[u8; 32]>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
     use std::os::unix::fs::PermissionsExt;
     use std::path::PathBuf;
 
@@ -117,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn both_spellings_of_a_long_term_key_are_the_same_key() {
+    fn both_forms_of_a_long_term_key_are_the_same_key() {
         let (_folder, path) = folder();
         fs::write(&path, format!("{BASE64}\n")).unwrap();
         let spelled = long_term_key_file(&path).unwrap();
@@ -127,16 +122,16 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_not_there_is_made_for_its_owner_and_read_again_as_the_same_key() {
+    fn a_missing_file_is_made_for_its_owner_alone() {
         let (_folder, path) = folder();
         let made = long_term_key_file(&path).unwrap();
         assert_eq!(long_term_key_file(&path).unwrap(), made);
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        assert!(master_key_file(&path).is_ok(), "the same spelling serves a master key");
+        assert!(master_key_file(&path).is_ok(), "a master key has the same form");
     }
 
     #[test]
-    fn a_new_long_term_key_takes_the_place_of_the_old_one_and_leaves_nothing_beside_it() {
+    fn a_new_long_term_key_replaces_the_old_one_whole() {
         let (folder, path) = folder();
         fs::write(&path, HEX).unwrap();
         let key = LongTermKey::from_bytes([9; 32]);
@@ -147,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn another_file_is_refused_without_repeating_what_it_holds() {
+    fn a_bad_key_file_is_rejected_without_its_content() {
         let (_folder, path) = folder();
         fs::write(&path, &BASE64[1..]).unwrap();
         for error in [long_term_key_file(&path).err(), master_key_file(&path).err()] {
@@ -157,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn both_spellings_of_a_card_are_read() {
+    fn both_forms_of_a_card_are_read() {
         let (_folder, path) = folder();
         for card in ["/GE7Tf1nNqe9JoyKDnTtDRwEqVn1nddO8odJg/1EP8mh", "/GE7 Tf1nNqe9JoyKDnTtDRwEqVn1nddO8odJg/1EP8k="] {
             fs::write(&path, card).unwrap();

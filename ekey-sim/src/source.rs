@@ -1,41 +1,42 @@
-//! A source that goes bad: what a key's generators give instead of noise, for a while or for good.
+//! A bad source: what a key's generators give instead of noise, for a while or for good.
 
 use std::fmt;
 use std::num::NonZeroU64;
 use std::str::FromStr;
 
 use crate::generator::Generator;
+use crate::names;
 
-/// What the source gives.
+/// What a bad source gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
-    /// One byte.
+    /// One byte, repeated.
     Constant,
-    /// The same 37 bytes over and over.
+    /// The same 37 bytes, repeated.
     Stuck,
-    /// One per cent more ones than zeros: a bit is a one with a probability of 0.505.
+    /// Bits that are one with a probability of 0.505.
     Biased,
-    /// The upper half of each byte is 0.
+    /// Bytes whose upper half is 0.
     Half,
-    /// What the key has given before, from its beginning, over and over.
+    /// The key's own earlier bytes from its first block on, repeated.
     Replay,
 }
 
-/// A source that is bad from one block on, up to another one if it recovers.
+/// A source that is bad from one block on, up to another one if it recovers. A block is 78 frames.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BadSource {
     kind: Kind,
-    /// The first block of 78 frames that is bad.
+    /// The first bad block.
     from: u64,
-    /// The first one that is good again.
+    /// The first good block after that.
     to: Option<NonZeroU64>,
 }
 
-/// Text that names no bad source.
+/// Text that is not a bad source.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{0}` is no bad source: it is one of constant, stuck, biased, half, replay, with :FROM or :FROM-TO behind it (blocks of 78 \
-     frames), as in stuck:10-20"
+    "`{0}` is not a bad source; use one of constant, stuck, biased, half, replay, with :FROM or :FROM-TO after it \
+     (blocks of 78 frames), as in stuck:10-20"
 )]
 pub struct InvalidSource(String);
 
@@ -50,7 +51,8 @@ impl BadSource {
         ("replay", Kind::Replay),
     ];
 
-    /// Turns block number `block`, which is good, into what this source gives. `fresh` is the generator as it was in the beginning.
+    /// Replaces the bytes of block number `block` with what this source gives. `fresh` is the generator before its
+    /// first byte.
     pub(crate) fn spoil(&self, block: u64, bytes: &mut [u8], fresh: &Generator) {
         let is_over = self.to.is_some_and(|to| block >= to.get());
         let Some(since) = block.checked_sub(self.from).filter(|_| !is_over) else { return };
@@ -74,7 +76,7 @@ impl BadSource {
     }
 }
 
-/// Forces one bit in a hundred to one; which ones depends on the place alone, spread out by Knuth's multiplier.
+/// Forces one bit in a hundred to one. Knuth's multiplier spreads the places.
 fn bias(bytes: &mut [u8], block: u64) {
     let first = block * bytes.len() as u64 * 8;
     for (bit, at) in (first..).zip(0..bytes.len() * 8) {
@@ -90,7 +92,7 @@ impl FromStr for BadSource {
     fn from_str(text: &str) -> Result<Self, InvalidSource> {
         let parse = || {
             let (name, range) = text.split_once(':').map_or((text, "0"), |(name, range)| (name, range));
-            let (_, kind) = Self::NAMES.into_iter().find(|(known, _)| *known == name)?;
+            let kind = names::value_of(&Self::NAMES, name)?;
             let (from, to) = match range.split_once('-') {
                 Some((from, to)) => (from, Some(to.parse().ok()?)),
                 None => (range, None),
@@ -104,8 +106,7 @@ impl FromStr for BadSource {
 
 impl fmt::Display for BadSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let named = Self::NAMES.into_iter().find(|(_, kind)| *kind == self.kind);
-        write!(f, "{}:{}", named.map_or("", |(name, _)| name), self.from)?;
+        write!(f, "{}:{}", names::name_of(&Self::NAMES, &self.kind), self.from)?;
         self.to.map_or(Ok(()), |to| write!(f, "-{to}"))
     }
 }
@@ -118,7 +119,7 @@ mod tests {
 
     const LEN: usize = 78 * 32;
 
-    /// Blocks 0 to 9 of a source.
+    /// Returns blocks 0 to 9 of a source.
     fn blocks(text: &str) -> Vec<Vec<u8>> {
         let source: BadSource = text.parse().unwrap();
         let fresh = Seed::from_number(1).generator(Stream::Entropy);
@@ -134,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn a_source_reads_as_it_prints_and_other_text_is_none() {
+    fn a_source_reads_as_it_prints() {
         for text in ["constant:0", "stuck:3", "biased:0-1", "half:5-6", "replay:1000000"] {
             assert_eq!(text.parse::<BadSource>().map(|source| source.to_string()), Ok(text.to_owned()));
         }
@@ -145,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_source_is_bad_from_its_first_block_to_its_last_and_good_around_them() {
+    fn a_source_is_bad_only_in_its_range() {
         let good = blocks("constant:100");
         for kind in ["constant", "stuck", "biased", "half", "replay"] {
             let seen = blocks(&format!("{kind}:4-7"));

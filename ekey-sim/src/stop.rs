@@ -1,4 +1,4 @@
-//! The hand of somebody else at a software key that runs in another thread: ends it, or pulls it out and plugs it in.
+//! A handle to a software key in another thread: ends it, or unplugs it and plugs it in.
 
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use nix::sys::eventfd::{EfdFlags, EventFd};
 
 use crate::SimError;
 
-/// A handle that ends [`run`](crate::run). Its clones are all the same handle; once stopped, it stays so.
+/// A handle that ends [`run`](crate::run). All its clones are the same handle. Once stopped, it stays stopped.
 #[derive(Debug, Clone)]
 pub struct StopHandle(Arc<Inner>);
 
@@ -21,10 +21,10 @@ struct Inner {
 }
 
 impl StopHandle {
-    /// Makes a handle that has not been used.
+    /// Makes a new handle.
     ///
     /// # Errors
-    /// [`SimError::System`] when the process or the machine has no file descriptor left.
+    /// [`SimError::System`] if the process or the machine has no file descriptor left.
     pub fn new() -> Result<Self, SimError> {
         let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
         let event = EventFd::from_flags(flags)
@@ -32,28 +32,28 @@ impl StopHandle {
         Ok(Self(Arc::new(Inner { stopped: AtomicBool::new(false), toggles: AtomicU32::new(0), event })))
     }
 
-    /// Ends every run that was given this handle. Never waits.
+    /// Ends every run that has this handle. Does not wait.
     pub fn stop(&self) {
         self.0.stopped.store(true, Ordering::SeqCst);
         self.wake();
     }
 
-    /// Pulls a key on USB out if it is in, and plugs it in if it is out. Never waits. A key elsewhere takes no notice.
+    /// Unplugs a key on USB, or plugs it in if it is out. Does not wait. A key elsewhere ignores it.
     pub fn toggle(&self) {
         self.0.toggles.fetch_add(1, Ordering::SeqCst);
         self.wake();
     }
 
-    /// Whether it has been stopped.
+    /// Returns whether the handle has been stopped.
     #[must_use]
     pub fn is_stopped(&self) -> bool {
         self.0.stopped.load(Ordering::SeqCst)
     }
 
-    /// How often it has been toggled since this was last asked. Afterwards it is readable only if it is stopped, or
+    /// Returns the number of toggles since the last call. Afterwards the handle is readable only if it is stopped, or
     /// toggled again.
     pub(crate) fn take_toggles(&self) -> u32 {
-        // Emptied before it is looked at: whatever comes in between makes it readable again.
+        // Clear the event before reading the state: a toggle in between makes it readable again.
         let _ = self.0.event.read();
         if self.is_stopped() {
             self.wake();
@@ -62,12 +62,12 @@ impl StopHandle {
     }
 
     fn wake(&self) {
-        // The only failure besides EINTR is a full counter, and then it is readable already.
+        // The only other failure is a full counter, which is readable already.
         while self.0.event.write(1) == Err(Errno::EINTR) {}
     }
 }
 
-/// Readable once it is stopped or toggled.
+/// Readable once the handle is stopped or toggled.
 impl AsFd for StopHandle {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.event.as_fd()
@@ -94,7 +94,7 @@ mod tests {
         handle.stop();
         assert!(clone.is_stopped() && clone.is_stopped() && handle.is_stopped());
         assert_eq!(handle.take_toggles(), 0);
-        assert!(is_readable(&clone), "who waits later is woken too");
+        assert!(is_readable(&clone), "a later wait returns too");
     }
 
     #[test]

@@ -1,40 +1,42 @@
 //! How a software key hangs: it takes bytes and says nothing, until a certain step revives it.
 //!
-//! Real keys are known to hang; which step revives one is not (firmware-notes/recovery.md), so each can be tried.
+//! Real keys hang, and which step revives one is not known (firmware-notes/recovery.md), so tests can choose each.
 
 use std::fmt;
 use std::num::NonZeroU64;
 use std::str::FromStr;
 
-/// A step that may revive a key that hangs, the mildest first.
+use crate::names;
+
+/// A step that may revive a hung key, the mildest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Revival {
     /// The byte `^C`.
     CtrlC,
-    /// The host closed the way to the key and opened it again.
+    /// The host closes the key and opens it again.
     Reopen,
     /// A USB port reset.
     UsbReset,
-    /// The key was taken off the bus and found again, with its power on.
+    /// The host takes the key off the bus and enumerates it again, with its power on.
     ReEnumeration,
-    /// The key was pulled out and plugged in again: it starts from nothing.
+    /// The key is unplugged and plugged in again: it starts from nothing.
     Replug,
 }
 
-/// A key that hangs, `until` which step, and from when on.
+/// A hang: when it begins, and which step ends it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Wedge {
     /// The mildest step that revives it.
     pub until: Revival,
-    /// How many entropy frames it sends first; none: it hangs from its start.
+    /// Entropy frames that the key sends first; `None`: it hangs from the start.
     pub after: Option<NonZeroU64>,
 }
 
-/// Text that names no wedge.
+/// Text that is not a wedge.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{0}` is no wedge: it is one of until-ctrl-c, until-reopen, until-usb-reset, until-re-enumeration, until-replug, \
-     with :N behind it to begin after N entropy frames"
+    "`{0}` is not a wedge; use one of until-ctrl-c, until-reopen, until-usb-reset, until-re-enumeration, until-replug, \
+     with :N after it to begin after N entropy frames"
 )]
 pub struct InvalidWedge(String);
 
@@ -47,10 +49,9 @@ impl Revival {
         ("until-replug", Self::Replug),
     ];
 
-    /// Whether this step revives a key that hangs until `needed`.
+    /// Returns whether this step revives a key that hangs until `needed`.
     ///
-    /// What happens on the bus outdoes everything milder. `^C` and reopening are two different things: neither does
-    /// what the other does.
+    /// A step on the bus includes everything milder. `^C` and reopening do not include each other.
     #[must_use]
     pub fn revives(self, needed: Self) -> bool {
         self == needed || (self >= Self::UsbReset && self > needed)
@@ -66,15 +67,14 @@ impl FromStr for Wedge {
             Some((name, count)) => (name, Some(count.parse().map_err(|_| invalid())?)),
             None => (text, None),
         };
-        let found = Revival::NAMES.into_iter().find(|(known, _)| *known == name);
-        found.map(|(_, until)| Self { until, after }).ok_or_else(invalid)
+        let until = names::value_of(&Revival::NAMES, name).ok_or_else(invalid)?;
+        Ok(Self { until, after })
     }
 }
 
 impl fmt::Display for Wedge {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let named = Revival::NAMES.into_iter().find(|(_, until)| *until == self.until);
-        f.write_str(named.map_or("", |(name, _)| name))?;
+        f.write_str(names::name_of(&Revival::NAMES, &self.until))?;
         self.after.map_or(Ok(()), |count| write!(f, ":{count}"))
     }
 }
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn other_text_is_no_wedge_and_the_error_lists_those_there_are() {
+    fn the_error_lists_the_wedges() {
         for wrong in ["", "until", "until-reopen:", "until-reopen:0", "until-reopen:-1", "until-reopen:1:2"] {
             let error = wrong.parse::<Wedge>().expect_err(wrong).to_string();
             assert!(error.contains("until-usb-reset"), "{error}");
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn steps_on_the_bus_outdo_milder_ones_and_ctrl_c_and_reopening_do_not_replace_each_other() {
+    fn only_steps_on_the_bus_include_milder_ones() {
         use Revival::{CtrlC, ReEnumeration, Reopen, Replug, UsbReset};
         let all = [CtrlC, Reopen, UsbReset, ReEnumeration, Replug];
         let revived_by = |needed: Revival| all.into_iter().filter(|step| step.revives(needed)).collect::<Vec<_>>();

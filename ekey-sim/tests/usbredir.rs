@@ -1,10 +1,10 @@
-//! A software key that runs in a thread behind a socket, as QEMU connects to it.
+//! A software key in a thread behind a socket, as QEMU connects to it.
 
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ekey_sim::{Device, Records, Seed, Setup, SimError, StopHandle, UnixSocket, run_usbredir};
 use tempfile::TempDir;
@@ -27,6 +27,11 @@ struct Running {
     thread: JoinHandle<Result<(), SimError>>,
     path: PathBuf,
     folder: TempDir,
+<<<<<<< HEAD
+=======
+    /// The thread's number in the system.
+    task: i32,
+>>>>>>> h-sim
 }
 
 impl Running {
@@ -38,6 +43,10 @@ impl Running {
         let mut records = Records::none().with_plain_log(&folder.path().join("plain")).expect("a log");
         let handle = stop.clone();
         let thread = std::thread::spawn(move || {
+<<<<<<< HEAD
+=======
+            tell.send(gettid().as_raw()).expect("the test waits");
+>>>>>>> h-sim
             let setup = Setup { rate: 0, ..Setup::from_seed(Seed::from_number(1)) };
             run_usbredir(Device::new(setup), &mut socket, &mut records, &handle)
         });
@@ -52,7 +61,7 @@ impl Running {
     }
 }
 
-/// A QEMU, with the numbers of messages in 64 bits.
+/// A QEMU with message numbers of 64 bits.
 struct Host(UnixStream);
 
 impl Host {
@@ -87,7 +96,7 @@ impl Host {
         self.0.write_all(&bytes).expect("the key hears");
     }
 
-    /// Kind, number and body of the next message; `None` when the key has hung up.
+    /// Returns kind, number and body of the next message, or `None` when the key has hung up.
     fn next(&mut self) -> Option<(u32, u64, Vec<u8>)> {
         let mut head = [0; 16];
         if let Err(error) = self.0.read_exact(&mut head) {
@@ -100,7 +109,7 @@ impl Host {
         Some((word(0), u64::from(word(8)), body))
     }
 
-    /// Whether the key answers `^C` with a frame.
+    /// Returns whether the key answers `^C` with a frame.
     fn is_answered(&mut self) -> bool {
         self.say(BULK, 5, &BULK_IN_64);
         self.say(BULK, 6, &CTRL_C);
@@ -110,7 +119,7 @@ impl Host {
 }
 
 #[test]
-fn each_connection_is_a_key_that_was_plugged_in() {
+fn each_connection_plugs_the_key_in() {
     let key = Running::start();
     for _ in 0..3 {
         assert!(Host::plug(&key.path).is_answered());
@@ -119,7 +128,7 @@ fn each_connection_is_a_key_that_was_plugged_in() {
 }
 
 #[test]
-fn a_toggled_key_is_pulled_out_and_plugged_in() {
+fn a_toggle_unplugs_the_key_or_plugs_it_in() {
     let key = Running::start();
     let mut host = Host::plug(&key.path);
     key.stop.toggle();
@@ -127,7 +136,7 @@ fn a_toggled_key_is_pulled_out_and_plugged_in() {
     key.stop.toggle();
     let kinds = [(); 3].map(|()| host.next().expect("a message").0);
     assert_eq!(kinds, [INTERFACE_INFO, EP_INFO, DEVICE_CONNECT]);
-    // Out while nobody is there: the next host waits for it.
+    // Unplugged without a host: the next host waits for the key.
     drop(host);
     key.stop.toggle();
     let mut host = Host::connect(&key.path);
@@ -138,7 +147,7 @@ fn a_toggled_key_is_pulled_out_and_plugged_in() {
 }
 
 #[test]
-fn nonsense_is_hung_up_on_and_the_next_host_is_served() {
+fn a_violation_disconnects_only_its_host() {
     let key = Running::start();
     let mut host = Host::plug(&key.path);
     host.say(77, 0, &[]);
@@ -148,7 +157,7 @@ fn nonsense_is_hung_up_on_and_the_next_host_is_served() {
 }
 
 #[test]
-fn a_host_that_asks_for_much_and_takes_it_late_gets_all_of_it() {
+fn a_host_that_reads_late_gets_every_answer() {
     let key = Running::start();
     let mut host = Host::plug(&key.path);
     let rounds = 2000;
@@ -165,3 +174,39 @@ fn a_host_that_asks_for_much_and_takes_it_late_gets_all_of_it() {
     }
     key.end();
 }
+<<<<<<< HEAD
+=======
+
+/// Waits until the thread sleeps from one look to the next. One that spins never does.
+fn await_sleep(task: i32, what: &str) {
+    let path = format!("/proc/self/task/{task}/status");
+    let look = || {
+        let status = std::fs::read_to_string(&path).expect("the thread runs");
+        let lines = status.lines().filter(|line| line.starts_with("State:") || line.contains("ctxt_switches:"));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let started = Instant::now();
+    loop {
+        let before = look();
+        std::thread::sleep(Duration::from_millis(50));
+        if before[0].ends_with("S (sleeping)") && look() == before {
+            return;
+        }
+        assert!(started.elapsed() < DEADLINE, "{what}: it never sleeps: {before:?}");
+    }
+}
+
+#[test]
+fn a_key_with_nothing_to_do_sleeps() {
+    let key = Running::start();
+    let mut host = Host::plug(&key.path);
+    await_sleep(key.task, "the host does not ask");
+    host.say(BULK, 5, &[0x81, 0, 0, 0x40, 0, 0, 0, 0, 0, 0]);
+    await_sleep(key.task, "a read of 16 KiB waits");
+    key.stop.toggle();
+    await_sleep(key.task, "unplugged");
+    drop(host);
+    await_sleep(key.task, "no host");
+    key.end();
+}
+>>>>>>> h-sim

@@ -1,4 +1,4 @@
-//! libFuzzer's front of [`ekey_fuzz::config_original`].
+//! libFuzzer's entry to [`ekey_fuzz::config_original`].
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| ekey_fuzz::config_original(data));

@@ -1,4 +1,4 @@
-//! libFuzzer's front of [`ekey_fuzz::egd_client`].
+//! libFuzzer's entry to [`ekey_fuzz::egd_client`].
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| ekey_fuzz::egd_client(data));

@@ -1,4 +1,4 @@
-//! libFuzzer's front of [`ekey_fuzz::egd_server`].
+//! libFuzzer's entry to [`ekey_fuzz::egd_server`].
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| ekey_fuzz::egd_server(data));

@@ -1,4 +1,4 @@
-//! libFuzzer's front of [`ekey_fuzz::usbip`].
+//! libFuzzer's entry to [`ekey_fuzz::usbip`].
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| ekey_fuzz::usbip(data));

@@ -1,4 +1,4 @@
-//! libFuzzer's front of [`ekey_fuzz::usbredir`].
+//! libFuzzer's entry to [`ekey_fuzz::usbredir`].
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| ekey_fuzz::usbredir(data));

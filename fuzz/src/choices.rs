@@ -1,6 +1,6 @@
-//! The fuzzer's bytes, taken from the front as choices. When they are used up, every choice is 0.
+//! Choices, made from the fuzzer's bytes from the front. When the bytes are used up, every choice is 0.
 
-/// What is left of the bytes.
+/// The bytes that are left.
 pub(crate) struct Choices<'a>(&'a [u8]);
 
 impl<'a> Choices<'a> {
@@ -18,7 +18,7 @@ impl<'a> Choices<'a> {
         *first
     }
 
-    /// A number below `bound`, which is at most 256.
+    /// Returns a number below `bound`, which is at most 256.
     pub(crate) fn below(&mut self, bound: usize) -> usize {
         usize::from(self.byte()) % bound
     }
@@ -27,13 +27,13 @@ impl<'a> Choices<'a> {
         u16::from_le_bytes([self.byte(), self.byte()])
     }
 
-    /// At most `most` bytes: their number is a choice too.
+    /// Returns at most `most` bytes. Their number is a choice too.
     pub(crate) fn some(&mut self, most: usize) -> &'a [u8] {
         let count = usize::from(self.byte()) * most / 255;
         self.bytes(count)
     }
 
-    /// The next `count` bytes, or as many as are left.
+    /// Returns the next `count` bytes, or as many as are left.
     pub(crate) fn bytes(&mut self, count: usize) -> &'a [u8] {
         let (taken, rest) = self.0.split_at(count.min(self.0.len()));
         self.0 = rest;

@@ -1,5 +1,5 @@
-//! Both formats of the configuration: every mistake has a place in the file, what is read keeps to its bounds, an empty line more
-//! moves the places and nothing else, and what the original's file says is the same when it has been converted.
+//! Both configuration formats: every mistake has a place in the file, what is read is within its bounds, one more empty
+//! line moves the places and nothing else, and a converted ekeyd.conf says the same as the original.
 
 use std::path::Path;
 
@@ -9,14 +9,14 @@ use ekeyd::fuzzing::{Configuration, Place};
 #[path = "../../ekey-ctl/src/render/toml.rs"]
 mod convert;
 
-/// Mistakes that are shown one by one, and characters of each: more than the daemon's own bounds by what stands around them.
+/// Longest text of all mistakes, in bytes: more than the daemon's own limits on their number and length allow.
 const MOST_SHOWN: usize = 102 * 4 * 450;
 
-/// This daemon's own format.
+/// Reads this daemon's own format.
 pub fn config_toml(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let read = read("ekeyd.toml", text);
-    // At the start of a file, and only there, such a mark means nothing.
+    // A byte order mark means nothing at the start of a file, and only there.
     if text.starts_with('\u{feff}') {
         return;
     }
@@ -27,7 +27,7 @@ pub fn config_toml(data: &[u8]) {
     }
 }
 
-/// The original's format.
+/// Reads the original's format.
 pub fn config_original(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let read = read("ekeyd.conf", text);
@@ -43,11 +43,11 @@ pub fn config_original(data: &[u8]) {
             assert_eq!(toml.in_both_formats(), config.in_both_formats(), "converted:\n{converted}");
         }
         (Err((mistakes, shown)), _) => {
-            // The original lets one path be two things.
+            // The original accepts one path for two things.
             let clash = |(_, _, what): &Place| what.contains(" at once; name another path");
             assert!(mistakes.iter().all(clash), "refused: {shown}\nconverted:\n{converted}");
         }
-        // This machine has no such user or group, of which the converted file says nothing.
+        // This machine lacks a user or group that the converted file does not name.
         (Ok(_), Err(_)) => {}
     }
 }
@@ -60,7 +60,7 @@ fn read(file: &str, text: &str) -> Outcome {
         Ok(config) => {
             for path in config.paths() {
                 let path = path.as_os_str().as_encoded_bytes();
-                assert!(path == b"-" || (path.starts_with(b"/") && !path.contains(&0)), "{path:?} is no path");
+                assert!(path == b"-" || (path.starts_with(b"/") && !path.contains(&0)), "{path:?} is not a path");
             }
             let (bits, pool, clients) = config.figures();
             let sound =
@@ -76,7 +76,7 @@ fn read(file: &str, text: &str) -> Outcome {
                 let length = lines.get(line.wrapping_sub(1)).map(|line| line.chars().count());
                 assert!(
                     length.is_some_and(|length| (1..=length + 1).contains(column)),
-                    "{line}:{column} is no place: {what}"
+                    "{line}:{column} is not in the file: {what}"
                 );
             }
         }
@@ -84,14 +84,14 @@ fn read(file: &str, text: &str) -> Outcome {
     outcome
 }
 
-/// With an empty line before it, a file says the same, and its mistakes are one line further down.
+/// Checks that an empty line before a file moves its mistakes down by one line and changes nothing else.
 fn moved(read: &Outcome, moved: Outcome) {
     match (read, moved) {
         (Ok(config), Ok(moved)) => assert_eq!(*config, moved, "an empty line changes what the file says"),
-        (Err((due, _)), Err((seen, _))) => {
-            let due: Vec<_> = due.iter().map(|(line, column, _)| (line + 1, *column)).collect();
+        (Err((expected, _)), Err((seen, _))) => {
+            let expected: Vec<_> = expected.iter().map(|(line, column, _)| (line + 1, *column)).collect();
             let seen: Vec<_> = seen.into_iter().map(|(line, column, _)| (line, column)).collect();
-            assert_eq!(seen, due, "places with an empty line more");
+            assert_eq!(seen, expected, "places after one more empty line");
         }
         (read, moved) => panic!("an empty line changes {read:?} to {moved:?}"),
     }

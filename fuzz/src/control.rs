@@ -1,11 +1,11 @@
-//! The language of the control socket: what is read prints as it reads, a mistake has a place on its line, and no answer breaks out
-//! of its line.
+//! The language of the control socket: what is parsed prints as it reads, a mistake has a place on its line, and no
+//! answer breaks out of its line.
 
 use ekey_control::reply::ReplyLine;
 use ekey_control::statement::{MAX_LINE, read_file};
 use ekey_control::{Command, Reply, parse_line};
 
-/// Lines of a client, and a text that an answer repeats.
+/// Runs lines of a client, and a text that an answer repeats.
 pub fn control(data: &[u8]) {
     for line in data.split(|byte| *byte == b'\n') {
         statement(line);
@@ -61,15 +61,18 @@ fn answers(text: &str) {
     let read: Vec<_> = reply.lines().map(|line| ReplyLine::parse(line).expect("a line of an answer")).collect();
     let (end, data) = read.split_last().expect("an answer has an end");
     assert_eq!((*end, data.len()), (ReplyLine::Ok(""), text.lines().count()), "{reply:?}");
-    for (seen, due) in data.iter().zip(text.lines()) {
+    for (seen, expected) in data.iter().zip(text.lines()) {
         let ReplyLine::Data(seen) = seen else { panic!("{text:?} ends the answer") };
         let same = |(a, b): (char, char)| a == b || (a == '?' && b.is_control());
-        assert!(seen.chars().count() == due.chars().count() && seen.chars().zip(due.chars()).all(same), "{seen:?}");
+        assert!(
+            seen.chars().count() == expected.chars().count() && seen.chars().zip(expected.chars()).all(same),
+            "{seen:?}"
+        );
     }
     for reply in [Reply::error(text), Reply::ok_with(text)] {
         assert_eq!(reply.to_string().matches('\n').count(), 1, "{text:?} breaks out of its line");
     }
-    // What a daemon sends is no more to be believed by the tool.
+    // The tool trusts the daemon's lines no more than the daemon trusts the tool's.
     for line in text.lines() {
         let known = ["*\t", "OK", "ERROR"].iter().any(|start| line.starts_with(start));
         assert!(known || ReplyLine::parse(line).is_none(), "{line:?} is taken for a line of an answer");

@@ -1,30 +1,30 @@
-//! From bytes to frames: whatever the pieces in which a stream comes, its frames are those that stand in it.
+//! From bytes to frames: a stream has the same frames in any pieces.
 
 use ekey_proto::wire::{FRAME_LEN, Frame, Framer, FramerCounters};
 
 use crate::choices::Choices;
 
-/// Enough for what a framer may get wrong, which lies within two frames.
+/// Longest stream, in bytes. A mistake of a framer shows within two frames.
 const LONGEST: usize = 600;
 
-/// A stream of frames, pieces of frames and anything else, cut in three ways.
+/// Runs a stream of frames, pieces of frames and anything else, cut in three ways.
 pub fn framer(data: &[u8]) {
     let mut choices = Choices::new(data);
     let cut = 1 + choices.below(200);
     let stream = stream(&mut choices);
-    let due = due(&stream);
+    let expected = plain_search(&stream);
     let (whole, counters) = frames(&stream, stream.len().max(1));
-    assert_eq!(whole, due, "not the frames that stand in the stream");
+    assert_eq!(whole, expected, "not the frames that are in the stream");
     for size in [1, cut] {
         assert_eq!(frames(&stream, size), (whole.clone(), counters), "cut into pieces of {size}");
     }
-    assert_eq!(counters.frames, due.len() as u64);
+    assert_eq!(counters.frames, expected.len() as u64);
     let used = counters.skipped_bytes + FRAME_LEN as u64 * counters.frames;
     let held = stream.len() as u64 - used;
     assert!(held < FRAME_LEN as u64, "{held} bytes of the stream are held back");
     assert!(counters.framing_errors <= counters.skipped_bytes, "{counters:?}");
 
-    // A whole frame whose characters are those of a real one comes out, whatever stood before it.
+    // A whole frame comes out, whatever comes before it.
     let last = Frame::new([b'x'; 52], [b'y'; 8]).to_bytes();
     let (found, _) = frames(&[&stream, &last[..]].concat(), cut);
     assert_eq!(found.last(), Some(&last), "the frame behind the stream is lost");
@@ -44,7 +44,7 @@ fn stream(choices: &mut Choices<'_>) -> Vec<u8> {
                 stream.extend(&Frame::new([fill; 52], [b'='; 8]).to_bytes()[..kept]);
             }
             2 => {
-                // As no key sends it: starts and ends of frames within one.
+                // No key sends this: starts and ends of frames within a frame.
                 let (mut content, mut mac) = ([b' '; 52], [b'*'; 8]);
                 content.iter_mut().zip(choices.some(52)).for_each(|(slot, byte)| *slot = *byte);
                 mac.iter_mut().zip(choices.some(8)).for_each(|(slot, byte)| *slot = *byte);
@@ -58,8 +58,8 @@ fn stream(choices: &mut Choices<'_>) -> Vec<u8> {
     stream
 }
 
-/// The frames of a stream, looked for in the plainest way: at each place in turn.
-fn due(stream: &[u8]) -> Vec<[u8; FRAME_LEN]> {
+/// Finds the frames of a stream in the plainest way: at each place in turn.
+fn plain_search(stream: &[u8]) -> Vec<[u8; FRAME_LEN]> {
     let (mut at, mut frames) = (0, Vec::new());
     while let Some(window) = stream.get(at..).and_then(|rest| rest.first_chunk::<FRAME_LEN>()) {
         let is_frame = window.starts_with(b"* ") && window.ends_with(b"\r\n");

@@ -1,10 +1,11 @@
-//! The fuzz targets: each a function of some bytes, which stand for whatever somebody hostile may send, write or do. None only
-//! waits for a panic: each says what must hold whatever the bytes are.
+//! The fuzz targets. Each is a function of some bytes, which stand for what a hostile peer may send, write or do. Each
+//! states what must hold for any bytes; none only waits for a panic.
 //!
-//! Frames of the key are signed as a key signs them, so that what is behind the MAC is reached without switching it off.
-//! `fuzz/run` builds and runs them.
+//! Frames from the key have right MACs, so that the fuzzer gets behind the MAC check without switching it off.
+//! `fuzz/run` builds and runs the targets.
 #![forbid(unsafe_code)]
 
+mod bus;
 mod choices;
 mod config;
 mod control;
@@ -29,10 +30,10 @@ pub use session::session;
 pub use usbip::usbip;
 pub use usbredir::usbredir;
 
-/// What is done with an input; it panics if something does not hold that must.
+/// Runs one input. Panics if something does not hold that must.
 pub type Target = fn(&[u8]);
 
-/// Every target by its name, for whoever runs them without libFuzzer.
+/// Every target by name, to run them without libFuzzer.
 pub const TARGETS: [(&str, Target); 11] = [
     ("framer", framer),
     ("packet", packet),

@@ -1,4 +1,4 @@
-//! The content of a frame whose MAC is right, and that no other frame's is.
+//! The content of a frame: it parses under its own MAC, and never verifies under another.
 
 use ekey_proto::crypt::{FrameError, Opened, SessionKey, verify_serial};
 use ekey_proto::wire::{CONTENT_LEN, Info, MaskedEntropy, PacketKind, SubCode};
@@ -6,7 +6,7 @@ use ekey_proto::{Frame, LongTermKey, Packet, Serial, SessionCrypt};
 
 use crate::choices::Choices;
 
-/// Any content, signed, then damaged in one place.
+/// Runs any content, signed, then damaged in one place.
 pub fn packet(data: &[u8]) {
     let mut choices = Choices::new(data);
     let (place, bit) = (choices.below(60), choices.below(8));
@@ -24,8 +24,8 @@ pub fn packet(data: &[u8]) {
             assert_eq!(format!("{:?}", verified.get()), format!("{packet:?}"));
             assert!(!matches!(packet, Packet::Entropy(_)), "{packet:?} kept its mask");
         }
-        (Err(FrameError::Packet(seen)), Err(due)) => assert_eq!(seen, *due),
-        (seen, due) => panic!("verified: {seen:?}, parsed: {due:?}"),
+        (Err(FrameError::Packet(seen)), Err(expected)) => assert_eq!(seen, *expected),
+        (seen, parsed) => panic!("verified: {seen:?}, parsed: {parsed:?}"),
     }
     if let Ok(packet) = &parsed {
         survives_the_round_trip(&content, packet);
@@ -45,7 +45,7 @@ pub fn packet(data: &[u8]) {
     assert!(matches!(other.open(&frame), Err(FrameError::Mac)), "another key's frame verifies");
 }
 
-/// A known type nine times of ten, since most types are not known.
+/// Builds content. Most of it has a known type, because most random types are unknown.
 fn content(choices: &mut Choices<'_>) -> [u8; CONTENT_LEN] {
     const KINDS: [&[u8; 2]; 10] = [b"S!", b"k>", b"K!", b"E!", b"I>", b"M>", b"L!", b"l>", b"W>", b"B>"];
     let mut content = [b' '; CONTENT_LEN];
@@ -80,5 +80,5 @@ fn survives_the_round_trip(content: &[u8; CONTENT_LEN], packet: &Packet) {
         }
         _ => return,
     };
-    assert_eq!(&again, content, "{packet:?} is spelt in two ways");
+    assert_eq!(&again, content, "{packet:?} has two encodings");
 }

@@ -1,8 +1,9 @@
-//! The host's session under any interleaving of frames (signed, damaged, repeated, of other sessions), bytes, time and nonces.
+//! The host's session under any sequence of frames (signed, damaged, repeated, of other sessions), bytes, time and
+//! nonces.
 //!
-//! Whatever happens: a block that comes out was sent under a session key, comes out once and in the order of sending; no more than
-//! one `^C` goes out a second; nothing spins. And whatever has happened, a key that behaves well from then on is running again after
-//! a bounded time.
+//! A block comes out only if it was sent under a session key, only once and in the order of sending. At most one `^C`
+//! goes out per second. Nothing spins. After anything at all, a well-behaved key is running again within a bounded
+//! time.
 
 use std::time::Duration;
 
@@ -13,31 +14,31 @@ use crate::choices::Choices;
 use crate::signer::{FrameBytes, Signer};
 
 const SECOND: Duration = Duration::from_secs(1);
-/// The longest pause of a session is 300 s; then it takes a few more until all has been agreed on.
+/// The longest pause of a session is 300 s, and a new session takes a few more.
 const BACK_IN: Duration = Duration::from_secs(400);
 /// Enough to reach any state, and few enough to be fast.
 const MOST_STEPS: usize = 80;
 const WELL: &str = "S08052:23751:23792:23584:07112:20876:08063:24150:0";
 
-/// Any interleaving.
+/// Runs any sequence.
 pub fn session(data: &[u8]) {
     let mut choices = Choices::new(data);
-    let mut bench = Bench::new(&mut choices);
+    let mut run = Run::new(&mut choices);
     for _ in 0..MOST_STEPS {
         if choices.is_empty() {
             break;
         }
-        bench.step(&mut choices);
+        run.step(&mut choices);
     }
-    bench.comes_back();
+    run.comes_back();
 }
 
-struct Bench {
+struct Run {
     session: Session,
     expected: Option<Serial>,
     key: Signer,
     now: Duration,
-    /// Numbers of the blocks that were sent so far, and the last that came out.
+    /// How many blocks have been sent, and the last one that came out.
     sent: u32,
     delivered: Option<u32>,
     /// Blocks that were sent under the zero key.
@@ -51,12 +52,12 @@ struct Bench {
     pieces: usize,
 }
 
-impl Bench {
+impl Run {
     fn new(choices: &mut Choices<'_>) -> Self {
         let (serial, other) = serials();
         let expected = [None, Some(serial), Some(other)][choices.below(3)];
         let session = Session::new(Instant::after_start(Duration::ZERO), expected, Timings::default());
-        let mut bench = Self {
+        let mut run = Self {
             session,
             expected,
             key: Signer::new(serial),
@@ -72,8 +73,8 @@ impl Bench {
             resets: 0,
             pieces: 1 + choices.below(200),
         };
-        bench.drain();
-        bench
+        run.drain();
+        run
     }
 
     fn step(&mut self, choices: &mut Choices<'_>) {
@@ -174,7 +175,7 @@ impl Bench {
         self.drain();
     }
 
-    /// Lets time pass, stopping at each deadline on the way.
+    /// Advances the clock, and stops at each deadline on the way.
     fn pass(&mut self, time: Duration) {
         let end = self.now + time;
         loop {
@@ -185,7 +186,7 @@ impl Bench {
             self.now = deadline;
             self.session.handle_timeout(self.instant());
             self.drain();
-            assert!(self.deadline() > self.now, "after its deadline there is another that has passed");
+            assert!(self.deadline() > self.now, "the deadline after a deadline has passed already");
         }
         self.now = end;
     }
@@ -195,9 +196,9 @@ impl Bench {
         deadline.since_start()
     }
 
-    /// Takes what the session wants, and holds it to what must hold.
+    /// Takes the session's outputs and checks them.
     fn drain(&mut self) {
-        // The first key that says who it is is the one that the session is with.
+        // The session belongs to the first key that states its serial number.
         self.expected = self.expected.or(self.session.serial());
         for count in 0.. {
             assert!(count <= 8, "more than eight outputs of one step");
@@ -254,7 +255,7 @@ impl Bench {
         self.delivered = Some(number);
     }
 
-    /// From now on a key that behaves well is at the other end, and a host that has its long-term key.
+    /// Connects a well-behaved key to a host with its long-term key, and waits for entropy.
     fn comes_back(&mut self) {
         let serial = self.expected.unwrap_or(serials().0);
         if self.key.serial != serial {
@@ -298,7 +299,7 @@ fn right() -> LongTermKey {
     LongTermKey::from_bytes([0x4c; 32])
 }
 
-/// The block of a number.
+/// Returns block `number`.
 fn block(number: u32) -> [u8; 32] {
     let mut block = [0xb1; 32];
     block[..4].copy_from_slice(&number.to_le_bytes());

@@ -1,4 +1,4 @@
-//! A key's end of a session: signs what it is told to, under the key that holds.
+//! A key's end of a session: signs any frame under the current key.
 
 use ekey_proto::crypt::SessionKey;
 use ekey_proto::wire::{CONTENT_LEN, DeviceEntropy, FRAME_LEN, PacketKind, SubCode};
@@ -11,9 +11,9 @@ pub(crate) type FrameBytes = [u8; FRAME_LEN];
 pub(crate) struct Signer {
     pub(crate) serial: Serial,
     crypt: SessionCrypt,
-    /// Session keys that it has had.
+    /// How many session keys it has had.
     pub(crate) sessions: u32,
-    /// Whether it has a session key.
+    /// It has a session key.
     pub(crate) in_session: bool,
     pub(crate) next: u16,
 }
@@ -24,18 +24,18 @@ impl Signer {
         Self { serial, crypt, sessions: 0, in_session: false, next: 0 }
     }
 
-    /// Starts over as the key of this serial number, and says so.
+    /// Resets to this serial number. Returns the frame that states it.
     pub(crate) fn reset(&mut self, serial: Serial) -> FrameBytes {
         self.become_another(serial);
         self.sign(PacketKind::serial_content(&serial))
     }
 
-    /// Is the key of this serial number from now on, without a word.
+    /// Takes this serial number without stating it.
     pub(crate) fn become_another(&mut self, serial: Serial) {
         *self = Self { sessions: self.sessions, ..Self::new(serial) };
     }
 
-    /// Answers a `K`, stating a nonce length, and has the new session key from then on.
+    /// Returns the answer to a `K`, with this nonce length, and switches to the new session key.
     pub(crate) fn rekey(&mut self, long_term_key: &LongTermKey, nonce: &Nonce, nonce_len: u16) -> FrameBytes {
         let bytes = [self.sessions as u8 ^ 0xde; 32];
         let reply = self.sign(PacketKind(*b"K!").binary_content(SubCode::new(nonce_len), &bytes));
@@ -47,7 +47,7 @@ impl Signer {
         reply
     }
 
-    /// 32 bytes under a sequence number; the next one follows the highest.
+    /// Returns the frame of 32 bytes under a sequence number. `next` follows the highest one used.
     pub(crate) fn entropy(&mut self, sequence: u16, block: &[u8; 32]) -> FrameBytes {
         self.next = self.next.max(sequence.saturating_add(1));
         let sequence = SubCode::new(sequence);

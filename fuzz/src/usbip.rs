@@ -1,11 +1,12 @@
-//! What a kernel says to the software key by USB/IP: however it is cut, it means the same; each transfer is answered once, with no
-//! more than was asked for.
+//! Any kernel and the software key, by USB/IP: input means the same in any pieces; each transfer gets one answer, with
+//! at most the bytes that it asked for.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use ekey_sim::UsbBench;
+use ekey_sim::UsbBus;
 
+use crate::bus::{device, serve};
 use crate::choices::Choices;
 
 const SUBMIT: u32 = 1;
@@ -14,7 +15,7 @@ const RETURN_SUBMIT: u32 = 3;
 const RETURN_UNLINK: u32 = 4;
 const HEADER: usize = 48;
 const CONFIGURE: [u8; 8] = [0, 9, 1, 0, 0, 0, 0, 0];
-/// Control requests that mean something to a key of this kind.
+/// Control requests that mean something to a key.
 const REQUESTS: [[u8; 8]; 9] = [
     [0x80, 6, 0, 1, 0, 0, 64, 0],
     CONFIGURE,
@@ -27,23 +28,23 @@ const REQUESTS: [[u8; 8]; 9] = [
     [0x21, 0x22, 3, 0, 0, 0, 0, 0],
 ];
 
-/// What the kernel waits for, by number: an unlink, or a transfer that has room for so many bytes.
+/// What the kernel waits for, by number: an unlink (`None`), or a transfer and the longest answer to it.
 type Waiting = BTreeMap<u32, Option<usize>>;
 
-/// Any kernel.
+/// Runs any kernel.
 pub fn usbip(data: &[u8]) {
     let mut choices = Choices::new(data);
     let cut = 1 + choices.below(100);
-    let (mut whole, mut pieces) = (UsbBench::usbip(), UsbBench::usbip());
+    let (mut whole, mut pieces) = (plugged_in(), plugged_in());
     let (mut now, mut waiting) = (Duration::ZERO, Waiting::new());
     let mut number = 0;
     if choices.below(4) > 0 {
-        // The chances that it is configured by chance are small.
+        // Random bytes would hardly ever configure the key.
         let message = submit(&mut waiting, &mut number, 0, 0, 0, CONFIGURE, &[]);
         assert!(whole.receive(now, &message).is_ok() && pieces.receive(now, &message).is_ok());
     }
     while !choices.is_empty() {
-        let mut as_it_should = true;
+        let mut valid = true;
         let message = match choices.below(8) {
             0 => {
                 let request = REQUESTS[choices.below(REQUESTS.len())];
@@ -76,22 +77,29 @@ pub fn usbip(data: &[u8]) {
                 Vec::new()
             }
             _ => {
-                as_it_should = choices.below(16) > 0;
-                if as_it_should { Vec::new() } else { choices.some(200).to_vec() }
+                valid = choices.below(16) > 0;
+                if valid { Vec::new() } else { choices.some(200).to_vec() }
             }
         };
         let outcome = whole.receive(now, &message);
         let cut = message.chunks(cut).try_for_each(|piece| pieces.receive(now, piece));
-        assert_eq!(outcome, cut, "cut into pieces it is something else");
-        let said = whole.serve(now, 65_536);
-        assert_eq!(said, pieces.serve(now, 65_536), "cut into pieces it has another answer");
-        assert!(as_it_should || said.len() < 1_000_000, "{} bytes of answers", said.len());
-        if outcome.is_err() || !as_it_should {
-            assert!(!as_it_should, "refused: {outcome:?}");
+        assert_eq!(outcome, cut, "pieces mean something else");
+        let said = serve(&mut whole, now);
+        assert_eq!(said, serve(&mut pieces, now), "pieces get another answer");
+        assert!(valid || said.len() < 1_000_000, "{} bytes of answers", said.len());
+        if outcome.is_err() || !valid {
+            assert!(!valid, "refused: {outcome:?}");
             return;
         }
         check(&said, &mut waiting);
     }
+}
+
+/// Returns a key that is plugged in.
+fn plugged_in() -> UsbBus {
+    let mut bus = UsbBus::usbip(device());
+    bus.set_plugged(Duration::ZERO, true);
+    bus
 }
 
 fn submit(
@@ -115,21 +123,21 @@ fn words(words: &[u32]) -> Vec<u8> {
     words.iter().flat_map(|word| word.to_be_bytes()).collect()
 }
 
-/// Holds the answers against what the kernel waits for.
+/// Checks the answers against what the kernel waits for.
 fn check(mut said: &[u8], waiting: &mut Waiting) {
     while !said.is_empty() {
         let (header, rest) = said.split_at_checked(HEADER).expect("an answer is whole");
         let word = |at: usize| u32::from_be_bytes(*header[at..].first_chunk().expect("four bytes"));
         let (kind, number, status, length) = (word(0), word(4), word(20), word(24) as usize);
-        let due = waiting.remove(&number).unwrap_or_else(|| panic!("{number} is answered and was not asked"));
-        match (kind, due) {
+        let expected = waiting.remove(&number).unwrap_or_else(|| panic!("{number} is answered without a request"));
+        match (kind, expected) {
             (RETURN_UNLINK, None) => said = rest,
             (RETURN_SUBMIT, Some(0)) => said = rest,
             (RETURN_SUBMIT, Some(room)) => {
                 assert!(length <= room, "{length} bytes where there is room for {room}, status {status:#x}");
                 said = &rest[length..];
             }
-            (kind, due) => panic!("an answer of kind {kind} to {due:?}"),
+            (kind, expected) => panic!("an answer of kind {kind} to {expected:?}"),
         }
     }
 }

@@ -1,11 +1,12 @@
-//! What QEMU says to the software key by usbredir: however it is cut, it means the same; each message of the key's is whole and of a
-//! kind that there is; each bulk transfer is answered once, with no more than was asked for.
+//! Any QEMU and the software key, by usbredir: input means the same in any pieces; each message from the key is whole
+//! and of a known kind; each bulk transfer gets one answer, with at most the bytes that it asked for.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use ekey_sim::UsbBench;
+use ekey_sim::{UsbBus, Violation};
 
+use crate::bus::{device, serve};
 use crate::choices::Choices;
 
 const HELLO: u32 = 0;
@@ -13,7 +14,7 @@ const CONTROL: u32 = 100;
 const BULK: u32 = 101;
 /// The kinds that a key may send (usb-redirection-protocol.md).
 const KINDS: [u32; 12] = [HELLO, 1, 2, 4, 5, 8, 11, 14, 17, CONTROL, BULK, 103];
-/// Kinds without a body, or with a short one.
+/// Kinds with a short body or none, and its length.
 const SHORT: [(u32, usize); 14] = [
     (3, 0),
     (6, 1),
@@ -31,27 +32,27 @@ const SHORT: [(u32, usize); 14] = [
     (103, 4),
 ];
 
-/// The two keys that are told the same, one of them in pieces, and what QEMU waits for.
-struct Bench {
-    whole: UsbBench,
-    pieces: UsbBench,
+/// QEMU, and two keys that get the same bytes, one of them in pieces.
+struct Qemu {
+    whole: UsbBus,
+    pieces: UsbBus,
     cut: usize,
     now: Duration,
-    /// Numbers of messages have eight bytes, and lengths of bulk transfers four.
+    /// Message numbers have eight bytes; lengths of bulk transfers have four.
     long_numbers: bool,
     long_bulk: bool,
     greeted: bool,
     number: u64,
-    /// Bulk transfers without an answer, and the room of each.
+    /// Bulk transfers without an answer, and the longest answer of each.
     bulk: BTreeMap<u64, usize>,
 }
 
-/// Any host.
+/// Runs any host.
 pub fn usbredir(data: &[u8]) {
     let mut choices = Choices::new(data);
-    let mut bench = Bench {
-        whole: UsbBench::usbredir(),
-        pieces: UsbBench::usbredir(),
+    let mut qemu = Qemu {
+        whole: plugged_in(),
+        pieces: plugged_in(),
         cut: 1 + choices.below(100),
         now: Duration::ZERO,
         long_numbers: false,
@@ -60,25 +61,33 @@ pub fn usbredir(data: &[u8]) {
         number: 0,
         bulk: BTreeMap::new(),
     };
-    let first = bench.whole.serve(bench.now, 65_536);
-    assert_eq!(first, bench.pieces.serve(bench.now, 65_536));
-    // Its own greeting is the only message whose number is short whatever is agreed upon.
+    let first = serve(&mut qemu.whole, qemu.now);
+    assert_eq!(first, serve(&mut qemu.pieces, qemu.now));
+    // The key's greeting is the only message whose number is short in any case.
     assert_eq!((first.len(), &first[..8]), (80, &[0, 0, 0, 0, 68, 0, 0, 0][..]), "no greeting");
     if choices.below(8) > 0 {
-        bench.greet(choices.byte());
-        let configured = bench.message(6, &[1]);
-        bench.tell(&configured);
+        qemu.greet(choices.byte());
+        let configured = qemu.message(6, &[1]);
+        qemu.tell(&configured);
     }
     while !choices.is_empty() {
-        if !bench.step(&mut choices) {
+        if !qemu.step(&mut choices) {
             return;
         }
     }
 }
 
-impl Bench {
+/// Returns a key that is plugged in, with a new host.
+fn plugged_in() -> UsbBus {
+    let mut bus = UsbBus::usbredir(device());
+    bus.connect();
+    bus.set_plugged(Duration::ZERO, true);
+    bus
+}
+
+impl Qemu {
     fn greet(&mut self, capabilities: u8) {
-        // The last three are what QEMU always has, and what makes messages long.
+        // QEMU always has the last three, and they make messages long.
         let body = [&[0; 64][..], &u32::from(capabilities).to_le_bytes()].concat();
         let message = self.message(HELLO, &body);
         let outcome = self.receive(&message);
@@ -88,7 +97,7 @@ impl Bench {
         self.hear();
     }
 
-    /// Whether it goes on.
+    /// Takes one step. Returns whether to go on.
     fn step(&mut self, choices: &mut Choices<'_>) -> bool {
         let message = match choices.below(10) {
             0 => {
@@ -137,11 +146,11 @@ impl Bench {
             8 if choices.below(8) == 0 => {
                 let plugged = choices.below(2) == 0;
                 if !plugged {
-                    // What the key had is nobody's any more.
+                    // An unplugged key answers no transfer.
                     self.bulk.clear();
                 }
-                self.whole.plug(self.now, plugged);
-                self.pieces.plug(self.now, plugged);
+                self.whole.set_plugged(self.now, plugged);
+                self.pieces.set_plugged(self.now, plugged);
                 Vec::new()
             }
             9 if choices.below(16) == 0 => {
@@ -174,7 +183,7 @@ impl Bench {
         bytes
     }
 
-    /// Tells both keys something that keeps to the protocol, unless the greeting is still due. Returns whether it was taken.
+    /// Sends a valid message to both keys, which accept it once they have been greeted. Returns whether they did.
     fn tell(&mut self, message: &[u8]) -> bool {
         let outcome = self.receive(message);
         let complete = !message.is_empty();
@@ -185,17 +194,17 @@ impl Bench {
         outcome.is_ok()
     }
 
-    fn receive(&mut self, message: &[u8]) -> Result<(), String> {
+    fn receive(&mut self, message: &[u8]) -> Result<(), Violation> {
         let outcome = self.whole.receive(self.now, message);
         let cut = message.chunks(self.cut).try_for_each(|piece| self.pieces.receive(self.now, piece));
-        assert_eq!(outcome, cut, "cut into pieces it is something else");
+        assert_eq!(outcome, cut, "pieces mean something else");
         outcome
     }
 
-    /// Holds the answers against what QEMU waits for.
+    /// Checks the answers against what QEMU waits for.
     fn hear(&mut self) {
-        let said = self.whole.serve(self.now, 65_536);
-        assert_eq!(said, self.pieces.serve(self.now, 65_536), "cut into pieces it has another answer");
+        let said = serve(&mut self.whole, self.now);
+        assert_eq!(said, serve(&mut self.pieces, self.now), "pieces get another answer");
         let (head, mut rest) = (if self.long_numbers { 16 } else { 12 }, &said[..]);
         while !rest.is_empty() {
             let word = |at: usize| u32::from_le_bytes(*rest[at..].first_chunk().expect("a message is whole"));
@@ -205,7 +214,7 @@ impl Bench {
             rest = &rest[head + length..];
             if kind == BULK {
                 let room = self.bulk.remove(&number);
-                let room = room.unwrap_or_else(|| panic!("transfer {number} is answered and was not asked"));
+                let room = room.unwrap_or_else(|| panic!("transfer {number} is answered without a request"));
                 let data = body.len() - if self.long_bulk { 10 } else { 8 };
                 assert!(data <= room, "{data} bytes where there is room for {room}");
             }

@@ -20,7 +20,7 @@ fn a_keyring_that_others_can_read_is_closed_to_them_and_read_again() {
     let path = path.display();
     scene.says(
         &format!(
-            "Keyring {path}: the keyring has mode 0644, so others may know or change its keys; chmod 600 {path}; then run `ekey-ctl \
+            "Keyring {path}: the keyring has mode 0644, so others can read or change its keys; chmod 600 {path}; then run `ekey-ctl \
              keyring reload`."
         ),
         2,
@@ -53,7 +53,7 @@ fn a_keyring_that_is_lost_is_made_by_rekeying() {
     let path = path.display();
     scene.says(
         &format!(
-            "Keyring {path}: there is no keyring; make one with `ekey-ctl rekey`, or correct the path; then run `ekey-ctl keyring \
+            "Keyring {path}: the keyring does not exist; make one with `ekey-ctl rekey`, or correct the path; then run `ekey-ctl keyring \
              reload`."
         ),
         2,

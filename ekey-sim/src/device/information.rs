@@ -1,4 +1,4 @@
-//! What the key says of its own health, each second: values that move slowly around those of a real key.
+//! What the key says about its own health each second: values that drift slowly around those of a real key.
 
 use std::time::Duration;
 
@@ -7,19 +7,19 @@ use ekey_proto::wire::Badness;
 use crate::generator::Generator;
 
 const INTERVAL: Duration = Duration::from_secs(1);
-/// In 0.1 K and mV: what a warm key on a good port has.
+/// Lowest and highest value of a warm key on a good port, in 0.1 K and mV.
 const TEMPERATURE: (u32, u32) = (3090, 3210);
 const VOLTAGE: (u32, u32) = (3235, 3275);
-/// Blocks after which the key starts to count its FIPS tests anew.
+/// Blocks after which the key clears its FIPS counts.
 const COUNTED_BLOCKS: u32 = 10_000;
-/// One block of good randomness in so many fails FIPS 140-2.
+/// One block of good randomness in this many fails FIPS 140-2.
 const BLOCKS_A_FAILURE: u32 = 1250;
-/// Bytes read from a generator before its estimates start anew.
+/// Raw bytes of a generator after which its estimates start again.
 const SNAPSHOT: u32 = 10_000;
-/// Shannons in 10,000 bytes of a real key's raw stream, give or take a little.
+/// Lowest and highest estimate for 10,000 raw bytes of a real key, in shannons.
 const SHANNONS: (u32, u32) = (29_300, 29_700);
 
-/// The key's knowledge of itself.
+/// What the key knows about itself.
 pub(super) struct Information {
     generator: Generator,
     due: Duration,
@@ -41,12 +41,12 @@ impl Information {
         Self { generator, due: INTERVAL, temperature, voltage, blocks, failures, monobit, poker, runs, fade }
     }
 
-    /// When the key speaks of itself next.
+    /// Returns when the key reports next.
     pub(super) const fn due(&self) -> Duration {
         self.due
     }
 
-    /// A block has been made and tested.
+    /// Counts a block, and draws whether it has failed its FIPS test.
     pub(super) fn count_block(&mut self) {
         if self.blocks == COUNTED_BLOCKS {
             (self.blocks, self.failures, self.monobit, self.poker, self.runs) = (0, 0, 0, 0, 0);
@@ -62,9 +62,9 @@ impl Information {
         }
     }
 
-    /// The texts of this second's frames.
+    /// Returns the texts of this second's frames.
     pub(super) fn texts(&mut self, now: Duration, badness: Badness) -> [String; 3] {
-        // Seconds for which nobody listened are not made up for.
+        // Do not make up for seconds in which the host did not listen.
         self.due = Duration::from_secs(now.as_secs()) + INTERVAL;
         self.temperature = self.drift(self.temperature, 2, TEMPERATURE);
         self.voltage = self.drift(self.voltage, 3, VOLTAGE);
@@ -75,7 +75,7 @@ impl Information {
         [climate, fips, self.generators(badness, fallen)]
     }
 
-    /// The same as a key would say that lies as much as it can: the most that a reader of 32 bits takes, and more than that.
+    /// Returns the largest claims that frames can hold: numbers at the limit of 32 bits, or beyond it.
     pub(super) fn boasts(&mut self, now: Duration) -> [String; 3] {
         const MOST: u32 = u32::MAX;
         self.due = Duration::from_secs(now.as_secs()) + INTERVAL;
@@ -87,7 +87,7 @@ impl Information {
         ["T", "F", "S"].map(|letter| format!("{letter}{}", "9".repeat(49)))
     }
 
-    /// `fallen` is by how many hundredths the left generator has become worse.
+    /// `fallen` is how far the left generator's estimate has fallen, in percent.
     fn generators(&mut self, badness: Badness, fallen: u32) -> String {
         let raw = self.generator.between(SNAPSHOT / 10, SNAPSHOT);
         let left_bytes = self.generator.between(SNAPSHOT / 10, SNAPSHOT);
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn seconds_that_nobody_heard_are_not_made_up_for() {
+    fn missed_seconds_are_not_made_up_for() {
         let mut information = Information::new(Seed::from_number(1).generator(Stream::Information), None);
         assert_eq!(information.due(), Duration::from_secs(1));
         let _ = information.texts(Duration::from_millis(9_700), Badness::NONE);

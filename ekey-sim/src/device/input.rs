@@ -1,8 +1,8 @@
-//! What the host sends, read byte by byte as the key reads it.
+//! Parses the host's bytes one by one, as the key does.
 
 use ekey_proto::wire::{self, MAC_LEN};
 
-/// What the host asks for.
+/// A request from the host.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Request {
     /// `^C`, or `R` between commands.
@@ -13,17 +13,17 @@ pub(super) enum Request {
     UnlockLongTerm([u8; MAC_LEN]),
     /// `L`, the nonce, `.`
     RekeyLongTerm(Vec<u8>),
-    /// A byte that has no meaning where it stands. The rest of its packet is passed over.
+    /// A byte that means nothing in its place. The key skips the rest of its packet.
     Unknown(u8),
 }
 
-/// The byte that is accepted everywhere.
+/// Resets the key at any place, also inside another command.
 pub(super) const CTRL_C: u8 = 0x03;
-/// The longest nonce in bytes: what fits the 12 bits of an answer's sub-code.
+/// The longest nonce, in bytes: its length must fit the 12 bits of an answer's sub-code.
 const LONGEST_NONCE: usize = 4095;
 const QUAD: usize = 4;
 
-/// Where in a command the key is.
+/// The parser's state between two bytes.
 #[derive(Debug, Default)]
 pub(super) struct Input {
     state: State,
@@ -41,16 +41,15 @@ enum State {
 }
 
 impl Input {
-    /// Takes bytes off the front of `packet` up to the end of one request. `None` means that the packet is used up.
-    ///
-    /// A request may come in any number of packets.
+    /// Takes bytes off the front of `packet` up to the end of one request. Returns `None` when the packet is used up; a
+    /// request may continue in the next packet.
     pub(super) fn next_request(&mut self, packet: &mut &[u8]) -> Option<Request> {
         while let Some((byte, rest)) = packet.split_first() {
             *packet = rest;
             let Some(request) = self.take(*byte) else { continue };
             self.state = State::Idle;
             if matches!(request, Request::Unknown(_)) {
-                // A reset is accepted always, so it is not passed over either.
+                // Skip the rest of the packet, but never a reset.
                 let reset = rest.iter().position(|byte| *byte == CTRL_C).unwrap_or(rest.len());
                 *packet = &rest[reset..];
             }
@@ -89,14 +88,14 @@ impl Input {
     }
 }
 
-/// A nonce on its way in.
+/// A nonce that is still arriving.
 #[derive(Debug)]
 struct Nonce {
     request: fn(Vec<u8>) -> Request,
     bytes: Vec<u8>,
     quad: [u8; QUAD],
     filled: usize,
-    /// A padded quad is the last one.
+    /// A padded quad has come, so no digit may follow.
     complete: bool,
 }
 
@@ -174,12 +173,12 @@ mod tests {
     #[test]
     fn a_command_may_come_in_any_number_of_packets() {
         let pieces: Vec<&[u8]> = b"KAQIDBAU=.MxM123KgX".chunks(1).collect();
-        let due = [Request::RekeySession(vec![1, 2, 3, 4, 5]), Request::UnlockLongTerm(*b"xM123KgX")];
-        assert_eq!(requests(&pieces), due);
+        let expected = [Request::RekeySession(vec![1, 2, 3, 4, 5]), Request::UnlockLongTerm(*b"xM123KgX")];
+        assert_eq!(requests(&pieces), expected);
     }
 
     #[test]
-    fn a_nonce_has_from_none_to_4095_bytes() {
+    fn a_nonce_has_0_to_4095_bytes() {
         assert_eq!(requests(&[b"K."]), [Request::RekeySession(vec![])]);
         let longest = [&b"K"[..], &[b'A'; 4095 / 3 * 4], b"."].concat();
         assert_eq!(requests(&[&longest]), [Request::RekeySession(vec![0; 4095])]);
@@ -188,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_nonce_is_refused_at_the_byte_where_it_shows() {
+    fn a_bad_nonce_is_rejected_at_its_first_bad_byte() {
         for (text, byte) in [
             (&b"KAQI."[..], b'.'),
             (b"K=", b'='),
@@ -206,13 +205,13 @@ mod tests {
     }
 
     #[test]
-    fn the_rest_of_a_packet_behind_an_unknown_byte_is_passed_over_but_for_a_reset() {
+    fn an_unknown_byte_skips_its_packet_up_to_a_reset() {
         assert_eq!(requests(&[b"eRRRK.", b"R"]), [Request::Unknown(b'e'), Request::Reset]);
         assert_eq!(requests(&[b"eK.\x03K."]), [Request::Unknown(b'e'), Request::Reset, Request::RekeySession(vec![])]);
     }
 
     #[test]
-    fn a_reset_ends_whatever_command_it_comes_in() {
+    fn a_reset_ends_the_command_that_it_interrupts() {
         for text in [&b"KAQ\x03R"[..], b"MAAAAAAA\x03R", b"L\x03R"] {
             assert_eq!(requests(&[text]), [Request::Reset, Request::Reset], "{text:?}");
         }

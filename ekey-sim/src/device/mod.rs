@@ -1,7 +1,7 @@
-//! The key itself, as a state machine: bytes and time go in, frames come out.
+//! The key as a state machine: bytes and time go in, frames come out.
 //!
-//! Time is a [`Duration`] since the key was made and never runs backwards. Nothing here reads a clock, waits, or touches
-//! a file; one `Device` is one key, from the factory to the bin.
+//! Time is a [`Duration`] since the [`Device`] was made, and never runs backwards. This module reads no clock, does not
+//! wait and touches no file. A `Device` stays the same key when it is unplugged and plugged in again.
 //!
 //! Source: firmware-notes/protocol.md.
 
@@ -31,7 +31,7 @@ use crate::{Revival, Wedge};
 pub struct Device {
     serial: Serial,
     long_term_key: LongTermKey,
-    /// What a session key is derived from by mistake.
+    /// The wrong long-term key, for faults that need one.
     other_long_term_key: LongTermKey,
     master_key: MasterKey,
     answers: Generator,
@@ -40,35 +40,35 @@ pub struct Device {
 
     session: Session,
     input: Input,
-    /// The MAC of the nonce that a long-term rekey must use.
+    /// MAC of the nonce that the next long-term rekey must use.
     unlocked: Option<[u8; MAC_LEN]>,
     blocks: Blocks,
     information: Information,
     badness: Badness,
-    /// What has to happen before the key says anything.
+    /// The step that ends the key's silence.
     silent_until: Option<Revival>,
     /// Entropy frames since power-up.
     frames: u64,
-    /// How often it has stopped itself.
+    /// Times that the key has stopped itself.
     stops: usize,
 
     replies: Vec<u8>,
     new_long_term_key: Option<LongTermKey>,
 }
 
-/// What a key has to say, and what has to be recorded before it says it.
+/// What a key sends, and what must be recorded before it is sent.
 #[derive(Default)]
 pub struct Output {
-    /// The bytes for the host.
+    /// Bytes for the host.
     pub bytes: Vec<u8>,
-    /// The entropy of the frames in `bytes` that are sent whole, 32 bytes each. Of what is sent twice, once.
+    /// Entropy of the frames in `bytes` that go out whole, 32 bytes each. A frame that is sent twice counts once.
     pub blocks: Vec<u8>,
-    /// The key's new long-term key, if the host has set one.
+    /// The new long-term key, if the host has set one.
     pub long_term_key: Option<LongTermKey>,
 }
 
 impl Output {
-    /// Makes room for what comes next.
+    /// Empties the output for the next call.
     pub fn clear(&mut self) {
         self.bytes.clear();
         self.blocks.clear();
@@ -78,7 +78,7 @@ impl Output {
 
 /// The largest packet on the key's USB endpoint.
 const USB_PACKET: usize = 64;
-/// Why a key stops itself: the first time with the first of these, and so on.
+/// The reasons for which a key stops itself, used in turn.
 const BADNESSES: &[u8] = b"12345789AB";
 const NEEDS_SESSION: &str = "Unable to send entropy. Please re-key session.";
 const GONE_BAD: &str = "Generators have gone bad, rekeying abandoned.";
@@ -116,20 +116,20 @@ impl Device {
         }
     }
 
-    /// The serial number on its label.
+    /// Returns the serial number on the key's label.
     #[must_use]
     pub const fn serial(&self) -> &Serial {
         &self.serial
     }
 
-    /// Takes what the host sends, in one USB packet as far as it fits one.
+    /// Handles bytes from the host. Up to 64 bytes count as one USB packet; more are split.
     pub fn handle_input(&mut self, now: Duration, bytes: &[u8]) {
         for packet in bytes.chunks(USB_PACKET) {
             self.handle_packet(now, packet);
         }
     }
 
-    /// Something was done to the key that may revive it. `^C` is none of that: it comes as input.
+    /// Handles a step that may revive the key. `^C` is not one of these: it comes as input.
     pub fn handle_revival(&mut self, now: Duration, step: Revival) {
         if self.silent_until.is_some_and(|needed| step.revives(needed)) {
             self.silent_until = None;
@@ -141,13 +141,13 @@ impl Device {
         }
     }
 
-    /// Something was done to the key that it does not survive: it says nothing until `until` is done to it.
+    /// Makes the key hang until the step `until`, as after a request that its firmware does not survive.
     pub fn hang(&mut self, until: Revival) {
         self.silent_until = Some(self.silent_until.map_or(until, |already| already.max(until)));
     }
 
-    /// Adds what the key has to say by now to `output`, at most one block of entropy. To be called again once all of it
-    /// has been taken and [`Device::next_output`] has come.
+    /// Appends what the key says by `now` to `output`: at most one block of entropy. Call it again when the host has
+    /// taken all of it and [`Device::next_output`] has come.
     pub fn produce(&mut self, now: Duration, output: &mut Output) {
         output.long_term_key = self.new_long_term_key.take().or(output.long_term_key.take());
         if self.silent_until.is_some() {
@@ -177,7 +177,7 @@ impl Device {
         }
     }
 
-    /// When the key has something to say, if the host says nothing before that; `None` if it stays silent.
+    /// Returns when the key will speak if the host sends nothing before; `None` if it stays silent.
     #[must_use]
     pub fn next_output(&self) -> Option<Duration> {
         if self.silent_until.is_some() {
@@ -194,8 +194,8 @@ impl Device {
         Some(entropy.map_or(self.information.due(), |at| at.min(self.information.due())))
     }
 
-    /// Bytes of answers that [`Device::produce`] has not handed out yet. They grow with what the host sends: whoever
-    /// feeds a key stops while there are many.
+    /// Returns how many bytes of answers [`Device::produce`] has not handed out. They grow with the host's input, so
+    /// stop feeding the key while there are many.
     #[must_use]
     pub const fn pending_replies(&self) -> usize {
         self.replies.len()
@@ -248,7 +248,7 @@ impl Device {
 
     fn rekey_long_term(&mut self, nonce: &[u8]) {
         let serial = *self.session.serial();
-        // One unlocking serves one attempt.
+        // One `M` unlocks one attempt.
         let Some(mac) = self.unlocked.take() else {
             return self.reply(&self.session.text(*b"l>", "Long-term rekey locked-out"));
         };
@@ -260,7 +260,7 @@ impl Device {
         self.new_long_term_key = Some(self.long_term_key.duplicate());
     }
 
-    /// Answers a rekey with the key's part of it, under the key that holds until now; or says why it cannot.
+    /// Answers a rekey under the current key. Returns the key's part of it, or `None` if the key has stopped itself.
     fn answer(&mut self, kind: [u8; 2], nonce: &[u8]) -> Option<DeviceEntropy> {
         if self.badness != Badness::NONE {
             self.reply(&self.session.text(*b"B>", GONE_BAD));
@@ -296,7 +296,7 @@ impl Device {
         self.blocks.ask_at_once(now);
     }
 
-    /// Whether the key still works after the frame that it has just sent.
+    /// Applies the faults and wedges that count frames. Returns whether the key still works.
     fn goes_on(&mut self) -> bool {
         if self.faults.stop_after(self.frames) {
             self.badness = Badness::from_code(BADNESSES[self.stops % BADNESSES.len()]);
@@ -312,7 +312,7 @@ impl Device {
     }
 }
 
-/// Frames of a session that the key had before anybody we know of opened it.
+/// Returns frames of a session that ended before the first host came.
 fn session_before(
     serial: Serial,
     long_term_key: &LongTermKey,

@@ -1,26 +1,26 @@
-//! The key's side of a session: which key its MACs are made with, and which sequence number comes next.
+//! The key's side of a session: the key that signs, and the next sequence number.
 
 use ekey_proto::crypt::SessionKey;
 use ekey_proto::wire::{CONTENT_LEN, PacketKind, SubCode};
 use ekey_proto::{Frame, Serial, SessionCrypt};
 
-/// From a reset or a rekey to the next one. After a reset there is a key, the zero key, but no sequence numbers.
+/// A session, from one reset or rekey to the next. After a reset it has the zero key and no sequence numbers.
 pub(super) struct Session {
     serial: Serial,
     crypt: SessionCrypt,
     next: u16,
 }
 
-/// The next sequence number when all are used up.
+/// The value of `next` when all sequence numbers are used up.
 const USED_UP: u16 = SubCode::MAX + 1;
 
 impl Session {
-    /// What holds after a reset of the key that takes itself for `serial`.
+    /// Starts after a reset, with the serial number `serial`.
     pub(super) fn reset(serial: Serial) -> Self {
         Self { serial, crypt: SessionCrypt::new(&serial, &SessionKey::ZERO), next: USED_UP }
     }
 
-    /// What holds after a rekey.
+    /// Starts after a rekey.
     pub(super) fn begin(serial: Serial, key: &SessionKey) -> Self {
         Self { serial, crypt: SessionCrypt::new(&serial, key), next: 0 }
     }
@@ -29,17 +29,17 @@ impl Session {
         &self.serial
     }
 
-    /// The next sequence number, or `None` if there is none left.
+    /// Returns the next sequence number, or `None` if none is left.
     pub(super) const fn next(&self) -> Option<u16> {
         if self.next < USED_UP { Some(self.next) } else { None }
     }
 
-    /// Leaves out sequence numbers; those behind the last are not there to be left out.
+    /// Skips `count` sequence numbers, or all that are left.
     pub(super) fn skip(&mut self, count: u16) {
         self.next = self.next.saturating_add(count).min(USED_UP);
     }
 
-    /// The frame with a block of entropy, under the next sequence number.
+    /// Returns the frame with a block of entropy, under the next sequence number.
     pub(super) fn entropy(&mut self, block: &[u8; 32]) -> Frame {
         let sequence = SubCode::new(self.next);
         self.skip(1);

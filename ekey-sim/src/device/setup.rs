@@ -1,4 +1,4 @@
-//! What a software key is, before it is powered up.
+//! The settings of a software key.
 
 use std::time::Duration;
 
@@ -8,33 +8,33 @@ use super::blocks;
 use crate::generator::{Seed, Stream};
 use crate::{BadSource, Fault, Wedge};
 
-/// The rate of a real key on a PC: 126 frames of 32 bytes a second.
+/// Entropy frames per second of a real key on a PC, 32 bytes each.
 pub const DEFAULT_RATE: u32 = blocks::REAL_RATE;
 
-/// Everything that makes a software key what it is.
+/// The settings of a software key.
 pub struct Setup {
-    /// Its serial number.
+    /// The serial number.
     pub serial: Serial,
-    /// The long-term key in its flash.
+    /// The long-term key in the key's flash.
     pub long_term_key: LongTermKey,
-    /// The master key on its card.
+    /// The master key on the key's card.
     pub master_key: MasterKey,
-    /// What all that it sends follows from.
+    /// The seed that determines all that the key sends.
     pub seed: Seed,
-    /// Entropy frames a second; 0: as fast as they are taken.
+    /// Entropy frames per second; 0: as fast as the host reads.
     pub rate: u32,
-    /// What goes wrong. Of several of one kind the last counts.
+    /// The faults. If two are of one kind, the last one counts.
     pub faults: Vec<Fault>,
-    /// Whether it hangs.
+    /// The hang, if the key is to hang.
     pub wedge: Option<Wedge>,
-    /// Whether its generators go bad without its noticing.
+    /// The bad source, if the generators are to go bad without the key noticing.
     pub source: Option<BadSource>,
-    /// After how many seconds its own estimate for the left generator begins to fall.
+    /// When the key's own estimate of the left generator begins to fall.
     pub fade: Option<Duration>,
 }
 
 impl Setup {
-    /// A healthy key at a real key's rate, whose serial number and secrets follow from the seed.
+    /// Returns a healthy key with a real key's rate. Its serial number and secrets follow from the seed.
     #[must_use]
     pub fn from_seed(seed: Seed) -> Self {
         let mut secrets = seed.generator(Stream::Secrets);

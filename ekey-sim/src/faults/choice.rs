@@ -1,4 +1,4 @@
-//! Chooses which frames a fault hits: exactly one in each run of so many, at a place that cannot be foreseen.
+//! Picks the frames that a fault hits: one in each run of `every` frames, at an unpredictable place.
 
 use std::num::NonZeroU32;
 
@@ -18,7 +18,8 @@ impl Choice {
         Self { generator, every: every.get(), at: 0, chosen: 0, owed: 0 }
     }
 
-    /// Whether the next frame is hit, if it `can` be; a hit that could not be made falls on the next frame that can.
+    /// Returns whether the fault hits the next frame. If it cannot (`can`), the hit moves to the next frame that it
+    /// can.
     pub(super) fn hits(&mut self, can: bool) -> bool {
         if self.at == 0 {
             self.chosen = self.generator.below(self.every);
@@ -32,7 +33,7 @@ impl Choice {
         hit
     }
 
-    /// For the particulars of a hit.
+    /// Returns the generator for the details of a hit.
     pub(super) const fn generator(&mut self) -> &mut Generator {
         &mut self.generator
     }
@@ -49,7 +50,7 @@ mod tests {
     }
 
     #[test]
-    fn each_run_has_exactly_one_hit_and_not_always_at_the_same_place() {
+    fn each_run_has_one_hit_at_a_varying_place() {
         let mut choice = choice(10);
         let runs: Vec<Vec<bool>> = (0..100).map(|_| (0..10).map(|_| choice.hits(true)).collect()).collect();
         let places: Vec<_> = runs.iter().map(|run| run.iter().position(|hit| *hit)).collect();
@@ -64,10 +65,10 @@ mod tests {
     }
 
     #[test]
-    fn a_hit_that_cannot_be_made_is_made_at_the_next_frame_that_can_be_hit() {
+    fn a_blocked_hit_moves_to_the_next_frame() {
         let mut choice = choice(4);
         assert!((0..8).all(|_| !choice.hits(false)), "nothing can be hit");
         let made = (0..4).filter(|_| choice.hits(true)).count();
-        assert_eq!(made, 3, "two that were owed and the one of this run");
+        assert_eq!(made, 3, "two that were owed and one of this run");
     }
 }

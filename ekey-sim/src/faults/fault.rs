@@ -1,64 +1,66 @@
-//! The faults there are, as they are asked for: `NAME:EVERY`.
+//! The faults, and how the command line writes them: `NAME:EVERY`.
 
 use std::fmt;
 use std::num::NonZeroU32;
 use std::str::FromStr;
 
-/// What goes wrong.
+use crate::names;
+
+/// A kind of fault.
 ///
-/// Of the kinds up to [`FaultKind::Gap`], exactly one pseudo-randomly chosen entropy frame in each run of `every` is
-/// hit. Where a hit is impossible (see the kind), the next frame that can be hit is.
+/// The kinds up to [`FaultKind::Gap`] hit exactly one pseudo-randomly chosen entropy frame in each run of `every`.
+/// Where a hit is impossible (see the kind), it moves to the next frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum FaultKind {
-    /// One bit of the 60 characters of content and MAC is flipped.
+    /// Flips one bit of the 60 characters of content and MAC.
     Flip,
-    /// The frame is not sent.
+    /// Does not send the frame.
     Drop,
-    /// An earlier frame of this session is sent again after it; the frame itself if there is no earlier one.
+    /// Sends an earlier frame of this session after the frame, or the frame itself twice if it is the first.
     Replay,
-    /// A frame of an earlier session is sent again after it. The key has had a session before the first host came.
+    /// Sends a frame of an earlier session after the frame. The key had a session before the first host came.
     OldSession,
-    /// 1 to 200 bytes that hold no frame come before it.
+    /// Sends 1 to 200 bytes that hold no frame before the frame.
     Noise,
-    /// Only its first 1 to 63 bytes are sent.
+    /// Sends only the first 1 to 63 bytes of the frame.
     Truncate,
-    /// 1 to 20 sequence numbers are skipped before it; neither at the first nor at the last frame of a session.
+    /// Skips 1 to 20 sequence numbers before the frame, but not before the first or the last frame of a session.
     Gap,
-    /// After `every` entropy frames the key stops itself, for good.
+    /// Stops the key after `every` entropy frames, until it loses power.
     Badness,
-    /// Each `every`th time that it is reset, the key takes itself for another one until the next reset: `S!` states
-    /// another serial number, and all MACs are made with it.
+    /// Changes the serial number on every `every`th reset, until the next one: `S!` states another serial number, and
+    /// all MACs are made with it.
     WrongSerial,
-    /// Each `every`th session key is derived from another long-term key.
+    /// Derives every `every`th session key from another long-term key.
     LtkMismatch,
-    /// After each `every` entropy frames the key falls silent until a `^C` arrives.
+    /// Silences the key after every `every` entropy frames, until a `^C` arrives.
     Stall,
-    /// In each `every`th second, and in each `every`th answer to a rekey, the key claims as much of everything as a frame can
-    /// say: degrees, counts, the length of the nonce that it was sent.
+    /// Claims as much as a frame can hold, every `every`th second and in every `every`th answer to a rekey:
+    /// temperature, counts, the length of the received nonce.
     Boast,
 }
 
 /// A fault and how often it strikes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fault {
-    /// What goes wrong.
+    /// The kind.
     pub kind: FaultKind,
-    /// Once in how many entropy frames, resets or session rekeys.
+    /// Once in this many entropy frames, resets or session rekeys.
     pub every: NonZeroU32,
 }
 
-/// Text that names no fault.
+/// Text that is not a fault.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidFault {
-    /// There is no fault of that name.
+    /// No fault has this name.
     #[error(
-        "`{0}` is no fault: it is one of flip, drop, replay, old-session, noise, truncate, gap, badness, wrong-serial, \
-         ltk-mismatch, stall, boast, with :EVERY behind it"
+        "`{0}` is not a fault; write NAME:EVERY with one of flip, drop, replay, old-session, noise, truncate, gap, \
+         badness, wrong-serial, ltk-mismatch, stall, boast"
     )]
     Name(String),
-    /// The number is missing or is none.
-    #[error("`{0}` does not say how often: write a number from 1 on behind it, as in flip:100")]
+    /// The number is missing, 0 or malformed.
+    #[error("`{0}` does not say how often; write a number of 1 or more after the colon, as in flip:100")]
     Every(String),
 }
 
@@ -81,8 +83,7 @@ impl FaultKind {
 
 impl fmt::Display for FaultKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let named = Self::NAMES.into_iter().find(|(_, kind)| kind == self);
-        f.write_str(named.map_or("", |(name, _)| name))
+        f.write_str(names::name_of(&Self::NAMES, self))
     }
 }
 
@@ -91,8 +92,7 @@ impl FromStr for Fault {
 
     fn from_str(text: &str) -> Result<Self, InvalidFault> {
         let (name, every) = text.split_once(':').unwrap_or((text, ""));
-        let found = FaultKind::NAMES.into_iter().find(|(known, _)| *known == name);
-        let (_, kind) = found.ok_or_else(|| InvalidFault::Name(name.to_owned()))?;
+        let kind = names::value_of(&FaultKind::NAMES, name).ok_or_else(|| InvalidFault::Name(name.to_owned()))?;
         let every = every.parse().map_err(|_| InvalidFault::Every(text.to_owned()))?;
         Ok(Self { kind, every })
     }
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn other_text_is_no_fault_and_the_error_says_which_half_is_wrong() {
+    fn the_error_names_the_wrong_half_of_a_fault() {
         for wrong in ["", "flop:3", "Flip:3", ":3"] {
             assert!(matches!(wrong.parse::<Fault>(), Err(InvalidFault::Name(_))), "{wrong}");
         }

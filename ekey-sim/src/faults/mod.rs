@@ -1,6 +1,6 @@
-//! What goes wrong with a key: disturbances of single entropy frames on their way out, and answers that are wrong.
+//! Applies the faults of a key: damage to single entropy frames on their way out, and wrong answers.
 //!
-//! Answers (`S!`, `K!` and so on) are never disturbed on their way. All of it follows from the seed.
+//! Answers (`S!`, `K!` and so on) are never damaged on their way. Every choice follows from the seed.
 
 mod choice;
 mod fault;
@@ -14,10 +14,10 @@ use self::choice::Choice;
 pub use self::fault::{Fault, FaultKind, InvalidFault};
 use crate::generator::{Seed, Stream};
 
-/// A frame as it goes over the wire.
+/// A frame on the wire.
 pub(crate) type FrameBytes = [u8; FRAME_LEN];
 
-/// The faults of one key, at work. Of several faults of one kind the last counts.
+/// The faults of one key. If two are of one kind, the last one counts.
 pub(crate) struct Faults {
     flip: Option<Choice>,
     drop: Option<Choice>,
@@ -32,14 +32,14 @@ pub(crate) struct Faults {
     ltk_mismatch: Option<Turns>,
     boasts_in_information: Option<Turns>,
     boasts_in_answers: Option<Turns>,
-    /// Frames of this session that were sent whole, the latest last; kept only if one may be sent again.
+    /// The last frames of this session that went out whole, oldest first; empty unless a fault may send one again.
     session: VecDeque<FrameBytes>,
-    /// Some of the session before.
+    /// Frames of the session before.
     session_before: VecDeque<FrameBytes>,
 }
 
 impl Faults {
-    /// `session_before` holds frames of a session that has ended before the first host came.
+    /// Takes the faults. `session_before` holds frames of a session that ended before the first host came.
     pub(crate) fn new(faults: &[Fault], seed: &Seed, session_before: impl Iterator<Item = FrameBytes>) -> Self {
         let every = |kind| faults.iter().rfind(|fault| fault.kind == kind).map(|fault| fault.every);
         let choice = |kind| every(kind).map(|every| Choice::new(every, seed.generator(Stream::Fault(kind as u8))));
@@ -64,10 +64,10 @@ impl Faults {
         }
     }
 
-    /// How many sequence numbers to skip before the frame that would bear `next`.
+    /// Returns how many sequence numbers to skip before the frame that would get `next`.
     pub(crate) fn gap_before(&mut self, next: u16) -> u16 {
         let Some(choice) = &mut self.gap else { return 0 };
-        // A gap at the start would be none to a host that does not know the start, and there is none behind the end.
+        // A host cannot see a gap before the first frame, and no frame shows one after the last.
         if !choice.hits((1..SubCode::MAX).contains(&next)) {
             return 0;
         }
@@ -75,7 +75,7 @@ impl Faults {
         choice.generator().between(1, u32::from(longest)) as u16
     }
 
-    /// Sends an entropy frame, or what becomes of it, to the end of `out`. Returns whether it is sent whole.
+    /// Appends an entropy frame, with its faults, to `out`. Returns whether it went out whole.
     pub(crate) fn send(&mut self, frame: &Frame, out: &mut Vec<u8>) -> bool {
         let bytes = frame.to_bytes();
         if let Some(noise) = hit(&mut self.noise, true) {
@@ -83,7 +83,7 @@ impl Faults {
         }
         let whole = self.send_itself(&bytes, out);
         if let Some(replay) = hit(&mut self.replay, whole || !self.session.is_empty()) {
-            // Nothing to pick from is the first frame of its session, which is then its own forerunner.
+            // The first frame of a session has none before it, so it is sent twice.
             out.extend(pick(&self.session, replay).unwrap_or(bytes));
         }
         if let Some(old) = hit(&mut self.old_session, !self.session_before.is_empty()) {
@@ -98,24 +98,24 @@ impl Faults {
         whole
     }
 
-    /// A session has ended.
+    /// Keeps the frames of the session that ends, for the fault `old-session`.
     pub(crate) fn end_session(&mut self) {
         if !self.session.is_empty() {
             self.session_before = std::mem::take(&mut self.session);
         }
     }
 
-    /// Whether the key stops itself after so many entropy frames.
+    /// Returns whether the key stops itself after this many entropy frames.
     pub(crate) fn stop_after(&self, frames: u64) -> bool {
         self.badness == Some(frames)
     }
 
-    /// Whether the key falls silent after so many entropy frames.
+    /// Returns whether the key falls silent after this many entropy frames.
     pub(crate) fn stall_after(&self, frames: u64) -> bool {
         self.stall.is_some_and(|every| frames.is_multiple_of(every))
     }
 
-    /// The serial number that a reset key takes itself for.
+    /// Returns the serial number that the key uses after a reset.
     pub(crate) fn serial_of(&mut self, serial: Serial) -> Serial {
         if !self.wrong_serial.as_mut().is_some_and(Turns::strikes) {
             return serial;
@@ -125,17 +125,17 @@ impl Faults {
         Serial::from_bytes(bytes)
     }
 
-    /// Whether the next session key is derived from another long-term key.
+    /// Returns whether the next session key comes from the wrong long-term key.
     pub(crate) fn mistakes_long_term_key(&mut self) -> bool {
         self.ltk_mismatch.as_mut().is_some_and(Turns::strikes)
     }
 
-    /// Whether this second's information claims too much.
+    /// Returns whether this second's information claims too much.
     pub(crate) fn boasts_in_information(&mut self) -> bool {
         self.boasts_in_information.as_mut().is_some_and(Turns::strikes)
     }
 
-    /// Whether this answer to a rekey claims a longer nonce than was sent.
+    /// Returns whether this answer to a rekey claims a longer nonce than was sent.
     pub(crate) fn boasts_in_answer(&mut self) -> bool {
         self.boasts_in_answers.as_mut().is_some_and(Turns::strikes)
     }
@@ -159,13 +159,13 @@ impl Faults {
 
 const LONGEST_GAP: u16 = 20;
 const LONGEST_NOISE: u32 = 200;
-/// How many frames of a session are kept to be sent again.
+/// Frames of a session that are kept to be sent again.
 const KEPT: usize = 64;
-/// Content and MAC are the characters of a frame from here to there.
+/// Content and MAC are a frame's characters from here up to `MAC_END`.
 const CONTENT_START: u32 = 2;
 const MAC_END: u32 = 62;
 
-/// Each so-manyth time of something.
+/// Strikes every `every`th time.
 struct Turns {
     every: u64,
     seen: u64,
@@ -182,7 +182,7 @@ impl Turns {
     }
 }
 
-/// The choice that hits the frame, if there is such a fault and it does.
+/// Returns the choice if the fault is set and hits this frame.
 fn hit(choice: &mut Option<Choice>, can: bool) -> Option<&mut Choice> {
     choice.as_mut().and_then(|choice| choice.hits(can).then_some(choice))
 }

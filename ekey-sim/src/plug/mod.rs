@@ -1,69 +1,79 @@
-//! Where a key plugs in, so that a host finds it.
+//! Places where a key plugs in for a host to find.
 
 mod pty;
 mod unix;
 
+use std::io::ErrorKind;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use nix::poll::{PollFd, PollTimeout, poll};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 pub use self::pty::Pty;
 pub use self::unix::UnixSocket;
 use crate::{SimError, StopHandle};
 
-/// A way for bytes between a key and at most one host at a time.
+/// A byte pipe between a key and at most one host at a time.
 pub trait Plug {
-    /// Waits until one of the things wished for has come, a host has come or left, or `stop` is stopped.
+    /// Waits until something in `wish` happens, a host comes or leaves, or `stop` is stopped.
     ///
     /// # Errors
-    /// [`SimError::System`] if the system does not let it wait.
+    /// [`SimError::System`] if the system cannot wait.
     fn wait(&mut self, wish: &Wish, stop: &StopHandle) -> Result<News, SimError>;
 
-    /// Takes what the host has sent without waiting: the number of bytes, 0 if there is nothing, `None` if the host has
-    /// left.
+    /// Reads without waiting. Returns the number of bytes, 0 if there are none, `None` if the host has left.
     ///
     /// # Errors
-    /// [`SimError::System`] for what is not the host's leaving.
+    /// [`SimError::System`] for any failure other than a host that has left.
     fn read(&mut self, buf: &mut [u8]) -> Result<Option<usize>, SimError>;
 
-    /// Sends without waiting. Returns how many bytes were taken, 0 if there is no room or no host.
+    /// Writes without waiting. Returns how many bytes were taken, 0 if there is no room or no host.
     ///
     /// # Errors
-    /// [`SimError::System`] for what is not the host's leaving.
+    /// [`SimError::System`] for any failure other than a host that has left.
     fn write(&mut self, bytes: &[u8]) -> Result<usize, SimError>;
 }
 
-/// What is worth waking up for.
+/// What to wait for.
 #[derive(Debug, Clone, Copy)]
 pub struct Wish {
     /// Bytes from the host.
     pub input: bool,
     /// Room for bytes to the host.
     pub room: bool,
-    /// This time; `None`: however long it takes.
+    /// A deadline; `None` waits without end.
     pub until: Option<Instant>,
 }
 
-/// What has come.
+impl Wish {
+    /// Returns the events to poll the host's descriptor for.
+    pub(crate) fn poll_flags(&self) -> PollFlags {
+        let mut flags = PollFlags::empty();
+        flags.set(PollFlags::POLLIN, self.input);
+        flags.set(PollFlags::POLLOUT, self.room);
+        flags
+    }
+}
+
+/// What has happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct News {
     /// Whether there is a host.
     pub host: Host,
-    /// Whether to read: there are bytes, or the host has left.
+    /// Whether to read: bytes have come, or the host has left.
     pub input: bool,
 }
 
-/// The host's whereabouts.
+/// The state of the host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Host {
-    /// There is none.
+    /// There is no host.
     Absent,
-    /// It is the one of last time.
+    /// It is the same host as last time.
     Present,
-    /// It has come since last time, the first one ever.
+    /// The first host ever has come.
     Arrived,
-    /// It has come since last time, and another one, or it itself, was there before.
+    /// A host has come, and there was one before: another one, or the same.
     Reopened,
 }
 
@@ -75,6 +85,11 @@ pub(crate) fn poll_until(fds: &mut [PollFd<'_>], until: Option<Instant>) -> Resu
             outcome => return outcome.map(drop).map_err(SimError::system("wait for the host", "try again")),
         }
     }
+}
+
+/// Returns whether the same call may succeed later.
+pub(crate) fn is_temporary(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::WouldBlock | ErrorKind::Interrupted)
 }
 
 fn timeout(until: Option<Instant>) -> PollTimeout {

@@ -1,10 +1,10 @@
-//! A key behind a pseudo terminal, which to a host is what `cdc_acm` makes of a real one.
+//! A key behind a pseudo terminal, which looks to a host like `cdc_acm`'s terminal for a real key.
 //!
-//! As there, a fresh terminal is in the kernel's default mode: it echoes what the key says back at it until the host
-//! makes it raw. That is the host's business.
+//! As there, a fresh terminal is in the kernel's default mode: it echoes what the key says back to the key until the
+//! host makes it raw.
 
 use std::fs;
-use std::io::{ErrorKind, Read, Write};
+use std::io::{Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -18,53 +18,54 @@ use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 use nix::sys::stat::Mode;
 use nix::sys::termios::{FlushArg, tcflush};
 
-use super::{Host, News, Plug, Wish, poll_until};
+use super::{Host, News, Plug, Wish, is_temporary, poll_until};
+use crate::replace::replace;
 use crate::{SimError, StopHandle};
 
-/// The master side of a pseudo terminal, whose slave a symbolic link leads to.
+/// The master side of a pseudo terminal, and a symbolic link to its slave.
 pub struct Pty {
     master: PtyMaster,
     slave: PathBuf,
     link: PathBuf,
-    /// Tells of the slave being opened and closed: a closed one can be asked about, but not waited for.
+    /// Reports when the slave is opened or closed. Polling shows whether it is open, but cannot wait for that.
     watch: Inotify,
     present: bool,
-    /// The slave was closed by somebody, so that opening it is opening it again.
+    /// A host has closed the slave, so the next open is a reopen.
     closed: bool,
 }
 
-/// How long a host has after opening before the key speaks. A real key's USB takes no shorter, and a host that makes the
-/// terminal raw at once is spared the echo.
+/// Delay between a host's open and the key's first byte. A real key's USB takes at least that long, and it spares a
+/// host that makes the terminal raw at once the echo.
 const SETTLE: Duration = Duration::from_millis(10);
-const PTS: &str = "see to the number of pseudo terminals (/proc/sys/kernel/pty/max) and open files (ulimit -n)";
+const PTS: &str = "raise the limit of pseudo terminals (/proc/sys/kernel/pty/max) or of open files (ulimit -n)";
 const WATCHES: &str = "raise fs.inotify.max_user_instances";
 
 impl Pty {
-    /// Makes a pseudo terminal and lets `link` lead to it; a symbolic link that is there is replaced.
+    /// Makes a pseudo terminal, and `link` as a symbolic link to it. Replaces a symbolic link that is there.
     ///
     /// # Errors
-    /// [`SimError::System`] if the system has no terminal to give, [`SimError::Occupied`] if something is at `link` that
-    /// is no symbolic link, [`SimError::File`] if no link can be made there.
+    /// [`SimError::System`] if the system has no terminal left, [`SimError::Occupied`] if another kind of file is at
+    /// `link`, [`SimError::File`] if the link cannot be made.
     pub fn open(link: &Path) -> Result<Self, SimError> {
         let failed = || SimError::system("make a pseudo terminal", PTS);
         let flags = OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
         let master = posix_openpt(flags).map_err(failed())?;
         grantpt(&master).and_then(|()| unlockpt(&master)).map_err(failed())?;
         let slave = PathBuf::from(ptsname_r(&master).map_err(failed())?);
-        // Until a slave was closed for the first time, the kernel takes it for open.
+        // The kernel reports a slave as open until it has been closed once.
         drop(open(&slave, flags, Mode::empty()).map_err(failed())?);
         let watch = watch(&slave).map_err(SimError::system("watch the pseudo terminal", WATCHES))?;
         lead(link, &slave)?;
         Ok(Self { master, slave, link: link.to_owned(), watch, present: false, closed: false })
     }
 
-    /// The terminal itself, such as `/dev/pts/7`.
+    /// Returns the path of the terminal itself, such as `/dev/pts/7`.
     #[must_use]
     pub fn slave_path(&self) -> &Path {
         &self.slave
     }
 
-    /// Whether the slave has been opened again since last time, and whether it is open now.
+    /// Returns whether the slave has been reopened since the last call, and whether it is open now.
     fn look(&mut self) -> Result<(bool, bool), SimError> {
         let mut reopened = false;
         loop {
@@ -88,14 +89,14 @@ impl Pty {
         Ok((reopened, !fds[0].any().unwrap_or_default()))
     }
 
-    /// Waits for an event of the slave or the stop handle.
+    /// Waits for an event of the slave or of the stop handle.
     fn wait_for_slave(&self, stop: &StopHandle, until: Option<Instant>) -> Result<(), SimError> {
         let mut fds =
             [PollFd::new(stop.as_fd(), PollFlags::POLLIN), PollFd::new(self.watch.as_fd(), PollFlags::POLLIN)];
         poll_until(&mut fds, until)
     }
 
-    /// The host has closed the slave: what it has not read is gone, as with a real terminal.
+    /// Records that the host has closed the slave, and discards what it has not read, as a real terminal does.
     fn leave(&mut self) {
         if std::mem::take(&mut self.present) {
             let _ = tcflush(&self.master, FlushArg::TCOFLUSH);
@@ -105,15 +106,12 @@ impl Pty {
 
 impl Plug for Pty {
     fn wait(&mut self, wish: &Wish, stop: &StopHandle) -> Result<News, SimError> {
-        let mut wanted = PollFlags::empty();
-        wanted.set(PollFlags::POLLIN, wish.input);
-        wanted.set(PollFlags::POLLOUT, wish.room);
         let mut seen = PollFlags::empty();
         if self.present {
             let mut fds = [
                 PollFd::new(stop.as_fd(), PollFlags::POLLIN),
                 PollFd::new(self.watch.as_fd(), PollFlags::POLLIN),
-                PollFd::new(self.master.as_fd(), wanted),
+                PollFd::new(self.master.as_fd(), wish.poll_flags()),
             ];
             poll_until(&mut fds, wish.until)?;
             seen = fds[2].revents().unwrap_or(PollFlags::empty());
@@ -125,7 +123,7 @@ impl Plug for Pty {
             return Ok(News { host: Host::Present, input: seen.contains(PollFlags::POLLIN) });
         }
         if self.present && !open && seen.contains(PollFlags::POLLIN) {
-            // Its last words come first; reading them to their end shows that it has left.
+            // Hand over its last bytes first. Reading to their end shows that it has left.
             return Ok(News { host: Host::Present, input: true });
         }
         self.leave();
@@ -135,7 +133,7 @@ impl Plug for Pty {
         let settled = Instant::now() + SETTLE;
         while Instant::now() < settled && !stop.is_stopped() {
             self.wait_for_slave(stop, Some(settled))?;
-            // One who comes, goes and comes again meanwhile has reopened it.
+            // A host that leaves and returns meanwhile has reopened it.
             reopened |= self.look()?.0;
         }
         self.present = true;
@@ -145,7 +143,7 @@ impl Plug for Pty {
     fn read(&mut self, buf: &mut [u8]) -> Result<Option<usize>, SimError> {
         match self.master.read(buf) {
             Ok(len) if len > 0 => Ok(Some(len)),
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => Ok(Some(0)),
+            Err(error) if is_temporary(error.kind()) => Ok(Some(0)),
             // EIO: the slave is closed.
             _ => {
                 self.leave();
@@ -155,7 +153,7 @@ impl Plug for Pty {
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<usize, SimError> {
-        // A slave that has been closed shows itself when waited for.
+        // The next wait notices a closed slave.
         Ok(self.master.write(bytes).unwrap_or(0))
     }
 }
@@ -175,16 +173,11 @@ fn watch(slave: &Path) -> nix::Result<Inotify> {
     Ok(watch)
 }
 
-/// Puts the link in place in one step, so that whoever looks finds the old one or the new one.
+/// Replaces the link in one step, so that a reader finds the old one or the new one.
 fn lead(link: &Path, slave: &Path) -> Result<(), SimError> {
     if fs::symlink_metadata(link).is_ok_and(|found| !found.is_symlink()) {
-        return Err(SimError::Occupied { path: link.to_owned(), what: "there and no symbolic link" });
+        return Err(SimError::Occupied { path: link.to_owned(), what: "symbolic link" });
     }
-    let mut name = link.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}.new", std::process::id()));
-    let beside = link.with_file_name(name);
-    symlink(slave, &beside).and_then(|()| fs::rename(&beside, link)).map_err(|error| {
-        let _ = fs::remove_file(&beside);
-        SimError::file("make the link", link, "see to its folder and permissions")(error)
-    })
+    let failed = SimError::file("make the link", link, "check its folder and permissions");
+    replace(link, |new| symlink(slave, new)).map_err(failed)
 }

@@ -1,4 +1,4 @@
-//! A key on a unix stream socket, where the original's USB helper puts its keys too.
+//! A key on a unix stream socket, as the original's USB helper offers its keys.
 
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
@@ -11,14 +11,14 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, setsockopt, socket, sockopt::SndBuf};
 
-use super::{Host, News, Plug, Wish, poll_until};
+use super::{Host, News, Plug, Wish, is_temporary, poll_until};
 use crate::{SimError, StopHandle};
 
-/// Listens at a path, for one host at a time; another one that comes meanwhile is sent away at once.
+/// A socket for one host at a time. It disconnects a second one at once.
 pub struct UnixSocket {
     listener: UnixListener,
     path: PathBuf,
-    /// Device and inode of the socket file that is ours.
+    /// Device and inode of our socket file.
     identity: Option<(u64, u64)>,
     host: Option<UnixStream>,
     left: bool,
@@ -26,21 +26,21 @@ pub struct UnixSocket {
     known: bool,
 }
 
-/// Bytes that may be under way to the host. A real key's are few; the system's default would hold many seconds of them.
+/// Most bytes on their way to the host. The system's default would hold many seconds of a key's data.
 const SEND_BUFFER: usize = 32 * 1024;
 const OPEN_FILES: &str = "raise the limit of open files (ulimit -n)";
 
 impl UnixSocket {
-    /// Listens at `path`. A socket file that nobody listens on any more is replaced.
+    /// Listens at `path`. Replaces a socket file without a listener.
     ///
     /// # Errors
-    /// [`SimError::Live`] if somebody does, [`SimError::Occupied`] if something else is there, [`SimError::File`] if no
-    /// socket can be made there.
+    /// [`SimError::Live`] if another program listens there, [`SimError::Occupied`] if another kind of file is there,
+    /// [`SimError::File`] if the socket cannot be made.
     pub fn open(path: &Path) -> Result<Self, SimError> {
-        let advice = "see to its folder and permissions, and that the path has at most 107 characters";
+        let advice = "check its folder and permissions, and that the path has at most 107 characters";
         match fs::symlink_metadata(path) {
             Ok(found) if !found.file_type().is_socket() => {
-                return Err(SimError::Occupied { path: path.to_owned(), what: "there and no socket" });
+                return Err(SimError::Occupied { path: path.to_owned(), what: "socket" });
             }
             Ok(_) if is_live(path) => return Err(SimError::Live { path: path.to_owned() }),
             Ok(_) => fs::remove_file(path).map_err(SimError::file("replace the dead socket", path, advice))?,
@@ -53,22 +53,23 @@ impl UnixSocket {
         Ok(Self { listener, path: path.to_owned(), identity, host: None, left: false, known: false })
     }
 
-    /// Sends the host away.
+    /// Disconnects the host.
     pub(crate) fn drop_host(&mut self) {
         self.left |= self.host.take().is_some();
     }
 
-    /// Takes a caller from the queue, if one is still there.
+    /// Accepts a host from the queue, if it is still there.
     fn accept(&self) -> Result<Option<UnixStream>, SimError> {
-        let failed = |source| SimError::System { action: "take a host's call", advice: OPEN_FILES, source };
+        let failed = |source| SimError::System { action: "accept a host", advice: OPEN_FILES, source };
         match self.listener.accept() {
             Ok((stream, _)) => {
                 stream.set_nonblocking(true).map_err(failed)?;
-                // Only a matter of how much is under way, so a system that refuses is no reason to stop.
+                // This only limits how much is on its way, so a system that refuses is not an error.
                 let _ = setsockopt(&stream, SndBuf, &SEND_BUFFER);
                 Ok(Some(stream))
             }
-            Err(error) if is_passing(error.kind()) => Ok(None),
+            // The host has left the queue, or there is none.
+            Err(error) if is_temporary(error.kind()) || error.kind() == ErrorKind::ConnectionAborted => Ok(None),
             Err(error) => Err(failed(error)),
         }
     }
@@ -79,14 +80,11 @@ impl Plug for UnixSocket {
         if std::mem::take(&mut self.left) {
             return Ok(News { host: Host::Absent, input: false });
         }
-        let mut wanted = PollFlags::empty();
-        wanted.set(PollFlags::POLLIN, wish.input);
-        wanted.set(PollFlags::POLLOUT, wish.room);
-        // The listener is looked at before the host: if the caller is one who came after the host had left, the host's
-        // leaving is seen too, and the caller is not sent away.
+        // Poll the listener together with the host: if the caller came after the host had left, this poll shows that
+        // too, and the caller is not sent away.
         let mut fds =
             vec![PollFd::new(stop.as_fd(), PollFlags::POLLIN), PollFd::new(self.listener.as_fd(), PollFlags::POLLIN)];
-        fds.extend(self.host.as_ref().map(|host| PollFd::new(host.as_fd(), wanted)));
+        fds.extend(self.host.as_ref().map(|host| PollFd::new(host.as_fd(), wish.poll_flags())));
         poll_until(&mut fds, wish.until)?;
         let called = fds[1].any().unwrap_or_default();
         let seen = fds.get(2).and_then(PollFd::revents).unwrap_or(PollFlags::empty());
@@ -116,23 +114,22 @@ impl Plug for UnixSocket {
     fn read(&mut self, buf: &mut [u8]) -> Result<Option<usize>, SimError> {
         let Some(host) = &mut self.host else { return Ok(None) };
         match host.read(buf) {
-            Ok(len) if len > 0 => return Ok(Some(len)),
-            Err(error) if is_passing(error.kind()) => return Ok(Some(0)),
-            _ => {}
+            Ok(len) if len > 0 => Ok(Some(len)),
+            Err(error) if is_temporary(error.kind()) => Ok(Some(0)),
+            _ => {
+                self.drop_host();
+                Ok(None)
+            }
         }
-        self.host = None;
-        self.left = true;
-        Ok(None)
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<usize, SimError> {
         let Some(host) = &mut self.host else { return Ok(0) };
         match host.write(bytes) {
             Ok(len) => Ok(len),
-            Err(error) if is_passing(error.kind()) => Ok(0),
+            Err(error) if is_temporary(error.kind()) => Ok(0),
             Err(_) => {
-                self.host = None;
-                self.left = true;
+                self.drop_host();
                 Ok(0)
             }
         }
@@ -141,7 +138,7 @@ impl Plug for UnixSocket {
 
 impl Drop for UnixSocket {
     fn drop(&mut self) {
-        // Another key may have taken the place after somebody removed our file.
+        // Another key may have the path now, if our file was removed.
         let found = fs::symlink_metadata(&self.path).map(|file| (file.dev(), file.ino())).ok();
         if self.identity.is_some() && found == self.identity {
             let _ = fs::remove_file(&self.path);
@@ -149,7 +146,7 @@ impl Drop for UnixSocket {
     }
 }
 
-/// Whether somebody listens there. One who is too busy to answer (EAGAIN) does.
+/// Returns whether a program listens at `path`. One that is too busy to answer (EAGAIN) counts.
 fn is_live(path: &Path) -> bool {
     let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
     let called = UnixAddr::new(path).and_then(|address| {
@@ -157,8 +154,4 @@ fn is_live(path: &Path) -> bool {
         connect(caller.as_raw_fd(), &address)
     });
     !matches!(called, Err(Errno::ECONNREFUSED | Errno::ENOENT))
-}
-
-fn is_passing(kind: ErrorKind) -> bool {
-    matches!(kind, ErrorKind::WouldBlock | ErrorKind::Interrupted | ErrorKind::ConnectionAborted)
 }

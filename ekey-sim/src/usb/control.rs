@@ -1,4 +1,4 @@
-//! The key's answers to control requests.
+//! Answers to control requests.
 //!
 //! Sources: USB 2.0, 9.4 (standard requests); PSTN 1.2, 6.3 (line coding and line state).
 
@@ -9,7 +9,7 @@ use super::key::UsbKey;
 use super::request::{GET_DESCRIPTOR, Request, u16_le};
 use super::transfer::Failure;
 
-// Kinds of requests: direction, standard or class, recipient.
+// Request types: direction, standard or class, recipient.
 const TO_DEVICE: u8 = 0x00;
 const TO_INTERFACE: u8 = 0x01;
 const TO_ENDPOINT: u8 = 0x02;
@@ -32,15 +32,15 @@ const SET_LINE_CODING: u8 = 0x20;
 const GET_LINE_CODING: u8 = 0x21;
 const SET_CONTROL_LINE_STATE: u8 = 0x22;
 
-/// The one feature that the key's endpoints have.
+/// The only feature of the key's endpoints.
 const ENDPOINT_HALT: u16 = 0;
 
 impl UsbKey {
-    /// Answers a control request; `data` is what the host sends along. What is answered is at most as long as the
+    /// Answers a control request. `data` is what the host sends with it. The answer has at most the length that the
     /// request allows.
     ///
     /// # Errors
-    /// [`Failure::Stall`] for what the key does not understand, as on a real bus.
+    /// [`Failure::Stall`] for a request that the key does not know, as on a real bus.
     pub(super) fn control(&mut self, now: Duration, request: &Request, data: &[u8]) -> Result<Vec<u8>, Failure> {
         let mut answer = self.answer(now, request, data)?;
         answer.truncate(usize::from(request.length));
@@ -82,7 +82,7 @@ impl UsbKey {
 
     fn endpoint_request(&mut self, request: &Request) -> Result<Vec<u8>, Failure> {
         let [endpoint, _] = u16_le(request.index);
-        // Endpoint 0 is there always and never halted: a stall there ends with the next request.
+        // Endpoint 0 always exists and is never halted: a stall there ends with the next request.
         if matches!(endpoint, 0x00 | 0x80) {
             return match request.request {
                 GET_STATUS => Ok(vec![0, 0]),
@@ -105,23 +105,23 @@ impl UsbKey {
         }
     }
 
-    /// The setting of an interface, which is the only one that it has.
+    /// Returns the current setting of an interface. There is only setting 0.
     ///
     /// # Errors
-    /// [`Failure::Stall`] if there is no such interface, or no configuration was chosen.
+    /// [`Failure::Stall`] if the interface does not exist, or no configuration is set.
     pub(super) fn alternate_setting(&self, interface: u8) -> Result<u8, Failure> {
         if self.has_interface(interface) { Ok(0) } else { Err(Failure::Stall) }
     }
 
-    /// Chooses a setting of an interface.
+    /// Sets an interface to a setting.
     ///
     /// # Errors
-    /// [`Failure::Stall`] if there is no such setting.
+    /// [`Failure::Stall`] if the setting does not exist.
     pub(super) fn set_alternate_setting(&mut self, interface: u8, setting: u8) -> Result<(), Failure> {
         if setting != 0 || !self.has_interface(interface) {
             return Err(Failure::Stall);
         }
-        // As the standard has it, the interface starts anew.
+        // The standard requires this: the interface starts again.
         for endpoint in descriptors::ENDPOINTS.iter().filter(|endpoint| endpoint.interface == interface) {
             self.set_halted(endpoint.address, false);
         }

@@ -1,7 +1,7 @@
-//! What the key says of itself on the bus: a CDC modem of full speed with one configuration and two interfaces.
+//! The key's descriptors: a full-speed CDC modem with one configuration and two interfaces.
 //!
-//! Identity, texts, and the data endpoints are those of the real key (firmware-notes/usb.md). What nobody has written
-//! down of it, as its current and the functional descriptors, is what CDC 1.2 asks of a device of this kind.
+//! Identity, texts and data endpoints are those of the real key (firmware-notes/usb.md). Undocumented parts, such as
+//! its current and its functional descriptors, are what CDC 1.2 requires of such a device.
 
 use ekey_proto::Serial;
 
@@ -15,19 +15,19 @@ pub(super) const PRODUCT: u16 = 0x0001;
 pub(super) const VERSION: u16 = 0x0100;
 /// The largest packet of every endpoint that carries data, in bytes.
 pub(super) const PACKET: usize = 64;
-/// The number of the one configuration.
+/// The number of the only configuration.
 pub(super) const CONFIGURATION: u8 = 1;
-/// Where the key would notify, which it never does.
+/// The endpoint for notifications. The key never sends one.
 pub(super) const INTERRUPT_IN: u8 = 0x82;
-/// Where the key's bytes come from.
+/// The endpoint for bytes from the key.
 pub(super) const BULK_IN: u8 = 0x81;
-/// Where the host's bytes go.
+/// The endpoint for bytes to the key.
 pub(super) const BULK_OUT: u8 = 0x03;
-/// How often the host asks the interrupt endpoint, in ms.
+/// Interval at which the host asks the interrupt endpoint, in ms.
 pub(super) const INTERRUPT_INTERVAL: u8 = 16;
 /// The largest packet of the interrupt endpoint: the longest CDC notification.
 pub(super) const INTERRUPT_PACKET: usize = 16;
-/// CDC, for the device as a whole and for the interface that manages it.
+/// The class of the device and of its managing interface.
 pub(super) const CLASS_CDC: u8 = 0x02;
 
 /// One of the key's interfaces.
@@ -38,16 +38,16 @@ pub(super) struct Interface {
     pub(super) protocol: u8,
 }
 
-/// The abstract control model with AT commands, which Linux and others drive as a serial port; and its data.
+/// The abstract control model with AT commands, which Linux and others drive as a serial port, and its data interface.
 pub(super) const INTERFACES: [Interface; 2] = [
     Interface { number: 0, class: CLASS_CDC, subclass: 0x02, protocol: 0x01 },
     Interface { number: 1, class: 0x0a, subclass: 0x00, protocol: 0x00 },
 ];
 
-/// One of the key's endpoints besides endpoint 0.
+/// One of the key's endpoints except endpoint 0.
 pub(super) struct Endpoint {
     pub(super) address: u8,
-    /// The interface that it belongs to.
+    /// The interface of the endpoint.
     pub(super) interface: u8,
     /// 2 is bulk, 3 is interrupt (USB 2.0, 9.6.6).
     pub(super) kind: u8,
@@ -80,8 +80,8 @@ const TYPE_ENDPOINT: u8 = 5;
 /// A class-specific descriptor of an interface (CDC 1.2, 5.2.3).
 const TYPE_CS_INTERFACE: u8 = 0x24;
 
-/// What can be asked for by GET_DESCRIPTOR with this value; `None` for what the key does not have. A device qualifier
-/// is among that: only devices of high speed have one.
+/// Returns the descriptor for a GET_DESCRIPTOR request with this value, or `None` if the key does not have it. It has
+/// no device qualifier, because only high-speed devices have one.
 pub(super) fn descriptor(value: u16, serial: &Serial) -> Option<Vec<u8>> {
     let [index, kind] = value.to_le_bytes();
     match (kind, index) {
@@ -120,13 +120,12 @@ fn configuration() -> Vec<u8> {
     [&head[..], &body].concat()
 }
 
-/// Attributes: no power of its own, no remote wake-up.
+/// Attributes: powered by the bus, no remote wake-up.
 const BUS_POWERED: u8 = 0x80;
 /// In units of 2 mA.
 const MAX_POWER: u8 = 50;
 
-/// CDC 1.1; no call management; line coding is understood; interface 0 manages interface 1 (CDC 1.2 5.2.3, PSTN 1.2
-/// 5.3).
+/// CDC 1.1; no call management; supports line coding; interface 0 manages interface 1 (CDC 1.2, 5.2.3; PSTN 1.2, 5.3).
 const FUNCTIONS: [&[u8]; 4] = [
     &[5, TYPE_CS_INTERFACE, 0x00, 0x10, 0x01],
     &[5, TYPE_CS_INTERFACE, 0x01, 0x00, 0x01],
@@ -163,13 +162,13 @@ mod tests {
     }
 
     #[test]
-    fn the_device_descriptor_is_that_of_an_entropy_key() {
-        let due = [18, 1, 0x10, 0x01, 2, 0, 0, 64, 0xdf, 0x20, 0x01, 0x00, 0x00, 0x01, 1, 2, 3, 1];
-        assert_eq!(descriptor(0x0100, &serial()).unwrap(), due);
+    fn the_device_descriptor_is_an_entropy_keys() {
+        let expected = [18, 1, 0x10, 0x01, 2, 0, 0, 64, 0xdf, 0x20, 0x01, 0x00, 0x00, 0x01, 1, 2, 3, 1];
+        assert_eq!(descriptor(0x0100, &serial()).unwrap(), expected);
     }
 
     #[test]
-    fn a_configuration_holds_what_its_lengths_say_and_the_endpoints_of_the_key() {
+    fn the_configuration_has_the_keys_endpoints() {
         let bytes = descriptor(0x0200, &serial()).unwrap();
         assert_eq!(usize::from(u16::from_le_bytes([bytes[2], bytes[3]])), bytes.len(), "wTotalLength");
         let (mut rest, mut endpoints, mut interfaces) = (&bytes[..], Vec::new(), Vec::new());
@@ -187,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn the_serial_number_is_given_with_its_slash_and_plus() {
+    fn the_serial_number_keeps_its_slash_and_plus() {
         let bytes = descriptor(0x0303, &serial()).unwrap();
         assert_eq!((usize::from(bytes[0]), bytes[1]), (bytes.len(), TYPE_STRING));
         let units: Vec<u16> = bytes[2..].as_chunks().0.iter().map(|unit| u16::from_le_bytes(*unit)).collect();
@@ -195,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_key_does_not_have_is_not_there() {
+    fn unknown_descriptors_do_not_exist() {
         for value in [0x0101, 0x0201, 0x0304, 0x0600, 0x0f00, 0x0000, 0xffff] {
             assert_eq!(descriptor(value, &serial()), None, "{value:#06x}");
         }

@@ -1,32 +1,32 @@
-//! What happens to a key on its bus, for whoever watches it.
+//! What happens to a key on its bus.
 
 use std::fmt;
 
-/// Something that was done to the key, and how often that has been done to it by now.
+/// Something done to the key, and how often that has been done by now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum UsbEvent {
-    /// It was plugged in: it has power.
+pub enum UsbEvent {
+    /// The key was plugged in and has power.
     PluggedIn(u64),
-    /// It was pulled out.
+    /// The key was unplugged.
     PulledOut(u64),
-    /// Its port was reset.
+    /// The host reset its port.
     Reset(u64),
-    /// The host has chosen this configuration; 0: none.
+    /// The host set this configuration; 0: none.
     Configured(u8, u64),
-    /// The host has set the line state, which the firmware does not survive.
+    /// The host set the line state, which crashes the firmware.
     LineState(u64),
 }
 
-/// How often each of it has happened.
+/// Counts of what was done to the key.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct UsbCounts {
-    /// Times that it was plugged in.
+    /// Times that the key was plugged in.
     pub(super) plugged_in: u64,
-    /// Times that it was pulled out.
+    /// Times that the key was unplugged.
     pub(super) pulled_out: u64,
     /// Resets of its port.
     pub(super) resets: u64,
-    /// SET_CONFIGURATION requests that it took, those for configuration 0 among them.
+    /// SET_CONFIGURATION requests that succeeded, including those for configuration 0.
     pub(super) configurations: u64,
     /// SET_CONTROL_LINE_STATE requests.
     pub(super) line_states: u64,

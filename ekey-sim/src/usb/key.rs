@@ -1,11 +1,11 @@
-//! The key as a device on a bus, without the bus: what was done to it, and its transfers.
+//! The key as a USB device without a bus: what is done to it, and its transfers.
 //!
-//! Packets are those of a real bus. What the key says goes out in packets of 64 bytes, or fewer if it has no more to say;
-//! a packet of 64 bytes does not end a read that asks for more, a shorter one does. While the key has nothing to say,
-//! a read waits; while it has too much to answer, a write does.
+//! Packets are those of a real bus. The key sends packets of 64 bytes, or a shorter one if it has no more to say. A
+//! packet of 64 bytes does not end a read that asks for more; a shorter one does. A read waits while the key has
+//! nothing to say, and a write waits while the key has too much to answer.
 //!
-//! The firmware does not learn that a program opens or closes the key, only whether anybody asks it for bytes. That is
-//! what counts as reopening here: asking begins again after a pause, or the interrupt endpoint is asked again.
+//! The firmware does not learn that a program opens or closes the key, only whether the host asks for bytes. A reopen
+//! is therefore: the host asks again after a pause, or asks the interrupt endpoint again.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -18,18 +18,18 @@ use super::transfer::{Completed, Failure, Read, Write};
 use crate::Revival;
 use crate::device::{Device, Output};
 
-/// A key on a bus, its transfers numbered by whoever is the bus.
+/// A key on a bus. The bus numbers its transfers.
 pub(super) struct UsbKey {
     device: Device,
     powered: bool,
     address: u8,
     configuration: u8,
-    /// It had a configuration and was told to have none.
+    /// The host has replaced a configuration by none.
     deconfigured: bool,
     pub(super) line_coding: [u8; 7],
     halted: Vec<u8>,
 
-    /// What the device has said last, and what of it is still to be sent.
+    /// The device's last output, and what of it has not been sent.
     said: Output,
     outgoing: VecDeque<u8>,
     reads: VecDeque<Read>,
@@ -37,33 +37,33 @@ pub(super) struct UsbKey {
     interrupts: VecDeque<u64>,
     completed: VecDeque<Completed>,
 
-    /// Somebody has asked for bytes since it was plugged in.
+    /// The host has asked for bytes since the key was plugged in.
     asked: bool,
-    /// Since when nobody has asked for bytes, if anybody has before.
+    /// When the host stopped asking for bytes, if it had asked.
     unasked_since: Option<Duration>,
-    /// It answers nobody before this.
+    /// The key sends nothing before this time.
     quiet_until: Duration,
     interrupt_asked: bool,
     counts: UsbCounts,
     events: Vec<UsbEvent>,
 }
 
-/// Transfers that may wait at one endpoint. Hosts have some tens.
+/// Most transfers that may wait at one endpoint. Hosts use some tens.
 const MOST_WAITING: usize = 256;
-/// Bytes that may be under way to the key.
+/// Most bytes on their way to the key.
 const MOST_WRITTEN: usize = 4 * 1024 * 1024;
-/// Bytes of answers that may wait before the key takes no more packets.
+/// Most bytes of answers that wait before the key takes no more packets.
 const MOST_REPLIES: usize = 16 * 1024;
-/// A host that asks for no bytes for so long has closed the key.
+/// A host that asks for no bytes for this long has closed the key.
 const CLOSED: Duration = Duration::from_millis(100);
-/// How long a host that has just opened the key waits for its first byte, so that one that makes its tty raw at once is
-/// spared the echo, in a guest without KVM on a busy machine too. What a real key does is not known.
+/// Delay between an open and the key's first byte. It spares a host that makes its tty raw at once the echo, also in a
+/// guest without KVM on a busy machine. A real key's delay is not known.
 const SETTLE: Duration = Duration::from_millis(50);
-/// 9600 bits/s, 1 stop bit, no parity, 8 bits: what it says if nobody has set it.
+/// The line coding until the host sets one: 9600 bits/s, 1 stop bit, no parity, 8 bits.
 const LINE_CODING: [u8; 7] = [0x80, 0x25, 0, 0, 0, 0, 8];
 
 impl UsbKey {
-    /// A key that has never been plugged in.
+    /// Makes a key that has never been plugged in.
     pub(super) fn new(device: Device) -> Self {
         Self {
             device,
@@ -97,7 +97,7 @@ impl UsbKey {
         &self.counts
     }
 
-    /// What has happened to it since this was last asked.
+    /// Returns what has happened to the key since the last call.
     pub(super) fn take_events(&mut self) -> Vec<UsbEvent> {
         std::mem::take(&mut self.events)
     }
@@ -119,7 +119,7 @@ impl UsbKey {
         self.address
     }
 
-    /// It is plugged in. Nothing happens if it is already.
+    /// Plugs the key in, unless it is in already.
     pub(super) fn plug(&mut self, now: Duration) {
         if self.powered {
             return;
@@ -132,7 +132,7 @@ impl UsbKey {
         self.events.push(UsbEvent::PluggedIn(self.counts.plugged_in));
     }
 
-    /// It is pulled out: all its transfers are gone without an answer. Nothing happens if it is already.
+    /// Unplugs the key, unless it is out already. Its transfers get no answer.
     pub(super) fn pull(&mut self) {
         if !self.powered {
             return;
@@ -149,7 +149,7 @@ impl UsbKey {
         self.events.push(UsbEvent::PulledOut(self.counts.pulled_out));
     }
 
-    /// Its port is reset: it has no address and no configuration, and what it was about to send is gone.
+    /// Resets the key's port: it loses its address, its configuration and what it was about to send.
     pub(super) fn reset(&mut self, now: Duration) {
         self.forget_configuration();
         self.device.handle_revival(now, Revival::UsbReset);
@@ -157,10 +157,10 @@ impl UsbKey {
         self.events.push(UsbEvent::Reset(self.counts.resets));
     }
 
-    /// The host chooses a configuration; 0: none.
+    /// Sets a configuration; 0: none.
     ///
     /// # Errors
-    /// [`Failure::Stall`] if there is none of that number.
+    /// [`Failure::Stall`] if the configuration does not exist.
     pub(super) fn set_configuration(&mut self, now: Duration, value: u8) -> Result<(), Failure> {
         if value != 0 && value != CONFIGURATION {
             return Err(Failure::Stall);
@@ -182,7 +182,7 @@ impl UsbKey {
         self.address = u8::try_from(address).unwrap_or(0);
     }
 
-    /// What SET_CONTROL_LINE_STATE does to the firmware.
+    /// Crashes the firmware, as SET_CONTROL_LINE_STATE does.
     pub(super) fn crash(&mut self) {
         self.device.hang(Revival::Replug);
         self.counts.line_states += 1;
@@ -193,7 +193,7 @@ impl UsbKey {
         self.halted.contains(&endpoint)
     }
 
-    /// Halts one of its endpoints, or lets it go on.
+    /// Halts an endpoint, or ends its halt.
     pub(super) fn set_halted(&mut self, endpoint: u8, halted: bool) {
         self.halted.retain(|there| *there != endpoint);
         if halted {
@@ -201,8 +201,8 @@ impl UsbKey {
         }
     }
 
-    /// The host asks for up to `length` bytes. It is [`completed`](Self::next_completed) once they are there, or fewer
-    /// with a short packet at the end.
+    /// Starts a read of up to `length` bytes. It [completes](Self::next_completed) when they are there, or with fewer
+    /// after a short packet.
     ///
     /// # Errors
     /// [`Failure::Stall`] if the key cannot be read now, [`Failure::TooMuch`] if too many reads wait.
@@ -219,7 +219,7 @@ impl UsbKey {
         Ok(())
     }
 
-    /// The host sends bytes. It is completed once the key has taken all of them.
+    /// Starts a write. It completes when the key has taken all bytes.
     ///
     /// # Errors
     /// [`Failure::Stall`] if the key cannot be written now, [`Failure::TooMuch`] if too much waits to be taken.
@@ -233,7 +233,7 @@ impl UsbKey {
         Ok(())
     }
 
-    /// The host waits for a notification, of which there are none: it is never completed, only cancelled.
+    /// Starts a wait for a notification. The key never sends one, so only a cancel ends the wait.
     ///
     /// # Errors
     /// [`Failure::Stall`] if the key cannot be asked now, [`Failure::TooMuch`] if too many wait.
@@ -246,14 +246,14 @@ impl UsbKey {
         Ok(())
     }
 
-    /// The host begins to ask for notifications.
+    /// Records that the host starts to ask for notifications.
     pub(super) fn ask_interrupt(&mut self, now: Duration) {
         if std::mem::replace(&mut self.interrupt_asked, true) {
             self.device.handle_revival(now, Revival::Reopen);
         }
     }
 
-    /// Takes a transfer back. `None` if there is none of that number, as when it has been completed already.
+    /// Cancels a transfer. Returns `None` if there is none of that number, for example because it has completed.
     pub(super) fn cancel(&mut self, now: Duration, id: u64) -> Option<Completed> {
         if let Some(at) = self.reads.iter().position(|read| read.id == id) {
             let read = self.reads.remove(at)?;
@@ -268,12 +268,12 @@ impl UsbKey {
         Some(Completed::interrupt(id, Failure::Cancelled))
     }
 
-    /// Puts back what a read had got that was taken back, so that the next one gets it.
+    /// Puts back what a cancelled read had got, for the next read.
     pub(super) fn put_back(&mut self, data: &[u8]) {
         data.iter().rev().for_each(|byte| self.outgoing.push_front(*byte));
     }
 
-    /// The next transfer that is done; to be asked until there is none, after each of the other calls.
+    /// Returns the next completed transfer. After each other call, call this until it returns `None`.
     pub(super) fn next_completed(&mut self, now: Duration) -> Option<Completed> {
         if let Some(completed) = self.completed.pop_front() {
             return Some(completed);
@@ -281,8 +281,8 @@ impl UsbKey {
         self.take_packets(now).or_else(|| self.send_packets(now))
     }
 
-    /// Lets the key speak, if somebody asks and it has sent all before. What is given must be recorded before any
-    /// transfer is completed.
+    /// Lets the key speak, if the host asks for bytes and has all earlier ones. Record what it says before any
+    /// transfer completes.
     pub(super) fn speak(&mut self, now: Duration) -> Option<&Output> {
         if !self.is_asked() || !self.outgoing.is_empty() || now < self.quiet_until {
             return None;
@@ -293,21 +293,21 @@ impl UsbKey {
         (!self.said.bytes.is_empty() || self.said.long_term_key.is_some()).then_some(&self.said)
     }
 
-    /// When to let it speak or send next, if nothing else happens.
+    /// Returns when to let the key speak or send, if nothing happens before.
     pub(super) fn next_output(&self) -> Option<Duration> {
-        let due = match self.is_asked() {
+        let at = match self.is_asked() {
             false => None,
             true if self.outgoing.is_empty() => self.device.next_output(),
             true => Some(self.quiet_until),
         };
-        due.map(|at| at.max(self.quiet_until))
+        at.map(|at| at.max(self.quiet_until))
     }
 
     fn is_asked(&self) -> bool {
         !self.reads.is_empty() && !self.is_halted(BULK_IN)
     }
 
-    /// Takes packets from the first write, until it is done or the key has enough.
+    /// Takes packets from the first write, until it is done or the key has enough to answer.
     fn take_packets(&mut self, now: Duration) -> Option<Completed> {
         let write = self.writes.front_mut()?;
         if self.halted.contains(&BULK_OUT) {
@@ -324,7 +324,7 @@ impl UsbKey {
         self.writes.pop_front().map(|write| write.end(None))
     }
 
-    /// Sends packets to the first read, until it is done or there is no more.
+    /// Sends packets to the first read, until it is done or there are no more.
     fn send_packets(&mut self, now: Duration) -> Option<Completed> {
         let read = self.reads.front_mut()?;
         let failure = loop {
@@ -341,7 +341,7 @@ impl UsbKey {
             let packet = self.outgoing.drain(..packet);
             let (short, fits) = (packet.len() < PACKET, read.data.len() + packet.len() <= read.length);
             if !fits {
-                // The host's controller has no room for the end of the packet, and the key has sent it.
+                // The host's controller has no room for the end of the packet, which the key has sent.
                 read.data.extend(packet.take(read.length - read.data.len()));
                 break Some(Failure::Babble);
             }
@@ -374,7 +374,7 @@ impl UsbKey {
         self.configuration = 0;
     }
 
-    /// Ends what waits and drops what was to be sent: the endpoints start anew.
+    /// Ends all transfers and drops the output: the endpoints start again.
     fn forget_transfers(&mut self) {
         let gone = Some(Failure::Cancelled);
         self.completed.extend(self.reads.drain(..).map(|read| read.end(gone)));

@@ -1,12 +1,11 @@
-//! A key on USB: the device that a host's kernel sees, and the two ways to let it see one.
+//! A key on USB: the device that a host's kernel sees, and the two ways to connect it to one.
 //!
-//! The key itself knows nothing of where its bus is. A protocol is the bus: it turns what comes over a socket into
-//! requests and transfers and their results back, without doing any I/O. A port is where that socket comes from: a
-//! socket that QEMU connects to ([`UnixSocket`](crate::UnixSocket), the usbredir protocol), or one end of a pair whose other end this
-//! machine's kernel has got ([`Vhci`], the USB/IP protocol).
+//! The key itself does not know its bus. A protocol turns the host's bytes into requests and transfers and their
+//! results back into bytes, without I/O. [`UsbBus`] is a key with a protocol. A port is the socket for those bytes: one
+//! that QEMU connects to ([`UnixSocket`](crate::UnixSocket), the usbredir protocol), or one end of a pair whose other
+//! end this machine's kernel has ([`Vhci`], the USB/IP protocol).
 
-#[cfg(feature = "fuzzing")]
-mod bench;
+mod bus;
 mod control;
 mod descriptors;
 mod event;
@@ -21,7 +20,8 @@ mod tests;
 mod transfer;
 mod vhci;
 
-#[cfg(feature = "fuzzing")]
-pub use self::bench::UsbBench;
+pub use self::bus::UsbBus;
+pub use self::event::UsbEvent;
+pub use self::protocol::Violation;
 pub use self::run::{run_usbredir, run_vhci};
 pub use self::vhci::Vhci;

@@ -1,4 +1,4 @@
-//! Where a bus comes from: a plug that carries messages.
+//! A plug that carries the messages of a bus.
 
 use crate::{Plug, SimError, UnixSocket};
 
@@ -7,13 +7,13 @@ pub(super) trait Port: Plug {
     /// Whether a new host may come by itself after one has left.
     const HOSTS_COME_BACK: bool;
 
-    /// Puts the key in, or takes it out, where that is the port's business and not the protocol's.
+    /// Plugs the key in or unplugs it, if that is up to the port and not to the protocol.
     ///
     /// # Errors
-    /// [`SimError`] if the system does not let it.
+    /// [`SimError`] if the system refuses.
     fn insert(&mut self, inserted: bool) -> Result<(), SimError>;
 
-    /// Gives up a host that cannot be understood.
+    /// Disconnects a host that has broken the protocol.
     fn hang_up(&mut self);
 }
 

@@ -1,58 +1,58 @@
-//! What a protocol between a key and its host's side of the bus has to do.
+//! The protocol between a key and the host's side of its bus.
 
 use std::time::Duration;
 
 use super::key::UsbKey;
 use super::transfer::Completed;
 
-/// A bus in messages: bytes of the host in, bytes for the host out, and between them the key.
+/// A bus of messages: bytes from the host in, bytes for the host out, the key in between.
 pub(super) trait Protocol {
-    /// A host has come, who knows nothing of the one before.
+    /// Starts again for a new host.
     fn connected(&mut self);
 
-    /// The key was plugged in (true) or pulled out.
+    /// Records that the key was plugged in (true) or unplugged.
     fn plugged(&mut self, plugged: bool);
 
-    /// Takes what the host has sent, in pieces of any size, and lets the key have it.
+    /// Handles bytes from the host, in pieces of any size.
     ///
     /// # Errors
-    /// [`Violation`] if the host does not keep to the protocol; then the rest of what it says cannot be understood.
+    /// [`Violation`] if the host breaks the protocol. Nothing after that can be parsed.
     fn receive(&mut self, now: Duration, bytes: &[u8], key: &mut UsbKey) -> Result<(), Violation>;
 
-    /// Reports a transfer that is done.
+    /// Reports a completed transfer to the host.
     fn complete(&mut self, completed: &Completed);
 
-    /// The bytes for the host that it has not been sent yet; whoever sends them takes them off the front.
+    /// Returns the bytes that wait to be sent to the host. The sender removes from the front what it has sent.
     fn outgoing(&mut self) -> &mut Vec<u8>;
 }
 
-/// What a host did against its protocol.
+/// How a host has broken the protocol.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Violation {
-    /// A message that is longer than any of its kind can be.
-    #[error("a message of kind {kind} announces {length} bytes")]
+pub enum Violation {
+    /// A message is longer than its kind can be.
+    #[error("a message of kind {kind} that announces {length} bytes, too many for its kind")]
     TooLong {
         /// The message's kind.
         kind: u32,
         /// Its length, in bytes.
         length: u64,
     },
-    /// A message whose length does not fit its kind or what it says.
-    #[error("a message of kind {kind} has {length} bytes, which does not fit it")]
+    /// A message has a length that does not fit its kind or its content.
+    #[error("a message of kind {kind} with {length} bytes, which does not fit its content")]
     WrongLength {
         /// The message's kind.
         kind: u32,
         /// Its length, in bytes.
         length: usize,
     },
-    /// A message that does not exist, or that nobody has offered to understand.
-    #[error("a message of kind {kind}, which was not agreed upon")]
+    /// A kind of message does not exist or was not agreed on.
+    #[error("a message of kind {kind}, which was not agreed on")]
     Unknown {
         /// The message's kind.
         kind: u32,
     },
-    /// Something else came before the greeting, or a second greeting.
-    #[error("a message of kind {kind} where a greeting is due, or a greeting where none is")]
+    /// A message came before the greeting, or a second greeting came.
+    #[error("a message of kind {kind} before the greeting, or a second greeting")]
     OutOfOrder {
         /// The message's kind.
         kind: u32,

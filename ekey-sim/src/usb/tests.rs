@@ -1,4 +1,4 @@
-//! The key on a bus, driven as a host's controller would.
+//! The key on a bus, driven as a host's controller drives it.
 
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ fn configured(wedge: Option<&str>) -> UsbKey {
     key
 }
 
-/// Asks for bytes and takes it back, so that the key answers at once afterwards.
+/// Reads and cancels at once, so that the key answers later reads at once.
 fn open(key: &mut UsbKey) {
     key.read(Duration::ZERO, 0, 64).expect("can be read");
     key.cancel(Duration::ZERO, 0).expect("nothing was there yet");
@@ -41,7 +41,7 @@ fn control(key: &mut UsbKey, request: [u8; 8]) -> Result<Vec<u8>, Failure> {
     key.control(SOON, &Request::from_bytes(request), &[])
 }
 
-/// Lets it speak until it has no more to say or nobody asks, and gives what is done then.
+/// Lets the key speak until it has no more to say or the host does not ask. Returns the completed transfers.
 fn serve(key: &mut UsbKey, now: Duration) -> Vec<Completed> {
     let mut done = Vec::new();
     loop {
@@ -52,7 +52,7 @@ fn serve(key: &mut UsbKey, now: Duration) -> Vec<Completed> {
     }
 }
 
-/// Whether it answers `^C`.
+/// Returns whether the key answers `^C`.
 fn answers(key: &mut UsbKey, now: Duration) -> bool {
     key.write(900, vec![3]).expect("can be written");
     key.read(now, 901, 64).expect("can be read");
@@ -71,16 +71,16 @@ fn a_packet_of_64_bytes_does_not_end_a_longer_read() {
     assert_eq!((serial.length, serial.failure), (64, None));
     assert!(Frame::from_bytes(&serial.data.clone().try_into().unwrap()).is_some(), "{:?}", serial.data);
 
-    // A request for a session: fewer bytes than asked for, and a full packet.
+    // A request for a session: a full packet, and fewer bytes than the read asks for.
     let later = Duration::from_millis(700);
     key.read(SOON, 3, 1024).unwrap();
     assert_eq!(serve(&mut key, later), [], "a read of 1024 bytes waits for more");
-    let due = key.cancel(later, 3).expect("still waits");
-    assert!(!due.data.is_empty() && due.data.len().is_multiple_of(64), "it holds {} bytes already", due.data.len());
+    let held = key.cancel(later, 3).expect("still waits").data.len();
+    assert!(held > 0 && held.is_multiple_of(64), "it holds {held} bytes");
 }
 
 #[test]
-fn what_a_cancelled_read_had_got_goes_to_the_next_one() {
+fn the_next_read_gets_a_cancelled_reads_bytes() {
     let mut key = configured(None);
     key.read(SOON, 1, 4096).unwrap();
     serve(&mut key, SOON);
@@ -92,7 +92,7 @@ fn what_a_cancelled_read_had_got_goes_to_the_next_one() {
 }
 
 #[test]
-fn a_short_packet_ends_a_read_and_a_full_buffer_does() {
+fn a_short_packet_or_a_full_buffer_ends_a_read() {
     let mut key = configured(None);
     key.put_back(&[7; 100]);
     key.read(SOON, 1, 512).unwrap();
@@ -106,7 +106,7 @@ fn a_short_packet_ends_a_read_and_a_full_buffer_does() {
 }
 
 #[test]
-fn a_read_that_has_no_room_for_a_packet_babbles() {
+fn a_read_without_room_for_a_packet_babbles() {
     let mut key = configured(None);
     key.put_back(&[7; 64]);
     key.read(SOON, 1, 10).unwrap();
@@ -115,11 +115,11 @@ fn a_read_that_has_no_room_for_a_packet_babbles() {
 }
 
 #[test]
-fn a_host_that_has_just_opened_it_is_given_time_to_make_its_tty_raw() {
+fn a_reopened_key_is_quiet_while_its_tty_becomes_raw() {
     let mut key = configured(None);
     key.put_back(&[7; 64]);
     key.read(SOON, 1, 64).unwrap();
-    assert_eq!(serve(&mut key, SOON).len(), 1, "nobody has closed it");
+    assert_eq!(serve(&mut key, SOON).len(), 1, "the host has not closed it");
     let later = SOON + Duration::from_secs(1);
     key.put_back(&[7; 64]);
     key.read(later, 2, 64).unwrap();
@@ -128,7 +128,7 @@ fn a_host_that_has_just_opened_it_is_given_time_to_make_its_tty_raw() {
 }
 
 #[test]
-fn without_a_configuration_there_are_no_endpoints() {
+fn without_a_configuration_endpoints_stall() {
     let mut key = unplugged(None);
     key.plug(SOON);
     assert_eq!(key.read(SOON, 1, 64), Err(Failure::Stall));
@@ -152,7 +152,7 @@ fn a_halted_endpoint_stalls_until_it_is_cleared() {
 }
 
 #[test]
-fn line_coding_is_kept_and_line_state_crashes_it_until_it_is_replugged() {
+fn line_state_crashes_the_key_until_a_replug() {
     let mut key = configured(None);
     let coding = [0x00, 0xc2, 0x01, 0, 0, 0, 8];
     let set = Request::from_bytes([0x21, 0x20, 0, 0, 0, 0, 7, 0]);
@@ -166,7 +166,7 @@ fn line_coding_is_kept_and_line_state_crashes_it_until_it_is_replugged() {
     for value in [1, 0, 1] {
         key.set_configuration(SOON, value).unwrap();
     }
-    assert!(!answers(&mut key, SOON), "neither reset nor re-enumeration helps");
+    assert!(!answers(&mut key, SOON), "neither a reset nor a re-enumeration helps");
     key.pull();
     key.plug(SOON);
     key.set_configuration(SOON, 1).unwrap();
@@ -175,8 +175,8 @@ fn line_coding_is_kept_and_line_state_crashes_it_until_it_is_replugged() {
 }
 
 #[test]
-fn a_wedge_is_cured_by_its_own_step_and_not_by_a_milder_one() {
-    // Each is told the time.
+fn only_its_own_step_or_a_stronger_one_cures_a_wedge() {
+    // Each gets the time.
     type Step = fn(&mut UsbKey, Duration);
     let reopen: Step = |key, now| {
         key.read(now, 1, 64).unwrap();
@@ -213,7 +213,7 @@ fn a_wedge_is_cured_by_its_own_step_and_not_by_a_milder_one() {
 }
 
 #[test]
-fn choosing_the_configuration_again_is_no_re_enumeration_and_polling_again_soon_no_reopening() {
+fn setting_a_configuration_twice_revives_nothing() {
     for wedge in ["until-re-enumeration", "until-reopen"] {
         let mut key = configured(Some(wedge));
         key.set_configuration(SOON, 1).unwrap();
@@ -224,7 +224,7 @@ fn choosing_the_configuration_again_is_no_re_enumeration_and_polling_again_soon_
 }
 
 #[test]
-fn asking_for_notifications_again_is_reopening() {
+fn asking_for_notifications_again_is_a_reopen() {
     let mut key = configured(Some("until-reopen"));
     key.await_notification(SOON, 1).unwrap();
     assert!(!answers(&mut key, SOON), "the first opening");
@@ -234,7 +234,7 @@ fn asking_for_notifications_again_is_reopening() {
 }
 
 #[test]
-fn a_reset_ends_what_waits_and_drops_what_was_to_be_sent() {
+fn a_reset_ends_transfers_and_drops_output() {
     let mut key = configured(None);
     key.put_back(&[7; 512]);
     key.set_address(5);
@@ -251,7 +251,7 @@ fn a_reset_ends_what_waits_and_drops_what_was_to_be_sent() {
 }
 
 #[test]
-fn a_key_that_nobody_listens_to_takes_only_so_much() {
+fn a_key_without_a_reader_takes_a_limited_amount() {
     let mut key = configured(None);
     key.write(1, vec![3; 64 * 1024]).unwrap();
     assert_eq!(key.next_completed(SOON), None, "it has too much to answer");
@@ -285,7 +285,7 @@ proptest! {
     }
 
     #[test]
-    fn whatever_reads_are_asked_for_the_bytes_come_in_order_and_once(
+    fn any_reads_get_the_bytes_in_order_and_once(
         reads in proptest::collection::vec((1_usize..40, any::<bool>()), 1..60),
     ) {
         let mut key = configured(None);

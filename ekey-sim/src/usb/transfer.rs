@@ -1,24 +1,24 @@
-//! Transfers that wait at a key's endpoints, and what became of them.
+//! Transfers at a key's endpoints, and their outcomes.
 
 use super::descriptors::{BULK_IN, BULK_OUT, INTERRUPT_IN};
 
-/// Why a transfer did not come about.
+/// Why a transfer failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Failure {
-    /// The key refuses: the request makes no sense to it, the endpoint is halted, or no configuration was chosen.
+    /// The key refuses: it does not know the request, the endpoint is halted, or no configuration is set.
     Stall,
-    /// The host took it back, or the key was reset or configured meanwhile.
+    /// The host cancelled it, or the key was reset or configured meanwhile.
     Cancelled,
-    /// The key's packet was longer than what the host had room for; the rest of it is lost.
+    /// The key's packet did not fit the host's buffer, and its end is lost.
     Babble,
-    /// More waits than any host needs.
+    /// More transfers or bytes wait than any host needs.
     TooMuch,
 }
 
 /// A bulk transfer from the key.
 pub(super) struct Read {
     pub(super) id: u64,
-    /// Bytes that the host has room for.
+    /// Size of the host's buffer, in bytes.
     pub(super) length: usize,
     pub(super) data: Vec<u8>,
 }
@@ -31,15 +31,15 @@ pub(super) struct Write {
     pub(super) taken: usize,
 }
 
-/// A transfer that is done.
+/// A completed transfer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Completed {
     pub(super) id: u64,
     /// The endpoint's address.
     pub(super) endpoint: u8,
-    /// What the key has sent.
+    /// Bytes from the key.
     pub(super) data: Vec<u8>,
-    /// Bytes sent or taken.
+    /// Number of bytes sent or taken.
     pub(super) length: usize,
     pub(super) failure: Option<Failure>,
 }
@@ -58,7 +58,7 @@ impl Write {
 }
 
 impl Completed {
-    /// The end of a wait for a notification.
+    /// Ends a wait for a notification.
     pub(super) const fn interrupt(id: u64, failure: Failure) -> Self {
         Self { id, endpoint: INTERRUPT_IN, data: Vec::new(), length: 0, failure: Some(failure) }
     }

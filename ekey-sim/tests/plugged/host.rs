@@ -1,4 +1,4 @@
-//! The host's side of a key that is plugged in, over whatever can be read and written.
+//! The host's side of a plugged-in key, over any stream.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
@@ -10,14 +10,20 @@ use std::time::{Duration, Instant};
 use ekey_proto::crypt::{self, Opened, SessionKey};
 use ekey_proto::wire::Packet;
 use ekey_proto::{Framer, LongTermKey, Serial, SessionCrypt};
+use ekey_sim::{Plug, Pty, UnixSocket};
 use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::termios::{self, SetArg};
 
+<<<<<<< HEAD
 /// Far beyond what anything here takes.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(600);
+=======
+/// Only a hang reaches this.
+const DEADLINE: Duration = Duration::from_secs(20);
+>>>>>>> h-sim
 
-/// One thing heard, its MAC checked.
+/// One verified thing that the host has heard.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Heard {
     Serial(Serial),
@@ -36,32 +42,43 @@ pub(crate) struct Host<T> {
     bytes: Vec<u8>,
 }
 
-impl Host<UnixStream> {
-    pub(crate) fn connect(path: &Path) -> Self {
-        Self::over(UnixStream::connect(path).expect("the key listens"))
+/// A way from a host to a key, and the plug at the key's end.
+pub(crate) trait Link: Read + Write + AsFd + Sized {
+    type Plug: Plug + Send + 'static;
+
+    /// Plugs a key in at `path`.
+    fn plug(path: &Path) -> Self::Plug;
+
+    /// Opens the way to the key at `path`.
+    fn open(path: &Path) -> Self;
+}
+
+impl Link for UnixStream {
+    type Plug = UnixSocket;
+
+    fn plug(path: &Path) -> UnixSocket {
+        UnixSocket::open(path).expect("plugs in")
     }
 
-    /// Comes after another one and knows its session.
-    pub(crate) fn connect_after(other: Self, path: &Path) -> Self {
-        let (crypt, serial) = other.leave();
-        Self { crypt, serial, ..Self::connect(path) }
+    fn open(path: &Path) -> Self {
+        Self::connect(path).expect("the key listens")
     }
 }
 
-impl Host<File> {
-    /// Opens a terminal and makes it raw at once.
-    pub(crate) fn open(path: &Path) -> Self {
+impl Link for File {
+    type Plug = Pty;
+
+    fn plug(path: &Path) -> Pty {
+        Pty::open(path).expect("plugs in")
+    }
+
+    /// Makes the terminal raw at once.
+    fn open(path: &Path) -> Self {
         let file = open(path);
         let mut raw = termios::tcgetattr(&file).expect("a terminal");
         termios::cfmakeraw(&mut raw);
         termios::tcsetattr(&file, SetArg::TCSANOW, &raw).expect("can be raw");
-        Self::over(file)
-    }
-
-    /// Comes after another one and knows its session.
-    pub(crate) fn open_after(other: Self, path: &Path) -> Self {
-        let (crypt, serial) = other.leave();
-        Self { crypt, serial, ..Self::open(path) }
+        file
     }
 }
 
@@ -72,18 +89,24 @@ pub(crate) fn open(path: &Path) -> File {
     File::options().read(true).write(true).custom_flags(flags.bits()).open(path).expect("the link leads to a terminal")
 }
 
-impl<T: Read + Write + AsFd> Host<T> {
-    fn over(link: T) -> Self {
+impl<T: Link> Host<T> {
+    pub(crate) fn open(path: &Path) -> Self {
         let serial = Serial::from_bytes([0; 12]);
         let crypt = SessionCrypt::new(&serial, &SessionKey::ZERO);
-        Self { link, framer: Framer::new(), crypt, serial, bytes: Vec::new() }
+        Self { link: T::open(path), framer: Framer::new(), crypt, serial, bytes: Vec::new() }
+    }
+
+    /// Opens the way after another host and keeps its session.
+    pub(crate) fn open_after(other: Self, path: &Path) -> Self {
+        let (crypt, serial) = other.leave();
+        Self { crypt, serial, ..Self::open(path) }
     }
 
     pub(crate) fn say(&mut self, bytes: &[u8]) {
         self.link.write_all(bytes).expect("the key takes it");
     }
 
-    /// The next thing that the key says; `None` if it says nothing for so long.
+    /// Returns the next thing that the key says, or `None` if it says nothing for `time`.
     pub(crate) fn hear_within(&mut self, time: Duration) -> Option<Heard> {
         let deadline = Instant::now() + time;
         loop {
@@ -112,11 +135,11 @@ impl<T: Read + Write + AsFd> Host<T> {
         self.hear_within(DEADLINE).expect("the key says something")
     }
 
-    /// Hears on until the key says something of which `is_due` is true.
-    pub(crate) fn await_heard(&mut self, is_due: impl Fn(&Heard) -> bool) -> Heard {
+    /// Waits until the key says something that `is_wanted` accepts.
+    pub(crate) fn await_heard(&mut self, is_wanted: impl Fn(&Heard) -> bool) -> Heard {
         loop {
             let heard = self.hear();
-            if is_due(&heard) {
+            if is_wanted(&heard) {
                 return heard;
             }
         }
@@ -135,7 +158,7 @@ impl<T: Read + Write + AsFd> Host<T> {
         self.await_heard(|heard| *heard == Heard::Rekeyed);
     }
 
-    /// So many blocks, starting new sessions as the key asks.
+    /// Returns `count` blocks, and starts new sessions as the key asks.
     pub(crate) fn blocks(&mut self, count: usize) -> Vec<u8> {
         let mut blocks = Vec::new();
         while blocks.len() < 32 * count {
@@ -149,7 +172,7 @@ impl<T: Read + Write + AsFd> Host<T> {
         blocks
     }
 
-    /// Leaves the link and keeps the session.
+    /// Closes the link and returns the session.
     fn leave(self) -> (SessionCrypt, Serial) {
         (self.crypt, self.serial)
     }

@@ -1,6 +1,7 @@
-//! A software key that runs in a thread, plugged in, held against a host on the other side.
+//! A software key in a thread, plugged in, and a host on the other side.
 
 mod host;
+mod leaving;
 mod pty;
 mod unix;
 
@@ -12,7 +13,9 @@ use ekey_proto::LongTermKey;
 use ekey_sim::{Device, Host, Plug, Records, Seed, Setup, SimError, StopHandle, Wish, run};
 use tempfile::TempDir;
 
-/// A key that sends as fast as it is read.
+use self::host::Link;
+
+/// Returns a key without a rate limit.
 fn setup() -> Setup {
     let long_term_key = LongTermKey::from_bytes([7; 32]);
     Setup { long_term_key, rate: 0, ..Setup::from_seed(Seed::from_number(1)) }
@@ -20,6 +23,13 @@ fn setup() -> Setup {
 
 fn wedged(kind: &str) -> Setup {
     Setup { wedge: Some(kind.parse().expect("a wedge")), ..setup() }
+}
+
+/// Plugs a key in. Returns it, and the folder and the path of its plug.
+fn plugged_in<T: Link>(setup: Setup) -> (Running, TempDir, PathBuf) {
+    let (folder, path) = folder();
+    let plug = T::plug(&path);
+    (Running::start(setup, plug, folder.path()), folder, path)
 }
 
 /// A key in its thread. Dropping it stops it.
@@ -42,14 +52,14 @@ impl Running {
         std::fs::read(&self.log).expect("the log is there")
     }
 
-    /// Stops it and looks at its log, to which nothing is added any more.
+    /// Stops the key and passes its final log to `look`.
     fn end_and(self, look: impl FnOnce(Vec<u8>)) {
         let log = self.log.clone();
         self.end();
         look(std::fs::read(log).expect("the log is there"));
     }
 
-    /// Stops it and waits until it has let go of the place where it was plugged in.
+    /// Stops the key and waits until it has freed its place.
     fn end(mut self) {
         self.stop.stop();
         let outcome = self.thread.take().expect("still running").join().expect("no panic");
@@ -66,7 +76,7 @@ impl Drop for Running {
     }
 }
 
-/// What the plug knows of its host, after at most a moment.
+/// Returns what the plug reports about its host, after a moment at most.
 fn next_host(plug: &mut impl Plug) -> Host {
     let now = Wish { input: true, room: false, until: Some(Instant::now() + Duration::from_millis(200)) };
     plug.wait(&now, &StopHandle::new().expect("a descriptor")).expect("no error").host

@@ -1,6 +1,6 @@
 //! A key behind a pseudo terminal.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::Read;
 use std::os::fd::AsFd;
 use std::os::unix::fs::symlink;
@@ -10,18 +10,18 @@ use ekey_sim::{Host, Pty, SimError};
 use nix::poll::{PollFd, PollFlags, poll};
 use nix::sys::termios::{self, LocalFlags};
 
+<<<<<<< HEAD
 use super::host::{DEADLINE, Heard, Host as Reader, open};
+=======
+use super::host::{self, open};
+>>>>>>> h-sim
 use super::*;
 
-fn plugged_in(setup: Setup) -> (Running, TempDir, PathBuf) {
-    let (folder, link) = folder();
-    let plug = Pty::open(&link).expect("plugs in");
-    (Running::start(setup, plug, folder.path()), folder, link)
-}
+type Reader = host::Host<File>;
 
 #[test]
-fn a_host_gets_through_two_sessions_what_the_log_says() {
-    let (key, _folder, link) = plugged_in(setup());
+fn a_host_gets_what_the_log_says() {
+    let (key, _folder, link) = plugged_in::<File>(setup());
     let mut host = Reader::open(&link);
     assert_eq!(host.begin(), setup().serial);
     let got = host.blocks(5000);
@@ -29,8 +29,8 @@ fn a_host_gets_through_two_sessions_what_the_log_says() {
 }
 
 #[test]
-fn a_fresh_terminal_is_cooked_and_a_host_that_leaves_it_so_hears_complaints_and_does_no_harm() {
-    let (_key, _folder, link) = plugged_in(setup());
+fn a_terminal_that_is_not_made_raw_does_no_harm() {
+    let (_key, _folder, link) = plugged_in::<File>(setup());
     let mut cooked = open(&link);
     let flags = termios::tcgetattr(&cooked).expect("a terminal").local_flags;
     assert!(flags.contains(LocalFlags::ECHO | LocalFlags::ICANON), "{flags:?}");
@@ -52,7 +52,7 @@ fn a_fresh_terminal_is_cooked_and_a_host_that_leaves_it_so_hears_complaints_and_
 
 #[test]
 fn hosts_come_and_go_and_each_finds_a_key() {
-    let (_key, _folder, link) = plugged_in(setup());
+    let (_key, _folder, link) = plugged_in::<File>(setup());
     for _ in 0..20 {
         let mut host = Reader::open(&link);
         host.begin();
@@ -61,9 +61,9 @@ fn hosts_come_and_go_and_each_finds_a_key() {
 }
 
 #[test]
-fn a_key_that_waits_for_reopening_notices_it_however_quick_it_is() {
+fn a_quick_reopen_is_noticed() {
     for _ in 0..20 {
-        let (_key, _folder, link) = plugged_in(wedged("until-reopen"));
+        let (_key, _folder, link) = plugged_in::<File>(wedged("until-reopen"));
         let mut host = Reader::open(&link);
         host.say(b"\x03");
         assert_eq!(host.hear_within(Duration::from_millis(40)), None);
@@ -73,7 +73,7 @@ fn a_key_that_waits_for_reopening_notices_it_however_quick_it_is() {
 }
 
 #[test]
-fn a_host_that_comes_goes_and_comes_again_before_the_key_looks_has_reopened_it() {
+fn an_unseen_close_and_open_is_a_reopen() {
     let (_folder, link) = folder();
     let mut plug = Pty::open(&link).expect("plugs in");
     drop(open(&link));
@@ -90,32 +90,7 @@ fn a_host_that_comes_goes_and_comes_again_before_the_key_looks_has_reopened_it()
 }
 
 #[test]
-fn a_session_outlives_its_host() {
-    let (_key, _folder, link) = plugged_in(Setup { rate: 1000, ..setup() });
-    let mut host = Reader::open(&link);
-    host.begin();
-    host.blocks(78);
-    let mut next = Reader::open_after(host, &link);
-    let heard = next.await_heard(|heard| matches!(heard, Heard::Entropy(..) | Heard::Wrong));
-    assert!(matches!(heard, Heard::Entropy(sequence, _) if sequence > 0), "{heard:?}");
-}
-
-#[test]
-fn nothing_is_made_while_there_is_no_host() {
-    let (key, _folder, link) = plugged_in(setup());
-    assert_eq!(key.log().len(), 0);
-    let mut host = Reader::open(&link);
-    host.begin();
-    host.blocks(100);
-    host.say(b"\x03");
-    host.await_heard(|heard| matches!(heard, Heard::Serial(_)));
-    let before = key.log().len();
-    drop(host);
-    key.end_and(|log| assert_eq!(log.len(), before));
-}
-
-#[test]
-fn the_link_replaces_another_link_leads_to_the_terminal_and_is_removed_at_the_end() {
+fn the_link_replaces_a_link_and_is_removed_at_the_end() {
     let (folder, link) = folder();
     symlink("/nowhere", &link).expect("links");
     let plug = Pty::open(&link).expect("replaces a link");
@@ -126,7 +101,7 @@ fn the_link_replaces_another_link_leads_to_the_terminal_and_is_removed_at_the_en
 }
 
 #[test]
-fn what_is_no_link_is_left_alone_and_so_is_the_link_of_another_key() {
+fn other_files_and_another_keys_link_stay() {
     let (_folder, link) = folder();
     fs::write(&link, "precious").expect("writes");
     let refused = Pty::open(&link).err();

@@ -8,19 +8,14 @@ use std::time::Duration;
 
 use ekey_sim::{Host, SimError, UnixSocket};
 
-use super::host::{Heard, Host as Reader};
 use super::*;
 
-fn plugged_in(setup: Setup) -> (Running, TempDir, PathBuf) {
-    let (folder, path) = folder();
-    let plug = UnixSocket::open(&path).expect("plugs in");
-    (Running::start(setup, plug, folder.path()), folder, path)
-}
+type Reader = host::Host<UnixStream>;
 
 #[test]
-fn a_host_gets_through_three_sessions_what_the_log_says_and_finds_each_block_in_the_log() {
-    let (key, _folder, path) = plugged_in(setup());
-    let mut host = Reader::connect(&path);
+fn every_block_is_in_the_log_before_the_host_has_it() {
+    let (key, _folder, path) = plugged_in::<UnixStream>(setup());
+    let mut host = Reader::open(&path);
     assert_eq!(host.begin(), setup().serial);
     let mut got = Vec::new();
     for _ in 0..30 {
@@ -30,9 +25,9 @@ fn a_host_gets_through_three_sessions_what_the_log_says_and_finds_each_block_in_
 }
 
 #[test]
-fn another_host_is_sent_away_at_once_and_the_first_one_goes_on() {
-    let (_key, _folder, path) = plugged_in(setup());
-    let mut host = Reader::connect(&path);
+fn a_second_host_is_disconnected_at_once() {
+    let (_key, _folder, path) = plugged_in::<UnixStream>(setup());
+    let mut host = Reader::open(&path);
     host.begin();
     let mut other = UnixStream::connect(&path).expect("is heard");
     assert_eq!(other.read(&mut [0; 1]).expect("an end"), 0);
@@ -40,31 +35,17 @@ fn another_host_is_sent_away_at_once_and_the_first_one_goes_on() {
 }
 
 #[test]
-fn a_session_outlives_its_host() {
-    let (_key, _folder, path) = plugged_in(Setup { rate: 1000, ..setup() });
-    let mut host = Reader::connect(&path);
-    host.begin();
-    host.blocks(78);
-    for _ in 0..5 {
-        let mut next = Reader::connect_after(host, &path);
-        let heard = next.await_heard(|heard| matches!(heard, Heard::Entropy(..) | Heard::Wrong));
-        assert!(matches!(heard, Heard::Entropy(sequence, _) if sequence > 0), "{heard:?}");
-        host = next;
-    }
-}
-
-#[test]
-fn a_key_that_waits_for_reopening_is_revived_by_a_host_that_comes_again_at_once() {
-    let (_key, _folder, path) = plugged_in(wedged("until-reopen"));
-    let mut host = Reader::connect(&path);
+fn an_immediate_reconnect_is_a_reopen() {
+    let (_key, _folder, path) = plugged_in::<UnixStream>(wedged("until-reopen"));
+    let mut host = Reader::open(&path);
     host.say(b"\x03");
     assert_eq!(host.hear_within(Duration::from_millis(300)), None);
     drop(host);
-    Reader::connect(&path).begin();
+    Reader::open(&path).begin();
 }
 
 #[test]
-fn a_host_that_comes_after_another_has_reopened_it_even_if_the_key_has_seen_neither() {
+fn a_host_after_an_unseen_one_has_reopened_the_key() {
     let (_folder, path) = folder();
     let mut plug = UnixSocket::open(&path).expect("plugs in");
     drop(UnixStream::connect(&path).expect("is heard"));
@@ -77,40 +58,23 @@ fn a_host_that_comes_after_another_has_reopened_it_even_if_the_key_has_seen_neit
 }
 
 #[test]
-fn a_host_that_does_not_read_keeps_the_key_from_making_blocks_and_from_listening() {
-    let (key, _folder, path) = plugged_in(setup());
+fn a_host_that_does_not_read_stops_the_key() {
+    let (key, _folder, path) = plugged_in::<UnixStream>(setup());
     let mut host = UnixStream::connect(&path).expect("listens");
     host.write_all(b"KAAAA.").expect("takes it");
     host.set_write_timeout(Some(Duration::from_secs(2))).expect("can be set");
     let refused = (0..100_000).find_map(|_| host.write_all(&[3; 64]).err());
     assert!(refused.is_some(), "6 MB of resets were taken without one answer being read");
-    assert!(key.log().len() < 100 * 78 * 32, "{} bytes of entropy made for nobody", key.log().len());
+    assert!(key.log().len() < 100 * 78 * 32, "{} bytes of entropy made without a reader", key.log().len());
     key.end();
 }
 
 #[test]
-fn nothing_is_made_while_there_is_no_host() {
-    let (key, _folder, path) = plugged_in(setup());
-    assert_eq!(key.log().len(), 0);
-    let mut host = Reader::connect(&path);
-    host.begin();
-    host.blocks(100);
-    drop(host);
-    // A caller who is answered comes after the key has noticed that its host has left.
-    let mut host = Reader::connect(&path);
-    host.say(b"\x03");
-    host.await_heard(|heard| matches!(heard, Heard::Serial(_)));
-    let before = key.log().len();
-    drop(host);
-    key.end_and(|log| assert_eq!(log.len(), before));
-}
-
-#[test]
-fn a_dead_socket_is_replaced_a_live_one_refused_and_ours_is_removed_at_the_end() {
-    let (key, _folder, path) = plugged_in(setup());
+fn only_a_dead_socket_is_replaced() {
+    let (key, _folder, path) = plugged_in::<UnixStream>(setup());
     let refused = UnixSocket::open(&path).err();
     assert!(matches!(refused, Some(SimError::Live { .. })), "{refused:?}");
-    Reader::connect(&path).begin();
+    Reader::open(&path).begin();
     key.end();
     assert!(!path.exists());
 
@@ -121,7 +85,7 @@ fn a_dead_socket_is_replaced_a_live_one_refused_and_ours_is_removed_at_the_end()
 }
 
 #[test]
-fn what_is_no_socket_is_left_alone() {
+fn another_kind_of_file_is_left_alone() {
     let (_folder, path) = folder();
     fs::write(&path, "precious").expect("writes");
     let refused = UnixSocket::open(&path).err();
@@ -130,7 +94,7 @@ fn what_is_no_socket_is_left_alone() {
 }
 
 #[test]
-fn a_socket_that_another_key_has_put_in_our_place_is_left_alone() {
+fn another_keys_socket_is_left_alone() {
     let (_folder, path) = folder();
     let ours = UnixSocket::open(&path).expect("plugs in");
     fs::remove_file(&path).expect("removes");

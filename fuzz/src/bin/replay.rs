@@ -1,11 +1,11 @@
-//! Runs a target without libFuzzer: all of its corpus, then the corpus changed at random for so many seconds.
+//! Runs a target without libFuzzer: its whole corpus, then random changes of it for some seconds.
 //!
-//! `replay TARGET FOLDER SECONDS`, for machines without a C++ compiler. It has no idea which changes lead anywhere new.
+//! `replay TARGET FOLDER SECONDS`, for machines without a C++ compiler. It cannot tell which changes reach new code.
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-/// No input is longer, in bytes.
+/// The longest input, in bytes.
 const LONGEST: usize = 2048;
 
 fn main() -> ExitCode {
@@ -32,12 +32,12 @@ fn usage() -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// Not the same runs each time.
+/// Returns a seed that differs from run to run.
 fn runs_apart() -> u64 {
     std::process::id().into()
 }
 
-/// A generator for what needs no quality (Marsaglia's xorshift64*).
+/// A fast generator of low quality (Marsaglia's xorshift64*).
 struct Random(u64);
 
 impl Random {

@@ -1,4 +1,4 @@
-//! The conversations of a healthy key: power-up, session, rekeying, information.
+//! Conversations of a healthy key: power-up, session, rekeys, information.
 
 use ekey_proto::LongTermKey;
 use ekey_proto::MasterKey;
@@ -8,7 +8,7 @@ use super::host::command;
 use super::*;
 
 #[test]
-fn an_idle_key_asks_for_a_session_once_a_block_and_speaks_of_itself_each_second() {
+fn an_idle_key_asks_for_a_session_once_per_block() {
     let mut host = Host::of(Setup { rate: 126, ..setup() });
     let mut heard = Vec::new();
     for _ in 0..100 {
@@ -19,12 +19,12 @@ fn an_idle_key_asks_for_a_session_once_a_block_and_speaks_of_itself_each_second(
     assert_eq!(count(&Heard::Climate), 9, "seconds 1 to 9");
     assert_eq!(count(&Heard::Fips), 9);
     assert_eq!(count(&Heard::Badness('0')), 9);
-    assert!((14..=17).contains(&count(&Heard::NeedsSession)), "one each 78/126 s: {}", count(&Heard::NeedsSession));
+    assert!((14..=17).contains(&count(&Heard::NeedsSession)), "one per 78/126 s: {}", count(&Heard::NeedsSession));
     assert_eq!(heard.len(), 27 + count(&Heard::NeedsSession), "nothing else");
 }
 
 #[test]
-fn a_reset_is_answered_by_the_serial_number_under_the_zero_key() {
+fn a_reset_is_answered_under_the_zero_key() {
     let mut host = Host::of(setup());
     let serial = *host.key.serial();
     for command in [&b"\x03"[..], b"R", b"r", b"KAQ\x03"] {
@@ -35,7 +35,7 @@ fn a_reset_is_answered_by_the_serial_number_under_the_zero_key() {
 }
 
 #[test]
-fn a_session_begins_with_sequence_number_0_and_is_rekeyed_under_the_key_before() {
+fn a_session_starts_at_sequence_number_0() {
     let mut host = Host::of(setup());
     for nonce in [&[7; 12][..], &[], &[1; 4095], &[2; 100]] {
         let heard = host.rekey(nonce);
@@ -47,7 +47,7 @@ fn a_session_begins_with_sequence_number_0_and_is_rekeyed_under_the_key_before()
 }
 
 #[test]
-fn a_session_has_4096_frames_and_the_key_asks_for_the_next_in_the_midst_of_a_block() {
+fn a_session_ends_after_4096_frames_inside_a_block() {
     let mut host = Host::of(setup());
     for session in 0..3 {
         let mut heard = host.rekey(&[session; 12]);
@@ -60,7 +60,7 @@ fn a_session_has_4096_frames_and_the_key_asks_for_the_next_in_the_midst_of_a_blo
             .collect();
         assert!(sequence.iter().copied().eq(0..=4095), "session {session}: {} frames", sequence.len());
         assert_eq!(heard.last(), Some(&Heard::NeedsSession));
-        assert!(host.hear().is_empty(), "it asks once a block");
+        assert!(host.hear().is_empty(), "it asks once per block");
     }
 }
 
@@ -73,7 +73,7 @@ fn the_plain_log_is_what_the_host_unmasks() {
 }
 
 #[test]
-fn the_rate_is_kept_and_at_most_one_block_is_made_up_for() {
+fn the_rate_holds_and_catches_up_by_one_block() {
     let mut host = Host::of(Setup { rate: 126, ..setup() });
     host.rekey(&[1; 12]);
     let mut frames = host.log.len() / 32;
@@ -92,7 +92,7 @@ fn the_rate_is_kept_and_at_most_one_block_is_made_up_for() {
 }
 
 #[test]
-fn the_key_says_when_it_has_something_to_say() {
+fn next_output_says_when_the_key_speaks() {
     for rate in [0, 1, 126, 1000] {
         let mut host = Host::of(Setup { rate, ..setup() });
         for step in 0..2000 {
@@ -110,7 +110,7 @@ fn the_key_says_when_it_has_something_to_say() {
 }
 
 #[test]
-fn an_unknown_byte_is_named_and_the_rest_of_its_packet_passed_over() {
+fn an_unknown_byte_skips_the_rest_of_its_packet() {
     let mut host = Host::of(setup());
     host.hear();
     assert_eq!(host.say(b"eRK."), [Heard::Unknown("Unknown Input Character 0x65".to_owned())]);
@@ -119,7 +119,7 @@ fn an_unknown_byte_is_named_and_the_rest_of_its_packet_passed_over() {
 }
 
 #[test]
-fn a_long_term_rekey_needs_the_master_key_and_changes_the_next_session() {
+fn a_long_term_rekey_needs_the_master_key() {
     let vectors: Value = serde_json::from_str(include_str!("../../../../ekey-proto/vectors/session.json")).unwrap();
     let rekey = &vectors["long_term_rekey"];
     let text = |name: &str| rekey[name].as_str().unwrap().as_bytes().to_vec();
@@ -133,7 +133,7 @@ fn a_long_term_rekey_needs_the_master_key_and_changes_the_next_session() {
     assert_eq!(host.say(&text("rekey_command")), [refused("Long-term rekey locked-out")]);
     assert_eq!(host.say(b"MAAAAAAAA"), [Heard::Unlocked]);
     assert_eq!(host.say(&text("rekey_command")), [refused("Nonce MAC does not match")]);
-    assert_eq!(host.say(&text("rekey_command")), [refused("Long-term rekey locked-out")], "one attempt an unlocking");
+    assert_eq!(host.say(&text("rekey_command")), [refused("Long-term rekey locked-out")], "one attempt per unlock");
     assert_eq!(host.say(&text("mac_command")), [Heard::Unlocked]);
     host.say(b"\x03");
     host.hear();
@@ -146,15 +146,15 @@ fn a_long_term_rekey_needs_the_master_key_and_changes_the_next_session() {
     let heard = host.say(&text("rekey_command"));
     let [Heard::LongTermRekeyed(device)] = heard[..] else { panic!("{heard:?}") };
     assert_eq!(device.nonce_len, 12);
-    let due = master().long_term_key(&serial, &device, &nonce);
-    assert_eq!(host.kept.as_ref(), Some(&due));
+    let expected = master().long_term_key(&serial, &device, &nonce);
+    assert_eq!(host.kept.as_ref(), Some(&expected));
 
-    assert_eq!(host.rekey(&[3; 12])[1], Heard::Wrong(b'E'), "the old long-term key holds no more");
-    let mut host = renewed(host, due);
+    assert_eq!(host.rekey(&[3; 12])[1], Heard::Wrong(b'E'), "the old long-term key is no longer valid");
+    let mut host = renewed(host, expected);
     assert!(matches!(host.rekey(&[3; 12])[1], Heard::Entropy(0, _)));
 }
 
-/// The same key, with a host that has the new long-term key in its keyring and starts over.
+/// Gives the host the new long-term key and starts over.
 fn renewed(mut host: Host, long_term_key: LongTermKey) -> Host {
     host.long_term_key = long_term_key;
     host.say(b"\x03");
@@ -162,7 +162,7 @@ fn renewed(mut host: Host, long_term_key: LongTermKey) -> Host {
 }
 
 #[test]
-fn a_long_term_rekey_inside_a_session_is_answered_under_its_key() {
+fn a_long_term_rekey_is_signed_by_the_session_key() {
     let (nonce, master) = ([5; 12], MasterKey::from_bytes([9; 32]));
     let mut host = Host::of(Setup { rate: 1, master_key: MasterKey::from_bytes([9; 32]), ..setup() });
     host.rekey(&[1; 12]);

@@ -1,4 +1,4 @@
-//! A host that believes nothing: everything it hears has gone through framer, MAC check and unmasking.
+//! A host that trusts nothing: all that it hears has passed framer, MAC check and unmasking.
 
 use ekey_proto::crypt::{self, Opened};
 use ekey_proto::wire::{Framer, Packet};
@@ -6,7 +6,7 @@ use ekey_proto::{LongTermKey, SessionCrypt};
 
 use super::*;
 
-/// One thing that a host hears, verified.
+/// One verified thing that the host has heard.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Heard {
     Serial(Serial),
@@ -25,18 +25,18 @@ pub(super) enum Heard {
     Wrong(u8),
 }
 
-/// A key, and the host that is plugged into it.
+/// A key and its host.
 pub(super) struct Host {
     pub(super) key: Device,
     pub(super) now: Duration,
-    /// Entropy that the key says it sent whole.
+    /// Entropy that the key reports as sent whole.
     pub(super) log: Vec<u8>,
-    /// The long-term key that the key asked to have kept.
+    /// The long-term key that the key last asked to have recorded.
     pub(super) kept: Option<LongTermKey>,
     pub(super) framer: Framer,
-    /// All that the key has sent.
+    /// All bytes from the key.
     pub(super) raw: Vec<u8>,
-    /// What the host's keyring says.
+    /// The long-term key in the host's keyring.
     pub(super) long_term_key: LongTermKey,
     serial: Serial,
     nonce: Vec<u8>,
@@ -60,7 +60,7 @@ impl Host {
         }
     }
 
-    /// What the key says now, raw.
+    /// Returns what the key says now, as bytes.
     pub(super) fn take(&mut self) -> Vec<u8> {
         let mut output = Output::default();
         self.key.produce(self.now, &mut output);
@@ -70,30 +70,30 @@ impl Host {
         output.bytes
     }
 
-    /// What the key says now.
+    /// Returns what the key says now, verified.
     pub(super) fn hear(&mut self) -> Vec<Heard> {
         let bytes = self.take();
         self.understand(&bytes)
     }
 
-    /// Says something and hears what comes then.
+    /// Sends bytes and returns what the key says then.
     pub(super) fn say(&mut self, bytes: &[u8]) -> Vec<Heard> {
         self.key.handle_input(self.now, bytes);
         self.hear()
     }
 
-    /// Asks for a session with a nonce of these bytes.
+    /// Asks for a session with this nonce.
     pub(super) fn rekey(&mut self, nonce: &[u8]) -> Vec<Heard> {
         self.nonce = nonce.to_vec();
         self.say(&command(b'K', nonce))
     }
 
-    /// Lets time pass.
+    /// Advances the clock.
     pub(super) fn wait(&mut self, time: Duration) {
         self.now += time;
     }
 
-    /// Hears entropy, block by block, until there are at least so many frames, starting a session whenever the key asks for one.
+    /// Collects at least `frames` blocks, and starts a session whenever the key asks for one.
     pub(super) fn entropy(&mut self, frames: usize) -> Vec<(u16, [u8; 32])> {
         let mut blocks = Vec::new();
         for _ in 0..20 * frames {
@@ -152,7 +152,7 @@ impl Host {
     }
 }
 
-/// A command with a nonce.
+/// Returns a command with a nonce.
 pub(super) fn command(letter: u8, nonce: &[u8]) -> Vec<u8> {
     let mut text = vec![0; nonce.len().div_ceil(3) * 4];
     let _ = ekey_proto::wire::encode(nonce, &mut text);

@@ -1,4 +1,4 @@
-//! The key held against a host's side that is made of the protocol crate's own checks, on a virtual clock.
+//! The key against a host made of ekey-proto's own checks, on a virtual clock.
 
 mod disturbed;
 mod flows;
@@ -14,7 +14,7 @@ use self::host::{Heard, Host};
 use super::*;
 use crate::Seed;
 
-/// A healthy key with a fixed seed that sends as fast as it is asked.
+/// Returns a healthy key with a fixed seed and no rate limit.
 fn setup() -> Setup {
     Setup { rate: 0, ..Setup::from_seed(Seed::from_number(1)) }
 }

@@ -1,11 +1,11 @@
-//! Whatever a host sends: nothing panics, and `^C` always brings an `S!`.
+//! No input makes the key panic, and `^C` always brings an `S!`.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::*;
 
-/// Bytes of which many mean something to a key.
+/// Generates bytes that often mean something to a key.
 fn soup() -> impl Strategy<Value = Vec<u8>> {
     let byte = prop_oneof![
         any::<u8>(),
@@ -21,7 +21,7 @@ fn soup() -> impl Strategy<Value = Vec<u8>> {
 
 proptest! {
     #[test]
-    fn any_input_is_survived_and_ctrl_c_brings_the_serial_number(
+    fn after_any_input_ctrl_c_brings_the_serial_number(
         packets in vec((soup(), 0_u64..2000), 1..12),
         faulty in any::<bool>(),
     ) {
@@ -41,7 +41,7 @@ proptest! {
     }
 
     #[test]
-    fn how_input_is_cut_does_not_matter_as_long_as_it_makes_sense(cuts in vec(1_usize..8, 1..40)) {
+    fn valid_input_means_the_same_in_any_pieces(cuts in vec(1_usize..8, 1..40)) {
         let words = [&b"\x03"[..], b"KAQIDBAUG.", b"mABCDEFGH", b"LAQ==.", b"k.", b"R"].concat();
         let mut whole = Host::of(Setup { rate: 1, ..setup() });
         whole.hear();

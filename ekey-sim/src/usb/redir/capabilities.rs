@@ -1,27 +1,27 @@
-//! What the two sides can do beyond the first version of the protocol. Only what both can do counts.
+//! Extensions of the protocol's first version. Only those that both sides have count.
 
-/// The capabilities that matter here, each a bit in the greeting.
+/// The extensions that matter here. Each is a bit in the greeting.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Capabilities {
-    /// The key's version is told when it is plugged in.
+    /// The key's version comes with the message that announces it.
     pub(super) device_version: bool,
-    /// The host may refuse the key, or say which ones it would.
+    /// The host may reject the key, or send a filter.
     pub(super) filter: bool,
-    /// Being pulled out is acknowledged.
+    /// The host acknowledges that the key was unplugged.
     pub(super) disconnect_ack: bool,
-    /// Packet sizes are told with the endpoints.
+    /// Packet sizes come with the endpoints.
     pub(super) packet_sizes: bool,
-    /// Messages are numbered with 64 bits.
+    /// Message numbers have 64 bits.
     pub(super) long_numbers: bool,
     /// Bulk transfers have lengths of 32 bits.
     pub(super) long_bulk: bool,
-    /// Bulk endpoints may have streams. Never offered, since the key has none.
+    /// Bulk endpoints may have streams. Never offered: the key has none.
     pub(super) streams: bool,
 }
 
 impl Capabilities {
-    /// What the key offers. QEMU takes no key for an xHCI bus without the last three. Bulk receiving is not offered:
-    /// with it, the reads of a guest's kernel could not be told apart.
+    /// What the key offers. QEMU puts no key on an xHCI bus without the last three. Bulk receiving is not offered: it
+    /// would hide where the reads of a guest's kernel begin and end.
     pub(super) const OURS: Self = Self {
         device_version: true,
         filter: true,
@@ -32,7 +32,7 @@ impl Capabilities {
         streams: false,
     };
 
-    /// From the words of a greeting; the first holds all that there is.
+    /// Reads the words of a greeting. The first word holds everything.
     pub(super) fn from_words(words: &[[u8; 4]]) -> Self {
         let word = words.first().copied().map_or(0, u32::from_le_bytes);
         let has = |bit: u32| word >> bit & 1 == 1;
@@ -47,7 +47,7 @@ impl Capabilities {
         }
     }
 
-    /// As the word of a greeting.
+    /// Returns the word for a greeting.
     pub(super) fn to_word(self) -> [u8; 4] {
         let bits = [
             self.streams,
@@ -62,7 +62,7 @@ impl Capabilities {
         word.to_le_bytes()
     }
 
-    /// What both can do.
+    /// Returns what both sides have.
     pub(super) const fn and(self, other: Self) -> Self {
         Self {
             device_version: self.device_version && other.device_version,

@@ -1,4 +1,4 @@
-//! What the host's side is told of the key before it has asked anything.
+//! What the host learns about the key before it asks.
 //!
 //! Source: usb-redirection-protocol.md of usbredir, device_connect, interface_info, ep_info.
 
@@ -6,21 +6,21 @@ use super::capabilities::Capabilities;
 use crate::usb::descriptors::{CLASS_CDC, ENDPOINTS, INTERFACES, PACKET, PRODUCT, VENDOR, VERSION};
 use crate::usb::request::u16_le;
 
-/// Places for interfaces and for endpoints: the latter are 0 to 15 out, then 0 to 15 in.
+/// Places for interfaces and endpoints. Those of endpoints are 0 to 15 out, then 0 to 15 in.
 const PLACES: usize = 32;
 const FULL_SPEED: u8 = 1;
-/// The kind of endpoint 0; the others bear the numbers of the descriptors.
+/// The kind of endpoint 0. Other endpoints have the numbers of their descriptors.
 const CONTROL: u8 = 0;
 const NO_ENDPOINT: u8 = 255;
 
-/// The key as a device: speed, class, identity.
+/// Returns the device: speed, class, identity.
 pub(super) fn device(agreed: Capabilities) -> Vec<u8> {
     let [vendor, product, version] = [VENDOR, PRODUCT, VERSION].map(u16_le);
     let version = if agreed.device_version { &version[..] } else { &[] };
     [&[FULL_SPEED, CLASS_CDC, 0, 0], &vendor[..], &product, version].concat()
 }
 
-/// The interfaces of the configuration, or none.
+/// Returns the interfaces of the configuration, or none.
 pub(super) fn interfaces(configured: bool) -> Vec<u8> {
     let there = if configured { &INTERFACES[..] } else { &[] };
     let [mut numbers, mut classes, mut subclasses, mut protocols] = [[0; PLACES]; 4];
@@ -34,7 +34,7 @@ pub(super) fn interfaces(configured: bool) -> Vec<u8> {
     [&count[..], &numbers, &classes, &subclasses, &protocols].concat()
 }
 
-/// The endpoints of the configuration, and always endpoint 0.
+/// Returns endpoint 0 and, if the key is configured, its other endpoints.
 pub(super) fn endpoints(configured: bool, agreed: Capabilities) -> Vec<u8> {
     let mut kinds = [NO_ENDPOINT; PLACES];
     let [mut intervals, mut interfaces] = [[0; PLACES]; 2];

@@ -1,4 +1,4 @@
-//! The kinds of messages (usb-redirection-protocol.md of usbredir, version 0.7).
+//! Kinds of messages (usb-redirection-protocol.md of usbredir, version 0.7).
 
 pub(super) const HELLO: u32 = 0;
 pub(super) const DEVICE_CONNECT: u32 = 1;

@@ -1,4 +1,4 @@
-//! What QEMU says, taken apart: everything is checked, nothing is believed.
+//! Parses QEMU's messages and trusts none of them.
 //!
 //! Source: usb-redirection-protocol.md of usbredir, version 0.7. Numbers are little-endian.
 
@@ -10,7 +10,7 @@ use crate::usb::request::{IN, Request};
 /// A message from the host's side of the bus.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Message {
-    /// What it can do.
+    /// What the host can do.
     Hello(Capabilities),
     Reset,
     SetConfiguration(u8),
@@ -28,13 +28,13 @@ pub(super) enum Message {
     StopInterrupts {
         endpoint: u8,
     },
-    /// The number of the message is that of the transfer.
+    /// Cancels the transfer that has the message's number.
     Cancel,
-    /// It does not want the key.
+    /// The host does not want the key.
     Reject,
-    /// Nothing that has to be done.
+    /// Needs no action.
     Note,
-    /// Isochronous transfers at an endpoint, begun or ended.
+    /// Starts or stops isochronous transfers at an endpoint.
     IsoStream {
         endpoint: u8,
     },
@@ -53,7 +53,7 @@ pub(super) enum Message {
     },
 }
 
-/// What stands before the data of a bulk transfer.
+/// The header before the data of a bulk transfer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct BulkHeader {
     pub(super) endpoint: u8,
@@ -61,16 +61,16 @@ pub(super) struct BulkHeader {
     pub(super) stream: u32,
 }
 
-/// The longest bulk transfer, in bytes. Linux's are 16 KiB, QEMU joins some of them.
+/// The longest bulk transfer, in bytes. Linux uses 16 KiB, and QEMU joins some of them.
 pub(super) const LONGEST_TRANSFER: usize = 1024 * 1024;
 const LONGEST_HELLO: usize = VERSION_LEN + 4 * 16;
 const LONGEST_FILTER: usize = 4096;
 const LONGEST_CONTROL: usize = CONTROL_HEADER + u16::MAX as usize;
-/// What a greeting begins with: the name of the program.
+/// Length of a greeting's first field, the name of the program.
 pub(super) const VERSION_LEN: usize = 64;
 const CONTROL_HEADER: usize = 10;
 
-/// The longest a message of this kind can be, in bytes; 0 for kinds that are not agreed upon.
+/// Returns the longest body that a message of this kind can have, in bytes.
 pub(super) const fn longest(kind: u32) -> usize {
     match kind {
         kind::HELLO => LONGEST_HELLO,
@@ -86,7 +86,7 @@ impl Message {
         matches!(self, Self::Hello(_))
     }
 
-    /// Takes the body of a message apart. `agreed` is what both sides can do.
+    /// Parses the body of a message. `agreed` is what both sides can do.
     pub(super) fn parse(kind: u32, body: &[u8], agreed: Capabilities) -> Result<Self, Violation> {
         let wrong = || Violation::WrongLength { kind, length: body.len() };
         let exactly = |length: usize| if body.len() == length { Ok(()) } else { Err(wrong()) };
@@ -125,18 +125,18 @@ impl Message {
     }
 }
 
-/// Endpoint, request, its kind, a status without meaning, value, index, length; then the data if it goes to the key.
+/// Parses endpoint, request, its type, an unused status, value, index, length; then the data if it goes to the key.
 fn parse_control(body: &[u8]) -> Option<Message> {
     let (header, data) = body.split_first_chunk::<CONTROL_HEADER>()?;
     let [endpoint, request, kind, _, rest @ ..] = *header;
     let [a, b, c, d, e, f] = rest;
     let request = Request::from_bytes([kind, request, a, b, c, d, e, f]);
-    let due = if request.is_in() { 0 } else { usize::from(request.length) };
-    (data.len() == due).then(|| Message::Control { endpoint, request, data: data.to_vec() })
+    let expected = if request.is_in() { 0 } else { usize::from(request.length) };
+    (data.len() == expected).then(|| Message::Control { endpoint, request, data: data.to_vec() })
 }
 
-/// Endpoint, a status without meaning, length, stream, with long lengths their upper half; then the data if it goes to
-/// the key.
+/// Parses endpoint, an unused status, length, stream, the upper half of the length if lengths are long; then the data
+/// if it goes to the key.
 fn parse_bulk(body: &[u8], agreed: Capabilities) -> Option<Message> {
     let (header, mut data) = body.split_first_chunk::<8>()?;
     let [endpoint, _, low, high, stream @ ..] = *header;
@@ -146,7 +146,7 @@ fn parse_bulk(body: &[u8], agreed: Capabilities) -> Option<Message> {
         length |= u32::from(u16::from_le_bytes(*upper)) << 16;
         data = rest;
     }
-    let due = if endpoint & IN == 0 { length as usize } else { 0 };
+    let expected = if endpoint & IN == 0 { length as usize } else { 0 };
     let header = BulkHeader { endpoint, length, stream: u32::from_le_bytes(stream) };
-    (data.len() == due).then(|| Message::Bulk { header, data: data.to_vec() })
+    (data.len() == expected).then(|| Message::Bulk { header, data: data.to_vec() })
 }

@@ -1,6 +1,6 @@
-//! The usbredir protocol, by which QEMU has USB devices that are elsewhere: `-device usb-redir`.
+//! The usbredir protocol, by which QEMU uses remote USB devices: `-device usb-redir`.
 //!
-//! Source: usb-redirection-protocol.md of usbredir, version 0.7. The key is what is called the usb-host there, QEMU the
+//! Source: usb-redirection-protocol.md of usbredir, version 0.7. The document calls the key the usb-host and QEMU the
 //! usb-guest.
 
 mod capabilities;
@@ -30,11 +30,11 @@ pub(super) struct Redir {
     greeted: bool,
     /// The host knows that the key is plugged in.
     announced: bool,
-    /// The bulk transfers that the key has, since its answers repeat what was asked.
+    /// The bulk transfers that the key has. Their headers go into the answers.
     bulk: Vec<(u64, BulkHeader)>,
 }
 
-/// The first byte of an answer's status.
+/// The values of an answer's status.
 const SUCCESS: u8 = 0;
 const CANCELLED: u8 = 1;
 const INVALID: u8 = 2;
@@ -69,9 +69,9 @@ impl Protocol for Redir {
                     self.announce();
                 }
             } else if self.announced {
-                self.obey(now, id, message, key);
+                self.handle(now, id, message, key);
             }
-            // Else it was under way when the key was pulled out, and is meant for nobody.
+            // Drop all else: the host sent it before it knew that the key was unplugged.
         }
         Ok(())
     }
@@ -88,7 +88,7 @@ impl Protocol for Redir {
 }
 
 impl Redir {
-    /// Tells the host that the key is there, with all that it wants to know before.
+    /// Announces the key, after its interfaces and endpoints.
     fn announce(&mut self) {
         self.announced = true;
         self.describe(true);
@@ -96,14 +96,14 @@ impl Redir {
         self.stream.send(kind::DEVICE_CONNECT, 0, &[&device]);
     }
 
-    /// Tells of interfaces and endpoints, as they are with a configuration or without.
+    /// Describes the interfaces and endpoints, with a configuration or without.
     fn describe(&mut self, configured: bool) {
         let endpoints = info::endpoints(configured, self.stream.agreed());
         self.stream.send(kind::INTERFACE_INFO, 0, &[&info::interfaces(configured)]);
         self.stream.send(kind::EP_INFO, 0, &[&endpoints]);
     }
 
-    fn obey(&mut self, now: Duration, id: u64, message: Message, key: &mut UsbKey) {
+    fn handle(&mut self, now: Duration, id: u64, message: Message, key: &mut UsbKey) {
         match message {
             Message::Hello(_) | Message::Note => {}
             Message::Reject => self.announced = false,
@@ -194,16 +194,16 @@ impl Redir {
     }
 
     fn cancel(&mut self, now: Duration, id: u64, key: &mut UsbKey) {
-        // If there is none, its answer is under way.
+        // Without such a transfer, its answer is already on the way.
         let Some(cancelled) = key.cancel(now, id) else { return };
-        // QEMU does not look into what was cancelled, while a real bus would have handed these bytes over.
+        // QEMU ignores the data of a cancelled read, but a real bus would have delivered it.
         key.put_back(&cancelled.data);
         let length = if cancelled.endpoint == BULK_IN { 0 } else { cancelled.length };
         self.complete(&Completed { data: Vec::new(), length, ..cancelled });
     }
 
     fn answer_bulk(&mut self, id: u64, header: BulkHeader, status: u8, length: usize, data: &[u8]) {
-        // At most as long as what was asked for.
+        // The host asked for at least this length, so it fits.
         let [a, b, c, d] = (length as u32).to_le_bytes();
         let head = [header.endpoint, status, a, b];
         let upper = [c, d];

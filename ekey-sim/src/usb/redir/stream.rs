@@ -1,4 +1,4 @@
-//! The stream of messages: bytes in any pieces to messages and back.
+//! The stream of messages: parses them from bytes in any pieces, and writes them.
 
 use super::capabilities::Capabilities;
 use super::kind;
@@ -10,12 +10,12 @@ use crate::usb::protocol::Violation;
 pub(super) struct Stream {
     incoming: Vec<u8>,
     pub(super) outgoing: Vec<u8>,
-    /// What both can do, once the host has greeted.
+    /// What both sides can do, once the host has greeted.
     agreed: Option<Capabilities>,
 }
 
 impl Stream {
-    /// What both can do; nothing before the host has greeted.
+    /// Returns what both sides can do: nothing before the host has greeted.
     pub(super) fn agreed(&self) -> Capabilities {
         self.agreed.unwrap_or_default()
     }
@@ -24,7 +24,7 @@ impl Stream {
         self.incoming.extend(bytes);
     }
 
-    /// The next message that is there whole, with its number.
+    /// Returns the next complete message and its number.
     pub(super) fn next(&mut self) -> Result<Option<(u64, Message)>, Violation> {
         let Some((kind, length, id, start)) = self.header() else { return Ok(None) };
         if (kind == kind::HELLO) != self.agreed.is_none() {
@@ -43,7 +43,7 @@ impl Stream {
         Ok(Some((id, message)))
     }
 
-    /// Appends a message for the host, whose body is the parts together.
+    /// Appends a message for the host. Its body is the parts, joined.
     pub(super) fn send(&mut self, kind: u32, id: u64, parts: &[&[u8]]) {
         let length: usize = parts.iter().map(|part| part.len()).sum();
         self.outgoing.extend(kind.to_le_bytes());
@@ -51,13 +51,13 @@ impl Stream {
         if self.agreed().long_numbers {
             self.outgoing.extend(id.to_le_bytes());
         } else {
-            // A host without long numbers has given a short one.
+            // A host without long numbers has sent a short one.
             self.outgoing.extend((id as u32).to_le_bytes());
         }
         parts.iter().for_each(|part| self.outgoing.extend_from_slice(part));
     }
 
-    /// Kind, length and number of the next message, and where its body begins.
+    /// Returns kind, length and number of the next message, and where its body begins.
     fn header(&self) -> Option<(u32, usize, u64, usize)> {
         let (head, rest) = self.incoming.split_first_chunk::<8>()?;
         let [a, b, c, d, e, f, g, h] = *head;

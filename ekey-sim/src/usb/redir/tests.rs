@@ -1,4 +1,4 @@
-//! The protocol as QEMU speaks it, and as nobody should.
+//! The protocol as QEMU speaks it, and violations of it.
 
 use proptest::prelude::*;
 
@@ -6,10 +6,10 @@ use super::*;
 use crate::{Device, Seed, Setup};
 
 const NOW: Duration = Duration::from_millis(50);
-/// What QEMU offers: all but streams being nothing to us, bits 0 to 7 without 3.
+/// QEMU's capabilities: bits 0 to 7 without 3.
 const QEMU: u32 = 0b1111_0111;
 
-/// A host's side of the bus, with the key at the other.
+/// A host's side of the bus, and the key at the other end.
 struct Host {
     redir: Redir,
     key: UsbKey,
@@ -20,7 +20,7 @@ struct Host {
 type Answer = (u32, u64, Vec<u8>);
 
 impl Host {
-    /// Has connected, and nobody has said anything yet.
+    /// Connects without greeting.
     fn connected() -> Self {
         let setup = Setup { rate: 0, ..Setup::from_seed(Seed::from_number(7)) };
         let (mut redir, mut key) = (Redir::default(), UsbKey::new(Device::new(setup)));
@@ -30,14 +30,14 @@ impl Host {
         Self { redir, key, long: false }
     }
 
-    /// Has greeted, read what came then, and configured the key.
+    /// Greets, reads the announcement and configures the key.
     fn ready() -> Self {
         let mut host = Self::connected();
-        host.greet(QEMU).expect("a greeting is due");
+        host.greet(QEMU).expect("the first greeting");
         host.answers();
         host.say(kind::SET_CONFIGURATION, 1, &[1]).expect("is understood");
         host.answers();
-        // Opened for a while, so that the key answers at once.
+        // Read once and long ago, so that the key now answers at once.
         host.key.read(Duration::ZERO, 0, 64).expect("can be read");
         host.key.cancel(Duration::ZERO, 0);
         host
@@ -45,7 +45,7 @@ impl Host {
 
     fn greet(&mut self, capabilities: u32) -> Result<(), Violation> {
         self.say(kind::HELLO, 0, &[&[0; VERSION_LEN][..], &capabilities.to_le_bytes()].concat())?;
-        // The key's own greeting is the last message with a short number.
+        // The key's greeting is the last message with a short number.
         let (kind, _, body) = self.take_answer().expect("a greeting");
         assert_eq!((kind, body.len()), (kind::HELLO, 68));
         self.long = capabilities >> 5 & 1 == 1;
@@ -59,7 +59,7 @@ impl Host {
         self.redir.receive(NOW, &bytes, &mut self.key)
     }
 
-    /// Completes what can be completed, and takes all that the key has said.
+    /// Completes all transfers that can complete, and returns what the key says.
     fn answers(&mut self) -> Vec<Answer> {
         loop {
             while let Some(completed) = self.key.next_completed(NOW) {
@@ -98,7 +98,7 @@ fn bulk(endpoint: u8, length: u16, data: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn a_key_is_announced_after_the_greeting_interfaces_and_endpoints_first() {
+fn the_announcement_follows_the_greeting() {
     let mut host = Host::connected();
     host.greet(QEMU).unwrap();
     let answers = host.answers();
@@ -112,7 +112,7 @@ fn a_key_is_announced_after_the_greeting_interfaces_and_endpoints_first() {
 }
 
 #[test]
-fn a_host_with_no_capabilities_is_spoken_to_in_the_first_version() {
+fn a_host_without_extensions_gets_short_messages() {
     let mut host = Host::connected();
     host.greet(0).unwrap();
     let answers = host.answers();
@@ -137,7 +137,7 @@ fn control_packets_are_answered_by_their_number() {
 }
 
 #[test]
-fn settings_and_configurations_are_told_and_what_is_not_there_stalls() {
+fn unknown_settings_and_configurations_stall() {
     let mut host = Host::ready();
     for (kind, body) in [
         (kind::SET_ALT_SETTING, &[1, 0][..]),
@@ -153,9 +153,9 @@ fn settings_and_configurations_are_told_and_what_is_not_there_stalls() {
     }
     let seen = host.answers().into_iter().filter(|(kind, ..)| !matches!(*kind, kind::EP_INFO | kind::INTERFACE_INFO));
     let seen = seen.map(|(.., body)| body).collect::<Vec<_>>();
-    let due: [&[u8]; 8] =
+    let expected: [&[u8]; 8] =
         [&[0, 1, 0], &[STALL, 1, 0], &[0, 0, 0], &[STALL, 2, 0], &[STALL, 1], &[0, 1], &[0, 0], &[STALL, 0, 0]];
-    assert_eq!(seen, due);
+    assert_eq!(seen, expected);
 }
 
 #[test]
@@ -172,7 +172,7 @@ fn a_read_waits_for_the_key_and_gets_its_bytes() {
 }
 
 #[test]
-fn a_cancelled_read_is_answered_once_and_its_bytes_are_not_lost() {
+fn a_cancelled_read_is_answered_once_and_loses_none() {
     let mut host = Host::ready();
     host.say(kind::BULK_PACKET, 5, &bulk(BULK_IN, 1024, &[])).unwrap();
     assert_eq!(host.answers(), [], "fewer bytes than asked for");
@@ -184,7 +184,7 @@ fn a_cancelled_read_is_answered_once_and_its_bytes_are_not_lost() {
 }
 
 #[test]
-fn pulling_out_is_told_and_what_comes_too_late_is_ignored() {
+fn messages_after_an_unplug_are_ignored() {
     let mut host = Host::ready();
     host.key.pull();
     host.redir.plugged(false);
@@ -198,7 +198,7 @@ fn pulling_out_is_told_and_what_comes_too_late_is_ignored() {
 }
 
 #[test]
-fn what_was_not_agreed_upon_is_a_violation() {
+fn messages_that_were_not_agreed_on_are_violations() {
     let mut host = Host::connected();
     assert_eq!(host.say(kind::RESET, 0, &[]), Err(Violation::OutOfOrder { kind: kind::RESET }));
     let too_late = Host::ready().say(kind::HELLO, 0, &[0; 68]);
@@ -213,7 +213,7 @@ fn what_was_not_agreed_upon_is_a_violation() {
 }
 
 #[test]
-fn an_announced_length_of_4_gib_is_refused_before_anything_is_kept() {
+fn a_length_of_4_gib_is_rejected_at_its_header() {
     let mut host = Host::ready();
     let bytes = [kind::BULK_PACKET, u32::MAX, 0, 0].map(u32::to_le_bytes).concat();
     let refused = host.redir.receive(NOW, &bytes, &mut host.key);

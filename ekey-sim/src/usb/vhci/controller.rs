@@ -1,4 +1,4 @@
-//! The kernel's virtual host controller, in sysfs: which of its ports is free, and putting a device there.
+//! The kernel's virtual host controller in sysfs: finds a free port and attaches a device.
 //!
 //! Source: the kernel's drivers/usb/usbip/vhci_sysfs.c and tools/usb/usbip/README.
 
@@ -11,23 +11,23 @@ use std::path::PathBuf;
 
 use crate::SimError;
 
-/// The controller, by its folder.
+/// The controller's folder.
 #[derive(Debug, Clone)]
 pub(super) struct Controller(PathBuf);
 
-/// The first, whose `attach` takes the ports of all.
+/// The first controller. Its `attach` takes the ports of all controllers.
 const FOLDER: &str = "/sys/devices/platform/vhci_hcd.0";
-/// Any number but 0 will do as the number of a device that comes over no network.
+/// The number of a device that comes over no network: any number but 0.
 const DEVICE: u32 = 2;
-/// As `enum usb_device_speed` of the kernel has it.
+/// As in the kernel's `enum usb_device_speed`.
 const FULL_SPEED: u32 = 2;
-/// A port's state when nothing is there, as `enum usbip_device_status` has it.
+/// State of a port without a device, as in the kernel's `enum usbip_device_status`.
 const FREE: u32 = 4;
 /// Far more than any kernel has.
 const MOST_CONTROLLERS: usize = 128;
 
 impl Controller {
-    /// The machine's.
+    /// Returns this machine's controller.
     pub(super) fn of_this_machine() -> Self {
         Self(FOLDER.into())
     }
@@ -37,7 +37,7 @@ impl Controller {
         Self(folder.to_owned())
     }
 
-    /// Puts a device at a free port, whose other end is `socket`. Gives the port's number.
+    /// Attaches the device at the other end of `socket` to a free port. Returns the port's number.
     ///
     /// # Errors
     /// [`SimError::File`] if there is no controller, no permission, or no free port.
@@ -55,16 +55,16 @@ impl Controller {
         Ok(port)
     }
 
-    /// Takes the device at a port off.
+    /// Detaches the device at a port.
     ///
     /// # Errors
-    /// [`SimError::File`] if the kernel does not let it, or it is off already.
+    /// [`SimError::File`] if the kernel refuses, or the device is detached already.
     pub(super) fn detach(&self, port: u32) -> Result<(), SimError> {
         let path = self.0.join("detach");
         fs::write(&path, port.to_string()).map_err(SimError::file("detach a USB device by", &path, ROOT))
     }
 
-    /// The number of a free port for a device that is not of super speed.
+    /// Returns the number of a free port for a device below super speed.
     fn free_port(&self) -> Result<u32, SimError> {
         let first = self.0.join("status");
         let text = fs::read_to_string(&first).map_err(|error| {
@@ -79,18 +79,18 @@ impl Controller {
         let free = std::iter::once(text).chain(others).find_map(|text| text.lines().find_map(free_port_of));
         free.ok_or_else(|| {
             let none = io::Error::from(ErrorKind::AddrInUse);
-            SimError::file("find a free port in", &first, "take a device off: usbip detach --port NUMBER")(none)
+            SimError::file("find a free port in", &first, "detach a device: usbip detach --port NUMBER")(none)
         })
     }
 }
 
 const ROOT: &str = "run this as root";
 
-/// The port that a line of `status` tells of, if it is free. Kernels before 4.13 do not name the speed of its hub first.
+/// Returns the port on a line of `status`, if it is free. Kernels before 4.13 do not put the speed of its hub first.
 fn free_port_of(line: &str) -> Option<u32> {
     let mut words = line.split_whitespace().peekable();
     words.next_if(|word| *word == "hs");
-    // Anything else that is no number is a hub of super speed, or the headline.
+    // Any other word is a hub of super speed, or the headline.
     let port = words.next()?.parse().ok()?;
     (words.next()?.parse() == Ok(FREE)).then_some(port)
 }

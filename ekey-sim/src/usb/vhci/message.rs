@@ -1,11 +1,12 @@
-//! What the kernel says over the socket, taken apart, and what it is answered.
+//! Parses the kernel's messages, and writes the answers.
 //!
-//! Source: the kernel's Documentation/usb/usbip_protocol.rst. Numbers are big-endian; every message begins with 48 bytes.
+//! Source: the kernel's Documentation/usb/usbip_protocol.rst. Numbers are big-endian. Every message begins with 48
+//! bytes.
 
 use crate::usb::protocol::Violation;
 use crate::usb::request::Request;
 
-/// A message of the kernel.
+/// A message from the kernel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Message {
     /// A transfer.
@@ -14,13 +15,13 @@ pub(super) enum Message {
         /// The endpoint's number, without its direction.
         endpoint: u8,
         is_in: bool,
-        /// Bytes that go to the key, or that there is room for.
+        /// Bytes for the key, or room for bytes from it.
         length: usize,
-        /// What is asked of endpoint 0.
+        /// The request to endpoint 0.
         request: Request,
         data: Vec<u8>,
     },
-    /// The kernel takes the transfer `wanted` back.
+    /// Cancels the transfer `wanted`.
     Unlink { number: u32, wanted: u32 },
 }
 
@@ -34,7 +35,7 @@ const IN: u32 = 1;
 pub(super) const LONGEST_TRANSFER: usize = 16 * 1024 * 1024;
 
 impl Message {
-    /// Takes the first message off `incoming`; `None` if it is not there whole.
+    /// Takes the first message off `incoming`. Returns `None` if it is not complete.
     pub(super) fn take(incoming: &mut Vec<u8>) -> Result<Option<Self>, Violation> {
         let Some((header, rest)) = incoming.split_first_chunk::<HEADER>() else { return Ok(None) };
         let word = |at: usize| u32::from_be_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]);
@@ -61,24 +62,24 @@ impl Message {
     }
 }
 
-/// The end of a transfer: its status as a negative errno, how many bytes went over, and those that came from the key.
+/// Appends the end of a transfer: 0 or a negative errno as its status, its length, and the data from the key.
 pub(super) fn return_submit(out: &mut Vec<u8>, number: u32, status: i32, length: usize, data: &[u8]) {
     begin(out, RETURN_SUBMIT, number);
     out.extend(status.to_be_bytes());
     out.extend((length as u32).to_be_bytes());
-    // Start frame, number of isochronous packets and of their errors, and padding.
+    // Start frame, number of isochronous packets, number of errors, padding.
     out.extend([0; 20]);
     out.extend(data);
 }
 
-/// The end of taking back: a negative errno if the transfer was taken back, 0 if it had ended before.
+/// Appends the end of a cancel: a negative errno if the transfer was cancelled, 0 if it had ended before.
 pub(super) fn return_unlink(out: &mut Vec<u8>, number: u32, status: i32) {
     begin(out, RETURN_UNLINK, number);
     out.extend(status.to_be_bytes());
     out.extend([0; 24]);
 }
 
-/// Kind and number; device, direction and endpoint have no meaning in an answer.
+/// Appends kind and number. Device, direction and endpoint mean nothing in an answer.
 fn begin(out: &mut Vec<u8>, kind: u32, number: u32) {
     out.extend(kind.to_be_bytes());
     out.extend(number.to_be_bytes());

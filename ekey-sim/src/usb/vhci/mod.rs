@@ -1,8 +1,8 @@
-//! A USB key for this machine's own kernel, by its virtual host controller `vhci_hcd`; and the USB/IP protocol that the
-//! kernel speaks with it.
+//! A USB key for this machine's own kernel, through its virtual host controller `vhci_hcd`, and the USB/IP protocol
+//! that the kernel speaks with it.
 //!
-//! The controller does not pass on resets. What a key sees of one is that it is asked who it is as at the beginning; that
-//! is taken for the reset.
+//! The controller does not pass on resets. The key sees only that the host starts to identify it again, and takes that
+//! for the reset.
 
 mod controller;
 mod message;
@@ -34,7 +34,7 @@ impl Protocol for UsbIp {
         *self = Self::default();
     }
 
-    /// The kernel learns it from the port.
+    /// The port tells the kernel.
     fn plugged(&mut self, _: bool) {}
 
     fn receive(&mut self, now: Duration, bytes: &[u8], key: &mut UsbKey) -> Result<(), Violation> {
@@ -62,7 +62,7 @@ impl Protocol for UsbIp {
     }
 
     fn complete(&mut self, completed: &Completed) {
-        // Numbers come from the kernel and have 32 bits.
+        // The kernel gave the number, so it has 32 bits.
         let number = completed.id as u32;
         return_submit(&mut self.outgoing, number, status(completed.failure), completed.length, &completed.data);
     }
@@ -91,7 +91,7 @@ impl UsbIp {
 
     fn unlink(&mut self, now: Duration, number: u32, wanted: u32, key: &mut UsbKey) {
         let taken_back = match key.cancel(now, wanted.into()) {
-            // What had come by then is the host's, as with a real controller.
+            // The host gets the bytes that had come by then, as from a real controller.
             Some(cancelled) if !cancelled.data.is_empty() => {
                 self.complete(&Completed { failure: None, ..cancelled });
                 false
@@ -104,7 +104,7 @@ impl UsbIp {
     }
 }
 
-/// As a transfer's status in the kernel (Documentation/driver-api/usb/error-codes.rst).
+/// Returns a transfer's status in the kernel (Documentation/driver-api/usb/error-codes.rst).
 const fn status(failure: Option<Failure>) -> i32 {
     match failure {
         None => 0,

@@ -1,39 +1,39 @@
 //! A key at a port of this machine's virtual host controller.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 
 use nix::poll::{PollFd, PollFlags};
 
 use super::controller::Controller;
-use crate::plug::{Host, News, Plug, Wish, poll_until};
+use crate::plug::{Host, News, Plug, Wish, is_temporary, poll_until};
 use crate::usb::port::Port;
 use crate::{SimError, StopHandle};
 
-/// A port of the kernel's virtual host controller that this process is the device at. Dropping it takes the device off.
+/// A port of the kernel's virtual host controller with our device. Dropping it detaches the device.
 pub struct Vhci {
     controller: Controller,
-    /// The port's number and our end of the socket, while the device is there.
+    /// The port's number and our end of the socket, while the device is attached.
     attached: Option<(u32, UnixStream)>,
-    /// The device was attached, and nobody has been told.
+    /// The device was attached, and `wait` has not reported it.
     arrived: bool,
-    /// It was detached, and nobody has been told.
+    /// The device was detached, and `wait` has not reported it.
     left: bool,
 }
 
 impl Vhci {
-    /// Attaches a device of full speed at a free port. The driver `vhci_hcd` must be loaded; needs root.
+    /// Attaches a full-speed device to a free port. Needs root and the driver `vhci_hcd`.
     ///
     /// # Errors
-    /// [`SimError::File`] if the kernel does not let it; the text says what to do.
+    /// [`SimError::File`] if the kernel refuses; the message says what to do.
     pub fn open() -> Result<Self, SimError> {
         let mut vhci = Self { controller: Controller::of_this_machine(), attached: None, arrived: false, left: false };
         vhci.attach()?;
         Ok(vhci)
     }
 
-    /// The number of the port.
+    /// Returns the port's number, while the device is attached.
     #[must_use]
     pub fn port(&self) -> Option<u32> {
         self.attached.as_ref().map(|(port, _)| *port)
@@ -43,7 +43,7 @@ impl Vhci {
         let failed = |source| SimError::System { action: "make a pair of sockets", advice: "raise ulimit -n", source };
         let (ours, theirs) = UnixStream::pair().map_err(failed)?;
         ours.set_nonblocking(true).map_err(failed)?;
-        // The kernel keeps its own hold on the other end.
+        // The kernel keeps its own reference to the other end.
         let port = self.controller.attach(theirs.as_fd())?;
         self.attached = Some((port, ours));
         (self.arrived, self.left) = (true, false);
@@ -52,8 +52,8 @@ impl Vhci {
 
     fn detach(&mut self) {
         if let Some((port, socket)) = self.attached.take() {
-            // If the kernel has let go already, this fails and need not be done. If it does not, the closed socket
-            // makes it.
+            // This fails if the kernel has detached the device already. In any other case closing the socket detaches
+            // it.
             let _ = self.controller.detach(port);
             drop(socket);
             (self.arrived, self.left) = (false, true);
@@ -69,11 +69,8 @@ impl Plug for Vhci {
         if std::mem::take(&mut self.left) {
             return Ok(News { host: Host::Absent, input: false });
         }
-        let mut wanted = PollFlags::empty();
-        wanted.set(PollFlags::POLLIN, wish.input);
-        wanted.set(PollFlags::POLLOUT, wish.room);
         let mut fds = vec![PollFd::new(stop.as_fd(), PollFlags::POLLIN)];
-        fds.extend(self.attached.as_ref().map(|(_, socket)| PollFd::new(socket.as_fd(), wanted)));
+        fds.extend(self.attached.as_ref().map(|(_, socket)| PollFd::new(socket.as_fd(), wish.poll_flags())));
         poll_until(&mut fds, wish.until)?;
         let seen = fds.get(1).and_then(PollFd::revents).unwrap_or(PollFlags::empty());
         let host = if self.attached.is_some() { Host::Present } else { Host::Absent };
@@ -85,7 +82,7 @@ impl Plug for Vhci {
         let Some((_, socket)) = &mut self.attached else { return Ok(None) };
         match socket.read(buf) {
             Ok(len) if len > 0 => Ok(Some(len)),
-            Err(error) if is_passing(error.kind()) => Ok(Some(0)),
+            Err(error) if is_temporary(error.kind()) => Ok(Some(0)),
             _ => {
                 self.detach();
                 Ok(None)
@@ -97,7 +94,7 @@ impl Plug for Vhci {
         let Some((_, socket)) = &mut self.attached else { return Ok(0) };
         match socket.write(bytes) {
             Ok(len) => Ok(len),
-            Err(error) if is_passing(error.kind()) => Ok(0),
+            Err(error) if is_temporary(error.kind()) => Ok(0),
             Err(_) => {
                 self.detach();
                 Ok(0)
@@ -107,7 +104,7 @@ impl Plug for Vhci {
 }
 
 impl Port for Vhci {
-    /// Somebody has taken the device off on purpose.
+    /// A user has detached the device on purpose.
     const HOSTS_COME_BACK: bool = false;
 
     fn insert(&mut self, inserted: bool) -> Result<(), SimError> {
@@ -124,8 +121,4 @@ impl Drop for Vhci {
     fn drop(&mut self) {
         self.detach();
     }
-}
-
-fn is_passing(kind: ErrorKind) -> bool {
-    matches!(kind, ErrorKind::WouldBlock | ErrorKind::Interrupted)
 }

@@ -1,4 +1,4 @@
-//! The protocol as the kernel speaks it, and as nobody should.
+//! The protocol as the kernel speaks it, and violations of it.
 
 use proptest::prelude::*;
 
@@ -28,7 +28,7 @@ impl Kernel {
         kernel.control(1, GET_DEVICE_64, 64);
         kernel.control(2, SET_CONFIGURATION, 0);
         assert_eq!(kernel.answers().len(), 2);
-        // Opened for a while, so that the key answers at once.
+        // Read once and long ago, so that the key now answers at once.
         kernel.key.read(Duration::ZERO, 0, 64).expect("can be read");
         kernel.key.cancel(Duration::ZERO, 0);
         kernel
@@ -56,7 +56,7 @@ impl Kernel {
         while !rest.is_empty() {
             let word = |at: usize| u32::from_be_bytes(rest[at..at + 4].try_into().unwrap());
             let (kind, number, status, length) = (word(0), word(4), word(20) as i32, word(24));
-            // Only what comes from the key follows; it is known by the tests' numbers.
+            // Data follows only in answers to reads, whose numbers are below 100 in these tests.
             let data = if kind == 3 && number < 100 { length as usize } else { 0 };
             answers.push((kind, number, status, length, rest[48..48 + data].to_vec()));
             rest = &rest[48 + data..];
@@ -77,7 +77,7 @@ fn unlink(number: u32, wanted: u32) -> Vec<u8> {
 }
 
 #[test]
-fn a_kernel_is_answered_by_its_numbers() {
+fn answers_have_the_kernels_numbers() {
     let mut kernel = Kernel::ready();
     kernel.control(3, GET_DEVICE_64, 64);
     let answers = kernel.answers();
@@ -88,15 +88,15 @@ fn a_kernel_is_answered_by_its_numbers() {
 }
 
 #[test]
-fn being_asked_who_it_is_as_at_the_beginning_is_a_reset() {
+fn a_second_enumeration_is_a_reset() {
     let mut kernel = Kernel::ready();
-    assert_eq!(kernel.key.counts().resets, 0, "the first time is none");
+    assert_eq!(kernel.key.counts().resets, 0, "the first time is not a reset");
     kernel.control(3, GET_DEVICE_64, 64);
     kernel.control(4, GET_DEVICE_64, 64);
     assert_eq!((kernel.key.counts().resets, kernel.key.configuration()), (1, 0));
     kernel.control(5, SET_CONFIGURATION, 0);
     kernel.control(6, [0x80, 6, 0, 1, 0, 0, 18, 0], 18);
-    assert_eq!((kernel.key.counts().resets, kernel.key.configuration()), (1, 1), "18 bytes are asked for at any time");
+    assert_eq!((kernel.key.counts().resets, kernel.key.configuration()), (1, 1), "hosts ask for 18 bytes at any time");
 }
 
 #[test]
@@ -111,7 +111,7 @@ fn bytes_go_both_ways() {
 }
 
 #[test]
-fn what_is_taken_back_is_answered_once() {
+fn a_cancelled_transfer_is_answered_once() {
     let mut kernel = Kernel::ready();
     kernel.say(&submit(10, true, 2, 16, [0; 8], &[])).unwrap();
     kernel.say(&unlink(11, 10)).unwrap();
@@ -120,7 +120,7 @@ fn what_is_taken_back_is_answered_once() {
 }
 
 #[test]
-fn a_read_that_is_taken_back_hands_over_what_had_come() {
+fn a_cancelled_read_delivers_what_had_come() {
     let mut kernel = Kernel::ready();
     kernel.say(&submit(10, true, 1, 4096, [0; 8], &[])).unwrap();
     assert_eq!(kernel.answers(), []);
@@ -132,7 +132,7 @@ fn a_read_that_is_taken_back_hands_over_what_had_come() {
 }
 
 #[test]
-fn what_nobody_says_is_a_violation() {
+fn unknown_and_oversized_messages_are_violations() {
     let kind = 9;
     assert_eq!(Kernel::ready().say(&[kind, 0].map(u32::to_be_bytes).concat()), Ok(()), "not whole yet");
     let unknown = [kind; 12].map(u32::to_be_bytes).concat();

@@ -4,5 +4,5 @@ EAPI=8
 
 inherit acct-group
 
-DESCRIPTION="Those who may use Entropy Keys and the daemon's sockets"
+DESCRIPTION="Group that may use Entropy Keys and the daemon's sockets"
 ACCT_GROUP_ID=-1

@@ -5,7 +5,7 @@ EAPI=8
 inherit cargo linux-info systemd tmpfiles udev
 
 DESCRIPTION="Driver for the Simtec Entropy Key"
-# A release's source with its crates vendored: `git archive` and `cargo vendor`, put into DISTDIR.
+# Source of a release and its vendored crates: put the results of `git archive` and `cargo vendor` into DISTDIR.
 HOMEPAGE="https://www.entropykey.co.uk"
 SRC_URI="${P}.tar.gz ${P}-vendor.tar.gz"
 RESTRICT="fetch"
@@ -30,7 +30,7 @@ src_compile() {
 }
 
 src_test() {
-	# The rest of the tests fetches other people's programs.
+	# The other tests fetch other projects' programs.
 	cargo_src_test -p ekey-proto -p ekey-control -p ekey-keyring -p ekeyd
 }
 
