@@ -2,12 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-/// A limit in bytes. Both figures are at least 1.
+/// A limit in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {
-    /// Bytes a second in the long run.
+    /// Bytes a second in the long run; at least 1.
     pub bytes_per_s: u32,
-    /// Bytes at once, after a pause.
+    /// Bytes at once, after a pause; at least [`TURN`](crate::TURN), or clients would wait for ever.
     pub burst_bytes: u32,
 }
 

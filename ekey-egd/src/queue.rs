@@ -29,8 +29,8 @@ pub struct FairQueue<T> {
     stale: usize,
 }
 
-/// How much a client has had. Its owner keeps it with the client.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+/// How much a client has had. Its owner keeps it with the client. A lower mark is served first.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Mark(u64);
 
 impl<T: Copy + Ord> FairQueue<T> {
