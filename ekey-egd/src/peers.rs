@@ -17,9 +17,7 @@ pub struct PeerLimits<P, T> {
     rate: Option<Rate>,
     peers: HashMap<P, Use<T>>,
     /// When peers whose clients wait for their rate may have some more.
-    wakes: BinaryHeap<Reverse<(Instant, u64)>>,
-    waking: HashMap<u64, P>,
-    wakes_made: u64,
+    wakes: BinaryHeap<Reverse<(Instant, P)>>,
 }
 
 /// What a peer uses of its limits.
@@ -38,18 +36,11 @@ struct Use<T> {
 #[error("the peer has as many clients as it may have")]
 pub struct TooMany;
 
-impl<P: Copy + Eq + Hash, T: Copy> PeerLimits<P, T> {
+impl<P: Copy + Hash + Ord, T: Copy> PeerLimits<P, T> {
     /// Makes the limits of all peers: clients at a time, and bytes a second; `None` for no limit.
     #[must_use]
     pub fn new(most_clients: Option<usize>, rate: Option<Rate>) -> Self {
-        Self {
-            most_clients,
-            rate,
-            peers: HashMap::new(),
-            wakes: BinaryHeap::new(),
-            waking: HashMap::new(),
-            wakes_made: 0,
-        }
+        Self { most_clients, rate, peers: HashMap::new(), wakes: BinaryHeap::new() }
     }
 
     /// Admits a client of the peer that `peer` says. Returns that peer, or `None` if no limit is configured.
@@ -115,25 +106,24 @@ impl<P: Copy + Eq + Hash, T: Copy> PeerLimits<P, T> {
         used.parked.push_back(client);
         if used.parked.len() == 1 {
             let at = used.bucket.when(rate, TURN);
-            self.wake_at(at, peer);
+            self.wakes.push(Reverse((at, peer)));
         }
     }
 
     /// Hands the clients whose peers may have some more now to `release`, the longest waiting first; some may have gone.
     pub fn released(&mut self, now: Instant, mut release: impl FnMut(T)) {
         let Some(rate) = self.rate else { return };
-        while let Some(Reverse((at, number))) = self.wakes.peek().copied()
+        while let Some(Reverse((at, peer))) = self.wakes.peek().copied()
             && at <= now
         {
             self.wakes.pop();
-            let Some(peer) = self.waking.remove(&number) else { continue };
             let Some(used) = self.peers.get_mut(&peer) else { continue };
             let turns = (used.bucket.allowance(rate, now) / TURN).max(1).min(used.parked.len());
             used.parked.drain(..turns).for_each(&mut release);
             used.stale = used.stale.min(used.parked.len());
             if !used.parked.is_empty() {
                 let at = used.bucket.when(rate, TURN * (turns + 1)).max(now);
-                self.wake_at(at + Duration::from_millis(1), peer);
+                self.wakes.push(Reverse((at + Duration::from_millis(1), peer)));
             }
         }
     }
@@ -153,12 +143,6 @@ impl<P: Copy + Eq + Hash, T: Copy> PeerLimits<P, T> {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.peers.is_empty()
-    }
-
-    fn wake_at(&mut self, at: Instant, peer: P) {
-        self.wakes_made += 1;
-        self.wakes.push(Reverse((at, self.wakes_made)));
-        self.waking.insert(self.wakes_made, peer);
     }
 }
 

@@ -45,28 +45,16 @@ impl Request {
 
     /// Writes the request into `room`, and returns the part of it that goes over the wire.
     pub fn encode(self, room: &mut [u8; Self::MOST_LEN]) -> &[u8] {
-        let len = match self {
-            Self::Available => {
-                room[0] = 0x00;
-                1
-            }
-            Self::Take(count) => {
-                room[..2].copy_from_slice(&[0x01, count]);
-                2
-            }
-            Self::Wait(count) => {
-                room[..2].copy_from_slice(&[0x02, count]);
-                2
-            }
+        let len;
+        (*room, len) = match self {
+            Self::Available => ([0x00, 0, 0, 0], 1),
+            Self::Take(count) => ([0x01, count, 0, 0], 2),
+            Self::Wait(count) => ([0x02, count, 0, 0], 2),
             Self::Offer { bits, count } => {
                 let [high, low] = bits.to_be_bytes();
-                *room = [0x03, high, low, count];
-                4
+                ([0x03, high, low, count], 4)
             }
-            Self::ProcessId => {
-                room[0] = 0x04;
-                1
-            }
+            Self::ProcessId => ([0x04, 0, 0, 0], 1),
         };
         &room[..len]
     }

@@ -15,7 +15,7 @@ pub(super) struct Guard {
 }
 
 /// The user or machine that a client belongs to, which limits are for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Peer {
     /// A user of this machine.
     User(u32),
