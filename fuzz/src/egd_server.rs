@@ -35,11 +35,12 @@ pub fn egd_server(data: &[u8]) {
                 let count = 8 * usize::from(choices.byte());
                 server.with(place, |client| client.room += count);
             }
-            3 => server.pool.held += 2 * usize::from(choices.byte()),
+            3 => server.pool.held += 16 * usize::from(choices.byte()),
             4 => server.now += Duration::from_millis(u64::from(choices.byte()) * 4),
             5 if choices.below(4) == 0 => server.with(place, |client| client.finished = true),
             5 | 6 if choices.below(4) == 0 => server.replace(place, choices.below(2)),
-            7 | 8 => server.turn(),
+            7 => server.turn(TURN),
+            8 => server.turn(usize::MAX),
             _ => server.go_on(place, None),
         }
         server.add_up();
@@ -161,7 +162,8 @@ impl Client {
 impl Server {
     fn new(choices: &mut Choices<'_>) -> Self {
         let limited = choices.below(4);
-        let rate = Rate { bytes_per_s: 1 + u32::from(choices.byte()), burst_bytes: 256 + u32::from(choices.byte()) };
+        let rate =
+            Rate { bytes_per_s: 1 + u32::from(choices.byte()), burst_bytes: TURN as u32 + u32::from(choices.byte()) };
         let rate = (limited & 1 > 0).then_some(rate);
         let most_clients = (limited & 2 > 0).then_some(2);
         let mut server = Self {
@@ -226,7 +228,7 @@ impl Server {
     }
 
     /// Serves the client whose turn it is, if its peer may have a turn's bytes.
-    fn turn(&mut self) {
+    fn turn(&mut self, most: usize) {
         let Self { limits, clients, queue, pool, .. } = self;
         limits.released(self.now, |number| {
             if let Some(client) = clients.iter_mut().flatten().find(|client| client.number == number) {
@@ -251,7 +253,7 @@ impl Server {
             self.limits.park(client.limited, client.number);
             assert!(self.limits.next_wake().is_some(), "a client waits for its rate for ever");
         } else {
-            self.go_on(place, Some(TURN));
+            self.go_on(place, Some(most));
         }
     }
 
@@ -310,6 +312,7 @@ impl Server {
                         return Step::Send;
                     }
                 }
+                Step::Read | Step::Entropy if !conversation.unsent().is_empty() => panic!("it holds answers back"),
                 Step::Read if client.read() => {}
                 Step::Read if client.finished => client.conversation.finish(),
                 Step::Read | Step::Entropy | Step::Close => return step,
@@ -335,20 +338,20 @@ impl Server {
         for rounds in 0.. {
             assert!(rounds < 2000, "it does not come to rest");
             self.pool.held = 1 << 20;
-            self.now += Duration::from_secs(600);
+            self.now += Duration::from_secs(rounds);
             for place in 0..MOST_CLIENTS {
                 self.with(place, |client| client.room = 1 << 20);
                 self.go_on(place, None);
             }
-            self.turn();
+            self.turn(TURN);
             while !self.queue.is_empty() {
-                self.turn();
+                self.turn(TURN);
             }
+            self.add_up();
             if !self.clients.iter().flatten().any(|client| client.queued.is_some() || client.parked) {
                 break;
             }
         }
-        self.add_up();
         for place in 0..MOST_CLIENTS {
             if let Some(client) = &self.clients[place] {
                 assert_eq!(client.read, client.requests.len(), "it does not read on");
@@ -368,7 +371,7 @@ impl Server {
 }
 
 fn requests(choices: &mut Choices<'_>) -> Vec<u8> {
-    match choices.below(8) {
+    match choices.below(9) {
         0 => vec![0],
         1 => vec![1, choices.byte()],
         2 => vec![2, choices.byte()],
@@ -379,6 +382,7 @@ fn requests(choices: &mut Choices<'_>) -> Vec<u8> {
         4 => vec![4],
         5 => [2, 64].repeat(choices.below(20)),
         6 => vec![0; choices.below(100)],
+        7 => [1, choices.byte()].repeat(choices.below(32)),
         _ => choices.some(60).to_vec(),
     }
 }
