@@ -1,4 +1,4 @@
-//! Bytes from the daemon's EGD server: found by the daemon's own status, asked for ahead, and waited for with patience.
+//! Bytes from the daemon's EGD server, which the daemon's status names.
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
@@ -7,20 +7,17 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use ekey_control::{Client, Status};
+use ekey_egd::{Draw, Request};
 
 use crate::problem::Problem;
 
-/// Bytes of one request, the most that there are in one.
-const REQUEST: u8 = 255;
-/// Requests that are under way.
-const AHEAD: u64 = 16;
-/// How often to look whether the patience is at an end.
+/// How often to check whether the patience is at an end.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// A connection to the server.
 pub(crate) struct Source {
     stream: Box<dyn Stream>,
-    /// The daemon as it was when it was asked where the server is.
+    /// The daemon's status when it said where the server is.
     pub(crate) status: Status,
     patience: Duration,
 }
@@ -29,7 +26,10 @@ trait Stream: Read + Write {}
 impl<S: Read + Write> Stream for S {}
 
 impl Source {
-    /// Asks the daemon at `socket` where its server is, and connects. `patience` is for how long nothing may come.
+    /// Asks the daemon at `socket` where its server is, and connects. `patience` says for how long nothing may come.
+    ///
+    /// # Errors
+    /// [`Problem`] if the daemon does not answer, or has no EGD server that can be reached.
     pub(crate) fn connect(socket: &Path, patience: Duration) -> Result<Self, Problem> {
         let status = Client::connect(socket)?.status()?;
         if status.egd.is_empty() {
@@ -47,10 +47,10 @@ impl Source {
         Err(Problem::NoEgd(format!("{}; may you use that socket?", failures.join(", "))))
     }
 
-    /// Hands `count` bytes to `take`, piece by piece. Returns how many have come: fewer if nothing came for too long.
+    /// Hands `count` bytes to `take`, piece by piece. Returns how many came: fewer if nothing came for too long.
     ///
     /// # Errors
-    /// What `take` says, or that the server has hung up.
+    /// What `take` says, or [`Problem::NoEgd`] if the server has hung up or sent what was not asked for.
     pub(crate) fn read(
         &mut self,
         count: u64,
@@ -58,20 +58,19 @@ impl Source {
     ) -> Result<u64, Problem> {
         let lost =
             |source: io::Error| Problem::NoEgd(format!("its EGD server has gone ({source}); run ekey-ctl status"));
-        let (mut asked, mut come) = (0, 0);
+        let (mut draw, mut came) = (Draw::new(count), 0);
         let mut buffer = [0; 16 * 1024];
         let mut last = Instant::now();
-        while come < count {
-            while asked < count && asked - come < AHEAD * u64::from(REQUEST) {
-                let request = u8::try_from(count - asked).unwrap_or(REQUEST);
-                self.stream.write_all(&[0x02, request]).map_err(lost)?;
-                asked += u64::from(request);
+        while !draw.is_done() {
+            while let Some(request) = draw.next_request() {
+                self.stream.write_all(request.encode(&mut [0; Request::MOST_LEN])).map_err(lost)?;
             }
             match self.stream.read(&mut buffer) {
                 Ok(0) => return Err(lost(io::ErrorKind::UnexpectedEof.into())),
                 Ok(length) => {
+                    draw.receive(length).map_err(|error| Problem::NoEgd(format!("its EGD server: {error}")))?;
                     take(&buffer[..length])?;
-                    come += length as u64;
+                    came += length as u64;
                     last = Instant::now();
                 }
                 Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
@@ -84,7 +83,7 @@ impl Source {
                 Err(error) => return Err(lost(error)),
             }
         }
-        Ok(come)
+        Ok(came)
     }
 }
 

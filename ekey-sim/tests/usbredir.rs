@@ -7,6 +7,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use ekey_sim::{Device, Records, Seed, Setup, SimError, StopHandle, UnixSocket, run_usbredir};
+use nix::unistd::gettid;
 use tempfile::TempDir;
 
 const HELLO: u32 = 0;
@@ -27,11 +28,8 @@ struct Running {
     thread: JoinHandle<Result<(), SimError>>,
     path: PathBuf,
     folder: TempDir,
-<<<<<<< HEAD
-=======
     /// The thread's number in the system.
     task: i32,
->>>>>>> h-sim
 }
 
 impl Running {
@@ -42,15 +40,14 @@ impl Running {
         let stop = StopHandle::new().expect("a descriptor");
         let mut records = Records::none().with_plain_log(&folder.path().join("plain")).expect("a log");
         let handle = stop.clone();
+        let (tell, told) = std::sync::mpsc::channel();
         let thread = std::thread::spawn(move || {
-<<<<<<< HEAD
-=======
             tell.send(gettid().as_raw()).expect("the test waits");
->>>>>>> h-sim
             let setup = Setup { rate: 0, ..Setup::from_seed(Seed::from_number(1)) };
             run_usbredir(Device::new(setup), &mut socket, &mut records, &handle)
         });
-        Self { stop, thread, path, folder }
+        let task = told.recv().expect("the thread runs");
+        Self { stop, thread, path, folder, task }
     }
 
     fn end(self) {
@@ -174,8 +171,6 @@ fn a_host_that_reads_late_gets_every_answer() {
     }
     key.end();
 }
-<<<<<<< HEAD
-=======
 
 /// Waits until the thread sleeps from one look to the next. One that spins never does.
 fn await_sleep(task: i32, what: &str) {
@@ -209,4 +204,3 @@ fn a_key_with_nothing_to_do_sleeps() {
     await_sleep(key.task, "no host");
     key.end();
 }
->>>>>>> h-sim

@@ -3,8 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use crate::config::{Config, ConfigError, Listen};
-pub use crate::egd::{EgdBench, EgdBooks, EgdNeed};
-pub use crate::egd_client::{ClientBench, ClientStep, Heard};
 
 /// A configuration that was read without a mistake.
 #[derive(Debug, PartialEq, Eq)]

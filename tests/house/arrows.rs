@@ -8,15 +8,20 @@ use ekey_tests::tree;
 use serde_json::Value;
 
 /// Crate, the crates of the workspace that it may depend on, and those that may be in its tests besides.
-const ALLOWED: [(&str, &[&str], &[&str]); 9] = [
+const ALLOWED: [(&str, &[&str], &[&str]); 10] = [
     ("ekey-proto", &[], &["ekey-sim"]),
     ("ekey-health", &[], &[]),
+    ("ekey-egd", &[], &[]),
     ("ekey-link", &[], &["ekey-sim"]),
     ("ekey-keyring", &["ekey-proto"], &[]),
     ("ekey-control", &[], &[]),
     ("ekey-sim", &["ekey-proto"], &[]),
-    ("ekeyd", &["ekey-proto", "ekey-health", "ekey-link", "ekey-keyring", "ekey-control", "ekey-sim"], &[]),
-    ("ekey-ctl", &["ekey-control", "ekey-health", "ekey-proto", "ekey-link", "ekey-keyring"], &["ekey-sim"]),
+    ("ekeyd", &["ekey-proto", "ekey-health", "ekey-egd", "ekey-link", "ekey-keyring", "ekey-control", "ekey-sim"], &[]),
+    (
+        "ekey-ctl",
+        &["ekey-control", "ekey-health", "ekey-egd", "ekey-proto", "ekey-link", "ekey-keyring"],
+        &["ekey-sim"],
+    ),
     ("ekey-tests", &[], &[]),
 ];
 

@@ -5,7 +5,6 @@
 
 mod chance;
 mod habit;
-mod line;
 mod measured;
 mod outcome;
 mod search;

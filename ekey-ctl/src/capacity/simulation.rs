@@ -4,9 +4,10 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::time::Duration;
 
+use ekey_egd::{FairQueue, Mark, TURN};
+
 use super::chance::Chance;
 use super::habit::{Crowd, Habit};
-use super::line::{Line, TURN};
 use super::outcome::{Outcome, STEPS};
 use super::world::World;
 
@@ -33,7 +34,7 @@ struct Client {
     next: (f64, u32),
     /// Asked when, and the bytes that are still due; the oldest first.
     due: VecDeque<(Moment, u64)>,
-    mark: u64,
+    mark: Mark,
 }
 
 struct Simulation {
@@ -49,7 +50,8 @@ struct Simulation {
     doses: u64,
     kernel_due: u64,
     clients: Vec<Client>,
-    line: Line,
+    /// The clients that wait, in the daemon's order.
+    queue: FairQueue<usize>,
     pool: u64,
     outcome: Outcome,
 }
@@ -69,7 +71,7 @@ impl Simulation {
             doses: 0,
             kernel_due: 0,
             clients: Vec::new(),
-            line: Line::default(),
+            queue: FairQueue::new(),
             pool: world.held.min(world.pool),
             outcome: Outcome::new(span.as_secs_f64()),
         };
@@ -77,7 +79,7 @@ impl Simulation {
             for _ in 0..crowd.clients {
                 let request = crowd.habit.first(&mut simulation.chance);
                 let client = simulation.clients.len();
-                let mark = simulation.line.entrance();
+                let mark = simulation.queue.entrance();
                 let next = (request.at, request.bytes);
                 simulation.clients.push(Client { habit: crowd.habit, next, due: VecDeque::new(), mark });
                 simulation.expect(request.at, Event::Asks(client));
@@ -157,9 +159,9 @@ impl Simulation {
         self.outcome.steps[step].brought += self.world.block;
         self.feed_kernel();
         while self.pool > 0
-            && let Some(client) = self.line.pop()
+            && let Some(client) = self.queue.pop(|_| true)
         {
-            self.give(client, TURN);
+            self.give(client, TURN as u64);
         }
         let spare = self.pool.saturating_sub(self.world.pool);
         self.pool -= spare;
@@ -190,7 +192,7 @@ impl Simulation {
         }
     }
 
-    /// Gives a client that is not in the line what it waits for, at most so much; it is in the line afterwards if more is due.
+    /// Gives a client that is not in the queue at most so much of what it waits for. If it waits for more, it is queued.
     fn give(&mut self, number: usize, most: u64) {
         let client = &mut self.clients[number];
         let mut left = most.min(self.pool);
@@ -202,14 +204,14 @@ impl Simulation {
             left -= given;
             self.pool -= given;
             self.outcome.given += given;
-            client.mark += given;
+            client.mark.move_on(given);
             if *due == 0 {
                 self.outcome.waits.add(seconds(self.now - *asked));
                 client.due.pop_front();
             }
         }
         if !client.due.is_empty() {
-            self.line.push(number, &mut client.mark);
+            self.queue.push(number, &mut client.mark);
         }
     }
 
@@ -218,7 +220,7 @@ impl Simulation {
         let at = self.step();
         let step = &mut self.outcome.steps[at];
         step.pool = step.pool.min(self.pool);
-        step.waiting = step.waiting.max(self.line.len() as u64);
+        step.waiting = step.waiting.max(self.queue.len() as u64);
     }
 
     fn step(&self) -> usize {

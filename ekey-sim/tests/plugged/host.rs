@@ -15,13 +15,8 @@ use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::termios::{self, SetArg};
 
-<<<<<<< HEAD
-/// Far beyond what anything here takes.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(600);
-=======
 /// Only a hang reaches this.
-const DEADLINE: Duration = Duration::from_secs(20);
->>>>>>> h-sim
+pub(crate) const DEADLINE: Duration = Duration::from_secs(600);
 
 /// One verified thing that the host has heard.
 #[derive(Debug, PartialEq, Eq)]

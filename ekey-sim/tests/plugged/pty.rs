@@ -10,11 +10,7 @@ use ekey_sim::{Host, Pty, SimError};
 use nix::poll::{PollFd, PollFlags, poll};
 use nix::sys::termios::{self, LocalFlags};
 
-<<<<<<< HEAD
-use super::host::{DEADLINE, Heard, Host as Reader, open};
-=======
-use super::host::{self, open};
->>>>>>> h-sim
+use super::host::{self, DEADLINE, open};
 use super::*;
 
 type Reader = host::Host<File>;

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use ekey_egd::Rate;
 use toml::Spanned;
 use toml::de::DeValue;
 
@@ -50,15 +51,6 @@ pub(crate) struct Limits {
     pub users: Vec<Principal>,
     /// The groups that may.
     pub groups: Vec<Principal>,
-}
-
-/// So much and no faster.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Rate {
-    /// In the long run.
-    pub bytes_per_s: u32,
-    /// At once, after a time of nothing.
-    pub burst_bytes: u32,
 }
 
 /// A user or a group.

@@ -22,7 +22,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-pub(crate) use egd::{Egd, Limits, Principal, Rate};
+pub(crate) use egd::{Egd, Limits, Principal};
 pub(crate) use egd_client::{EgdClient, Server};
 use nix::fcntl::OFlag;
 

@@ -150,7 +150,7 @@ fn every_key_is_taken_over() {
             limits: Limits {
                 idle: Some(Duration::from_secs(300)),
                 clients_per_peer: Some(20),
-                rate_per_peer: Some(Rate { bytes_per_s: 512, burst_bytes: 4096 }),
+                rate_per_peer: Some(ekey_egd::Rate { bytes_per_s: 512, burst_bytes: 4096 }),
                 networks: ["127.0.0.0/8", "::1"].map(|network| Network::parse(network).unwrap()).to_vec(),
                 users: vec![Principal::Name("root".to_owned()), Principal::Id(64055)],
                 groups: vec![Principal::Name("kvm".to_owned())],

@@ -1,4 +1,4 @@
-//! Who may connect: the networks over TCP, the users and groups on unix sockets.
+//! Who may connect: networks over TCP, users and groups on unix sockets.
 
 use std::net::IpAddr;
 
@@ -6,7 +6,7 @@ use crate::config::{Limits, Network, Principal};
 use crate::socket::{ListenError, Stream};
 use nix::unistd::{Group, User};
 
-/// The lists of those who may; an empty one lets everybody in.
+/// Who may connect. An empty list allows all.
 #[derive(Debug)]
 pub(super) struct Guard {
     networks: Vec<Network>,
@@ -14,22 +14,22 @@ pub(super) struct Guard {
     groups: Vec<u32>,
 }
 
-/// Whom a client belongs to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// The user or machine that a client belongs to, which limits are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Peer {
     /// A user of this machine.
     User(u32),
-    /// An address. Of IPv6 it is the first half: whoever has one address there mostly has all of its network.
+    /// An address. Of IPv6 it is the first half, because a machine with one address there mostly has its whole network.
     Address(IpAddr),
-    /// It was gone before it could be asked.
+    /// It had gone before the server could ask.
     Unknown,
 }
 
 impl Guard {
-    /// Looks up the names.
+    /// Makes a guard of the configured lists; looks up the names in them.
     ///
     /// # Errors
-    /// [`ListenError::NoSuchPeer`] for the first user or group that this machine does not have.
+    /// [`ListenError::NoSuchPeer`] for the first user or group that this machine does not have (configuration).
     pub(super) fn new(limits: &Limits) -> Result<Self, ListenError> {
         let ids = |principals: &[Principal], find: &dyn Fn(&str) -> Option<u32>| {
             let id = |principal: &Principal| match principal {
@@ -63,7 +63,7 @@ impl Guard {
 }
 
 impl Peer {
-    /// The other end of `stream`.
+    /// Returns the peer at the other end of `stream`.
     pub(super) fn of(stream: &Stream) -> Self {
         let found = match stream {
             Stream::Tcp(_) | Stream::Tls(_) => stream.address().map(Self::at),
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn a_user_is_let_in_by_name_by_number_or_by_group() {
+    fn a_user_may_connect_by_name_number_or_group() {
         let (user, group) = (geteuid().as_raw(), getegid().as_raw());
         let admits = |users: Vec<Principal>, groups: Vec<Principal>| {
             Guard::new(&Limits { users, groups, ..Limits::default() }).unwrap().admits(&stream())
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_nobody_has_is_an_error_that_names_it() {
+    fn an_unknown_user_name_is_an_error_that_names_it() {
         let limits = Limits { users: vec![Principal::Name("nobody-has-this".to_owned())], ..Limits::default() };
         let refused = Guard::new(&limits).unwrap_err().to_string();
         assert!(refused.contains("nobody-has-this"), "{refused}");

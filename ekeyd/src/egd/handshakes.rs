@@ -1,4 +1,4 @@
-//! What came of the handshakes of one TLS listener: its books, and what the log is told of those that were refused.
+//! What came of one TLS listener's handshakes: the counts, and log lines about those that it refused.
 
 use std::time::{Duration, Instant};
 
@@ -6,7 +6,7 @@ use ekey_control::status::EgdTlsStatus;
 
 use crate::socket::Stream;
 
-/// The log is told no more often than this, whoever knocks how often.
+/// How often the log says that a client was refused, at most.
 const TELL_EVERY: Duration = Duration::from_secs(60);
 
 /// The books.
@@ -21,12 +21,12 @@ pub(super) struct Handshakes {
 }
 
 impl Handshakes {
-    /// One has led to a client.
+    /// Counts one that led to a client.
     pub(super) fn finished(&mut self) {
         self.finished += 1;
     }
 
-    /// One has not. `listener` is the listener's name for the log.
+    /// Counts one that did not. `listener` is the listener's name for the log.
     pub(super) fn failed(&mut self, listener: &str, stream: &Stream, now: Instant) {
         let Some(reason) = stream.refusal() else {
             self.unfinished += 1;
@@ -46,7 +46,7 @@ impl Handshakes {
         self.last_refusal = Some(text);
     }
 
-    /// The same, beside what the certificate's status says.
+    /// Adds the counts to the certificate's status.
     pub(super) fn fill_in(&self, half_open: u64, certificate: EgdTlsStatus) -> EgdTlsStatus {
         EgdTlsStatus {
             handshakes: self.finished,

@@ -3,8 +3,8 @@
 use std::io;
 
 use ekey_control::status::{EgdStatus, EgdTlsStatus};
+use ekey_egd::Served;
 
-use super::client::Served;
 use super::handshakes::Handshakes;
 use crate::socket::Listener;
 
@@ -19,13 +19,13 @@ pub(super) struct Listening {
     /// Whether its clients must speak TLS.
     pub(super) is_tls: bool,
     pub(super) handshakes: Handshakes,
-    /// Whether connections may be waiting that have not been looked at.
+    /// Whether connections may wait that the server has not looked at.
     pub(super) pending: bool,
-    /// Whether the last one could not be taken, mostly for lack of descriptors.
+    /// Whether the server could not take the last one, mostly because it has no descriptor left.
     pub(super) stalled: bool,
 }
 
-/// Connections that were closed by the server.
+/// Connections that the server closed.
 #[derive(Default)]
 pub(super) struct TurnedAway {
     pub(super) too_many: u64,
@@ -34,7 +34,7 @@ pub(super) struct TurnedAway {
 }
 
 impl Listening {
-    /// Nobody has come yet.
+    /// Makes the books of a listener to which no client has come yet.
     pub(super) fn new(listener: Listener, shown: String, is_tls: bool) -> Self {
         Self {
             listener,
@@ -50,19 +50,19 @@ impl Listening {
         }
     }
 
-    /// There is nobody left to be taken.
+    /// Notes that no connection waits.
     pub(super) fn rest(&mut self) {
         self.pending = false;
         self.stalled = false;
     }
 
-    /// Lets connections wait until there is room for them.
+    /// Has connections wait until there is room for them.
     pub(super) fn hold(&mut self) {
         self.pending = false;
         self.stalled = true;
     }
 
-    /// Lets connections wait until there is something else to do, and says so once.
+    /// Has connections wait until there is something else to do. Logs why, once.
     pub(super) fn stall(&mut self, error: &io::Error) {
         if !self.stalled {
             tracing::warn!("{}: cannot take a connection: {error}; is the limit of open files too low?", self.shown);
@@ -70,14 +70,13 @@ impl Listening {
         self.hold();
     }
 
-    /// As people and programs get to see it; `waiting_bytes` of answers wait for its clients, of which
-    /// `half_open` are in the handshake.
+    /// Returns its status. `waiting_bytes` of answers wait for its clients, of which `half_open` are in the handshake.
     pub(super) fn status(&self, waiting_bytes: u64, half_open: u64, certificate: Option<EgdTlsStatus>) -> EgdStatus {
         EgdStatus {
             listen: self.shown.clone(),
             clients: self.clients,
             requests: self.served.requests,
-            served_bytes: self.served.bytes,
+            served_bytes: self.served.entropy,
             other_bytes: self.served.others,
             sent_bytes: self.served.sent,
             waiting_bytes,

@@ -1,5 +1,5 @@
-//! What clients offer by `0x03`: mixed into the kernel without credit, if the configuration says so. Source: random(4): what is
-//! written to the device is mixed in, and nothing is claimed for it.
+//! What clients offer by `0x03`: mixed into the kernel without credit, if the configuration says so. Source: random(4): the kernel
+//! mixes in what is written to the device, and credits none of it.
 
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
@@ -18,7 +18,7 @@ pub(super) struct Offers {
 }
 
 impl Offers {
-    /// To the random device at `path`. If it cannot be opened, offers are ignored, and a line in the log says so.
+    /// Opens the random device at `path`. If that fails, offers are ignored, and a line in the log says so.
     pub(super) fn to(path: &Path) -> Self {
         let device = OpenOptions::new().write(true).open(path);
         let device = device.inspect_err(|error| {
@@ -27,7 +27,7 @@ impl Offers {
         Self { device: device.ok(), ..Self::default() }
     }
 
-    /// Mixes some bytes of an offer.
+    /// Mixes in some bytes of an offer.
     pub(super) fn take(&mut self, bytes: &[u8]) {
         let Some(device) = &mut self.device else { return };
         match device.write_all(bytes) {

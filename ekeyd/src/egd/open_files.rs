@@ -1,9 +1,9 @@
-//! The limit of open files, which is also one of clients.
+//! The limit on open files, which limits clients too.
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
-/// Raises the limit of open files as far as it goes, and returns how many clients it allows of those that are wanted:
-/// keys, control socket and files keep some for themselves.
+/// Raises the limit on open files as far as it goes. Returns how many of `clients` it allows: keys, control socket and files keep
+/// some for themselves.
 pub(crate) fn allow_clients(clients: usize) -> usize {
     const OWN: u64 = 128;
     let wanted = clients as u64 + OWN;

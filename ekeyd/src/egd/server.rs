@@ -8,34 +8,29 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use ekey_control::status::EgdStatus;
+use ekey_egd::{FairQueue, PeerLimits, TURN};
 use mio::event::Event;
 use mio::{Interest, Registry, Token};
 use slab::Slab;
 
-use super::client::{Client, Means, Need, Waits};
-use super::guard::Guard;
+use super::client::{Client, ClientSupply, Need, Ticket, Waits};
+use super::guard::{Guard, Peer};
 use super::listening::Listening;
 use super::offer::{Offers, RANDOM};
-use super::peers::Peers;
-use super::queue::{Queue, Ticket};
 use crate::config::{self, Listen};
 use crate::pool::Pool;
 use crate::socket::{Access, ListenError, Listener, Stream};
 use crate::tls::Acceptor;
 use handshakes::HalfOpen;
 
-/// How many bytes a waiting client gets before it is the next one's turn.
-pub(super) const TURN: usize = 64;
-/// Turns before anything else is looked at.
+/// Turns before the event loop goes on.
 const TURNS_AT_ONCE: usize = 256;
-/// Connections taken from one listener before anything else is looked at: few, since those who are connected wait meanwhile, and
-/// each costs as much as an answer or more.
+/// Connections taken from one listener before the event loop goes on: few, because the clients wait meanwhile, and each costs as
+/// much as an answer or more.
 const ACCEPTS_AT_ONCE: usize = 2;
-/// Room for what is gathered for one client before it is sent: see there.
-const OUTPUT_ROOM: usize = 2048;
 /// Bytes that may wait in the kernel for a client that does not read.
 const MOST_UNREAD: usize = 16 * 1024;
-/// How often peers that have gone are looked at.
+/// How often the server looks for peers that have gone.
 const SWEEP: Duration = Duration::from_secs(60);
 
 /// The EGD server.
@@ -44,13 +39,11 @@ pub(crate) struct Server {
     clients: Slab<Client>,
     /// Clients that have been here.
     admitted: u64,
-    queue: Queue,
+    queue: FairQueue<Ticket>,
     guard: Guard,
-    peers: Peers,
+    peers: PeerLimits<Peer, Ticket>,
     offers: Offers,
-    /// Answers on their way; empty between two clients.
-    output: Vec<u8>,
-    /// Clients that are to go on when the others have had their turn.
+    /// Clients that go on once the others have had their turn.
     unfinished: VecDeque<Ticket>,
     half_open: HalfOpen,
     acceptor: Option<Acceptor>,
@@ -62,10 +55,10 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Listens wherever the configuration says. The server's tokens are `first_token` and those above.
+    /// Listens at each place that the configuration names. The server's tokens are `first_token` and those above.
     ///
     /// # Errors
-    /// [`ListenError`] for the first place where it cannot.
+    /// [`ListenError`] for the first place that fails.
     pub(crate) fn start(config: &config::Egd, registry: &Registry, first_token: usize) -> Result<Self, ListenError> {
         let acceptor = config.tls.as_ref().map(Acceptor::open).transpose()?;
         let mut listeners = Vec::new();
@@ -87,14 +80,13 @@ impl Server {
             listeners,
             clients: Slab::new(),
             admitted: 0,
-            queue: Queue::default(),
+            queue: FairQueue::new(),
             unfinished: VecDeque::new(),
             half_open: HalfOpen::new(config.handshake),
             acceptor,
             guard: Guard::new(&config.limits)?,
-            peers: Peers::new(&config.limits),
+            peers: PeerLimits::new(config.limits.clients_per_peer, config.limits.rate_per_peer),
             offers: if config.mix_offered { Offers::to(Path::new(RANDOM)) } else { Offers::default() },
-            output: Vec::with_capacity(OUTPUT_ROOM),
             max_clients: config.max_clients,
             idle: config.limits.idle,
             next_sweep: now,
@@ -103,7 +95,7 @@ impl Server {
         })
     }
 
-    /// Deals with an event on one of the server's tokens.
+    /// Handles an event on one of the server's tokens.
     pub(crate) fn handle(&mut self, event: &Event, registry: &Registry, pool: &mut Pool) {
         let place = event.token().0 - self.first_token;
         let now = Instant::now();
@@ -121,8 +113,8 @@ impl Server {
         }
     }
 
-    /// Gives the pool's bytes to those that wait, in turn, until there are no more of either, or it is time to look at something
-    /// else. Takes further connections, if there were too many at once before, and lets go of those that idle.
+    /// Gives the pool's bytes to the clients that wait, in turn, until there are no more of either, or enough for once. Takes
+    /// connections that had to wait before, and closes those that idle.
     pub(crate) fn serve(&mut self, registry: &Registry, pool: &mut Pool) {
         let now = Instant::now();
         self.shake_hands(registry, pool, now);
@@ -134,14 +126,14 @@ impl Server {
         self.sweep(registry, now);
         let Self { peers, clients, queue, .. } = self;
         peers.released(now, |ticket| {
-            if let Some(client) = clients.get_mut(ticket.place).filter(|client| client.number == ticket.number) {
+            if let Some(client) = find(clients, ticket) {
                 client.waits = Waits::Turn;
                 queue.push(ticket, &mut client.mark);
             }
         });
         for _ in 0..self.unfinished.len() {
             let Some(ticket) = self.unfinished.pop_front() else { break };
-            if let Some(client) = self.clients.get_mut(ticket.place).filter(|client| client.number == ticket.number) {
+            if let Some(client) = find(&mut self.clients, ticket) {
                 client.unfinished = false;
                 self.proceed(ticket.place, registry, pool, now);
             }
@@ -150,12 +142,13 @@ impl Server {
             if pool.len() == 0 {
                 return;
             }
-            let Some(ticket) = self.queue.pop() else { return };
+            let Self { queue, clients, .. } = self;
+            let Some(ticket) = queue.pop(|ticket| is_live(clients, ticket)) else { return };
             self.take_turn(ticket, registry, pool, now);
         }
     }
 
-    /// Whether there is something to do at once: connections to be taken, or clients to be served from `pool`.
+    /// Whether there is something to do at once: connections to take, or clients to serve from `pool`.
     pub(crate) fn is_pending(&self, pool: &Pool) -> bool {
         !self.unfinished.is_empty()
             || self.half_open.is_pending()
@@ -163,12 +156,11 @@ impl Server {
             || (pool.len() > 0 && !self.queue.is_empty())
     }
 
-    /// How many bytes its clients wait for; not counted on once it is `enough`.
+    /// Returns how many bytes its clients wait for. Stops counting at `enough`.
     pub(crate) fn wanted(&self, enough: usize) -> usize {
         let mut sum = 0;
         for ticket in self.queue.iter() {
-            let client = self.clients.get(ticket.place).filter(|client| client.number == ticket.number);
-            sum += client.map_or(0, Client::wanted);
+            sum += if is_live(&self.clients, ticket) { self.clients[ticket.place].wanted() } else { 0 };
             if sum >= enough {
                 break;
             }
@@ -176,7 +168,7 @@ impl Server {
         sum
     }
 
-    /// When to [serve](Self::serve) although nothing happens.
+    /// Returns when to [serve](Self::serve) although nothing happens.
     pub(crate) fn next_wake(&self) -> Option<Instant> {
         let sweeps = (self.idle.is_some() && !self.clients.is_empty()) || !self.peers.is_empty();
         [self.peers.next_wake(), sweeps.then_some(self.next_sweep), self.half_open.next_wake()]
@@ -185,17 +177,17 @@ impl Server {
             .min()
     }
 
-    /// Whether there is anybody to serve at all.
+    /// Whether it has a listener.
     pub(crate) fn is_on(&self) -> bool {
         !self.listeners.is_empty()
     }
 
-    /// Bytes that clients have offered and that were mixed into the kernel.
+    /// Returns how many bytes that clients offered were mixed into the kernel.
     pub(crate) fn mixed_bytes(&self) -> u64 {
         self.offers.mixed
     }
 
-    /// The server as people and programs get to see it.
+    /// Returns the status of each listener.
     pub(crate) fn status(&self) -> Vec<EgdStatus> {
         let mut unsent = vec![(0, 0); self.listeners.len()];
         for (_, client) in &self.clients {
@@ -229,7 +221,10 @@ impl Server {
         }
     }
 
-    /// Makes a connection a client, if it may be one.
+    /// Makes a connection a client. Returns its place, or `None` if a limit forbids it.
+    ///
+    /// # Errors
+    /// What the system says if it cannot watch the connection.
     fn admit(
         &mut self,
         mut stream: Stream,
@@ -246,7 +241,7 @@ impl Server {
             turned_away.not_allowed += 1;
             return Ok(None);
         }
-        let Ok(peer) = self.peers.enter(&stream, now) else {
+        let Ok(peer) = self.peers.admit(|| Peer::of(&stream), now) else {
             turned_away.too_many += 1;
             return Ok(None);
         };
@@ -269,7 +264,7 @@ impl Server {
         Ok(Some(id))
     }
 
-    /// Goes on with a client to which something has happened.
+    /// Goes on with a client after an event.
     fn proceed(&mut self, id: usize, registry: &Registry, pool: &mut Pool, now: Instant) {
         let client = &mut self.clients[id];
         client.touched = seconds(now.duration_since(self.started));
@@ -284,8 +279,7 @@ impl Server {
 
     /// Gives the client whose turn it is its bytes, if its peer may have them.
     fn take_turn(&mut self, ticket: Ticket, registry: &Registry, pool: &mut Pool, now: Instant) {
-        let found = self.clients.get_mut(ticket.place).filter(|client| client.number == ticket.number);
-        let Some(client) = found else { return self.queue.passed_over() };
+        let client = &mut self.clients[ticket.place];
         if self.peers.allowance(client.peer, now) < TURN.min(client.wanted()) {
             client.waits = Waits::Rate;
             return self.peers.park(client.peer, ticket);
@@ -295,24 +289,23 @@ impl Server {
         self.go_on(ticket.place, Some(TURN), registry, pool, now);
     }
 
-    /// Goes on with a client for as long as it does not have to wait; `turn` is what it may have of what it waits for.
+    /// Goes on with a client until it has to wait. `turn` says how many bytes it may have of what it waits for.
     fn go_on(&mut self, id: usize, turn: Option<usize>, registry: &Registry, pool: &mut Pool, now: Instant) {
-        let Self { clients, listeners, peers, offers, output, .. } = self;
+        let Self { clients, listeners, peers, offers, .. } = self;
         let client = &mut clients[id];
         let served = &mut listeners[client.listener as usize].served;
-        let before = served.bytes;
-        let means = Means { pool, served, allowance: peers.allowance(client.peer, now), offers, output };
-        let need = match turn {
-            Some(most) => client.give(most, means),
-            None => client.proceed(means),
-        };
-        let given = listeners[client.listener as usize].served.bytes - before;
+        let before = served.entropy;
+        let mut supply = ClientSupply { pool, offers, allowance: peers.allowance(client.peer, now) };
+        let need = client.go_on(turn, &mut supply, served);
+        let given = served.entropy - before;
+        client.mark.move_on(given);
         peers.spend(client.peer, given, now);
         self.note_handshake(id);
-        self.heed(id, need, registry, now);
+        self.meet(id, need, registry, now);
     }
 
-    fn heed(&mut self, id: usize, need: Need, registry: &Registry, now: Instant) {
+    /// Has a client wait for what it needs next.
+    fn meet(&mut self, id: usize, need: Need, registry: &Registry, now: Instant) {
         let token = Token(self.first_token + self.listeners.len() + id);
         let client = &mut self.clients[id];
         // Most clients never need to be watched for room, and each watch costs a wake-up for every answer that is read.
@@ -326,7 +319,7 @@ impl Server {
         }
         match need {
             Need::Input | Need::Room => {}
-            Need::Turn => {
+            Need::Again => {
                 if !std::mem::replace(&mut client.unfinished, true) {
                     self.unfinished.push_back(Ticket { place: id, number: client.number });
                 }
@@ -341,25 +334,24 @@ impl Server {
         }
     }
 
-    /// Lets go of a client.
+    /// Closes a client's connection.
     fn remove(&mut self, id: usize, registry: &Registry, now: Instant) {
         let mut client = self.clients.remove(id);
         self.note_failed_handshake(&client, now);
         let listening = &mut self.listeners[client.listener as usize];
         listening.clients -= 1;
-        listening.served.dropped += client.unsent();
+        client.close(&mut listening.served);
         listening.waiting -= u64::from(client.waits != Waits::No);
         let clients = &self.clients;
-        let is_live = |ticket: Ticket| clients.get(ticket.place).is_some_and(|client| client.number == ticket.number);
         if client.waits == Waits::Turn {
-            self.queue.abandon(is_live);
+            self.queue.abandon(|ticket| is_live(clients, ticket));
         }
-        self.peers.leave(client.peer, client.waits == Waits::Rate, now, is_live);
+        self.peers.leave(client.peer, client.waits == Waits::Rate, now, |ticket| is_live(clients, ticket));
         // It is closed in the next moment, which ends the watch as well.
         let _ = registry.deregister(&mut client.stream);
     }
 
-    /// Lets go of clients that idle, and forgets peers that have gone, if it is time to.
+    /// From time to time, closes the clients that idle, and forgets the peers that have gone.
     fn sweep(&mut self, registry: &Registry, now: Instant) {
         if now < self.next_sweep {
             return;
@@ -375,6 +367,16 @@ impl Server {
             self.remove(id, registry, now);
         }
     }
+}
+
+/// Whether the client has not gone.
+fn is_live(clients: &Slab<Client>, ticket: Ticket) -> bool {
+    clients.get(ticket.place).is_some_and(|client| client.number == ticket.number)
+}
+
+/// The client, unless it has gone.
+fn find(clients: &mut Slab<Client>, ticket: Ticket) -> Option<&mut Client> {
+    clients.get_mut(ticket.place).filter(|client| client.number == ticket.number)
 }
 
 fn seconds(duration: Duration) -> u32 {

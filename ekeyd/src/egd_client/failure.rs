@@ -1,11 +1,13 @@
-//! What can go wrong with an EGD server, and what to do about it. All of it ends the connection and nothing else.
+//! What can go wrong with an EGD server, and what to do about it. Each of these ends the connection and nothing else.
 
 use std::io;
 use std::time::Duration;
 
+use ekey_egd::ServerError;
+
 use crate::tls::TlsError;
 
-/// Why there is no connection to a server any more, or none yet.
+/// Why a connection to a server ended, or did not come about.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Failure {
     /// The host's name leads nowhere (config, or the name server).
@@ -23,25 +25,19 @@ pub(super) enum Failure {
     /// The connection broke (network).
     #[error("the connection broke: {0}; see to the network")]
     Broken(io::Error),
-    /// The files that this machine shows itself with cannot be used (config or host).
+    /// The files by which this machine shows who it is cannot be used (config or host).
     #[error("this machine's files for TLS: {0}")]
     Files(#[from] TlsError),
     /// There are none (config).
     #[error("it is to be reached by TLS, and there is no certificate; name tls-certificate, tls-key and tls-authority")]
     NoFiles,
-    /// It is not whom it should be, or does not take this machine for whom it should (server, config, or an attacker).
+    /// It does not trust this machine's certificate, or this machine not its (server, config, or an attacker).
     #[error("{0}")]
     NotTrusted(String),
     /// It takes connections and does not finish the handshake (server, or the network).
     #[error("it does not finish the TLS handshake in time; see whether it speaks TLS, and how busy it is")]
     NotSecured,
-    /// It does not answer, or has no more entropy (server).
-    #[error("it has sent nothing for {} s; see there whether its key runs (ekey-ctl status)", .0.as_secs())]
-    Silent(Duration),
-    /// It speaks something else (config, or an attacker).
-    #[error("it does not answer as an EGD server does; correct the address in `connect`")]
-    NotEgd,
-    /// It sent more than was asked for, so nothing that it sent can be told apart (server, or an attacker).
-    #[error("it sent bytes that were not asked for, so none of them is used; correct the address in `connect`")]
-    NotAskedFor,
+    /// It does not speak EGD as it should.
+    #[error(transparent)]
+    Server(#[from] ServerError),
 }

@@ -1,4 +1,4 @@
-//! One connection to a server, and the waits on it, each of which another thread can end.
+//! One connection to a server, and the waits on it, which another thread can end.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{SocketAddr, ToSocketAddrs as _};
@@ -16,13 +16,13 @@ use crate::config::{Server, Tls};
 use crate::socket::Stream;
 use crate::tls::Connector;
 
-/// Addresses of one host that are tried, at most.
+/// Addresses of one host that it tries, at most.
 const MOST_ADDRESSES: usize = 4;
 
-/// A connection that was taken.
+/// A connection that the server took.
 pub(super) struct Link {
     stream: Stream,
-    /// Whom it leads to.
+    /// The server's address, as shown.
     pub(super) address: String,
 }
 
@@ -38,10 +38,10 @@ pub(super) enum Waited {
 }
 
 impl Link {
-    /// Connects; resolves the name first, which cannot be interrupted. `goes_on` is asked after each interruption.
+    /// Connects. Resolves the name first, which cannot be interrupted. Asks `goes_on` after each interruption.
     ///
     /// # Errors
-    /// [`Failure`] with the reason, of the last address if there are several; `None` if it was told not to go on.
+    /// [`Failure`] with the reason, of the last address if there are several; `None` if it does not go on.
     pub(super) fn open(
         server: &Server,
         tls: Option<&Tls>,
@@ -70,7 +70,7 @@ impl Link {
         let mut outcome = Err(Some(Failure::Unresolved(io::ErrorKind::NotFound.into())));
         for (index, address) in addresses.iter().enumerate() {
             let left = until.saturating_duration_since(Instant::now());
-            // An address that swallows everything must leave some time for the others.
+            // An address that never answers must leave some time for the others.
             let share = left / u32::try_from(addresses.len() - index).unwrap_or(1);
             outcome = Self::open_tcp(*address, connector.as_ref(), share, interrupt, &goes_on);
             if !matches!(outcome, Err(Some(_))) {
@@ -101,7 +101,7 @@ impl Link {
         if let Some(error) = stream.take_error().map_err(unreachable)? {
             return Err(unreachable(error));
         }
-        // A connection may idle for long; without this, one that a router has forgotten is found out by a request only.
+        // A connection may idle for long. Without this, only the next request finds out that a router has forgotten it.
         let _ = setsockopt(&stream, sockopt::KeepAlive, &true);
         let stream = match connector {
             None => Stream::Tcp(stream),
@@ -110,7 +110,7 @@ impl Link {
         Ok(Self { stream, address: address.to_string() })
     }
 
-    /// Sees who the server is, and shows it who this machine is.
+    /// Does the TLS handshake: checks who the server is, and shows it who this machine is.
     fn secure(
         connector: &Connector,
         socket: TcpStream,
@@ -135,7 +135,7 @@ impl Link {
     /// Sends a request of a few bytes.
     ///
     /// # Errors
-    /// [`Failure::Broken`]; also if the socket has no room for it, since nothing else was sent that could fill it.
+    /// [`Failure::Broken`]; also if the socket has no room for it, because nothing else was sent that could fill it.
     pub(super) fn send(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         self.stream.write_all(bytes).and_then(|()| self.stream.flush()).map_err(Failure::Broken)
     }
@@ -189,13 +189,13 @@ fn wait(socket: BorrowedFd<'_>, flags: PollFlags, interrupt: &Interrupt, until: 
 /// The first of `watched` is the interrupt.
 fn wait_for(watched: &mut [PollFd<'_>], interrupt: &Interrupt, until: Option<Instant>) -> io::Result<Waited> {
     let timeout = until.map_or(PollTimeout::NONE, |until| {
-        // Rounded up: a wait that ends too early would be followed by many of no time at all.
+        // Rounded up: after a wait that ends too early, many of no time would follow.
         let left = until.saturating_duration_since(Instant::now()).as_millis() + 1;
         PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)
     });
     match poll(watched, timeout) {
         Ok(0) => Ok(Waited::TimedOut),
-        // A signal; whoever waits looks at the time and waits again.
+        // A signal: the caller looks at the time and waits again.
         Err(Errno::EINTR) => Ok(Waited::Woken),
         Err(errno) => Err(errno.into()),
         Ok(_) => Ok(if interrupt.take() { Waited::Woken } else { Waited::Ready }),

@@ -1,16 +1,13 @@
 //! The EGD client: fetches entropy from the EGD server of another machine, for a machine that has no key.
 //!
-//! It has a thread of its own, since resolving a name may take long. The event loop says how many bytes it
-//! [wants](EgdClient::want) at the moment, is woken when some have come, and [takes](EgdClient::take) them into the pool, from
-//! which they go the same ways as a key's. **No MAC proves them**: they are as good as the server, and everybody on the way to it,
-//! unless that is TLS.
+//! It has its own thread, because resolving a name may take long. The event loop says how many bytes it [wants](EgdClient::want) at
+//! the moment, is woken when some have come, and [takes](EgdClient::take) them into the pool, from which they go the same ways as a
+//! key's. What to ask of which server and when is in `ekey-egd`. **No MAC proves these bytes**: they are as good as the server, and,
+//! without TLS, as everyone on the way to it.
 
-#[cfg(feature = "fuzzing")]
-mod bench;
 mod driver;
 mod failure;
 mod link;
-mod machine;
 mod record;
 
 use std::io;
@@ -20,19 +17,17 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 use ekey_control::status::EgdClientStatus;
+use ekey_egd::{Fetcher, Pace, Request};
 use ekey_link::Interrupt;
 
 use crate::batch::Batch;
 use crate::config;
-#[cfg(feature = "fuzzing")]
-pub use bench::{ClientBench, ClientStep, Heard};
 use driver::Driver;
-use machine::{Ask, Machine};
 use record::Record;
 
 /// Bytes that may be wanted at a time.
 const MOST_WANTED: usize = 4096;
-/// How long the thread may take to end. It does at once, unless it is resolving a name.
+/// How long the thread may take to end. It ends at once, unless it resolves a name.
 const LAST_GRACE: Duration = Duration::from_millis(500);
 
 /// The client. Dropping it stops it.
@@ -43,7 +38,7 @@ pub(crate) struct EgdClient {
     thread: Option<JoinHandle<()>>,
 }
 
-/// What the thread and the event loop have in common.
+/// What the thread and the event loop share.
 struct Shared {
     /// Bytes to fetch yet.
     wanted: usize,
@@ -54,19 +49,21 @@ struct Shared {
 }
 
 impl EgdClient {
-    /// Starts to look for a server. `wake` is called, on the client's thread, when bytes have come.
+    /// Starts to look for a server. Calls `wake`, on the client's thread, when bytes have come.
     ///
     /// # Errors
-    /// Whatever keeps the system from making a thread.
+    /// What the system says if it cannot make a thread.
     pub(crate) fn start(config: &config::EgdClient, wake: Box<dyn Fn() + Send>) -> io::Result<Self> {
         let interrupt = Interrupt::new().map_err(io::Error::other)?;
         let (done, finished) = bounded(0);
         let record = Record::new(&config.connect, Instant::now());
         let shared = Arc::new(Mutex::new(Shared { wanted: 0, inbox: empty_inbox(), stopping: false, record }));
+        let config::EgdClient { request_bytes, timeout, first_pause, longest_pause, .. } = *config;
+        let pace = Pace { request_bytes, timeout, first_pause, longest_pause };
         let driver = Driver {
             servers: config.connect.clone(),
             tls: config.tls.clone(),
-            machine: Machine::new(config),
+            fetcher: Fetcher::new(pace, config.connect.len()),
             interrupt: interrupt.clone(),
             shared: Arc::clone(&shared),
             wake,
@@ -76,7 +73,7 @@ impl EgdClient {
         Ok(Self { shared, interrupt, finished, thread: Some(thread) })
     }
 
-    /// From now on so many bytes are wanted, up to a few thousand; those that have come and were not taken count.
+    /// Sets how many bytes are wanted, up to a few thousand, with those that have come and were not taken.
     pub(crate) fn want(&self, bytes: usize) {
         let mut shared = self.shared();
         let wanted = bytes.min(MOST_WANTED).saturating_sub(shared.inbox.len());
@@ -86,19 +83,19 @@ impl EgdClient {
         }
     }
 
-    /// The bytes that have come, if any have and there are no more than `room`.
+    /// Returns the bytes that have come, if there are some, and no more than `room`.
     pub(crate) fn take(&self, room: usize) -> Option<Batch> {
         let mut shared = self.shared();
         let there_are_some = (1..=room).contains(&shared.inbox.len());
         there_are_some.then(|| std::mem::replace(&mut shared.inbox, empty_inbox()))
     }
 
-    /// The client as people and programs get to see it.
+    /// Returns the client's status.
     pub(crate) fn status(&self) -> EgdClientStatus {
         self.shared().record.status(Instant::now())
     }
 
-    /// Closes the connection and ends the thread; leaves it behind if it is held up by resolving a name.
+    /// Closes the connection and ends the thread. Leaves the thread behind if it resolves a name, which cannot be interrupted.
     pub(crate) fn stop(mut self) {
         self.tell_to_stop();
         if self.finished.recv_timeout(LAST_GRACE) == Err(RecvTimeoutError::Timeout) {
@@ -126,8 +123,8 @@ impl Drop for EgdClient {
 }
 
 impl Shared {
-    fn note_sent(&mut self, ask: Ask) {
-        if matches!(ask, Ask::Entropy(_)) {
+    fn note_sent(&mut self, request: Request) {
+        if matches!(request, Request::Wait(_)) {
             self.record.asked();
         }
     }
@@ -139,7 +136,7 @@ impl Shared {
     }
 }
 
-/// As large as it can become, since growing would leave a copy of its bytes behind.
+/// Has all the room that it can need: growing would leave a copy of its bytes behind.
 fn empty_inbox() -> Batch {
     Batch::with_capacity(MOST_WANTED + u8::MAX as usize)
 }

@@ -18,12 +18,12 @@ pub(super) struct Record {
     received: u64,
     failures: u64,
     last_error: Option<String>,
-    /// Whether the last failure of each server was told to the log.
-    told: Vec<Option<String>>,
+    /// Which failure of each server the log has last.
+    logged: Vec<Option<String>>,
 }
 
 impl Record {
-    /// Nothing has been done yet.
+    /// Starts with nothing done.
     pub(super) fn new(servers: &[Server], now: Instant) -> Self {
         Self {
             servers: servers.iter().map(ToString::to_string).collect(),
@@ -36,57 +36,57 @@ impl Record {
             received: 0,
             failures: 0,
             last_error: None,
-            told: vec![None; servers.len()],
+            logged: vec![None; servers.len()],
         }
     }
 
-    /// An attempt to connect begins.
+    /// Notes that an attempt to connect begins.
     pub(super) fn connecting(&mut self, server: usize, now: Instant) {
         self.server = server;
         self.enter(EgdClientState::Connecting, now);
     }
 
-    /// The connection is there; who is at its other end is to be seen.
+    /// Notes that the connection is there; what is at its other end is not known yet.
     pub(super) fn reached(&mut self, address: String) {
         self.address = Some(address);
     }
 
-    /// An EGD server answered.
+    /// Notes that an EGD server answered.
     pub(super) fn connected(&mut self, now: Instant) {
         self.connections += 1;
         self.enter(EgdClientState::Connected, now);
-        self.told[self.server] = None;
+        self.logged[self.server] = None;
         let (server, address) = (&self.servers[self.server], self.address.as_deref().unwrap_or_default());
         tracing::info!("EGD server {server}: connected to {address}; no MAC proves its bytes");
     }
 
-    /// Entropy was asked for.
+    /// Counts a request for entropy.
     pub(super) fn asked(&mut self) {
         self.requests += 1;
     }
 
-    /// So many bytes of it came.
+    /// Counts bytes of entropy that came.
     pub(super) fn received(&mut self, bytes: usize) {
         self.received += bytes as u64;
     }
 
-    /// The server failed. The log is told once, until it is connected again or fails in another way.
+    /// Notes that the server failed. Logs that once, until it is connected again or fails in another way.
     pub(super) fn failed(&mut self, failure: &str, now: Instant) {
         self.failures += 1;
         self.address = None;
         self.enter(EgdClientState::Resting, now);
         let text = format!("EGD server {}: {failure}", self.servers[self.server]);
-        let told = &mut self.told[self.server];
-        if told.as_deref() == Some(failure) {
+        let logged = &mut self.logged[self.server];
+        if logged.as_deref() == Some(failure) {
             tracing::debug!("{text}");
         } else {
             tracing::warn!("{text}");
-            *told = Some(failure.to_owned());
+            *logged = Some(failure.to_owned());
         }
         self.last_error = Some(text);
     }
 
-    /// As people and programs get to see it.
+    /// Returns the status.
     pub(super) fn status(&self, now: Instant) -> EgdClientStatus {
         EgdClientStatus {
             servers: self.servers.clone(),
@@ -104,7 +104,7 @@ impl Record {
     }
 
     fn enter(&mut self, state: EgdClientState, now: Instant) {
-        // Attempts come and go; what counts is for how long there has been a server, or none.
+        // Attempts come and go. The time is for how long there has been a server, or none.
         let connected = |state| state == EgdClientState::Connected;
         if connected(self.state) != connected(state) {
             self.since = now;

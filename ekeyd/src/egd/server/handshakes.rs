@@ -1,8 +1,8 @@
 //! Clients in the TLS handshake: how many there may be, for how long, and how much of each turn their cryptography may take.
 //!
-//! A handshake costs a thousand times what an answer does, and whoever can reach the port can ask for one. So handshakes are gone
-//! on with for a moment only before the others are served; there is room for so many at a time; and if that is full, connections
-//! wait to be taken until one is done, or the oldest has had its second. A slow crowd can so hold up newcomers, and nobody else.
+//! A handshake costs a thousand times what an answer does, and anyone who can reach the port can ask for one. So handshakes get a
+//! moment before the clients are served, and there is a limit on those at a time. At the limit, connections wait until a handshake
+//! is done, or the oldest has had its second. A slow crowd so holds up newcomers only.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -10,77 +10,74 @@ use std::time::{Duration, Instant};
 use mio::Registry;
 use slab::Slab;
 
-use super::super::client::Client;
-use super::super::queue::Ticket;
-use super::Server;
+use super::super::client::{Client, Ticket};
+use super::{Server, find, is_live};
 use crate::pool::Pool;
 use crate::socket::Stream;
 use crate::tls::TlsError;
 
-/// Handshakes that may be going on.
+/// Handshakes at a time.
 const MOST: usize = 256;
-/// What each of these has in any case before another takes its place.
+/// The time that each of these has in any case before another takes its place.
 const AT_LEAST: Duration = Duration::from_secs(1);
-/// How long handshakes are gone on with before anything else is looked at; one is, however long it takes.
+/// The time that handshakes get before the event loop goes on; one gets it however long it takes.
 const AT_ONCE: Duration = Duration::from_millis(2);
 
-/// Those in the handshake.
+/// The clients in the handshake.
 #[derive(Debug)]
 pub(super) struct HalfOpen {
     /// In the order in which they came; some may have finished since, or gone.
     arrived: VecDeque<(Ticket, Instant)>,
     count: usize,
-    /// Those to which something has happened.
-    due: VecDeque<Ticket>,
+    /// Those that can go on.
+    ready: VecDeque<Ticket>,
     patience: Duration,
 }
 
 impl HalfOpen {
-    /// Nobody; each will have `patience`.
+    /// Starts without any; each will have `patience`.
     pub(super) fn new(patience: Duration) -> Self {
-        Self { arrived: VecDeque::new(), count: 0, due: VecDeque::new(), patience }
+        Self { arrived: VecDeque::new(), count: 0, ready: VecDeque::new(), patience }
     }
 
-    /// Another one.
+    /// Notes that a client begins its handshake.
     pub(super) fn enter(&mut self, ticket: Ticket, now: Instant) {
         self.count += 1;
         self.arrived.push_back((ticket, now));
     }
 
-    /// One has finished or gone.
+    /// Notes that a client has finished it, or gone.
     pub(super) fn leave(&mut self) {
         self.count -= 1;
     }
 
-    /// One has something to go on with.
+    /// Notes that a client can go on.
     pub(super) fn note(&mut self, ticket: Ticket) {
-        self.due.push_back(ticket);
+        self.ready.push_back(ticket);
     }
 
-    /// Whether one has something to go on with.
+    /// Whether one can go on.
     pub(super) fn is_pending(&self) -> bool {
-        !self.due.is_empty()
+        !self.ready.is_empty()
     }
 
-    /// When the oldest is to be looked at.
+    /// Returns when the oldest has had its time.
     pub(super) fn next_wake(&self) -> Option<Instant> {
         self.arrived.front().map(|(_, came)| *came + self.time())
     }
 
-    /// What each may take.
+    /// The time that each may take.
     fn time(&self) -> Duration {
         if self.count < MOST { self.patience } else { self.patience.min(AT_LEAST) }
     }
 
     /// The oldest, if it has had its time.
     fn late(&mut self, clients: &Slab<Client>, now: Instant) -> Option<Ticket> {
-        let is_live = |ticket: Ticket| {
-            clients.get(ticket.place).is_some_and(|client| client.number == ticket.number && client.half_open)
-        };
+        let is_half_open = |ticket: Ticket| is_live(clients, ticket) && clients[ticket.place].half_open;
         if self.arrived.len() > 4 * MOST {
-            self.arrived.retain(|(ticket, _)| is_live(*ticket));
+            self.arrived.retain(|(ticket, _)| is_half_open(*ticket));
         }
-        while self.arrived.front().is_some_and(|(ticket, _)| !is_live(*ticket)) {
+        while self.arrived.front().is_some_and(|(ticket, _)| !is_half_open(*ticket)) {
             self.arrived.pop_front();
         }
         let time = self.time();
@@ -89,10 +86,10 @@ impl HalfOpen {
 }
 
 impl Server {
-    /// Reads the files of TLS again, for clients from now on, if there are listeners that need them.
+    /// Reads the files of TLS again, for clients from now on, if a listener needs them.
     ///
     /// # Errors
-    /// [`TlsError`]; then what was read before stays in use.
+    /// [`TlsError`]; then the old ones stay in use.
     pub(crate) fn reload_tls(&mut self) -> Result<(), TlsError> {
         let Some(acceptor) = &mut self.acceptor else { return Ok(()) };
         acceptor.reload()?;
@@ -100,7 +97,7 @@ impl Server {
         Ok(())
     }
 
-    /// Whether a connection of a TLS listener may be taken.
+    /// Whether a TLS listener may take a connection.
     pub(super) fn has_room_for_handshake(&self) -> bool {
         self.half_open.count < MOST
     }
@@ -108,24 +105,24 @@ impl Server {
     /// Begins TLS on a connection that a TLS listener has taken.
     ///
     /// # Errors
-    /// What the library says if it cannot.
+    /// What the TLS library says if it cannot.
     pub(super) fn secure(&self, stream: Stream) -> std::io::Result<Stream> {
         match (stream, &self.acceptor) {
             (Stream::Tcp(socket), Some(acceptor)) => Ok(Stream::Tls(Box::new(acceptor.accept(socket)?))),
-            // There is none without the other; nobody must get by without TLS for such a mistake.
+            // A TLS listener has TCP sockets and an acceptor. A mistake there must not let a client in without TLS.
             _ => Err(std::io::ErrorKind::Unsupported.into()),
         }
     }
 
-    /// Lets go of those who take too long, and goes on with the others for a moment.
+    /// Closes the handshakes that take too long, and goes on with the others for a moment.
     pub(super) fn shake_hands(&mut self, registry: &Registry, pool: &mut Pool, now: Instant) {
         while let Some(ticket) = self.half_open.late(&self.clients, now) {
             self.remove(ticket.place, registry, now);
         }
         let until = Instant::now() + AT_ONCE;
-        for _ in 0..self.half_open.due.len() {
-            let Some(ticket) = self.half_open.due.pop_front() else { return };
-            if let Some(client) = self.clients.get_mut(ticket.place).filter(|client| client.number == ticket.number) {
+        for _ in 0..self.half_open.ready.len() {
+            let Some(ticket) = self.half_open.ready.pop_front() else { return };
+            if let Some(client) = find(&mut self.clients, ticket) {
                 client.unfinished = false;
                 self.go_on(ticket.place, None, registry, pool, now);
                 if Instant::now() >= until {
@@ -135,7 +132,7 @@ impl Server {
         }
     }
 
-    /// Takes down that a client has finished its handshake, if it has just now.
+    /// Counts a client that has just finished its handshake.
     pub(super) fn note_handshake(&mut self, id: usize) {
         let client = &mut self.clients[id];
         if client.half_open && !client.stream.is_handshaking() {
@@ -145,7 +142,7 @@ impl Server {
         }
     }
 
-    /// Takes down why somebody did not finish the handshake.
+    /// Counts a client that closes before it finished its handshake, and logs why.
     pub(super) fn note_failed_handshake(&mut self, client: &Client, now: Instant) {
         if client.half_open {
             self.half_open.leave();

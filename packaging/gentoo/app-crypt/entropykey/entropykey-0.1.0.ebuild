@@ -31,7 +31,7 @@ src_compile() {
 
 src_test() {
 	# The other tests fetch other projects' programs.
-	cargo_src_test -p ekey-proto -p ekey-control -p ekey-keyring -p ekeyd
+	cargo_src_test -p ekey-proto -p ekey-egd -p ekey-control -p ekey-keyring -p ekeyd
 }
 
 src_install() {

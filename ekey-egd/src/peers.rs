@@ -1,0 +1,262 @@
+//! What keeps peers within limits: how many clients each may have, and how many bytes a second they get together.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::hash::Hash;
+use std::time::{Duration, Instant};
+
+use crate::{Bucket, Rate, TURN};
+
+/// Peers without clients that are remembered until their burst is whole again.
+const MOST_REMEMBERED: usize = 65_536;
+
+/// The peers, each named by a `P`, and their clients, each named by a `T`. Without a limit it knows none of them.
+#[derive(Debug)]
+pub struct PeerLimits<P, T> {
+    most_clients: Option<usize>,
+    rate: Option<Rate>,
+    peers: HashMap<P, Use<T>>,
+    /// When peers whose clients wait for their rate may have some more.
+    wakes: BinaryHeap<Reverse<(Instant, P)>>,
+}
+
+/// What a peer uses of its limits.
+#[derive(Debug)]
+struct Use<T> {
+    clients: usize,
+    bucket: Bucket,
+    /// Clients that wait for their peer's rate.
+    parked: VecDeque<T>,
+    /// Of these, those that have gone.
+    stale: usize,
+}
+
+/// The peer has as many clients as the limit allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the peer has as many clients as it may have")]
+pub struct TooMany;
+
+impl<P: Copy + Hash + Ord, T: Copy> PeerLimits<P, T> {
+    /// Makes the limits of all peers: clients at a time, and bytes a second; `None` for no limit.
+    #[must_use]
+    pub fn new(most_clients: Option<usize>, rate: Option<Rate>) -> Self {
+        Self { most_clients, rate, peers: HashMap::new(), wakes: BinaryHeap::new() }
+    }
+
+    /// Admits a client of the peer that `peer` says. Returns that peer, or `None` if no limit is configured.
+    ///
+    /// # Errors
+    /// [`TooMany`] at the limit of clients.
+    pub fn admit(&mut self, peer: impl FnOnce() -> P, now: Instant) -> Result<Option<P>, TooMany> {
+        if self.most_clients.is_none() && self.rate.is_none() {
+            return Ok(None);
+        }
+        let peer = peer();
+        if self.peers.len() >= MOST_REMEMBERED && !self.peers.contains_key(&peer) {
+            self.peers.retain(|_, used| used.clients > 0);
+        }
+        let new = || Use { clients: 0, bucket: Bucket::full(now), parked: VecDeque::new(), stale: 0 };
+        let used = self.peers.entry(peer).or_insert_with(new);
+        if self.most_clients.is_some_and(|most| used.clients >= most) {
+            return Err(TooMany);
+        }
+        used.clients += 1;
+        Ok(Some(peer))
+    }
+
+    /// Notes that a client has gone. `parked` says whether it was waiting here, and `is_live` which clients have not gone.
+    pub fn leave(&mut self, peer: Option<P>, parked: bool, now: Instant, is_live: impl Fn(T) -> bool) {
+        let Some((peer, used)) = peer.and_then(|peer| Some((peer, self.peers.get_mut(&peer)?))) else { return };
+        used.clients -= 1;
+        if used.clients == 0 {
+            used.parked.clear();
+            used.stale = 0;
+        } else if parked {
+            used.stale += 1;
+            if used.stale * 2 > used.parked.len() {
+                used.parked.retain(|client| is_live(*client));
+                used.stale = 0;
+            }
+        }
+        if used.clients == 0 && used.bucket.is_full(now) {
+            self.peers.remove(&peer);
+        }
+    }
+
+    /// Returns how many bytes a client of `peer` may be given now.
+    #[must_use]
+    pub fn allowance(&self, peer: Option<P>, now: Instant) -> usize {
+        let Some(rate) = self.rate else { return usize::MAX };
+        let used = peer.and_then(|peer| self.peers.get(&peer));
+        used.map_or(usize::MAX, |used| used.bucket.allowance(rate, now))
+    }
+
+    /// Notes that a client of `peer` was given so many bytes.
+    pub fn spend(&mut self, peer: Option<P>, bytes: u64, now: Instant) {
+        let used = peer.and_then(|peer| self.peers.get_mut(&peer));
+        if let (Some(rate), Some(used), 1..) = (self.rate, used, bytes) {
+            used.bucket.spend(rate, now, bytes);
+        }
+    }
+
+    /// Has a client wait until its peer may have a turn's bytes.
+    pub fn park(&mut self, peer: Option<P>, client: T) {
+        let Some((peer, rate)) = peer.zip(self.rate) else { return };
+        let Some(used) = self.peers.get_mut(&peer) else { return };
+        used.parked.push_back(client);
+        if used.parked.len() == 1 {
+            let at = used.bucket.when(rate, TURN);
+            self.wakes.push(Reverse((at, peer)));
+        }
+    }
+
+    /// Hands the clients whose peers may have some more now to `release`, the longest waiting first; some may have gone.
+    pub fn released(&mut self, now: Instant, mut release: impl FnMut(T)) {
+        let Some(rate) = self.rate else { return };
+        while let Some(Reverse((at, peer))) = self.wakes.peek().copied()
+            && at <= now
+        {
+            self.wakes.pop();
+            let Some(used) = self.peers.get_mut(&peer) else { continue };
+            let turns = (used.bucket.allowance(rate, now) / TURN).max(1).min(used.parked.len());
+            used.parked.drain(..turns).for_each(&mut release);
+            used.stale = used.stale.min(used.parked.len());
+            if !used.parked.is_empty() {
+                let at = used.bucket.when(rate, TURN * (turns + 1)).max(now);
+                self.wakes.push(Reverse((at + Duration::from_millis(1), peer)));
+            }
+        }
+    }
+
+    /// Returns when to ask for those that are [`released`](Self::released).
+    #[must_use]
+    pub fn next_wake(&self) -> Option<Instant> {
+        self.wakes.peek().map(|Reverse((at, _))| *at)
+    }
+
+    /// Forgets the peers that have gone and whose burst is whole, which are as good as new ones.
+    pub fn sweep(&mut self, now: Instant) {
+        self.peers.retain(|_, used| used.clients > 0 || !used.bucket.is_full(now));
+    }
+
+    /// Whether there is no peer to forget later.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.peers.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::some_time;
+    use proptest::prelude::*;
+
+    const RATE: Rate = Rate { bytes_per_s: 640, burst_bytes: 640 };
+
+    fn released(limits: &mut PeerLimits<char, u32>, now: Instant) -> Vec<u32> {
+        let mut clients = Vec::new();
+        limits.released(now, |client| clients.push(client));
+        clients
+    }
+
+    #[test]
+    fn without_a_limit_no_peer_is_asked_for() {
+        let now = some_time();
+        let mut limits: PeerLimits<char, u32> = PeerLimits::new(None, None);
+        assert_eq!(limits.admit(|| panic!("asked who it is"), now), Ok(None));
+        assert_eq!(limits.allowance(None, now), usize::MAX);
+        assert!(limits.is_empty());
+    }
+
+    #[test]
+    fn each_peer_has_its_own_number_of_clients() {
+        let now = some_time();
+        let mut limits: PeerLimits<char, u32> = PeerLimits::new(Some(2), None);
+        for _ in 0..2 {
+            assert_eq!(limits.admit(|| 'a', now), Ok(Some('a')));
+        }
+        assert_eq!(limits.admit(|| 'a', now), Err(TooMany));
+        assert_eq!(limits.admit(|| 'b', now), Ok(Some('b')));
+        limits.leave(Some('a'), false, now, |_| true);
+        assert_eq!(limits.admit(|| 'a', now), Ok(Some('a')));
+    }
+
+    #[test]
+    fn parked_clients_are_released_in_order_at_the_rate() {
+        let start = some_time();
+        let mut limits = PeerLimits::new(None, Some(RATE));
+        for peer in ['a', 'a', 'a', 'b'] {
+            limits.admit(|| peer, start).unwrap();
+        }
+        limits.spend(Some('a'), 640, start);
+        assert_eq!((limits.allowance(Some('a'), start), limits.allowance(Some('b'), start)), (0, 640));
+        for client in 1..=3 {
+            limits.park(Some('a'), client);
+        }
+        assert_eq!(released(&mut limits, start), []);
+        let mut order = Vec::new();
+        while let Some(wake) = limits.next_wake() {
+            assert!(limits.allowance(Some('a'), wake) >= TURN, "woken too early");
+            for client in released(&mut limits, wake) {
+                order.push(client);
+                limits.spend(Some('a'), TURN as u64, wake);
+            }
+        }
+        assert_eq!(order, [1, 2, 3]);
+    }
+
+    #[test]
+    fn a_peer_is_forgotten_once_its_burst_is_whole() {
+        let start = some_time();
+        let mut limits: PeerLimits<char, u32> = PeerLimits::new(None, Some(RATE));
+        limits.admit(|| 'a', start).unwrap();
+        limits.spend(Some('a'), 640, start);
+        limits.leave(Some('a'), false, start, |_| true);
+        limits.sweep(start + Duration::from_millis(900));
+        assert!(!limits.is_empty(), "it would get a second burst");
+        limits.sweep(start + Duration::from_millis(1000));
+        assert!(limits.is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn many_clients_get_a_peer_no_more_than_its_rate(
+            turns in prop::collection::vec((0..500_u64, 0..4_u32, any::<bool>()), 1..200)
+        ) {
+            let start = some_time();
+            let mut limits = PeerLimits::new(None, Some(RATE));
+            let (mut now, mut given) = (start, 0_usize);
+            let mut parked = [None; 4];
+            let mut here = [false; 4];
+            let mut named = 0_u64;
+            for (ms, client, leaves) in turns {
+                now += Duration::from_millis(ms);
+                let mut out = Vec::new();
+                limits.released(now, |name| out.push(name));
+                for name in out {
+                    parked.iter_mut().filter(|parked| **parked == Some(name)).for_each(|parked| *parked = None);
+                }
+                let client = client as usize;
+                if !here[client] {
+                    prop_assert_eq!(limits.admit(|| 'a', now), Ok(Some('a')));
+                    here[client] = true;
+                } else if leaves {
+                    let was = parked[client].take();
+                    limits.leave(Some('a'), was.is_some(), now, |name| parked.contains(&Some(name)));
+                    here[client] = false;
+                } else if parked[client].is_none() {
+                    let bytes = limits.allowance(Some('a'), now).min(TURN);
+                    given += bytes;
+                    limits.spend(Some('a'), bytes as u64, now);
+                    named += 1;
+                    parked[client] = Some(named);
+                    limits.park(Some('a'), named);
+                }
+                let most = 640.0 + (now - start).as_secs_f64() * 640.0;
+                prop_assert!(given as f64 <= most + 1.0, "{} bytes, {} are allowed", given, most);
+                prop_assert!(parked.iter().all(Option::is_none) || limits.next_wake().is_some(), "a client waits for ever");
+            }
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! Which waiting client is next: fair queueing.
+//!
+//! Each client has a mark that moves on by the bytes it gets, and the client with the lowest mark is next. So all clients that wait
+//! get the same number of bytes over time, whether they ask for 255 at once or for one at a time. A client that has not asked for a
+//! while gets a little credit for that, and a new client gets none: coming again and again gains nothing. Source: start-time fair
+//! queueing (Goyal, Vin and Cheng, 1996).
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+/// Bytes that a waiting client gets before it is the next one's turn.
+pub const TURN: usize = 64;
+/// How far behind the others' marks a client may start, in bytes.
+const CREDIT: u64 = 2048;
+/// How far ahead of them a new client starts, in bytes.
+const ENTRANCE: u64 = TURN as u64;
+/// Entries of clients that have gone that the queue always keeps.
+const MOST_STALE: usize = 64;
+
+/// The clients that wait. `T` names one; it must differ from the name of every client that has gone.
+#[derive(Debug)]
+pub struct FairQueue<T> {
+    /// Mark, order of arrival, client.
+    waiting: BinaryHeap<Reverse<(u64, u64, T)>>,
+    /// The highest mark that was served.
+    now: u64,
+    arrivals: u64,
+    /// Entries whose client has gone.
+    stale: usize,
+}
+
+/// How much a client has had. Its owner keeps it with the client. A lower mark is served first.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Mark(u64);
+
+impl<T: Copy + Ord> FairQueue<T> {
+    /// Makes an empty queue.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { waiting: BinaryHeap::new(), now: 0, arrivals: 0, stale: 0 }
+    }
+
+    /// Returns the mark of a client that has just come.
+    #[must_use]
+    pub fn entrance(&self) -> Mark {
+        Mark(self.now + ENTRANCE)
+    }
+
+    /// Has `client` wait for its turn, behind every client whose mark is not higher. Raises its mark if that is so far behind the
+    /// others' that it would be next for long.
+    pub fn push(&mut self, client: T, mark: &mut Mark) {
+        mark.0 = mark.0.max(self.now.saturating_sub(CREDIT));
+        self.arrivals += 1;
+        self.waiting.push(Reverse((mark.0, self.arrivals, client)));
+    }
+
+    /// Takes out the client whose turn it is. Discards those before it that have gone, which `is_live` says.
+    pub fn pop(&mut self, is_live: impl Fn(T) -> bool) -> Option<T> {
+        loop {
+            let Reverse((mark, _, client)) = self.waiting.pop()?;
+            self.now = self.now.max(mark);
+            if is_live(client) {
+                return Some(client);
+            }
+            self.stale = self.stale.saturating_sub(1);
+        }
+    }
+
+    /// Notes that a client that waits has gone; `is_live` says which have not. Its entry stays until its turn, unless there are too
+    /// many such entries.
+    pub fn abandon(&mut self, is_live: impl Fn(T) -> bool) {
+        self.stale += 1;
+        if self.stale > self.waiting.len() / 2 + MOST_STALE {
+            self.waiting.retain(|Reverse((_, _, client))| is_live(*client));
+            self.stale = 0;
+        }
+    }
+
+    /// The clients that wait, in no order; some of them may have gone.
+    pub fn iter(&self) -> impl Iterator<Item = T> {
+        self.waiting.iter().map(|Reverse((_, _, client))| *client)
+    }
+
+    /// Whether no client waits.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    /// How many clients wait, with those that have gone and whose entry is still there.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.waiting.len()
+    }
+}
+
+impl<T: Copy + Ord> Default for FairQueue<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Mark {
+    /// Notes that the client was given so many bytes.
+    pub fn move_on(&mut self, bytes: u64) {
+        self.0 += bytes;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Gives `bytes` in all, `at_most[client]` a turn, and returns what each client got.
+    fn shared_out(queue: &mut FairQueue<usize>, marks: &mut [Mark], at_most: &[u64], bytes: u64) -> Vec<u64> {
+        let mut got = vec![0; marks.len()];
+        for (client, mark) in marks.iter_mut().enumerate() {
+            queue.push(client, mark);
+        }
+        while got.iter().sum::<u64>() < bytes {
+            let client = queue.pop(|_| true).unwrap();
+            got[client] += at_most[client];
+            marks[client].move_on(at_most[client]);
+            queue.push(client, &mut marks[client]);
+        }
+        got
+    }
+
+    #[test]
+    fn small_requests_get_as_much_as_large_ones() {
+        let mut queue = FairQueue::new();
+        let mut marks = [queue.entrance(); 4];
+        let got = shared_out(&mut queue, &mut marks, &[64, 1, 16, 64], 100_000);
+        assert!(got.iter().all(|bytes| bytes.abs_diff(25_000) <= 64), "{got:?}, expected 25000 each");
+    }
+
+    #[test]
+    fn an_idle_client_gets_little_credit_a_new_one_none() {
+        let mut queue = FairQueue::new();
+        let mut marks = [queue.entrance(); 2];
+        shared_out(&mut queue, &mut marks, &[64, 64], 1_000_000);
+        let (mut idle, mut new) = (Mark(0), queue.entrance());
+        for mark in [&mut idle, &mut new] {
+            queue.push(9, mark);
+        }
+        assert_eq!(idle, Mark(queue.now - CREDIT));
+        assert_eq!(new, Mark(queue.now + ENTRANCE));
+    }
+
+    #[test]
+    fn clients_that_have_gone_do_not_pile_up() {
+        let mut queue = FairQueue::new();
+        let stays = 0;
+        queue.push(stays, &mut queue.entrance());
+        for client in 1..100_000 {
+            queue.push(client, &mut queue.entrance());
+            queue.abandon(|client| client == stays);
+            assert!(queue.len() <= 2 * MOST_STALE + 2, "{} entries for one client", queue.len());
+        }
+        assert_eq!(queue.pop(|client| client == stays), Some(stays), "the client that stayed is still in the queue");
+        assert_eq!((queue.pop(|client| client == stays), queue.len(), queue.stale), (None, 0, 0));
+    }
+
+    #[test]
+    fn equals_are_served_in_the_order_they_came() {
+        let mut queue = FairQueue::new();
+        for client in 0..100 {
+            queue.push(client, &mut queue.entrance());
+        }
+        let order: Vec<_> = std::iter::from_fn(|| queue.pop(|_| true)).collect();
+        assert_eq!(order, (0..100).collect::<Vec<_>>());
+    }
+
+    proptest! {
+        #[test]
+        fn the_client_that_had_least_is_next(
+            turns in prop::collection::vec((0..8_usize, any::<bool>(), 0..256_u64), 0..200)
+        ) {
+            let mut queue = FairQueue::new();
+            let mut marks = [Mark::default(); 8];
+            let mut waits = [false; 8];
+            for (client, comes, bytes) in turns {
+                if comes && !waits[client] {
+                    queue.push(client, &mut marks[client]);
+                    waits[client] = true;
+                } else if let Some(next) = queue.pop(|_| true) {
+                    let least = (0..8).filter(|client| waits[*client]).map(|client| marks[client].0).min();
+                    prop_assert_eq!(Some(marks[next].0), least);
+                    waits[next] = false;
+                    marks[next].move_on(bytes);
+                }
+            }
+            prop_assert_eq!(queue.len(), waits.iter().filter(|waits| **waits).count());
+        }
+    }
+}
