@@ -10,7 +10,7 @@ use nix::unistd::{Group, User};
 
 use super::error::{ConfigError, Mistake};
 use super::listen::Listen;
-use super::read::shown;
+use super::table::shown;
 use super::{Config, Egd, File, Kernel, KeyPath, Keys};
 
 /// Reads `text`, the content of `file`.
@@ -155,30 +155,5 @@ mod tests {
             Listen::Tcp("[::1]:8888".parse().unwrap()),
         ];
         assert_eq!(config.egd.listen, due);
-    }
-
-    #[test]
-    fn every_mistake_is_told_with_its_place() {
-        let text = "TCPControlSocket \"1234\"\nSetOutputToKernel(9)\n  Keyring \"keyring\"\nKeyrings \"/k\"\nKeyring(\n\
-                    EGDTCPSocket(0)\nEGDUnixSocket(\"/e\", \"rw\")\nEGDTCPSocket(1, \"here\")\nAddEntropyKey()\n\
-                    AddEntropyKey(\"/k\", \"short\")\nKeyring(\"/a\", \"/b\")\nKeyring(5)\nKeyring \"\"\n";
-        let refused = parse(text).unwrap_err().to_string();
-        let dues = [
-            "2:1: SetOutputToKernel: expected a whole number from 1 to 8",
-            "3:3: Keyring: `keyring` is a relative path; expected an absolute one, such as `/keyring`",
-            "4:1: unknown statement Keyrings; did you mean Keyring?",
-            "5:8: this '(' is not closed on its line: end it with ')'",
-            "6:1: EGDTCPSocket: expected a whole number from 1 to 65535",
-            "7:1: EGDUnixSocket: `rw` is no mode; expected an octal one such as \"0660\"",
-            "8:1: EGDTCPSocket: `here` is no address; expected one such as \"127.0.0.1\" or \"::1\"",
-            "9:1: AddEntropyKey has no argument; expected a path and a serial number",
-            "10:1: AddEntropyKey: `short` is no serial number; expected the 16 characters on the key (base64)",
-            "11:1: Keyring has 2 arguments; expected a path",
-            "12:1: Keyring: argument 1 must be a text in quotes",
-            "13:1: Keyring: the path is empty; expected an absolute path",
-        ];
-        let seen: Vec<&str> = refused.lines().collect();
-        let dues: Vec<String> = dues.iter().map(|due| format!("ekeyd.conf:{due}")).collect();
-        assert_eq!(seen, dues);
     }
 }
