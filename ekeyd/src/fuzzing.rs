@@ -35,7 +35,7 @@ impl Configuration {
     /// The bits credited per byte, the bytes of the pool, and the limit of clients.
     #[must_use]
     pub fn figures(&self) -> (u8, usize, usize) {
-        (self.0.kernel.bits_per_byte, self.0.egd.pool_bytes, self.0.egd.max_clients)
+        (self.0.kernel.bits_per_byte, self.0.pool.bytes, self.0.egd.max_clients)
     }
 
     /// What both formats can say, for a comparison.

@@ -16,8 +16,6 @@ pub(crate) struct Egd {
     pub tls: Option<Tls>,
     /// How long a TLS client may take for the handshake.
     pub handshake: Duration,
-    /// How many bytes to hold ready.
-    pub pool_bytes: usize,
     /// How many clients to serve at a time.
     pub max_clients: usize,
     /// Which part of what the kernel leaves the clients get at most while the file wants some too, in percent.
@@ -80,7 +78,6 @@ impl Default for Egd {
             listen: vec![Listen::unix("/run/ekeyd/egd.sock")],
             tls: None,
             handshake: Duration::from_secs(10),
-            pool_bytes: 1024 * 1024,
             max_clients: 10_000,
             share_percent: 100,
             mix_offered: false,
@@ -102,7 +99,6 @@ impl Section for Egd {
         let over_tls = listen.iter().find(|place| matches!(place, Listen::Tls(_))).map(ToString::to_string);
         Some(Self {
             listen,
-            pool_bytes: table.number("pool-bytes", 16_384..=64 * 1024 * 1024).unwrap_or(default.pool_bytes),
             max_clients: table.number("max-clients", 1..=100_000).unwrap_or(default.max_clients),
             share_percent: table.number("share-percent", 1..=100).unwrap_or(default.share_percent),
             mix_offered: table.word("offered", &[("ignore", false), ("mix", true)]).unwrap_or(default.mix_offered),

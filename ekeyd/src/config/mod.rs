@@ -15,6 +15,7 @@ mod keys;
 mod listen;
 mod network;
 mod original;
+mod pool;
 mod recovery;
 mod sandbox;
 mod table;
@@ -33,7 +34,7 @@ use toml::de::DeTable;
 pub(crate) use claim::{Claim, Resource};
 pub(crate) use egd::{Egd, Limits, Principal, Rate};
 pub(crate) use egd_client::{EgdClient, Server};
-pub(crate) use error::ConfigError;
+pub(crate) use error::{ConfigError, Mistake};
 pub(crate) use expand::Expand;
 pub(crate) use file::File;
 pub(crate) use health::Health;
@@ -42,6 +43,7 @@ pub(crate) use kernel::Kernel;
 pub(crate) use keys::{KeyPath, Keys, Transport};
 pub(crate) use listen::Listen;
 pub(crate) use network::Network;
+pub(crate) use pool::Pool;
 pub(crate) use recovery::Recovery;
 pub(crate) use sandbox::{RunAs, Sandbox};
 pub(crate) use table::Table;
@@ -67,6 +69,8 @@ pub(crate) struct Config {
     pub health: Health,
     /// Feeding this machine's kernel.
     pub kernel: Kernel,
+    /// Entropy that waits for an output.
+    pub pool: Pool,
     /// Serving programs and virtual machines.
     pub egd: Egd,
     /// Serving expanded entropy, which is not full entropy, if at all.
@@ -91,6 +95,7 @@ impl Default for Config {
             recovery: Recovery::default(),
             health: Health::default(),
             kernel: Kernel::default(),
+            pool: Pool::default(),
             egd: Egd::default(),
             expand: None,
             egd_client: None,
@@ -137,6 +142,7 @@ impl Section for Config {
             recovery: table.section().unwrap_or(default.recovery),
             health: table.section().unwrap_or(default.health),
             kernel: table.section().unwrap_or(default.kernel),
+            pool: table.section().unwrap_or(default.pool),
             egd: table.section().unwrap_or(default.egd),
             expand: table.section(),
             egd_client: table.section(),
@@ -147,7 +153,7 @@ impl Section for Config {
     }
 
     fn claims(&self) -> Vec<Claim> {
-        let Self { keyring, control, control_tcp, keys, recovery, health, kernel, egd, .. } = self;
+        let Self { keyring, control, control_tcp, keys, recovery, health, kernel, pool, egd, .. } = self;
         let Self { expand, egd_client, file, http, sandbox, .. } = self;
         let port =
             control_tcp.map(|port| Self::claim("control-tcp", Resource::Listen((Ipv4Addr::LOCALHOST, port).into())));
@@ -156,7 +162,9 @@ impl Section for Config {
             Self::claim("control", Resource::Socket(control.clone())),
         ];
         claims.extend(port);
-        claims.extend([keys.claims(), recovery.claims(), health.claims(), kernel.claims(), egd.claims()].concat());
+        claims.extend(
+            [keys.claims(), recovery.claims(), health.claims(), kernel.claims(), pool.claims(), egd.claims()].concat(),
+        );
         claims.extend(expand.iter().flat_map(Section::claims));
         claims.extend(egd_client.iter().flat_map(Section::claims));
         claims.extend(file.iter().flat_map(Section::claims));
@@ -166,7 +174,7 @@ impl Section for Config {
     }
 }
 
-fn from_toml(file: &Path, text: &str) -> Result<Config, ConfigError> {
+fn from_toml(file: &Path, text: &str) -> Result<(Config, Vec<Mistake>), ConfigError> {
     let source = error::Source::new(file, text);
     let (document, errors) = DeTable::parse_recoverable(text);
     let syntax = errors.iter().map(|error| {
@@ -177,21 +185,21 @@ fn from_toml(file: &Path, text: &str) -> Result<Config, ConfigError> {
     let mut top = Table::top(source, &document);
     let config = Config::read(&mut top).unwrap_or_default();
     top.note_clashes(&config.claims());
-    let (found, _) = top.findings();
+    let (found, notes) = top.findings();
     // What the parser made of a line that is not TOML says nothing about what was meant.
     let unread: Vec<usize> = mistakes.iter().map(|mistake| mistake.line).collect();
     mistakes.extend(found.into_iter().filter(|mistake| !unread.contains(&mistake.line)));
     mistakes.sort_by_key(|mistake| (mistake.line, mistake.column));
-    if mistakes.is_empty() { Ok(config) } else { Err(ConfigError::Mistakes(mistakes)) }
+    if mistakes.is_empty() { Ok((config, notes)) } else { Err(ConfigError::Mistakes(mistakes)) }
 }
 
 impl Config {
-    /// Reads the configuration at `path`.
+    /// Reads the configuration at `path`. Returns it with notes on what it could say better, such as a key's new name.
     ///
     /// # Errors
     /// [`ConfigError::Unreadable`] if it cannot be read as text, else [`ConfigError::Mistakes`] with every mistake in it.
-    pub(crate) fn load(path: &Path) -> Result<Self, ConfigError> {
-        Self::parse(path, &text_of(path)?)
+    pub(crate) fn load(path: &Path) -> Result<(Self, Vec<Mistake>), ConfigError> {
+        Self::parse_noting(path, &text_of(path)?)
     }
 
     /// The files of TLS for listeners and for servers, where there are any that need them.
@@ -199,14 +207,23 @@ impl Config {
         self.egd.tls.iter().chain(self.egd_client.iter().filter_map(|client| client.tls.as_ref()))
     }
 
+    /// The same for its text alone, without the notes.
+    ///
+    /// # Errors
+    /// [`ConfigError::Mistakes`] with every mistake in it.
+    #[cfg(any(test, feature = "fuzzing"))]
+    pub(crate) fn parse(file: &Path, text: &str) -> Result<Self, ConfigError> {
+        Self::parse_noting(file, text).map(|(config, _)| config)
+    }
+
     /// Reads the configuration from `text`; `file` is what mistakes name as its place. If its name ends with `.conf` it is one of
     /// the original daemon, else TOML.
     ///
     /// # Errors
     /// [`ConfigError::Mistakes`] with every mistake in it.
-    pub(crate) fn parse(file: &Path, text: &str) -> Result<Self, ConfigError> {
+    fn parse_noting(file: &Path, text: &str) -> Result<(Self, Vec<Mistake>), ConfigError> {
         if file.extension().is_some_and(|extension| extension == "conf") {
-            original::config(file, text)
+            Ok((original::config(file, text)?, Vec::new()))
         } else {
             from_toml(file, text)
         }

@@ -156,7 +156,6 @@ impl<'v> Table<'v> {
     }
 
     /// Makes `key` readable under the name it had before, `old_key` in `[old_section]`. Call it before asking for `key`.
-    #[expect(dead_code, reason = "the next key to get another name uses it")]
     pub(crate) fn renamed(&mut self, key: &'static str, old_section: &'static str, old_key: &'static str) {
         self.renamed.push(Renamed { key, old_section, old_key });
     }
@@ -184,7 +183,7 @@ impl<'v> Table<'v> {
             );
             return value;
         }
-        let what = format!("`{old_key}` in [{old_section}] is now `{key}` in {name}; the old name still works");
+        let what = format!("note: `{old_key}` in [{old_section}] is now `{key}` in {name}; the old name still works");
         self.notes.push(self.source.mistake(old.key_at, what));
         Some(old)
     }

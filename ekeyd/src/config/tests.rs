@@ -1,4 +1,4 @@
-//! The configuration as people write it, and as they get it wrong. What they get to read is in `mistakes.txt`.
+//! The configuration as people write it, right and wrong. `mistakes.txt` has the messages.
 
 use std::path::Path;
 use std::time::Duration;
@@ -20,9 +20,10 @@ port-power = false
 enabled = true
 bits-per-byte = 7
 interval-s = 60
+[pool]
+bytes = 1048576
 [egd]
 listen = ["unix:/run/ekeyd/egd.sock"]      # unix:PATH | tcp:ADDR:PORT | tls:ADDR:PORT
-pool-bytes = 1048576
 max-clients = 10000
 "#;
 
@@ -71,13 +72,14 @@ fn every_key_reaches_its_field() {
         enabled = false
         bits-per-byte = 8
         interval-s = 0x10
+        [pool]
+        bytes = 65_536
         [egd]
         listen = ["unix:/e", "tcp:127.0.0.1:8888", "tcp:[::1]:8888", "tls:[::1]:8889"]
         tls-certificate = "/server.pem"
         tls-key = "/server.key"
         tls-authority = "/authority.pem"
         tls-handshake-s = 7
-        pool-bytes = 65_536
         max-clients = 1
         share-percent = 50
         offered = "mix"
@@ -133,6 +135,7 @@ fn every_key_reaches_its_field() {
         recovery: Recovery { silence: Duration::from_millis(500), usb_reset: false, port_power: true },
         health: Health { enabled: false, alpha: "2^-30".parse().unwrap(), good_blocks: 64 },
         kernel: Kernel { enabled: false, bits_per_byte: 8, interval: Duration::from_secs(16) },
+        pool: Pool { bytes: 65_536 },
         egd: Egd {
             listen: vec![
                 Listen::unix("/e"),
@@ -142,7 +145,6 @@ fn every_key_reaches_its_field() {
             ],
             tls: Some(files("/server.pem", "/server.key")),
             handshake: Duration::from_secs(7),
-            pool_bytes: 65_536,
             max_clients: 1,
             share_percent: 50,
             mix_offered: true,
@@ -187,6 +189,12 @@ fn the_page_is_remote_only_if_the_file_says_so() {
     let http = parse("[http]\nlisten = \"[::]:9178\"\nallow-remote = true").unwrap().http;
     assert_eq!(http, Some(Http { listen: "[::]:9178".parse().unwrap() }));
     assert_eq!(parse("").unwrap().http, None, "off unless it is configured");
+}
+
+#[test]
+fn the_pools_old_name_means_the_same() {
+    let [old, new] = ["[egd]\npool-bytes = 65536", "[pool]\nbytes = 65536"].map(|text| parse(text).unwrap());
+    assert_eq!((old.pool.bytes, &old), (65_536, &new));
 }
 
 #[test]
@@ -235,8 +243,8 @@ fn mistakes_read_as_in_the_golden_file() {
     for case in cases {
         let (file, rest) = case.split_once('\n').unwrap();
         let (text, due) = rest.split_once("\n>>>\n").unwrap();
-        let mistakes = match Config::parse(Path::new(file), text) {
-            Ok(_) => "none\n".to_owned(),
+        let mistakes = match Config::parse_noting(Path::new(file), text) {
+            Ok((_, notes)) => notes.iter().map(|note| format!("{note}\n")).collect(),
             Err(error) => format!("{error}\n"),
         };
         if mistakes != due {
@@ -277,7 +285,7 @@ fn mistakes_name_the_file_that_was_loaded() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ekeyd.toml");
     std::fs::write(&path, SHOWN_IN_THE_MANUAL).unwrap();
-    assert_eq!(Config::load(&path).unwrap(), Config::default());
+    assert_eq!(Config::load(&path).unwrap(), (Config::default(), Vec::new()));
     std::fs::write(&path, "x = 1").unwrap();
     let refused = Config::load(&path).unwrap_err().to_string();
     assert!(refused.starts_with(&format!("{}:1:1: unknown key `x`", path.display())), "{refused}");
