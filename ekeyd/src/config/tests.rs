@@ -234,6 +234,46 @@ fn the_manual_page_names_every_section_and_key() {
     }
 }
 
+/// The example with every option set: a `#` without a space after it is removed.
+fn example_in_full() -> String {
+    let lines = include_str!("../../ekeyd.toml").lines();
+    lines
+        .map(|line| {
+            line.strip_prefix('#').filter(|line| !line.starts_with([' ', '#'])).unwrap_or(line).to_owned() + "\n"
+        })
+        .collect()
+}
+
+#[test]
+fn the_example_shows_every_key_once() {
+    let example = example_in_full();
+    for (section, keys) in known("").into_iter().skip(1) {
+        let body = example.split(&format!("\n{section}\n")).nth(1).unwrap_or_else(|| panic!("{section} is missing"));
+        let body = body.split("\n[").next().unwrap();
+        for key in keys {
+            let lines = body.lines().filter(|line| line.split(" = ").next() == Some(key));
+            assert_eq!(lines.count(), 1, "`{key}` of {section}");
+        }
+    }
+}
+
+#[test]
+fn the_example_shows_the_defaults() {
+    assert_eq!(parse(include_str!("../../ekeyd.toml")).unwrap(), Config::default());
+    // These sections are off by default, and one key is required: the others must stand at their defaults.
+    for (section, required) in [("expand", "listen"), ("egd-client", "connect"), ("http", "listen")] {
+        let example = example_in_full();
+        let body = example.split(&format!("\n[{section}]\n")).nth(1).unwrap().split("\n[").next().unwrap();
+        let lines: Vec<&str> = body
+            .lines()
+            .filter(|line| line.contains(" = ") && !line.starts_with('#') && !line.starts_with("tls-"))
+            .collect();
+        let least = lines.iter().find(|line| line.starts_with(required)).unwrap();
+        let read = |lines: &str| parse(&format!("[{section}]\n{lines}\n")).unwrap();
+        assert_eq!(read(&lines.join("\n")), read(least), "{section}");
+    }
+}
+
 #[test]
 fn mistakes_read_as_in_the_golden_file() {
     let golden = include_str!("mistakes.txt");
