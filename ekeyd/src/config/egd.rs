@@ -123,7 +123,7 @@ fn limits(table: &mut Table<'_>) -> Limits {
     let bytes_per_s = count("bytes-per-s-per-peer");
     let burst = table.number("burst-bytes-per-peer", 256..=1 << 30);
     if burst.is_some() && bytes_per_s.is_none() {
-        table.out_of_place("burst-bytes-per-peer", "has no effect without `bytes-per-s-per-peer`; give both");
+        table.wrong("burst-bytes-per-peer", "has no effect without `bytes-per-s-per-peer`; give both");
     }
     let rate = |bytes_per_s| Rate { bytes_per_s, burst_bytes: burst.unwrap_or(DEFAULT_BURST) };
     let networks = "a list such as [\"127.0.0.0/8\", \"10.0.0.0/8\", \"::1\"]";

@@ -181,12 +181,8 @@ impl Section for EgdClient {
 }
 
 fn servers(table: &mut Table<'_>) -> Vec<Server> {
-    let Some(value) = table.value("connect") else {
-        if table.is_there() {
-            table.missing("connect", EXPECTED);
-        }
-        return Vec::new();
-    };
+    table.required("connect", EXPECTED);
+    let Some(value) = table.value("connect") else { return Vec::new() };
     let entries = match value.entries() {
         Some(entries) => entries,
         None if value.is_text() => vec![value],
@@ -196,7 +192,7 @@ fn servers(table: &mut Table<'_>) -> Vec<Server> {
         }
     };
     if entries.is_empty() || entries.len() > MOST_SERVERS {
-        table.wrong(value, &format!("has {} servers; expected 1 to {MOST_SERVERS}", entries.len()));
+        table.wrong("connect", &format!("has {} servers; expected 1 to {MOST_SERVERS}", entries.len()));
     }
     let entries = entries.get(..MOST_SERVERS).unwrap_or(&entries);
     table.once_each(entries, &format!("{PLACE} in quotes"), Server::parse)

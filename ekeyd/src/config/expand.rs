@@ -23,14 +23,15 @@ impl Section for Expand {
 
     fn read(table: &mut Table<'_>) -> Option<Self> {
         let listen = Listen::read_list(table);
-        if let Some(Listen::Tls(place)) = listen.iter().flatten().find(|place| matches!(place, Listen::Tls(_))) {
-            let what =
-                format!(": [expand] does not serve over TLS (`tls:{place}`); expected `unix:PATH` or `tcp:ADDR:PORT`");
-            table.out_of_place("listen", &what);
+        let form = "a list such as [\"unix:/run/ekeyd/expand.sock\"]";
+        table.required("listen", form);
+        if listen.as_ref().is_some_and(Vec::is_empty) {
+            table.wrong("listen", &format!("has no place to listen at; expected {form}"));
         }
-        if table.is_there() && listen.as_ref().is_none_or(Vec::is_empty) {
-            table.incomplete(
-                "[expand] does not say where to listen; expected for example `listen = [\"unix:/run/ekeyd/expand.sock\"]`",
+        if let Some(Listen::Tls(place)) = listen.iter().flatten().find(|place| matches!(place, Listen::Tls(_))) {
+            table.wrong(
+                "listen",
+                &format!("has `tls:{place}`, and [expand] does not serve over TLS; expected `tcp:ADDR:PORT`"),
             );
         }
         let reseed_interval = table.seconds("reseed-interval-s", 1..=86_400).unwrap_or(Duration::from_secs(60));

@@ -23,9 +23,7 @@ impl Section for File {
     const NAME: &'static str = "file";
 
     fn read(table: &mut Table<'_>) -> Option<Self> {
-        if table.is_there() && !table.has("path") {
-            table.missing("path", "an absolute path, or \"-\"");
-        }
+        table.required("path", "an absolute path, or \"-\"");
         let path = table.path("path", check_output);
         let max_bytes = table.number("max-bytes", 1..=i64::MAX.unsigned_abs());
         Some(Self { path: path?, max_bytes })

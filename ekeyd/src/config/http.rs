@@ -17,25 +17,16 @@ impl Section for Http {
 
     fn read(table: &mut Table<'_>) -> Option<Self> {
         let expected = "an address and port such as \"127.0.0.1:9178\" or \"[::1]:9178\"";
-        let place = table.value("listen");
+        table.required("listen", expected);
         let listen: Option<SocketAddr> = table.parsed("listen", expected, |text| text.parse().ok());
         let allow_remote = table.flag("allow-remote").unwrap_or(false);
-        let Some(place) = place else {
-            if table.is_there() {
-                table.missing("listen", expected);
-            }
-            return None;
-        };
         let listen = listen?;
         if listen.port() == 0 {
-            table.wrong(place, &format!("has port 0; expected {expected}"));
-            return None;
-        }
-        if !listen.ip().is_loopback() && !allow_remote {
+            table.wrong("listen", &format!("has port 0; expected {expected}"));
+        } else if !listen.ip().is_loopback() && !allow_remote {
             let what = "which other machines reach, without a password and unencrypted; expected an address of this machine \
                         only, or `allow-remote = true` as well";
-            table.wrong(place, &format!("is {listen}, {what}"));
-            return None;
+            table.wrong("listen", &format!("is {listen}, {what}"));
         }
         Some(Self { listen })
     }

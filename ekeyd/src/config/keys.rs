@@ -72,9 +72,7 @@ fn key_path<'v>(table: &mut Table<'v>, entry: Value<'v>) -> Option<KeyPath> {
     }
     let form = "{ path = \"...\", serial = \"...\" }";
     table.entry(entry, "an entry of `paths`", &format!("a path, or {form}"), |fields| {
-        if !fields.has("path") {
-            fields.incomplete(&format!("this entry of `paths` has no `path`; expected {form}"));
-        }
+        fields.required("path", form);
         let path = fields.path("path", check_path);
         let serial = fields.parsed("serial", "the 16 characters on the key (base64)", |serial| {
             is_serial(serial).then(|| serial.to_owned())

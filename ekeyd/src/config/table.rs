@@ -43,8 +43,9 @@ pub(crate) struct Table<'v> {
 }
 
 /// A key that had another name in another section.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 struct Renamed {
+    section: String,
     key: &'static str,
     old_section: &'static str,
     old_key: &'static str,
@@ -85,35 +86,19 @@ impl<'v> Table<'v> {
     /// The whole of `document`, which was read from `source`.
     pub(super) fn top(source: Source<'v>, document: &'v Spanned<DeTable<'v>>) -> Self {
         let values = document.get_ref();
-        Self::new(source, values, TOP.to_owned(), Some(values), document.span().start)
+        Self::new(source, values, TOP.to_owned(), document.span().start, Some(values))
     }
 
     fn new(
         source: Source<'v>,
         document: &'v DeTable<'v>,
         name: String,
+        at: usize,
         values: Option<&'v DeTable<'v>>,
-        offset: usize,
     ) -> Self {
-        Self {
-            source,
-            name,
-            values,
-            offset,
-            document,
-            asked: Vec::new(),
-            renamed: Vec::new(),
-            inner: Vec::new(),
-            is_entry: false,
-            taken: Vec::new(),
-            mistakes: Vec::new(),
-            notes: Vec::new(),
-        }
-    }
-
-    /// How messages call it.
-    pub(crate) fn name(&self) -> &str {
-        &self.name
+        let (asked, renamed, inner, taken) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let (mistakes, notes, is_entry) = (Vec::new(), Vec::new(), false);
+        Self { source, document, name, offset: at, values, asked, renamed, inner, is_entry, taken, mistakes, notes }
     }
 
     /// Whether the file has it.
@@ -130,7 +115,7 @@ impl<'v> Table<'v> {
             self.wrong_kind(found, &format!("a section `{name}`"));
         }
         let offset = found.map_or(self.offset, |found| found.key_at);
-        let mut inner = Self::new(self.source, self.document, name, values, offset);
+        let mut inner = Self::new(self.source, self.document, name, offset, values);
         let section = S::read(&mut inner);
         self.inner.push(inner);
         section
@@ -148,7 +133,7 @@ impl<'v> Table<'v> {
             self.wrong_kind(entry, expected);
             return None;
         };
-        let mut inner = Self::new(self.source, self.document, name.to_owned(), Some(values), entry.at);
+        let mut inner = Self::new(self.source, self.document, name.to_owned(), entry.at, Some(values));
         inner.is_entry = true;
         let read = read(&mut inner);
         self.inner.push(inner);
@@ -157,7 +142,7 @@ impl<'v> Table<'v> {
 
     /// Makes `key` readable under the name it had before, `old_key` in `[old_section]`. Call it before asking for `key`.
     pub(crate) fn renamed(&mut self, key: &'static str, old_section: &'static str, old_key: &'static str) {
-        self.renamed.push(Renamed { key, old_section, old_key });
+        self.renamed.push(Renamed { section: self.name.clone(), key, old_section, old_key });
     }
 
     /// The value of `key`, under either of its names.
@@ -171,26 +156,15 @@ impl<'v> Table<'v> {
         };
         let section = self.document.get(old_section).and_then(|section| section.get_ref().as_table());
         let Some(old) = section.and_then(|section| stands_at(section, old_key)) else { return value };
-        let name = &self.name;
+        let (was, is) = (format!("`{old_key}` in [{old_section}]"), format!("`{key}` in {}", self.name));
         if let Some(new) = value {
             let [old_line, line] = [old.key_at, new.key_at].map(|at| self.source.line(at));
-            self.mistake(
-                old.key_at,
-                format!(
-                    "`{old_key}` in [{old_section}] (line {old_line}) is the old name of `{key}` in {name} (line {line}); \
-                     remove the old one"
-                ),
-            );
+            let what = format!("{was} (line {old_line}) is the old name of {is} (line {line}); remove the old one");
+            self.mistake(old.key_at, what);
             return value;
         }
-        let what = format!("note: `{old_key}` in [{old_section}] is now `{key}` in {name}; the old name still works");
-        self.notes.push(self.source.mistake(old.key_at, what));
+        self.notes.push(self.source.mistake(old.key_at, format!("note: {was} is now {is}; the old name still works")));
         Some(old)
-    }
-
-    /// Whether the file gives `key` a value.
-    pub(crate) fn has(&mut self, key: &'static str) -> bool {
-        self.value(key).is_some()
     }
 
     /// `true` or `false`.
@@ -301,15 +275,13 @@ impl<'v> Table<'v> {
         let mut found = Vec::new();
         for entry in entries {
             let Some(text) = self.text_of(*entry, expected) else { continue };
-            match self.accepted(*entry, parse(text)) {
-                Some(place) if found.contains(&place) => {
-                    let _: Option<()> = self.accepted(*entry, Err(format!("`{place}` is there twice; leave one out")));
-                }
-                Some(place) => {
-                    self.taken.push((entry.key, entry.at));
-                    found.push(place);
-                }
-                None => {}
+            let place = parse(text).and_then(|place| match found.contains(&place) {
+                true => Err(format!("`{place}` is there twice; leave one out")),
+                false => Ok(place),
+            });
+            if let Some(place) = self.accepted(*entry, place) {
+                self.taken.push((entry.key, entry.at));
+                found.push(place);
             }
         }
         found
@@ -335,9 +307,11 @@ impl<'v> Table<'v> {
         parsed.map_err(|what| self.mistake(value.at, format!("`{}`: {what}", value.key))).ok()
     }
 
-    /// Notes that the table needs `key` and the file does not have it.
-    pub(crate) fn missing(&mut self, key: &str, expected: &str) {
-        self.mistake(self.offset, format!("{} has no `{key}`; expected {expected}", self.name));
+    /// Notes that `key` is absent, if the table is not.
+    pub(crate) fn required(&mut self, key: &'static str, expected: &str) {
+        if self.is_there() && self.value(key).is_none() {
+            self.mistake(self.offset, format!("{} has no `{key}`; expected {expected}", self.name));
+        }
     }
 
     /// Notes that `value` is of the right kind and still wrong.
@@ -350,21 +324,11 @@ impl<'v> Table<'v> {
         self.mistake(value.at, format!("`{}` is {}; expected {expected}", value.key, kind(value.is)));
     }
 
-    /// Notes what is wrong with `value`.
-    pub(crate) fn wrong(&mut self, value: Value<'v>, what: &str) {
-        self.mistake(value.at, format!("`{}` {what}", value.key));
-    }
-
-    /// Notes what is wrong with `key` being there at all.
-    pub(crate) fn out_of_place(&mut self, key: &'static str, what: &str) {
+    /// Notes what is wrong with the value of `key`, if it has one.
+    pub(crate) fn wrong(&mut self, key: &'static str, what: &str) {
         if let Some(value) = self.value(key) {
-            self.mistake(value.key_at, format!("`{key}` {what}"));
+            self.mistake(value.at, format!("`{key}` {what}"));
         }
-    }
-
-    /// Notes what is wrong with the table as a whole.
-    pub(crate) fn incomplete(&mut self, what: &str) {
-        self.mistake(self.offset, what.to_owned());
     }
 
     fn mistake(&mut self, offset: usize, what: String) {
@@ -400,9 +364,7 @@ impl<'v> Table<'v> {
     /// has been read.
     pub(super) fn findings(self) -> (Vec<Mistake>, Vec<Mistake>) {
         let known = self.known();
-        let renamed =
-            self.inner.iter().flat_map(|section| section.renamed.iter().map(|key| (section.name.clone(), *key)));
-        let renamed: Vec<(String, Renamed)> = renamed.collect();
+        let renamed: Vec<Renamed> = self.inner.iter().flat_map(|table| table.renamed.iter().cloned()).collect();
         let (mut mistakes, mut notes) = (Vec::new(), Vec::new());
         let mut tables = vec![self];
         while let Some(mut table) = tables.pop() {
@@ -413,24 +375,26 @@ impl<'v> Table<'v> {
         }
         mistakes.sort_by_key(|mistake| (mistake.line, mistake.column));
         notes.sort_by_key(|note| (note.line, note.column));
+        // A key may be asked for more than once.
+        mistakes.dedup();
         notes.dedup();
         (mistakes, notes)
     }
 
-    fn note_unknown(&mut self, known: &[(String, Vec<&'static str>)], renamed: &[(String, Renamed)]) {
+    fn note_unknown(&mut self, known: &[(String, Vec<&'static str>)], renamed: &[Renamed]) {
         for (key, _) in self.values.into_iter().flatten() {
             let written: &str = key.get_ref();
             if self.asked.contains(&written) {
                 continue;
             }
-            let was = renamed.iter().find(|(_, renamed)| renamed.old_key == written && !self.is_entry);
-            if was.is_some_and(|(_, renamed)| self.name == format!("[{}]", renamed.old_section)) {
+            let was = renamed.iter().find(|renamed| renamed.old_key == written && !self.is_entry);
+            if was.is_some_and(|renamed| self.name == format!("[{}]", renamed.old_section)) {
                 continue;
             }
             let home = known.iter().find(|(_, keys)| keys.contains(&written) && !self.is_entry);
             let advice = if let Some((section, _)) = home {
                 format!("it belongs in {section}")
-            } else if let Some((section, Renamed { key, .. })) = was {
+            } else if let Some(Renamed { section, key, .. }) = was {
                 format!("it is now `{key}` in {section}")
             } else if let Some(meant) = nearest(written, self.asked.iter().copied()) {
                 format!("did you mean `{meant}`?")

@@ -31,11 +31,8 @@ impl Tls {
     /// checked and not used.
     pub(super) fn read(table: &mut Table<'_>, place: Option<String>) -> Option<Self> {
         let [certificate, key, authority] = ["tls-certificate", "tls-key", "tls-authority"].map(|key| {
-            if let (Some(place), false) = (&place, table.has(key)) {
-                table.incomplete(&format!(
-                    "`{place}` needs `{key}` in {}; expected the path of a PEM file",
-                    table.name()
-                ));
+            if let Some(place) = &place {
+                table.required(key, &format!("the path of a PEM file, which `{place}` needs"));
             }
             table.path(key, check_path)
         });
