@@ -4,7 +4,8 @@ use std::fmt;
 use std::time::Duration;
 
 use super::network::Network;
-use super::table::{Table, Value};
+use super::table::Table;
+use super::value::Value;
 use super::{Claim, Listen, Section, Tls};
 
 /// `[egd]`

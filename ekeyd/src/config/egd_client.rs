@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use ekey_control::path::check_socket_path;
 
-use super::table::{Table, shown};
+use super::table::Table;
+use super::value::shown;
 use super::{Claim, Resource, Section, Tls, tls};
 
 /// The most servers; each may take a timeout before the next one's turn.

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use ekey_control::path::check_path;
 
-use super::table::{Table, Value};
+use super::table::Table;
+use super::value::Value;
 use super::{Claim, Resource, Section};
 
 /// `[keys]`

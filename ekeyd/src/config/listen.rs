@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use ekey_control::path::check_socket_path;
 
-use super::table::{Table, shown};
+use super::table::Table;
+use super::value::shown;
 use super::{Resource, tls};
 
 const FORM: &str = "`unix:PATH`, `tcp:ADDR:PORT` or `tls:ADDR:PORT`";

@@ -20,6 +20,7 @@ mod recovery;
 mod sandbox;
 mod table;
 mod tls;
+mod value;
 
 use std::fs::OpenOptions;
 use std::io::Read as _;

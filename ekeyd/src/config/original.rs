@@ -10,7 +10,7 @@ use nix::unistd::{Group, User};
 
 use super::error::{ConfigError, Mistake};
 use super::listen::Listen;
-use super::table::shown;
+use super::value::shown;
 use super::{Config, Egd, File, Kernel, KeyPath, Keys};
 
 /// Reads `text`, the content of `file`.
