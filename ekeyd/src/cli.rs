@@ -154,12 +154,13 @@ fn options(
 fn run(named: Option<PathBuf>) -> ExitCode {
     logs::start_service();
     let file = named.unwrap_or_else(usual_config);
-    let config = match Config::load(&file) {
-        Ok(config) => config,
+    let (config, notes) = match Config::load(&file) {
+        Ok(read) => read,
         Err(error) => return refuse(&error),
     };
     confine::from_the_start();
     tracing::info!(version = env!("CARGO_PKG_VERSION"), config = %file.display(), "ekeyd starts");
+    notes.iter().for_each(|note| tracing::info!("{note}"));
     match Daemon::start(config, Some(file), false).and_then(|daemon| daemon.run(None)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -171,7 +172,8 @@ fn run(named: Option<PathBuf>) -> ExitCode {
 
 fn check(file: &Path) -> ExitCode {
     match Config::load(file) {
-        Ok(config) => {
+        Ok((config, notes)) => {
+            notes.iter().for_each(say);
             // Those who listen and those who fetch may well have the same files.
             let mut told = Vec::new();
             for files in config.tls_in_use() {

@@ -169,7 +169,8 @@ fn config(client: EgdClient, control: PathBuf, bits_per_byte: u8) -> Config {
     let mut config = Config { control, egd_client: Some(client), ..usual };
     config.keys.discover = false;
     config.kernel = Kernel { enabled: true, bits_per_byte, ..config.kernel };
-    config.egd = Egd { listen: Vec::new(), pool_bytes: 4096, ..config.egd };
+    config.pool.bytes = 4096;
+    config.egd = Egd { listen: Vec::new(), ..config.egd };
     config
 }
 

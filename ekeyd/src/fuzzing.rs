@@ -1,8 +1,8 @@
-//! What the fuzz targets in `fuzz/` get to see of the daemon: only with the feature `fuzzing`, which nothing else turns on.
+//! What the fuzz targets in `fuzz/` see of the daemon. Only they turn the feature `fuzzing` on.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use crate::config::{Config, ConfigError, Listen};
+use crate::config::{Config, ConfigError, Listen, Section as _};
 
 /// A configuration that was read without a mistake.
 #[derive(Debug, PartialEq, Eq)]
@@ -24,28 +24,19 @@ impl Configuration {
         })
     }
 
-    /// Every path that it names.
+    /// Everything that it claims from the machine: paths, `ADDRESS:PORT`, `HOST:PORT`, hosts.
     #[must_use]
-    pub fn paths(&self) -> Vec<PathBuf> {
-        let sockets = self.0.egd.listen.iter().filter_map(|listen| match listen {
-            Listen::Unix { path, .. } => Some(path.clone()),
-            _ => None,
-        });
-        let mut paths = vec![self.0.keyring.clone(), self.0.control.clone()];
-        paths.extend(self.0.keys.paths.iter().map(|key| key.path.clone()));
-        paths.extend(self.0.keys.folders.iter().cloned());
-        paths.extend(self.0.file.iter().map(|file| file.path.clone()));
-        paths.extend(sockets);
-        paths
+    pub fn claims(&self) -> Vec<String> {
+        self.0.claims().iter().map(|claim| claim.resource.to_string()).collect()
     }
 
-    /// Bits credited for a byte, bytes of the pool, and clients at most.
+    /// The bits credited per byte, the bytes of the pool, and the limit of clients.
     #[must_use]
     pub fn figures(&self) -> (u8, usize, usize) {
-        (self.0.kernel.bits_per_byte, self.0.egd.pool_bytes, self.0.egd.max_clients)
+        (self.0.kernel.bits_per_byte, self.0.pool.bytes, self.0.egd.max_clients)
     }
 
-    /// What both formats can say, to be compared.
+    /// What both formats can say, for a comparison.
     #[must_use]
     pub fn in_both_formats(&self) -> String {
         let Config { keyring, control, control_tcp, keys, kernel, file, egd, .. } = &self.0;

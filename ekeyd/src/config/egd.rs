@@ -4,14 +4,11 @@ use std::fmt;
 use std::time::Duration;
 
 use ekey_egd::Rate;
-use toml::Spanned;
-use toml::de::DeValue;
 
-use super::Listen;
 use super::network::Network;
-use super::read::{section, shown};
-use super::section::{Notes, Section, wrong_kind};
-use super::tls::{self, Tls};
+use super::table::Table;
+use super::value::Value;
+use super::{Claim, Listen, Section, Tls};
 
 /// `[egd]`
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,8 +19,6 @@ pub(crate) struct Egd {
     pub tls: Option<Tls>,
     /// How long a TLS client may take for the handshake.
     pub handshake: Duration,
-    /// How many bytes to hold ready.
-    pub pool_bytes: usize,
     /// How many clients to serve at a time.
     pub max_clients: usize,
     /// Which part of what the kernel leaves the clients get at most while the file wants some too, in percent.
@@ -77,7 +72,6 @@ impl Default for Egd {
             listen: vec![Listen::unix("/run/ekeyd/egd.sock")],
             tls: None,
             handshake: Duration::from_secs(10),
-            pool_bytes: 1024 * 1024,
             max_clients: 10_000,
             share_percent: 100,
             mix_offered: false,
@@ -87,145 +81,70 @@ impl Default for Egd {
     }
 }
 
-/// The keys of the section.
-pub(super) const KEYS: &[&str] = &[
-    "listen",
-    "pool-bytes",
-    "max-clients",
-    "share-percent",
-    "offered",
-    "idle-timeout-s",
-    "clients-per-peer",
-    "bytes-per-s-per-peer",
-    "burst-bytes-per-peer",
-    "allow-networks",
-    "allow-users",
-    "allow-groups",
-    "combine",
-    tls::KEYS[0],
-    tls::KEYS[1],
-    tls::KEYS[2],
-    "tls-handshake-s",
-];
+/// How many bytes a peer gets at once unless the file says otherwise.
+const DEFAULT_BURST: u32 = 65_536;
 
-const USUAL_BURST: u32 = 65_536;
+impl Section for Egd {
+    const NAME: &'static str = "egd";
 
-pub(super) fn egd(notes: &mut Notes<'_>, top: &Section<'_>) -> Egd {
-    let due = Egd::default();
-    let section = section(notes, top, "egd", "[egd]");
-    let size = |number: u64| usize::try_from(number).ok();
-    let percent = section.number(notes, "share-percent", 1..=100).and_then(|percent| u8::try_from(percent).ok());
-    let listen = listen(notes, &section).unwrap_or(due.listen);
-    let over_tls = listen.iter().find(|place| matches!(place, Listen::Tls(_))).map(ToString::to_string);
-    Egd {
-        listen,
-        tls: tls::read(notes, &section, over_tls.as_deref()),
-        handshake: section.number(notes, "tls-handshake-s", 1..=600).map_or(due.handshake, Duration::from_secs),
-        pool_bytes: section
-            .number(notes, "pool-bytes", 16_384..=64 * 1024 * 1024)
-            .and_then(size)
-            .unwrap_or(due.pool_bytes),
-        max_clients: section.number(notes, "max-clients", 1..=100_000).and_then(size).unwrap_or(due.max_clients),
-        share_percent: percent.unwrap_or(due.share_percent),
-        mix_offered: mix_offered(notes, &section),
-        combine: section.flag(notes, "combine", due.combine),
-        limits: limits(notes, &section),
+    fn read(table: &mut Table<'_>) -> Option<Self> {
+        let default = Self::default();
+        let listen = Listen::read_list(table).unwrap_or(default.listen);
+        let over_tls = listen.iter().find(|place| matches!(place, Listen::Tls(_))).map(ToString::to_string);
+        Some(Self {
+            listen,
+            max_clients: table.number("max-clients", 1..=100_000).unwrap_or(default.max_clients),
+            share_percent: table.number("share-percent", 1..=100).unwrap_or(default.share_percent),
+            mix_offered: table.word("offered", &[("ignore", false), ("mix", true)]).unwrap_or(default.mix_offered),
+            limits: limits(table),
+            combine: table.flag("combine").unwrap_or(default.combine),
+            tls: Tls::read(table, over_tls),
+            handshake: table.seconds("tls-handshake-s", 1..=600).unwrap_or(default.handshake),
+        })
+    }
+
+    fn claims(&self) -> Vec<Claim> {
+        let listens = self.listen.iter().map(|place| Self::claim("listen", place.resource()));
+        listens.chain(self.tls.iter().flat_map(Tls::claims::<Self>)).collect()
     }
 }
 
-/// The places of `listen`, if the section has it.
-pub(super) fn listen(notes: &mut Notes<'_>, section: &Section<'_>) -> Option<Vec<Listen>> {
-    let due = "a list such as [\"unix:/run/ekeyd/egd.sock\"]";
-    let mut places = Vec::new();
-    for entry in section.list(notes, "listen", due)? {
-        let DeValue::String(spec) = entry.get_ref() else {
-            wrong_kind(notes, "listen", entry, "`unix:PATH`, `tcp:ADDR:PORT` or `tls:ADDR:PORT` in quotes");
-            continue;
-        };
-        match Listen::parse(spec) {
-            Ok(place) if places.contains(&place) => {
-                notes.note(entry.span().start, format!("`listen`: `{place}` is there twice; leave one out"));
-            }
-            Ok(place) => places.push(place),
-            Err(what) => notes.note(entry.span().start, format!("`listen`: {what}")),
-        }
+fn limits(table: &mut Table<'_>) -> Limits {
+    // 0 is no limit.
+    let mut count = |key| table.number(key, 0..=u64::from(u32::MAX / 2)).filter(|number: &u32| *number > 0);
+    let idle = count("idle-timeout-s").map(|seconds| Duration::from_secs(seconds.into()));
+    let clients_per_peer = count("clients-per-peer").and_then(|clients| clients.try_into().ok());
+    let bytes_per_s = count("bytes-per-s-per-peer");
+    let burst = table.number("burst-bytes-per-peer", 256..=1 << 30);
+    if burst.is_some() && bytes_per_s.is_none() {
+        table.wrong("burst-bytes-per-peer", "has no effect without `bytes-per-s-per-peer`; give both");
     }
-    Some(places)
-}
-
-fn mix_offered(notes: &mut Notes<'_>, section: &Section<'_>) -> bool {
-    let due = "`ignore` or `mix`";
-    match section.text(notes, "offered", due) {
-        None | Some((_, "ignore")) => false,
-        Some((_, "mix")) => true,
-        Some((at, other)) => {
-            notes.note(at, format!("`offered` is `{}`; expected {due}", shown(other)));
-            false
-        }
-    }
-}
-
-fn limits(notes: &mut Notes<'_>, section: &Section<'_>) -> Limits {
-    let mut count = |key| section.number(notes, key, 0..=u64::from(u32::MAX / 2)).filter(|number| *number > 0);
-    let idle = count("idle-timeout-s").map(Duration::from_secs);
-    let clients_per_peer = count("clients-per-peer").and_then(|clients| usize::try_from(clients).ok());
-    let bytes_per_s = count("bytes-per-s-per-peer").and_then(|bytes| u32::try_from(bytes).ok());
-    let burst =
-        section.number(notes, "burst-bytes-per-peer", 256..=1 << 30).and_then(|burst| u32::try_from(burst).ok());
-    let rate = |bytes_per_s| Rate { bytes_per_s, burst_bytes: burst.unwrap_or(USUAL_BURST) };
-    if let (Some(_), None, Some((at, _))) = (burst, bytes_per_s, section.value("burst-bytes-per-peer")) {
-        notes.note(at, "`burst-bytes-per-peer` says nothing without `bytes-per-s-per-peer`; give both".to_owned());
-    }
+    let rate = |bytes_per_s| Rate { bytes_per_s, burst_bytes: burst.unwrap_or(DEFAULT_BURST) };
+    let networks = "a list such as [\"127.0.0.0/8\", \"10.0.0.0/8\", \"::1\"]";
+    let principals = "a list of names or numbers";
     Limits {
         idle,
         clients_per_peer,
         rate_per_peer: bytes_per_s.map(rate),
-        networks: networks(notes, section).unwrap_or_default(),
-        users: principals(notes, section, "allow-users").unwrap_or_default(),
-        groups: principals(notes, section, "allow-groups").unwrap_or_default(),
+        networks: table.list("allow-networks", networks, network).unwrap_or_default(),
+        users: table.list("allow-users", principals, principal).unwrap_or_default(),
+        groups: table.list("allow-groups", principals, principal).unwrap_or_default(),
     }
 }
 
-fn networks(notes: &mut Notes<'_>, section: &Section<'_>) -> Option<Vec<Network>> {
-    let key = "allow-networks";
-    let mut networks = Vec::new();
-    for entry in section.list(notes, key, "a list such as [\"127.0.0.0/8\", \"10.0.0.0/8\", \"::1\"]")? {
-        let DeValue::String(text) = entry.get_ref() else {
-            wrong_kind(notes, key, entry, "a network such as `10.0.0.0/8` in quotes");
-            continue;
-        };
-        match Network::parse(text) {
-            Ok(network) => networks.push(network),
-            Err(what) => notes.note(entry.span().start, format!("`{key}`: {}", shown_whole(&what))),
-        }
+fn network<'v>(table: &mut Table<'v>, entry: Value<'v>) -> Option<Network> {
+    let text = table.text_of(entry, "a network such as `10.0.0.0/8` in quotes")?;
+    table.accepted(entry, Network::parse(text))
+}
+
+fn principal<'v>(table: &mut Table<'v>, entry: Value<'v>) -> Option<Principal> {
+    let expected = "a name in quotes, or a number";
+    if !entry.is_text() {
+        return table.number_of(entry, 0..=u64::from(u32::MAX), expected).map(Principal::Id);
     }
-    Some(networks)
-}
-
-fn principals(notes: &mut Notes<'_>, section: &Section<'_>, key: &'static str) -> Option<Vec<Principal>> {
-    let entries = section.list(notes, key, "a list of names or numbers")?;
-    Some(entries.iter().filter_map(|entry| principal(notes, key, entry)).collect())
-}
-
-fn principal(notes: &mut Notes<'_>, key: &str, entry: &Spanned<DeValue<'_>>) -> Option<Principal> {
-    let due = "a name in quotes, or a number";
-    match entry.get_ref() {
-        DeValue::String(name) if !name.is_empty() && !name.contains('\0') => Some(Principal::Name(name.to_string())),
-        DeValue::Integer(digits) => {
-            let id = u32::from_str_radix(digits.as_str(), digits.radix()).ok();
-            if id.is_none() {
-                notes.note(entry.span().start, format!("`{key}`: {digits} is no user or group; expected {due}"));
-            }
-            id.map(Principal::Id)
-        }
-        _ => {
-            wrong_kind(notes, key, entry, due);
-            None
-        }
+    let name = table.text_of(entry, expected).filter(|name| !name.is_empty() && !name.contains('\0'));
+    if name.is_none() {
+        table.wrong_value(entry, expected);
     }
-}
-
-/// A sentence with a text from the file in it, fit for an error line.
-fn shown_whole(text: &str) -> String {
-    text.chars().take(200).flat_map(char::escape_debug).collect()
+    name.map(|name| Principal::Name(name.to_owned()))
 }

@@ -1,37 +1,22 @@
 //! `[egd-client]`: the EGD servers of other machines to fetch entropy from, and how much of it.
 
 use std::fmt;
-use std::net::Ipv6Addr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ekey_control::path::check_socket_path;
-use toml::Spanned;
-use toml::de::DeValue;
 
-use super::read::shown;
-use super::section::{Notes, Section, wrong_kind};
-use super::tls::{self, Tls};
+use super::table::Table;
+use super::value::shown;
+use super::{Claim, Resource, Section, Tls, tls};
 
-/// The keys of the section.
-pub(super) const KEYS: [&str; 8] = [
-    "connect",
-    "request-bytes",
-    "reserve-bytes",
-    "timeout-s",
-    "longest-pause-s",
-    tls::KEYS[0],
-    tls::KEYS[1],
-    tls::KEYS[2],
-];
-
-/// Servers at most; each may take a timeout before the next one's turn.
+/// The most servers; each may take a timeout before the next one's turn.
 const MOST_SERVERS: usize = 16;
 /// The longest host name, RFC 1035 2.3.4, less the dot at its end.
 const MOST_HOST: usize = 253;
 const PLACE: &str = "`tcp:HOST:PORT`, `tls:HOST:PORT` or `unix:PATH`";
-const EXPECTED: &str =
-    "expected `tcp:HOST:PORT` or `tls:HOST:PORT`, such as `tcp:keys.example.org:8888`, or `unix:PATH`";
+const EXPECTED: &str = "`tcp:HOST:PORT` or `tls:HOST:PORT`, such as `tcp:keys.example.org:8888`, or `unix:PATH`";
 
 /// `[egd-client]`
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,18 +84,32 @@ impl Server {
                 Ok(Self::Unix(path.to_owned()))
             }
             (kind @ ("tcp" | "tls"), place) => {
-                let (host, port) = place.rsplit_once(':').ok_or(format!("`{shown}` has no port; {EXPECTED}"))?;
+                let (host, port) =
+                    place.rsplit_once(':').ok_or(format!("`{shown}` has no port; expected {EXPECTED}"))?;
                 let port = port.parse().ok().filter(|port| *port != 0);
-                let port = port.ok_or(format!("`{shown}` has no port from 1 to 65535 at its end; {EXPECTED}"))?;
-                let host = host_of(host).ok_or(format!("`{shown}` has no name or address of a host; {EXPECTED}"))?;
+                let port =
+                    port.ok_or(format!("`{shown}` has no port from 1 to 65535 at its end; expected {EXPECTED}"))?;
+                let host =
+                    host_of(host).ok_or(format!("`{shown}` has no name or address of a host; expected {EXPECTED}"))?;
                 if kind == "tcp" {
                     Ok(Self::Tcp { host, port })
                 } else {
                     tls::built_in().map(|()| Self::Tls { host, port })
                 }
             }
-            _ => Err(format!("`{shown}` is no place of a server; {EXPECTED}")),
+            _ => Err(format!("`{shown}` is not a server; expected {EXPECTED}")),
         }
+    }
+
+    /// Its host, unless that is an address.
+    fn name_to_resolve(&self) -> Option<&str> {
+        match self {
+            Self::Tcp { host, .. } | Self::Tls { host, .. } => {
+                Some(host).filter(|host| host.parse::<IpAddr>().is_err())
+            }
+            Self::Unix(_) => None,
+        }
+        .map(String::as_str)
     }
 
     /// The server at TCP port `port` of `host`, by TLS or not, or nothing if that can be no host.
@@ -148,64 +147,56 @@ fn host_of(text: &str) -> Option<String> {
     is_host.then(|| text.to_owned())
 }
 
-/// Reads the section; none if the file has none.
-pub(super) fn read(notes: &mut Notes<'_>, section: &Section<'_>) -> Option<EgdClient> {
-    if !section.is_there() {
-        return None;
+impl Section for EgdClient {
+    const NAME: &'static str = "egd-client";
+
+    fn read(table: &mut Table<'_>) -> Option<Self> {
+        let default = Self::of(servers(table));
+        let over_tls = default.connect.iter().find(|server| matches!(server, Server::Tls { .. }));
+        let over_tls = over_tls.map(ToString::to_string);
+        let client = Self {
+            request_bytes: table.number("request-bytes", 1..=255).unwrap_or(default.request_bytes),
+            reserve_bytes: table.number("reserve-bytes", 0..=65_536).unwrap_or(default.reserve_bytes),
+            timeout: table.seconds("timeout-s", 1..=600).unwrap_or(default.timeout),
+            longest_pause: table.seconds("longest-pause-s", 1..=3600).unwrap_or(default.longest_pause),
+            tls: Tls::read(table, over_tls),
+            ..default
+        };
+        table.is_there().then_some(client)
     }
-    let due = EgdClient::of(servers(notes, section));
-    let over_tls = due.connect.iter().find(|server| matches!(server, Server::Tls { .. })).map(ToString::to_string);
-    let tls = tls::read(notes, section, over_tls.as_deref());
-    let request = section.number(notes, "request-bytes", 1..=255).and_then(|bytes| u8::try_from(bytes).ok());
-    let reserve = section.number(notes, "reserve-bytes", 0..=65_536).and_then(|bytes| usize::try_from(bytes).ok());
-    let timeout = section.number(notes, "timeout-s", 1..=600).map(Duration::from_secs);
-    let longest_pause = section.number(notes, "longest-pause-s", 1..=3600).map(Duration::from_secs);
-    Some(EgdClient {
-        tls,
-        request_bytes: request.unwrap_or(due.request_bytes),
-        reserve_bytes: reserve.unwrap_or(due.reserve_bytes),
-        timeout: timeout.unwrap_or(due.timeout),
-        longest_pause: longest_pause.unwrap_or(due.longest_pause),
-        ..due
-    })
+
+    fn claims(&self) -> Vec<Claim> {
+        let servers = self.connect.iter().map(|server| {
+            Self::claim(
+                "connect",
+                match server {
+                    Server::Unix(path) => Resource::Open(path.clone()),
+                    Server::Tcp { host, port } | Server::Tls { host, port } => Resource::Connect(host.clone(), *port),
+                },
+            )
+        });
+        let names = self.connect.iter().filter_map(Server::name_to_resolve);
+        let names = names.map(|host| Self::claim("connect", Resource::Resolve(host.to_owned())));
+        servers.chain(names).chain(self.tls.iter().flat_map(Tls::claims::<Self>)).collect()
+    }
 }
 
-fn servers(notes: &mut Notes<'_>, section: &Section<'_>) -> Vec<Server> {
-    let Some((_, value)) = section.value("connect") else {
-        notes.note(section.offset, format!("[egd-client] has no `connect`; {EXPECTED}"));
-        return Vec::new();
-    };
-    let entries = match value.get_ref() {
-        DeValue::String(_) => std::slice::from_ref(value),
-        DeValue::Array(entries) => &entries[..],
-        _ => {
-            wrong_kind(notes, "connect", value, &format!("{PLACE} in quotes, or a list of such"));
+fn servers(table: &mut Table<'_>) -> Vec<Server> {
+    table.required("connect", EXPECTED);
+    let Some(value) = table.value("connect") else { return Vec::new() };
+    let entries = match value.entries() {
+        Some(entries) => entries,
+        None if value.is_text() => vec![value],
+        None => {
+            table.wrong_kind(value, &format!("{PLACE} in quotes, or a list of such"));
             return Vec::new();
         }
     };
     if entries.is_empty() || entries.len() > MOST_SERVERS {
-        let count = entries.len();
-        notes.note(value.span().start, format!("`connect` has {count} servers; expected 1 to {MOST_SERVERS}"));
+        table.wrong("connect", &format!("has {} servers; expected 1 to {MOST_SERVERS}", entries.len()));
     }
-    let mut servers = Vec::new();
-    for entry in entries.iter().take(MOST_SERVERS) {
-        server(notes, entry, &mut servers);
-    }
-    servers
-}
-
-fn server(notes: &mut Notes<'_>, entry: &Spanned<DeValue<'_>>, servers: &mut Vec<Server>) {
-    let at = entry.span().start;
-    let DeValue::String(spec) = entry.get_ref() else {
-        return wrong_kind(notes, "connect", entry, &format!("{PLACE} in quotes"));
-    };
-    match Server::parse(spec) {
-        Ok(server) if servers.contains(&server) => {
-            notes.note(at, format!("`connect`: `{server}` is there twice; leave one out"));
-        }
-        Ok(server) => servers.push(server),
-        Err(what) => notes.note(at, format!("`connect`: {what}")),
-    }
+    let entries = entries.get(..MOST_SERVERS).unwrap_or(&entries);
+    table.once_each(entries, &format!("{PLACE} in quotes"), Server::parse)
 }
 
 #[cfg(test)]
@@ -213,27 +204,12 @@ mod tests {
     use super::*;
     use crate::config::Config;
 
-    fn parse(text: &str) -> Result<Config, Vec<String>> {
-        let text = format!("[egd-client]\n{text}");
-        Config::parse(Path::new("ekeyd.toml"), &text)
-            .map_err(|error| error.to_string().lines().map(ToOwned::to_owned).collect())
-    }
-
     #[test]
-    fn one_server_is_a_text_and_the_rest_is_usual() {
-        let config = parse("connect = \"tcp:192.0.2.1:8888\"").unwrap();
+    fn one_server_may_stand_without_a_list() {
+        let text = "[egd-client]\nconnect = \"tcp:192.0.2.1:8888\"";
+        let config = Config::parse(Path::new("ekeyd.toml"), text).unwrap();
         let server = Server::Tcp { host: "192.0.2.1".to_owned(), port: 8888 };
         assert_eq!(config.egd_client, Some(EgdClient::of(vec![server])));
-    }
-
-    #[test]
-    fn the_example_shows_the_usual_values() {
-        let example = include_str!("../../ekeyd.toml");
-        let lines = example.lines().skip_while(|line| *line != "# [egd-client]").skip(1);
-        let section: String = lines.map_while(|line| line.strip_prefix('#')).map(|line| format!("{line}\n")).collect();
-        assert_eq!(section.matches(" = ").count(), KEYS.len(), "one line a key in\n{section}");
-        let server = Server::Tcp { host: "keys.example.org".to_owned(), port: 8888 };
-        assert_eq!(parse(&section).unwrap().egd_client, Some(EgdClient::of(vec![server])));
     }
 
     #[test]
@@ -251,80 +227,5 @@ mod tests {
         }
         assert_eq!(Server::at("::1", 8888, false).unwrap().to_string(), "tcp:[::1]:8888");
         assert_eq!(Server::at("not a host", 8888, true), None);
-    }
-
-    #[test]
-    fn each_mistake_says_where_it_is_and_what_is_expected() {
-        let place = "expected `tcp:HOST:PORT` or `tls:HOST:PORT`, such as `tcp:keys.example.org:8888`, or `unix:PATH`";
-        for (text, due) in [
-            ("", format!("1:2: [egd-client] has no `connect`; {place}")),
-            (
-                "connect = 8888",
-                "2:11: `connect` is a number; expected `tcp:HOST:PORT`, `tls:HOST:PORT` or `unix:PATH` in quotes, \
-                 or a list of such"
-                    .to_owned(),
-            ),
-            ("connect = []", "2:11: `connect` has 0 servers; expected 1 to 16".to_owned()),
-            (
-                "connect = [\"unix:/e\", 1]",
-                "2:23: `connect` is a number; expected `tcp:HOST:PORT`, `tls:HOST:PORT` or `unix:PATH` in quotes"
-                    .to_owned(),
-            ),
-            (
-                "connect = [\"tcp:h:1\", \"tcp:h:1\"]",
-                "2:23: `connect`: `tcp:h:1` is there twice; leave one out".to_owned(),
-            ),
-            ("connect = \"tcp:host\"", format!("2:11: `connect`: `tcp:host` has no port; {place}")),
-            (
-                "connect = \"tcp:host:0\"",
-                format!("2:11: `connect`: `tcp:host:0` has no port from 1 to 65535 at its end; {place}"),
-            ),
-            (
-                "connect = \"tcp:host:egd\"",
-                format!("2:11: `connect`: `tcp:host:egd` has no port from 1 to 65535 at its end; {place}"),
-            ),
-            ("connect = \"tcp::1\"", format!("2:11: `connect`: `tcp::1` has no name or address of a host; {place}")),
-            (
-                "connect = \"tcp:::1:88\"",
-                format!("2:11: `connect`: `tcp:::1:88` has no name or address of a host; {place}"),
-            ),
-            (
-                "connect = \"tcp:a b:88\"",
-                format!("2:11: `connect`: `tcp:a b:88` has no name or address of a host; {place}"),
-            ),
-            ("connect = \"tls:host\"", format!("2:11: `connect`: `tls:host` has no port; {place}")),
-            ("connect = \"host:88\"", format!("2:11: `connect`: `host:88` is no place of a server; {place}")),
-            (
-                "connect = \"unix:e\"",
-                "2:11: `connect`: `e` is a relative path; expected an absolute one, such as `/e`".to_owned(),
-            ),
-            (
-                "connect = \"unix:/e\"\nrequest-bytes = 256",
-                "3:17: `request-bytes` is 256; expected a whole number from 1 to 255".to_owned(),
-            ),
-            (
-                "connect = \"unix:/e\"\nreserve-bytes = 65537",
-                "3:17: `reserve-bytes` is 65537; expected a whole number from 0 to 65536".to_owned(),
-            ),
-            (
-                "connect = \"unix:/e\"\ntimeout-s = 0",
-                "3:13: `timeout-s` is 0; expected a whole number from 1 to 600".to_owned(),
-            ),
-            (
-                "connect = \"unix:/e\"\nlongest-pause-s = true",
-                "3:19: `longest-pause-s` is true or false; expected a whole number from 1 to 3600".to_owned(),
-            ),
-            (
-                "connect = \"unix:/e\"\nblocks = 4",
-                "3:1: unknown key `blocks` in [egd-client]; expected one of connect, request-bytes, reserve-bytes, \
-                 timeout-s, longest-pause-s, tls-certificate, tls-key, tls-authority"
-                    .to_owned(),
-            ),
-        ] {
-            assert_eq!(parse(text).unwrap_err(), [format!("ekeyd.toml:{due}")], "for:\n{text}");
-        }
-        let many: Vec<String> = (1..=17).map(|port| format!("\"tcp:h:{port}\"")).collect();
-        let refused = parse(&format!("connect = [{}]", many.join(", "))).unwrap_err();
-        assert_eq!(refused, ["ekeyd.toml:2:11: `connect` has 17 servers; expected 1 to 16"]);
     }
 }

@@ -1,6 +1,6 @@
 //! Mistakes in a configuration, each with its place, as `ekeyd check` and an editor's error list want them.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -53,12 +53,17 @@ pub(crate) struct Mistake {
 impl fmt::Display for Mistake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}:{}: ", self.file.display(), self.line, self.column)?;
-        // Some words are the file's own, and may be long.
-        match self.what.char_indices().nth(MOST_SHOWN) {
-            Some((end, _)) => write!(f, "{}...", self.what.get(..end).unwrap_or_default()),
-            None => f.write_str(&self.what),
-        }
+        // Some of its words are the file's own: they may be long, or steer a terminal.
+        let mut shown = self.what.chars().flat_map(printable);
+        shown.by_ref().take(MOST_SHOWN).try_for_each(|character| f.write_char(character))?;
+        if shown.next().is_some() { f.write_str("...") } else { Ok(()) }
     }
+}
+
+fn printable(character: char) -> impl Iterator<Item = char> {
+    let is_plain = matches!(character, '"' | '\'' | '\\');
+    let escaped = (!is_plain).then(|| character.escape_debug());
+    is_plain.then_some(character).into_iter().chain(escaped.into_iter().flatten())
 }
 
 struct Lines<'m>(&'m [Mistake]);
@@ -71,7 +76,7 @@ impl fmt::Display for Lines<'_> {
         }
         match self.0.len().checked_sub(MOST_MISTAKES) {
             None | Some(0) => Ok(()),
-            Some(more) => write!(f, "\nand {more} mistakes more; correct these first"),
+            Some(more) => write!(f, "\nand {more} more mistakes; correct these first"),
         }
     }
 }
@@ -86,6 +91,11 @@ pub(super) struct Source<'t> {
 impl<'t> Source<'t> {
     pub(super) fn new(file: &'t Path, text: &'t str) -> Self {
         Self { file, text }
+    }
+
+    /// The line of byte `offset`, counted from 1.
+    pub(super) fn line(&self, offset: usize) -> usize {
+        self.mistake(offset, String::new()).line
     }
 
     /// The mistake at byte `offset`, or at the end of the text if that is before.

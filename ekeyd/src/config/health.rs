@@ -2,10 +2,8 @@
 
 use ekey_health::Alpha;
 
-use super::section::{Notes, Section};
-
-/// The keys of the section.
-pub(super) const KEYS: [&str; 3] = ["enabled", "alpha", "good-blocks"];
+use super::Section;
+use super::table::Table;
 
 /// `[health]`
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,7 +12,7 @@ pub(crate) struct Health {
     pub enabled: bool,
     /// The false-alarm rate that the cut-offs are computed from.
     pub alpha: Alpha,
-    /// After how many good blocks of 2,500 bytes in a row a key that was put aside is taken back.
+    /// How many good blocks of 2,500 bytes in a row readmit a key that failed.
     pub good_blocks: u32,
 }
 
@@ -24,24 +22,17 @@ impl Default for Health {
     }
 }
 
-/// Reads the section.
-pub(super) fn read(notes: &mut Notes<'_>, section: &Section<'_>) -> Health {
-    let due = Health::default();
-    // Bias is judged over 64 blocks: fewer good ones would say nothing of it.
-    let good_blocks = section.number(notes, "good-blocks", 64..=100_000);
-    Health {
-        enabled: section.flag(notes, "enabled", due.enabled),
-        alpha: alpha(notes, section).unwrap_or(due.alpha),
-        good_blocks: good_blocks.and_then(|blocks| u32::try_from(blocks).ok()).unwrap_or(due.good_blocks),
-    }
-}
+impl Section for Health {
+    const NAME: &'static str = "health";
 
-fn alpha(notes: &mut Notes<'_>, section: &Section<'_>) -> Option<Alpha> {
-    let due = "a false-alarm rate from \"2^-20\" to \"2^-60\"";
-    let (at, text) = section.text(notes, "alpha", due)?;
-    let alpha = text.parse().ok();
-    if alpha.is_none() {
-        notes.note(at, format!("`alpha` is `{}`; expected {due}", super::read::shown(text)));
+    fn read(table: &mut Table<'_>) -> Option<Self> {
+        let default = Self::default();
+        let alpha = table.parsed("alpha", "a false-alarm rate from \"2^-20\" to \"2^-60\"", |text| text.parse().ok());
+        Some(Self {
+            enabled: table.flag("enabled").unwrap_or(default.enabled),
+            alpha: alpha.unwrap_or(default.alpha),
+            // Bias is judged over 64 blocks: fewer good ones say nothing about it.
+            good_blocks: table.number("good-blocks", 64..=100_000).unwrap_or(default.good_blocks),
+        })
     }
-    alpha
 }

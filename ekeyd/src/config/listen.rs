@@ -1,4 +1,4 @@
-//! Where the EGD server listens: `unix:PATH`, `tcp:ADDR:PORT` or `tls:ADDR:PORT`.
+//! Where a server listens: `unix:PATH`, `tcp:ADDR:PORT` or `tls:ADDR:PORT`.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -6,7 +6,11 @@ use std::path::{Path, PathBuf};
 
 use ekey_control::path::check_socket_path;
 
-use super::tls;
+use super::table::Table;
+use super::value::shown;
+use super::{Resource, tls};
+
+const FORM: &str = "`unix:PATH`, `tcp:ADDR:PORT` or `tls:ADDR:PORT`";
 
 /// A place to listen at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,16 +19,16 @@ pub(crate) enum Listen {
     Unix {
         /// Where to make it; absolute.
         path: PathBuf,
-        /// Its mode, if the original's configuration gave one.
+        /// Its mode; 0660 if `None`. Only the original's configuration sets it.
         mode: Option<u32>,
-        /// The user to give it to, if the original's configuration named one.
+        /// Its owner; the daemon's user if `None`.
         user: Option<String>,
-        /// The group to give it to, if the original's configuration named one.
+        /// Its group; the daemon's group if `None`.
         group: Option<String>,
     },
     /// A TCP port on one address, or on all of them.
     Tcp(SocketAddr),
-    /// The same, for those with a certificate of the authority in [`Tls`](super::Tls) only.
+    /// A TCP port for clients with a certificate of the authority in [`Tls`](super::Tls).
     Tls(SocketAddr),
 }
 
@@ -32,6 +36,20 @@ impl Listen {
     /// A unix socket with the usual mode and owner.
     pub(crate) fn unix(path: impl Into<PathBuf>) -> Self {
         Self::Unix { path: path.into(), mode: None, user: None, group: None }
+    }
+
+    /// Reads the list `listen`, if the table has it.
+    pub(super) fn read_list(table: &mut Table<'_>) -> Option<Vec<Self>> {
+        let entries = table.entries("listen", "a list such as [\"unix:/run/ekeyd/egd.sock\"]")?;
+        Some(table.once_each(&entries, &format!("{FORM} in quotes"), Self::parse))
+    }
+
+    /// What listening there needs.
+    pub(super) fn resource(&self) -> Resource {
+        match self {
+            Self::Unix { path, .. } => Resource::Socket(path.clone()),
+            Self::Tcp(address) | Self::Tls(address) => Resource::Listen(*address),
+        }
     }
 
     /// Reads `unix:PATH`, `tcp:ADDR:PORT` or `tls:ADDR:PORT`, or says what is wrong with it.
@@ -49,14 +67,13 @@ impl Listen {
                 Ok(address) => tls::built_in().map(|()| Self::Tls(address)),
                 Err(_) => Err(no_address(kind, spec)),
             },
-            _ => Err(format!(
-                "`{spec}` is no place to listen at; expected `unix:PATH`, `tcp:ADDR:PORT` or `tls:ADDR:PORT`"
-            )),
+            _ => Err(format!("`{}` is not a place to listen at; expected {FORM}", shown(spec))),
         }
     }
 }
 
 fn no_address(kind: &str, spec: &str) -> String {
+    let spec = shown(spec);
     format!("`{spec}` has no address and port; expected for example `{kind}:127.0.0.1:8888` or `{kind}:[::1]:8888`")
 }
 

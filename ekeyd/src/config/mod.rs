@@ -2,36 +2,52 @@
 //!
 //! A file is either this daemon's own (TOML) or the `ekeyd.conf` of the original daemon; both end up as one [`Config`].
 
+mod claim;
 mod egd;
 mod egd_client;
 mod error;
 mod expand;
+mod file;
 mod health;
+mod http;
+mod kernel;
+mod keys;
 mod listen;
 mod network;
 mod original;
-mod read;
+mod pool;
+mod recovery;
 mod sandbox;
-mod section;
+mod table;
 mod tls;
+mod value;
 
 use std::fs::OpenOptions;
 use std::io::Read as _;
-use std::net::SocketAddr;
+use std::net::Ipv4Addr;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
+use ekey_control::path::{check_path, check_socket_path};
+use nix::fcntl::OFlag;
+use toml::de::DeTable;
+
+pub(crate) use claim::{Claim, Resource};
 pub(crate) use egd::{Egd, Limits, Principal};
 pub(crate) use egd_client::{EgdClient, Server};
-use nix::fcntl::OFlag;
-
-pub(crate) use error::ConfigError;
+pub(crate) use error::{ConfigError, Mistake};
 pub(crate) use expand::Expand;
+pub(crate) use file::File;
 pub(crate) use health::Health;
+pub(crate) use http::Http;
+pub(crate) use kernel::Kernel;
+pub(crate) use keys::{KeyPath, Keys, Transport};
 pub(crate) use listen::Listen;
 pub(crate) use network::Network;
+pub(crate) use pool::Pool;
+pub(crate) use recovery::Recovery;
 pub(crate) use sandbox::{RunAs, Sandbox};
+pub(crate) use table::Table;
 pub(crate) use tls::Tls;
 
 /// A configuration larger than this, in bytes, is none.
@@ -54,6 +70,8 @@ pub(crate) struct Config {
     pub health: Health,
     /// Feeding this machine's kernel.
     pub kernel: Kernel,
+    /// Entropy that waits for an output.
+    pub pool: Pool,
     /// Serving programs and virtual machines.
     pub egd: Egd,
     /// Serving expanded entropy, which is not full entropy, if at all.
@@ -68,87 +86,17 @@ pub(crate) struct Config {
     pub sandbox: Sandbox,
 }
 
-/// `[keys]`
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Keys {
-    /// Whether to use every key that appears on USB.
-    pub discover: bool,
-    /// How to reach the keys that are discovered.
-    pub transport: Transport,
-    /// Keys to use besides.
-    pub paths: Vec<KeyPath>,
-    /// Folders of which every entry is a key; only the original's configuration names any (`AddEntropyKeys`).
-    pub folders: Vec<PathBuf>,
-}
-
-/// How to reach a key that was discovered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Transport {
-    /// By its tty if it has one, else by USB.
-    Auto,
-    /// By its tty only.
-    Tty,
-    /// By USB only.
-    Usb,
-}
-
-/// A key that was named by where it is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct KeyPath {
-    /// A tty or a unix socket; absolute.
-    pub path: PathBuf,
-    /// The serial number that the key there must have: 16 characters of base64, if it matters which key it is.
-    pub serial: Option<String>,
-}
-
-/// `[recovery]`
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Recovery {
-    /// How long a key may say nothing before something is done about it.
-    pub silence: Duration,
-    /// Whether to reset its USB port's device.
-    pub usb_reset: bool,
-    /// Whether to switch its USB port's power off and on.
-    pub port_power: bool,
-}
-
-/// `[kernel]`
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Kernel {
-    /// Whether to feed it.
-    pub enabled: bool,
-    /// Bits of entropy to credit for each byte, 1 to 8.
-    pub bits_per_byte: u8,
-    /// How often to feed it once it is seeded.
-    pub interval: Duration,
-}
-
-/// `[file]`
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct File {
-    /// A file or a pipe, absolute, or `-` for the standard output.
-    pub path: PathBuf,
-    /// How many bytes at most; no bound if none.
-    pub max_bytes: Option<u64>,
-}
-
-/// `[http]`
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Http {
-    /// Where to listen: this machine only, unless the file says that others may look.
-    pub listen: SocketAddr,
-}
-
 impl Default for Config {
     fn default() -> Self {
         Self {
             keyring: "/etc/entropykey/keyring".into(),
             control: "/run/ekeyd/control.sock".into(),
             control_tcp: None,
-            keys: Keys { discover: true, transport: Transport::Auto, paths: Vec::new(), folders: Vec::new() },
-            recovery: Recovery { silence: Duration::from_secs(3), usb_reset: true, port_power: false },
+            keys: Keys::default(),
+            recovery: Recovery::default(),
             health: Health::default(),
-            kernel: Kernel { enabled: true, bits_per_byte: 7, interval: Duration::from_secs(60) },
+            kernel: Kernel::default(),
+            pool: Pool::default(),
             egd: Egd::default(),
             expand: None,
             egd_client: None,
@@ -159,13 +107,100 @@ impl Default for Config {
     }
 }
 
+/// A part of the configuration: a section, or the top of the file.
+///
+/// A section has its own file with everything about it: what it may say, its defaults, and how it is read.
+pub(crate) trait Section: Sized {
+    /// Its name in the file, without brackets.
+    const NAME: &'static str;
+
+    /// Reads it. Mistakes are noted in `table`. Returns `None` if what it configures is off.
+    ///
+    /// Asks for every key whatever the file has, since the keys that are asked for are the keys that exist.
+    fn read(table: &mut Table<'_>) -> Option<Self>;
+
+    /// What it needs from the machine, for each key in the order of the file. By default nothing.
+    fn claims(&self) -> Vec<Claim> {
+        Vec::new()
+    }
+
+    /// That `key` of this section needs `resource`.
+    fn claim(key: &'static str, resource: Resource) -> Claim {
+        Claim { section: Self::NAME, key, resource }
+    }
+}
+
+impl Section for Config {
+    const NAME: &'static str = "";
+
+    fn read(table: &mut Table<'_>) -> Option<Self> {
+        let default = Self::default();
+        Some(Self {
+            keyring: table.path("keyring", check_path).unwrap_or(default.keyring),
+            control: table.path("control", check_socket_path).unwrap_or(default.control),
+            control_tcp: table.number("control-tcp", 1..=65_535),
+            keys: table.section().unwrap_or(default.keys),
+            recovery: table.section().unwrap_or(default.recovery),
+            health: table.section().unwrap_or(default.health),
+            kernel: table.section().unwrap_or(default.kernel),
+            pool: table.section().unwrap_or(default.pool),
+            egd: table.section().unwrap_or(default.egd),
+            expand: table.section(),
+            egd_client: table.section(),
+            file: table.section(),
+            http: table.section(),
+            sandbox: table.section().unwrap_or(default.sandbox),
+        })
+    }
+
+    fn claims(&self) -> Vec<Claim> {
+        let Self { keyring, control, control_tcp, keys, recovery, health, kernel, pool, egd, .. } = self;
+        let Self { expand, egd_client, file, http, sandbox, .. } = self;
+        let port =
+            control_tcp.map(|port| Self::claim("control-tcp", Resource::Listen((Ipv4Addr::LOCALHOST, port).into())));
+        let mut claims = vec![
+            Self::claim("keyring", Resource::Read(keyring.clone())),
+            Self::claim("control", Resource::Socket(control.clone())),
+        ];
+        claims.extend(port);
+        claims.extend(
+            [keys.claims(), recovery.claims(), health.claims(), kernel.claims(), pool.claims(), egd.claims()].concat(),
+        );
+        claims.extend(expand.iter().flat_map(Section::claims));
+        claims.extend(egd_client.iter().flat_map(Section::claims));
+        claims.extend(file.iter().flat_map(Section::claims));
+        claims.extend(http.iter().flat_map(Section::claims));
+        claims.extend(sandbox.claims());
+        claims
+    }
+}
+
+fn from_toml(file: &Path, text: &str) -> Result<(Config, Vec<Mistake>), ConfigError> {
+    let source = error::Source::new(file, text);
+    let (document, errors) = DeTable::parse_recoverable(text);
+    let syntax = errors.iter().map(|error| {
+        let place = error.span().map_or(text.len(), |span| span.start);
+        source.mistake(place, format!("not TOML: {}", error.message()))
+    });
+    let mut mistakes: Vec<_> = syntax.collect();
+    let mut top = Table::top(source, &document);
+    let config = Config::read(&mut top).unwrap_or_default();
+    top.note_clashes(&config.claims());
+    let (found, notes) = top.findings();
+    // What the parser made of a line that is not TOML says nothing about what was meant.
+    let unread: Vec<usize> = mistakes.iter().map(|mistake| mistake.line).collect();
+    mistakes.extend(found.into_iter().filter(|mistake| !unread.contains(&mistake.line)));
+    mistakes.sort_by_key(|mistake| (mistake.line, mistake.column));
+    if mistakes.is_empty() { Ok((config, notes)) } else { Err(ConfigError::Mistakes(mistakes)) }
+}
+
 impl Config {
-    /// Reads the configuration at `path`.
+    /// Reads the configuration at `path`. Returns it with notes on what it could say better, such as a key's new name.
     ///
     /// # Errors
     /// [`ConfigError::Unreadable`] if it cannot be read as text, else [`ConfigError::Mistakes`] with every mistake in it.
-    pub(crate) fn load(path: &Path) -> Result<Self, ConfigError> {
-        Self::parse(path, &text_of(path)?)
+    pub(crate) fn load(path: &Path) -> Result<(Self, Vec<Mistake>), ConfigError> {
+        Self::parse_noting(path, &text_of(path)?)
     }
 
     /// The files of TLS for listeners and for servers, where there are any that need them.
@@ -173,16 +208,25 @@ impl Config {
         self.egd.tls.iter().chain(self.egd_client.iter().filter_map(|client| client.tls.as_ref()))
     }
 
+    /// The same for its text alone, without the notes.
+    ///
+    /// # Errors
+    /// [`ConfigError::Mistakes`] with every mistake in it.
+    #[cfg(any(test, feature = "fuzzing"))]
+    pub(crate) fn parse(file: &Path, text: &str) -> Result<Self, ConfigError> {
+        Self::parse_noting(file, text).map(|(config, _)| config)
+    }
+
     /// Reads the configuration from `text`; `file` is what mistakes name as its place. If its name ends with `.conf` it is one of
     /// the original daemon, else TOML.
     ///
     /// # Errors
     /// [`ConfigError::Mistakes`] with every mistake in it.
-    pub(crate) fn parse(file: &Path, text: &str) -> Result<Self, ConfigError> {
+    fn parse_noting(file: &Path, text: &str) -> Result<(Self, Vec<Mistake>), ConfigError> {
         if file.extension().is_some_and(|extension| extension == "conf") {
-            original::config(file, text)
+            Ok((original::config(file, text)?, Vec::new()))
         } else {
-            read::config(file, text)
+            from_toml(file, text)
         }
     }
 }
@@ -202,7 +246,7 @@ fn text_of(path: &Path) -> Result<String, ConfigError> {
     String::from_utf8(bytes).map_err(|error| {
         let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         let place = error::Source::new(path, std::str::from_utf8(valid).unwrap_or_default());
-        ConfigError::Mistakes(vec![place.mistake(valid.len(), "this is no UTF-8; save the file as UTF-8".to_owned())])
+        ConfigError::Mistakes(vec![place.mistake(valid.len(), "not UTF-8; save the file as UTF-8".to_owned())])
     })
 }
 

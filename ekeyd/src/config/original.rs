@@ -1,6 +1,6 @@
 //! The original daemon's configuration, `ekeyd.conf`, as this daemon understands it.
 //!
-//! Outputs that it does not name are off, and no key is used but those it names: whoever kept that file gets what it says.
+//! Outputs that it does not name are off, and no key is used but those it names.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use nix::unistd::{Group, User};
 
 use super::error::{ConfigError, Mistake};
 use super::listen::Listen;
-use super::read::shown;
+use super::value::shown;
 use super::{Config, Egd, File, Kernel, KeyPath, Keys};
 
 /// Reads `text`, the content of `file`.
@@ -24,33 +24,29 @@ pub(super) fn config(file: &Path, text: &str) -> Result<Config, ConfigError> {
     if mistakes.is_empty() { Ok(understood(original)) } else { Err(ConfigError::Mistakes(mistakes)) }
 }
 
-/// What the file asks for in due form, and this daemon or this machine has not.
+/// What the file asks for and this machine does not have.
 fn refused(original: &OriginalConfig) -> Vec<Placed<String>> {
     let mut refused = Vec::new();
     for Placed { line, column, value } in &original.egd {
         let EgdSocket::Unix { user, group, .. } = value else { continue };
-        let (line, column) = (*line, *column);
-        if let Some(user) = user.as_deref().filter(|user| !matches!(User::from_name(user), Ok(Some(_)))) {
+        let has_user = |name: &str| matches!(User::from_name(name), Ok(Some(_)));
+        let has_group = |name: &str| matches!(Group::from_name(name), Ok(Some(_)));
+        let user = user.as_deref().filter(|name| !has_user(name)).map(|name| ("user", name));
+        let group = group.as_deref().filter(|name| !has_group(name)).map(|name| ("group", name));
+        refused.extend(user.into_iter().chain(group).map(|(kind, name)| {
+            let name = shown(name);
             let value = format!(
-                "EGDUnixSocket: this machine has no user `{}`; add it (adduser --system), or name another",
-                shown(user)
+                "EGDUnixSocket: this machine has no {kind} `{name}`; add it (add{kind} --system), or name another"
             );
-            refused.push(Placed { line, column, value });
-        }
-        if let Some(group) = group.as_deref().filter(|group| !matches!(Group::from_name(group), Ok(Some(_)))) {
-            let value = format!(
-                "EGDUnixSocket: this machine has no group `{}`; add it (addgroup --system), or name another",
-                shown(group)
-            );
-            refused.push(Placed { line, column, value });
-        }
+            Placed { line: *line, column: *column, value }
+        }));
     }
     refused
 }
 
 fn understood(original: OriginalConfig) -> Config {
     let due = Config::default();
-    // This daemon stays in the foreground, whatever `Daemonise` says: the service manager does the rest.
+    // This daemon ignores `Daemonise` and stays in the foreground, for the service manager.
     Config {
         keyring: original.keyring.map_or(due.keyring, |path| path.value),
         control: original.unix_control.map_or(due.control, |path| path.value),
@@ -72,7 +68,7 @@ fn understood(original: OriginalConfig) -> Config {
     }
 }
 
-/// Each place once, as it is said first: `ekey-ctl config convert` leaves out what says it again, and tells so.
+/// Each place once, with its first statement: `ekey-ctl config convert` drops the later ones, and says so.
 fn places(sockets: Vec<Placed<EgdSocket>>) -> Vec<Listen> {
     let mut once: Vec<EgdSocket> = Vec::new();
     for Placed { value: socket, .. } in sockets {
@@ -103,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_as_the_original_is_shipped_with_is_understood() {
+    fn the_originals_shipped_file_is_understood() {
         let text = "-- comment\nUnixControlSocket \"/var/run/ekeyd.sock\"\nKeyring \"/etc/entropykey/keyring\"\n\
                     -- Daemonise(false)\nSetOutputToKernel(7)\nAddEntropyKeys \"/dev/entropykey\"\n\
                     AddEntropyKeys \"/var/run/entropykeys\"\n";
@@ -112,14 +108,14 @@ mod tests {
         assert_eq!(config.control, Path::new("/var/run/ekeyd.sock"));
         assert_eq!(config.keyring, Path::new("/etc/entropykey/keyring"));
         assert_eq!(config.kernel, due.kernel);
-        assert_eq!(config.egd.listen, [], "an output that is not named is off");
+        assert_eq!(config.egd.listen, [], "outputs not named are off");
         assert_eq!(config.file, None);
         assert_eq!(config.keys.folders, [Path::new("/dev/entropykey"), Path::new("/var/run/entropykeys")]);
-        assert!(!config.keys.discover, "no key is used but those that are named");
+        assert!(!config.keys.discover, "only the keys named are used");
     }
 
     #[test]
-    fn every_output_and_key_is_taken_over() {
+    fn every_output_and_key_reaches_its_field() {
         let config = parse(
             "SetOutputToFile(\"/tmp/entropy\")\nEGDUnixSocket \"/etc/entropy\"\n\
              EGDUnixSocket(\"/e\", \"0660\", \"\", \"daemon\")\nEGDTCPSocket(8888)\nEGDTCPSocket(\"8889\", \"::1\")\n\
@@ -143,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn a_place_that_is_named_twice_is_listened_on_once_as_it_is_said_first() {
+    fn of_a_place_named_twice_the_first_counts() {
         let config = parse(
             "EGDUnixSocket(\"/e\", \"0600\")\nEGDTCPSocket(8888)\nEGDUnixSocket(\"//e\", \"0660\")\n\
              EGDTCPSocket(8888, \"127.0.0.1\")\nEGDTCPSocket(8888, \"::1\")\n",
@@ -155,30 +151,5 @@ mod tests {
             Listen::Tcp("[::1]:8888".parse().unwrap()),
         ];
         assert_eq!(config.egd.listen, due);
-    }
-
-    #[test]
-    fn every_mistake_is_told_with_its_place() {
-        let text = "TCPControlSocket \"1234\"\nSetOutputToKernel(9)\n  Keyring \"keyring\"\nKeyrings \"/k\"\nKeyring(\n\
-                    EGDTCPSocket(0)\nEGDUnixSocket(\"/e\", \"rw\")\nEGDTCPSocket(1, \"here\")\nAddEntropyKey()\n\
-                    AddEntropyKey(\"/k\", \"short\")\nKeyring(\"/a\", \"/b\")\nKeyring(5)\nKeyring \"\"\n";
-        let refused = parse(text).unwrap_err().to_string();
-        let dues = [
-            "2:1: SetOutputToKernel: expected a whole number from 1 to 8",
-            "3:3: Keyring: `keyring` is a relative path; expected an absolute one, such as `/keyring`",
-            "4:1: unknown statement Keyrings; did you mean Keyring?",
-            "5:8: this '(' is not closed on its line: end it with ')'",
-            "6:1: EGDTCPSocket: expected a whole number from 1 to 65535",
-            "7:1: EGDUnixSocket: `rw` is no mode; expected an octal one such as \"0660\"",
-            "8:1: EGDTCPSocket: `here` is no address; expected one such as \"127.0.0.1\" or \"::1\"",
-            "9:1: AddEntropyKey has no argument; expected a path and a serial number",
-            "10:1: AddEntropyKey: `short` is no serial number; expected the 16 characters on the key (base64)",
-            "11:1: Keyring has 2 arguments; expected a path",
-            "12:1: Keyring: argument 1 must be a text in quotes",
-            "13:1: Keyring: the path is empty; expected an absolute path",
-        ];
-        let seen: Vec<&str> = refused.lines().collect();
-        let dues: Vec<String> = dues.iter().map(|due| format!("ekeyd.conf:{due}")).collect();
-        assert_eq!(seen, dues);
     }
 }

@@ -1,4 +1,4 @@
-//! The configuration as people write it, and as they get it wrong.
+//! The configuration as people write it, right and wrong. `mistakes.txt` has the messages.
 
 use std::path::Path;
 use std::time::Duration;
@@ -20,9 +20,10 @@ port-power = false
 enabled = true
 bits-per-byte = 7
 interval-s = 60
+[pool]
+bytes = 1048576
 [egd]
 listen = ["unix:/run/ekeyd/egd.sock"]      # unix:PATH | tcp:ADDR:PORT | tls:ADDR:PORT
-pool-bytes = 1048576
 max-clients = 10000
 "#;
 
@@ -39,17 +40,17 @@ fn mistakes(text: &str) -> Vec<String> {
 }
 
 #[test]
-fn an_empty_file_is_the_defaults() {
+fn an_empty_file_means_the_defaults() {
     assert_eq!(parse("").unwrap(), Config::default());
 }
 
 #[test]
-fn the_file_of_the_manual_is_the_defaults_spelled_out() {
+fn the_manuals_file_means_the_defaults() {
     assert_eq!(parse(SHOWN_IN_THE_MANUAL).unwrap(), Config::default());
 }
 
 #[test]
-fn every_key_is_taken_over() {
+fn every_key_reaches_its_field() {
     let config = parse(
         r#"
         keyring = "/k"
@@ -71,13 +72,14 @@ fn every_key_is_taken_over() {
         enabled = false
         bits-per-byte = 8
         interval-s = 0x10
+        [pool]
+        bytes = 65_536
         [egd]
         listen = ["unix:/e", "tcp:127.0.0.1:8888", "tcp:[::1]:8888", "tls:[::1]:8889"]
         tls-certificate = "/server.pem"
         tls-key = "/server.key"
         tls-authority = "/authority.pem"
         tls-handshake-s = 7
-        pool-bytes = 65_536
         max-clients = 1
         share-percent = 50
         offered = "mix"
@@ -95,7 +97,7 @@ fn every_key_is_taken_over() {
         reseed-bytes = 65536
         max-clients = 7
         [egd-client]
-        connect = ["tcp:keys.example.org:8888", "tls:[2001:db8::1]:8889", "unix:/e"]
+        connect = ["tcp:keys.example.org:8888", "tls:[2001:db8::1]:8889", "unix:/s"]
         tls-certificate = "/client.pem"
         tls-key = "/client.key"
         tls-authority = "/authority.pem"
@@ -133,6 +135,7 @@ fn every_key_is_taken_over() {
         recovery: Recovery { silence: Duration::from_millis(500), usb_reset: false, port_power: true },
         health: Health { enabled: false, alpha: "2^-30".parse().unwrap(), good_blocks: 64 },
         kernel: Kernel { enabled: false, bits_per_byte: 8, interval: Duration::from_secs(16) },
+        pool: Pool { bytes: 65_536 },
         egd: Egd {
             listen: vec![
                 Listen::unix("/e"),
@@ -142,7 +145,6 @@ fn every_key_is_taken_over() {
             ],
             tls: Some(files("/server.pem", "/server.key")),
             handshake: Duration::from_secs(7),
-            pool_bytes: 65_536,
             max_clients: 1,
             share_percent: 50,
             mix_offered: true,
@@ -166,7 +168,7 @@ fn every_key_is_taken_over() {
             connect: vec![
                 Server::Tcp { host: "keys.example.org".to_owned(), port: 8888 },
                 Server::Tls { host: "2001:db8::1".to_owned(), port: 8889 },
-                Server::Unix("/e".into()),
+                Server::Unix("/s".into()),
             ],
             tls: Some(files("/client.pem", "/client.key")),
             request_bytes: 255,
@@ -183,195 +185,134 @@ fn every_key_is_taken_over() {
 }
 
 #[test]
-fn other_machines_may_look_only_where_the_file_says_so() {
+fn the_page_is_remote_only_if_the_file_says_so() {
     let http = parse("[http]\nlisten = \"[::]:9178\"\nallow-remote = true").unwrap().http;
     assert_eq!(http, Some(Http { listen: "[::]:9178".parse().unwrap() }));
     assert_eq!(parse("").unwrap().http, None, "off unless it is configured");
 }
 
 #[test]
-fn standard_output_is_a_file() {
+fn the_pools_old_name_means_the_same() {
+    let [old, new] = ["[egd]\npool-bytes = 65536", "[pool]\nbytes = 65536"].map(|text| parse(text).unwrap());
+    assert_eq!((old.pool.bytes, &old), (65_536, &new));
+}
+
+#[test]
+fn a_dash_is_the_standard_output() {
     let file = parse("[file]\npath = \"-\"").unwrap().file;
     assert_eq!(file, Some(File { path: "-".into(), max_bytes: None }));
 }
 
+/// Every section with its keys, as reading `text` asks for them.
+fn known(text: &str) -> Vec<(String, Vec<&'static str>)> {
+    let (document, _) = DeTable::parse_recoverable(text);
+    let mut top = Table::top(error::Source::new(Path::new("ekeyd.toml"), text), &document);
+    Config::read(&mut top);
+    top.known()
+}
+
 #[test]
-fn each_mistake_says_where_it_is_and_what_is_expected() {
-    for (text, due) in [
-        ("keyring = 5", "1:11: `keyring` is a number; expected an absolute path in quotes"),
-        ("keyring = \"k\"", "1:11: `keyring`: `k` is a relative path; expected an absolute one, such as `/k`"),
-        ("keyring = \"\"", "1:11: `keyring`: the path is empty; expected an absolute path"),
-        ("keyring = \"/a\\u0000\"", "1:11: `keyring`: the path has a zero byte in it; expected an absolute path"),
-        ("kernel = 1", "1:10: `kernel` is a number; expected a section `[kernel]`"),
-        ("[[kernel]]", "1:1: `kernel` is a list; expected a section `[kernel]`"),
-        ("[kernel]\nenabled = \"yes\"", "2:11: `enabled` is a text; expected true or false"),
-        ("[kernel]\nbits-per-byte = 0", "2:17: `bits-per-byte` is 0; expected a whole number from 1 to 8"),
-        ("[kernel]\nbits-per-byte = 9", "2:17: `bits-per-byte` is 9; expected a whole number from 1 to 8"),
-        ("[kernel]\nbits-per-byte = -7", "2:17: `bits-per-byte` is -7; expected a whole number from 1 to 8"),
-        (
-            "[kernel]\nbits-per-byte = 7.0",
-            "2:17: `bits-per-byte` is a number with a fraction; expected a whole number from 1 to 8",
-        ),
-        (
-            "[kernel]\nbits-per-byte = 99999999999999999999999",
-            "2:17: `bits-per-byte` is 99999999999999999999999; expected a whole number from 1 to 8",
-        ),
-        ("[kernel]\ninterval-s = 3601", "2:14: `interval-s` is 3601; expected a whole number from 1 to 3600"),
-        ("[health]\nenabled = 1", "2:11: `enabled` is a number; expected true or false"),
-        ("[health]\nalpha = 40", "2:9: `alpha` is a number; expected a false-alarm rate from \"2^-20\" to \"2^-60\""),
-        (
-            "[health]\nalpha = \"2^-19\"",
-            "2:9: `alpha` is `2^-19`; expected a false-alarm rate from \"2^-20\" to \"2^-60\"",
-        ),
-        ("[health]\ngood-blocks = 63", "2:15: `good-blocks` is 63; expected a whole number from 64 to 100000"),
-        ("[health]\ngood-block = 64", "2:1: unknown key `good-block` in [health]; did you mean `good-blocks`?"),
-        ("[recovery]\nsilence-ms = 499", "2:14: `silence-ms` is 499; expected a whole number from 500 to 600000"),
-        ("[egd]\npool-bytes = 16383", "2:14: `pool-bytes` is 16383; expected a whole number from 16384 to 67108864"),
-        ("[egd]\nmax-clients = 0", "2:15: `max-clients` is 0; expected a whole number from 1 to 100000"),
-        ("[egd]\nshare-percent = 0", "2:17: `share-percent` is 0; expected a whole number from 1 to 100"),
-        ("[egd]\noffered = \"keep\"", "2:11: `offered` is `keep`; expected `ignore` or `mix`"),
-        (
-            "[egd]\nburst-bytes-per-peer = 512",
-            "2:1: `burst-bytes-per-peer` says nothing without `bytes-per-s-per-peer`; give both",
-        ),
-        (
-            "[egd]\nallow-networks = [\"10.0.0.1/8\"]",
-            "2:19: `allow-networks`: `10.0.0.1/8` has bits behind its prefix; expected `10.0.0.0/8`, or only the address",
-        ),
-        (
-            "[egd]\nallow-users = [-1]",
-            "2:16: `allow-users`: -1 is no user or group; expected a name in quotes, or a number",
-        ),
-        (
-            "[egd]\nallow-groups = [true]",
-            "2:17: `allow-groups` is true or false; expected a name in quotes, or a number",
-        ),
-        ("[egd]\ncombine = 2", "2:11: `combine` is a number; expected true or false"),
-        (
-            "[egd]\nlisten = \"unix:/e\"",
-            "2:10: `listen` is a text; expected a list such as [\"unix:/run/ekeyd/egd.sock\"]",
-        ),
-        (
-            "[egd]\nlisten = [1]",
-            "2:11: `listen` is a number; expected `unix:PATH`, `tcp:ADDR:PORT` or `tls:ADDR:PORT` in quotes",
-        ),
-        (
-            "[egd]\nlisten = [\"unix:e\"]",
-            "2:11: `listen`: `e` is a relative path; expected an absolute one, such as `/e`",
-        ),
-        (
-            "[egd]\nlisten = [\"tcp:localhost\"]",
-            "2:11: `listen`: `tcp:localhost` has no address and port; expected for example `tcp:127.0.0.1:8888` or \
-             `tcp:[::1]:8888`",
-        ),
-        (
-            "[egd]\nlisten = [\"tls:127.0.0.1:8889\"]\ntls-certificate = \"/c\"\ntls-authority = \"/a\"",
-            "1:2: `tls:127.0.0.1:8889` needs `tls-key` in [egd]; expected the path of a PEM file",
-        ),
-        (
-            "[egd]\nlisten = [\"/e\"]",
-            "2:11: `listen`: `/e` is no place to listen at; expected `unix:PATH`, `tcp:ADDR:PORT` or `tls:ADDR:PORT`",
-        ),
-        ("[egd]\nlisten = [\"unix:/e\", \"unix:/e\"]", "2:22: `listen`: `unix:/e` is there twice; leave one out"),
-        ("[keys]\ntransport = \"serial\"", "2:13: `transport` is `serial`; expected `auto`, `tty` or `usb`"),
-        ("[keys]\npaths = [7]", "2:10: `paths` is a number; expected a path, or { path = \"...\", serial = \"...\" }"),
-        (
-            "[keys]\npaths = [{ serial = \"A/BvBlg3OTBJ+RFD\" }]",
-            "2:10: this entry of `paths` has no `path`; expected { path = \"...\", serial = \"...\" }",
-        ),
-        (
-            "[keys]\npaths = [{ path = \"/k\", serial = \"short\" }]",
-            "2:34: `serial` is `short`; expected the 16 characters on the key (base64)",
-        ),
-        (
-            "[keys]\npaths = [{ path = \"/k\", seriel = \"\" }]",
-            "2:25: unknown key `seriel` in an entry of `paths`; did you mean `serial`?",
-        ),
-        ("[file]\nmax-bytes = 1", "1:2: [file] has no `path`; expected an absolute path, or \"-\""),
-        (
-            "[http]",
-            "1:2: [http] has no `listen`; expected an address and port such as \"127.0.0.1:9178\" or \"[::1]:9178\"",
-        ),
-        (
-            "[http]\nlisten = \"localhost\"",
-            "2:10: `listen` is `localhost`; expected an address and port such as \"127.0.0.1:9178\" or \"[::1]:9178\"",
-        ),
-        (
-            "[http]\nlisten = \"127.0.0.1:0\"",
-            "2:10: `listen` has port 0; expected an address and port such as \"127.0.0.1:9178\" or \"[::1]:9178\"",
-        ),
-        (
-            "[http]\nlisten = \"0.0.0.0:9178\"",
-            "2:10: `listen` is 0.0.0.0:9178, which other machines reach, without a password and unencrypted; expected an \
-             address of this machine only, or `allow-remote = true` beside it",
-        ),
-        ("[kernel]\nbits-per-bite = 7", "2:1: unknown key `bits-per-bite` in [kernel]; did you mean `bits-per-byte`?"),
-        ("[kernal]\nenabled = true", "1:2: unknown key `kernal` in the top of the file; did you mean `kernel`?"),
-        ("pool-bytes = 5000", "1:1: unknown key `pool-bytes` in the top of the file; it belongs in [egd]"),
-        (
-            "[kernel]\ncolour = 1",
-            "2:1: unknown key `colour` in [kernel]; expected one of enabled, bits-per-byte, interval-s",
-        ),
-    ] {
-        assert_eq!(mistakes(text), [format!("ekeyd.toml:{due}")], "for:\n{text}");
+fn every_key_is_asked_for_whatever_the_file_has() {
+    let full = "[expand]\nlisten = [\"unix:/x\"]\n[egd-client]\nconnect = \"unix:/s\"\n[file]\npath = \"-\"\n\
+                [http]\nlisten = \"127.0.0.1:1\"\n";
+    assert_eq!(known(""), known(full));
+    assert_eq!(known(""), known("keys = 1\nhttp = []\n[egd]\nlisten = 1\n[file]\n[egd-client]\n[expand]\n"));
+}
+
+#[test]
+fn the_manual_page_names_every_section_and_key() {
+    let page = include_str!("../../../packaging/man/ekeyd.toml.5");
+    let bold =
+        |word: &str| page.lines().any(|line| line == format!(".B {word}") || line.starts_with(&format!(".BR {word} ")));
+    let headings: Vec<String> =
+        page.lines().filter_map(|line| line.strip_prefix(".SH ")).map(str::to_lowercase).collect();
+    for (section, keys) in known("") {
+        assert!(headings.contains(&section), "{section} has no heading");
+        for key in keys.iter().filter(|key| !headings.contains(&format!("[{key}]"))) {
+            assert!(bold(key), "`{key}` of {section} is missing");
+        }
+    }
+}
+
+/// The example with every option set: a `#` without a space after it is removed.
+fn example_in_full() -> String {
+    let lines = include_str!("../../ekeyd.toml").lines();
+    lines
+        .map(|line| {
+            line.strip_prefix('#').filter(|line| !line.starts_with([' ', '#'])).unwrap_or(line).to_owned() + "\n"
+        })
+        .collect()
+}
+
+#[test]
+fn the_example_shows_every_key_once() {
+    let example = example_in_full();
+    for (section, keys) in known("").into_iter().skip(1) {
+        let body = example.split(&format!("\n{section}\n")).nth(1).unwrap_or_else(|| panic!("{section} is missing"));
+        let body = body.split("\n[").next().unwrap();
+        for key in keys {
+            let lines = body.lines().filter(|line| line.split(" = ").next() == Some(key));
+            assert_eq!(lines.count(), 1, "`{key}` of {section}");
+        }
     }
 }
 
 #[test]
-fn a_socket_path_that_is_too_long_is_refused() {
+fn the_example_shows_the_defaults() {
+    assert_eq!(parse(include_str!("../../ekeyd.toml")).unwrap(), Config::default());
+    // These sections are off by default, and one key is required: the others must stand at their defaults.
+    for (section, required) in [("expand", "listen"), ("egd-client", "connect"), ("http", "listen")] {
+        let example = example_in_full();
+        let body = example.split(&format!("\n[{section}]\n")).nth(1).unwrap().split("\n[").next().unwrap();
+        let lines: Vec<&str> = body
+            .lines()
+            .filter(|line| line.contains(" = ") && !line.starts_with('#') && !line.starts_with("tls-"))
+            .collect();
+        let least = lines.iter().find(|line| line.starts_with(required)).unwrap();
+        let read = |lines: &str| parse(&format!("[{section}]\n{lines}\n")).unwrap();
+        assert_eq!(read(&lines.join("\n")), read(least), "{section}");
+    }
+}
+
+#[test]
+fn mistakes_read_as_in_the_golden_file() {
+    let golden = include_str!("mistakes.txt");
+    let mut cases = golden.split("\n--- ");
+    let mut seen = cases.next().unwrap().to_owned();
+    let mut differences = String::new();
+    for case in cases {
+        let (file, rest) = case.split_once('\n').unwrap();
+        let (text, due) = rest.split_once("\n>>>\n").unwrap();
+        let mistakes = match Config::parse_noting(Path::new(file), text) {
+            Ok((_, notes)) => notes.iter().map(|note| format!("{note}\n")).collect(),
+            Err(error) => format!("{error}\n"),
+        };
+        if mistakes != due {
+            differences.push_str(&format!("of\n{text}\nexpected\n{due}and got\n{mistakes}\n"));
+        }
+        seen.push_str(&format!("\n--- {file}\n{text}\n>>>\n{mistakes}"));
+    }
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/config/mistakes.txt"), &seen).unwrap();
+    }
+    assert!(differences.is_empty(), "{differences}");
+}
+
+#[test]
+fn a_socket_path_has_at_most_107_bytes() {
     let text = format!("control = \"/{}\"", "c".repeat(107));
     assert_eq!(mistakes(&text), ["ekeyd.toml:1:11: `control`: the socket's path has 108 bytes; expected at most 107"]);
     assert!(parse(&format!("control = \"/{}\"", "c".repeat(106))).is_ok());
 }
 
 #[test]
-fn all_mistakes_are_told_in_the_order_of_the_file() {
-    let seen = mistakes("[kernel]\nbits-per-byte = 9\ninterval-s = 0\n[egd]\nmax-clients = \"many\"\n[colour]\n");
-    let places: Vec<&str> = seen.iter().filter_map(|line| line.get(..15)).collect();
-    assert_eq!(places, ["ekeyd.toml:2:17", "ekeyd.toml:3:14", "ekeyd.toml:5:15", "ekeyd.toml:6:2:"]);
-}
-
-#[test]
-fn a_line_that_is_no_toml_is_one_mistake_and_hides_no_other() {
-    let seen = mistakes("[kernel]\nbits-per-byte = \ninterval-s = 0\nenabled = tru\n");
-    assert_eq!(seen.len(), 3, "{seen:#?}");
-    assert!(seen[0].starts_with("ekeyd.toml:2:17: this is no TOML: "), "{}", seen[0]);
-    assert!(seen[1].starts_with("ekeyd.toml:3:14: `interval-s` is 0"), "{}", seen[1]);
-    assert!(seen[2].starts_with("ekeyd.toml:4:11: this is no TOML: "), "{}", seen[2]);
-}
-
-#[test]
-fn a_key_that_is_there_twice_is_a_mistake() {
-    let seen = mistakes("[kernel]\nenabled = true\nenabled = false\n");
-    assert_eq!(seen.len(), 1, "{seen:#?}");
-    assert!(seen[0].starts_with("ekeyd.toml:3:1: this is no TOML: duplicate key"), "{}", seen[0]);
-}
-
-#[test]
-fn a_clash_with_a_place_that_the_file_does_not_name_is_told_where_the_file_names_the_other() {
-    for (text, due) in [
-        ("# first\nkeyring = \"/run/ekeyd/control.sock\"\n", "ekeyd.toml:2:1: "),
-        ("# first\n[file]\npath = \"/etc/entropykey/keyring\"\n", "ekeyd.toml:3:8: "),
-    ] {
-        let seen = mistakes(text);
-        assert!(seen.len() == 1 && seen[0].starts_with(due), "{seen:?} of {text:?}, due is {due}");
-    }
-}
-
-#[test]
-fn a_value_that_the_parser_made_up_is_no_mistake_of_its_own() {
+fn a_value_the_parser_made_up_is_not_reported() {
     let seen = mistakes("# first\n[recovery]\nusb-reset = = \"tty\"\nsilence-ms =\n\n= 5\n");
-    assert!(seen.iter().all(|mistake| mistake.contains(": this is no TOML: ")), "{seen:#?}");
+    assert!(seen.iter().all(|mistake| mistake.contains(": not TOML: ")), "{seen:#?}");
 }
 
 #[test]
-fn columns_count_characters() {
-    let seen = mistakes("[keys]\npaths = [\"/dev/schlüssel\", 7]");
-    assert!(seen[0].starts_with("ekeyd.toml:2:28: "), "{seen:?}");
-}
-
-#[test]
-fn hostile_text_is_refused_and_shown_without_control_characters() {
+fn hostile_text_is_shown_without_control_codes() {
     let seen = mistakes("\"\\u001b[31m\" = 1\n[keys]\ntransport = \"\\u001b[31m\"");
     assert_eq!(seen.len(), 2, "{seen:?}");
     assert!(!seen.join("").contains('\x1b'), "{seen:?}");
@@ -380,18 +321,18 @@ fn hostile_text_is_refused_and_shown_without_control_characters() {
 }
 
 #[test]
-fn a_file_is_loaded_and_named_in_its_mistakes() {
+fn mistakes_name_the_file_that_was_loaded() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ekeyd.toml");
     std::fs::write(&path, SHOWN_IN_THE_MANUAL).unwrap();
-    assert_eq!(Config::load(&path).unwrap(), Config::default());
+    assert_eq!(Config::load(&path).unwrap(), (Config::default(), Vec::new()));
     std::fs::write(&path, "x = 1").unwrap();
     let refused = Config::load(&path).unwrap_err().to_string();
     assert!(refused.starts_with(&format!("{}:1:1: unknown key `x`", path.display())), "{refused}");
 }
 
 #[test]
-fn what_cannot_be_read_is_an_error_and_never_the_defaults() {
+fn an_unreadable_file_never_means_the_defaults() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ekeyd.toml");
     let refused = Config::load(&path).unwrap_err();
@@ -400,7 +341,7 @@ fn what_cannot_be_read_is_an_error_and_never_the_defaults() {
     assert!(matches!(refused, ConfigError::NotAFile { .. }), "{refused}");
     std::fs::write(&path, b"# one\n# two \xff\n").unwrap();
     let refused = Config::load(&path).unwrap_err().to_string();
-    assert!(refused.ends_with(":2:7: this is no UTF-8; save the file as UTF-8"), "{refused}");
+    assert!(refused.ends_with(":2:7: not UTF-8; save the file as UTF-8"), "{refused}");
     std::fs::write(&path, vec![b'#'; 1024 * 1024 + 1]).unwrap();
     let refused = Config::load(&path).unwrap_err();
     assert!(matches!(refused, ConfigError::TooLarge { .. }), "{refused}");

@@ -4,12 +4,10 @@ use std::path::PathBuf;
 
 use ekey_control::path::check_path;
 
-use super::section::{Notes, Section};
+use super::table::Table;
+use super::{Claim, Resource, Section};
 
-/// The keys, in the sections that have them.
-pub(super) const KEYS: [&str; 3] = ["tls-certificate", "tls-key", "tls-authority"];
-
-/// Whether this program can do TLS at all, or what to do.
+/// Says what to do if this program was built without TLS.
 pub(super) fn built_in() -> Result<(), String> {
     if cfg!(feature = "tls") {
         return Ok(());
@@ -17,32 +15,36 @@ pub(super) fn built_in() -> Result<(), String> {
     Err("this ekeyd was built without TLS; build it with the feature `tls`, or use `tcp:`".to_owned())
 }
 
-/// What shows the other end who this machine is, and by what it judges the other end. Paths of PEM files, absolute.
+/// What proves this machine to the other end, and what the other end is judged by. Paths of PEM files, absolute.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Tls {
-    /// This machine's certificate, and those between it and its authority, if there are any.
+    /// This machine's certificate, then those between it and its authority, if there are any.
     pub certificate: PathBuf,
     /// Its private key.
     pub key: PathBuf,
-    /// The certificates of the authorities that the other end's must be of.
+    /// The certificates of the authorities that may have issued the other end's.
     pub authority: PathBuf,
 }
 
-/// Reads the three keys. Where there is a `place` that needs TLS all of them must be there; where there is none they are looked
-/// over, and not in use.
-pub(super) fn read(notes: &mut Notes<'_>, section: &Section<'_>, place: Option<&str>) -> Option<Tls> {
-    let [certificate, key, authority] = KEYS.map(|name| {
-        let missing = section.value(name).is_none();
-        if let (true, Some(place)) = (missing, place) {
-            notes.note(
-                section.offset,
-                format!("`{place}` needs `{name}` in {}; expected the path of a PEM file", section.name),
-            );
-        }
-        section.path(notes, name, check_path)
-    });
-    place?;
-    Some(Tls { certificate: certificate?, key: key?, authority: authority? })
+impl Tls {
+    /// Reads the three keys. `place` is one that needs TLS, if there is one: then all three are required. Without one they are
+    /// checked and not used.
+    pub(super) fn read(table: &mut Table<'_>, place: Option<String>) -> Option<Self> {
+        let [certificate, key, authority] = ["tls-certificate", "tls-key", "tls-authority"].map(|key| {
+            if let Some(place) = &place {
+                table.required(key, &format!("the path of a PEM file, which `{place}` needs"));
+            }
+            table.path(key, check_path)
+        });
+        place?;
+        Some(Self { certificate: certificate?, key: key?, authority: authority? })
+    }
+
+    /// What reading the files needs, for the section `S` that names them.
+    pub(super) fn claims<S: Section>(&self) -> [Claim; 3] {
+        [("tls-certificate", &self.certificate), ("tls-key", &self.key), ("tls-authority", &self.authority)]
+            .map(|(key, path)| S::claim(key, Resource::Read(path.clone())))
+    }
 }
 
 #[cfg(test)]
@@ -52,7 +54,7 @@ mod tests {
     use super::super::Config;
 
     #[test]
-    fn files_that_nothing_needs_are_looked_over_and_not_in_use() {
+    fn files_without_a_tls_place_are_checked_and_unused() {
         let read = |text: &str| Config::parse(Path::new("ekeyd.toml"), text);
         let files = "tls-certificate = \"/c\"\ntls-key = \"/k\"\ntls-authority = \"/a\"\n";
         let servers = "connect = [\"tcp:127.0.0.1:8888\"]\n";

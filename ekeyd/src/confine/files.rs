@@ -11,7 +11,7 @@ use landlock::{
     RulesetAttr as _, RulesetCreated, RulesetCreatedAttr as _, RulesetError, RulesetStatus, Scope,
 };
 
-use crate::config::{Config, Listen, Server};
+use crate::config::{Claim, Config, Resource, Section as _};
 
 /// The newest rules that are laid down. Later ones would forbid connecting to unix sockets that were not named, such as the
 /// journal's.
@@ -45,8 +45,9 @@ fn lay_down(config: &Config, config_file: Option<&Path>) -> Result<landlock::Res
         .handle_access(AccessNet::from_all(NEWEST))?
         .scope(Scope::Signal)?
         .create()?;
-    let rules = allowed(config, config_file).into_iter().try_fold(rules, allow)?;
-    let rules = ports(config)
+    let claims = config.claims();
+    let rules = allowed(&claims, config_file).into_iter().try_fold(rules, allow)?;
+    let rules = ports(&claims)
         .into_iter()
         .try_fold(rules, |rules, port| rules.add_rule(NetPort::new(port, AccessNet::ConnectTcp)))?;
     rules.restrict_self()
@@ -61,35 +62,27 @@ fn allow(rules: RulesetCreated, (path, access): (PathBuf, BitFlags<AccessFs>)) -
 }
 
 /// The folders and files, and what may be done there.
-fn allowed(config: &Config, config_file: Option<&Path>) -> Vec<(PathBuf, BitFlags<AccessFs>)> {
+fn allowed(claims: &[Claim], config_file: Option<&Path>) -> Vec<(PathBuf, BitFlags<AccessFs>)> {
     let read = AccessFs::ReadFile | AccessFs::ReadDir;
     let device = read | AccessFs::WriteFile | AccessFs::IoctlDev;
     let mut allowed: Vec<_> = READ.iter().map(|path| (PathBuf::from(path), read)).collect();
     // A key may be plugged in at any time, and its node made anew; the file modes say which nodes may be used.
     allowed.push(("/dev".into(), device));
-    // The switches by which a silent key is revived.
+    // The switches that revive a silent key.
     allowed.push(("/sys/devices".into(), read | AccessFs::WriteFile));
-    // What is read again on SIGHUP: by folder, since a file that was replaced is another.
-    let tls = config.tls_in_use().flat_map(|files| [&files.certificate, &files.key, &files.authority]);
-    let again = [Some(config.keyring.as_path()), config_file].into_iter().flatten();
-    let again = again.chain(tls.map(PathBuf::as_path)).map(real_folder);
-    allowed.extend(again.chain(config.keys.folders.iter().cloned()).map(|folder| (folder, read)));
-    allowed.extend(config.keys.paths.iter().map(|key| (key.path.clone(), device)));
-    if !names(config).is_empty() {
-        // Some systems keep what it leads to in a folder that is written anew with each network.
-        allowed.push((real_folder(Path::new("/etc/resolv.conf")), read));
+    allowed.extend(config_file.map(|file| (real_folder(file), read)));
+    for claim in claims {
+        allowed.push(match &claim.resource {
+            // By folder: a file that was replaced is another file.
+            Resource::Read(path) => (real_folder(path), read),
+            Resource::Write(path) => (real_folder(path), read | AccessFs::WriteFile | AccessFs::MakeReg),
+            Resource::Socket(path) | Resource::PidFile(path) => (real_folder(path), read | AccessFs::RemoveFile),
+            Resource::Open(path) => (path.clone(), device),
+            // Some systems keep the file that this links to in a folder that is written anew with each network.
+            Resource::Resolve(_) => (real_folder(Path::new("/etc/resolv.conf")), read),
+            Resource::Listen(_) | Resource::Connect(..) => continue,
+        });
     }
-    if let Some(file) = &config.file {
-        allowed.push((real_folder(&file.path), read | AccessFs::WriteFile | AccessFs::MakeReg));
-    }
-    // Its own sockets and files go with it when it ends.
-    let expand = config.expand.iter().flat_map(|expand| &expand.listen);
-    let unix = config.egd.listen.iter().chain(expand).filter_map(|listen| match listen {
-        Listen::Unix { path, .. } => Some(path.as_path()),
-        Listen::Tcp(_) | Listen::Tls(_) => None,
-    });
-    let own = unix.chain([config.control.as_path()]).chain(config.sandbox.pid_file.as_deref());
-    allowed.extend(own.map(|path| (real_folder(path), read | AccessFs::RemoveFile)));
     allowed
 }
 
@@ -103,42 +96,29 @@ fn folder_of(path: &Path) -> &Path {
     path.parent().unwrap_or(Path::new("/"))
 }
 
-/// The ports that entropy is fetched from, and what finding their addresses takes.
-fn ports(config: &Config) -> Vec<u16> {
-    let servers = config.egd_client.iter().flat_map(|client| &client.connect);
-    let ports = servers.filter_map(|server| match server {
-        Server::Tcp { port, .. } | Server::Tls { port, .. } => Some(*port),
-        Server::Unix(_) => None,
+/// The ports that may be connected to: those of servers, and what resolving their names needs.
+fn ports(claims: &[Claim]) -> Vec<u16> {
+    let ports = claims.iter().filter_map(|claim| match claim.resource {
+        Resource::Connect(_, port) => Some(port),
+        Resource::Resolve(_) => Some(DNS),
+        _ => None,
     });
-    ports.chain((!names(config).is_empty()).then_some(DNS)).collect()
-}
-
-/// The hosts that are to be found by name.
-fn names(config: &Config) -> Vec<&str> {
-    let servers = config.egd_client.iter().flat_map(|client| &client.connect);
-    servers
-        .filter_map(|server| match server {
-            Server::Tcp { host, .. } | Server::Tls { host, .. } if host.parse::<std::net::IpAddr>().is_err() => {
-                Some(host.as_str())
-            }
-            _ => None,
-        })
-        .collect()
+    ports.collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn config(text: &str) -> Config {
-        Config::parse(Path::new("ekeyd.toml"), text).unwrap()
+    fn claims(text: &str) -> Vec<Claim> {
+        Config::parse(Path::new("ekeyd.toml"), text).unwrap().claims()
     }
 
     #[test]
     fn only_what_the_configuration_names_may_be_written() {
-        let writes = |config: &Config| -> Vec<PathBuf> {
+        let writes = |claims: &[Claim]| -> Vec<PathBuf> {
             let writing = AccessFs::from_write(NEWEST) & !AccessFs::IoctlDev;
-            let mut folders: Vec<_> = allowed(config, None)
+            let mut folders: Vec<_> = allowed(claims, None)
                 .into_iter()
                 .filter(|(_, access)| access.intersects(writing))
                 .map(|rule| rule.0)
@@ -147,9 +127,9 @@ mod tests {
             folders
         };
         let due = ["/dev", "/sys/devices", "/run/ekeyd"].map(PathBuf::from);
-        assert_eq!(writes(&Config::default()), due);
-        let more = config("control = \"/c/s\"\n[egd]\nlisten = [\"unix:/e/s\"]\n[file]\npath = \"/f/out\"\n");
-        assert_eq!(writes(&more), ["/dev", "/sys/devices", "/f", "/e", "/c"].map(PathBuf::from));
+        assert_eq!(writes(&claims("")), due);
+        let more = claims("control = \"/c/s\"\n[egd]\nlisten = [\"unix:/e/s\"]\n[file]\npath = \"/f/out\"\n");
+        assert_eq!(writes(&more), ["/dev", "/sys/devices", "/c", "/e", "/f"].map(PathBuf::from));
         for (path, access) in allowed(&more, Some(Path::new("/x/ekeyd.toml"))) {
             let forbidden = AccessFs::Execute | AccessFs::MakeSym | AccessFs::MakeChar | AccessFs::MakeBlock;
             assert!(!access.intersects(forbidden), "{}: {access:?}", path.display());
@@ -158,8 +138,8 @@ mod tests {
 
     #[test]
     fn only_the_ports_of_servers_may_be_connected_to() {
-        assert_eq!(ports(&Config::default()), [0_u16; 0]);
-        assert_eq!(ports(&config("[egd-client]\nconnect = [\"tcp:192.0.2.1:8888\", \"unix:/s\"]\n")), [8888]);
-        assert_eq!(ports(&config("[egd-client]\nconnect = \"tcp:keys.example.org:77\"\n")), [77, DNS]);
+        assert_eq!(ports(&claims("")), [0_u16; 0]);
+        assert_eq!(ports(&claims("[egd-client]\nconnect = [\"tcp:192.0.2.1:8888\", \"unix:/s\"]\n")), [8888]);
+        assert_eq!(ports(&claims("[egd-client]\nconnect = \"tcp:keys.example.org:77\"\n")), [77, DNS]);
     }
 }

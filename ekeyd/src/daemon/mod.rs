@@ -183,7 +183,7 @@ impl Daemon {
         let discovery = Discovery::start(registry, HOTPLUG);
         let mut daemon = Self {
             keyring: SharedKeyring::open(&config.keyring),
-            pool: Pool::new(config.egd.pool_bytes),
+            pool: Pool::new(config.pool.bytes),
             combiner,
             _control_link: control_link,
             config,

@@ -53,12 +53,13 @@ impl Daemon {
     }
 
     fn reload_config(&mut self, file: &Path) {
-        let config = match Config::load(file) {
-            Ok(config) => config,
+        let (config, notes) = match Config::load(file) {
+            Ok(read) => read,
             Err(error) => {
                 return tracing::error!("the configuration was not read again, the old one stays in force:\n{error}");
             }
         };
+        notes.iter().for_each(|note| tracing::info!("{note}"));
         // A key that is named as before stays as it is; one whose entry has changed is let go and begun anew.
         let entry = |config: &Config, key: &Key| match key.name() {
             Name::Path(path) => config.keys.paths.iter().find(|named| named.path == *path).cloned(),
