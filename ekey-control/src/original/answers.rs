@@ -8,7 +8,7 @@
 
 use std::fmt::Write as _;
 
-use crate::state::Badness;
+use crate::status::state::Badness;
 use crate::status::{KeyStatus, Sensors};
 
 const FRAME_BYTES: u64 = 64;

@@ -1,12 +1,12 @@
 //! A status in a person's words: the rows of the terminal's screen and of the page, and the one line that says whether all is well.
 
-use crate::health::HealthStatus;
+use super::{advice, amount};
+use crate::status::health::HealthStatus;
+use crate::status::state::KeyState;
 use crate::status::{
     CombineStatus, EgdClientState, EgdClientStatus, EgdStatus, EgdTlsStatus, ExpandStatus, FileStatus, KernelEra,
-    KernelStatus, KeyStatus, Sensors,
+    KernelStatus, KeyStatus, Sensors, Status,
 };
-use crate::{KeyState, Status};
-use crate::{advice, amount};
 
 /// With more listeners than this the rest is only counted.
 const EGD_ROWS: usize = 3;

@@ -3,11 +3,15 @@
 //! Fields may be added without notice, and a reader skips those it does not know. Whatever changes or removes a field raises
 //! [`FORMAT`]. All counts start at the daemon's start or when the key was added, whichever came later.
 
+pub mod books;
 mod confinement;
 mod egd;
 mod egd_client;
 mod expand;
+pub mod health;
+pub mod history;
 mod outputs;
+pub mod state;
 
 use serde::{Deserialize, Serialize, Serializer};
 use thiserror::Error;
@@ -18,9 +22,9 @@ pub use self::egd_client::{EgdClientState, EgdClientStatus};
 pub use self::expand::ExpandStatus;
 pub use self::outputs::{FileStatus, KernelEra, KernelStatus, PoolStatus};
 
-use crate::books::{Books, KeyBooks};
-use crate::health::{HealthStatus, PutAside};
-use crate::state::{KeyState, Rung};
+use books::{Books, KeyBooks};
+use health::{HealthStatus, PutAside};
+use state::{KeyState, Rung};
 
 /// The version of this format.
 pub const FORMAT: u32 = 1;

@@ -1,7 +1,7 @@
 //! What is not well, and what a person should do about it: the last words of every screen.
 
-use crate::status::{EgdStatus, KernelEra, KernelStatus};
-use crate::{Badness, KeyState, KeyStatus, Status};
+use crate::status::state::{Badness, KeyState};
+use crate::status::{EgdStatus, KernelEra, KernelStatus, KeyStatus, Status};
 
 /// A sentence or two for each thing that is not well, the most urgent first; empty if all is well.
 pub fn advice(status: &Status) -> Vec<String> {

@@ -1,0 +1,7 @@
+//! What people read: a status in rows and in advice, amounts, charts.
+
+pub mod advice;
+pub mod amount;
+pub mod chart;
+pub mod glance;
+pub mod nearest;
