@@ -3,6 +3,7 @@
 //! Fields may be added without notice, and a reader skips those it does not know. Whatever changes or removes a field raises
 //! [`FORMAT`]. All counts start at the daemon's start or when the key was added, whichever came later.
 
+mod balance;
 pub mod books;
 mod confinement;
 mod egd;
@@ -16,6 +17,7 @@ pub mod state;
 use serde::{Deserialize, Serialize, Serializer};
 use thiserror::Error;
 
+pub use self::balance::Discrepancy;
 pub use self::confinement::{ConfinementStatus, HeldCapability};
 pub use self::egd::{CombineStatus, EgdStatus, EgdTlsStatus};
 pub use self::egd_client::{EgdClientState, EgdClientStatus};

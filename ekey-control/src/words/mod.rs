@@ -3,5 +3,6 @@
 pub mod advice;
 pub mod amount;
 pub mod chart;
+mod confinement;
 pub mod glance;
 pub mod nearest;

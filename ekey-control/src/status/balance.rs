@@ -1,0 +1,119 @@
+//! Whether the books add up: each sum of what came is the sum of what became of it.
+//!
+//! ```text
+//! key:     verified = gathered + handed on + put aside + dropped
+//! pool:    received = held + given to the kernel + to the file + to each EGD listener + to seeds + overflowed + wiped
+//!          where keys are combined, instead of the EGD listeners: + combined + held to be combined + wiped of that,
+//!          and made of it = ready + given to each EGD listener + to seeds
+//! expand:  made of the seeds = ready + wiped + given to each of its listeners
+//! between: handed on by all keys = received by the pool from keys + on the way
+//!          put aside by all keys = mixed without credit + dropped + on the way
+//! kernel:  given + put aside = mixed + dropped
+//! file:    given = written + waiting + dropped
+//! EGD:     given + other bytes of the answers = sent + waiting + dropped
+//! ```
+
+use std::fmt;
+
+use super::books::{Books, KeyBooks};
+use super::{EgdStatus, FileStatus, KernelStatus, Status};
+
+/// Two sums that should be the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Discrepancy {
+    /// Which of the sums.
+    pub what: String,
+    /// What went in, in bytes.
+    pub came: u64,
+    /// What became of it, in bytes.
+    pub went: u64,
+}
+
+impl fmt::Display for Discrepancy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { what, came, went } = self;
+        write!(f, "{what}: {came} bytes came and {went} are accounted for")
+    }
+}
+
+impl Status {
+    /// Everything in the books that does not add up: nothing, unless there is a mistake in the daemon.
+    pub fn discrepancies(&self) -> Vec<Discrepancy> {
+        let mut found = Vec::new();
+        let Some(books) = &self.books else { return found };
+        let mut check = |what: &str, came: u64, went: &[u64]| {
+            let went = sum(went);
+            if came != went {
+                found.push(Discrepancy { what: what.to_owned(), came, went });
+            }
+        };
+        let mut keys = books.departed_keys;
+        check_key(&mut check, "keys that are not driven any more", &keys);
+        for key in &self.keys {
+            check_key(&mut check, &format!("key {}", key.number), &key.books);
+            keys += key.books;
+        }
+        self.check_outputs(&mut check, books);
+        // What is on the way is counted by nobody: it must be there, and not more than there is room for.
+        let pool = &self.pool;
+        let from_keys = pool.received_bytes.saturating_sub(books.fetched_bytes);
+        let aside = sum(&[books.aside_mixed_bytes, books.aside_dropped_bytes]);
+        let most = books.most_on_the_way_bytes;
+        for (what, came, went) in
+            [("handed on by the keys", keys.handed_bytes, from_keys), ("put aside", keys.put_aside_bytes, aside)]
+        {
+            let on_the_way = came.checked_sub(went);
+            if on_the_way.is_none_or(|on_the_way| on_the_way > most) {
+                check(what, came, &[went]);
+            }
+        }
+        found
+    }
+
+    fn check_outputs(&self, check: &mut impl FnMut(&str, u64, &[u64]), books: &Books) {
+        let pool = &self.pool;
+        let mut went = vec![pool.bytes, pool.overflowed_bytes, pool.wiped_bytes];
+        went.extend(self.kernel.iter().map(|kernel| kernel.given_bytes));
+        went.extend(self.file.iter().map(|file| file.given_bytes));
+        let served = served_by(&self.egd);
+        let seeds = self.expand.as_ref().map_or(0, |expand| expand.seed_bytes);
+        if let Some(combine) = &self.combine {
+            went.extend([combine.in_bytes, combine.held_bytes, combine.wiped_bytes]);
+            check("combining", combine.out_bytes, &[combine.ready_bytes, served, seeds]);
+        } else {
+            went.extend([served, seeds]);
+        }
+        if let Some(expand) = &self.expand {
+            let went = [expand.ready_bytes, expand.wiped_bytes, served_by(&expand.listeners)];
+            check("expanding", expand.generated_bytes, &went);
+        }
+        check("the pool", pool.received_bytes, &went);
+        if let Some(KernelStatus { given_bytes, mixed_bytes, dropped_bytes, .. }) = self.kernel {
+            let came = given_bytes.saturating_add(books.aside_mixed_bytes);
+            check("the kernel", came, &[mixed_bytes, dropped_bytes]);
+        }
+        if let Some(FileStatus { given_bytes, written_bytes, waiting_bytes, dropped_bytes, .. }) = self.file {
+            check("the file", given_bytes, &[written_bytes, waiting_bytes, dropped_bytes]);
+        }
+        let expanding = self.expand.iter().flat_map(|expand| &expand.listeners);
+        for EgdStatus { listen, served_bytes, other_bytes, sent_bytes, waiting_bytes, dropped_bytes, .. } in
+            self.egd.iter().chain(expanding)
+        {
+            let came = served_bytes.saturating_add(*other_bytes);
+            check(&format!("EGD at {listen}"), came, &[*sent_bytes, *waiting_bytes, *dropped_bytes]);
+        }
+    }
+}
+
+fn check_key(check: &mut impl FnMut(&str, u64, &[u64]), what: &str, books: &KeyBooks) {
+    let KeyBooks { verified_bytes, gathered_bytes, handed_bytes, put_aside_bytes, dropped_bytes } = *books;
+    check(what, verified_bytes, &[gathered_bytes, handed_bytes, put_aside_bytes, dropped_bytes]);
+}
+
+fn served_by(listeners: &[EgdStatus]) -> u64 {
+    listeners.iter().fold(0, |sum, listener| sum.saturating_add(listener.served_bytes))
+}
+
+fn sum(counts: &[u64]) -> u64 {
+    counts.iter().fold(0, |sum, count| sum.saturating_add(*count))
+}
