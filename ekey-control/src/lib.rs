@@ -9,7 +9,8 @@
 //!
 //! The configuration file of Simtec's daemon is written in the same statements: [`OriginalConfig`] is what it says.
 //!
-//! This crate knows no other crate of the project, opens no device and keeps no secret.
+//! Of the other crates of the project it knows two types each: what a key and its session say (ekey-proto), how a key is reached
+//! and revived (ekey-link). It opens no device and keeps no secret.
 #![forbid(unsafe_code)]
 
 mod language;
@@ -25,7 +26,7 @@ pub use language::{client, command, reply, statement, tag};
 pub use original::OriginalConfig;
 pub use original::path;
 pub use status::history::History;
-pub use status::state::{Badness, KeyState, Rung};
+pub use status::state::KeyState;
 pub use status::{KeyStatus, Status, StatusError};
 pub use status::{books, health, history};
 pub use words::{advice, amount, chart, glance, nearest};

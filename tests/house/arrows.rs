@@ -13,7 +13,7 @@ const ALLOWED: [(&str, &[&str], &[&str]); 9] = [
     ("ekey-health", &[], &[]),
     ("ekey-link", &[], &["ekey-sim"]),
     ("ekey-keyring", &["ekey-proto"], &[]),
-    ("ekey-control", &[], &[]),
+    ("ekey-control", &["ekey-proto", "ekey-link"], &[]),
     ("ekey-sim", &["ekey-proto"], &[]),
     ("ekeyd", &["ekey-proto", "ekey-health", "ekey-link", "ekey-keyring", "ekey-control", "ekey-sim"], &[]),
     ("ekey-ctl", &["ekey-control", "ekey-health", "ekey-proto", "ekey-link", "ekey-keyring"], &["ekey-sim"]),

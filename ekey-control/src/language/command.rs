@@ -8,7 +8,7 @@ use std::fmt;
 use thiserror::Error;
 
 use super::statement::{Mistake, Statement, Value, parse_line};
-use crate::status::state::Rung;
+use ekey_link::revive::Rung;
 
 /// What a client may ask of the daemon.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,6 +1,9 @@
 //! What is not well, and what a person should do about it: the last words of every screen.
 
-use crate::status::state::{Badness, KeyState};
+use ekey_proto::session::State;
+
+use super::state::reason;
+use crate::status::state::KeyState;
 use crate::status::{EgdStatus, KernelEra, KernelStatus, KeyStatus, Status};
 
 /// A sentence or two for each thing that is not well, the most urgent first; empty if all is well.
@@ -18,7 +21,8 @@ pub fn advice(status: &Status) -> Vec<String> {
     let (soon, stuck): (Vec<_>, Vec<_>) =
         status.keys.iter().filter(|key| !key.is_serving()).partition(|key| key.is_starting());
     // Which long-term keys there are is not known while the keyring cannot be read.
-    let is_unknown = |key: &KeyStatus| key.state == KeyState::SerialUnknown && status.keyring.problem.is_some();
+    let is_unknown =
+        |key: &KeyStatus| key.state == KeyState::from(State::SerialUnknown) && status.keyring.problem.is_some();
     advice.extend(stuck.into_iter().filter(|key| !is_unknown(key)).map(of_key));
     advice.extend(status.keys.iter().flat_map(warnings));
     if let Some(client) = status.egd_client.as_ref().filter(|client| !client.is_connected()) {
@@ -106,9 +110,9 @@ fn of_key(key: &KeyStatus) -> String {
 }
 
 /// The state in a few words, with its reason where there is one.
-pub fn words(state: &KeyState) -> String {
+pub fn words(state: KeyState) -> String {
     match state {
-        KeyState::SelfStopped { badness } => format!("{}: {}", state.short_word(), Badness::from(*badness).words()),
+        KeyState::Session(State::SelfStopped(badness)) => format!("{}: {}", state.short_word(), reason(badness)),
         KeyState::Recovering { rung } => format!("silent, {}", rung.words()),
         _ => state.short_word().to_owned(),
     }

@@ -29,9 +29,9 @@ pub enum Mood {
 }
 
 /// How a key's state is to be taken.
-pub fn mood(state: &KeyState) -> Mood {
+pub fn mood(state: KeyState) -> Mood {
     match state {
-        KeyState::Running => Mood::Good,
+        _ if state.is_running() => Mood::Good,
         _ if state.is_okay() => Mood::Soon,
         _ => Mood::Bad,
     }
@@ -39,7 +39,7 @@ pub fn mood(state: &KeyState) -> Mood {
 
 /// How a key is to be taken: one that is put aside or cannot be opened is of no use, whatever its state.
 pub fn key_mood(key: &KeyStatus) -> Mood {
-    if key.put_aside().is_some() || key.hindrance().is_some() { Mood::Bad } else { mood(&key.state) }
+    if key.put_aside().is_some() || key.hindrance().is_some() { Mood::Bad } else { mood(key.state) }
 }
 
 /// The key's serial number, its state, and since when.
@@ -49,12 +49,12 @@ pub fn key_title(key: &KeyStatus) -> String {
         let since = amount::duration(aside.since_s);
         return format!("Key {}  {serial}  put aside: {} test failed, for {since}", key.number, aside.test);
     }
-    format!("Key {}  {serial}  {}, for {}", key.number, advice::words(&key.state), amount::duration(key.since_s))
+    format!("Key {}  {serial}  {}, for {}", key.number, advice::words(key.state), amount::duration(key.since_s))
 }
 
 /// Everything about one key.
 pub fn key_rows(key: &KeyStatus) -> Vec<Row> {
-    let mut rows = vec![("node", format!("{} ({})", key.path, key.transport.word()))];
+    let mut rows = vec![("node", format!("{} ({})", key.path, key.transport.name()))];
     if let Some(detail) = &key.detail {
         rows.push(("detail", detail.clone()));
     }
@@ -189,11 +189,11 @@ fn sensors(sensors: &Sensors) -> String {
         parts.push(format!("{:.2} V", f64::from(millivolts) / 1000.0));
     }
     if let Some(fips) = sensors.fips {
-        parts.push(format!("FIPS {} of {} failed", fips.failures, fips.frames));
+        parts.push(format!("FIPS {} of {} failed", fips.failures, fips.blocks));
     }
-    if let Some(shannon) = sensors.shannon.filter(|shannon| shannon.raw_bytes > 0) {
-        let per_byte = |estimate: u32| f64::from(estimate) / f64::from(shannon.raw_bytes);
-        parts.push(format!("raw {:.2} and {:.2} bits/byte", per_byte(shannon.left), per_byte(shannon.right)));
+    if let Some(generators) = sensors.generators.filter(|generators| generators.raw_bytes > 0) {
+        let per_byte = |estimate: u32| f64::from(estimate) / f64::from(generators.raw_bytes);
+        parts.push(format!("raw {:.2} and {:.2} bits/byte", per_byte(generators.left), per_byte(generators.right)));
     }
     if parts.is_empty() { "nothing said yet".to_owned() } else { parts.join(", ") }
 }

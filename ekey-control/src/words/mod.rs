@@ -6,3 +6,4 @@ pub mod chart;
 mod confinement;
 pub mod glance;
 pub mod nearest;
+mod state;

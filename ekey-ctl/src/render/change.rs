@@ -78,6 +78,7 @@ impl Watcher {
     }
 
     fn keys(&mut self, before: Option<&Status>, status: &Status, time: &str, out: &mut Vec<Change>) {
+        let state = |key: &KeyStatus| key.state.name().to_owned();
         let find = |status: &Status, number| status.keys.iter().find(|key| key.number == number).cloned();
         let about = |key: &KeyStatus, what, from: Option<String>, to: Option<String>, text: String| {
             let serial = key.known_serial().map(str::to_owned);
@@ -98,7 +99,7 @@ impl Watcher {
             }
             if was.as_ref().is_none_or(|was| was.state != key.state) {
                 let next = key.next_step().map_or_else(String::new, |next| format!("; {next}"));
-                let text = format!("{}{next}", advice::words(&key.state));
+                let text = format!("{}{next}", advice::words(key.state));
                 out.push(about(key, "state", was.as_ref().map(state), Some(state(key)), text));
             }
             let revived = was.as_ref().map_or(0, |was| key.recoveries.saturating_sub(was.recoveries));
@@ -124,12 +125,6 @@ impl Watcher {
     }
 }
 
-/// The name of a state as the JSON of the status has it.
-fn state(key: &KeyStatus) -> String {
-    let json = serde_json::to_value(&key.state).unwrap_or_default();
-    json["name"].as_str().unwrap_or_default().to_owned()
-}
-
 /// What is wrong with keyring, kernel or file.
 fn problem(status: &Status) -> Option<String> {
     let kernel = status.kernel.as_ref().and_then(|kernel| kernel.problem.clone());
@@ -147,7 +142,9 @@ fn waiting(status: &Status) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use ekey_control::{KeyState, Rung};
+    use ekey_control::KeyState;
+    use ekey_link::revive::Rung;
+    use ekey_proto::session::State;
 
     use super::*;
     use crate::render::sample::{key, status};
@@ -159,9 +156,9 @@ mod tests {
     #[test]
     fn the_first_look_tells_how_things_are_and_the_next_only_what_is_new() {
         let mut watcher = Watcher::default();
-        let first = seen(&mut watcher, status(vec![key(KeyState::Running)]));
+        let first = seen(&mut watcher, status(vec![key(State::Running)]));
         assert_eq!(first, ["daemon: ekeyd 0.1.0 is there, pid 4711", "state: key 1 (NwBvBlg3OTBJORFD): running"]);
-        assert_eq!(seen(&mut watcher, status(vec![key(KeyState::Running)])), Vec::<String>::new());
+        assert_eq!(seen(&mut watcher, status(vec![key(State::Running)])), Vec::<String>::new());
         let changes = watcher.look(Ok(status(vec![key(KeyState::Gone)])), "T");
         let [change] = changes.as_slice() else { panic!("{changes:?}") };
         assert_eq!((change.from.as_deref(), change.to.as_deref()), (Some("running"), Some("gone")));
@@ -172,9 +169,9 @@ mod tests {
     fn keys_that_come_and_go_and_are_revived_are_told_of() {
         let mut watcher = Watcher::default();
         let _ = seen(&mut watcher, status(vec![key(KeyState::Recovering { rung: Rung::Soft })]));
-        let mut revived = key(KeyState::Running);
+        let mut revived = key(State::Running);
         revived.recoveries = 1;
-        let second = KeyStatus { number: 2, ..key(KeyState::Opening) };
+        let second = KeyStatus { number: 2, ..key(State::Opening) };
         let changes = seen(&mut watcher, status(vec![revived, second]));
         let due = ["state: key 1", "recovered: key 1", "key: key 2", "state: key 2"];
         assert!(changes.len() == 4 && changes.iter().zip(due).all(|(seen, due)| seen.starts_with(due)), "{changes:?}");
@@ -187,7 +184,7 @@ mod tests {
         let mut watcher = Watcher::default();
         let mut told = Vec::new();
         for look in 0..100 {
-            let mut key = key(KeyState::Running);
+            let mut key = key(State::Running);
             key.frames.mac_failures = look * 3;
             told.extend(
                 seen(&mut watcher, status(vec![key])).into_iter().filter(|change| change.starts_with("frames")),
@@ -211,7 +208,7 @@ mod tests {
     #[test]
     fn problems_of_outputs_come_and_go() {
         let mut watcher = Watcher::default();
-        let well = || status(vec![key(KeyState::Running)]);
+        let well = || status(vec![key(State::Running)]);
         let _ = seen(&mut watcher, well());
         let mut ill = well();
         ill.kernel.as_mut().unwrap().problem = Some("no right to".to_owned());

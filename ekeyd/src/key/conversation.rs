@@ -11,7 +11,6 @@ use ekey_proto::{EntropyBlock, Instant as SessionInstant, Serial};
 use zeroize::Zeroizing;
 
 use super::driver::{Driver, Ended};
-use super::record::key_state;
 use super::{KeyBatch, KeyCommand};
 use crate::health::Grade;
 use crate::pool::MOST_BATCH;
@@ -229,7 +228,7 @@ impl Driver {
         // The log names the key by what it has just said of itself.
         self.publish(session);
         if self.ladder.current().is_none() {
-            self.enter(key_state(state), None);
+            self.enter(state.into(), None);
         }
     }
 
@@ -237,7 +236,7 @@ impl Driver {
     fn note_heard(&mut self, session: &Session) {
         if self.ladder.current().is_some() {
             self.ladder.note_verified(Instant::now());
-            self.enter(key_state(session.state()), None);
+            self.enter(session.state().into(), None);
         }
     }
 
