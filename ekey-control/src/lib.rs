@@ -21,7 +21,7 @@ mod words;
 pub use language::client::{Answer, Client, ClientError};
 pub use language::command::{Command, CommandError, Level};
 pub use language::reply::{GREETING, Reply};
-pub use language::statement::{Mistake, Statement, SyntaxError, Value, parse_file, parse_line};
+pub use language::statement::{Mistake, Statement, SyntaxError, Value, parse_line};
 pub use language::{client, command, reply, statement, tag};
 pub use original::OriginalConfig;
 pub use original::path;

@@ -17,6 +17,8 @@ pub(crate) struct Battery {
 }
 
 /// Blocks of 20,000 bits, and how many failed each test of FIPS 140-2.
+///
+/// A key counts its own blocks by itself (ekey-proto has that type): in 32 bits, without long runs, and it starts over at times.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct FipsCounts {
     /// Blocks.
