@@ -2,9 +2,10 @@
 
 use ekey_proto::session::State;
 
+use super::parts::{self, Part};
 use super::state::reason;
 use crate::status::state::KeyState;
-use crate::status::{EgdStatus, KernelEra, KernelStatus, KeyStatus, Status};
+use crate::status::{KeyStatus, Status};
 
 /// A sentence or two for each thing that is not well, the most urgent first; empty if all is well.
 pub fn advice(status: &Status) -> Vec<String> {
@@ -14,10 +15,8 @@ pub fn advice(status: &Status) -> Vec<String> {
             "No key is attached: plug an Entropy Key in, or give its node under [keys] paths in ekeyd.toml.".to_owned(),
         );
     }
-    if let Some(problem) = &status.keyring.problem {
-        let problem = problem.replace('\n', ", ");
-        advice.push(format!("Keyring {problem}; then run `ekey-ctl keyring reload`."));
-    }
+    let (keyring, others): (Vec<_>, Vec<_>) = status.parts().into_iter().partition(|part| part.name == parts::KEYRING);
+    advice.extend(keyring.into_iter().flat_map(urgent));
     let (soon, stuck): (Vec<_>, Vec<_>) =
         status.keys.iter().filter(|key| !key.is_serving()).partition(|key| key.is_starting());
     // Which long-term keys there are is not known while the keyring cannot be read.
@@ -25,61 +24,14 @@ pub fn advice(status: &Status) -> Vec<String> {
         |key: &KeyStatus| key.state == KeyState::from(State::SerialUnknown) && status.keyring.problem.is_some();
     advice.extend(stuck.into_iter().filter(|key| !is_unknown(key)).map(of_key));
     advice.extend(status.keys.iter().flat_map(warnings));
-    if let Some(client) = status.egd_client.as_ref().filter(|client| !client.is_connected()) {
-        let waits = || "No EGD server has answered yet: wait a few seconds.".to_owned();
-        advice.push(client.last_error.as_ref().map_or_else(waits, |error| format!("{error}.")));
-    }
-    if let Some(problem) = status.kernel.as_ref().and_then(|kernel| kernel.problem.as_ref()) {
-        advice.push(format!("Kernel: {problem}"));
-    }
-    if status.kernel.as_ref().is_some_and(misses_credit) {
-        advice.push(
-            "Kernel: what is mixed in seeds it only with the right to credit it (CAP_SYS_ADMIN): run ekeyd as the service in \
-             udev/ does, or as root."
-                .to_owned(),
-        );
-    }
-    if let Some(problem) = status.combine.as_ref().and_then(|combine| combine.problem.as_ref()) {
-        advice.push(format!("EGD: {problem}."));
-    }
-    if let Some(problem) = status.expand.as_ref().and_then(|expand| expand.problem.as_ref()) {
-        advice.push(format!("Expand: {problem}."));
-    }
-    advice.extend(status.egd.iter().filter_map(of_listener));
-    if let Some(file) = &status.file {
-        let full = file.max_bytes.is_some_and(|most| file.written_bytes >= most);
-        if let (Some(stopped), false) = (&file.stopped, full) {
-            advice.push(format!("File {stopped}, then restart the daemon."));
-        }
-    }
-    let wrong = status.discrepancies();
-    if let Some(first) = wrong.first() {
-        advice.push(format!(
-            "The books do not add up ({first}): report this with the output of `ekey-ctl status --json`."
-        ));
-    }
+    advice.extend(others.into_iter().flat_map(urgent));
     advice.extend(soon.into_iter().map(of_key));
     advice
 }
 
-/// Whether the kernel still counts bits, and is given none. Since 2022 it counts them only until it is seeded (random(4)).
-fn misses_credit(kernel: &KernelStatus) -> bool {
-    let counts = !kernel.ready || kernel.era == Some(KernelEra::Before2022);
-    kernel.problem.is_none() && !kernel.privileged && counts
-}
-
-/// What is the matter with a TLS listener's certificate, and what to do; none if nothing is, or it is no TLS listener.
-pub fn of_listener(listener: &EgdStatus) -> Option<String> {
-    let tls = listener.tls.as_ref()?;
-    let name = &listener.listen;
-    match &tls.problem {
-        Some(problem) => Some(format!("{name}: {problem}.")),
-        None if tls.ends_soon() => Some(format!(
-            "{name}: the certificate {} ends on {}; have a new one made and send SIGHUP (systemctl reload ekeyd).",
-            tls.certificate, tls.valid_until
-        )),
-        None => None,
-    }
+/// What a person should do about a part.
+fn urgent(part: Part) -> impl Iterator<Item = String> {
+    part.problems.into_iter().filter(|problem| problem.needs_a_person).map(|problem| problem.text)
 }
 
 /// What a key that is used says of itself and that is not well.

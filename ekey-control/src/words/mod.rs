@@ -6,4 +6,5 @@ pub mod chart;
 mod confinement;
 pub mod glance;
 pub mod nearest;
+pub mod parts;
 mod state;
