@@ -9,36 +9,27 @@
 //!
 //! The configuration file of Simtec's daemon is written in the same statements: [`OriginalConfig`] is what it says.
 //!
-//! This crate knows no other crate of the project, opens no device and keeps no secret.
+//! Of the other crates of the project it knows two types each: what a key and its session say (ekey-proto), how a key is reached
+//! and revived (ekey-link). It opens no device and keeps no secret.
 #![forbid(unsafe_code)]
 
-pub mod advice;
-pub mod amount;
-pub mod books;
-pub mod chart;
-pub mod client;
-pub mod command;
-pub mod glance;
-pub mod health;
-pub mod history;
-pub mod nearest;
+mod language;
 pub mod original;
-pub mod original_config;
-pub mod path;
-pub mod reply;
-pub mod state;
-pub mod statement;
 pub mod status;
-pub mod tag;
+mod words;
 
-pub use client::{Answer, Client, ClientError};
-pub use command::{Command, CommandError, Level};
-pub use history::History;
-pub use original_config::OriginalConfig;
-pub use reply::{GREETING, Reply};
-pub use state::{Badness, KeyState, Rung};
-pub use statement::{Mistake, Statement, SyntaxError, Value, parse_file, parse_line};
+pub use language::client::{Answer, Client, ClientError};
+pub use language::command::{Command, CommandError, Level};
+pub use language::reply::{GREETING, Reply};
+pub use language::statement::{Mistake, Statement, SyntaxError, Value, parse_line};
+pub use language::{client, command, reply, statement, tag};
+pub use original::OriginalConfig;
+pub use original::path;
+pub use status::history::History;
+pub use status::state::KeyState;
 pub use status::{KeyStatus, Status, StatusError};
+pub use status::{books, health, history};
+pub use words::{advice, amount, chart, glance, nearest, parts};
 
 /// Where the daemon listens unless its configuration says otherwise.
 pub const DEFAULT_SOCKET: &str = "/run/ekeyd/control.sock";

@@ -2,8 +2,9 @@
 
 mod sample;
 
+use ekey_control::Status;
 use ekey_control::status::{EgdStatus, ExpandStatus};
-use ekey_control::{KeyState, Status};
+use ekey_proto::session::State;
 use sample::{all_states, key, status};
 use serde_json::Value;
 
@@ -40,7 +41,7 @@ const COUNTS: [&str; 28] = [
 ];
 
 fn with_file_and_expand() -> Value {
-    let status = status(vec![key(KeyState::Running)]);
+    let status = status(vec![key(State::Running)]);
     let mut json: Value = serde_json::from_str(&status.to_json().expect("JSON")).expect("JSON");
     json["pool"]["overflowed_bytes"] = (status.pool.overflowed_bytes - 100 - 160).into();
     json["file"] = serde_json::json!({
@@ -75,7 +76,7 @@ fn discrepancies(json: &Value) -> Vec<String> {
 fn the_books_of_a_healthy_daemon_add_up() {
     assert_eq!(discrepancies(&with_file_and_expand()), [""; 0]);
     for state in all_states() {
-        assert_eq!(status(vec![key(state.clone())]).discrepancies(), [], "{state:?}");
+        assert_eq!(status(vec![key(state)]).discrepancies(), [], "{state:?}");
     }
 }
 

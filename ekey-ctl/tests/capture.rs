@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::thread;
 
-use ekey_control::{GREETING, KeyState, Reply, Status};
+use ekey_control::{GREETING, Reply, Status};
+use ekey_proto::session::State;
 use sample::{all_states, key, status};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -24,7 +25,7 @@ impl Daemon {
     /// Answers `Status`, and hands out so many bytes to each EGD client: the low half of a counter's product, which looks random.
     fn start(most: u64, change: impl Fn(&mut Status)) -> Self {
         let folder = TempDir::new().expect("a folder");
-        let mut status = status(vec![key(KeyState::Running)]);
+        let mut status = status(vec![key(State::Running)]);
         status.egd[0].listen = format!("unix:{}", folder.path().join("egd.sock").display());
         change(&mut status);
         let json = status.to_json().expect("JSON");
@@ -141,7 +142,7 @@ fn capture_gives_up_with_what_has_come_and_says_why() {
     thread::scope(|scope| {
         for state in all_states().into_iter().filter(|state| !state.is_okay()).take(3) {
             scope.spawn(move || {
-                let daemon = Daemon::start(1000, move |status| status.keys = vec![key(state.clone())]);
+                let daemon = Daemon::start(1000, move |status| status.keys = vec![key(state)]);
                 let file = daemon.path("part");
                 let name = file.to_str().expect("UTF-8");
                 let output = daemon.run(&["capture", name, "--bytes", "2000", "--timeout", "3"]);

@@ -10,6 +10,7 @@ use std::thread;
 
 use ekey_control::original::{list_lines, stat_lines};
 use ekey_control::{GREETING, KeyState, KeyStatus, Reply, Status, tag};
+use ekey_proto::session::State;
 use sample::{SERIAL, all_states, key, status};
 use tempfile::TempDir;
 
@@ -93,7 +94,7 @@ fn exits(output: &Output, due: i32) {
 
 #[test]
 fn status_exits_by_how_many_keys_run() {
-    let (running, silent) = (key(KeyState::Running), key(KeyState::Silent));
+    let (running, silent) = (key(State::Running), key(State::Silent));
     for (keys, due) in [
         (vec![running.clone()], 0),
         (vec![running.clone(), running.clone()], 0),
@@ -113,10 +114,10 @@ fn a_server_that_is_fetched_from_counts_as_a_source() {
     for (keys, state, due) in [
         (vec![], EgdClientState::Connected, 0),
         (vec![], EgdClientState::Connecting, 2),
-        (vec![key(KeyState::Running)], EgdClientState::Connected, 0),
-        (vec![key(KeyState::Running)], EgdClientState::Resting, 1),
-        (vec![key(KeyState::Silent)], EgdClientState::Connected, 1),
-        (vec![key(KeyState::Silent)], EgdClientState::Resting, 2),
+        (vec![key(State::Running)], EgdClientState::Connected, 0),
+        (vec![key(State::Running)], EgdClientState::Resting, 1),
+        (vec![key(State::Silent)], EgdClientState::Connected, 1),
+        (vec![key(State::Silent)], EgdClientState::Resting, 2),
     ] {
         let client = EgdClientStatus {
             servers: vec!["tcp:h:1".to_owned()],
@@ -140,7 +141,7 @@ fn a_server_that_is_fetched_from_counts_as_a_source() {
 #[test]
 fn status_exits_with_2_in_every_state_but_running() {
     for state in all_states() {
-        let due = if state == KeyState::Running { 0 } else { 2 };
+        let due = if state.is_running() { 0 } else { 2 };
         exits(&run(&daemon_with(vec![key(state)]).socket, &["status"]), due);
     }
 }
@@ -161,13 +162,13 @@ fn status_without_a_daemon_exits_3_and_says_what_to_do() {
 
 #[test]
 fn status_is_the_screen_without_colours_when_it_is_no_terminal() {
-    let daemon = daemon_with(vec![key(KeyState::Running)]);
+    let daemon = daemon_with(vec![key(State::Running)]);
     assert_eq!(out(&run(&daemon.socket, &["status"])), include_str!("golden/status.txt"));
 }
 
 #[test]
 fn status_in_json_is_the_daemons_own_line_with_what_is_new_in_it() {
-    let line = status(vec![key(KeyState::Running)]).to_json().expect("JSON").replacen('{', r#"{"moon":3,"#, 1);
+    let line = status(vec![key(State::Running)]).to_json().expect("JSON").replacen('{', r#"{"moon":3,"#, 1);
     let sent = line.clone();
     let daemon = serve(move |_| Some(format!("*\t{sent}\nOK\n")));
     let output = run(&daemon.socket, &["status", "--json"]);
@@ -177,7 +178,7 @@ fn status_in_json_is_the_daemons_own_line_with_what_is_new_in_it() {
 
 #[test]
 fn the_socket_may_be_given_before_the_verb_after_it_or_by_the_environment() {
-    let daemon = daemon_with(vec![key(KeyState::Running)]);
+    let daemon = daemon_with(vec![key(State::Running)]);
     let socket = daemon.socket.as_path();
     exits(&ctl().arg("--socket").arg(socket).arg("status").output().expect("to run"), 0);
     exits(&ctl().arg("status").arg("--socket").arg(socket).output().expect("to run"), 0);
@@ -206,7 +207,7 @@ fn a_daemon_of_another_kind_exits_4_and_says_so() {
 fn list_shows_a_line_a_key_and_json_an_object_a_key() {
     let mut unknown = key(KeyState::Gone);
     (unknown.number, unknown.serial) = (2, None);
-    let daemon = daemon_with(vec![key(KeyState::Running), unknown]);
+    let daemon = daemon_with(vec![key(State::Running), unknown]);
     let output = run(&daemon.socket, &["list"]);
     exits(&output, 0);
     let due = "NR  OK   Status                   Path                              SerialNo\n\
@@ -223,7 +224,7 @@ fn list_shows_a_line_a_key_and_json_an_object_a_key() {
 
 #[test]
 fn stats_takes_a_key_by_any_of_its_names() {
-    let daemon = daemon_with(vec![key(KeyState::Running)]);
+    let daemon = daemon_with(vec![key(State::Running)]);
     for name in [SERIAL, "1", "/dev/entropykey/NwBvBlg3OTBJORFD", "entropykey/NwBvBlg3OTBJORFD"] {
         let output = run(&daemon.socket, &["stats", name]);
         exits(&output, 0);
@@ -250,7 +251,7 @@ fn wait_ends_once_the_bytes_have_come() {
     let counter = Arc::clone(&bytes);
     // Each look finds 32 bytes more.
     let daemon = daemon(move || {
-        let mut key = key(KeyState::Running);
+        let mut key = key(State::Running);
         key.entropy_bytes = counter.fetch_add(32, Ordering::Relaxed);
         status(vec![key])
     });
@@ -263,7 +264,7 @@ fn wait_ends_once_the_bytes_have_come() {
 
 #[test]
 fn wait_without_a_number_is_done_at_once_if_a_key_runs() {
-    let daemon = daemon_with(vec![key(KeyState::Running)]);
+    let daemon = daemon_with(vec![key(State::Running)]);
     let output = run(&daemon.socket, &["wait", "--timeout", "0"]);
     exits(&output, 0);
     assert!(out(&output).contains("1 key running"), "{}", out(&output));
@@ -271,7 +272,7 @@ fn wait_without_a_number_is_done_at_once_if_a_key_runs() {
 
 #[test]
 fn wait_gives_up_with_the_state_of_each_key_and_what_to_do() {
-    let daemon = daemon_with(vec![key(KeyState::SerialUnknown)]);
+    let daemon = daemon_with(vec![key(State::SerialUnknown)]);
     let output = run(&daemon.socket, &["wait", "--timeout", "0.2"]);
     exits(&output, 1);
     assert!(
@@ -301,7 +302,7 @@ fn wait_outlasts_a_daemon_that_starts_late() {
     let child =
         ctl().arg("--socket").arg(&late).args(["wait", "--timeout", "60"]).stdout(std::process::Stdio::piped()).spawn();
     let child = child.expect("to run ekey-ctl");
-    let daemon = daemon_with(vec![key(KeyState::Running)]);
+    let daemon = daemon_with(vec![key(State::Running)]);
     std::os::unix::fs::symlink(&daemon.socket, &late).expect("a link");
     exits(&child.wait_with_output().expect("an end"), 0);
 }
@@ -347,7 +348,7 @@ fn a_wrong_command_line_exits_64_and_never_looks_like_a_state() {
 
 #[test]
 fn a_reader_that_has_gone_is_no_failure() {
-    let daemon = daemon_with(vec![key(KeyState::Running)]);
+    let daemon = daemon_with(vec![key(State::Running)]);
     let script = format!("{} --socket {} status | true", env!("CARGO_BIN_EXE_ekey-ctl"), daemon.socket.display());
     let output = Command::new("sh").args(["-c", &script]).output().expect("to run a shell");
     assert_eq!(err(&output), "");

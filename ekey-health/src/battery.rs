@@ -17,6 +17,8 @@ pub(crate) struct Battery {
 }
 
 /// Counts blocks of 20,000 bits, and those that failed each test of FIPS 140-2.
+///
+/// A key counts its own blocks too (`FipsCounts` of ekey-proto): in 32 bits, without long runs, and it starts over at times.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct FipsCounts {
     /// All blocks.

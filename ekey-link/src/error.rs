@@ -31,6 +31,12 @@ pub enum LinkError {
         /// What it is, with its article: `a regular file`.
         what: &'static str,
     },
+    /// The path is a usbfs node, and this crate was built without its feature `usb` (config).
+    #[error("{}: this program was built without libusb; name the key's tty, for example /dev/ttyACM0", path.display())]
+    NoUsb {
+        /// The path as it was given.
+        path: PathBuf,
+    },
     /// The key, or the program behind the socket, has gone (key). An ordinary end: nothing more will ever come out of this link.
     #[error("the key has gone; plug it in again")]
     Gone,

@@ -17,6 +17,7 @@ mod pipe;
 pub mod revive;
 mod tty;
 mod unix;
+#[cfg(feature = "usb")]
 mod usb;
 
 use std::fmt;
@@ -68,7 +69,6 @@ pub enum Read {
 
 /// How a key is reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
 pub enum Transport {
     /// A tty, as the kernel's `cdc_acm` makes one.
     Tty,
@@ -78,12 +78,23 @@ pub enum Transport {
     Unix,
 }
 
-impl fmt::Display for Transport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl Transport {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Tty, Self::Usb, Self::Unix];
+
+    /// Its name in status, metrics and log: `tty`, `usb`, `unix`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
             Self::Tty => "tty",
             Self::Usb => "usb",
             Self::Unix => "unix",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
     }
 }

@@ -4,7 +4,9 @@ use std::fs;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
 
-use crate::{Interrupt, Link, LinkError, find, tty, unix, usb};
+#[cfg(feature = "usb")]
+use crate::usb;
+use crate::{Interrupt, Link, LinkError, find, tty, unix};
 
 /// Opens the key behind `path`: a tty, a usbfs node, or a unix socket that a program listens on. Symbolic links are followed, so
 /// `/dev/entropykey/SERIAL` is as good as the device itself.
@@ -21,7 +23,7 @@ pub fn open(path: &Path, interrupt: &Interrupt) -> Result<Box<dyn Link>, LinkErr
     let kind = metadata.file_type();
     let what = if kind.is_char_device() {
         if let Some(address) = find::usb_address(metadata.rdev()) {
-            return Ok(Box::new(usb::Usb::open(path, address, interrupt)?));
+            return open_usb(path, address, interrupt);
         }
         return Ok(Box::new(tty::Tty::open(path, interrupt)?));
     } else if kind.is_socket() {
@@ -36,4 +38,15 @@ pub fn open(path: &Path, interrupt: &Interrupt) -> Result<Box<dyn Link>, LinkErr
         "a regular file"
     };
     Err(LinkError::NotAKey { path: path.to_owned(), what })
+}
+
+#[cfg(feature = "usb")]
+fn open_usb(path: &Path, address: (u16, u16), interrupt: &Interrupt) -> Result<Box<dyn Link>, LinkError> {
+    Ok(Box::new(usb::Usb::open(path, address, interrupt)?))
+}
+
+/// Without libusb a key can only be had by its tty.
+#[cfg(not(feature = "usb"))]
+fn open_usb(path: &Path, _address: (u16, u16), _interrupt: &Interrupt) -> Result<Box<dyn Link>, LinkError> {
+    Err(LinkError::NoUsb { path: path.to_owned() })
 }

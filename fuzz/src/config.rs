@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use ekey_control::OriginalConfig;
-use ekey_control::original_config::EgdSocket;
+use ekey_control::original::EgdSocket;
 use ekeyd::fuzzing::{Configuration, Place};
 use toml::de::{DeTable, DeValue};
 

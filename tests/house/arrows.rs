@@ -14,7 +14,7 @@ const ALLOWED: [(&str, &[&str], &[&str]); 10] = [
     ("ekey-egd", &[], &[]),
     ("ekey-link", &[], &["ekey-sim"]),
     ("ekey-keyring", &["ekey-proto"], &[]),
-    ("ekey-control", &[], &[]),
+    ("ekey-control", &["ekey-proto", "ekey-link"], &[]),
     ("ekey-sim", &["ekey-proto"], &[]),
     ("ekeyd", &["ekey-proto", "ekey-health", "ekey-egd", "ekey-link", "ekey-keyring", "ekey-control", "ekey-sim"], &[]),
     (

@@ -1,41 +1,36 @@
 //! A status as a healthy daemon with one key would give it; the sensors are those of a real key's frames.
 
+use ekey_control::KeyState;
 use ekey_control::books::{Books, KeyBooks};
 use ekey_control::health::HealthStatus;
 use ekey_control::status::{
-    ConnectionStatus, EgdStatus, FipsCounts, FrameCounts, KernelEra, KernelStatus, KeyStatus, KeyringStatus,
-    PoolStatus, Sensors, Shannon, Status, Transport,
+    ConnectionStatus, EgdStatus, FrameCounts, KernelEra, KernelStatus, KeyStatus, KeyringStatus, PoolStatus, Sensors,
+    Status,
 };
-use ekey_control::{KeyState, Rung};
+use ekey_link::Transport;
+use ekey_link::revive::Rung;
+use ekey_proto::session::State;
+use ekey_proto::wire::{Badness, FipsCounts, GeneratorState};
 
 pub(crate) const SERIAL: &str = "NwBvBlg3OTBJORFD";
 
 pub(crate) fn all_states() -> Vec<KeyState> {
-    use KeyState::*;
-    let mut states =
-        vec![Opening, AwaitSerial, SerialOk, Keying, Running, LongTermKeyBad, SerialUnknown, WrongSerial, Silent, Gone];
-    states.extend("0123456789AB?".chars().map(|badness| SelfStopped { badness }));
-    let rungs = [
-        Rung::Soft,
-        Rung::Reopen,
-        Rung::OtherTransport,
-        Rung::UsbReset,
-        Rung::Authorized,
-        Rung::PortPower,
-        Rung::Pause,
-    ];
-    states.extend(rungs.map(|rung| Recovering { rung }));
+    let badness = |code| -> KeyState { State::SelfStopped(Badness::from_code(code)).into() };
+    let mut states = KeyState::EACH.to_vec();
+    states.retain(|state| !matches!(state, KeyState::Session(State::SelfStopped(_)) | KeyState::Recovering { .. }));
+    states.extend(b"0123456789AB?".iter().copied().map(badness));
+    states.extend(Rung::ALL.map(|rung| KeyState::Recovering { rung }));
     states
 }
 
-pub(crate) fn key(state: KeyState) -> KeyStatus {
+pub(crate) fn key(state: impl Into<KeyState>) -> KeyStatus {
     KeyStatus {
         number: 1,
         path: format!("/dev/entropykey/{SERIAL}"),
         transport: Transport::Tty,
         serial: Some(SERIAL.to_owned()),
         expected_serial: None,
-        state,
+        state: state.into(),
         since_s: 7380,
         detail: None,
         frames: FrameCounts {
@@ -56,8 +51,8 @@ pub(crate) fn key(state: KeyState) -> KeyStatus {
         sensors: Sensors {
             temperature_decikelvin: Some(3143),
             supply_millivolts: Some(3254),
-            fips: Some(FipsCounts { frames: 7342, ..FipsCounts::default() }),
-            shannon: Some(Shannon {
+            fips: Some(FipsCounts { blocks: 7342, ..FipsCounts::default() }),
+            generators: Some(GeneratorState {
                 raw_bytes: 8052,
                 left: 23751,
                 right: 23792,
@@ -66,8 +61,8 @@ pub(crate) fn key(state: KeyState) -> KeyStatus {
                 debiased_left: 20876,
                 debiased_right_bytes: 8063,
                 debiased_right: 24150,
+                badness: Badness::NONE,
             }),
-            badness: Some('0'),
         },
         recoveries: 0,
         revival: Vec::new(),

@@ -1,7 +1,7 @@
 //! The daemon: whether it answers, what it gives the kernel, what it may, and who watches it.
 
 use ekey_control::status::EgdStatus;
-use ekey_control::{ClientError, KeyStatus, Status, advice};
+use ekey_control::{ClientError, KeyStatus, Status, parts};
 
 use super::machine::Machine;
 use super::user::User;
@@ -79,8 +79,7 @@ fn certificate(listener: &EgdStatus) -> Option<Check> {
     let tls = listener.tls.as_ref()?;
     let text = || format!("{}: {}, till {}", listener.listen, tls.certificate, tls.valid_until);
     Some(
-        advice::of_listener(listener)
-            .map_or_else(|| Check::ok(TOPIC, text()), |problem| Check::problem(TOPIC, problem)),
+        parts::of_listener(listener).map_or_else(|| Check::ok(TOPIC, text()), |problem| Check::problem(TOPIC, problem)),
     )
 }
 

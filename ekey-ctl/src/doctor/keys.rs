@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 
 use ekey_control::Status;
-use ekey_control::status::Transport;
+use ekey_link::Transport;
 use ekey_link::find::FoundKey;
 
 use super::machine::Machine;

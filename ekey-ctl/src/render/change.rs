@@ -1,8 +1,9 @@
 //! What has changed between two looks at the daemon, one line each.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ekey_control::health::PutAside;
+use ekey_control::parts::{Part, Role};
 use ekey_control::{KeyStatus, Status, advice};
 use serde::Serialize;
 
@@ -14,8 +15,10 @@ const LOOKS_BETWEEN_FRAMES: u32 = 20;
 pub(crate) struct Change {
     /// When it was seen, RFC 3339 in UTC.
     pub(crate) time: String,
-    /// `daemon`, `key`, `state`, `health`, `frames`, `recovered`, `output`, `server` or `clients`.
+    /// `daemon`, `key`, `state`, `health`, `frames`, `recovered`, `source`, `output`, `server` or `clients`.
     pub(crate) what: &'static str,
+    /// The part of the daemon with a problem, or without it again, such as `kernel` or `file`.
+    pub(crate) part: Option<&'static str>,
     /// The key's number, where it is about one.
     pub(crate) key: Option<u32>,
     /// Its serial number, as far as it is known.
@@ -41,8 +44,16 @@ impl Watcher {
     /// What is different from the last look. The first look reports everything as it is.
     pub(crate) fn look(&mut self, now: Result<Status, String>, time: &str) -> Vec<Change> {
         let mut out = Vec::new();
-        let plain =
-            |what, text| Change { time: time.to_owned(), what, key: None, serial: None, from: None, to: None, text };
+        let plain = |what, text| Change {
+            time: time.to_owned(),
+            what,
+            part: None,
+            key: None,
+            serial: None,
+            from: None,
+            to: None,
+            text,
+        };
         let status = match now {
             Ok(status) => status,
             Err(why) => {
@@ -60,15 +71,25 @@ impl Watcher {
             out.push(plain("daemon", format!("ekeyd {} is there, pid {}", status.version, status.pid)));
         }
         self.keys(before.as_ref(), &status, time, &mut out);
+        let (were, are) = (before.as_ref().map(problems).unwrap_or_default(), problems(&status));
+        for name in were.keys().chain(are.keys()).copied().collect::<BTreeSet<_>>() {
+            let (was, is) = (were.get(name), are.get(name));
+            if was.map(Trouble::kind) == is.map(Trouble::kind) {
+                continue;
+            }
+            let what = is.or(was).map_or("output", |trouble| trouble.what);
+            let [from, to] = [was, is].map(|trouble| trouble.map(|trouble| trouble.text.clone()));
+            let text = to.clone().unwrap_or_else(|| format!("{name}: well again"));
+            out.push(Change { part: Some(name), from, to, ..plain(what, text) });
+        }
         for (what, was, is) in [
-            ("output", before.as_ref().and_then(problem), problem(&status)),
             ("server", before.as_ref().and_then(server), server(&status)),
             ("clients", before.as_ref().and_then(waiting), waiting(&status)),
         ] {
             if was != is {
                 let text = is.clone().unwrap_or_else(|| match what {
                     "clients" => "no client waits any more".to_owned(),
-                    _ => "well again".to_owned(),
+                    _ => "no EGD server is asked any more".to_owned(),
                 });
                 out.push(Change { from: was, to: is, ..plain(what, text) });
             }
@@ -78,12 +99,13 @@ impl Watcher {
     }
 
     fn keys(&mut self, before: Option<&Status>, status: &Status, time: &str, out: &mut Vec<Change>) {
+        let state = |key: &KeyStatus| key.state.name().to_owned();
         let find = |status: &Status, number| status.keys.iter().find(|key| key.number == number).cloned();
         let about = |key: &KeyStatus, what, from: Option<String>, to: Option<String>, text: String| {
             let serial = key.known_serial().map(str::to_owned);
             let name = serial.as_deref().map_or_else(String::new, |serial| format!(" ({serial})"));
             let text = format!("key {}{name}: {text}", key.number);
-            Change { time: time.to_owned(), what, key: Some(key.number), serial, from, to, text }
+            Change { time: time.to_owned(), what, part: None, key: Some(key.number), serial, from, to, text }
         };
         for gone in before.into_iter().flat_map(|before| &before.keys) {
             if find(status, gone.number).is_none() {
@@ -98,7 +120,7 @@ impl Watcher {
             }
             if was.as_ref().is_none_or(|was| was.state != key.state) {
                 let next = key.next_step().map_or_else(String::new, |next| format!("; {next}"));
-                let text = format!("{}{next}", advice::words(&key.state));
+                let text = format!("{}{next}", advice::words(key.state));
                 out.push(about(key, "state", was.as_ref().map(state), Some(state(key)), text));
             }
             let revived = was.as_ref().map_or(0, |was| key.recoveries.saturating_sub(was.recoveries));
@@ -124,17 +146,28 @@ impl Watcher {
     }
 }
 
-/// The name of a state as the JSON of the status has it.
-fn state(key: &KeyStatus) -> String {
-    let json = serde_json::to_value(&key.state).unwrap_or_default();
-    json["name"].as_str().unwrap_or_default().to_owned()
+/// What is wrong with a part of the daemon.
+struct Trouble {
+    /// The kind of change, as in [`Change::what`].
+    what: &'static str,
+    text: String,
 }
 
-/// What is wrong with keyring, kernel or file.
-fn problem(status: &Status) -> Option<String> {
-    let kernel = status.kernel.as_ref().and_then(|kernel| kernel.problem.clone());
-    let file = status.file.as_ref().and_then(|file| file.stopped.clone());
-    status.keyring.problem.clone().or(kernel).or(file)
+impl Trouble {
+    /// The text without its figures, which may be others at each look.
+    fn kind(&self) -> String {
+        self.text.chars().filter(|character| !character.is_ascii_digit()).collect()
+    }
+}
+
+/// The parts of the daemon that have a problem, by name.
+fn problems(status: &Status) -> BTreeMap<&'static str, Trouble> {
+    let trouble = |part: Part| {
+        let what = if part.role == Role::Source { "source" } else { "output" };
+        let texts: Vec<String> = part.problems.into_iter().map(|problem| problem.text).collect();
+        (!texts.is_empty()).then(|| (part.name, Trouble { what, text: texts.join(" ") }))
+    };
+    status.parts().into_iter().filter_map(trouble).collect()
 }
 
 fn server(status: &Status) -> Option<String> {
@@ -147,7 +180,13 @@ fn waiting(status: &Status) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use ekey_control::{KeyState, Rung};
+    use ekey_control::KeyState;
+    use ekey_control::status::{
+        CombineStatus, ConfinementStatus, EgdClientState, EgdClientStatus, EgdStatus, EgdTlsStatus, ExpandStatus,
+        FileStatus,
+    };
+    use ekey_link::revive::Rung;
+    use ekey_proto::session::State;
 
     use super::*;
     use crate::render::sample::{key, status};
@@ -159,9 +198,9 @@ mod tests {
     #[test]
     fn the_first_look_tells_how_things_are_and_the_next_only_what_is_new() {
         let mut watcher = Watcher::default();
-        let first = seen(&mut watcher, status(vec![key(KeyState::Running)]));
+        let first = seen(&mut watcher, status(vec![key(State::Running)]));
         assert_eq!(first, ["daemon: ekeyd 0.1.0 is there, pid 4711", "state: key 1 (NwBvBlg3OTBJORFD): running"]);
-        assert_eq!(seen(&mut watcher, status(vec![key(KeyState::Running)])), Vec::<String>::new());
+        assert_eq!(seen(&mut watcher, status(vec![key(State::Running)])), Vec::<String>::new());
         let changes = watcher.look(Ok(status(vec![key(KeyState::Gone)])), "T");
         let [change] = changes.as_slice() else { panic!("{changes:?}") };
         assert_eq!((change.from.as_deref(), change.to.as_deref()), (Some("running"), Some("gone")));
@@ -172,9 +211,9 @@ mod tests {
     fn keys_that_come_and_go_and_are_revived_are_told_of() {
         let mut watcher = Watcher::default();
         let _ = seen(&mut watcher, status(vec![key(KeyState::Recovering { rung: Rung::Soft })]));
-        let mut revived = key(KeyState::Running);
+        let mut revived = key(State::Running);
         revived.recoveries = 1;
-        let second = KeyStatus { number: 2, ..key(KeyState::Opening) };
+        let second = KeyStatus { number: 2, ..key(State::Opening) };
         let changes = seen(&mut watcher, status(vec![revived, second]));
         let due = ["state: key 1", "recovered: key 1", "key: key 2", "state: key 2"];
         assert!(changes.len() == 4 && changes.iter().zip(due).all(|(seen, due)| seen.starts_with(due)), "{changes:?}");
@@ -187,7 +226,7 @@ mod tests {
         let mut watcher = Watcher::default();
         let mut told = Vec::new();
         for look in 0..100 {
-            let mut key = key(KeyState::Running);
+            let mut key = key(State::Running);
             key.frames.mac_failures = look * 3;
             told.extend(
                 seen(&mut watcher, status(vec![key])).into_iter().filter(|change| change.starts_with("frames")),
@@ -209,14 +248,115 @@ mod tests {
     }
 
     #[test]
-    fn problems_of_outputs_come_and_go() {
-        let mut watcher = Watcher::default();
-        let well = || status(vec![key(KeyState::Running)]);
-        let _ = seen(&mut watcher, well());
-        let mut ill = well();
+    fn a_problem_of_any_part_comes_and_goes() {
+        type Spoil = fn(&mut Status);
+        let spoiled: [(&str, &str, Spoil); 9] = [
+            ("output", "Kernel: no right to", |ill| {
+                ill.kernel.as_mut().unwrap().problem = Some("no right to".to_owned());
+            }),
+            ("output", "Keyring /k: unreadable; then run `ekey-ctl keyring reload`.", |ill| {
+                ill.keyring.problem = Some("/k: unreadable".to_owned());
+            }),
+            ("output", "File /f: disk full, then restart the daemon.", |ill| {
+                ill.file = Some(FileStatus { stopped: Some("/f: disk full".to_owned()), ..FileStatus::default() });
+            }),
+            ("output", "EGD: one key only.", |ill| ill.combine = Some(combine("one key only"))),
+            ("output", "tls:[::]:1: no such certificate.", |ill| ill.egd.push(certificate("no such certificate"))),
+            ("output", "Expand: no seed.", |ill| {
+                ill.expand = Some(ExpandStatus { problem: Some("no seed".to_owned()), ..ExpandStatus::default() });
+            }),
+            ("output", "tls:[::]:1: wrong key.", |ill| {
+                ill.expand =
+                    Some(ExpandStatus { listeners: vec![certificate("wrong key")], ..ExpandStatus::default() });
+            }),
+            ("output", "Sandbox: files: no landlock.", |ill| {
+                let problems = vec!["files: no landlock".to_owned()];
+                ill.confinement = Some(ConfinementStatus { problems, ..ConfinementStatus::default() });
+            }),
+            ("source", "tcp:h:1: refused.", |ill| ill.egd_client = Some(server("tcp:h:1: refused"))),
+        ];
+        for (what, text, spoil) in spoiled {
+            let mut watcher = Watcher::default();
+            let well = || status(vec![key(State::Running)]);
+            let _ = seen(&mut watcher, well());
+            let mut ill = well();
+            spoil(&mut ill);
+            let changes = watcher.look(Ok(ill), "T");
+            let change = changes.iter().find(|change| change.text == text).unwrap_or_else(|| panic!("no {text}"));
+            assert_eq!((change.what, change.to.as_deref()), (what, Some(text)));
+            let name = change.part.expect("a part");
+            assert!(seen(&mut watcher, well()).contains(&format!("{what}: {name}: well again")), "{name}");
+        }
+    }
+
+    #[test]
+    fn each_problem_that_is_advised_is_watched() {
+        let mut ill = status(Vec::new());
+        ill.keyring.problem = Some("/k: unreadable".to_owned());
         ill.kernel.as_mut().unwrap().problem = Some("no right to".to_owned());
-        ill.egd[0].waiting = 2;
-        assert_eq!(seen(&mut watcher, ill), ["output: no right to", "clients: clients wait for entropy"]);
-        assert_eq!(seen(&mut watcher, well()), ["output: well again", "clients: no client waits any more"]);
+        ill.pool.received_bytes += 1;
+        ill.egd_client = Some(server("tcp:h:1: refused"));
+        let changes = seen(&mut Watcher::default(), ill.clone());
+        let advice = advice::advice(&ill);
+        assert_eq!(advice.len(), 4, "{advice:?}");
+        for text in advice {
+            assert!(changes.iter().any(|change| change.ends_with(&text)), "no {text:?} in {changes:?}");
+        }
+    }
+
+    #[test]
+    fn figures_in_a_problem_are_no_change() {
+        let mut watcher = Watcher::default();
+        for (missing, due) in [(1, 1), (2, 0), (3, 0)] {
+            let mut ill = status(vec![key(State::Running)]);
+            ill.pool.received_bytes += missing;
+            let changes = seen(&mut watcher, ill);
+            let told = changes.iter().filter(|change| change.contains("do not add up")).count();
+            assert_eq!(told, due, "{missing} bytes are missing: {changes:?}");
+        }
+    }
+
+    #[test]
+    fn clients_that_wait_come_and_go() {
+        let mut watcher = Watcher::default();
+        let well = || status(vec![key(State::Running)]);
+        let _ = seen(&mut watcher, well());
+        let mut busy = well();
+        busy.egd[0].waiting = 2;
+        assert_eq!(seen(&mut watcher, busy), ["clients: clients wait for entropy"]);
+        assert_eq!(seen(&mut watcher, well()), ["clients: no client waits any more"]);
+    }
+
+    fn combine(problem: &str) -> CombineStatus {
+        CombineStatus {
+            running_keys: 1,
+            in_bytes: 0,
+            out_bytes: 0,
+            held_bytes: 0,
+            ready_bytes: 0,
+            wiped_bytes: 0,
+            problem: Some(problem.to_owned()),
+        }
+    }
+
+    fn certificate(problem: &str) -> EgdStatus {
+        let tls = EgdTlsStatus { problem: Some(problem.to_owned()), days_left: 90, ..EgdTlsStatus::default() };
+        EgdStatus { listen: "tls:[::]:1".to_owned(), tls: Some(tls), ..EgdStatus::default() }
+    }
+
+    fn server(error: &str) -> EgdClientStatus {
+        EgdClientStatus {
+            servers: vec!["tcp:h:1".to_owned()],
+            state: EgdClientState::Resting,
+            since_s: 1,
+            server: "tcp:h:1".to_owned(),
+            address: None,
+            proven: false,
+            requests: 0,
+            received_bytes: 0,
+            reconnects: 0,
+            failures: 1,
+            last_error: Some(error.to_owned()),
+        }
     }
 }

@@ -91,7 +91,7 @@ fn one_of_many(key: &KeyStatus) -> [Line; 2] {
         Line::plain(&format!(
             "  {verified} verified, {rate}, {dropped} bad frames, {} ({})",
             key.path,
-            key.transport.word()
+            key.transport.name()
         )),
     ]
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use ekey_control::OriginalConfig;
-use ekey_control::original_config::{EgdSocket, KeyNode, Placed};
+use ekey_control::original::{EgdSocket, KeyNode, Placed};
 
 /// Folders in which every key turns up that is plugged in, so that looking for keys stands for them.
 const EVERY_KEY: [&str; 3] = ["/dev/entropykey", "/run/entropykeys", "/var/run/entropykeys"];

@@ -73,7 +73,7 @@ fn key(key: &KeyStatus) -> Line {
     let refused = key.frames.dropped().saturating_add(key.frames.framing_errors);
     let state = match key.put_aside().filter(|_| key.state.is_okay()) {
         Some(_) => "put aside".to_owned(),
-        None => advice::words(&key.state),
+        None => advice::words(key.state),
     };
     let cells = [
         &key.number.to_string(),
@@ -129,8 +129,8 @@ fn short(text: &str, width: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use ekey_control::KeyState;
     use ekey_control::history::Series;
+    use ekey_proto::session::State;
     use proptest::prelude::*;
 
     use super::*;
@@ -163,14 +163,14 @@ mod tests {
         history.fine.rejected_frames = column(|step| u64::from(step % 17 == 3));
         history.fine.recoveries = column(|step| u64::from(step == 20));
         let area = Area { width: 80, height: 24, unicode: true };
-        let seen = text(&lines(&status(vec![key(KeyState::Running)]), &history, area));
+        let seen = text(&lines(&status(vec![key(State::Running)]), &history, area));
         assert_eq!(seen, include_str!("../../tests/golden/top.txt"), "seen:\n{seen}");
     }
 
     #[test]
     fn every_state_has_its_line_and_what_to_do_is_at_the_top() {
-        for state in all_states().into_iter().filter(|state| *state != KeyState::Running) {
-            let status = status(vec![key(state.clone())]);
+        for state in all_states().into_iter().filter(|state| !state.is_running()) {
+            let status = status(vec![key(state)]);
             let seen = lines(&status, &history(&[]), Area { width: 80, height: 24, unicode: false });
             let end = seen.iter().position(|line| line.text.is_empty()).expect("a blank line");
             let words: Vec<&str> = seen[1..end].iter().map(|line| line.text.as_str()).collect();

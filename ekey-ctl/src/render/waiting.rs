@@ -41,13 +41,15 @@ pub(crate) fn given_up(status: &Status, bytes: u64, due: Option<u64>, seconds: f
 
 #[cfg(test)]
 mod tests {
+    use ekey_proto::session::State;
+
     use super::*;
     use crate::render::sample::{all_states, key, status};
 
     #[test]
     fn giving_up_names_each_key_with_its_state_and_the_next_step() {
         for state in all_states() {
-            let lines = given_up(&status(vec![key(state.clone())]), 0, Some(1024), 5.0);
+            let lines = given_up(&status(vec![key(state)]), 0, Some(1024), 5.0);
             assert_eq!(lines[0].text, "Gave up after 5.0 s: 0 B of 1.0 kB verified meanwhile.");
             assert!(lines[1].text.starts_with("Key 1 "), "{state:?} gave {lines:?}");
             let step = state
@@ -59,7 +61,7 @@ mod tests {
 
     #[test]
     fn data_that_is_not_random_is_said_so_at_the_end() {
-        let mut status = status(vec![key(ekey_control::KeyState::Running)]);
+        let mut status = status(vec![key(State::Running)]);
         status.not_random = true;
         for lines in [ready(&status, 1, 0.0), given_up(&status, 1, None, 0.0)] {
             assert!(lines.last().is_some_and(|line| line.text.contains("NOT RANDOM")), "{lines:?}");

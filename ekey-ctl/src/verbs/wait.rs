@@ -140,11 +140,11 @@ impl Since {
 mod tests {
     use super::*;
     use crate::render::sample::{key, status};
-    use ekey_control::KeyState;
+    use ekey_proto::session::State;
 
     fn with(pid: u32, counts: &[(u32, u64)]) -> Status {
         let keys = counts.iter().map(|(number, bytes)| {
-            let mut key = key(KeyState::Running);
+            let mut key = key(State::Running);
             (key.number, key.entropy_bytes) = (*number, *bytes);
             key
         });
@@ -179,7 +179,7 @@ mod tests {
     fn without_a_number_a_key_must_run_and_a_byte_have_come() {
         assert!(ever(&with(1, &[(1, 1)])));
         assert!(!ever(&with(1, &[(1, 0)])));
-        assert!(!ever(&status(vec![key(KeyState::Silent)])));
+        assert!(!ever(&status(vec![key(State::Silent)])));
         assert!(!ever(&status(Vec::new())));
     }
 }

@@ -11,7 +11,8 @@ use std::process::Command;
 use std::thread;
 
 use ekey_control::status::{IdleKey, KernelStatus};
-use ekey_control::{GREETING, KeyState, Reply, Status};
+use ekey_control::{GREETING, Reply, Status};
+use ekey_proto::session::State;
 use machine::{KEY, Machine, SYS_ADMIN};
 use sample::{SERIAL, all_states, key, status};
 use tempfile::TempDir;
@@ -50,7 +51,7 @@ fn all_well() -> (Machine, Status) {
 }
 
 fn well() -> Status {
-    let mut status = status(vec![key(KeyState::Running)]);
+    let mut status = status(vec![key(State::Running)]);
     status.not_random = false;
     status.keyring.path = "/etc/entropykey/keyring".to_owned();
     status.keyring.problem = None;
@@ -185,7 +186,7 @@ fn a_daemon_that_may_not_credit_the_kernel_is_told_on() {
 #[test]
 fn what_the_daemon_itself_says_is_wrong_is_passed_on() {
     let (machine, mut status) = all_well();
-    status.keys = vec![key(KeyState::Running), key(KeyState::Silent)];
+    status.keys = vec![key(State::Running), key(State::Silent)];
     status.keyring.problem = Some("the keyring is torn".to_owned());
     status.kernel =
         status.kernel.map(|kernel| KernelStatus { problem: Some("the device is gone".to_owned()), ..kernel });

@@ -36,17 +36,31 @@ impl Rung {
         Self::Pause,
     ];
 
-    /// Its name in status and logs: `ctrl-c`, `reopen`, `other-transport`, `usb-reset`, `authorized`, `port-power`, `pause`.
+    /// Its name in status, metrics and log: `soft`, `reopen`, `other-transport`, `usb-reset`, `authorized`, `port-power`, `pause`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
-            Self::Soft => "ctrl-c",
+            Self::Soft => "soft",
             Self::Reopen => "reopen",
             Self::OtherTransport => "other-transport",
             Self::UsbReset => "usb-reset",
             Self::Authorized => "authorized",
             Self::PortPower => "port-power",
             Self::Pause => "pause",
+        }
+    }
+
+    /// What is being done to the key, for people.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Soft => "soft reset",
+            Self::Reopen => "opening it again",
+            Self::OtherTransport => "trying the other transport",
+            Self::UsbReset => "USB reset",
+            Self::Authorized => "re-authorising it",
+            Self::PortPower => "switching its port off and on",
+            Self::Pause => "replug needed",
         }
     }
 

@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use ekey_control::OriginalConfig;
-use ekey_control::original_config::{EgdSocket, KeyNode, Placed};
+use ekey_control::original::{EgdSocket, KeyNode, Placed};
 use nix::unistd::{Group, User};
 
 use super::error::{ConfigError, Mistake};

@@ -4,9 +4,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use std::{fs, io};
 
-use ekey_control::{Command, KeyStatus, Level, Reply, original, tag};
+use ekey_control::{Command, KeyStatus, Reply, original, tag};
 use ekey_link::find;
-use ekey_link::revive::Rung;
 use ekey_proto::Serial;
 use mio::event::Event;
 
@@ -40,7 +39,7 @@ impl Daemon {
             Command::RemoveEntropyKey(tag) => self.remove_key(tag),
             Command::ResetEntropyKey { tag, level } => match self.find_key(tag) {
                 Some(at) => {
-                    self.keys[at].command(KeyCommand::Try(step(*level)));
+                    self.keys[at].command(KeyCommand::Try(level.rung()));
                     Reply::ok()
                 }
                 None => no_such_key(tag),
@@ -161,15 +160,6 @@ impl Daemon {
         let statuses: Vec<KeyStatus> = self.keys.iter().map(Key::status).collect();
         let number = tag::find(&statuses, tag)?.number;
         self.keys.iter().position(|key| key.number() == number)
-    }
-}
-
-fn step(level: Level) -> Rung {
-    match level {
-        Level::Soft => Rung::Soft,
-        Level::Reopen => Rung::Reopen,
-        Level::Usb => Rung::UsbReset,
-        Level::Port => Rung::PortPower,
     }
 }
 

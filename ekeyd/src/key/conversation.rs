@@ -10,7 +10,6 @@ use ekey_proto::wire::{Command, FRAME_LEN, Info, Packet};
 use ekey_proto::{EntropyBlock, Instant as SessionInstant, Serial};
 
 use super::driver::{Driver, Ended};
-use super::record::key_state;
 use super::{KeyBatch, KeyCommand};
 use crate::batch::Batch;
 use crate::health::{Checkup, Grade};
@@ -264,7 +263,7 @@ impl Driver {
         // The log names the key by what it has just said of itself.
         self.publish(session);
         if self.ladder.current().is_none() {
-            self.enter(key_state(state), None);
+            self.enter(state.into(), None);
         }
     }
 
@@ -272,7 +271,7 @@ impl Driver {
     fn note_heard(&mut self, session: &Session) {
         if self.ladder.current().is_some() {
             self.ladder.note_verified(Instant::now());
-            self.enter(key_state(session.state()), None);
+            self.enter(session.state().into(), None);
         }
     }
 

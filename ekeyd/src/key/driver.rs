@@ -13,10 +13,11 @@ use ekey_control::books::KeyBooks;
 use ekey_link::find::FoundKey;
 use ekey_link::revive::{self, Ladder, Means, Neighbours, ReviveError, Rung, Silence};
 use ekey_link::{Interrupt, Link, LinkError};
+use ekey_proto::session::State;
 
 use super::clock::Clock;
 use super::place::{Place, Spot, likely_transport};
-use super::record::{Bytes, Record, rung_name};
+use super::record::{Bytes, Record};
 use super::{KeyBatch, KeyCommand, KeySettings, Outlet};
 use crate::batch::Batch;
 use crate::config::Recovery;
@@ -130,7 +131,7 @@ impl Driver {
                     Duration::ZERO
                 }
                 Ended::NoNonce(error) => {
-                    self.enter(KeyState::SerialOk, Some(format!("/dev/urandom: {error}; a session needs a nonce")));
+                    self.enter(State::SerialOk.into(), Some(format!("/dev/urandom: {error}; a session needs a nonce")));
                     NONCE_PAUSE
                 }
             };
@@ -190,7 +191,7 @@ impl Driver {
         }
         if !is_gone(error) {
             if self.ladder.current().is_none() {
-                self.enter(KeyState::Opening, Some(error.to_string()));
+                self.enter(State::Opening.into(), Some(error.to_string()));
             }
             self.refusals = self.refusals.saturating_add(1);
             return if self.refusals < QUICK_LOOKS { LOOK_AGAIN } else { LOOK_AT_REFUSED };
@@ -278,8 +279,8 @@ impl Driver {
         self.ladder.note_failed(Instant::now());
         let refused = Some((rung, problem));
         if self.refused != refused {
-            let (step, problem) = (rung_name(rung).words(), refused.as_ref().map_or("", |(_, problem)| problem));
-            tracing::warn!(key = %self.settings.name.shown(), ?rung, "cannot revive the key by {step}: {problem}");
+            let (step, problem) = (rung.words(), refused.as_ref().map_or("", |(_, problem)| problem));
+            tracing::warn!(key = %self.settings.name.shown(), %rung, "cannot revive the key by {step}: {problem}");
             self.refused = refused;
         }
     }
@@ -292,7 +293,7 @@ impl Driver {
     /// Shows which rung is being tried, while one is.
     pub(super) fn show_recovery(&mut self) {
         let Some(rung) = self.ladder.current() else { return };
-        self.enter(KeyState::Recovering { rung: rung_name(rung) }, None);
+        self.enter(KeyState::Recovering { rung }, None);
     }
 
     /// Notes and logs a state.
@@ -305,8 +306,8 @@ impl Driver {
         let (key, word) = (&status.path, status.state.short_word());
         let serial = status.known_serial().unwrap_or("unknown");
         match (&status.state, status.state.next_step(status.known_serial(), &status.path), detail) {
-            (KeyState::Recovering { rung }, ..) if *rung != ekey_control::Rung::Pause => {
-                tracing::warn!(%key, %serial, ?rung, "{word}: {}", rung.words());
+            (KeyState::Recovering { rung }, ..) if *rung != Rung::Pause => {
+                tracing::warn!(%key, %serial, %rung, "{word}: {}", rung.words());
             }
             (_, None, None) => tracing::info!(%key, %serial, "{word}"),
             (_, _, Some(detail)) => tracing::warn!(%key, %serial, "{word}: {detail}"),

@@ -3,12 +3,11 @@
 use std::path::Path;
 use std::time::Instant;
 
+use ekey_control::KeyState;
 use ekey_control::books::KeyBooks;
-use ekey_control::status::{
-    ConnectionStatus, FipsCounts, FrameCounts, KeyStatus, RungStatus, Sensors, Shannon, Transport,
-};
-use ekey_control::{KeyState, Rung};
-use ekey_link::revive::{self as link, Ladder, Tally};
+use ekey_control::status::{ConnectionStatus, FrameCounts, KeyStatus, RungStatus, Sensors};
+use ekey_link::Transport;
+use ekey_link::revive::{Ladder, Rung, Tally};
 use ekey_proto::Serial;
 use ekey_proto::session::{Counters, Session, State};
 use ekey_proto::wire::{FramerCounters, Info};
@@ -66,7 +65,7 @@ impl Record {
             transport: Transport::Tty,
             serial: None,
             usb_serial: None,
-            state: KeyState::Opening,
+            state: State::Opening.into(),
             since: now,
             added: now,
             detail: None,
@@ -111,13 +110,9 @@ impl Record {
     }
 
     /// Where the key is now, and how it is reached.
-    pub(super) fn set_path(&mut self, path: &Path, kind: ekey_link::Transport) {
+    pub(super) fn set_path(&mut self, path: &Path, transport: Transport) {
         self.path = path.display().to_string();
-        self.transport = match kind {
-            ekey_link::Transport::Unix => Transport::Unix,
-            ekey_link::Transport::Usb => Transport::Usb,
-            _ => Transport::Tty,
-        };
+        self.transport = transport;
     }
 
     /// Which USB device the key is, if it is one.
@@ -136,15 +131,15 @@ impl Record {
     }
 
     /// Takes over the books of the ladder, and the last step that could not be taken.
-    pub(super) fn set_revival(&mut self, ladder: &Ladder, refused: Option<&(link::Rung, String)>) {
+    pub(super) fn set_revival(&mut self, ladder: &Ladder, refused: Option<&(Rung, String)>) {
         let status = |rung| {
             let tally = ladder.tally(rung);
             let Tally { attempts, successes, failures } = tally;
             let problem = refused.filter(|(refused, _)| *refused == rung).map(|(_, problem)| problem.clone());
             let tried = tally != Tally::default();
-            tried.then(|| RungStatus { rung: rung_name(rung), attempts, successes, failures, problem })
+            tried.then_some(RungStatus { rung, attempts, successes, failures, problem })
         };
-        self.revival = link::Rung::ALL.into_iter().filter_map(status).collect();
+        self.revival = Rung::ALL.into_iter().filter_map(status).collect();
     }
 
     /// Takes over what became of the bytes, and the key's health.
@@ -164,28 +159,8 @@ impl Record {
         let sensors = &mut self.sensors;
         sensors.temperature_decikelvin = info.temperature.or(sensors.temperature_decikelvin);
         sensors.supply_millivolts = info.voltage.or(sensors.supply_millivolts);
-        if let Some(fips) = info.fips {
-            sensors.fips = Some(FipsCounts {
-                frames: fips.blocks,
-                failures: fips.failures,
-                monobit: fips.monobit,
-                poker: fips.poker,
-                runs: fips.runs,
-            });
-        }
-        if let Some(state) = info.generators {
-            sensors.shannon = Some(Shannon {
-                raw_bytes: state.raw_bytes,
-                left: state.left,
-                right: state.right,
-                xor: state.xor,
-                debiased_left_bytes: state.debiased_left_bytes,
-                debiased_left: state.debiased_left,
-                debiased_right_bytes: state.debiased_right_bytes,
-                debiased_right: state.debiased_right,
-            });
-            sensors.badness = Some(state.badness.code());
-        }
+        sensors.fips = info.fips.or(sensors.fips);
+        sensors.generators = info.generators.or(sensors.generators);
     }
 
     /// All of it, as people and programs get to see it.
@@ -201,7 +176,7 @@ impl Record {
             transport: self.transport,
             serial: self.serial.map(|serial| serial.to_string()),
             expected_serial: self.expected.map(|serial| serial.to_string()),
-            state: self.state.clone(),
+            state: self.state,
             since_s: now.duration_since(self.since).as_secs(),
             detail: self.detail.clone().or_else(|| self.vitals.and_then(|vitals| vitals.detail())),
             frames: FrameCounts {
@@ -231,35 +206,6 @@ impl Record {
             books: self.books,
             health: self.vitals.map(|vitals| vitals.status(&self.warnings)),
         }
-    }
-}
-
-/// The state of a session, as the control socket has it.
-pub(super) fn key_state(state: State) -> KeyState {
-    match state {
-        State::Opening => KeyState::Opening,
-        State::AwaitSerial => KeyState::AwaitSerial,
-        State::SerialOk => KeyState::SerialOk,
-        State::Keying => KeyState::Keying,
-        State::Running => KeyState::Running,
-        State::LongTermKeyBad => KeyState::LongTermKeyBad,
-        State::SerialUnknown => KeyState::SerialUnknown,
-        State::WrongSerial => KeyState::WrongSerial,
-        State::SelfStopped(badness) => KeyState::SelfStopped { badness: badness.code() },
-        State::Silent => KeyState::Silent,
-    }
-}
-
-/// A rung, as the control socket has it.
-pub(super) fn rung_name(rung: link::Rung) -> Rung {
-    match rung {
-        link::Rung::Soft => Rung::Soft,
-        link::Rung::Reopen => Rung::Reopen,
-        link::Rung::OtherTransport => Rung::OtherTransport,
-        link::Rung::UsbReset => Rung::UsbReset,
-        link::Rung::Authorized => Rung::Authorized,
-        link::Rung::PortPower => Rung::PortPower,
-        link::Rung::Pause => Rung::Pause,
     }
 }
 

@@ -3,6 +3,8 @@
 use ekey_control::KeyState;
 use ekey_control::health::PutAside;
 use ekey_control::status::{EgdClientState, EgdClientStatus, EgdStatus, ExpandStatus, FileStatus};
+use ekey_proto::session::State;
+use ekey_proto::wire::Badness;
 use proptest::prelude::*;
 
 use super::*;
@@ -24,14 +26,14 @@ fn fits(status: &Status) {
 
 #[test]
 fn a_healthy_key_looks_like_this() {
-    let seen = text(&lines(&status(vec![key(KeyState::Running)])));
+    let seen = text(&lines(&status(vec![key(State::Running)])));
     assert_eq!(seen, include_str!("../../../tests/golden/status.txt"));
 }
 
 #[test]
 fn every_state_fits_and_ends_with_what_to_do() {
     for state in all_states() {
-        let mut status = status(vec![key(state.clone())]);
+        let mut status = status(vec![key(state)]);
         for not_random in [false, true] {
             status.not_random = not_random;
             fits(&status);
@@ -41,7 +43,7 @@ fn every_state_fits_and_ends_with_what_to_do() {
         let blank = screen.iter().rposition(|line| line.text.is_empty()).expect("a blank line");
         let end = screen[blank + 1..].iter().map(|line| line.text.as_str()).collect::<Vec<_>>().join(" ");
         match state {
-            KeyState::Running => assert_eq!(end, "All is well: 1 key running."),
+            _ if state.is_running() => assert_eq!(end, "All is well: 1 key running."),
             _ => {
                 let step = status.keys[0].next_step().unwrap_or_else(|| "wait a few seconds".to_owned());
                 assert!(end.contains(&step), "{state:?} ends with {end:?}, which lacks {step:?}");
@@ -52,7 +54,7 @@ fn every_state_fits_and_ends_with_what_to_do() {
 
 #[test]
 fn clients_that_were_sent_away_and_what_clients_offered_are_shown_and_only_then() {
-    let mut status = status(vec![key(KeyState::Running)]);
+    let mut status = status(vec![key(State::Running)]);
     let usual = lines(&status).len();
     status.egd[0].refused = 2;
     status.egd[0].denied = 3;
@@ -72,7 +74,7 @@ fn clients_that_were_sent_away_and_what_clients_offered_are_shown_and_only_then(
 
 #[test]
 fn expanded_entropy_is_called_what_it_is() {
-    let mut status = status(vec![key(KeyState::Running)]);
+    let mut status = status(vec![key(State::Running)]);
     let listener = EgdStatus { listen: "unix:/run/ekeyd/expand.sock".to_owned(), ..status.egd[0].clone() };
     status.expand = Some(ExpandStatus {
         seeded: true,
@@ -141,7 +143,7 @@ fn a_guest_without_a_key_shows_the_server_and_that_nothing_proves_its_bytes() {
 
 #[test]
 fn a_server_that_is_not_there_is_the_last_word() {
-    let status = Status { egd_client: Some(fetching(EgdClientState::Resting)), ..status(vec![key(KeyState::Running)]) };
+    let status = Status { egd_client: Some(fetching(EgdClientState::Resting)), ..status(vec![key(State::Running)]) };
     let screen = text(&lines(&status));
     assert!(
         screen.ends_with("\nEGD server tcp:keys.example.org:8888: it closed the connection; look there.\n"),
@@ -151,7 +153,7 @@ fn a_server_that_is_not_there_is_the_last_word() {
 
 #[test]
 fn a_software_key_is_loud_at_the_top_and_at_the_end() {
-    let mut status = status(vec![key(KeyState::Running)]);
+    let mut status = status(vec![key(State::Running)]);
     status.not_random = true;
     let lines = lines(&status);
     assert!(lines[1].text.contains("NOT RANDOM") && lines[1].tone == Tone::Bad, "{lines:?}");
@@ -161,9 +163,9 @@ fn a_software_key_is_loud_at_the_top_and_at_the_end() {
 
 #[test]
 fn with_several_keys_each_has_its_lines_and_the_bad_one_its_advice() {
-    let mut second = key(KeyState::SerialUnknown);
+    let mut second = key(State::SerialUnknown);
     second.number = 2;
-    let screen = text(&lines(&status(vec![key(KeyState::Running), second])));
+    let screen = text(&lines(&status(vec![key(State::Running), second])));
     for due in [
         "Key 1  NwBvBlg3OTBJORFD  running, for 2 h 3 min",
         "Key 2  NwBvBlg3OTBJORFD  no long-term key, for",
@@ -175,12 +177,12 @@ fn with_several_keys_each_has_its_lines_and_the_bad_one_its_advice() {
 
 #[test]
 fn with_many_keys_in_trouble_each_keeps_its_advice_and_those_that_only_start_come_last() {
-    let states = [
-        KeyState::Keying,
+    let states: [KeyState; 5] = [
+        State::Keying.into(),
         KeyState::Gone,
-        KeyState::Silent,
-        KeyState::WrongSerial,
-        KeyState::SelfStopped { badness: '8' },
+        State::Silent.into(),
+        State::WrongSerial.into(),
+        State::SelfStopped(Badness::from_code(b'8')).into(),
     ];
     let keys = (1..).zip(states).map(|(number, state)| KeyStatus { number, ..key(state) });
     let screen = text(&lines(&status(keys.collect())));
@@ -191,7 +193,7 @@ fn with_many_keys_in_trouble_each_keeps_its_advice_and_those_that_only_start_com
 
 #[test]
 fn a_problem_of_an_output_is_the_last_word_even_if_all_keys_run() {
-    let mut status = status(vec![key(KeyState::Running)]);
+    let mut status = status(vec![key(State::Running)]);
     status.kernel.as_mut().expect("a kernel").problem = Some("no CAP_SYS_ADMIN: start it as a service".to_owned());
     let lines = lines(&status);
     assert_eq!(lines.last().map(|line| line.text.as_str()), Some("Kernel: no CAP_SYS_ADMIN: start it as a service"));
@@ -199,7 +201,7 @@ fn a_problem_of_an_output_is_the_last_word_even_if_all_keys_run() {
 
 #[test]
 fn a_file_that_is_full_is_no_problem_and_one_that_cannot_be_written_is() {
-    let mut status = status(vec![key(KeyState::Running)]);
+    let mut status = status(vec![key(State::Running)]);
     for (max_bytes, well) in [(Some(10), true), (None, false)] {
         let stopped = Some("it stopped".to_owned());
         // The pool has given it nothing.
@@ -216,7 +218,7 @@ fn file(path: &str) -> FileStatus {
 
 #[test]
 fn a_key_that_is_put_aside_says_by_which_test_and_what_comes_next() {
-    let mut status = status(vec![key(KeyState::Running)]);
+    let mut status = status(vec![key(State::Running)]);
     let health = status.keys[0].health.as_mut().expect("health");
     health.put_aside = Some(PutAside {
         test: "repetition-count".to_owned(),
@@ -243,7 +245,7 @@ fn a_key_that_is_put_aside_says_by_which_test_and_what_comes_next() {
 
 #[test]
 fn what_the_key_says_of_itself_is_a_warning_while_it_runs() {
-    let mut status = status(vec![key(KeyState::Running)]);
+    let mut status = status(vec![key(State::Running)]);
     let health = status.keys[0].health.as_mut().expect("health");
     health.warnings =
         vec!["the key's own estimate for the left generator has fallen from 2.95 to 2.71 bits a byte".into()];
@@ -254,7 +256,7 @@ fn what_the_key_says_of_itself_is_a_warning_while_it_runs() {
 
 #[test]
 fn books_that_do_not_add_up_are_a_mistake_to_be_reported() {
-    let mut status = status(vec![key(KeyState::Running)]);
+    let mut status = status(vec![key(State::Running)]);
     assert_eq!(status.discrepancies(), []);
     status.pool.overflowed_bytes += 1;
     let screen = text(&lines(&status));

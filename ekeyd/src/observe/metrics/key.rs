@@ -1,29 +1,13 @@
 //! The metrics of each key, labelled with its number and its serial number.
 
+use ekey_control::KeyState;
 use ekey_control::glance::celsius;
 use ekey_control::health::HealthStatus;
 use ekey_control::status::KeyStatus;
-use ekey_control::{KeyState, Rung};
+use ekey_link::revive::Rung;
+use ekey_proto::session::State;
 
 use super::exposition::{Exposition, Kind};
-
-/// A state as the JSON names it, and whether a key is in it.
-type Named = (&'static str, fn(&KeyState) -> bool);
-
-const STATES: [Named; 12] = [
-    ("opening", |state| matches!(state, KeyState::Opening)),
-    ("await-serial", |state| matches!(state, KeyState::AwaitSerial)),
-    ("serial-ok", |state| matches!(state, KeyState::SerialOk)),
-    ("keying", |state| matches!(state, KeyState::Keying)),
-    ("running", |state| matches!(state, KeyState::Running)),
-    ("long-term-key-bad", |state| matches!(state, KeyState::LongTermKeyBad)),
-    ("serial-unknown", |state| matches!(state, KeyState::SerialUnknown)),
-    ("wrong-serial", |state| matches!(state, KeyState::WrongSerial)),
-    ("self-stopped", |state| matches!(state, KeyState::SelfStopped { .. })),
-    ("silent", |state| matches!(state, KeyState::Silent)),
-    ("recovering", |state| matches!(state, KeyState::Recovering { .. })),
-    ("gone", |state| matches!(state, KeyState::Gone)),
-];
 
 /// Name, unit, help, and where the daemon's own count is.
 type Tested = (&'static str, &'static str, &'static str, fn(&HealthStatus) -> u64);
@@ -66,7 +50,7 @@ const LEVELS: [Level; 5] = [
         key.sensors.supply_millivolts.map(|value| f64::from(value) / 1000.0)
     }),
     ("key_self_stopped", "", "Whether the key has found itself unfit: 1 if so.", |key| {
-        Some(f64::from(u8::from(matches!(key.state, KeyState::SelfStopped { .. }))))
+        Some(f64::from(u8::from(matches!(key.state, KeyState::Session(State::SelfStopped(_))))))
     }),
 ];
 
@@ -92,13 +76,14 @@ pub(super) fn keys(out: &mut Exposition, keys: &[KeyStatus]) {
     let mut family = out.family(Kind::Info, "key", "", "A key; where it is and how it is reached is in the labels.");
     for key in &keys {
         let [number, serial] = key.labels();
-        let transport = ("transport", key.key.transport.word());
+        let transport = ("transport", key.key.transport.name());
         family.sample(&[number, serial, ("path", &key.key.path), transport], 1);
     }
     let mut family = out.family(Kind::Gauge, "key_state", "", "The state of the key: 1 for the one it is in.");
     for key in &keys {
-        for (name, is) in STATES {
-            family.sample(&key.with("state", name), u8::from(is(&key.key.state)));
+        let is = key.key.state.name();
+        for name in KeyState::EACH.map(KeyState::name) {
+            family.sample(&key.with("state", name), u8::from(name == is));
         }
     }
     for (name, unit, help, value) in LEVELS {
@@ -139,19 +124,19 @@ fn frames(out: &mut Exposition, keys: &[Labelled<'_>]) {
 fn self_tests(out: &mut Exposition, keys: &[Labelled<'_>]) {
     let help = "Blocks of 20000 bits that the key has tested by FIPS 140-2, as it says itself.";
     let mut family = out.family(Kind::Counter, "key_fips_blocks", "", help);
-    keys.iter().for_each(|key| family.maybe(&key.labels(), key.key.sensors.fips.map(|fips| fips.frames)));
+    keys.iter().for_each(|key| family.maybe(&key.labels(), key.key.sensors.fips.map(|fips| fips.blocks)));
     let mut family = out.family(Kind::Counter, "key_fips_failures", "", "Of these, the blocks that failed.");
     keys.iter().for_each(|key| family.maybe(&key.labels(), key.key.sensors.fips.map(|fips| fips.failures)));
     let help = "Entropy in a bit of a generator's output, as the key estimates it itself.";
     let mut family = out.family(Kind::Gauge, "key_estimate_ratio", "ratio", help);
     for key in keys {
-        let Some(shannon) = key.key.sensors.shannon else { continue };
+        let Some(generators) = key.key.sensors.generators else { continue };
         for (source, estimate, bytes) in [
-            ("raw-left", shannon.left, shannon.raw_bytes),
-            ("raw-right", shannon.right, shannon.raw_bytes),
-            ("raw-xor", shannon.xor, shannon.raw_bytes),
-            ("debiased-left", shannon.debiased_left, shannon.debiased_left_bytes),
-            ("debiased-right", shannon.debiased_right, shannon.debiased_right_bytes),
+            ("raw-left", generators.left, generators.raw_bytes),
+            ("raw-right", generators.right, generators.raw_bytes),
+            ("raw-xor", generators.xor, generators.raw_bytes),
+            ("debiased-left", generators.debiased_left, generators.debiased_left_bytes),
+            ("debiased-right", generators.debiased_right, generators.debiased_right_bytes),
         ] {
             let ratio = (bytes > 0).then(|| f64::from(estimate) / (8.0 * f64::from(bytes)));
             let ratio = ratio.map(|ratio| (ratio * 1e6).round() / 1e6);
@@ -199,21 +184,12 @@ fn health(out: &mut Exposition, keys: &[Labelled<'_>]) {
 
 /// Every step of the ladder, also those that were never tried: a counter that is there from the start shows its first rise.
 fn revival(out: &mut Exposition, keys: &[Labelled<'_>]) {
-    const RUNGS: [(Rung, &str); 7] = [
-        (Rung::Soft, "soft"),
-        (Rung::Reopen, "reopen"),
-        (Rung::OtherTransport, "other-transport"),
-        (Rung::UsbReset, "usb-reset"),
-        (Rung::Authorized, "authorized"),
-        (Rung::PortPower, "port-power"),
-        (Rung::Pause, "pause"),
-    ];
     let mut family =
         out.family(Kind::Counter, "key_revival_attempts", "", "Steps of reviving the key that were tried.");
     for key in keys {
-        for (rung, name) in RUNGS {
+        for rung in Rung::ALL {
             let tried = key.key.revival.iter().find(|status| status.rung == rung);
-            family.sample(&key.with("rung", name), tried.map_or(0, |status| status.attempts));
+            family.sample(&key.with("rung", rung.name()), tried.map_or(0, |status| status.attempts));
         }
     }
 }

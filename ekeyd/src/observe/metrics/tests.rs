@@ -5,12 +5,13 @@ use std::fmt::Write as _;
 
 use ekey_control::KeyState;
 use ekey_control::status::{CombineStatus, EgdClientState, EgdClientStatus, ExpandStatus, FileStatus};
+use ekey_proto::session::State;
 
 use super::*;
 use crate::observe::sample::{key, status};
 
 fn full() -> Status {
-    let mut status = status(vec![key(KeyState::Running), key(KeyState::Gone)]);
+    let mut status = status(vec![key(State::Running), key(KeyState::Gone)]);
     status.keys[1].number = 2;
     status.file = Some(FileStatus { path: "/f".to_owned(), written_bytes: 1, ..FileStatus::default() });
     status.combine = Some(CombineStatus {
@@ -105,10 +106,10 @@ fn the_older_format_names_counters_and_informations_whole() {
 #[test]
 fn a_key_is_in_exactly_one_state() {
     for state in crate::observe::sample::all_states() {
-        let text = metrics(&status(vec![key(state.clone())]), Format::Text);
+        let text = metrics(&status(vec![key(state)]), Format::Text);
         let states: Vec<&str> =
             text.lines().filter(|line| line.starts_with("ekeyd_key_state{") && line.ends_with(" 1")).collect();
-        let json = serde_json::to_value(&state).unwrap();
+        let json = serde_json::to_value(state).unwrap();
         let due = format!("state=\"{}\"", json["name"].as_str().unwrap());
         assert!(states.len() == 1 && states[0].contains(&due), "{state:?}: {states:?}");
     }

@@ -6,7 +6,8 @@ use std::process::{Command, Stdio};
 use base64ct::{Base64, Encoding as _};
 use ekey_control::chart::Range;
 use ekey_control::history::{FINE_STEP_S, FORMAT, Series};
-use ekey_control::{KeyState, advice, glance};
+use ekey_control::{advice, glance};
+use ekey_proto::session::State;
 
 use super::*;
 use crate::observe::sample::{all_states, key, status};
@@ -28,7 +29,7 @@ fn history() -> History {
 #[test]
 fn every_state_is_shown_with_the_words_of_the_terminal_and_what_to_do() {
     for state in all_states() {
-        let status = status(vec![key(state.clone())]);
+        let status = status(vec![key(state)]);
         let page = page(&status, &history(), None);
         for text in advice::advice(&status).into_iter().chain([glance::key_title(&status.keys[0]).replace("  ", " · ")])
         {
@@ -37,13 +38,13 @@ fn every_state_is_shown_with_the_words_of_the_terminal_and_what_to_do() {
         for (name, text) in glance::key_rows(&status.keys[0]).into_iter().chain(glance::output_rows(&status)) {
             assert!(page.contains(&format!("<dt>{name}</dt><dd>{}</dd>", escaped(&text))), "{state:?}: no {name}");
         }
-        assert_eq!(page.contains("All is well"), state == KeyState::Running);
+        assert_eq!(page.contains("All is well"), state.is_running());
     }
 }
 
 #[test]
 fn every_chart_has_a_picture_and_says_in_words_what_it_shows() {
-    let page = page(&status(vec![key(KeyState::Running)]), &history(), Some(Range::Minutes));
+    let page = page(&status(vec![key(State::Running)]), &history(), Some(Range::Minutes));
     assert_eq!(page.matches("<svg ").count(), 5);
     assert_eq!(page.matches("role=\"img\" aria-label=\"").count(), 5);
     assert!(page.contains("aria-label=\"Rate: now 0 B/s, from 0 B/s to 4.1 kB/s in the last 2 min\""), "{page}");
@@ -53,7 +54,7 @@ fn every_chart_has_a_picture_and_says_in_words_what_it_shows() {
 
 #[test]
 fn nothing_comes_from_elsewhere_and_nothing_runs_that_the_policy_does_not_name() {
-    let page = page(&status(vec![key(KeyState::Running)]), &history(), None);
+    let page = page(&status(vec![key(State::Running)]), &history(), None);
     for sign in ["http://", "https://", "//cdn", "@import", "url(", " src=", " on", " style="] {
         let found = page.find(sign).filter(|_| sign != " on");
         assert_eq!(found, None, "{sign} in {}", &page[found.unwrap_or(0)..][..80]);
@@ -73,7 +74,7 @@ fn nothing_comes_from_elsewhere_and_nothing_runs_that_the_policy_does_not_name()
 
 #[test]
 fn what_a_key_or_a_file_says_cannot_become_markup() {
-    let mut status = status(vec![key(KeyState::Silent)]);
+    let mut status = status(vec![key(State::Silent)]);
     let evil = "<script>alert('x')</script>\"&";
     status.keys[0].path = evil.to_owned();
     status.keys[0].detail = Some(evil.to_owned());
@@ -89,7 +90,7 @@ fn what_a_key_or_a_file_says_cannot_become_markup() {
 
 #[test]
 fn data_that_is_not_random_is_said_so_first() {
-    let mut status = status(vec![key(KeyState::Running)]);
+    let mut status = status(vec![key(State::Running)]);
     status.not_random = true;
     let page = page(&status, &history(), None);
     assert!(page.contains(glance::NOT_RANDOM) && page.contains("<title>not random"));
@@ -108,7 +109,7 @@ fn the_page_stays_small() {
         rejected_frames: long(3),
         recoveries: long(1),
     };
-    let page = page(&status(vec![key(KeyState::Running)]), &History { coarse, ..history() }, None);
+    let page = page(&status(vec![key(State::Running)]), &History { coarse, ..history() }, None);
     assert!(page.len() < 128 * 1024, "{} bytes", page.len());
 }
 

@@ -7,8 +7,8 @@ use std::fmt;
 
 use thiserror::Error;
 
-use crate::state::Rung;
-use crate::statement::{Mistake, Statement, Value, parse_line};
+use super::statement::{Mistake, Statement, Value, parse_line};
+use ekey_link::revive::Rung;
 
 /// What a client may ask of the daemon.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -52,14 +52,3 @@ pub struct PutAside {
     /// After how many it is taken back.
     pub good_blocks_due: u32,
 }
-
-impl PutAside {
-    /// What a person should do.
-    pub fn next_step(&self) -> String {
-        format!(
-            "its output failed the {} test and is not handed out; after {} good blocks ({} so far) it is used again, and if it \
-             then fails again, replace the key",
-            self.test, self.good_blocks_due, self.good_blocks
-        )
-    }
-}

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use super::draw::{HEIGHT, WIDTH};
 use super::{Range, Track};
-use crate::amount;
-use crate::history::{Figure, History};
+use crate::status::history::{Figure, History};
+use crate::words::amount;
 
 const STYLE: &str = "text{font:11px system-ui,sans-serif;fill:#3d4852}.head{font-size:14px;font-weight:600;fill:#1a202c}\
 .grid{stroke:#d5dbe3;fill:none}.area{fill:#0b62c4;opacity:.13}.line{stroke:#0b62c4;stroke-width:1.6;fill:none;\

@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
-use crate::command::Command;
-use crate::history::History;
-use crate::reply::{GREETING, ReplyLine};
+use super::command::Command;
+use super::reply::{GREETING, ReplyLine};
+use crate::status::history::History;
 use crate::status::{Status, StatusError};
 
 /// How long to connect, and then how long to wait for each whole answer.

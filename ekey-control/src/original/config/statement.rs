@@ -4,10 +4,10 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use super::arguments::Arguments;
 use super::{EgdSocket, KeyNode, OriginalConfig, Placed};
-use crate::command::is_serial;
-use crate::nearest::nearest;
-use crate::path::{check_path, check_socket_path};
-use crate::statement::{Statement, Value};
+use crate::language::command::is_serial;
+use crate::language::statement::{Statement, Value};
+use crate::original::path::{check_path, check_socket_path};
+use crate::words::nearest::nearest;
 
 const KNOWN: [&str; 10] = [
     "Keyring",

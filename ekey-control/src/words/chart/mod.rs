@@ -8,8 +8,8 @@ mod sheet;
 
 pub use sheet::{escaped, sheet};
 
-use crate::amount;
-use crate::history::{Figure, History};
+use crate::status::history::{Figure, History};
+use crate::words::amount;
 
 /// How far back to look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

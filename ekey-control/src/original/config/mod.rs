@@ -10,7 +10,7 @@ mod statement;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use crate::statement::read_file;
+use crate::language::statement::read_file;
 
 /// All that a file says.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use crate::statement::Value;
+use crate::language::statement::Value;
 
 /// What a statement was given, asked by position.
 pub(super) struct Arguments<'s> {

@@ -29,14 +29,6 @@ pub enum Value {
 }
 
 impl Value {
-    /// The text, if it is one.
-    pub fn as_text(&self) -> Option<&str> {
-        match self {
-            Self::Text(text) => Some(text),
-            _ => None,
-        }
-    }
-
     /// The number, if it is a whole one that an `f64` holds exactly.
     pub fn as_whole(&self) -> Option<u64> {
         const EXACT: f64 = 9_007_199_254_740_992.0;
@@ -64,15 +56,6 @@ pub fn parse_line(line: impl AsRef<[u8]>) -> Result<Option<Statement>, SyntaxErr
     match lexer.open_comment() {
         Some((at, _)) => Err(SyntaxError::new(1, text, at, Mistake::OpenComment)),
         None => Ok(statement),
-    }
-}
-
-/// Reads a whole file: the statements with their line numbers (from 1), or its first mistake.
-pub fn parse_file(text: impl AsRef<[u8]>) -> Result<Vec<(usize, Statement)>, SyntaxError> {
-    let (statements, mistakes) = read_file(text);
-    match mistakes.into_iter().next() {
-        Some(first) => Err(first),
-        None => Ok(statements),
     }
 }
 

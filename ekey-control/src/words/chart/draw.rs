@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 
 use super::Track;
 use super::scale::Scale;
-use crate::amount;
-use crate::history::Figure;
+use crate::status::history::Figure;
+use crate::words::amount;
 
 /// Width of the picture, in its own units.
 pub(super) const WIDTH: f64 = 360.0;

@@ -1,6 +1,6 @@
 //! Round numbers for a chart's axis.
 
-use crate::history::Figure;
+use crate::status::history::Figure;
 
 /// From the lowest to the highest value of an axis, and how far apart its lines are.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -8,7 +8,10 @@
 
 use std::fmt::Write as _;
 
-use crate::state::Badness;
+use ekey_proto::session::State;
+use ekey_proto::wire::Badness;
+
+use crate::status::state::KeyState;
 use crate::status::{KeyStatus, Sensors};
 
 const FRAME_BYTES: u64 = 64;
@@ -75,26 +78,64 @@ fn sensor_lines(sensors: &Sensors) -> Vec<String> {
     if let Some(millivolts) = sensors.supply_millivolts {
         lines.push(format!("KeyVoltage={}", decimal(i64::from(millivolts), 3)));
     }
-    if let Some(shannon) = sensors.shannon {
+    if let Some(generators) = sensors.generators {
         for (name, estimate, bytes) in [
-            ("KeyRawShannonPerByteL", shannon.left, shannon.raw_bytes),
-            ("KeyRawShannonPerByteR", shannon.right, shannon.raw_bytes),
-            ("KeyRawShannonPerByteX", shannon.xor, shannon.raw_bytes),
-            ("KeyDbsdShannonPerByteL", shannon.debiased_left, shannon.debiased_left_bytes),
-            ("KeyDbsdShannonPerByteR", shannon.debiased_right, shannon.debiased_right_bytes),
+            ("KeyRawShannonPerByteL", generators.left, generators.raw_bytes),
+            ("KeyRawShannonPerByteR", generators.right, generators.raw_bytes),
+            ("KeyRawShannonPerByteX", generators.xor, generators.raw_bytes),
+            ("KeyDbsdShannonPerByteL", generators.debiased_left, generators.debiased_left_bytes),
+            ("KeyDbsdShannonPerByteR", generators.debiased_right, generators.debiased_right_bytes),
         ] {
             if bytes > 0 {
                 lines.push(format!("{name}={}", hundredths(per(u64::from(estimate) * 100, u64::from(bytes)))));
             }
         }
-    }
-    if let Some(character) = sensors.badness {
-        let badness = Badness::from(character);
-        lines.push(format!("KeyRawBadness={character}"));
-        lines.push(format!("KeyShortBadness={}", badness.short()));
-        lines.push(format!("KeyEnglishBadness={}", badness.english()));
+        let (short, english) = names(generators.badness);
+        lines.push(format!("KeyRawBadness={}", generators.badness.code()));
+        lines.push(format!("KeyShortBadness={short}"));
+        lines.push(format!("KeyEnglishBadness={english}"));
     }
     lines
+}
+
+/// What the original prints as `KeyShortBadness` and as `KeyEnglishBadness`; a program may compare them.
+fn names(badness: Badness) -> (&'static str, &'static str) {
+    match badness.code() {
+        '0' => ("efm_ok", "No failure"),
+        '1' => ("efm_raw_left_bad", "Left generator is no longer random"),
+        '2' => ("efm_raw_right_bad", "Right generator is no longer random"),
+        '3' => ("efm_raw_xor_bad", "Generators have become correlated"),
+        '4' => ("efm_debias_left_bad", "Left generator is strongly biassed"),
+        '5' => ("efm_debias_right_bad", "Right generator is strongly biassed"),
+        '7' => ("efm_temp_too_low", "Temperature detected below threshold"),
+        '8' => ("efm_temp_too_high", "Temperature detected above threshold"),
+        '9' => ("efm_fips1402_threshold_exceeded", "FIPS 140-2 tests exceeded threshold for failed blocks"),
+        'A' => ("efm_volt_too_low", "Voltage too low"),
+        'B' => ("efm_volt_too_high", "Voltage too high"),
+        _ => ("efm_unknown", "Unknown"),
+    }
+}
+
+impl KeyState {
+    /// The original's word, as measured on version 1.1.5.
+    ///
+    /// For a key without a long-term key, and for a key that is not the one asked for, the original says `Long-Term-Key is bad`;
+    /// its word `Serial unknown` exists but no key could be brought to show it. It has no word for a silent key and stays with `Unknown`.
+    pub fn original_word(self) -> &'static str {
+        match self {
+            Self::Session(State::Opening)
+            | Self::Session(State::AwaitSerial)
+            | Self::Session(State::Silent)
+            | Self::Recovering { .. } => "Unknown",
+            Self::Session(State::SerialOk) | Self::Session(State::Keying) => "Serial ok",
+            Self::Session(State::Running) => "Running OK",
+            Self::Session(State::LongTermKeyBad)
+            | Self::Session(State::SerialUnknown)
+            | Self::Session(State::WrongSerial) => "Long-Term-Key is bad",
+            Self::Session(State::SelfStopped(_)) => "Key has self-stopped",
+            Self::Gone => "Key closed. (Vanished?)",
+        }
+    }
 }
 
 fn bits_per_second(bytes: u64, seconds: u64) -> u64 {

@@ -3,24 +3,36 @@
 //! Fields may be added without notice, and a reader skips those it does not know. Whatever changes or removes a field raises
 //! [`FORMAT`]. All counts start at the daemon's start or when the key was added, whichever came later.
 
+mod balance;
+pub mod books;
+mod by_name;
 mod confinement;
 mod egd;
 mod egd_client;
 mod expand;
+pub mod health;
+pub mod history;
 mod outputs;
+mod sensors;
+pub mod state;
 
+use ekey_link::Transport;
+use ekey_link::revive::Rung;
+use ekey_proto::session::State;
 use serde::{Deserialize, Serialize, Serializer};
 use thiserror::Error;
 
+pub use self::balance::Discrepancy;
 pub use self::confinement::{ConfinementStatus, HeldCapability};
 pub use self::egd::{CombineStatus, EgdStatus, EgdTlsStatus};
 pub use self::egd_client::{EgdClientState, EgdClientStatus};
 pub use self::expand::ExpandStatus;
 pub use self::outputs::{FileStatus, KernelEra, KernelStatus, PoolStatus};
+pub use self::sensors::Sensors;
 
-use crate::books::{Books, KeyBooks};
-use crate::health::{HealthStatus, PutAside};
-use crate::state::{KeyState, Rung};
+use books::{Books, KeyBooks};
+use health::{HealthStatus, PutAside};
+use state::KeyState;
 
 /// The version of this format.
 pub const FORMAT: u32 = 1;
@@ -86,29 +98,6 @@ pub struct KeyringStatus {
     pub problem: Option<String>,
 }
 
-/// How a key is reached.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Transport {
-    /// A tty that the kernel made.
-    Tty,
-    /// USB without a kernel driver.
-    Usb,
-    /// A unix socket.
-    Unix,
-}
-
-impl Transport {
-    /// As in the JSON.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Tty => "tty",
-            Self::Usb => "usb",
-            Self::Unix => "unix",
-        }
-    }
-}
-
 /// One key.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct KeyStatus {
@@ -117,6 +106,7 @@ pub struct KeyStatus {
     /// The node.
     pub path: String,
     /// How it is reached.
+    #[serde(with = "by_name::transport")]
     pub transport: Transport,
     /// As the key itself said it, 16 characters.
     pub serial: Option<String>,
@@ -162,6 +152,7 @@ pub struct KeyStatus {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RungStatus {
     /// The step.
+    #[serde(with = "by_name::rung")]
     pub rung: Rung,
     /// How often it was tried.
     pub attempts: u64,
@@ -204,23 +195,13 @@ impl KeyStatus {
 
     /// What keeps its node from being opened and what to do about it, where that is known: it says more than the state.
     pub fn hindrance(&self) -> Option<&str> {
-        let may_open = matches!(self.state, KeyState::Opening | KeyState::SerialOk | KeyState::Gone);
+        let may_open = matches!(self.state, KeyState::Session(State::Opening | State::SerialOk) | KeyState::Gone);
         self.detail.as_deref().filter(|_| may_open && self.put_aside().is_none())
     }
 
     /// Whether it needs nothing but a few seconds until it serves.
     pub fn is_starting(&self) -> bool {
         self.state.is_okay() && !self.state.is_running() && self.put_aside().is_none() && self.hindrance().is_none()
-    }
-
-    /// What a person should do about this key: [`KeyState::next_step`], or what is to be done about one that is put aside or
-    /// cannot be opened.
-    pub fn next_step(&self) -> Option<String> {
-        if let Some(aside) = self.put_aside().filter(|_| self.state.is_okay()) {
-            return Some(aside.next_step());
-        }
-        let hindrance = self.hindrance().map(str::to_owned);
-        hindrance.or_else(|| self.state.next_step(self.known_serial(), &self.path))
     }
 }
 
@@ -266,57 +247,6 @@ pub struct ConnectionStatus {
     pub nonces: u64,
     /// Session keys agreed.
     pub rekeys: u64,
-}
-
-/// What the key last said in its information frames.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Sensors {
-    /// Tenths of a kelvin.
-    pub temperature_decikelvin: Option<u32>,
-    /// Millivolts.
-    pub supply_millivolts: Option<u32>,
-    /// The key's own tests.
-    pub fips: Option<FipsCounts>,
-    /// The key's own estimates.
-    pub shannon: Option<Shannon>,
-    /// See [`Badness`](crate::Badness).
-    pub badness: Option<char>,
-}
-
-/// The FIPS 140-2 tests that the key runs on blocks of 20,000 bits.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FipsCounts {
-    /// Blocks tested since the key reset its counters.
-    pub frames: u32,
-    /// Blocks that failed.
-    pub failures: u32,
-    /// Of these, in the monobit test.
-    pub monobit: u32,
-    /// Of these, in the poker test.
-    pub poker: u32,
-    /// Of these, in the runs test.
-    pub runs: u32,
-}
-
-/// Estimates of entropy, in shannons (bits) over a number of bytes.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Shannon {
-    /// Raw bytes the next three estimates cover.
-    pub raw_bytes: u32,
-    /// Left generator.
-    pub left: u32,
-    /// Right generator.
-    pub right: u32,
-    /// Both, exclusive-or.
-    pub xor: u32,
-    /// Bytes of the left generator after debiasing.
-    pub debiased_left_bytes: u32,
-    /// Estimate over them.
-    pub debiased_left: u32,
-    /// Bytes of the right generator after debiasing.
-    pub debiased_right_bytes: u32,
-    /// Estimate over them.
-    pub debiased_right: u32,
 }
 
 /// Why a status could not be read.

@@ -1,7 +1,7 @@
 //! What is drawn, and what is said of it.
 
 use super::*;
-use crate::history::{COARSE_STEP_S, COARSE_STEPS, FINE_STEP_S, FINE_STEPS, Series};
+use crate::status::history::{COARSE_STEP_S, COARSE_STEPS, FINE_STEP_S, FINE_STEPS, Series};
 
 fn series(step_s: u32, end_unix_s: u64, values: Vec<Option<u64>>) -> Series {
     Series {

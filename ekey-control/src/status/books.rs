@@ -1,0 +1,46 @@
+//! The books: what became of every byte.
+
+use std::ops::AddAssign;
+
+use serde::{Deserialize, Serialize};
+
+/// What became of a key's verified bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyBooks {
+    /// All of them.
+    pub verified_bytes: u64,
+    /// Proven, and not yet judged.
+    pub gathered_bytes: u64,
+    /// Handed on to the pool.
+    pub handed_bytes: u64,
+    /// Handed on to be mixed into the kernel without credit and for nothing else, since the key is put aside.
+    pub put_aside_bytes: u64,
+    /// Wiped, since there was nobody left to take them.
+    pub dropped_bytes: u64,
+}
+
+/// What is in no other part of the status.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Books {
+    /// Keys that are not driven any more, together.
+    pub departed_keys: KeyBooks,
+    /// Bytes that may be between keys and pool at most.
+    pub most_on_the_way_bytes: u64,
+    /// Bytes that the pool received from another machine's EGD server.
+    pub fetched_bytes: u64,
+    /// Bytes of keys that are put aside, mixed into the kernel without credit.
+    pub aside_mixed_bytes: u64,
+    /// Bytes of keys that are put aside, wiped since the kernel is not fed or did not take them.
+    pub aside_dropped_bytes: u64,
+}
+
+impl AddAssign for KeyBooks {
+    /// Adds up the books of several keys.
+    fn add_assign(&mut self, other: Self) {
+        self.verified_bytes += other.verified_bytes;
+        self.gathered_bytes += other.gathered_bytes;
+        self.handed_bytes += other.handed_bytes;
+        self.put_aside_bytes += other.put_aside_bytes;
+        self.dropped_bytes += other.dropped_bytes;
+    }
+}

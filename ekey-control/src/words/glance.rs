@@ -1,0 +1,163 @@
+//! A status in a person's words: the rows of the terminal's screen and of the page, and the one line that says whether all is well.
+
+use super::parts::Role;
+pub use super::parts::{Row, server_rows};
+use super::{advice, amount};
+use crate::status::health::HealthStatus;
+use crate::status::state::KeyState;
+use crate::status::{EgdClientState, EgdClientStatus, KeyStatus, Sensors, Status};
+
+/// Said wherever a software key is in use.
+pub const NOT_RANDOM: &str = "THIS DATA IS NOT RANDOM (software key): for tests only, never for secrets.";
+
+/// How a state is to be taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mood {
+    /// As it should be.
+    Good,
+    /// Soon as it should be.
+    Soon,
+    /// Somebody should do something.
+    Bad,
+}
+
+/// How a key's state is to be taken.
+pub fn mood(state: KeyState) -> Mood {
+    match state {
+        _ if state.is_running() => Mood::Good,
+        _ if state.is_okay() => Mood::Soon,
+        _ => Mood::Bad,
+    }
+}
+
+/// How a key is to be taken: one that is put aside or cannot be opened is of no use, whatever its state.
+pub fn key_mood(key: &KeyStatus) -> Mood {
+    if key.put_aside().is_some() || key.hindrance().is_some() { Mood::Bad } else { mood(key.state) }
+}
+
+/// The key's serial number, its state, and since when.
+pub fn key_title(key: &KeyStatus) -> String {
+    let serial = key.known_serial().unwrap_or("(serial number not known)");
+    if let Some(aside) = key.put_aside().filter(|_| key.state.is_okay()) {
+        let since = amount::duration(aside.since_s);
+        return format!("Key {}  {serial}  put aside: {} test failed, for {since}", key.number, aside.test);
+    }
+    format!("Key {}  {serial}  {}, for {}", key.number, advice::words(key.state), amount::duration(key.since_s))
+}
+
+/// Everything about one key.
+pub fn key_rows(key: &KeyStatus) -> Vec<Row> {
+    let mut rows = vec![("node", format!("{} ({})", key.path, key.transport.name()))];
+    if let Some(detail) = &key.detail {
+        rows.push(("detail", detail.clone()));
+    }
+    let last = key
+        .last_frame_ms
+        .map_or_else(|| "no frame yet".to_owned(), |ms| format!("last frame {} ago", amount::milliseconds(ms)));
+    let (verified, rate) = (amount::bytes(key.entropy_bytes), amount::rate(key.rate_bytes_per_s));
+    let sessions = &key.connection;
+    rows.extend([
+        ("entropy", format!("{verified} verified, {rate}, {last}")),
+        ("frames", frames(key)),
+        (
+            "sessions",
+            format!(
+                "session keys {}, resets sent {}, steps of reviving {}",
+                sessions.rekeys, sessions.resets, key.recoveries
+            ),
+        ),
+        ("sensors", sensors(&key.sensors)),
+    ]);
+    // There is room for one of the two; of a key that is put aside they say the same.
+    let health = key.health.as_ref().filter(|_| key.detail.is_none());
+    rows.extend(health.map(|health| ("health", self::health(health))));
+    rows
+}
+
+/// How the state of fetching from another machine is to be taken.
+pub fn server_mood(client: &EgdClientStatus) -> Mood {
+    match client.state {
+        EgdClientState::Connected => Mood::Good,
+        EgdClientState::Connecting => Mood::Soon,
+        EgdClientState::Resting => Mood::Bad,
+    }
+}
+
+/// The server that entropy is fetched from, and how that is going.
+pub fn server_title(client: &EgdClientStatus) -> String {
+    let since = match (amount::duration(client.since_s), client.is_connected()) {
+        (since, true) => format!(", for {since}"),
+        (since, false) => format!(", no server for {since}"),
+    };
+    let address = client.address.as_ref().map_or_else(String::new, |address| format!(" ({address})"));
+    format!("EGD server  {}{since}  {}{address}", client.state.word(), client.server)
+}
+
+/// The pool, the outputs and the keyring: all parts but the sources, which are shown like keys.
+pub fn output_rows(status: &Status) -> Vec<Row> {
+    status.parts().into_iter().filter(|part| part.role != Role::Source).flat_map(|part| part.rows).collect()
+}
+
+/// That all is well, if nothing is to be advised. Of a software key only that nothing else is wrong.
+pub fn all_is_well(status: &Status) -> String {
+    let keys = amount::many(status.keys.len(), "key");
+    if status.not_random {
+        return format!("{keys} running, nothing is wrong but this:");
+    }
+    match (status.keys.is_empty(), &status.egd_client) {
+        (_, None) => format!("All is well: {keys} running."),
+        (false, Some(_)) => format!("All is well: {keys} running, EGD server connected."),
+        (true, Some(_)) => "All is well: EGD server connected.".to_owned(),
+    }
+}
+
+/// A temperature.
+pub fn celsius(decikelvin: u32) -> f64 {
+    f64::from(decikelvin) / 10.0 - 273.15
+}
+
+fn frames(key: &KeyStatus) -> String {
+    let counts = &key.frames;
+    let faults: Vec<String> = [
+        (counts.framing_errors, "broken"),
+        (counts.mac_failures, "wrong MAC"),
+        (counts.replayed, "replayed"),
+        (counts.gaps, "missing"),
+        (counts.malformed, "malformed"),
+        (counts.unknown_types, "of unknown type"),
+    ]
+    .iter()
+    .filter(|(count, _)| *count > 0)
+    .map(|(count, what)| format!("{count} {what}"))
+    .collect();
+    let faults = if faults.is_empty() { "none bad".to_owned() } else { faults.join(", ") };
+    format!("{} good, {faults}", counts.ok)
+}
+
+fn sensors(sensors: &Sensors) -> String {
+    let mut parts = Vec::new();
+    if let Some(decikelvin) = sensors.temperature_decikelvin {
+        parts.push(format!("{:.1} C", celsius(decikelvin)));
+    }
+    if let Some(millivolts) = sensors.supply_millivolts {
+        parts.push(format!("{:.2} V", f64::from(millivolts) / 1000.0));
+    }
+    if let Some(fips) = sensors.fips {
+        parts.push(format!("FIPS {} of {} failed", fips.failures, fips.blocks));
+    }
+    if let Some(generators) = sensors.generators.filter(|generators| generators.raw_bytes > 0) {
+        let per_byte = |estimate: u32| f64::from(estimate) / f64::from(generators.raw_bytes);
+        parts.push(format!("raw {:.2} and {:.2} bits/byte", per_byte(generators.left), per_byte(generators.right)));
+    }
+    if parts.is_empty() { "nothing said yet".to_owned() } else { parts.join(", ") }
+}
+
+fn health(health: &HealthStatus) -> String {
+    let tested = amount::bytes(health.tested_bytes);
+    let fips = format!("{} of {} blocks fail FIPS", health.fips_failures, health.fips_blocks);
+    match (&health.put_aside, health.times_put_aside) {
+        (Some(aside), _) => format!("FAILED at byte {}: {}", aside.at_byte, aside.what),
+        (None, 0) => format!("all tests passed on {tested}, {fips}"),
+        (None, times) => format!("{tested} tested, {fips}, put aside {} so far", amount::many(times, "time")),
+    }
+}
