@@ -7,7 +7,7 @@ use ekey_control::status::EgdTlsStatus;
 use crate::socket::Stream;
 
 /// How often the log says that a client was refused, at most.
-const TELL_EVERY: Duration = Duration::from_secs(60);
+const LOG_EVERY: Duration = Duration::from_secs(60);
 
 /// The books.
 #[derive(Debug, Default)]
@@ -16,8 +16,8 @@ pub(super) struct Handshakes {
     refused: u64,
     unfinished: u64,
     last_refusal: Option<String>,
-    told: Option<Instant>,
-    untold: u64,
+    logged: Option<Instant>,
+    unlogged: u64,
 }
 
 impl Handshakes {
@@ -33,15 +33,16 @@ impl Handshakes {
             return;
         };
         self.refused += 1;
-        let whom = stream.address().map_or_else(|| "somebody".to_owned(), |address| address.to_canonical().to_string());
-        let text = format!("{whom}: {reason}");
-        if self.told.is_none_or(|told| now.saturating_duration_since(told) >= TELL_EVERY) {
-            let others = if self.untold > 0 { format!(" ({} more before)", self.untold) } else { String::new() };
+        let peer =
+            stream.address().map_or_else(|| "unknown address".to_owned(), |address| address.to_canonical().to_string());
+        let text = format!("{peer}: {reason}");
+        if self.logged.is_none_or(|logged| now.saturating_duration_since(logged) >= LOG_EVERY) {
+            let others = if self.unlogged > 0 { format!(" ({} more before)", self.unlogged) } else { String::new() };
             tracing::warn!("{listener}: refused {text}{others}");
-            (self.told, self.untold) = (Some(now), 0);
+            (self.logged, self.unlogged) = (Some(now), 0);
         } else {
             tracing::debug!("{listener}: refused {text}");
-            self.untold += 1;
+            self.unlogged += 1;
         }
         self.last_refusal = Some(text);
     }

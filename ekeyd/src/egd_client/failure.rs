@@ -28,8 +28,8 @@ pub(super) enum Failure {
     /// The files by which this machine shows who it is cannot be used (config or host).
     #[error("this machine's files for TLS: {0}")]
     Files(#[from] TlsError),
-    /// There are none (config).
-    #[error("it is to be reached by TLS, and there is no certificate; name tls-certificate, tls-key and tls-authority")]
+    /// No such files are configured (config).
+    #[error("TLS needs a certificate, and none is configured; name tls-certificate, tls-key and tls-authority")]
     NoFiles,
     /// It does not trust this machine's certificate, or this machine not its (server, config, or an attacker).
     #[error("{0}")]
