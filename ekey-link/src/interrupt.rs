@@ -1,6 +1,6 @@
 //! Ends a read that waits on a key, from another thread, at once.
 //!
-//! An eventfd is polled together with the key's descriptor, so nobody has to wake up now and then to see whether it is time to stop.
+//! A read polls an eventfd together with the key's descriptor, so no thread has to wake up at intervals to see whether to stop.
 
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
@@ -10,17 +10,17 @@ use nix::sys::eventfd::{EfdFlags, EventFd};
 
 use crate::LinkError;
 
-/// A handle to wake the thread that reads from a link. Its clones are all the same handle.
+/// A handle that wakes the thread that reads from a link. All clones are the same handle.
 ///
-/// One handle serves one reading thread: a wake ends one read, the one that waits or else the next. It outlives the link, so the
-/// same handle serves when the key is opened again.
+/// One handle serves one reading thread: a wake ends one read, the one that waits or else the next. The handle outlives the link,
+/// so it serves again when the key is opened again.
 #[derive(Debug, Clone)]
 pub struct Interrupt {
     event: Arc<EventFd>,
 }
 
 impl Interrupt {
-    /// Makes a handle that was not woken yet.
+    /// Makes a handle that is not awake.
     ///
     /// # Errors
     /// [`LinkError::Interrupt`] when the process or the machine has no file descriptor left.
@@ -36,9 +36,9 @@ impl Interrupt {
         while self.event.write(1) == Err(Errno::EINTR) {}
     }
 
-    /// Whether it was woken since it was asked last.
+    /// Whether it was woken since the last call.
     ///
-    /// For a thread that waits on something else than a link (between two attempts to open it, say).
+    /// For a thread that waits for something other than a link, such as the time of the next attempt to open it.
     #[must_use]
     pub fn take(&self) -> bool {
         loop {
