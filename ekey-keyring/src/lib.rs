@@ -6,6 +6,24 @@
 //!
 //! [`Keyring`] is what the file says. [`KeyringEdit`] changes it: locked from reading to writing, so that no two programs lose
 //! each other's changes, and written whole or not at all.
+//!
+//! ```
+//! use ekey_keyring::{Keyring, KeyringEdit};
+//! use ekey_proto::{LongTermKey, Serial};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let folder = tempfile::tempdir()?;
+//! let path = folder.path().join("keyring");
+//! let serial: Serial = "NwBvBlg3OTBJORFD".parse()?;
+//! let key = LongTermKey::from_base64(b"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=")?;
+//!
+//! let mut edit = KeyringEdit::begin(&path)?;
+//! edit.set(serial, key);
+//! edit.save()?;
+//! assert!(Keyring::load(&path)?.get(&serial).is_some());
+//! # Ok(())
+//! # }
+//! ```
 #![forbid(unsafe_code)]
 
 #[cfg(feature = "fuzzing")]

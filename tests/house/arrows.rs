@@ -11,7 +11,7 @@ use serde_json::Value;
 const ALLOWED: [(&str, &[&str], &[&str]); 9] = [
     ("ekey-proto", &[], &["ekey-sim"]),
     ("ekey-health", &[], &[]),
-    ("ekey-link", &[], &["ekey-sim"]),
+    ("ekey-link", &[], &["ekey-proto"]),
     ("ekey-keyring", &["ekey-proto"], &[]),
     ("ekey-control", &["ekey-proto", "ekey-link"], &[]),
     ("ekey-sim", &["ekey-proto"], &[]),
