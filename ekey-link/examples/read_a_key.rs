@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use ekey_link::{Interrupt, Read};
-use ekey_proto::session::{Event, Output, Session, Timings};
+use ekey_proto::session::{Output, Session, Timings};
 use ekey_proto::{LongTermKey, Nonce};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -29,10 +29,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 let long_term_key = LongTermKey::from_base64(fs::read(&file)?.trim_ascii())?;
                 session.handle_nonce(now(), Nonce::new(0, random), Some(long_term_key));
             }
-            Output::Event(Event::Entropy(block)) => io::stdout().write_all(block.as_bytes())?,
             Output::Event(event) => eprintln!("{event:?}"),
             Output::WaitUntil(_) if !waiting.is_empty() => {
-                waiting.start += session.handle_input(now(), &buffer[waiting.clone()]);
+                let mut entropy = Vec::new();
+                let input = &buffer[waiting.clone()];
+                waiting.start += session.handle_input(now(), input, |block| entropy.extend(block.as_bytes()));
+                io::stdout().write_all(&entropy)?;
             }
             Output::WaitUntil(deadline) => match link.read(&mut buffer, start + deadline.since_start())? {
                 Read::Bytes(count) => waiting = 0..count,
