@@ -9,7 +9,7 @@ use sample::{all_states, key, status};
 use serde_json::Value;
 
 /// Every count that the books are made of, as a path in the JSON.
-const COUNTS: [&str; 28] = [
+const COUNTS: [&str; 29] = [
     "/keys/0/books/verified_bytes",
     "/keys/0/books/gathered_bytes",
     "/keys/0/books/dropped_bytes",
@@ -23,9 +23,10 @@ const COUNTS: [&str; 28] = [
     "/kernel/mixed_bytes",
     "/kernel/dropped_bytes",
     "/file/given_bytes",
-    "/file/written_bytes",
-    "/file/waiting_bytes",
-    "/file/dropped_bytes",
+    "/outlets/0/given_bytes",
+    "/outlets/0/passed_on_bytes",
+    "/outlets/0/waiting_bytes",
+    "/outlets/0/dropped_bytes",
     "/egd/0/served_bytes",
     "/egd/0/sent_bytes",
     "/egd/0/waiting_bytes",
@@ -47,6 +48,10 @@ fn with_file_and_expand() -> Value {
     json["file"] = serde_json::json!({
         "path": "/x", "given_bytes": 100, "written_bytes": 70, "waiting_bytes": 20, "dropped_bytes": 10,
     });
+    json["outlets"] = serde_json::json!([{
+        "name": "file", "given_bytes": 100, "passed_on_bytes": 70, "waiting_bytes": 20, "dropped_bytes": 10,
+        "problem": null,
+    }]);
     let listener = EgdStatus {
         served_bytes: 500,
         other_bytes: 10,

@@ -9,14 +9,14 @@
 //! between: handed on by all keys = received by the pool from keys + on the way
 //!          put aside by all keys = mixed without credit + dropped + on the way
 //! kernel:  given + put aside = mixed + dropped
-//! file:    given = written + waiting + dropped
+//! outlet:  given = passed on + waiting + dropped
 //! EGD:     given + other bytes of the answers = sent + waiting + dropped
 //! ```
 
 use std::fmt;
 
 use super::books::{Books, KeyBooks};
-use super::{EgdStatus, FileStatus, KernelStatus, Status};
+use super::{Account, EgdStatus, KernelStatus, OutletStatus, Status};
 
 /// Two sums that should be the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,8 +92,9 @@ impl Status {
             let came = given_bytes.saturating_add(books.aside_mixed_bytes);
             check("the kernel", came, &[mixed_bytes, dropped_bytes]);
         }
-        if let Some(FileStatus { given_bytes, written_bytes, waiting_bytes, dropped_bytes, .. }) = self.file {
-            check("the file", given_bytes, &[written_bytes, waiting_bytes, dropped_bytes]);
+        for OutletStatus { name, account, .. } in &self.outlets {
+            let Account { given_bytes, passed_on_bytes, waiting_bytes, dropped_bytes } = *account;
+            check(&format!("the outlet {name}"), given_bytes, &[passed_on_bytes, waiting_bytes, dropped_bytes]);
         }
         let expanding = self.expand.iter().flat_map(|expand| &expand.listeners);
         for EgdStatus { listen, served_bytes, other_bytes, sent_bytes, waiting_bytes, dropped_bytes, .. } in

@@ -27,7 +27,7 @@ pub use self::confinement::{ConfinementStatus, HeldCapability};
 pub use self::egd::{CombineStatus, EgdStatus, EgdTlsStatus};
 pub use self::egd_client::{EgdClientState, EgdClientStatus};
 pub use self::expand::ExpandStatus;
-pub use self::outputs::{FileStatus, KernelEra, KernelStatus, PoolStatus};
+pub use self::outputs::{Account, FileStatus, KernelEra, KernelStatus, OutletStatus, PoolStatus};
 pub use self::sensors::Sensors;
 
 use books::{Books, KeyBooks};
@@ -62,6 +62,9 @@ pub struct Status {
     pub books: Option<Books>,
     /// The pool.
     pub pool: PoolStatus,
+    /// Every outlet in the order of service; some have more to say below. An older daemon does not list them.
+    #[serde(default)]
+    pub outlets: Vec<OutletStatus>,
     /// `None` if the kernel is not fed.
     pub kernel: Option<KernelStatus>,
     /// `None` if no file is written.

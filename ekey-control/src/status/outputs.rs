@@ -1,4 +1,6 @@
-//! The pool and its outputs, in the status.
+//! The pool and its outlets, in the status.
+
+use std::ops::Add;
 
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +18,51 @@ pub struct PoolStatus {
     /// Wiped because they are suspect: a test failed on bytes that came with them.
     #[serde(default)]
     pub wiped_bytes: u64,
+}
+
+/// What became of the bytes that an outlet was given: given = passed on + waiting + dropped.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Account {
+    /// Given to it.
+    pub given_bytes: u64,
+    /// Of these, those that left the daemon, or were used.
+    pub passed_on_bytes: u64,
+    /// Of these, those that wait for that.
+    pub waiting_bytes: u64,
+    /// Of these, those that will never leave, because their taker has gone or failed.
+    pub dropped_bytes: u64,
+}
+
+/// An outlet: the same for each kind.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutletStatus {
+    /// Its name, as in the configuration.
+    pub name: String,
+    /// What became of the bytes that it was given. For EGD clients, the bytes of answers that are not entropy count too.
+    #[serde(flatten)]
+    pub account: Account,
+    /// What is wrong and what to do.
+    pub problem: Option<String>,
+}
+
+impl OutletStatus {
+    /// The status of an outlet.
+    pub fn new(name: &str, account: Account, problem: Option<String>) -> Self {
+        Self { name: name.to_owned(), account, problem }
+    }
+}
+
+impl Add for Account {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            given_bytes: self.given_bytes + other.given_bytes,
+            passed_on_bytes: self.passed_on_bytes + other.passed_on_bytes,
+            waiting_bytes: self.waiting_bytes + other.waiting_bytes,
+            dropped_bytes: self.dropped_bytes + other.dropped_bytes,
+        }
+    }
 }
 
 /// Which random device the kernel has (firmware-notes, kernel).

@@ -91,6 +91,7 @@ pub(crate) fn status(keys: Vec<KeyStatus>) -> Status {
         keys,
         idle_keys: Vec::new(),
         books: Some(Books { most_on_the_way_bytes: 40_960, fetched_bytes, ..Books::default() }),
+        outlets: Vec::new(),
         pool: PoolStatus {
             bytes: 1_048_576,
             capacity: 1_048_576,

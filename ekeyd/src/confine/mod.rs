@@ -20,7 +20,7 @@ use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 use rustix::thread::set_no_new_privs;
 
 use crate::config::Config;
-use crate::outlet::kernel::Kernel;
+use crate::outlet::Outlet;
 
 pub(crate) use account::AccountError;
 
@@ -54,18 +54,18 @@ impl Confinement {
     /// Becomes the user of the configuration, and gives up what is not needed any more. Call it with every socket and device open
     /// that takes root, and before any other thread is started: what holds for a thread holds for those that it starts.
     ///
-    /// The kernel sink's part that takes CAP_SYS_ADMIN goes to a thread of its own, the only one that keeps it.
+    /// The part of an outlet that takes CAP_SYS_ADMIN goes to a thread of its own, the only one that keeps it.
     ///
     /// # Errors
     /// [`AccountError`] if the user that the configuration names cannot be had. All else is noted and said.
     pub(crate) fn enter(
         config: &Config,
         config_file: Option<&Path>,
-        kernel: Option<&mut Kernel>,
+        outlets: &mut [Box<dyn Outlet>],
     ) -> Result<Self, AccountError> {
         let mut problems = Vec::new();
         let account = account::wanted(&config.sandbox.user)?;
-        let credits = kernel.is_some() && capabilities::may_credit();
+        let credits = capabilities::may_credit();
         capabilities::bound();
         let keyring = Some(config.keyring.as_path()).filter(|_| config_file.is_some());
         let stays_root = match account {
@@ -82,16 +82,12 @@ impl Confinement {
         }
         // Landlock holds for the thread that keeps the capability as well; the filter of all others would hinder it less than
         // its own does.
-        if let Some(kernel) = kernel.filter(|_| credits) {
+        for outlet in outlets.iter_mut().filter(|outlet| credits && outlet.needs_privilege()) {
             let confine = move || {
                 capabilities::keep_only(capabilities::CREDIT);
                 if enabled { filter::install(filter::Of::Creditor).err() } else { None }
             };
-            match kernel.credit_on_a_thread(confine) {
-                Ok(None) => {}
-                Ok(Some(why)) => problems.push(format!("system calls of the thread that credits the kernel: {why}")),
-                Err(error) => problems.push(format!("a thread that credits the kernel: {error}")),
-            }
+            problems.extend(outlet.keep_privilege(Box::new(confine)).flatten());
         }
         keep_memory_private();
         capabilities::keep_only(if stays_root { capabilities::OF_ROOT } else { capabilities::NONE });

@@ -1,14 +1,10 @@
-//! The daemon: one event loop between the keys and the outputs.
+//! The daemon: one event loop between sources and outlets.
 //!
-//! Entropy comes from the keys' threads (or an EGD server's) in batches, goes into the pool, and from there to the kernel first, then to the
-//! EGD clients that wait, then to the file. The loop itself never waits for anything but the next event.
+//! Sources deliver over one channel into the stock, and outlets take their shares from it. The loop knows none of them by name,
+//! and never waits for anything but the next event.
 
 mod commands;
 pub(crate) mod control;
-mod control_link;
-mod discovery;
-mod fetch;
-mod hand_out;
 mod observing;
 mod reload;
 mod service_manager;
@@ -22,46 +18,44 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::Receiver;
 use ekey_control::Status;
-use ekey_proto::session::Timings;
 use mio::{Events, Poll, Token, Waker};
 
-use crate::config::{self, Config};
+use crate::config::Config;
 use crate::confine::{AccountError, Confinement};
-use crate::observe;
-use crate::outlet::egd;
-use crate::outlet::expand;
-use crate::outlet::file::FileSink;
-use crate::outlet::kernel::{Host, Kernel};
+use crate::outlet::{self, Outlet, Turn};
 use crate::socket::ListenError;
-use crate::source::egd::EgdClient;
 use crate::source::key::keyring::SharedKeyring;
-use crate::source::key::{Key, KeyBatch, KeyCommand, KeySettings, Name, Outlet};
+use crate::source::{self, Delivery, Demand, Grade, Inlet, MOST_BATCH, Source, Trust};
 use crate::stock::combine::Combiner;
 use crate::stock::ledger::Ledger;
-use crate::stock::pool::Pool;
-use control_link::ControlLink;
-use discovery::Discovery;
+use crate::stock::share::{Held, Rank, Want, shares};
+use crate::stock::{Need, Stock};
+use observing::Observatory;
 use sd_notify::NotifyState;
-use service_manager::{Watchdog, notify};
+use service_manager::{ServiceManager, notify};
 use signals::{Signal, Signals};
 
+/// Whose event it is: the owner in the upper bits of a token, and what of it in the lower ones.
+const OWNER_SHIFT: u32 = 24;
+const OWN: usize = 0;
+const OUTLETS: usize = 1;
+const SOURCES: usize = 64;
+/// The daemon's own.
 const WAKER: Token = Token(0);
 const SIGNALS: Token = Token(1);
-const HOTPLUG: Token = Token(2);
 const CONTROL: usize = 16;
 const HTTP: usize = 256;
-const EGD: usize = 1024;
-/// Far above the tokens of as many EGD clients as there may be.
-const EXPAND: usize = 1 << 24;
 const _: () = assert!(CONTROL + control::Server::TOKENS <= HTTP, "the tokens overlap");
-const _: () = assert!(HTTP + observe::Server::TOKENS <= EGD, "the tokens overlap");
+const _: () = assert!(HTTP + crate::observe::Server::TOKENS <= 1 << OWNER_SHIFT, "the tokens overlap");
 
-/// Batches that may wait between the keys and the pool.
-pub(crate) const BATCHES_IN_FLIGHT: usize = 4;
-/// How long the keys' threads may take to hand on what they have.
-const LAST_BATCHES: Duration = Duration::from_millis(800);
-/// How long the file may take to write the last bytes when the daemon stops.
-const LAST_WRITES: Duration = Duration::from_secs(1);
+/// Deliveries that may wait between sources and stock.
+const IN_FLIGHT: usize = 4;
+/// How long sources may take to hand on what they have when the daemon stops.
+const LAST_DELIVERIES: Duration = Duration::from_millis(800);
+/// How long an outlet may take to pass on its last bytes.
+const LAST_BYTES: Duration = Duration::from_secs(1);
+/// What the stock holds above the reserve for an outlet that takes all there is.
+const BULK: usize = 4096;
 
 /// What keeps the daemon from starting or going on.
 #[derive(Debug, thiserror::Error)]
@@ -69,10 +63,7 @@ pub(crate) enum DaemonError {
     /// A socket cannot be made.
     #[error(transparent)]
     Listen(#[from] ListenError),
-    /// A key's thread cannot be started.
-    #[error(transparent)]
-    Key(#[from] ekey_link::LinkError),
-    /// The user that it is to be cannot be had.
+    /// The user that it should run as is not available.
     #[error(transparent)]
     Account(#[from] AccountError),
     /// The kernel refuses what any daemon needs.
@@ -85,7 +76,7 @@ pub(crate) enum DaemonError {
     },
 }
 
-/// Whoever wants to be shown the status regularly.
+/// Someone who is shown the status regularly.
 pub(crate) struct Observer {
     /// How often.
     pub every: Duration,
@@ -93,173 +84,113 @@ pub(crate) struct Observer {
     pub show: Box<dyn FnMut(&Status)>,
 }
 
-/// The daemon, ready to run.
-pub(crate) struct Daemon {
+/// What the daemon was started with.
+struct Settings {
     config: Config,
-    config_file: Option<PathBuf>,
+    /// Where it is read from again on SIGHUP.
+    file: Option<PathBuf>,
+    /// Whether the keys are software.
     not_random: bool,
     started: Instant,
+}
+
+/// The daemon, ready to run.
+pub(crate) struct Daemon {
+    settings: Settings,
     poll: Poll,
     signals: Signals,
     keyring: SharedKeyring,
-    outlet: Outlet,
-    keys: Vec<Key>,
-    keys_made: u32,
-    discovery: Discovery,
-    incoming: Receiver<KeyBatch>,
+    incoming: Receiver<Delivery>,
+    sources: Vec<Box<dyn Source>>,
+    stock: Stock,
     ledger: Ledger,
-    pool: Pool,
-    /// Between the keys and the EGD clients, if keys are to be combined.
-    combiner: Option<Combiner>,
-    kernel: Option<Kernel>,
-    kernel_problem: Option<String>,
-    file: Option<FileSink>,
-    /// Bytes that are the file's share whoever else waits.
-    file_due: usize,
-    egd: egd::Server,
-    /// What serves expanded entropy, if anything.
-    expand: Option<expand::Outlet>,
-    egd_client: Option<EgdClient>,
+    outlets: Vec<Box<dyn Outlet>>,
     control: control::Server,
-    http: Option<observe::Server>,
-    recorder: observe::Recorder,
+    observatory: Observatory,
     confinement: Confinement,
-    _control_link: Option<ControlLink>,
-    is_ready: bool,
-    watchdog: Option<Watchdog>,
+    service_manager: ServiceManager,
     stopping: bool,
 }
 
 impl Daemon {
-    /// Opens the outputs and the sockets and starts the keys. `config_file` is where to read the configuration again on SIGHUP;
-    /// `not_random` says that the keys are software and what they give is no randomness.
+    /// Opens the outlets and the sockets and starts the sources. `config_file` is where to read the configuration again on
+    /// SIGHUP; `not_random` says that the keys are software and what they give is not random.
     ///
     /// Call it before any other thread is started: it takes over the signals.
     ///
     /// # Errors
-    /// [`DaemonError`] if a socket or what any daemon needs cannot be had. A kernel, file or key that cannot be used is logged and
-    /// stated in the status, and the rest goes on.
+    /// [`DaemonError`] if a socket or what any daemon needs is not available. An outlet or source that cannot be used is
+    /// logged and stated in the status, and the rest goes on.
     pub(crate) fn start(config: Config, config_file: Option<PathBuf>, not_random: bool) -> Result<Self, DaemonError> {
         let system = |doing| move |source| DaemonError::System { doing, source };
-        let others = config.expand.as_ref().map_or(0, |expand| expand.max_clients);
-        let max_clients = egd::allow_clients(config.egd.max_clients + others).saturating_sub(others).max(1);
-        if max_clients < config.egd.max_clients {
-            tracing::warn!("the limit of open files allows {max_clients} EGD clients only (LimitNOFILE=, ulimit -n)");
-        }
-        let config = Config { egd: config::Egd { max_clients, ..config.egd }, ..config };
         let poll = Poll::new().map_err(system("make an event queue"))?;
         let registry = poll.registry();
         let signals = Signals::take_over(registry, SIGNALS).map_err(system("take over signals"))?;
         let waker = Arc::new(Waker::new(registry, WAKER).map_err(system("make a waker"))?);
-        let (batches, incoming) = crossbeam_channel::bounded(BATCHES_IN_FLIGHT);
-        let control =
-            control::Server::start(control_link::socket_for(&config.control), config.control_tcp, registry, CONTROL)?;
-        let egd = egd::Server::start(&config.egd, registry, EGD)?;
-        let expand = expand::Outlet::start(&config, registry, EXPAND)?;
-        let http = config.http.as_ref().map(|http| observe::Server::start(http.listen, registry, HTTP)).transpose()?;
-        let control_link = ControlLink::make(control.path());
-        let (mut kernel, kernel_problem) =
-            match config.kernel.enabled.then(|| Kernel::open(&config.kernel, Host::default())) {
-                Some(Ok(kernel)) => (Some(kernel), None),
-                Some(Err(error)) => {
-                    tracing::error!("{error}");
-                    (None, Some(error.to_string()))
-                }
-                None => (None, None),
-            };
+        let control = control::Server::start(&config.control, config.control_tcp, registry, CONTROL)?;
+        let mut outlets = outlet::open_all(&config, registry, |index| owned_by(OUTLETS + index))?;
+        let observatory = Observatory::start(&config, registry, HTTP)?;
         // All that takes root is open, and no thread is started yet.
-        let confinement = Confinement::enter(&config, config_file.as_deref(), kernel.as_mut())?;
-        let file = match &config.file {
-            Some(file) => {
-                let waker = Arc::clone(&waker);
-                let wake = Box::new(move || drop(waker.wake()));
-                let sink = FileSink::start(&file.path, file.max_bytes, wake);
-                Some(sink.map_err(system("start the file's thread"))?)
-            }
-            None => None,
-        };
-        let egd_client = fetch::start(config.egd_client.as_ref(), &waker).map_err(system("start the EGD client"))?;
+        let mut confinement = Confinement::enter(&config, config_file.as_deref(), &mut outlets)?;
+        for outlet in &mut outlets {
+            outlet.start(&waker).map_err(system("start an outlet's thread"))?;
+        }
         let combiner = config.egd.combine.then(Combiner::new).transpose();
         let combiner = combiner.map_err(system("read /dev/urandom"))?;
+        let (deliveries, incoming) = crossbeam_channel::bounded(IN_FLIGHT);
+        let keyring = SharedKeyring::open(&config.keyring);
+        let inlet = Inlet { deliveries, waker };
+        let sources = source::open_all(&config, &keyring, &inlet, registry, |index| owned_by(SOURCES + index));
+        let sources = sources.map_err(system("start a source's thread"))?;
+        confinement.lock_memory();
         let now = Instant::now();
-        let discovery = Discovery::start(registry, HOTPLUG);
-        let mut daemon = Self {
-            keyring: SharedKeyring::open(&config.keyring),
-            pool: Pool::new(config.pool.bytes),
-            combiner,
-            _control_link: control_link,
-            config,
-            config_file,
-            not_random,
-            started: now,
-            signals,
+        Ok(Self {
+            stock: Stock::new(config.pool.bytes, combiner),
+            settings: Settings { config, file: config_file, not_random, started: now },
             poll,
-            outlet: Outlet { batches, waker },
-            keys: Vec::new(),
-            keys_made: 0,
-            discovery,
+            signals,
+            keyring,
             incoming,
+            sources,
             ledger: Ledger::default(),
-            kernel,
-            kernel_problem,
-            file,
-            file_due: 0,
-            egd,
-            expand,
-            egd_client,
+            outlets,
             control,
-            http,
-            recorder: observe::Recorder::new(),
+            observatory,
             confinement,
-            is_ready: false,
-            watchdog: Watchdog::wanted(now),
+            service_manager: ServiceManager::new(now),
             stopping: false,
-        };
-        daemon.add_configured_keys();
-        daemon.confinement.lock_memory();
-        Ok(daemon)
+        })
     }
 
-    /// Runs until somebody says stop, then lets go of everything in order.
+    /// Runs until it is asked to stop, then closes everything in order.
     ///
     /// # Errors
     /// [`DaemonError::System`] if the kernel fails the event loop.
     pub(crate) fn run(mut self, mut observer: Option<Observer>) -> Result<(), DaemonError> {
         notify(&[NotifyState::Status("waiting for the first verified entropy of a key")]);
         let mut events = Events::with_capacity(256);
-        let mut next_look = observer.as_ref().map(|observer| self.started + observer.every);
+        let mut next_look = observer.as_ref().map(|observer| self.settings.started + observer.every);
+        let mut wants = Vec::new();
         while !self.stopping {
             let timeout = self.timeout(next_look);
             match self.poll.poll(&mut events, timeout) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 outcome => outcome.map_err(|source| DaemonError::System { doing: "wait for events", source })?,
             }
+            let threads = self.threads();
             for event in &events {
-                match event.token() {
-                    WAKER => {}
-                    SIGNALS => self.heed_signals(),
-                    HOTPLUG => self.heed_hotplug(),
-                    Token(token) if token < HTTP => self.handle_control(event),
-                    Token(token) if token < EGD => self.handle_http(event),
-                    Token(EXPAND..) => {
-                        if let Some(expand) = &mut self.expand {
-                            expand.handle(event, self.poll.registry());
-                        }
-                    }
-                    _ => {
-                        let pool = self.combiner.as_mut().map_or(&mut self.pool, Combiner::output);
-                        self.egd.handle(event, self.poll.registry(), pool);
-                    }
-                }
+                self.handle(event);
             }
             self.control.go_on(self.poll.registry());
             self.take_in();
-            self.take_fetched();
-            self.hand_out();
-            self.ask_for_more();
             let now = Instant::now();
-            self.look_at_usb(now);
-            self.pat_watchdog(now);
+            self.share_out(now, &mut wants);
+            self.ask_for_more(&wants);
+            self.sources.iter_mut().for_each(|source| source.go_on(now));
+            if self.threads() != threads {
+                self.confinement.lock_memory();
+            }
+            self.service_manager.feed_watchdog(now);
             self.observe(now);
             if let (Some(observer), Some(at)) = (&mut observer, next_look)
                 && at <= now
@@ -272,39 +203,110 @@ impl Daemon {
         Ok(())
     }
 
-    /// Starts driving a key, and returns its number.
-    fn add_key(&mut self, name: Name, expected: Option<ekey_proto::Serial>) -> Result<u32, ekey_link::LinkError> {
-        let number = self.keys_made + 1;
-        let silence = self.config.recovery.silence;
-        let timings = Timings { opening_silence: silence, running_silence: silence * 5 / 3 };
-        let (transport, recovery) = (self.config.keys.transport, self.config.recovery.clone());
-        let health = self.config.health.clone();
-        let settings = KeySettings { number, name, transport, recovery, health, expected, timings };
-        self.keys.push(Key::start(settings, self.keyring.clone(), self.outlet.clone())?);
-        self.keys_made = number;
-        self.confinement.lock_memory();
-        Ok(number)
+    fn handle(&mut self, event: &mio::event::Event) {
+        let token = event.token();
+        match token.0 >> OWNER_SHIFT {
+            OWN if token == WAKER => {}
+            OWN if token == SIGNALS => self.handle_signals(),
+            OWN if token.0 < HTTP => self.handle_control(event),
+            OWN => self.handle_http(event),
+            owner @ SOURCES.. => self.sources[owner - SOURCES].handle(event),
+            owner => {
+                let turn = Turn { now: Instant::now(), registry: self.poll.registry() };
+                self.outlets[owner - OUTLETS].handle(event, &mut self.stock, &turn);
+            }
+        }
+    }
+
+    /// Moves deliveries into the stock. If an outlet takes every byte, only as many as there is room for: the sources wait
+    /// meanwhile. Else the oldest bytes make room.
+    fn take_in(&mut self) {
+        for _ in 0..IN_FLIGHT {
+            if !self.can_take() {
+                return;
+            }
+            let Ok(delivery) = self.incoming.try_recv() else { return };
+            match delivery.grade {
+                Grade::Fit => self.store(&delivery),
+                Grade::Unfit { suspect } => self.retire(&delivery, suspect),
+            }
+        }
+    }
+
+    fn store(&mut self, delivery: &Delivery) {
+        let Delivery { from, trust, bytes, .. } = delivery;
+        self.ledger.note_taken(delivery);
+        self.stock.put(*from, *trust, bytes);
+        self.sources.iter_mut().for_each(|source| source.taken(*from, bytes.len()));
+        let words = match trust {
+            Trust::Proven => "the first entropy is verified",
+            Trust::Unproven => "the first entropy has come from an EGD server; no MAC proves it",
+        };
+        if self.service_manager.say_ready(words) {
+            self.confinement.lock_memory();
+        }
+    }
+
+    /// Wipes what is suspect of a source's last bytes, and mixes a failed delivery into what takes it without credit.
+    fn retire(&mut self, delivery: &Delivery, suspect: Option<u64>) {
+        let Delivery { from, bytes, .. } = delivery;
+        if let Some(suspect) = suspect {
+            // A block that is suspect in part is suspect as a whole.
+            let block = ekey_proto::EntropyBlock::LEN as u64;
+            self.stock.wipe(*from, suspect.checked_next_multiple_of(block).unwrap_or(u64::MAX));
+            self.outlets.iter_mut().for_each(|outlet| outlet.retire(*from));
+        }
+        self.stock.skip(*from, bytes.len());
+        let mixed = self.outlets.iter_mut().map(|outlet| outlet.mix(bytes)).max().unwrap_or(0);
+        self.ledger.note_unfit(bytes.len(), mixed);
+    }
+
+    /// Gives each outlet its share.
+    fn share_out(&mut self, now: Instant, wants: &mut Vec<Want>) {
+        self.stock.note_delivering(self.sources.iter().flat_map(|source| source.delivering()).collect());
+        wants.clear();
+        wants.extend(self.outlets.iter_mut().map(|outlet| outlet.want(now, &self.stock)));
+        let [any, proven, of_two_keys] = [Need::Any, Need::Proven, Need::OfTwoKeys].map(|need| self.stock.held(need));
+        let grants = shares(wants, Held { any, proven, of_two_keys });
+        let turn = Turn { now, registry: self.poll.registry() };
+        for (outlet, grant) in self.outlets.iter_mut().zip(grants) {
+            outlet.serve(grant, &mut self.stock, &turn);
+        }
+    }
+
+    /// Tells the sources what the outlets lack. Bytes that nothing proves help only those who may have them.
+    fn ask_for_more(&mut self, wants: &[Want]) {
+        let may_have = || wants.iter().filter(|want| want.need == Need::Any);
+        let now =
+            may_have().filter(|want| !matches!(want.rank, Rank::Bulk { .. })).map(|want| want.bytes.min(BULK)).sum();
+        let reserve: usize = wants.iter().map(|want| want.reserve).sum();
+        let bulk = if self.outlets.iter().any(|outlet| outlet.takes_all()) { reserve + BULK } else { 0 };
+        let demand = Demand { now, bulk, held: self.stock.held(Need::Any), capacity: self.stock.capacity() };
+        self.sources.iter_mut().for_each(|source| source.want(&demand));
+    }
+
+    fn can_take(&self) -> bool {
+        self.stock.room() >= MOST_BATCH || !self.outlets.iter().any(|outlet| outlet.takes_all())
     }
 
     /// How long the event loop may wait.
     fn timeout(&self, next_look: Option<Instant>) -> Option<Duration> {
-        if self.clients_are_pending() || (!self.incoming.is_empty() && self.can_take()) {
+        let is_pending = self.outlets.iter().any(|outlet| outlet.is_pending(&self.stock));
+        if is_pending || (!self.incoming.is_empty() && self.can_take()) {
             return Some(Duration::ZERO);
         }
-        // Without entropy there is nothing to feed the kernel with, and the next batch wakes the loop; unless its hunger is what
-        // entropy is fetched for.
-        let feeds = self.pool.len() > 0 || self.egd_client.is_some();
-        let kernel = self.kernel.as_ref().filter(|_| feeds).and_then(Kernel::next_wake);
-        let watchdog = self.watchdog.as_ref().map(Watchdog::next);
-        let usb = Some(self.discovery.next_look());
-        let egd = self.egd.next_wake();
-        let expand = self.expand.as_ref().and_then(expand::Outlet::next_wake);
-        let observe = self.next_observation();
-        let next = [kernel, watchdog, next_look, usb, egd, expand, observe].into_iter().flatten().min();
+        let outlets = self.outlets.iter().filter_map(|outlet| outlet.next_wake());
+        let sources = self.sources.iter().filter_map(|source| source.next_wake());
+        let own = [self.service_manager.next_wake(), next_look, self.next_observation()];
+        let next = outlets.chain(sources).chain(own.into_iter().flatten()).min();
         next.map(|at| at.saturating_duration_since(Instant::now()))
     }
 
-    fn heed_signals(&mut self) {
+    fn threads(&self) -> usize {
+        self.sources.iter().map(|source| source.threads()).sum()
+    }
+
+    fn handle_signals(&mut self) {
         while let Some(signal) = self.signals.next() {
             match signal {
                 Signal::Stop => self.stopping = true,
@@ -317,27 +319,26 @@ impl Daemon {
         tracing::info!("stopping");
         notify(&[NotifyState::Stopping]);
         self.control.flush();
-        for key in &self.keys {
-            key.command(KeyCommand::Stop);
-        }
-        // A key's thread may still have a batch to hand on.
-        let patience = Instant::now() + LAST_BATCHES;
-        while self.keys.iter().any(Key::is_running) && Instant::now() < patience {
+        self.sources.iter_mut().for_each(|source| source.begin_stop());
+        let mut wants = Vec::new();
+        // A source's thread may still have a delivery to hand on.
+        let patience = Instant::now() + LAST_DELIVERIES;
+        while self.sources.iter().any(|source| source.is_running()) && Instant::now() < patience {
             self.take_in();
-            self.hand_out();
+            self.share_out(Instant::now(), &mut wants);
             std::thread::sleep(Duration::from_millis(1));
         }
-        for key in std::mem::take(&mut self.keys) {
-            key.stop();
-        }
-        if let Some(client) = self.egd_client.take() {
-            client.stop();
+        for source in std::mem::take(&mut self.sources) {
+            source.stop();
         }
         self.take_in();
-        self.hand_out();
-        if let Some(file) = self.file {
-            let state = file.stop(LAST_WRITES);
-            tracing::info!(bytes = state.written, "the file output has ended");
+        self.share_out(Instant::now(), &mut wants);
+        for outlet in self.outlets {
+            outlet.stop(LAST_BYTES);
         }
     }
+}
+
+fn owned_by(owner: usize) -> Token {
+    Token(owner << OWNER_SHIFT)
 }

@@ -4,54 +4,77 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use ekey_control::KeyStatus;
+use ekey_control::{History, KeyStatus, Status};
+use mio::Registry;
 use mio::event::Event;
 
 use super::Daemon;
-use crate::observe::{Sample, Server, Totals, View};
-use crate::source::key::Key;
+use crate::config::Config;
+use crate::observe::{Recorder, Sample, Server, Totals, View};
+use crate::socket::ListenError;
+
+/// The recorded history, and the HTTP server if there is one.
+pub(super) struct Observatory {
+    http: Option<Server>,
+    recorder: Recorder,
+}
+
+impl Observatory {
+    /// Begins to record, and listens where the configuration says.
+    ///
+    /// # Errors
+    /// [`ListenError`] if it cannot listen there.
+    pub(super) fn start(config: &Config, registry: &Registry, first_token: usize) -> Result<Self, ListenError> {
+        let http = config.http.as_ref().map(|http| Server::start(http.listen, registry, first_token)).transpose()?;
+        Ok(Self { http, recorder: Recorder::new() })
+    }
+
+    /// The history so far.
+    pub(super) fn history(&self) -> History {
+        self.recorder.history()
+    }
+}
 
 impl Daemon {
-    /// Where the page is, if anywhere.
+    /// Returns where the page is, if there is one.
     #[cfg(feature = "demo")]
     pub(crate) fn http_address(&self) -> Option<SocketAddr> {
-        self.http.as_ref().map(Server::address)
+        self.observatory.http.as_ref().map(Server::address)
     }
 
     pub(super) fn handle_http(&mut self, event: &Event) {
-        let Some(http) = &mut self.http else { return };
+        let Some(http) = &mut self.observatory.http else { return };
         let Some(asked) = http.handle(event, self.poll.registry()) else { return };
-        let answer = View { status: &self.status(), history: &self.recorder.history() }.answer(&asked.request);
-        if let Some(http) = &mut self.http {
+        let answer = View { status: &self.status(), history: &self.observatory.history() }.answer(&asked.request);
+        if let Some(http) = &mut self.observatory.http {
             http.answer(&asked, answer);
         }
     }
 
-    /// Takes down how things stand if it is time to, and ends connections that last too long.
+    /// Records a sample if it is time to, and ends connections that last too long.
     pub(super) fn observe(&mut self, now: Instant) {
-        if let Some(http) = &mut self.http {
+        if let Some(http) = &mut self.observatory.http {
             http.expire(now, self.poll.registry());
         }
-        if self.recorder.next() <= now {
-            let sample = self.sample();
-            self.recorder.note(sample);
+        if self.observatory.recorder.next() <= now {
+            let sample = sample(&self.status());
+            self.observatory.recorder.note(sample);
         }
     }
 
-    /// When to [`observe`](Self::observe) next.
+    /// Returns when to [`observe`](Self::observe) next.
     pub(super) fn next_observation(&self) -> Option<Instant> {
-        let deadline = self.http.as_ref().and_then(Server::next_deadline);
-        deadline.into_iter().chain([self.recorder.next()]).min()
+        let deadline = self.observatory.http.as_ref().and_then(Server::next_deadline);
+        deadline.into_iter().chain([self.observatory.recorder.next()]).min()
     }
+}
 
-    fn sample(&self) -> Sample {
-        let keys: Vec<KeyStatus> = self.keys.iter().map(Key::status).collect();
-        Sample {
-            received: self.pool.counters().received,
-            pool: self.pool.len() as u64,
-            temperature: keys.iter().filter_map(|key| key.sensors.temperature_decikelvin).max(),
-            keys: keys.iter().map(totals).collect(),
-        }
+fn sample(status: &Status) -> Sample {
+    Sample {
+        received: status.pool.received_bytes,
+        pool: status.pool.bytes,
+        temperature: status.keys.iter().filter_map(|key| key.sensors.temperature_decikelvin).max(),
+        keys: status.keys.iter().map(totals).collect(),
     }
 }
 

@@ -1,4 +1,4 @@
-//! SIGHUP: keyring, configuration and the certificate for TLS clients are read again.
+//! SIGHUP: reads keyring, configuration and certificates again.
 
 use std::io;
 use std::path::Path;
@@ -7,32 +7,32 @@ use ekey_keyring::KeyringError;
 
 use super::{Daemon, notify};
 use crate::config::Config;
-use crate::source::key::{Key, Name};
 
 impl Daemon {
-    /// Reads the files again. The keyring, the list of keys and the certificate take effect at once; other changes are named as needing a
-    /// restart. A file with mistakes changes nothing.
+    /// Reads the files again. The keyring, the list of keys and the certificates take effect at once; other changes are named
+    /// as needing a restart. A file with mistakes changes nothing.
     pub(super) fn reload(&mut self) {
-        // To a service manager that still waits for the first entropy, the word "ready" at the end would be a lie.
-        if self.is_ready
-            && let Ok(reloading) = sd_notify::NotifyState::monotonic_usec_now()
-        {
+        // A service manager that still waits for the first entropy must not hear "ready" at the end.
+        let is_ready = self.service_manager.is_ready();
+        if is_ready && let Ok(reloading) = sd_notify::NotifyState::monotonic_usec_now() {
             notify(&[sd_notify::NotifyState::Reloading, reloading]);
         }
-        if let Some(file) = self.config_file.clone() {
+        if let Some(file) = self.settings.file.clone() {
             self.reload_config(&file);
         }
-        match self.read_keyring(&self.config.keyring) {
+        match self.read_keyring(&self.settings.config.keyring) {
             Ok(count) => {
                 tracing::info!(keys = count, "the keyring was read again");
-                self.tell_keys_of_keyring();
+                self.sources.iter().for_each(|source| source.keyring_changed());
             }
             Err(error) => tracing::error!("{error}"),
         }
-        if let Err(error) = self.egd.reload_tls() {
-            tracing::error!("{error}; until then the certificate of before stays in use");
+        for outlet in &mut self.outlets {
+            if let Err(error) = outlet.reload() {
+                tracing::error!("{error}");
+            }
         }
-        if self.is_ready {
+        if is_ready {
             notify(&[sd_notify::NotifyState::Ready]);
         }
     }
@@ -60,26 +60,14 @@ impl Daemon {
             }
         };
         notes.iter().for_each(|note| tracing::info!("{note}"));
-        // A key that is named as before stays as it is; one whose entry has changed is let go and begun anew.
-        let entry = |config: &Config, key: &Key| match key.name() {
-            Name::Path(path) => config.keys.paths.iter().find(|named| named.path == *path).cloned(),
-            Name::Serial(_) => None,
-        };
-        let other_transport = config.keys.transport != self.config.keys.transport;
-        let (gone, kept): (Vec<Key>, Vec<Key>) = std::mem::take(&mut self.keys).into_iter().partition(|key| {
-            let before = entry(&self.config, key);
-            other_transport || (before.is_some() && before != entry(&config, key))
-        });
-        self.keys = kept;
-        gone.iter().for_each(|key| self.ledger.part_with(key));
-        gone.into_iter().for_each(Key::let_go);
-        let restart = Config { keyring: self.config.keyring.clone(), keys: self.config.keys.clone(), ..config.clone() };
-        if restart != self.config {
+        let before = &mut self.settings.config;
+        let restart = Config { keyring: before.keyring.clone(), keys: before.keys.clone(), ..config.clone() };
+        if restart != *before {
             tracing::warn!("{}: what changed besides keys and keyring takes effect after a restart", file.display());
         }
-        self.config.keyring = config.keyring;
-        self.config.keys = config.keys;
-        self.add_configured_keys();
+        before.keyring = config.keyring;
+        before.keys = config.keys;
+        self.sources.iter_mut().for_each(|source| source.reload(before));
         tracing::info!("{}: read again", file.display());
     }
 }

@@ -1,51 +1,55 @@
-//! What the service manager is told (sd_notify(3)): when there is entropy, and that the event loop still turns.
+//! What the service manager hears (sd_notify(3)): when there is entropy, and that the event loop still turns.
 
 use std::time::{Duration, Instant};
 
 use sd_notify::NotifyState;
 
-use super::Daemon;
-
-/// The service manager's watchdog.
-pub(super) struct Watchdog {
-    every: Duration,
-    next: Instant,
+/// The service manager, if one started the daemon.
+pub(super) struct ServiceManager {
+    is_ready: bool,
+    /// How often it wants to hear from the daemon, and when next.
+    watchdog: Option<(Duration, Instant)>,
 }
 
-impl Watchdog {
-    /// The one that the service manager wants to be fed, if it does: twice in the time that it waits.
-    pub(super) fn wanted(now: Instant) -> Option<Self> {
-        sd_notify::watchdog_enabled().map(|limit| Self { every: limit / 2, next: now })
+impl ServiceManager {
+    /// Reads what it wants: its watchdog is fed twice in the time that it waits.
+    pub(super) fn new(now: Instant) -> Self {
+        Self { is_ready: false, watchdog: sd_notify::watchdog_enabled().map(|limit| (limit / 2, now)) }
     }
 
-    /// When to feed it next.
-    pub(super) fn next(&self) -> Instant {
-        self.next
+    /// Whether it was told that there is entropy.
+    pub(super) fn is_ready(&self) -> bool {
+        self.is_ready
     }
-}
 
-impl Daemon {
-    /// Says once that there is entropy, and in which words.
-    pub(super) fn say_ready(&mut self, words: &str) {
-        if !self.is_ready {
-            self.is_ready = true;
-            tracing::info!("{words}");
-            notify(&[NotifyState::Ready, NotifyState::Status(words)]);
-            self.confinement.lock_memory();
+    /// Says once that there is entropy, and logs it in these words. Returns whether this was the first time.
+    pub(super) fn say_ready(&mut self, words: &str) -> bool {
+        if self.is_ready {
+            return false;
         }
+        self.is_ready = true;
+        tracing::info!("{words}");
+        notify(&[NotifyState::Ready, NotifyState::Status(words)]);
+        true
     }
 
-    pub(super) fn pat_watchdog(&mut self, now: Instant) {
-        if let Some(watchdog) = &mut self.watchdog
-            && watchdog.next <= now
+    /// Returns when to feed its watchdog.
+    pub(super) fn next_wake(&self) -> Option<Instant> {
+        self.watchdog.map(|(_, next)| next)
+    }
+
+    /// Feeds its watchdog if it is time to.
+    pub(super) fn feed_watchdog(&mut self, now: Instant) {
+        if let Some((every, next)) = &mut self.watchdog
+            && *next <= now
         {
-            watchdog.next = now + watchdog.every;
+            *next = now + *every;
             notify(&[NotifyState::Watchdog]);
         }
     }
 }
 
-/// Tells it, if there is one that listens.
+/// Sends it these states, if it listens.
 pub(super) fn notify(states: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(states) {
         tracing::warn!("cannot notify the service manager: {error}");

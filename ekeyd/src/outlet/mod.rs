@@ -1,6 +1,124 @@
-//! Where entropy goes: the kernel, EGD clients, a file or pipe, and what expands it.
+//! Where entropy goes: the kernel, what is expanded, a file or pipe, EGD clients.
+//!
+//! An [`Outlet`] says what it wants, is granted a part of the stock by [`shares`](crate::stock::share::shares), and accounts for
+//! every byte it took. A new outlet is a file here and a line in [`open_all`].
 
 pub(crate) mod egd;
 pub(crate) mod expand;
 pub(crate) mod file;
 pub(crate) mod kernel;
+
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ekey_control::Status;
+use mio::event::Event;
+use mio::{Registry, Token, Waker};
+
+use crate::config::Config;
+use crate::socket::ListenError;
+use crate::source::SourceId;
+use crate::stock::Stock;
+use crate::stock::share::Want;
+
+/// What an outlet needs of the event loop for a moment.
+pub(crate) struct Turn<'a> {
+    /// The time.
+    pub now: Instant,
+    /// Where sockets are registered.
+    pub registry: &'a Registry,
+}
+
+/// What a thread with a right that the others give up does first. Returns what went wrong.
+pub(crate) type ConfineThread = Box<dyn FnOnce() -> Option<String> + Send>;
+
+/// One way for entropy to leave the daemon.
+pub(crate) trait Outlet {
+    /// Returns what it would take at `now`.
+    fn want(&mut self, now: Instant, stock: &Stock) -> Want;
+
+    /// Takes up to `grant` bytes of what it wanted, and does what else waits.
+    fn serve(&mut self, grant: usize, stock: &mut Stock, turn: &Turn<'_>);
+
+    /// Handles an event on one of its tokens.
+    fn handle(&mut self, _event: &Event, _stock: &mut Stock, _turn: &Turn<'_>) {}
+
+    /// Whether there is more to do at once.
+    fn is_pending(&self, _stock: &Stock) -> bool {
+        false
+    }
+
+    /// Returns when to [serve](Self::serve) although nothing happens.
+    fn next_wake(&self) -> Option<Instant> {
+        None
+    }
+
+    /// Whether it takes every byte, so that sources must wait rather than bytes be discarded.
+    fn takes_all(&self) -> bool {
+        false
+    }
+
+    /// Mixes bytes in that nobody may count on. Returns how many it took.
+    fn mix(&mut self, _bytes: &[u8]) -> usize {
+        0
+    }
+
+    /// Forgets what it made of a source's last bytes: they are suspect.
+    fn retire(&mut self, _from: SourceId) {}
+
+    /// Moves what takes a privilege to a thread of its own, which runs `confine` first. `None` if it needs no privilege;
+    /// else what went wrong, if anything.
+    fn keep_privilege(&mut self, _confine: ConfineThread) -> Option<Option<String>> {
+        None
+    }
+
+    /// Whether [`keep_privilege`](Self::keep_privilege) has something to move.
+    fn needs_privilege(&self) -> bool {
+        false
+    }
+
+    /// Starts its threads. Called once the daemon has given up what it does not need.
+    ///
+    /// # Errors
+    /// What keeps the system from making one.
+    fn start(&mut self, _waker: &Arc<Waker>) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Reads its files again.
+    ///
+    /// # Errors
+    /// What is wrong, and what stays in use.
+    fn reload(&mut self) -> Result<(), String> {
+        Ok(())
+    }
+
+    /// Writes its part of the status.
+    fn report(&self, status: &mut Status);
+
+    /// Finishes what it has begun, within `grace`.
+    fn stop(self: Box<Self>, _grace: Duration) {}
+}
+
+fn boxed<O: Outlet + 'static>(outlet: Option<O>) -> Option<Box<dyn Outlet>> {
+    outlet.map(|outlet| Box::new(outlet) as Box<dyn Outlet>)
+}
+
+/// Opens the outlets that the configuration names. The order is the order of service. `token` gives each its first token.
+///
+/// # Errors
+/// [`ListenError`] if a socket cannot be had. Another outlet that cannot be used says so in its status.
+pub(crate) fn open_all(
+    config: &Config,
+    registry: &Registry,
+    token: impl Fn(usize) -> Token,
+) -> Result<Vec<Box<dyn Outlet>>, ListenError> {
+    let mut outlets: Vec<Box<dyn Outlet>> = Vec::new();
+    let clients = egd::Allowance::of(config);
+    outlets.extend(boxed(kernel::Feeder::open(config)));
+    outlets.extend(boxed(expand::Expanded::open(config, registry, token(outlets.len()))?));
+    outlets.extend(boxed(file::FileOutlet::open(config)));
+    outlets.extend(boxed(Some(egd::EgdClients::open(config, clients.egd, registry, token(outlets.len()))?)));
+    Ok(outlets)
+}

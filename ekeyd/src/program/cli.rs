@@ -13,7 +13,8 @@ use super::{egd_linux, logs};
 use crate::config::{Config, ConfigError};
 use crate::confine::{self, Confinement};
 use crate::daemon::Daemon;
-use crate::outlet::kernel::{Host, Kernel};
+use crate::outlet::Outlet;
+use crate::outlet::kernel::Feeder;
 use crate::program::terminal::{complain, say};
 use crate::socket::tls;
 
@@ -198,9 +199,9 @@ fn check(file: &Path) -> ExitCode {
 /// Gives up what the daemon would, started from here, and says what is in force then.
 fn confined(config: &Config) -> ExitCode {
     confine::from_the_start();
-    // That it cannot be opened is told by the daemon, which may be started by somebody else.
-    let mut kernel = config.kernel.enabled.then(|| Kernel::open(&config.kernel, Host::default()).ok()).flatten();
-    match Confinement::enter(config, None, kernel.as_mut()) {
+    // The daemon may run as another user, so a device that cannot be opened from here is its to report.
+    let feeder = Feeder::open(config).map(|feeder| Box::new(feeder) as Box<dyn Outlet>);
+    match Confinement::enter(config, None, &mut Vec::from_iter(feeder)) {
         Ok(mut confinement) => {
             confinement.lock_memory();
             let status = confinement.status();

@@ -1,5 +1,165 @@
 //! Where entropy comes from: keys, and EGD servers of other machines.
+//!
+//! A [`Source`] has threads of its own, which send [`Delivery`] after [`Delivery`] over one bounded channel. It knows no outlet.
 
 pub(crate) mod batch;
 pub(crate) mod egd;
 pub(crate) mod key;
+
+use std::io;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crossbeam_channel::Sender;
+use ekey_control::{Command, Reply, Status};
+use mio::event::Event;
+use mio::{Registry, Token};
+
+use crate::config::Config;
+use batch::Batch;
+use key::keyring::SharedKeyring;
+
+/// Bytes that a batch holds at most.
+pub(crate) const MOST_BATCH: usize = 256 * ekey_proto::EntropyBlock::LEN;
+
+/// Names a source for as long as the daemon runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SourceId(u32);
+
+/// Whether bytes are proven to come from a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Trust {
+    /// By a MAC.
+    Proven,
+    /// Only claimed.
+    Unproven,
+}
+
+/// What a batch is good for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Grade {
+    /// For everything.
+    Fit,
+    /// Only to be mixed into the kernel without credit: the source failed a health test.
+    Unfit {
+        /// In the batch in which the test failed: how many bytes before it are suspect too.
+        suspect: Option<u64>,
+    },
+}
+
+/// Some bytes of one source, on their way to the stock.
+pub(crate) struct Delivery {
+    /// The source.
+    pub from: SourceId,
+    /// Whether the bytes are proven.
+    pub trust: Trust,
+    /// The bytes.
+    pub bytes: Batch,
+    /// What they are good for.
+    pub grade: Grade,
+}
+
+/// Where a source's threads send what they have. Sending waits while the daemon cannot take more.
+#[derive(Clone)]
+pub(crate) struct Inlet {
+    /// The way to the stock.
+    pub deliveries: Sender<Delivery>,
+    /// Wakes the event loop after a delivery or a change of state.
+    pub waker: Arc<mio::Waker>,
+}
+
+/// How much outlets would take, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Demand {
+    /// What the kernel wants and clients wait for.
+    pub now: usize,
+    /// How much the stock should hold for an outlet that takes all there is.
+    pub bulk: usize,
+    /// What the stock holds.
+    pub held: usize,
+    /// What it can hold.
+    pub capacity: usize,
+}
+
+/// One kind of source: all keys, or the EGD servers.
+pub(crate) trait Source {
+    /// Handles an event on its token.
+    fn handle(&mut self, event: &Event);
+
+    /// Does what is planned for `now`.
+    fn go_on(&mut self, now: Instant);
+
+    /// Returns when to [go on](Self::go_on) next.
+    fn next_wake(&self) -> Option<Instant>;
+
+    /// Tells it how much is wanted.
+    fn want(&mut self, demand: &Demand);
+
+    /// Tells it that the stock has so many bytes of a delivery.
+    fn taken(&mut self, from: SourceId, bytes: usize);
+
+    /// Returns those of it that deliver proven entropy now.
+    fn delivering(&self) -> Vec<SourceId>;
+
+    /// Executes a command that is about it. `None` if it is not.
+    fn command(&mut self, command: &Command) -> Option<Reply>;
+
+    /// Takes over a configuration that was read again.
+    fn reload(&mut self, config: &Config);
+
+    /// Notes that the long-term keys have changed.
+    fn keyring_changed(&self);
+
+    /// Returns how many threads it has, with those that are ending.
+    fn threads(&self) -> usize;
+
+    /// Writes its part of the status.
+    fn report(&self, status: &mut Status);
+
+    /// Asks its threads to end.
+    fn begin_stop(&mut self);
+
+    /// Whether a thread of it runs.
+    fn is_running(&self) -> bool;
+
+    /// Waits until its threads have ended, or leaves behind one that hangs.
+    fn stop(self: Box<Self>);
+}
+
+/// Starts the sources that the configuration names. `token` gives each its token.
+///
+/// # Errors
+/// What keeps the system from making a thread.
+pub(crate) fn open_all(
+    config: &Config,
+    keyring: &SharedKeyring,
+    inlet: &Inlet,
+    registry: &Registry,
+    token: impl Fn(usize) -> Token,
+) -> io::Result<Vec<Box<dyn Source>>> {
+    let mut sources: Vec<Box<dyn Source>> = Vec::new();
+    sources.push(Box::new(key::Keys::start(config, keyring.clone(), inlet.clone(), registry, token(0))));
+    if let Some(servers) = &config.egd_client {
+        sources.push(Box::new(egd::EgdServers::start(servers, inlet.clone())?));
+    }
+    Ok(sources)
+}
+
+impl SourceId {
+    /// A key, by the number that people know it by.
+    pub(crate) const fn key(number: u32) -> Self {
+        Self(number)
+    }
+
+    /// The EGD servers that entropy is fetched from.
+    pub(crate) const EGD: Self = Self(u32::MAX);
+}
+
+impl Inlet {
+    /// Wakes the event loop.
+    pub(crate) fn wake(&self) {
+        if let Err(error) = self.waker.wake() {
+            tracing::error!("cannot wake the daemon: {error}");
+        }
+    }
+}

@@ -4,6 +4,7 @@
 //! who asks, and answered.
 
 mod client;
+mod link;
 mod server;
 
 pub(crate) use server::Server;

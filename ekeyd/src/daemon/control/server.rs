@@ -11,6 +11,7 @@ use nix::unistd::geteuid;
 use slab::Slab;
 
 use super::client::{Client, Next};
+use super::link::{ControlLink, socket_for};
 use crate::socket::{Access, ListenError, Listener, Stream};
 
 /// Clients at a time. People and scripts come and go; more than this is a mistake or an attack.
@@ -27,6 +28,7 @@ pub(crate) struct Server {
     first_token: usize,
     /// Whether a connection could not be taken and waits.
     stalled: bool,
+    _link: Option<ControlLink>,
 }
 
 /// A command that is to be answered.
@@ -48,6 +50,7 @@ impl Server {
         registry: &Registry,
         first_token: usize,
     ) -> Result<Self, ListenError> {
+        let path = socket_for(path);
         let mut listeners = vec![Listener::unix(path, Access::default())?];
         if let Some(port) = port {
             listeners.push(Listener::tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))?);
@@ -61,7 +64,8 @@ impl Server {
                 .register(listener, Token(first_token + place), Interest::READABLE)
                 .map_err(|source| ListenError::Refused { place: path.display().to_string(), source })?;
         }
-        Ok(Self { listeners, path: path.to_owned(), clients: Slab::new(), first_token, stalled: false })
+        let link = ControlLink::make(path);
+        Ok(Self { listeners, path: path.to_owned(), clients: Slab::new(), first_token, stalled: false, _link: link })
     }
 
     /// How many tokens it uses.

@@ -6,8 +6,8 @@ use ekey_egd::{Conversation, Mark, Served, Step, Supply};
 
 use super::guard::Peer;
 use super::offer::Offers;
+use super::outlet::Store;
 use crate::socket::Stream;
-use crate::stock::pool::Pool;
 
 /// Requests and reads in one go.
 const AT_ONCE: usize = 32;
@@ -73,9 +73,9 @@ pub(super) enum Need {
     Close,
 }
 
-/// What one client draws on: the pool, as far as its peer's rate allows.
+/// What one client draws on: the store, as far as its peer's rate allows.
 pub(super) struct ClientSupply<'a> {
-    pub(super) pool: &'a mut Pool,
+    pub(super) store: &'a mut dyn Store,
     pub(super) offers: &'a mut Offers,
     /// Bytes that the client may be given now.
     pub(super) allowance: usize,
@@ -83,11 +83,11 @@ pub(super) struct ClientSupply<'a> {
 
 impl Supply for ClientSupply<'_> {
     fn bits(&self) -> u64 {
-        self.pool.entropy_bits()
+        self.store.entropy_bits()
     }
 
     fn take(&mut self, count: usize, out: &mut Vec<u8>) {
-        self.allowance -= self.pool.take_freshest(count.min(self.allowance), out);
+        self.allowance -= self.store.take(count.min(self.allowance), out);
     }
 
     fn offered(&mut self, bytes: &[u8]) {

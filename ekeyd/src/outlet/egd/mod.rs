@@ -9,7 +9,9 @@ mod handshakes;
 mod listening;
 mod offer;
 mod open_files;
+mod outlet;
 mod server;
 
-pub(crate) use open_files::allow_clients;
+use open_files::allow_clients;
+pub(crate) use outlet::{Allowance, EgdClients, Store, account};
 pub(crate) use server::Server;

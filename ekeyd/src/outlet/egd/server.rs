@@ -17,10 +17,10 @@ use super::client::{Client, ClientSupply, Need, Ticket, Waits};
 use super::guard::{Guard, Peer};
 use super::listening::Listening;
 use super::offer::{Offers, RANDOM};
+use super::outlet::Store;
 use crate::config::{self, Listen};
 use crate::socket::tls::Acceptor;
 use crate::socket::{Access, ListenError, Listener, Stream};
-use crate::stock::pool::Pool;
 use handshakes::HalfOpen;
 
 /// Turns before the event loop goes on.
@@ -96,12 +96,12 @@ impl Server {
     }
 
     /// Handles an event on one of the server's tokens.
-    pub(crate) fn handle(&mut self, event: &Event, registry: &Registry, pool: &mut Pool) {
+    pub(crate) fn handle(&mut self, event: &Event, registry: &Registry, store: &mut dyn Store) {
         let place = event.token().0 - self.first_token;
         let now = Instant::now();
         if let Some(listening) = self.listeners.get_mut(place) {
             listening.pending = true;
-            self.accept(place, registry, pool, now);
+            self.accept(place, registry, store, now);
         } else if let Some(client) = self.clients.get_mut(place - self.listeners.len()) {
             if event.is_readable() || event.is_read_closed() {
                 client.set_readable(event.is_read_closed());
@@ -109,18 +109,18 @@ impl Server {
             if event.is_write_closed() || event.is_error() {
                 client.set_vanished();
             }
-            self.proceed(place - self.listeners.len(), registry, pool, now);
+            self.proceed(place - self.listeners.len(), registry, store, now);
         }
     }
 
-    /// Gives the pool's bytes to the clients that wait, in turn, until there are no more of either, or enough for once. Takes
+    /// Gives up to `grant` bytes to the clients that wait, in turn, until there are no more of either, or enough for once. Takes
     /// connections that had to wait before, and closes those that idle.
-    pub(crate) fn serve(&mut self, registry: &Registry, pool: &mut Pool) {
+    pub(crate) fn serve(&mut self, registry: &Registry, store: &mut dyn Store, grant: usize) {
         let now = Instant::now();
-        self.shake_hands(registry, pool, now);
+        self.shake_hands(registry, store, now);
         for place in 0..self.listeners.len() {
             if self.listeners[place].pending || self.listeners[place].stalled {
-                self.accept(place, registry, pool, now);
+                self.accept(place, registry, store, now);
             }
         }
         self.sweep(registry, now);
@@ -135,25 +135,26 @@ impl Server {
             let Some(ticket) = self.unfinished.pop_front() else { break };
             if let Some(client) = find(&mut self.clients, ticket) {
                 client.unfinished = false;
-                self.proceed(ticket.place, registry, pool, now);
+                self.proceed(ticket.place, registry, store, now);
             }
         }
+        let mut given = 0;
         for _ in 0..TURNS_AT_ONCE {
-            if pool.len() == 0 {
+            if store.held() == 0 || given >= grant {
                 return;
             }
             let Self { queue, clients, .. } = self;
             let Some(ticket) = queue.pop(|ticket| is_live(clients, ticket)) else { return };
-            self.take_turn(ticket, registry, pool, now);
+            given += self.take_turn(ticket, registry, store, now);
         }
     }
 
-    /// Whether there is something to do at once: connections to take, or clients to serve from `pool`.
-    pub(crate) fn is_pending(&self, pool: &Pool) -> bool {
+    /// Whether there is something to do at once: connections to take, or clients to serve while `held` bytes are there for them.
+    pub(crate) fn is_pending(&self, held: usize) -> bool {
         !self.unfinished.is_empty()
             || self.half_open.is_pending()
             || self.listeners.iter().any(|listening| listening.pending)
-            || (pool.len() > 0 && !self.queue.is_empty())
+            || (held > 0 && !self.queue.is_empty())
     }
 
     /// Returns how many bytes its clients wait for. Stops counting at `enough`.
@@ -202,7 +203,7 @@ impl Server {
         self.listeners.iter().zip(unsent).map(status).collect()
     }
 
-    fn accept(&mut self, place: usize, registry: &Registry, pool: &mut Pool, now: Instant) {
+    fn accept(&mut self, place: usize, registry: &Registry, store: &mut dyn Store, now: Instant) {
         for _ in 0..ACCEPTS_AT_ONCE {
             if self.listeners[place].is_tls && !self.has_room_for_handshake() {
                 return self.listeners[place].hold();
@@ -214,7 +215,7 @@ impl Server {
             };
             self.listeners[place].stalled = false;
             match self.admit(stream, place, registry, now) {
-                Ok(Some(id)) => self.proceed(id, registry, pool, now),
+                Ok(Some(id)) => self.proceed(id, registry, store, now),
                 Ok(None) => {}
                 Err(error) => return self.listeners[place].stall(&error),
             }
@@ -265,7 +266,7 @@ impl Server {
     }
 
     /// Goes on with a client after an event.
-    fn proceed(&mut self, id: usize, registry: &Registry, pool: &mut Pool, now: Instant) {
+    fn proceed(&mut self, id: usize, registry: &Registry, store: &mut dyn Store, now: Instant) {
         let client = &mut self.clients[id];
         client.touched = seconds(now.duration_since(self.started));
         if client.half_open {
@@ -274,28 +275,31 @@ impl Server {
             }
             return;
         }
-        self.go_on(id, None, registry, pool, now);
+        self.go_on(id, None, registry, store, now);
     }
 
-    /// Gives the client whose turn it is its bytes, if its peer may have them.
-    fn take_turn(&mut self, ticket: Ticket, registry: &Registry, pool: &mut Pool, now: Instant) {
+    /// Gives the client whose turn it is its bytes, if its peer may have them. Returns how many.
+    fn take_turn(&mut self, ticket: Ticket, registry: &Registry, store: &mut dyn Store, now: Instant) -> usize {
         let client = &mut self.clients[ticket.place];
         if self.peers.allowance(client.peer, now) < TURN.min(client.wanted()) {
             client.waits = Waits::Rate;
-            return self.peers.park(client.peer, ticket);
+            self.peers.park(client.peer, ticket);
+            return 0;
         }
         client.waits = Waits::No;
         self.listeners[client.listener as usize].waiting -= 1;
-        self.go_on(ticket.place, Some(TURN), registry, pool, now);
+        let held = store.held();
+        self.go_on(ticket.place, Some(TURN), registry, store, now);
+        held.saturating_sub(store.held())
     }
 
     /// Goes on with a client until it has to wait. `turn` says how many bytes it may have of what it waits for.
-    fn go_on(&mut self, id: usize, turn: Option<usize>, registry: &Registry, pool: &mut Pool, now: Instant) {
+    fn go_on(&mut self, id: usize, turn: Option<usize>, registry: &Registry, store: &mut dyn Store, now: Instant) {
         let Self { clients, listeners, peers, offers, .. } = self;
         let client = &mut clients[id];
         let served = &mut listeners[client.listener as usize].served;
         let before = served.entropy;
-        let mut supply = ClientSupply { pool, offers, allowance: peers.allowance(client.peer, now) };
+        let mut supply = ClientSupply { store, offers, allowance: peers.allowance(client.peer, now) };
         let need = client.go_on(turn, &mut supply, served);
         let given = served.entropy - before;
         client.mark.move_on(given);

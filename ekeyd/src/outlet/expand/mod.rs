@@ -9,17 +9,18 @@
 mod derivation;
 mod drbg;
 mod outlet;
+mod ready;
 
 use std::time::{Duration, Instant};
 
 use ekey_control::status::ExpandStatus;
-use zeroize::Zeroizing;
 
 use crate::config;
-use crate::source::batch::{Batch, wipe};
-use crate::stock::pool::Pool;
+use crate::outlet::egd::Store as _;
+use crate::source::batch::Batch;
 use drbg::Drbg;
-pub(crate) use outlet::Outlet;
+pub(crate) use outlet::Expanded;
+use ready::Ready;
 
 /// Bytes of entropy input. Half of their bits would do for the strength of 256.
 const SEED: usize = 64;
@@ -34,13 +35,11 @@ const MOST_OVERDUE: u32 = 2;
 const _: () = assert!(READY <= Drbg::MOST_REQUEST, "what is held ready is made by one request");
 
 /// The generator and its seeds.
-pub(crate) struct Expander {
+pub(super) struct Expander {
     interval: Duration,
     bytes: u64,
     seeded: Option<Seeded>,
-    ready: Pool,
-    /// What there is without a seed: nothing.
-    nothing: Pool,
+    ready: Ready,
     seeds: u64,
     seed_bytes: u64,
     /// Whether it was said that clients wait.
@@ -56,13 +55,12 @@ struct Seeded {
 
 impl Expander {
     /// Without a seed.
-    pub(crate) fn new(config: &config::Expand) -> Self {
+    pub(super) fn new(config: &config::Expand) -> Self {
         Self {
             interval: config.reseed_interval,
             bytes: config.reseed_bytes,
             seeded: None,
-            ready: Pool::new(READY),
-            nothing: Pool::new(1),
+            ready: Ready::new(READY),
             seeds: 0,
             seed_bytes: 0,
             has_complained: false,
@@ -70,7 +68,7 @@ impl Expander {
     }
 
     /// How many verified bytes of keys it wants for a seed: none unless one is due.
-    pub(crate) fn wants(&self, now: Instant) -> usize {
+    pub(super) fn wants(&self, now: Instant) -> usize {
         match &self.seeded {
             None => SEED + NONCE,
             Some(seeded) if seeded.given >= self.bytes || now.duration_since(seeded.at) >= self.interval => SEED,
@@ -78,50 +76,29 @@ impl Expander {
         }
     }
 
-    /// Takes a seed out of `pool`, which has nothing in it but verified bytes of keys, if one is due and there is enough.
-    pub(crate) fn draw(&mut self, pool: &mut Pool, now: Instant) {
-        let wanted = self.wants(now);
-        if wanted > 0 && pool.len() >= wanted {
-            let mut seed = Zeroizing::new(Vec::with_capacity(wanted));
-            pool.take_freshest(wanted, &mut seed);
-            self.seed(&seed, now);
-        }
-    }
-
-    /// Takes a seed off the end of what a key has sent, if one is due and it is that long.
-    pub(crate) fn draw_off(&mut self, batch: &mut Batch, now: Instant) -> usize {
-        let wanted = self.wants(now);
-        let Some(rest) = batch.len().checked_sub(wanted).filter(|_| wanted > 0) else { return 0 };
-        self.seed(&batch[rest..], now);
-        wipe(&mut batch[rest..]);
-        batch.truncate(rest);
-        wanted
-    }
-
     /// Forgets the seed, since there may be bytes in it of a key that has failed. The next is a first one.
-    pub(crate) fn forget(&mut self) {
+    pub(super) fn forget(&mut self) {
         if self.seeded.take().is_some() {
-            self.ready.wipe_freshest(u64::MAX);
+            self.ready.begin(0);
             tracing::warn!(
                 "the generator of [expand] has forgotten its seed, as a key has failed: its clients wait for another"
             );
         }
     }
 
-    /// What its clients are served from, as full as it gets.
-    pub(crate) fn output(&mut self, now: Instant) -> &mut Pool {
+    /// Returns what its clients are served from, as full as it gets; empty without a seed.
+    pub(super) fn output(&mut self, now: Instant) -> &mut Ready {
         self.fill(now);
-        if self.seeded.is_some() { &mut self.ready } else { &mut self.nothing }
+        &mut self.ready
     }
 
-    /// What is ready for its clients, to be looked at.
-    pub(crate) fn shown(&self) -> &Pool {
-        if self.seeded.is_some() { &self.ready } else { &self.nothing }
+    /// Returns how many bytes are ready for its clients.
+    pub(super) fn ready(&self) -> usize {
+        self.ready.held()
     }
 
     /// As people and programs get to see it, less the listeners.
-    pub(crate) fn status(&self, now: Instant) -> ExpandStatus {
-        let counters = self.ready.counters();
+    pub(super) fn status(&self, now: Instant) -> ExpandStatus {
         ExpandStatus {
             full_entropy: false,
             seeded: self.seeded.is_some() && !self.is_overdue(now),
@@ -130,15 +107,16 @@ impl Expander {
             seed_age_s: self.seeded.as_ref().map(|seeded| now.duration_since(seeded.at).as_secs()),
             reseed_interval_s: self.interval.as_secs(),
             reseed_bytes: self.bytes,
-            generated_bytes: counters.received,
-            ready_bytes: self.ready.len() as u64,
-            wiped_bytes: counters.wiped,
+            generated_bytes: self.ready.made(),
+            ready_bytes: self.ready.held() as u64,
+            wiped_bytes: self.ready.wiped(),
             listeners: Vec::new(),
             problem: self.problem(now),
         }
     }
 
-    fn seed(&mut self, bytes: &[u8], now: Instant) {
+    /// Takes a seed: what it [wants](Self::wants).
+    pub(super) fn seed(&mut self, bytes: &[u8], now: Instant) {
         let was_overdue = self.has_complained;
         match &mut self.seeded {
             Some(seeded) => {
@@ -159,13 +137,12 @@ impl Expander {
         self.seeds += 1;
         self.seed_bytes += bytes.len() as u64;
         // All that is handed out from now on comes after this seed.
-        self.ready.wipe_freshest(u64::MAX);
-        self.ready.state_entropy(Drbg::STRENGTH_BITS);
+        self.ready.begin(Drbg::STRENGTH_BITS);
     }
 
     fn fill(&mut self, now: Instant) {
         if self.is_overdue(now) {
-            self.ready.wipe_freshest(u64::MAX);
+            self.ready.begin(0);
             if let (Some(problem), false) = (self.problem(now), std::mem::replace(&mut self.has_complained, true)) {
                 tracing::warn!("{problem}");
             }
@@ -175,19 +152,19 @@ impl Expander {
         let most = self.bytes * u64::from(MOST_OVERDUE);
         let count = self.ready.room().min(usize::try_from(most - seeded.given.min(most)).unwrap_or(usize::MAX));
         // A request costs something, however small it is.
-        if count == 0 || self.ready.len() > READY / 2 {
+        if count == 0 || self.ready.held() > READY / 2 {
             return;
         }
         let mut fresh = Batch::new(vec![0; count]);
         seeded.drbg.generate(&mut fresh);
         seeded.given += count as u64;
-        self.ready.put(fresh);
+        self.ready.put(&fresh);
     }
 
     /// Whether the seed is so old, or has given so much, that nothing is made of it any more.
     fn is_overdue(&self, now: Instant) -> bool {
         self.seeded.as_ref().is_some_and(|seeded| {
-            let is_used_up = seeded.given >= self.bytes * u64::from(MOST_OVERDUE) && self.ready.len() == 0;
+            let is_used_up = seeded.given >= self.bytes * u64::from(MOST_OVERDUE) && self.ready.held() == 0;
             is_used_up || now.duration_since(seeded.at) >= self.interval * MOST_OVERDUE
         })
     }

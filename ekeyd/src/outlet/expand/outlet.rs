@@ -1,30 +1,37 @@
-//! The listeners of `[expand]`: an EGD server of its own, with the limits of `[egd]`, that knows no other source than the generator.
+//! The generator of `[expand]` as an outlet: an EGD server of its own, with the limits of `[egd]`, that serves only what the
+//! generator makes of seeds.
 
 use std::time::Instant;
 
-use ekey_control::status::ExpandStatus;
-use mio::Registry;
+use ekey_control::Status;
+use ekey_control::status::{Account, ExpandStatus, OutletStatus};
 use mio::event::Event;
+use mio::{Registry, Token};
+use zeroize::Zeroizing;
 
 use super::Expander;
 use crate::config::{self, Config};
-use crate::outlet::egd;
+use crate::outlet::egd::{Server, account};
+use crate::outlet::{Outlet, Turn};
 use crate::socket::ListenError;
-use crate::source::batch::Batch;
-use crate::stock::pool::Pool;
+use crate::source::SourceId;
+use crate::stock::share::{Rank, Want};
+use crate::stock::{End, Need, Stock};
 
-/// The generator and those whom it serves.
-pub(crate) struct Outlet {
+/// The generator and its clients.
+pub(crate) struct Expanded {
     expander: Expander,
-    server: egd::Server,
+    server: Server,
+    /// What seeds are made of: where keys are combined, of two.
+    need: Need,
 }
 
-impl Outlet {
-    /// Listens wherever the configuration says, if it says so at all. The tokens are `first_token` and those above.
+impl Expanded {
+    /// Listens at the places that the configuration names, if it names any.
     ///
     /// # Errors
-    /// [`ListenError`] for the first place where it cannot.
-    pub(crate) fn start(config: &Config, registry: &Registry, first_token: usize) -> Result<Option<Self>, ListenError> {
+    /// [`ListenError`] for the first place that fails.
+    pub(crate) fn open(config: &Config, registry: &Registry, first_token: Token) -> Result<Option<Self>, ListenError> {
         let Some(expand) = &config.expand else { return Ok(None) };
         let egd = config::Egd {
             listen: expand.listen.clone(),
@@ -32,65 +39,65 @@ impl Outlet {
             max_clients: expand.max_clients,
             ..config.egd.clone()
         };
-        let server = egd::Server::start(&egd, registry, first_token)?;
+        let server = Server::start(&egd, registry, first_token.0)?;
         for listen in &egd.listen {
             tracing::info!(
                 "{listen}: serves what AES-256 CTR_DRBG makes of seeds from the keys, which is not full entropy"
             );
         }
-        Ok(Some(Self { expander: Expander::new(expand), server }))
+        let need = if config.egd.combine { Need::OfTwoKeys } else { Need::Proven };
+        Ok(Some(Self { expander: Expander::new(expand), server, need }))
+    }
+}
+
+impl Outlet for Expanded {
+    fn want(&mut self, now: Instant, _stock: &Stock) -> Want {
+        Want { need: self.need, bytes: self.expander.wants(now), rank: Rank::First, reserve: 0 }
     }
 
-    /// Deals with an event on one of its tokens.
-    pub(crate) fn handle(&mut self, event: &Event, registry: &Registry) {
-        self.server.handle(event, registry, self.expander.output(Instant::now()));
-    }
-
-    /// Takes a seed out of `pool`, which has nothing in it but verified bytes of keys, if one is due.
-    pub(crate) fn draw(&mut self, pool: &mut Pool) {
-        self.expander.draw(pool, Instant::now());
-    }
-
-    /// Takes a seed off what a key has sent, if one is due.
-    pub(crate) fn draw_off(&mut self, batch: &mut Batch) {
-        self.expander.draw_off(batch, Instant::now());
-    }
-
-    /// A key has failed, of which the seed may be.
-    pub(crate) fn forget(&mut self) {
-        self.expander.forget();
-    }
-
-    /// Serves those who wait.
-    pub(crate) fn serve(&mut self, registry: &Registry) {
-        let now = Instant::now();
-        self.server.serve(registry, self.expander.output(now));
+    /// Takes a seed only as a whole.
+    fn serve(&mut self, grant: usize, stock: &mut Stock, turn: &Turn<'_>) {
+        let wanted = self.expander.wants(turn.now);
+        if wanted > 0 && grant >= wanted && stock.held(self.need) >= wanted {
+            let mut seed = Zeroizing::new(Vec::with_capacity(wanted));
+            stock.take(wanted, End::Freshest, self.need, &mut seed);
+            self.expander.seed(&seed, turn.now);
+        }
+        self.server.serve(turn.registry, self.expander.output(turn.now), usize::MAX);
         // What is ready shows whether there is more to do at once.
-        self.expander.output(now);
+        self.expander.output(turn.now);
     }
 
-    /// Whether there is something to do at once.
-    pub(crate) fn is_pending(&self) -> bool {
-        self.server.is_pending(self.expander.shown())
+    fn handle(&mut self, event: &Event, _stock: &mut Stock, turn: &Turn<'_>) {
+        self.server.handle(event, turn.registry, self.expander.output(turn.now));
     }
 
-    /// When to [serve](Self::serve) although nothing happens.
-    pub(crate) fn next_wake(&self) -> Option<Instant> {
+    fn is_pending(&self, _stock: &Stock) -> bool {
+        self.server.is_pending(self.expander.ready())
+    }
+
+    fn next_wake(&self) -> Option<Instant> {
         self.server.next_wake()
     }
 
-    /// Bytes of keys that went into seeds.
-    pub(crate) fn seed_bytes(&self) -> u64 {
-        self.expander.seed_bytes
+    /// A block made of two keys is as good as the other one.
+    fn retire(&mut self, _from: SourceId) {
+        if self.need == Need::Proven {
+            self.expander.forget();
+        }
     }
 
-    /// Bytes that clients have offered and that were mixed into the kernel.
-    pub(crate) fn mixed_bytes(&self) -> u64 {
-        self.server.mixed_bytes()
-    }
-
-    /// As people and programs get to see it.
-    pub(crate) fn status(&self) -> ExpandStatus {
-        ExpandStatus { listeners: self.server.status(), ..self.expander.status(Instant::now()) }
+    fn report(&self, status: &mut Status) {
+        let expand = ExpandStatus { listeners: self.server.status(), ..self.expander.status(Instant::now()) };
+        status.offered_bytes += self.server.mixed_bytes();
+        // A seed is used at once.
+        let seeds = Account {
+            given_bytes: expand.seed_bytes,
+            passed_on_bytes: expand.seed_bytes,
+            waiting_bytes: 0,
+            dropped_bytes: 0,
+        };
+        status.outlets.push(OutletStatus::new("expand", seeds + account(&expand.listeners), expand.problem.clone()));
+        status.expand = Some(expand);
     }
 }

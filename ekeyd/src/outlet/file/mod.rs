@@ -5,6 +5,7 @@
 //! or a reader that has left is somebody's to look at, and entropy is better given to the other consumers meanwhile.
 
 mod handover;
+mod outlet;
 mod target;
 
 use std::io;
@@ -14,10 +15,11 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use crate::source::batch::Batch;
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded, select};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, select};
 use ekey_link::Interrupt;
 
 use handover::{Fate, Handover};
+pub(crate) use outlet::FileOutlet;
 use target::{Broken, Target};
 
 /// Bytes that wait to be written, at most.
@@ -103,22 +105,13 @@ impl FileSink {
         self.shared.handover.is_over()
     }
 
-    /// Hands over a batch; never waits.
-    ///
-    /// # Errors
-    /// Gives the batch back, for others to have, if it is larger than the [`room`](Self::room) there is.
-    pub(crate) fn try_send(&mut self, batch: Batch) -> Result<(), Batch> {
-        if batch.len() > self.room() {
-            return Err(batch);
-        }
-        let Some(batches) = &self.batches else { return Err(batch) };
-        let bytes = batch.len() as u64;
-        match batches.try_send(batch) {
-            Ok(()) => {
-                self.accepted += bytes;
-                Ok(())
-            }
-            Err(TrySendError::Full(batch) | TrySendError::Disconnected(batch)) => Err(batch),
+    /// Hands over a batch of at most [`room`](Self::room) bytes; never waits. If the thread has stopped meanwhile, the batch is
+    /// wiped and counts as dropped.
+    pub(crate) fn send(&mut self, batch: Batch) {
+        self.accepted += batch.len() as u64;
+        if let Some(batches) = &self.batches {
+            // There was room, so that this fails only if the thread has ended.
+            let _ = batches.try_send(batch);
         }
     }
 

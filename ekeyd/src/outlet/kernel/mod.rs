@@ -7,6 +7,7 @@
 //! comes back at [`next_wake`](Kernel::next_wake).
 
 mod creditor;
+mod feeder;
 mod random_ioctl;
 
 use std::fs::{self, File, OpenOptions};
@@ -20,6 +21,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::config;
 use creditor::Creditor;
+pub(crate) use feeder::Feeder;
 
 /// What a seeded kernel is given each interval, in bytes: twice what its generator holds.
 const DOSE: usize = 64;
@@ -131,6 +133,9 @@ pub(crate) enum KernelError {
 }
 
 impl Kernel {
+    /// What a kernel is given at a time while it is not seeded or asks for more, in bytes.
+    pub(crate) const MEAL: usize = MEAL;
+
     /// Opens the random device of `host` and finds out which era it is of. Feeds nothing yet.
     ///
     /// # Errors
@@ -230,15 +235,15 @@ impl Kernel {
     }
 
     /// Mixes `bytes` into the kernel's pool without credit, whether it wants any or not. Returns how many it has taken.
-    pub(crate) fn stir_in(&mut self, bytes: &[u8]) -> u64 {
+    pub(crate) fn mix_without_credit(&mut self, bytes: &[u8]) -> usize {
         let mut mixed = 0;
         for chunk in bytes.chunks(random_ioctl::MOST_BYTES) {
             if self.device.write_all(chunk).is_err() {
                 break;
             }
-            mixed += chunk.len() as u64;
+            mixed += chunk.len();
         }
-        self.counters.bytes += mixed;
+        self.counters.bytes += mixed as u64;
         mixed
     }
 

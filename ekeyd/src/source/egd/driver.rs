@@ -1,9 +1,9 @@
 //! The thread that does what the fetcher says.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use crossbeam_channel::Sender;
+use crossbeam_channel::SendTimeoutError;
 use ekey_egd::{Fetcher, Received, Request, Task};
 use ekey_link::Interrupt;
 use zeroize::Zeroizing;
@@ -12,9 +12,14 @@ use super::Shared;
 use super::failure::Failure;
 use super::link::{self, Link, Waited};
 use crate::config::{Server, Tls};
+use crate::source::batch::Batch;
+use crate::source::{Delivery, Grade, Inlet, SourceId, Trust};
 
 /// Bytes read at a time: one more than any answer has.
 const READ_LEN: usize = 256;
+
+/// While the daemon takes nothing, the thread looks this often whether it must stop.
+const STOP_CHECK: Duration = Duration::from_millis(100);
 
 /// Everything that the thread owns.
 pub(super) struct Driver {
@@ -23,9 +28,7 @@ pub(super) struct Driver {
     pub(super) fetcher: Fetcher,
     pub(super) interrupt: Interrupt,
     pub(super) shared: Arc<Mutex<Shared>>,
-    pub(super) wake: Box<dyn Fn() + Send>,
-    /// Dropped last, which shows that the thread has ended.
-    pub(super) _done: Sender<()>,
+    pub(super) inlet: Inlet,
 }
 
 impl Driver {
@@ -90,12 +93,22 @@ impl Driver {
         match self.fetcher.receive(now, &buffer[..count])? {
             Received::Nothing => {}
             Received::Greeting => self.shared().record.connected(now),
-            Received::Entropy => {
-                self.shared().note_entropy(&buffer[..count]);
-                (self.wake)();
-            }
+            Received::Entropy => self.deliver(&buffer[..count]),
         }
         Ok(())
+    }
+
+    /// Hands on what has come. While the daemon has no room, this waits, and asks the server for nothing.
+    fn deliver(&self, bytes: &[u8]) {
+        self.shared().note_entropy(bytes.len());
+        let bytes = Batch::new(bytes.to_vec());
+        let mut delivery = Delivery { from: SourceId::EGD, trust: Trust::Unproven, bytes, grade: Grade::Fit };
+        while self.goes_on() {
+            match self.inlet.deliveries.send_timeout(delivery, STOP_CHECK) {
+                Err(SendTimeoutError::Timeout(unsent)) => delivery = unsent,
+                Ok(()) | Err(SendTimeoutError::Disconnected(_)) => return self.inlet.wake(),
+            }
+        }
     }
 
     fn goes_on(&self) -> bool {

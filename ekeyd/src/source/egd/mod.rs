@@ -1,8 +1,7 @@
 //! The EGD client: fetches entropy from the EGD server of another machine, for a machine that has no key.
 //!
-//! It has its own thread, because resolving a name may take long. The event loop says how many bytes it [wants](EgdClient::want) at
-//! the moment, is woken when some have come, and [takes](EgdClient::take) them into the pool, from which they go the same ways as a
-//! key's. What to ask of which server and when is in `ekey-egd`. **No MAC proves these bytes**: they are as good as the server, and,
+//! A thread does it, because resolving a name may take long. The event loop says how many bytes are [wanted](Source::want) at the
+//! moment; what comes goes the same way as a key's. What to ask of which server and when is in `ekey-egd`. **No MAC proves these bytes**: they are as good as the server, and,
 //! without TLS, as everyone on the way to it.
 
 mod driver;
@@ -12,16 +11,16 @@ mod record;
 
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
-use ekey_control::status::EgdClientStatus;
+use ekey_control::{Command, Reply, Status};
 use ekey_egd::{Fetcher, Pace, Request};
 use ekey_link::Interrupt;
+use mio::event::Event;
 
-use crate::config;
-use crate::source::batch::Batch;
+use crate::config::{self, Config};
+use crate::source::{Demand, Inlet, Source, SourceId};
+use crate::worker::Worker;
 use driver::Driver;
 use record::Record;
 
@@ -30,34 +29,34 @@ const MOST_WANTED: usize = 4096;
 /// How long the thread may take to end. It ends at once, unless it resolves a name.
 const LAST_GRACE: Duration = Duration::from_millis(500);
 
-/// The client. Dropping it stops it.
-pub(crate) struct EgdClient {
+/// The servers that entropy is fetched from, one at a time.
+pub(crate) struct EgdServers {
     shared: Arc<Mutex<Shared>>,
     interrupt: Interrupt,
-    finished: Receiver<()>,
-    thread: Option<JoinHandle<()>>,
+    worker: Worker,
+    /// Bytes to hold in any case.
+    reserve: usize,
 }
 
 /// What the thread and the event loop share.
 struct Shared {
     /// Bytes to fetch yet.
     wanted: usize,
-    /// Bytes that have come.
-    inbox: Batch,
+    /// Bytes that are on their way to the stock.
+    under_way: usize,
     stopping: bool,
     record: Record,
 }
 
-impl EgdClient {
-    /// Starts to look for a server. Calls `wake`, on the client's thread, when bytes have come.
+impl EgdServers {
+    /// Starts to look for a server.
     ///
     /// # Errors
     /// What the system says if it cannot make a thread.
-    pub(crate) fn start(config: &config::EgdClient, wake: Box<dyn Fn() + Send>) -> io::Result<Self> {
+    pub(crate) fn start(config: &config::EgdClient, inlet: Inlet) -> io::Result<Self> {
         let interrupt = Interrupt::new().map_err(io::Error::other)?;
-        let (done, finished) = bounded(0);
         let record = Record::new(&config.connect, Instant::now());
-        let shared = Arc::new(Mutex::new(Shared { wanted: 0, inbox: empty_inbox(), stopping: false, record }));
+        let shared = Arc::new(Mutex::new(Shared { wanted: 0, under_way: 0, stopping: false, record }));
         let config::EgdClient { request_bytes, timeout, first_pause, longest_pause, .. } = *config;
         let pace = Pace { request_bytes, timeout, first_pause, longest_pause };
         let driver = Driver {
@@ -66,49 +65,10 @@ impl EgdClient {
             fetcher: Fetcher::new(pace, config.connect.len()),
             interrupt: interrupt.clone(),
             shared: Arc::clone(&shared),
-            wake,
-            _done: done,
+            inlet,
         };
-        let thread = std::thread::Builder::new().name("egd-client".to_owned()).spawn(move || driver.run())?;
-        Ok(Self { shared, interrupt, finished, thread: Some(thread) })
-    }
-
-    /// Sets how many bytes are wanted, up to a few thousand, with those that have come and were not taken.
-    pub(crate) fn want(&self, bytes: usize) {
-        let mut shared = self.shared();
-        let wanted = bytes.min(MOST_WANTED).saturating_sub(shared.inbox.len());
-        if wanted != shared.wanted {
-            shared.wanted = wanted;
-            self.interrupt.wake();
-        }
-    }
-
-    /// Returns the bytes that have come, if there are some, and no more than `room`.
-    pub(crate) fn take(&self, room: usize) -> Option<Batch> {
-        let mut shared = self.shared();
-        let there_are_some = (1..=room).contains(&shared.inbox.len());
-        there_are_some.then(|| std::mem::replace(&mut shared.inbox, empty_inbox()))
-    }
-
-    /// Returns the client's status.
-    pub(crate) fn status(&self) -> EgdClientStatus {
-        self.shared().record.status(Instant::now())
-    }
-
-    /// Closes the connection and ends the thread. Leaves the thread behind if it resolves a name, which cannot be interrupted.
-    pub(crate) fn stop(mut self) {
-        self.tell_to_stop();
-        if self.finished.recv_timeout(LAST_GRACE) == Err(RecvTimeoutError::Timeout) {
-            return tracing::warn!("resolving the name of an EGD server takes long, and is left behind");
-        }
-        if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
-            tracing::error!("the EGD client's thread had panicked; please report this");
-        }
-    }
-
-    fn tell_to_stop(&self) {
-        self.shared().stopping = true;
-        self.interrupt.wake();
+        let worker = Worker::start("egd-client".to_owned(), move || driver.run())?;
+        Ok(Self { shared, interrupt, worker, reserve: config.reserve_bytes })
     }
 
     fn shared(&self) -> MutexGuard<'_, Shared> {
@@ -116,9 +76,74 @@ impl EgdClient {
     }
 }
 
-impl Drop for EgdClient {
-    fn drop(&mut self) {
-        self.tell_to_stop();
+impl Source for EgdServers {
+    fn handle(&mut self, _event: &Event) {}
+
+    fn go_on(&mut self, _now: Instant) {}
+
+    fn next_wake(&self) -> Option<Instant> {
+        None
+    }
+
+    /// Fetches what is wanted now, what the reserve lacks, and what an outlet takes in bulk. Nothing while others fill the
+    /// stock.
+    fn want(&mut self, demand: &Demand) {
+        let hold = (demand.now + self.reserve).max(demand.bulk).min(demand.capacity);
+        let mut shared = self.shared();
+        let wanted = hold.saturating_sub(demand.held).min(MOST_WANTED).saturating_sub(shared.under_way);
+        if wanted != shared.wanted {
+            shared.wanted = wanted;
+            self.interrupt.wake();
+        }
+    }
+
+    fn taken(&mut self, from: SourceId, bytes: usize) {
+        if from == SourceId::EGD {
+            let mut shared = self.shared();
+            shared.under_way = shared.under_way.saturating_sub(bytes);
+        }
+    }
+
+    /// No MAC proves what they send.
+    fn delivering(&self) -> Vec<SourceId> {
+        Vec::new()
+    }
+
+    fn command(&mut self, _command: &Command) -> Option<Reply> {
+        None
+    }
+
+    fn reload(&mut self, _config: &Config) {}
+
+    fn keyring_changed(&self) {}
+
+    fn threads(&self) -> usize {
+        1
+    }
+
+    fn report(&self, status: &mut Status) {
+        status.egd_client = Some(self.shared().record.status(Instant::now()));
+        // A machine that only fetches needs no keyring.
+        if status.keys.is_empty() {
+            status.keyring.problem = None;
+        }
+    }
+
+    fn begin_stop(&mut self) {
+        self.shared().stopping = true;
+        self.interrupt.wake();
+    }
+
+    fn is_running(&self) -> bool {
+        false
+    }
+
+    /// Leaves the thread behind if it resolves a name, which cannot be interrupted.
+    fn stop(mut self: Box<Self>) {
+        self.begin_stop();
+        if !self.worker.stop(LAST_GRACE) {
+            tracing::warn!("resolving the name of an EGD server takes long; its thread is left behind");
+        }
     }
 }
 
@@ -129,14 +154,9 @@ impl Shared {
         }
     }
 
-    fn note_entropy(&mut self, bytes: &[u8]) {
-        self.inbox.extend_from_slice(bytes);
-        self.wanted = self.wanted.saturating_sub(bytes.len());
-        self.record.received(bytes.len());
+    fn note_entropy(&mut self, count: usize) {
+        self.under_way += count;
+        self.wanted = self.wanted.saturating_sub(count);
+        self.record.received(count);
     }
-}
-
-/// Has all the room that it can need: growing would leave a copy of its bytes behind.
-fn empty_inbox() -> Batch {
-    Batch::with_capacity(MOST_WANTED + u8::MAX as usize)
 }

@@ -9,11 +9,11 @@ use ekey_proto::session::{Event, Output, Session, State};
 use ekey_proto::wire::{Command, FRAME_LEN, Info, Packet};
 use ekey_proto::{EntropyBlock, Instant as SessionInstant, Serial};
 
+use super::KeyCommand;
 use super::driver::{Driver, Ended};
-use super::{KeyBatch, KeyCommand};
+use super::health::Checkup;
 use crate::source::batch::Batch;
-use crate::source::key::health::{Checkup, Grade};
-use crate::stock::pool::MOST_BATCH;
+use crate::source::{Delivery, Grade, MOST_BATCH, SourceId, Trust};
 
 /// Bytes read at a time: what one batch can hold if all of it is entropy.
 const READ_LEN: usize = FRAME_LEN * (MOST_BATCH / EntropyBlock::LEN - 1);
@@ -221,7 +221,8 @@ impl Driver {
             Grade::Unfit { .. } => self.books.put_aside_bytes += bytes,
         }
         self.publish_books();
-        self.unsent = Some(KeyBatch { key: self.settings.number, bytes: batch, grade });
+        let from = SourceId::key(self.settings.number);
+        self.unsent = Some(Delivery { from, trust: Trust::Proven, bytes: batch, grade });
     }
 
     /// Hands on what was judged. While the daemon has no room the key is not listened to, and it waits.
@@ -229,7 +230,7 @@ impl Driver {
         let Some(mut batch) = self.unsent.take() else { return Ok(()) };
         loop {
             let began = Instant::now();
-            match self.outlet.batches.send_timeout(batch, COMMAND_CHECK) {
+            match self.inlet.deliveries.send_timeout(batch, COMMAND_CHECK) {
                 Ok(()) => break,
                 Err(SendTimeoutError::Disconnected(unsent)) => {
                     self.book_dropped(&unsent);
@@ -245,7 +246,7 @@ impl Driver {
                 return Err(ended);
             }
         }
-        self.wake_daemon();
+        self.inlet.wake();
         Ok(())
     }
 

@@ -16,14 +16,15 @@ use ekey_link::{Interrupt, Link, LinkError};
 use ekey_proto::session::State;
 
 use super::clock::Clock;
+use super::health::Checkup;
 use super::place::{Place, Spot, likely_transport};
 use super::record::{Bytes, Record};
-use super::{KeyBatch, KeyCommand, KeySettings, Outlet};
+use super::{KeyCommand, KeySettings};
 use crate::config::Recovery;
 use crate::source::batch::Batch;
-use crate::source::key::health::{Checkup, Grade};
 use crate::source::key::keyring::SharedKeyring;
 use crate::source::key::nonce::Nonces;
+use crate::source::{Delivery, Grade, Inlet};
 
 /// How soon a path where there is no key is looked at again.
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
@@ -44,7 +45,7 @@ const LAST_BATCH: Duration = Duration::from_millis(500);
 pub(super) struct Driver {
     pub(super) settings: KeySettings,
     pub(super) keyring: SharedKeyring,
-    pub(super) outlet: Outlet,
+    pub(super) inlet: Inlet,
     pub(super) inbox: Receiver<KeyCommand>,
     pub(super) interrupt: Interrupt,
     pub(super) record: Arc<Mutex<Record>>,
@@ -55,7 +56,7 @@ pub(super) struct Driver {
     /// What the session has proven and nobody has judged yet.
     pub(super) batch: Batch,
     /// What was judged, booked, and found no room so far.
-    pub(super) unsent: Option<KeyBatch>,
+    pub(super) unsent: Option<Delivery>,
     pub(super) health: Option<Checkup>,
     pub(super) ladder: Ladder,
     place: Place,
@@ -87,7 +88,7 @@ impl Driver {
     pub(super) fn new(
         settings: KeySettings,
         keyring: SharedKeyring,
-        outlet: Outlet,
+        inlet: Inlet,
         inbox: Receiver<KeyCommand>,
         interrupt: Interrupt,
         record: Arc<Mutex<Record>>,
@@ -97,7 +98,7 @@ impl Driver {
             health: Checkup::new(&settings.health),
             settings,
             keyring,
-            outlet,
+            inlet,
             inbox,
             interrupt,
             record,
@@ -224,14 +225,14 @@ impl Driver {
     /// Hands on what was proven and found no room, before the thread ends.
     fn send_last_batch(mut self) {
         let Some(batch) = self.unsent.take() else { return };
-        match self.outlet.batches.send_timeout(batch, LAST_BATCH) {
-            Ok(()) => self.wake_daemon(),
+        match self.inlet.deliveries.send_timeout(batch, LAST_BATCH) {
+            Ok(()) => self.inlet.wake(),
             Err(unsent) => self.book_dropped(&unsent.into_inner()),
         }
     }
 
     /// What was booked as handed on and found nobody to take it is wiped.
-    pub(super) fn book_dropped(&mut self, batch: &KeyBatch) {
+    pub(super) fn book_dropped(&mut self, batch: &Delivery) {
         let bytes = batch.bytes.len() as u64;
         self.books.dropped_bytes += bytes;
         match batch.grade {
@@ -313,7 +314,7 @@ impl Driver {
             (_, _, Some(detail)) => tracing::warn!(%key, %serial, "{word}: {detail}"),
             (_, Some(step), None) => tracing::warn!(%key, %serial, "{word}; {step}"),
         }
-        self.wake_daemon();
+        self.inlet.wake();
     }
 
     /// Waits without a link. Returns whether the daemon lets go of the key.
@@ -331,12 +332,6 @@ impl Driver {
                 Ok(KeyCommand::NewKeyring) => {}
                 Err(error) => return error.is_disconnected(),
             }
-        }
-    }
-
-    pub(super) fn wake_daemon(&self) {
-        if let Err(error) = self.outlet.waker.wake() {
-            tracing::error!("cannot wake the daemon: {error}");
         }
     }
 

@@ -6,8 +6,9 @@ use ekey_control::health::{HealthStatus, PutAside, TestFailures};
 use ekey_health::{Alpha, Aside, Change, Firmware, Generators, Monitor, Test, Warning};
 use ekey_proto::wire::Info;
 
+use super::place::Name;
 use crate::config;
-use crate::source::key::Name;
+use crate::source::Grade;
 
 /// The judge of one key, for as long as the daemon drives it.
 pub(crate) struct Checkup {
@@ -17,19 +18,6 @@ pub(crate) struct Checkup {
     since: Option<Instant>,
     times_put_aside: u64,
     warnings: Vec<Warning>,
-}
-
-/// What a batch is good for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Grade {
-    /// For everything.
-    Fit,
-    /// To be mixed into the kernel without credit, and for nothing else. So many bytes that came from the key before are
-    /// suspect too: not 0 in the batch in which a test has failed.
-    Unfit {
-        /// Bytes of the key's stream.
-        suspect: u64,
-    },
 }
 
 /// Where a key's health stands; small, since it is taken over with each batch.
@@ -74,8 +62,12 @@ impl Checkup {
             None => {}
         }
         let suspect = match judgement.change {
-            Some(Change::PutAside(alarm)) => alarm.suspect,
-            _ => 0,
+            // What is suspect ends with the alarm's byte. This batch's part of it is not handed on anyway.
+            Some(Change::PutAside(alarm)) => {
+                let here = (alarm.at_byte + 1).saturating_sub(self.monitor.tested_bytes() - bytes.len() as u64);
+                Some(alarm.suspect.saturating_sub(here))
+            }
+            _ => None,
         };
         if judgement.fit { Grade::Fit } else { Grade::Unfit { suspect } }
     }

@@ -1,18 +1,19 @@
-//! One key: the thread that drives it, and what is known of it.
+//! Keys: those that are configured, added by command or found on USB, each driven by a thread of its own.
 
 mod clock;
 mod conversation;
+mod discovery;
 mod driver;
 pub(crate) mod health;
 pub(crate) mod keyring;
+mod keys;
 pub(crate) mod nonce;
 mod place;
 mod rate;
 mod record;
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crossbeam_channel::Sender;
 use ekey_control::books::KeyBooks;
@@ -24,14 +25,12 @@ use ekey_proto::Serial;
 use ekey_proto::session::Timings;
 
 use crate::config::{Health, Recovery, Transport};
-use crate::source::batch::Batch;
-use crate::source::key::health::Grade;
+use crate::source::Inlet;
 use crate::source::key::keyring::SharedKeyring;
+use crate::worker::Worker;
+pub(crate) use keys::Keys;
 pub(crate) use place::Name;
 use record::Record;
-
-/// How often to look whether a key has been let go of.
-const RELEASE_CHECK: Duration = Duration::from_millis(2);
 
 /// What a key's thread needs to know.
 pub(crate) struct KeySettings {
@@ -51,25 +50,6 @@ pub(crate) struct KeySettings {
     pub timings: Timings,
 }
 
-/// What a key has sent.
-pub(crate) struct KeyBatch {
-    /// The number of the key.
-    pub key: u32,
-    /// What was proven of it.
-    pub bytes: Batch,
-    /// What it is good for.
-    pub grade: Grade,
-}
-
-/// Where a key's thread sends what it has proven. Sending waits while the daemon cannot take more.
-#[derive(Clone)]
-pub(crate) struct Outlet {
-    /// The way to the pool.
-    pub batches: Sender<KeyBatch>,
-    /// Wakes the event loop after a batch or a change of state.
-    pub waker: Arc<mio::Waker>,
-}
-
 /// A key that is being driven. Dropping it does not stop it: see [`Key::stop`].
 pub(crate) struct Key {
     number: u32,
@@ -77,7 +57,7 @@ pub(crate) struct Key {
     commands: Sender<KeyCommand>,
     interrupt: Interrupt,
     record: Arc<Mutex<Record>>,
-    thread: Option<JoinHandle<()>>,
+    worker: Worker,
 }
 
 /// What is known of a key, which outlives it.
@@ -113,17 +93,15 @@ impl Key {
     ///
     /// # Errors
     /// [`LinkError::Interrupt`] if the machine has no file descriptor left, [`LinkError::Open`] if it has no thread left.
-    pub(crate) fn start(settings: KeySettings, keyring: SharedKeyring, outlet: Outlet) -> Result<Self, LinkError> {
+    pub(crate) fn start(settings: KeySettings, keyring: SharedKeyring, inlet: Inlet) -> Result<Self, LinkError> {
         let interrupt = Interrupt::new()?;
         let (commands, inbox) = crossbeam_channel::unbounded();
         let (number, name) = (settings.number, settings.name.clone());
         let record = Arc::new(Mutex::new(Record::new(&settings)));
-        let driver = driver::Driver::new(settings, keyring, outlet, inbox, interrupt.clone(), Arc::clone(&record));
-        let thread = std::thread::Builder::new()
-            .name(format!("key-{number}"))
-            .spawn(move || driver.run())
+        let driver = driver::Driver::new(settings, keyring, inlet, inbox, interrupt.clone(), Arc::clone(&record));
+        let worker = Worker::start(format!("key-{number}"), move || driver.run())
             .map_err(|source| LinkError::Open { path: name.shown().into(), source })?;
-        Ok(Self { number, name, commands, interrupt, record, thread: Some(thread) })
+        Ok(Self { number, name, commands, interrupt, record, worker })
     }
 
     /// Whether its session runs and it is not put aside, so that it sends entropy that can be used.
@@ -172,35 +150,12 @@ impl Key {
 
     /// Whether its thread is alive.
     pub(crate) fn is_running(&self) -> bool {
-        self.thread.as_ref().is_some_and(|thread| !thread.is_finished())
+        self.worker.is_running()
     }
 
-    /// Lets go of the key, soon and without waiting for it.
-    pub(crate) fn let_go(self) {
+    /// Lets go of the key. Returns whether others can have it, for which it waits up to `patience`.
+    pub(crate) fn release(self, patience: Duration) -> bool {
         self.command(KeyCommand::Stop);
-    }
-
-    /// Lets go of the key and waits until others can have it, but no longer than `patience`. Returns whether they can.
-    pub(crate) fn release(mut self, patience: Duration) -> bool {
-        self.command(KeyCommand::Stop);
-        let Some(thread) = self.thread.take() else { return true };
-        let until = Instant::now() + patience;
-        while !thread.is_finished() {
-            if Instant::now() >= until {
-                return false;
-            }
-            std::thread::sleep(RELEASE_CHECK);
-        }
-        true
-    }
-
-    /// Lets go of the key, and returns once its thread has ended: at once, save for a write that is under way.
-    pub(crate) fn stop(mut self) {
-        self.command(KeyCommand::Stop);
-        if let Some(thread) = self.thread.take()
-            && thread.join().is_err()
-        {
-            tracing::error!(key = %self.name.shown(), "the key's thread had panicked; please report this");
-        }
+        self.worker.stop(patience)
     }
 }

@@ -1,8 +1,8 @@
-//! Combining keys: what EGD clients get is made of at least two keys each time, so that no single key, nor anyone who knows
-//! its long-term key, knows what is handed out.
+//! Combining keys: what EGD clients get is made of two keys each time, so that no single key, nor anyone who knows its
+//! long-term key, knows what is handed out.
 //!
 //! Each 16 bytes are the AES-256-CMAC over 24 bytes of one key and 24 of another. CMAC is a vetted conditioning component of
-//! SP 800-90B 3.1.5.1.1; it gives full entropy where at least 64 bits more go in than come out, which holds here even when all
+//! SP 800-90B 3.1.5.1.1. It gives full entropy where at least 64 bits more go in than come out, which holds here even if all
 //! that one of the two keys gave is known. The CMAC's own key is made anew at each start and need not be secret.
 
 mod cmac;
@@ -10,157 +10,92 @@ mod cmac;
 use std::io;
 
 use ekey_control::status::CombineStatus;
-use zeroize::Zeroizing;
 
-use crate::source::batch::{Batch, wipe};
-use crate::stock::pool::Pool;
+use crate::source::batch::wipe;
 use cmac::Conditioner;
 
 /// Bytes of each of two keys in a block.
-const OF_EACH: usize = 24;
-/// Bytes held of a key.
-const HELD: usize = 64 * 1024;
-/// Bytes of combined entropy that are held ready. They are made when there is room, and so few that it takes no time.
-const READY: usize = 16 * 1024;
+pub(super) const OF_EACH: usize = 24;
+/// Bytes made of them.
+pub(super) const BLOCK: usize = Conditioner::OUTPUT;
 
-/// The entropy of each key, and what is made of it.
+/// Makes blocks of two keys' bytes.
 pub(crate) struct Combiner {
     conditioner: Conditioner,
-    keys: Vec<Source>,
-    ready: Pool,
-    /// What there is while fewer than two keys run: nothing.
-    nothing: Pool,
+    /// The end of the last block, which nobody has taken yet.
+    spare: Vec<u8>,
     running: usize,
     in_bytes: u64,
     out_bytes: u64,
-    received: u64,
-    wiped: u64,
-}
-
-/// What a key has sent and was not used.
-struct Source {
-    key: u32,
-    pool: Pool,
-    is_running: bool,
 }
 
 impl Combiner {
-    /// With nothing yet, and a CMAC key from `/dev/urandom`.
+    /// Makes one with a CMAC key from `/dev/urandom`.
     ///
     /// # Errors
-    /// Whatever keeps `/dev/urandom` from being read.
+    /// What keeps `/dev/urandom` from being read.
     pub(crate) fn new() -> io::Result<Self> {
         Ok(Self::with(Conditioner::new()?))
     }
 
     fn with(conditioner: Conditioner) -> Self {
-        Self {
-            conditioner,
-            keys: Vec::new(),
-            ready: Pool::new(READY),
-            nothing: Pool::new(1),
-            running: 0,
-            in_bytes: 0,
-            out_bytes: 0,
-            received: 0,
-            wiped: 0,
-        }
+        Self { conditioner, spare: Vec::with_capacity(BLOCK), running: 0, in_bytes: 0, out_bytes: 0 }
     }
 
-    /// Takes in what the key with this number has sent, and returns what there was no room for.
-    pub(crate) fn put(&mut self, key: u32, mut batch: Batch) -> Option<Batch> {
-        let at = self.keys.iter().position(|source| source.key == key).unwrap_or_else(|| {
-            // A key that is added anew has a new number; what it left under the old one would stay for ever.
-            let gone = self.keys.iter().filter(|source| !source.is_running);
-            self.wiped += gone.map(|source| source.pool.len() as u64).sum::<u64>();
-            self.keys.retain(|source| source.is_running);
-            self.keys.push(Source { key, pool: Pool::new(HELD), is_running: true });
-            self.keys.len() - 1
-        });
-        let pool = &mut self.keys[at].pool;
-        let room = pool.room().min(batch.len());
-        let spare = (room < batch.len()).then(|| Batch::new(batch[room..].to_vec()));
-        wipe(&mut batch[room..]);
-        batch.truncate(room);
-        self.received += room as u64;
-        pool.put(batch);
-        spare
-    }
-
-    /// Wipes up to `count` of the freshest bytes of a key. What was combined stays: it is as good as the other key.
-    pub(crate) fn wipe_freshest(&mut self, key: u32, count: u64) {
-        if let Some(source) = self.keys.iter_mut().find(|source| source.key == key) {
-            let before = source.pool.len();
-            source.pool.wipe_freshest(count);
-            self.wiped += (before - source.pool.len()) as u64;
-        }
-    }
-
-    /// Makes as much as there is room and entropy for, if at least two keys run; `running` are the numbers of those that do.
-    pub(crate) fn combine(&mut self, running: impl Iterator<Item = u32> + Clone) {
-        for source in &mut self.keys {
-            source.is_running = running.clone().any(|key| key == source.key);
-        }
-        let before = std::mem::replace(&mut self.running, running.count());
-        match (before >= 2, self.running >= 2) {
-            (false, true) => tracing::info!(keys = self.running, "keys are combined for EGD clients"),
-            (true, false) => tracing::warn!("{}", problem(self.running)),
+    /// Notes how many keys run, and logs when combining begins or ends.
+    pub(super) fn note_running(&mut self, keys: usize) {
+        match (self.running >= 2, keys >= 2) {
+            (false, true) => tracing::info!(keys, "keys are combined for EGD clients"),
+            (true, false) => tracing::warn!("{}", problem(keys)),
             _ => {}
         }
-        while let Some((one, other)) = self.next_two() {
-            let mut input = Zeroizing::new(Vec::with_capacity(2 * OF_EACH));
-            for at in [one, other] {
-                self.keys[at].pool.take_freshest(OF_EACH, &mut input);
-            }
-            self.in_bytes += input.len() as u64;
-            let block = self.conditioner.condition(&input);
-            self.out_bytes += block.len() as u64;
-            self.ready.put(block);
-        }
+        self.running = keys;
     }
 
-    /// What EGD clients are served from.
-    pub(crate) fn output(&mut self) -> &mut Pool {
-        if self.running >= 2 { &mut self.ready } else { &mut self.nothing }
+    /// Whether enough keys run.
+    pub(super) fn is_running(&self) -> bool {
+        self.running >= 2
     }
 
-    /// The same, to be looked at.
-    pub(crate) fn shown(&self) -> &Pool {
-        if self.running >= 2 { &self.ready } else { &self.nothing }
+    /// Bytes that are made already.
+    pub(super) fn spare(&self) -> usize {
+        self.spare.len()
     }
 
-    /// Whether more could be made at once.
-    pub(crate) fn is_pending(&self) -> bool {
-        self.next_two().is_some()
+    /// Makes a block of as many bytes of two keys.
+    pub(super) fn combine(&mut self, of_two: &[u8; 2 * OF_EACH]) {
+        let block = self.conditioner.condition(of_two);
+        self.in_bytes += of_two.len() as u64;
+        self.out_bytes += block.len() as u64;
+        self.spare.extend_from_slice(&block);
     }
 
-    /// Bytes that came in and were not passed on.
-    pub(crate) fn received(&self) -> u64 {
-        self.received
+    /// Moves up to `count` made bytes to the end of `out`.
+    pub(super) fn take_spare(&mut self, count: usize, out: &mut Vec<u8>) {
+        let from = self.spare.len() - count.min(self.spare.len());
+        out.extend_from_slice(&self.spare[from..]);
+        wipe(&mut self.spare[from..]);
+        self.spare.truncate(from);
     }
 
-    /// The combiner as people and programs get to see it.
+    /// Returns the status.
     pub(crate) fn status(&self) -> CombineStatus {
         CombineStatus {
             running_keys: self.running as u64,
             in_bytes: self.in_bytes,
             out_bytes: self.out_bytes,
-            held_bytes: self.keys.iter().map(|source| source.pool.len() as u64).sum(),
-            ready_bytes: self.ready.len() as u64,
-            wiped_bytes: self.wiped,
+            // Keys' bytes wait in the stock until they are combined.
+            held_bytes: 0,
+            ready_bytes: self.spare.len() as u64,
+            wiped_bytes: 0,
             problem: (self.running < 2).then(|| problem(self.running)),
         }
     }
+}
 
-    /// The two keys that have most, if there is work and room.
-    fn next_two(&self) -> Option<(usize, usize)> {
-        if self.running < 2 || self.ready.room() < Conditioner::OUTPUT {
-            return None;
-        }
-        let able = |source: &Source| source.is_running && source.pool.len() >= OF_EACH;
-        let mut able: Vec<usize> = (0..self.keys.len()).filter(|at| able(&self.keys[*at])).collect();
-        able.sort_by_key(|at| std::cmp::Reverse(self.keys[*at].pool.len()));
-        Some((*able.first()?, *able.get(1)?))
+impl Drop for Combiner {
+    fn drop(&mut self) {
+        wipe(&mut self.spare);
     }
 }
 
@@ -173,58 +108,28 @@ fn problem(running: usize) -> String {
 mod tests {
     use super::*;
 
-    fn batch(byte: u8, count: usize) -> Batch {
-        Batch::new(vec![byte; count])
-    }
-
-    fn take(combiner: &mut Combiner) -> Vec<u8> {
+    #[test]
+    fn a_block_is_the_cmac_of_both_keys_bytes() {
+        let mut combiner = Combiner::with(Conditioner::with_key(&[7; 32]));
+        let mut of_two = [0xaa; 2 * OF_EACH];
+        of_two[OF_EACH..].fill(0xbb);
+        combiner.combine(&of_two);
         let mut out = Vec::new();
-        combiner.output().take_oldest(usize::MAX, &mut out);
-        out
-    }
-
-    #[test]
-    fn each_block_is_the_cmac_of_as_much_of_two_keys() {
-        let mut combiner = Combiner::with(Conditioner::with_key(&[7; 32]));
-        assert!(combiner.put(1, batch(0xaa, 48)).is_none());
-        assert!(combiner.put(2, batch(0xbb, 47)).is_none());
-        combiner.combine([1, 2].into_iter());
-        let due = Conditioner::with_key(&[7; 32]).condition(&[[0xaa; OF_EACH], [0xbb; OF_EACH]].concat());
-        assert_eq!(take(&mut combiner), **due);
+        combiner.take_spare(10, &mut out);
+        combiner.take_spare(10, &mut out);
+        let expected = Conditioner::with_key(&[7; 32]).condition(&of_two);
+        assert_eq!([&out[10..], &out[..10]].concat(), **expected);
         let status = combiner.status();
-        assert_eq!((status.in_bytes, status.out_bytes, status.held_bytes), (48, 16, 47));
-        assert_eq!(status.problem, None);
+        assert_eq!((status.in_bytes, status.out_bytes, status.ready_bytes), (48, 16, 0));
     }
 
     #[test]
-    fn one_key_alone_gives_nothing_and_what_was_made_waits_for_the_second() {
+    fn fewer_than_two_keys_are_a_problem() {
         let mut combiner = Combiner::with(Conditioner::with_key(&[7; 32]));
-        combiner.put(1, batch(1, 480));
-        combiner.combine([1].into_iter());
-        assert!(take(&mut combiner).is_empty());
-        assert!(combiner.status().problem.is_some_and(|problem| problem.contains("one key runs")));
-        combiner.put(2, batch(2, 48));
-        combiner.combine([1, 2].into_iter());
-        combiner.combine([2].into_iter());
-        assert!(take(&mut combiner).is_empty(), "combined bytes wait while one of the keys is away");
-        combiner.combine([1, 2].into_iter());
-        assert_eq!(take(&mut combiner).len(), 32);
-    }
-
-    #[test]
-    fn two_running_keys_are_needed_and_not_the_remains_of_one() {
-        let mut combiner = Combiner::with(Conditioner::with_key(&[7; 32]));
-        combiner.put(1, batch(1, 480));
-        combiner.put(2, batch(2, 480));
-        combiner.combine([2, 3].into_iter());
-        assert!(take(&mut combiner).is_empty(), "key 1 has gone and key 3 has sent nothing");
-    }
-
-    #[test]
-    fn what_does_not_fit_is_given_back() {
-        let mut combiner = Combiner::with(Conditioner::with_key(&[7; 32]));
-        assert!(combiner.put(1, batch(1, HELD - 10)).is_none());
-        assert_eq!(combiner.put(1, batch(2, 32)).map(|spare| spare.len()), Some(22));
-        assert_eq!(combiner.received(), HELD as u64);
+        assert!(!combiner.is_running() && combiner.status().problem.is_some());
+        combiner.note_running(2);
+        assert!(combiner.is_running() && combiner.status().problem.is_none());
+        combiner.note_running(1);
+        assert!(combiner.status().problem.is_some_and(|problem| problem.starts_with("one key runs")));
     }
 }

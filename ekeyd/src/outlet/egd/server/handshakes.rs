@@ -12,9 +12,9 @@ use slab::Slab;
 
 use super::super::client::{Client, Ticket};
 use super::{Server, find, is_live};
+use crate::outlet::egd::Store;
 use crate::socket::Stream;
 use crate::socket::tls::TlsError;
-use crate::stock::pool::Pool;
 
 /// Handshakes at a time.
 const MOST: usize = 256;
@@ -115,7 +115,7 @@ impl Server {
     }
 
     /// Closes the handshakes that take too long, and goes on with the others for a moment.
-    pub(super) fn shake_hands(&mut self, registry: &Registry, pool: &mut Pool, now: Instant) {
+    pub(super) fn shake_hands(&mut self, registry: &Registry, store: &mut dyn Store, now: Instant) {
         while let Some(ticket) = self.half_open.late(&self.clients, now) {
             self.remove(ticket.place, registry, now);
         }
@@ -124,7 +124,7 @@ impl Server {
             let Some(ticket) = self.half_open.ready.pop_front() else { return };
             if let Some(client) = find(&mut self.clients, ticket) {
                 client.unfinished = false;
-                self.go_on(ticket.place, None, registry, pool, now);
+                self.go_on(ticket.place, None, registry, store, now);
                 if Instant::now() >= until {
                     return;
                 }

@@ -1,0 +1,137 @@
+//! EGD clients as an outlet, and what they draw on.
+
+use std::time::Instant;
+
+use ekey_control::Status;
+use ekey_control::status::{Account, EgdStatus, OutletStatus};
+use mio::event::Event;
+use mio::{Registry, Token};
+
+use super::{Server, allow_clients};
+use crate::config::{self, Config};
+use crate::outlet::{Outlet, Turn};
+use crate::socket::ListenError;
+use crate::stock::share::{Rank, Want};
+use crate::stock::{End, Need, Stock};
+
+/// Bytes that are kept for clients before an outlet in bulk gets any, if the stock is that large.
+const MOST_RESERVE: usize = 64 * 1024;
+/// No more than this is wanted at a time for clients that wait, however many they are.
+const MOST_WANTED: usize = 64 * 1024;
+
+/// What an EGD server serves its clients from.
+pub(crate) trait Store {
+    /// Returns how many bytes there are.
+    fn held(&self) -> usize;
+    /// Returns how many bits of entropy they have together.
+    fn entropy_bits(&self) -> u64;
+    /// Moves up to `count` bytes to the end of `out`, and returns how many.
+    fn take(&mut self, count: usize, out: &mut Vec<u8>) -> usize;
+}
+
+/// The bytes of a stock that clients may have.
+pub(crate) struct OfStock<'a> {
+    pub(crate) stock: &'a mut Stock,
+    pub(crate) need: Need,
+}
+
+impl Store for OfStock<'_> {
+    fn held(&self) -> usize {
+        self.stock.held(self.need)
+    }
+
+    fn entropy_bits(&self) -> u64 {
+        self.held() as u64 * 8
+    }
+
+    fn take(&mut self, count: usize, out: &mut Vec<u8>) -> usize {
+        self.stock.take(count, End::Freshest, self.need, out)
+    }
+}
+
+/// How many clients each server may have, within the limit of open files.
+pub(crate) struct Allowance {
+    /// Of `[egd]`.
+    pub(crate) egd: usize,
+}
+
+impl Allowance {
+    /// Raises the limit of open files as far as it goes. A limit that is too low is logged.
+    pub(crate) fn of(config: &Config) -> Self {
+        let others = config.expand.as_ref().map_or(0, |expand| expand.max_clients);
+        let most = allow_clients(config.egd.max_clients + others).saturating_sub(others).max(1);
+        if most < config.egd.max_clients {
+            tracing::warn!("the limit of open files allows {most} EGD clients only (LimitNOFILE=, ulimit -n)");
+        }
+        Self { egd: most.min(config.egd.max_clients) }
+    }
+}
+
+/// Programs and machines that ask by EGD.
+pub(crate) struct EgdClients {
+    server: Server,
+    need: Need,
+}
+
+impl EgdClients {
+    /// Listens at the places that the configuration names, for up to `max_clients` clients.
+    ///
+    /// # Errors
+    /// [`ListenError`] for the first place that fails.
+    pub(crate) fn open(
+        config: &Config,
+        max_clients: usize,
+        registry: &Registry,
+        first_token: Token,
+    ) -> Result<Self, ListenError> {
+        let egd = config::Egd { max_clients, ..config.egd.clone() };
+        let need = if config.egd.combine { Need::OfTwoKeys } else { Need::Any };
+        Ok(Self { server: Server::start(&egd, registry, first_token.0)?, need })
+    }
+}
+
+impl Outlet for EgdClients {
+    fn want(&mut self, _now: Instant, stock: &Stock) -> Want {
+        let reserve = if self.server.is_on() { MOST_RESERVE.min(stock.capacity() / 2) } else { 0 };
+        let bytes = self.server.wanted(MOST_WANTED).min(MOST_WANTED);
+        Want { need: self.need, bytes, rank: Rank::Waiting, reserve }
+    }
+
+    fn serve(&mut self, grant: usize, stock: &mut Stock, turn: &Turn<'_>) {
+        self.server.serve(turn.registry, &mut OfStock { stock, need: self.need }, grant);
+    }
+
+    fn handle(&mut self, event: &Event, stock: &mut Stock, turn: &Turn<'_>) {
+        self.server.handle(event, turn.registry, &mut OfStock { stock, need: self.need });
+    }
+
+    fn is_pending(&self, stock: &Stock) -> bool {
+        self.server.is_pending(stock.held(self.need))
+    }
+
+    fn next_wake(&self) -> Option<Instant> {
+        self.server.next_wake()
+    }
+
+    fn reload(&mut self) -> Result<(), String> {
+        let kept = |error| format!("{error}; until then the certificate of before stays in use");
+        self.server.reload_tls().map_err(kept)
+    }
+
+    fn report(&self, status: &mut Status) {
+        status.egd = self.server.status();
+        status.offered_bytes += self.server.mixed_bytes();
+        status.outlets.push(OutletStatus::new("egd", account(&status.egd), None));
+    }
+}
+
+/// Adds up the answers of some listeners, with the bytes in them that are not entropy.
+pub(crate) fn account(listeners: &[EgdStatus]) -> Account {
+    let sum = |figure: fn(&EgdStatus) -> u64| listeners.iter().map(figure).sum();
+    Account {
+        given_bytes: sum(|egd| egd.served_bytes + egd.other_bytes),
+        passed_on_bytes: sum(|egd| egd.sent_bytes),
+        waiting_bytes: sum(|egd| egd.waiting_bytes),
+        dropped_bytes: sum(|egd| egd.dropped_bytes),
+    }
+}

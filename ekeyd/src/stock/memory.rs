@@ -1,0 +1,51 @@
+//! The memory of the stock: one allocation, cut into pieces that sources' rings have in turn.
+
+use crate::source::batch::wipe;
+
+/// Bytes in a piece.
+pub(super) const PIECE: usize = 1024;
+/// Pieces above the capacity, for those of many sources that are used in part.
+const SLACK: usize = 64;
+
+/// All pieces, and which of them are free.
+pub(super) struct Memory {
+    bytes: Box<[u8]>,
+    /// Used last is used next: memory that was never needed is never touched.
+    free: Vec<u32>,
+}
+
+impl Memory {
+    /// Memory for `capacity` bytes. What is not needed is never touched.
+    pub(super) fn new(capacity: usize) -> Self {
+        let pieces = capacity.div_ceil(PIECE) + SLACK;
+        let free = (0..u32::try_from(pieces).unwrap_or(u32::MAX)).rev().collect();
+        Self { bytes: vec![0; pieces * PIECE].into_boxed_slice(), free }
+    }
+
+    /// A free piece, if there is one.
+    pub(super) fn allot(&mut self) -> Option<u32> {
+        self.free.pop()
+    }
+
+    /// Makes a piece free again. Its bytes are wiped already.
+    pub(super) fn give_back(&mut self, piece: u32) {
+        self.free.push(piece);
+    }
+
+    /// The bytes of a piece.
+    pub(super) fn piece(&mut self, piece: u32) -> &mut [u8] {
+        let at = piece as usize * PIECE;
+        &mut self.bytes[at..at + PIECE]
+    }
+
+    #[cfg(test)]
+    pub(super) fn is_clean(&self) -> bool {
+        self.bytes.iter().all(|byte| *byte == 0)
+    }
+}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        wipe(&mut self.bytes);
+    }
+}
