@@ -132,12 +132,14 @@ fn an_offer_is_taken_byte_by_byte_and_has_no_answer() {
 
 #[test]
 fn a_client_that_finishes_gets_what_it_asked_for() {
-    let mut played = Played::with(1..=5);
-    played.asks(&[0x02, 5, 0x00, 0x01]);
-    played.conversation.finish();
-    assert_eq!(played.grants(2), Step::Entropy);
-    assert_eq!(played.grants(64), Step::Close);
-    assert_eq!(played.came, [1, 2, 3, 4, 5, 0, 0, 0, 0]);
+    for part in [&[][..], &[0x01], &[0x03, 0], &[0x03, 0, 0, 2, 7]] {
+        let mut played = Played::with(1..=5);
+        played.asks(&[&[0x02, 5, 0x00], part].concat());
+        played.conversation.finish();
+        assert_eq!(played.grants(2), Step::Entropy);
+        assert_eq!(played.grants(64), Step::Close, "{part:?} is not a whole request");
+        assert_eq!(played.came, [1, 2, 3, 4, 5, 0, 0, 0, 0]);
+    }
 }
 
 #[test]
