@@ -1,16 +1,30 @@
-//! The language of the control socket, EKEYD/1, as the daemon speaks it and the tool reads it.
+//! The control socket of the daemon: its language EKEYD/1, the status that it answers, and the words that people read.
 //!
 //! A client connects to a unix socket, reads the greeting, and sends one [`Statement`] a line. The daemon turns it into a [`Command`]
 //! and answers with a [`Reply`]: lines that start with `*` and a tab, then `OK` or `ERROR`. Programs written for Simtec's daemon
-//! keep working; the statements they do not know are `Status`, which answers with the whole [`Status`] as one line of JSON, and
-//! `History`, which does so with the last day's figures ([`History`]).
+//! keep working. Two statements are new: `Status` answers with the whole [`Status`] as one line of JSON, `History` with the figures
+//! of the last day ([`History`]).
 //!
-//! What a person is told of a status ([`glance`], [`advice`], [`chart`]) is here as well, so that terminal and page say the same.
+//! The crate also turns a status into words and pictures ([`glance`], [`advice`], [`chart`]), so that terminal and page say the same.
 //!
 //! The configuration file of Simtec's daemon is written in the same statements: [`OriginalConfig`] is what it says.
 //!
-//! Of the other crates of the project it knows two types each: what a key and its session say (ekey-proto), how a key is reached
-//! and revived (ekey-link). It opens no device and keeps no secret.
+//! ```
+//! use ekey_control::{Command, Reply};
+//!
+//! # fn main() -> Result<(), ekey_control::CommandError> {
+//! // What a client sends …
+//! let line = Command::StatEntropyKey("ttyACM0".to_owned()).to_string();
+//! assert_eq!(line, "StatEntropyKey(\"ttyACM0\")");
+//! // … the daemon parses, and answers.
+//! assert_eq!(Command::parse(&line)?, Some(Command::StatEntropyKey("ttyACM0".to_owned())));
+//! assert_eq!(Reply::lines(["BytesRead=448"]).to_string(), "*\tBytesRead=448\nOK\n");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The crate opens no device and keeps no secret. From ekey-proto it takes what a key and its session say, from ekey-link how a
+//! key is reached and revived.
 #![forbid(unsafe_code)]
 
 mod language;

@@ -63,14 +63,14 @@ fn one_connection_serves_many_requests() {
 }
 
 #[test]
-fn an_error_of_the_daemon_is_handed_on_without_control_characters() {
+fn an_error_is_shown_without_control_characters() {
     let server = daemon(|_| Some("ERROR no \u{1b}[31msuch key\n".to_owned()));
     let error = ask(&server.path).expect_err("an error");
     assert_eq!(error.to_string(), "the daemon refused ListEntropyKeys: no ?[31msuch key");
 }
 
 #[test]
-fn no_socket_and_a_socket_nobody_serves_mean_no_daemon() {
+fn a_socket_missing_or_unserved_means_no_daemon() {
     let directory = TempDir::new().expect("a directory");
     let path = directory.path().join("control.sock");
     let error = Client::connect(&path).expect_err("no daemon");
@@ -100,7 +100,7 @@ fn is_root() -> bool {
 }
 
 #[test]
-fn a_greeting_of_another_protocol_is_shown_and_refused() {
+fn a_greeting_of_another_protocol_is_refused() {
     for greeting in ["220 mail ready\r\n", "PROTOCOL EKEYD/2\n", "\u{1b}]0;x\n", "\n"] {
         let server = server(move |mut stream| stream.write_all(greeting.as_bytes()).expect("to greet"));
         let error = Client::connect(&server.path).expect_err("not ours");
@@ -118,7 +118,7 @@ fn an_endless_greeting_is_cut_off() {
 }
 
 #[test]
-fn an_endless_line_and_endless_lines_are_cut_off_at_a_mebibyte() {
+fn an_endless_answer_is_cut_off_at_a_mebibyte() {
     for piece in ["x".repeat(4096), "*\tx\n".repeat(1000)] {
         let server = server(move |mut stream| {
             stream.write_all(GREETING.as_bytes()).expect("to greet");
@@ -133,9 +133,9 @@ fn an_endless_line_and_endless_lines_are_cut_off_at_a_mebibyte() {
 #[test]
 fn the_longest_answer_is_read_whole() {
     let line = "y".repeat(MAX_ANSWER - 100);
-    let due = line.clone();
+    let expected = line.clone();
     let server = daemon(move |_| Some(format!("*\t{line}\nOK\n")));
-    assert_eq!(ask(&server.path).expect("an answer").lines, [due]);
+    assert_eq!(ask(&server.path).expect("an answer").lines, [expected]);
 }
 
 #[test]
@@ -151,7 +151,7 @@ fn a_daemon_that_says_nothing_is_given_up_in_time() {
 }
 
 #[test]
-fn a_daemon_that_answers_a_byte_at_a_time_is_given_up_in_time() {
+fn a_daemon_that_drips_bytes_is_given_up_in_time() {
     let server = server(|mut stream| {
         stream.write_all(GREETING.as_bytes()).expect("to greet");
         // Each byte comes well within the limit; the answer as a whole does not.
@@ -182,7 +182,7 @@ fn a_daemon_without_status_is_recognised() {
 }
 
 #[test]
-fn stopping_waits_for_the_end_with_or_without_an_answer() {
+fn stopping_waits_for_the_end_of_the_connection() {
     for reply in [None, Some("OK\n".to_owned())] {
         let server = server(move |mut stream| {
             stream.write_all(GREETING.as_bytes()).expect("to greet");

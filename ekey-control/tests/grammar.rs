@@ -10,8 +10,8 @@ fn text(text: &str) -> Value {
 
 #[track_caller]
 fn reads(line: &str, name: &str, args: &[Value]) {
-    let due = Statement { name: name.to_owned(), args: args.to_vec() };
-    assert_eq!(parse_line(line), Ok(Some(due)), "reading {line:?}");
+    let expected = Statement { name: name.to_owned(), args: args.to_vec() };
+    assert_eq!(parse_line(line), Ok(Some(expected)), "reading {line:?}");
 }
 
 #[track_caller]
@@ -64,7 +64,7 @@ fn a_blank_line_or_a_comment_says_nothing() {
 }
 
 #[test]
-fn whatever_belongs_to_a_program_is_refused_with_its_place() {
+fn what_belongs_to_a_program_is_refused_in_place() {
     refuses("x = 1", 3, Mistake::Operator('='));
     refuses("os.exit()", 3, Mistake::Operator('.'));
     refuses("N(1+1)", 4, Mistake::Operator('+'));
@@ -87,7 +87,7 @@ fn whatever_belongs_to_a_program_is_refused_with_its_place() {
 }
 
 #[test]
-fn an_unfinished_line_is_refused_where_the_unfinished_thing_began() {
+fn an_unfinished_line_is_refused_where_it_is_open() {
     refuses("N(", 2, Mistake::OpenParenthesis);
     refuses("N('a'", 2, Mistake::OpenParenthesis);
     refuses("N('a',)", 7, Mistake::NoArgument);
@@ -113,7 +113,7 @@ fn a_text_that_is_no_text_is_refused() {
 }
 
 #[test]
-fn a_line_of_4096_bytes_is_read_and_one_more_is_refused() {
+fn a_line_of_4096_bytes_is_read_and_of_4097_not() {
     let longest = format!("N '{}'", "x".repeat(MAX_LINE - 4));
     assert!(parse_line(&longest).is_ok(), "a line of {} bytes was refused", longest.len());
     refuses(format!("{longest} "), MAX_LINE + 1, Mistake::LineTooLong);
@@ -131,26 +131,26 @@ AddEntropyKeys \"/dev/entropykey\"
 ";
 
 #[test]
-fn a_configuration_of_the_original_is_read_with_its_line_numbers() {
+fn a_file_of_the_original_is_read_with_its_lines() {
     let (statements, mistakes) = read_file(CONFIGURATION);
     assert_eq!(mistakes, [], "a valid configuration");
-    let due = [(3, "UnixControlSocket"), (4, "Keyring"), (8, "SetOutputToKernel"), (9, "AddEntropyKeys")];
+    let expected = [(3, "UnixControlSocket"), (4, "Keyring"), (8, "SetOutputToKernel"), (9, "AddEntropyKeys")];
     let seen: Vec<(usize, &str)> =
         statements.iter().map(|(line, statement)| (*line, statement.name.as_str())).collect();
-    assert_eq!(seen, due);
+    assert_eq!(seen, expected);
     assert_eq!(statements[2].1.args, [Value::Number(7.0)]);
 }
 
 #[test]
 fn a_file_reports_all_of_its_mistakes() {
     let file = "Keyring \"/a\"\nKeyring(\nKeyring \"/b\"\nx=1\n--[[ never closed\n\n";
-    let due = [
+    let expected = [
         SyntaxError { line: 2, column: 8, mistake: Mistake::OpenParenthesis },
         SyntaxError { line: 4, column: 2, mistake: Mistake::Operator('=') },
         SyntaxError { line: 5, column: 1, mistake: Mistake::OpenComment },
     ];
     let (statements, mistakes) = read_file(file);
-    assert_eq!(mistakes, due);
+    assert_eq!(mistakes, expected);
     assert_eq!(statements.len(), 2, "the good lines between were lost: {statements:?}");
 }
 

@@ -25,7 +25,7 @@ const WORDS: [&str; 7] = [
 ];
 
 #[test]
-fn every_state_has_one_of_the_originals_words_and_one_of_ours() {
+fn every_state_has_a_word_of_the_original_and_ours() {
     for state in all_states() {
         assert!(WORDS.contains(&state.original_word()), "{state:?} is {:?}", state.original_word());
         assert!(!state.short_word().is_empty(), "{state:?}");
@@ -33,7 +33,7 @@ fn every_state_has_one_of_the_originals_words_and_one_of_ours() {
 }
 
 #[test]
-fn every_state_that_needs_a_person_says_what_to_do_and_no_other_does() {
+fn only_states_that_need_a_person_say_what_to_do() {
     for state in all_states() {
         let step = state.next_step(Some(SERIAL), "/dev/x");
         assert_eq!(step.is_none(), state.is_okay(), "{state:?} says {step:?}");
@@ -42,7 +42,7 @@ fn every_state_that_needs_a_person_says_what_to_do_and_no_other_does() {
 }
 
 #[test]
-fn a_key_without_a_long_term_key_names_the_command_with_its_serial() {
+fn a_key_without_long_term_key_names_the_command() {
     let step = KeyState::from(State::SerialUnknown).next_step(Some(SERIAL), "/dev/x").expect("a step");
     assert!(step.contains("`ekey-ctl rekey NwBvBlg3OTBJORFD`"), "{step}");
 }
@@ -65,14 +65,14 @@ fn each_badness_has_the_originals_names() {
         let mut key = key(State::Running);
         key.sensors.generators.as_mut().expect("its generators").badness = Badness::from_code(code);
         let lines = stat_lines(&key);
-        for due in [format!("KeyShortBadness={short}"), format!("KeyEnglishBadness={english}")] {
-            assert!(lines.contains(&due), "no {due} in {lines:?}");
+        for expected in [format!("KeyShortBadness={short}"), format!("KeyEnglishBadness={english}")] {
+            assert!(lines.contains(&expected), "no {expected} in {lines:?}");
         }
     }
 }
 
 #[test]
-fn the_numbers_are_those_that_the_original_printed_for_the_same_frames() {
+fn the_numbers_are_the_originals_for_equal_frames() {
     let mut key = key(State::SerialOk);
     // As the original counted them: 7 frames of 64 bytes, one of which did not verify, two resets, 5 seconds.
     key.bytes_read = 448;
@@ -80,14 +80,16 @@ fn the_numbers_are_those_that_the_original_printed_for_the_same_frames() {
     key.entropy_bytes = 0;
     key.frames = ekey_control::status::FrameCounts { ok: 6, mac_failures: 1, ..Default::default() };
     key.connection = ekey_control::status::ConnectionStatus { seconds: 5, packets: 7, resets: 2, nonces: 0, rekeys: 0 };
-    let due = "BytesRead=448 BytesWritten=2 ConnectionNonces=0 ConnectionPackets=7 ConnectionRekeys=0 ConnectionResets=2 \
+    let expected = "BytesRead=448 BytesWritten=2 ConnectionNonces=0 ConnectionPackets=7 ConnectionRekeys=0 ConnectionResets=2 \
                ConnectionTime=5 EntropyRate=0 FipsFrameRate=0 FrameByteLast=384 FramesOk=7 FramingErrors=0 KeyDbsdShannonPerByteL=2.93 \
                KeyDbsdShannonPerByteR=2.99 KeyEnglishBadness=No_failure KeyRawBadness=0 KeyRawShannonPerByteL=2.94 \
                KeyRawShannonPerByteR=2.95 KeyRawShannonPerByteX=2.92 KeyShortBadness=efm_ok KeyTemperatureC=41.15 KeyTemperatureF=106.07 \
                KeyTemperatureK=314.3 KeyVoltage=3.254 PacketErrors=1 PacketOK=6 ReadRate=716 TotalEntropy=0 WriteRate=3";
-    let due: Vec<String> =
-        due.split_whitespace().map(|line| line.replace('_', if line.contains("No_") { " " } else { "_" })).collect();
-    assert_eq!(stat_lines(&key), due);
+    let expected: Vec<String> = expected
+        .split_whitespace()
+        .map(|line| line.replace('_', if line.contains("No_") { " " } else { "_" }))
+        .collect();
+    assert_eq!(stat_lines(&key), expected);
 }
 
 #[test]
@@ -105,8 +107,8 @@ fn a_frosty_key_has_a_temperature_below_zero() {
     let mut key = key(State::Running);
     key.sensors.temperature_decikelvin = Some(2731);
     let lines = stat_lines(&key);
-    for due in ["KeyTemperatureK=273.1", "KeyTemperatureC=-0.05", "KeyTemperatureF=31.91"] {
-        assert!(lines.iter().any(|line| line == due), "no {due} in {lines:?}");
+    for expected in ["KeyTemperatureK=273.1", "KeyTemperatureC=-0.05", "KeyTemperatureF=31.91"] {
+        assert!(lines.iter().any(|line| line == expected), "no {expected} in {lines:?}");
     }
 }
 
@@ -116,17 +118,17 @@ fn the_list_has_the_originals_columns() {
     (unknown.number, unknown.serial) = (2, None);
     let mut asked_for = key(KeyState::Gone);
     (asked_for.number, asked_for.serial, asked_for.expected_serial) = (3, None, Some("NwBvBlg3OTBJORFE".to_owned()));
-    let due = [
+    let expected = [
         "NR\tOK\tStatus\tPath\tSerialNo",
         "1\tYES\tRunning OK\t/dev/entropykey/NwBvBlg3OTBJORFD\tNwBvBlg3OTBJORFD",
         "2\tYES\tUnknown\t/dev/entropykey/NwBvBlg3OTBJORFD",
         "3\tNO\tKey closed. (Vanished?)\t/dev/entropykey/NwBvBlg3OTBJORFD\tNwBvBlg3OTBJORFE",
     ];
-    assert_eq!(list_lines(&[key(State::Running), unknown, asked_for]), due);
+    assert_eq!(list_lines(&[key(State::Running), unknown, asked_for]), expected);
 }
 
 #[test]
-fn a_tag_is_a_serial_a_number_a_path_or_whole_names_at_its_end() {
+fn a_tag_is_a_serial_number_path_or_end_of_a_path() {
     let mut second = key(State::Running);
     (second.number, second.path, second.serial) = (2, "/run/keys/1".to_owned(), None);
     let keys = [second, key(State::Running)];
@@ -172,7 +174,7 @@ fn the_json_is_held_byte_by_byte() {
 }
 
 #[test]
-fn a_status_with_fields_of_tomorrow_is_read_and_one_of_a_later_format_is_refused() {
+fn later_fields_are_skipped_later_formats_refused() {
     let status = status(Vec::new());
     let json = status.to_json().expect("JSON");
     let tomorrow = json.replacen('{', r#"{"moon":{"phase":3},"#, 1);
@@ -183,7 +185,7 @@ fn a_status_with_fields_of_tomorrow_is_read_and_one_of_a_later_format_is_refused
 }
 
 #[test]
-fn a_status_of_a_daemon_that_knew_no_servers_is_read_and_theirs_has_the_names_promised() {
+fn a_status_may_lack_servers_and_has_their_names() {
     let plain = status(Vec::new());
     let before = plain.to_json().expect("JSON").replace(r#","egd_client":null"#, "");
     assert!(!before.contains("egd_client"), "{before}");
@@ -202,8 +204,8 @@ fn a_status_of_a_daemon_that_knew_no_servers_is_read_and_theirs_has_the_names_pr
         last_error: None,
     };
     let json = Status { egd_client: Some(client), ..plain }.to_json().expect("JSON");
-    let due = r#""egd_client":{"servers":["tcp:h:1"],"state":"resting","since_s":1,"server":"tcp:h:1","address":null,"proven":false,"requests":2,"received_bytes":3,"reconnects":4,"failures":5,"last_error":null}"#;
-    assert!(json.contains(due), "no {due} in {json}");
+    let expected = r#""egd_client":{"servers":["tcp:h:1"],"state":"resting","since_s":1,"server":"tcp:h:1","address":null,"proven":false,"requests":2,"received_bytes":3,"reconnects":4,"failures":5,"last_error":null}"#;
+    assert!(json.contains(expected), "no {expected} in {json}");
 }
 
 #[test]
@@ -225,16 +227,16 @@ fn what_to_do_in_every_state_is_held_word_by_word() {
         let state = serde_json::to_string(&state).expect("JSON");
         seen.push_str(&format!("{state}\n    {words}\n"));
     }
-    let due = include_str!("golden/advice.txt");
-    assert_eq!(seen, due, "seen:\n{seen}");
+    let expected = include_str!("golden/advice.txt");
+    assert_eq!(seen, expected, "seen:\n{seen}");
 }
 
 #[test]
-fn a_node_that_cannot_be_opened_and_a_keyring_that_cannot_be_read_say_more_than_the_state() {
+fn a_bad_node_and_a_bad_keyring_outdo_the_state() {
     let mut held = key(State::Opening);
     held.detail = Some("/dev/ttyACM0: another program holds the key; stop it".to_owned());
-    let due = format!("Key 1 ({SERIAL}): /dev/ttyACM0: another program holds the key; stop it.");
-    assert_eq!(advice(&status(vec![held.clone()])), [due]);
+    let expected = format!("Key 1 ({SERIAL}): /dev/ttyACM0: another program holds the key; stop it.");
+    assert_eq!(advice(&status(vec![held.clone()])), [expected]);
     assert_eq!(key_mood(&held), Mood::Bad);
 
     let mut unread = status(vec![key(State::SerialUnknown)]);
@@ -243,7 +245,7 @@ fn a_node_that_cannot_be_opened_and_a_keyring_that_cannot_be_read_say_more_than_
 }
 
 #[test]
-fn a_kernel_that_counts_bits_and_is_given_none_is_a_problem_and_a_seeded_one_of_today_is_none() {
+fn a_kernel_that_counts_bits_needs_credit() {
     for (era, ready, privileged, problems) in [
         (KernelEra::Since2022, true, false, 0),
         (KernelEra::Since2022, false, false, 1),

@@ -286,7 +286,7 @@ mod tests {
 
     /// The tests as the standard words them, bit by bit.
     fn plain(block: &[u8]) -> FipsOutcome {
-        let bits: Vec<bool> = block.iter().flat_map(|byte| (0..8).rev().map(move |at| byte >> at & 1 == 1)).collect();
+        let bits = bits(block);
         let ones = bits.iter().filter(|bit| **bit).count() as u32;
         let mut nibbles = [0_f64; 16];
         block.iter().for_each(|byte| {
@@ -294,20 +294,27 @@ mod tests {
             nibbles[usize::from(byte & 15)] += 1.0;
         });
         let x = 16.0 / 5000.0 * nibbles.iter().map(|count| count * count).sum::<f64>() - 5000.0;
-        let mut counts = [[0; 6]; 2];
-        let mut longest = 0;
-        for run in bits.chunk_by(|a, b| a == b) {
-            counts[usize::from(run[0])][run.len().min(6) - 1] += 1;
-            longest = longest.max(run.len());
-        }
+        let longest = bits.chunk_by(|a, b| a == b).map(<[bool]>::len).max();
         let out = |counts: &[i32; 6]| counts.iter().zip(&RUNS).any(|(count, bounds)| !bounds.contains(count));
         FipsOutcome {
             ones,
             monobit: !(9725 < ones && ones < 10_275),
             poker: !(2.16 < x && x < 46.17),
-            runs: counts.iter().any(out),
-            long_run: longest >= 26,
+            runs: plain_runs(block).iter().any(out),
+            long_run: longest >= Some(26),
         }
+    }
+
+    fn plain_runs(bytes: &[u8]) -> [[i32; 6]; 2] {
+        let mut counts = [[0; 6]; 2];
+        for run in bits(bytes).chunk_by(|a, b| a == b) {
+            counts[usize::from(run[0])][run.len().min(6) - 1] += 1;
+        }
+        counts
+    }
+
+    fn bits(bytes: &[u8]) -> Vec<bool> {
+        bytes.iter().flat_map(|byte| (0..8).rev().map(move |at| byte >> at & 1 == 1)).collect()
     }
 
     fn outcomes<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<FipsOutcome> {
@@ -341,6 +348,33 @@ mod tests {
         for byte in [0, 0xff] {
             let outcome = quickly(&[byte; BLOCK_BYTES], 2500);
             assert!(outcome.monobit && outcome.poker && outcome.runs && outcome.long_run, "{outcome:?}");
+        }
+    }
+
+    #[test]
+    fn bounds_of_monobit_are_those_of_the_standard() {
+        for (ones, expected) in [(9725, true), (9726, false), (10_274, false), (10_275, true)] {
+            let mut block = [0; BLOCK_BYTES];
+            (0..ones).for_each(|bit| block[bit / 8] |= 0x80 >> (bit % 8));
+            assert_eq!(quickly(&block, BLOCK_BYTES).monobit, expected, "{ones} ones");
+        }
+    }
+
+    #[test]
+    fn bounds_of_poker_are_those_of_the_standard() {
+        for sum in [*POKER.start() - 1, *POKER.start(), *POKER.end(), *POKER.end() + 1] {
+            let x = 16.0 / 5000.0 * sum as f64 - 5000.0;
+            assert_eq!(POKER.contains(&sum), 2.16 < x && x < 46.17, "{sum} gives {x}");
+        }
+    }
+
+    #[test]
+    fn two_runs_of_bits_do_not_add_up_to_a_long_one() {
+        let mut block = [0xaa; BLOCK_BYTES];
+        block[..7].copy_from_slice(&[0x03, 0xff, 0xff, 0x55, 0x55, 0xff, 0x55]);
+        for (one, two) in (0..9).flat_map(|two| (0..=two).map(move |one| (one, two))) {
+            let outcomes = outcomes([&block[..one], &block[one..two], &block[two..]]);
+            assert!(outcomes.iter().map(|outcome| outcome.long_run).eq([false]), "cut at {one} and {two}");
         }
     }
 
@@ -405,6 +439,13 @@ mod tests {
                 .take(BLOCK_BYTES)
                 .collect();
             prop_assert_eq!(quickly(&block, piece), plain(&block));
+        }
+
+        #[test]
+        fn runs_are_counted_as_plainly((stream, sizes) in streams(BLOCK_BYTES - 1)) {
+            let mut gathered = FipsBlock::default();
+            pieces(&stream, &sizes).for_each(|piece| assert_eq!(gathered.feed(piece), (piece.len(), None)));
+            prop_assert_eq!(gathered.runs(&gathered.nibbles()), plain_runs(&stream));
         }
 
         #[test]

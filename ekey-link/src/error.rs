@@ -1,4 +1,4 @@
-//! What can go wrong on the way to a key, whose fault it is, and what to do about it.
+//! What can go wrong on the way to a key, who is at fault, and what to do.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -23,7 +23,7 @@ pub enum LinkError {
         /// The path as it was given.
         path: PathBuf,
     },
-    /// The path is nothing that a key could be behind (config).
+    /// The path cannot lead to a key (config).
     #[error("{}: is {what}, and no tty, USB device or unix socket of a key; name the key's device, for example /dev/entropykey/SERIAL", path.display())]
     NotAKey {
         /// The path as it was given.
@@ -37,10 +37,10 @@ pub enum LinkError {
         /// The path as it was given.
         path: PathBuf,
     },
-    /// The key, or the program behind the socket, has gone (key). An ordinary end: nothing more will ever come out of this link.
+    /// The key, or the program behind the socket, has gone (key). An ordinary end: this link will never give bytes again.
     #[error("the key has gone; plug it in again")]
     Gone,
-    /// The pipe broke in a way that is not the key's leaving (link).
+    /// The pipe broke, and not because the key has gone (link).
     #[error("{}: {source}; unplug the key and plug it in again, and look at the kernel's log (dmesg)", path.display())]
     Io {
         /// The path as it was given.
@@ -48,15 +48,15 @@ pub enum LinkError {
         /// What the system said.
         source: io::Error,
     },
-    /// The key took only a part of what was sent, in the time it was given (key).
-    #[error("{}: the key took {sent} of {due} bytes in time and hangs; reset it, or unplug it and plug it in again", path.display())]
+    /// The key took only a part of the bytes before the deadline (key).
+    #[error("{}: the key took {sent} of {expected} bytes in time and hangs; reset it, or unplug it and plug it in again", path.display())]
     WriteTimedOut {
         /// The path as it was given.
         path: PathBuf,
         /// How many bytes it took.
         sent: usize,
-        /// How many bytes it was to take.
-        due: usize,
+        /// How many bytes were sent.
+        expected: usize,
     },
     /// The kernel's messages about devices cannot be heard (host).
     #[error(
@@ -83,7 +83,7 @@ impl LinkError {
         }
     }
 
-    /// The error of a read or write on a pipe that was open: the key's leaving told apart from all else.
+    /// Returns the error of a read or write on an open pipe, `Gone` if the key has gone.
     pub(crate) fn broken(path: &Path, errno: Errno) -> Self {
         match errno {
             Errno::EIO | Errno::ENODEV | Errno::ENXIO | Errno::EPIPE | Errno::ECONNRESET | Errno::ESHUTDOWN => {

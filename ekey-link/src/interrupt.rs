@@ -12,10 +12,10 @@ use nix::sys::eventfd::{EfdFlags, EventFd};
 
 use crate::LinkError;
 
-/// A handle to wake the thread that reads from a link. Its clones are all the same handle.
+/// A handle that wakes the thread that reads from a link. All clones are the same handle.
 ///
-/// One handle serves one reading thread: a wake ends one read, the one that waits or else the next. It outlives the link, so the
-/// same handle serves when the key is opened again.
+/// One handle serves one reading thread: a wake ends one read, the one that waits or else the next. The handle outlives the link,
+/// so it serves again when the key is opened again.
 #[derive(Debug, Clone)]
 pub struct Interrupt {
     shared: Arc<Shared>,
@@ -29,7 +29,7 @@ struct Shared {
 }
 
 impl Interrupt {
-    /// Makes a handle that was not woken yet.
+    /// Makes a handle that is not awake.
     ///
     /// # Errors
     /// [`LinkError::Interrupt`] when the process or the machine has no file descriptor left.
@@ -51,9 +51,9 @@ impl Interrupt {
         self.shared.awake.load(Ordering::Acquire)
     }
 
-    /// Whether it was woken since it was asked last.
+    /// Whether it was woken since the last call.
     ///
-    /// For a thread that waits on something else than a link (between two attempts to open it, say).
+    /// For a thread that waits for something other than a link, such as the time of the next attempt to open it.
     #[must_use]
     pub fn take(&self) -> bool {
         let awake = self.shared.awake.swap(false, Ordering::AcqRel);

@@ -15,13 +15,13 @@ mod raw {
     nix::ioctl_none!(usbdevfs_reset, b'U', 20);
 }
 
-/// From now on nobody but root can open this tty.
+/// Lets only root open this tty from now on.
 pub(crate) fn set_exclusive(fd: BorrowedFd<'_>) -> nix::Result<()> {
     // SAFETY: the descriptor is open for as long as it is borrowed, and the request takes no argument and touches no memory.
     unsafe { raw::tiocexcl(fd.as_raw_fd()) }.map(drop)
 }
 
-/// Anybody may open this tty again.
+/// Lets every program open this tty again.
 pub(crate) fn clear_exclusive(fd: BorrowedFd<'_>) -> nix::Result<()> {
     // SAFETY: the descriptor is open for as long as it is borrowed, and the request takes no argument and touches no memory.
     unsafe { raw::tiocnxcl(fd.as_raw_fd()) }.map(drop)
@@ -65,9 +65,9 @@ mod tests {
     }
 
     #[test]
-    fn a_tty_is_exclusive_from_when_it_is_made_so_until_it_is_no_longer() {
+    fn a_tty_is_exclusive_until_that_is_cleared() {
         let pty = nix::pty::openpty(None, None).unwrap();
-        assert!(!is_exclusive(pty.slave.as_fd()), "a fresh tty must be anybody's");
+        assert!(!is_exclusive(pty.slave.as_fd()), "a fresh tty must not be exclusive");
         super::set_exclusive(pty.slave.as_fd()).unwrap();
         assert!(is_exclusive(pty.slave.as_fd()));
         super::clear_exclusive(pty.slave.as_fd()).unwrap();

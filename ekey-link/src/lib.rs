@@ -1,11 +1,34 @@
 //! Byte pipes to an Entropy Key.
 //!
 //! A key is reached over its tty (`/dev/ttyACM0`), over USB itself (`/dev/bus/usb/001/004`) or over the unix socket that the
-//! original's USB helper makes for it. All are one [`Link`]: bytes in, bytes out, each call bounded by a deadline. What the bytes
-//! mean is none of this crate's business.
+//! original's USB helper makes for it. All are one [`Link`]: bytes in, bytes out, each call with a deadline. This crate does not look
+//! at the bytes: `examples/read_a_key.rs` does so with ekey-proto.
 //!
-//! [`open`] picks the pipe by what the path is; an [`Interrupt`] ends a read that waits, from any thread. [`find`] says which keys
-//! are plugged in, [`hotplug`] when to look again, and [`revive`] what to do about one that has fallen silent.
+//! [`open`] picks the pipe that fits the path. An [`Interrupt`] ends a read that waits, from any thread. [`find`] says which keys
+//! are plugged in, [`hotplug`] when to look again, and [`revive`] what to do about a key that has fallen silent.
+//!
+//! ```
+//! use std::io::Write as _;
+//! use std::os::unix::net::UnixListener;
+//! use std::time::{Duration, Instant};
+//!
+//! use ekey_link::{Interrupt, Read};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! // A socket in place of a key.
+//! let folder = tempfile::tempdir()?;
+//! let path = folder.path().join("key");
+//! let listener = UnixListener::bind(&path)?;
+//!
+//! let mut link = ekey_link::open(&path, &Interrupt::new()?)?;
+//! listener.accept()?.0.write_all(b"from the key")?;
+//! let mut buffer = [0; 64];
+//! let read = link.read(&mut buffer, Instant::now() + Duration::from_secs(10))?;
+//! assert_eq!(read, Read::Bytes(12));
+//! assert_eq!(&buffer[..12], b"from the key");
+//! # Ok(())
+//! # }
+//! ```
 
 mod error;
 pub mod find;
@@ -29,37 +52,37 @@ pub use open::open;
 
 /// A byte pipe to one key.
 ///
-/// Dropping it closes it; [`Link::close`] says so in words.
+/// Dropping a link closes it; [`Link::close`] does so by name.
 pub trait Link: Send {
-    /// Waits until the key has sent something, `deadline` is there, or the link's [`Interrupt`] was woken, whichever is first.
+    /// Waits for bytes from the key, for `deadline`, or for a wake of the link's [`Interrupt`], whichever comes first.
     ///
-    /// What has already arrived is given even if `deadline` has passed, so a deadline of now asks without waiting. An interrupt
-    /// goes before bytes that wait, so that a busy key cannot hold up who wants to stop it; the bytes are given by the next call.
+    /// Returns bytes that have arrived even after `deadline`, so a deadline of now asks without waiting. An interrupt goes before
+    /// bytes, so that a busy key cannot hold up a stop; the next call returns the bytes.
     ///
     /// # Errors
-    /// [`LinkError::Gone`] when the key has gone, as often as it is asked; [`LinkError::Io`] for anything else.
+    /// [`LinkError::Gone`] once the key has gone, at every call; [`LinkError::Io`] for anything else.
     fn read(&mut self, buf: &mut [u8], deadline: Instant) -> Result<Read, LinkError>;
 
-    /// Sends all of `bytes`, waiting for room no longer than `deadline`.
+    /// Sends all of `bytes`. Waits for room until `deadline`.
     ///
-    /// An interrupt does not cut a write short: half a command would leave the key waiting for the rest.
+    /// An interrupt does not cut a write short: after half a command the key would wait for the rest.
     ///
     /// # Errors
-    /// [`LinkError::Gone`] when the key has gone, [`LinkError::WriteTimedOut`] when it took only a part in time (how much is said
-    /// there), [`LinkError::Io`] for anything else.
+    /// [`LinkError::Gone`] when the key has gone, [`LinkError::WriteTimedOut`] when it took only a part in time (the error says how
+    /// much), [`LinkError::Io`] for anything else.
     fn write_all(&mut self, bytes: &[u8], deadline: Instant) -> Result<(), LinkError>;
 
-    /// How the key is reached.
+    /// Returns how the key is reached.
     fn kind(&self) -> Transport;
 
     /// Closes the pipe and lets other programs have the key.
     fn close(self: Box<Self>);
 }
 
-/// What a read came back with.
+/// The result of a read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Read {
-    /// So many bytes, at least one, are at the front of the buffer.
+    /// The number of bytes at the front of the buffer, at least one.
     Bytes(usize),
     /// The deadline came first.
     TimedOut,
@@ -82,7 +105,7 @@ impl Transport {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::Tty, Self::Usb, Self::Unix];
 
-    /// Its name in status, metrics and log: `tty`, `usb`, `unix`.
+    /// Returns its name in status, metrics and log: `tty`, `usb`, `unix`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {

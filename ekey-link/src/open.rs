@@ -1,4 +1,4 @@
-//! From a path to a pipe: what the path is decides which.
+//! Opens the pipe that fits a path.
 
 use std::fs;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
@@ -11,9 +11,9 @@ use crate::{Interrupt, Link, LinkError, find, tty, unix};
 /// Opens the key behind `path`: a tty, a usbfs node, or a unix socket that a program listens on. Symbolic links are followed, so
 /// `/dev/entropykey/SERIAL` is as good as the device itself.
 ///
-/// The key is this link's alone until it is closed. Reads on it are ended by `interrupt`. May take up to two seconds when a
-/// socket's listener is slow to accept; a tty or a USB device is opened at once. By a usbfs node the key is taken from the
-/// kernel's driver, its tty goes, and comes back when the link is closed.
+/// Until it is closed, the link has the key to itself. `interrupt` ends reads on it. Opening a socket may take two seconds if its
+/// listener is slow to accept; a tty or a USB device opens at once. A usbfs node takes the key from the kernel's driver: the key's
+/// tty goes, and comes back when the link is closed.
 ///
 /// # Errors
 /// [`LinkError::Busy`] when another program has the key, [`LinkError::NotAKey`] when there can be no key behind `path`,
@@ -45,7 +45,7 @@ fn open_usb(path: &Path, address: (u16, u16), interrupt: &Interrupt) -> Result<B
     Ok(Box::new(usb::Usb::open(path, address, interrupt)?))
 }
 
-/// Without libusb a key can only be had by its tty.
+/// Without libusb a key can only be opened by its tty.
 #[cfg(not(feature = "usb"))]
 fn open_usb(path: &Path, _address: (u16, u16), _interrupt: &Interrupt) -> Result<Box<dyn Link>, LinkError> {
     Err(LinkError::NoUsb { path: path.to_owned() })

@@ -10,12 +10,12 @@ use nix::unistd;
 
 use crate::{Interrupt, LinkError, Read};
 
-/// A poll longer than this is done in several; only so that the milliseconds fit.
+/// The longest poll, so that its milliseconds fit. A longer wait takes several.
 const LONGEST_POLL: Duration = Duration::from_secs(3600);
 
 const OVER: PollFlags = PollFlags::POLLHUP.union(PollFlags::POLLERR).union(PollFlags::POLLNVAL);
 
-/// Reads what is there, or waits for it. See [`crate::Link::read`].
+/// Reads what has arrived, or waits for it. See [`crate::Link::read`].
 ///
 /// It reads before it polls: a key that sends faster than it is read costs one system call a read.
 pub(crate) fn read(
@@ -31,8 +31,8 @@ pub(crate) fn read(
             return Ok(Read::Interrupted);
         }
         match unistd::read(fd, buf) {
-            // A tty that was hung up reads as nothing for ever, a socket whose other end closed too. A raw tty has no other
-            // reason to; if another program took it out of raw mode, opening it anew is the cure as well.
+            // A tty that was hung up, or a socket whose other end has closed, returns 0 for ever. A raw tty has no other reason
+            // to; if another program took it out of raw mode, opening it again cures that too.
             Ok(0) if !buf.is_empty() => return Err(LinkError::Gone),
             Ok(count) => return Ok(Read::Bytes(count)),
             Err(Errno::EAGAIN) if seen.intersects(OVER) => return Err(LinkError::Gone),
@@ -69,7 +69,7 @@ pub(crate) fn write_all(
             Ok(_) | Err(Errno::EAGAIN) if hung_up => return Err(LinkError::Gone),
             Ok(_) | Err(Errno::EAGAIN) if Instant::now() >= deadline => {
                 let sent = bytes.len() - rest.len();
-                return Err(LinkError::WriteTimedOut { path: path.to_owned(), sent, due: bytes.len() });
+                return Err(LinkError::WriteTimedOut { path: path.to_owned(), sent, expected: bytes.len() });
             }
             Ok(_) | Err(Errno::EAGAIN) => {}
             Err(errno) => return Err(LinkError::broken(path, errno)),
@@ -85,7 +85,7 @@ struct Seen {
     interrupted: bool,
 }
 
-/// One poll. A signal counts as having seen nothing: the caller looks at the clock and comes again.
+/// Polls once. After a signal it has seen nothing: the caller checks the clock and polls again.
 fn wait(fd: BorrowedFd<'_>, events: PollFlags, interrupt: Option<&Interrupt>, deadline: Instant) -> nix::Result<Seen> {
     let key = PollFd::new(fd, events);
     let timeout = timeout(deadline);
@@ -105,7 +105,7 @@ fn wait(fd: BorrowedFd<'_>, events: PollFlags, interrupt: Option<&Interrupt>, de
     }
 }
 
-/// The time to `deadline`, rounded up to whole milliseconds so that a poll never comes back just before it.
+/// Returns the time to `deadline`, rounded up to whole milliseconds so that a poll never returns just before it.
 fn timeout(deadline: Instant) -> PollTimeout {
     let left = deadline.saturating_duration_since(Instant::now()).min(LONGEST_POLL);
     let millis = left.as_micros().div_ceil(1000);

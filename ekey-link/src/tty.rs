@@ -1,9 +1,9 @@
 //! A key behind a tty, as the kernel's `cdc_acm` driver shows it.
 //!
-//! This is done with plain system calls rather than with a serial port library, because of what the key's firmware cannot bear.
-//! Such a library always writes a speed, and to a USB key a change of speed is a SET_LINE_CODING request; most also raise or lower
-//! modem lines, and SET_CONTROL_LINE_STATE has crashed the key so that only a replug cured it. Here the speed is left as it was
-//! found, no modem line is asked for or touched (CLOCAL on, HUPCL off, no TIOCM*), and nothing is written that is already so.
+//! This uses plain system calls instead of a serial port library, because the key's firmware cannot bear what such a library does.
+//! A library always writes a speed, and to a USB key a change of speed is a SET_LINE_CODING request. Most also raise or lower modem
+//! lines, and SET_CONTROL_LINE_STATE has crashed the key so that only a replug cured it. We leave the speed as we found it, never
+//! read or touch a modem line (CLOCAL on, HUPCL off, no TIOCM*), and write nothing that is already so.
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -31,7 +31,7 @@ impl Tty {
         if !unistd::isatty(&fd).unwrap_or(false) {
             return Err(LinkError::NotAKey { path: path.to_owned(), what: "a device that is no tty" });
         }
-        // First the lock: who finds it taken must not have changed the holder's tty.
+        // First the lock: a process that finds it taken must not have changed the holder's tty.
         let fd = match Flock::lock(fd, FlockArg::LockExclusiveNonblock) {
             Ok(fd) => fd,
             Err((_, Errno::EAGAIN)) => {
@@ -39,9 +39,9 @@ impl Tty {
             }
             Err((_, errno)) => return Err(LinkError::broken(path, errno)),
         };
-        // Then raw, before anything else: a fresh tty echoes what the key says back at it, and the key takes that for commands.
+        // Then raw mode: a fresh tty echoes what the key says back to the key, which takes it for commands.
         make_raw(&fd).map_err(|errno| LinkError::broken(path, errno))?;
-        // Programs that know nothing of the lock are stopped by the exclusive mode; root, who walks past that, by the lock.
+        // The exclusive mode stops programs that do not know the lock. The lock stops root, whom the exclusive mode lets in.
         if !is_pseudo(&fd).map_err(|errno| LinkError::broken(path, errno))? {
             ioctl::set_exclusive(fd.as_fd()).map_err(|errno| LinkError::broken(path, errno))?;
         }
@@ -69,27 +69,27 @@ impl Link for Tty {
 
 impl Drop for Tty {
     fn drop(&mut self) {
-        // For whoever else has it open and so keeps it as it is. Fails only when the key has gone, and then is moot.
+        // Another process may have it open, and so keep it exclusive. This fails only when the key has gone; then it does not matter.
         let _ = ioctl::clear_exclusive(self.fd.as_fd());
     }
 }
 
-/// Whether the tty is a pseudo terminal's, as a software key's is. It outlives its last close, and would stay exclusive for all
-/// but CAP_SYS_ADMIN when its holder is killed: only its other end's going would free it.
+/// Whether the tty is a pseudo terminal, as a software key's is. A pseudo terminal outlives its last close. If its holder is killed,
+/// it would stay exclusive for all without CAP_SYS_ADMIN until its other end closes.
 fn is_pseudo(fd: &OwnedFd) -> nix::Result<bool> {
     // The numbers are those of the kernel's admin-guide/devices.txt, UNIX98 PTY slaves.
     Ok((136..=143).contains(&stat::major(stat::fstat(fd)?.st_rdev)))
 }
 
-/// Puts the tty into raw mode, leaving its speed alone; writes nothing if it is so already.
+/// Puts the tty into raw mode and leaves its speed alone. Writes nothing if it is raw already.
 fn make_raw(fd: &OwnedFd) -> nix::Result<()> {
     let found = retry(|| termios::tcgetattr(fd))?;
-    let due = raw(&found);
-    if due == found {
+    let expected = raw(&found);
+    if expected == found {
         return Ok(());
     }
-    retry(|| termios::tcsetattr(fd, SetArg::TCSANOW, &due))?;
-    // tcsetattr is content with having set any one of the things asked for.
+    retry(|| termios::tcsetattr(fd, SetArg::TCSANOW, &expected))?;
+    // tcsetattr succeeds if it could set any one of the things asked for.
     let got = retry(|| termios::tcgetattr(fd))?;
     if got.local_flags.intersects(LocalFlags::ECHO | LocalFlags::ICANON | LocalFlags::ISIG) {
         return Err(Errno::ENOTSUP);
@@ -102,7 +102,7 @@ fn raw(found: &Termios) -> Termios {
     termios::cfmakeraw(&mut raw);
     raw.control_flags |= ControlFlags::CLOCAL | ControlFlags::CREAD;
     raw.control_flags &= !ControlFlags::HUPCL;
-    // With a minimum of 0 an idle tty would read as nothing, which must mean that the key has gone.
+    // With a minimum of 0 a read of an idle tty would return 0, which must mean that the key has gone.
     raw.control_chars[SpecialCharacterIndices::VMIN as usize] = 1;
     raw.control_chars[SpecialCharacterIndices::VTIME as usize] = 0;
     raw

@@ -12,7 +12,7 @@ use nix::sys::time::{TimeVal, TimeValLike};
 
 use crate::{Interrupt, Link, LinkError, Read, Transport, pipe};
 
-/// How long to wait for a listener whose queue of callers is full.
+/// How long to wait for a listener whose queue is full.
 const CONNECT_SECONDS: i64 = 2;
 
 pub(crate) struct Unix {
@@ -27,8 +27,8 @@ impl Unix {
         let failed = |errno| LinkError::open(path, errno);
         let address = UnixAddr::new(path).map_err(failed)?;
         let fd = socket(AddressFamily::Unix, SockType::Stream, SockFlag::SOCK_CLOEXEC, None).map_err(failed)?;
-        // A unix socket that does not block gives up at once when the listener's queue is full, with nothing to poll for. The
-        // send timeout bounds a connect that does block, so the descriptor becomes non-blocking only afterwards.
+        // A non-blocking unix socket fails at once when the listener's queue is full, and poll cannot wait for it. The send timeout
+        // limits a blocking connect, so the descriptor becomes non-blocking only afterwards.
         setsockopt(&fd, SendTimeout, &TimeVal::seconds(CONNECT_SECONDS)).map_err(failed)?;
         loop {
             match connect(fd.as_raw_fd(), &address) {

@@ -39,9 +39,9 @@ impl Daemon {
         let mut tried = Vec::new();
         loop {
             let Some(rung) = self.ladder.next(self.now) else {
-                let due = self.ladder.deadline().expect("a climb must go on or end");
-                assert!(due > self.now, "a deadline that has passed must bring a step");
-                self.now = due;
+                let deadline = self.ladder.deadline().expect("a climb must go on or end");
+                assert!(deadline > self.now, "a deadline that has passed must bring a step");
+                self.now = deadline;
                 continue;
             };
             tried.push(rung);
@@ -91,7 +91,7 @@ fn a_key_that_is_heard_is_left_alone() {
 }
 
 #[test]
-fn every_rung_is_tried_in_order_and_then_there_is_a_pause() {
+fn every_rung_is_tried_in_order_before_a_pause() {
     let tried = Daemon::with(ALL, None).falls_silent();
     assert_eq!(tried, Rung::ALL);
 }
@@ -112,13 +112,13 @@ fn rungs_that_a_key_does_not_have_are_left_out() {
         (Means { usb_reset: true, ..Means::NONE }, &[Rung::Soft, Rung::Reopen, Rung::UsbReset, Rung::Pause]),
         (ORDINARY, &[Rung::Soft, Rung::Reopen, Rung::OtherTransport, Rung::UsbReset, Rung::Authorized, Rung::Pause]),
     ];
-    for (means, due) in cases {
-        assert_eq!(Daemon::with(means, None).falls_silent(), due, "{means:?}");
+    for (means, expected) in cases {
+        assert_eq!(Daemon::with(means, None).falls_silent(), expected, "{means:?}");
     }
 }
 
 #[test]
-fn a_key_that_a_rung_below_port_power_revives_is_back_ten_seconds_after_its_last_frame() {
+fn rungs_below_port_power_revive_within_ten_seconds() {
     for cure in [Rung::Soft, Rung::Reopen, Rung::OtherTransport, Rung::UsbReset, Rung::Authorized] {
         for (silence, found_after) in [(Silence::AfterOpening, 3), (Silence::WhileRunning, 5)] {
             let mut daemon = Daemon::with(ORDINARY, Some(cure));
@@ -150,7 +150,7 @@ fn only_the_rung_that_was_tried_last_gets_the_credit() {
 }
 
 #[test]
-fn a_step_that_cannot_be_taken_is_counted_and_costs_no_time() {
+fn a_step_that_fails_is_counted_and_costs_no_time() {
     let mut daemon = Daemon::with(ALL, Some(Rung::Authorized));
     daemon.cannot = vec![Rung::OtherTransport, Rung::UsbReset];
     let began = daemon.now;
@@ -204,7 +204,7 @@ fn a_replug_ends_the_pause_and_gets_the_credit() {
 }
 
 #[test]
-fn a_replug_that_does_not_help_brings_a_new_climb_and_a_short_pause() {
+fn a_vain_replug_brings_a_climb_and_a_short_pause() {
     let mut daemon = Daemon::with(ORDINARY, None);
     daemon.falls_silent();
     daemon.sits_out_the_pause();
@@ -224,7 +224,7 @@ fn a_key_that_wakes_up_in_the_pause_is_well() {
 }
 
 #[test]
-fn a_rung_that_never_helps_for_long_is_passed_over_after_three_times() {
+fn a_rung_that_never_lasts_is_passed_over() {
     let mut daemon = Daemon::with(ORDINARY, Some(Rung::Soft));
     for round in 1..=3 {
         assert_eq!(daemon.falls_silent(), [Rung::Soft], "round {round}");
@@ -235,15 +235,15 @@ fn a_rung_that_never_helps_for_long_is_passed_over_after_three_times() {
 }
 
 #[test]
-fn a_rung_that_was_passed_over_is_tried_before_giving_up() {
+fn a_passed_over_rung_is_tried_before_the_pause() {
     let mut daemon = Daemon::with(ORDINARY, Some(Rung::UsbReset));
     for _ in 1..=3 {
         daemon.falls_silent();
         daemon.runs_well_for(Duration::from_secs(5));
     }
     daemon.cannot = vec![Rung::Authorized];
-    let due = [Rung::Authorized, Rung::Soft, Rung::Reopen, Rung::OtherTransport, Rung::UsbReset];
-    assert_eq!(daemon.falls_silent(), due);
+    let expected = [Rung::Authorized, Rung::Soft, Rung::Reopen, Rung::OtherTransport, Rung::UsbReset];
+    assert_eq!(daemon.falls_silent(), expected);
 }
 
 #[test]
@@ -272,7 +272,7 @@ fn resets_are_not_issued_without_end() {
 }
 
 #[test]
-fn a_rung_that_is_ordered_is_tried_at_once_and_no_climb_follows() {
+fn an_ordered_rung_is_tried_at_once_without_a_climb() {
     let mut ladder = Ladder::new(Means::NONE);
     let now = Instant::now();
     ladder.order(Rung::UsbReset);
@@ -290,7 +290,7 @@ fn a_rung_that_is_ordered_is_tried_at_once_and_no_climb_follows() {
 }
 
 #[test]
-fn a_key_that_is_still_silent_after_an_order_is_climbed_for() {
+fn silence_after_an_order_starts_a_climb() {
     let mut daemon = Daemon::with(ORDINARY, Some(Rung::UsbReset));
     daemon.ladder.order(Rung::Reopen);
     daemon.ladder.note_failed(daemon.now);

@@ -187,7 +187,7 @@ fn a_silent_key_is_waited_for_until_the_deadline() {
 }
 
 #[test]
-fn a_deadline_that_has_passed_still_gives_what_is_there() {
+fn a_passed_deadline_still_gives_what_is_there() {
     let mut key = Key::plugged_in();
     let mut link = key.link();
     let past = Instant::now();
@@ -234,28 +234,28 @@ fn a_big_write_arrives_whole_at_a_slow_reader() {
     let mut key = Key::plugged_in();
     let mut link = key.link();
     let big: Vec<u8> = (0_u8..=250).cycle().take(300_000).collect();
-    let due = big.clone();
+    let expected = big.clone();
     let writer = thread::spawn(move || {
         let outcome = link.write_all(&big, soon());
         (outcome, link)
     });
-    let mut got = vec![0; due.len()];
+    let mut got = vec![0; expected.len()];
     for piece in got.chunks_mut(777) {
         key.master.read_exact(piece).unwrap();
         thread::yield_now();
     }
     writer.join().unwrap().0.unwrap();
-    assert!(got == due, "the bytes differ");
+    assert!(got == expected, "the bytes differ");
 }
 
 #[test]
-fn a_key_that_takes_nothing_is_given_up_at_the_deadline() {
+fn a_key_that_takes_nothing_fails_at_the_deadline() {
     let key = Key::plugged_in();
     let mut link = key.link();
     let deadline = Instant::now() + Duration::from_millis(50);
     let refused = link.write_all(&vec![b'K'; 1_000_000], deadline).unwrap_err();
     assert!(Instant::now() >= deadline);
-    let LinkError::WriteTimedOut { sent, due, .. } = refused else { panic!("{refused:?}") };
-    assert_eq!(due, 1_000_000);
-    assert!(sent < due, "{sent} of {due} bytes cannot have fitted");
+    let LinkError::WriteTimedOut { sent, expected, .. } = refused else { panic!("{refused:?}") };
+    assert_eq!(expected, 1_000_000);
+    assert!(sent < expected, "{sent} of {expected} bytes cannot have fitted");
 }

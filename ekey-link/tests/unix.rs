@@ -82,23 +82,23 @@ fn another_thread_ends_a_read_at_once() {
 fn a_big_write_arrives_whole() {
     let (mut link, mut key, _folder) = pair(&interrupt());
     let big: Vec<u8> = (0_u8..=250).cycle().take(2_000_000).collect();
-    let due = big.clone();
+    let expected = big.clone();
     let writer = thread::spawn(move || link.write_all(&big, soon()));
     let mut got = Vec::new();
     key.read_to_end(&mut got).unwrap();
     writer.join().unwrap().unwrap();
-    assert!(got == due, "{} of {} bytes came, or they differ", got.len(), due.len());
+    assert!(got == expected, "{} of {} bytes came, or they differ", got.len(), expected.len());
 }
 
 #[test]
-fn alistener_that_takes_nothing_is_given_up_at_the_deadline() {
+fn a_deaf_listener_fails_at_the_deadline() {
     let (mut link, _key, _folder) = pair(&interrupt());
     let outcome = link.write_all(&vec![0; 4_000_000], Instant::now() + Duration::from_millis(50));
-    assert!(matches!(outcome, Err(LinkError::WriteTimedOut { due: 4_000_000, .. })), "{outcome:?}");
+    assert!(matches!(outcome, Err(LinkError::WriteTimedOut { expected: 4_000_000, .. })), "{outcome:?}");
 }
 
 #[test]
-fn alistener_that_never_accepts_does_not_hold_us_for_ever() {
+fn a_listener_that_never_accepts_is_given_up() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("key");
     let listener = UnixListener::bind(&path).unwrap();
@@ -130,10 +130,10 @@ fn what_is_no_key_is_named() {
         (folder.path().to_owned(), "is a folder,"),
         (PathBuf::from("/dev/null"), "is a device that is no tty,"),
     ];
-    for (path, due) in cases {
+    for (path, expected) in cases {
         let refused = refusal(&path);
         assert!(matches!(refused, LinkError::NotAKey { .. }), "{refused:?}");
-        assert!(refused.to_string().contains(due), "{refused} should say: {due}");
+        assert!(refused.to_string().contains(expected), "{refused} should say: {expected}");
     }
 }
 

@@ -8,32 +8,17 @@
 //! The library is the program's inside; `main.rs` starts it. Nothing of it is meant for others but what the feature
 //! `fuzzing` opens to the fuzz targets in `fuzz/`.
 
-mod batch;
-mod cli;
-mod combine;
 mod config;
 mod confine;
-mod control;
 mod daemon;
-#[cfg(feature = "demo")]
-mod demo;
-mod egd;
-mod egd_client;
-mod egd_linux;
-mod expand;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
-mod health;
-mod key;
-mod keyring;
-mod logs;
-mod nonce;
 mod observe;
-mod output;
-mod pool;
+mod outlet;
+mod program;
 mod socket;
-mod terminal;
-mod tls;
+mod source;
+mod stock;
 
 use std::process::ExitCode;
 
@@ -42,5 +27,5 @@ use std::process::ExitCode;
 pub fn main() -> ExitCode {
     // What the daemon makes is its own until it says otherwise.
     nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o077));
-    cli::main()
+    program::cli::main()
 }

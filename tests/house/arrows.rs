@@ -12,7 +12,7 @@ const ALLOWED: [(&str, &[&str], &[&str]); 10] = [
     ("ekey-proto", &[], &["ekey-sim"]),
     ("ekey-health", &[], &[]),
     ("ekey-egd", &[], &[]),
-    ("ekey-link", &[], &["ekey-sim"]),
+    ("ekey-link", &[], &["ekey-proto"]),
     ("ekey-keyring", &["ekey-proto"], &[]),
     ("ekey-control", &["ekey-proto", "ekey-link"], &[]),
     ("ekey-sim", &["ekey-proto"], &[]),

@@ -1,4 +1,4 @@
-//! A client that blocks: connect, ask, get the answer, each within a time limit and bounded in size.
+//! A blocking client. Connecting and each answer have a time limit, and an answer has a size limit.
 
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -14,16 +14,16 @@ use super::reply::{GREETING, ReplyLine};
 use crate::status::history::History;
 use crate::status::{Status, StatusError};
 
-/// How long to connect, and then how long to wait for each whole answer.
+/// The default time limit: for connecting, and then for each whole answer.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// The longest answer that is read, in bytes.
 pub const MAX_ANSWER: usize = 1024 * 1024;
 
-/// A greeting is 17 bytes; more than this and it is something else.
+/// The longest greeting that is read. That of EKEYD/1 has 17 bytes.
 const MAX_GREETING: usize = 256;
 
-/// What the daemon answered.
+/// The daemon's answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
     /// The lines, without `*` and tab.
@@ -32,10 +32,10 @@ pub struct Answer {
     pub text: String,
 }
 
-/// Why there is no answer. The last words say what to do.
+/// Why a request has no answer. The last words say what to do.
 #[derive(Debug, Error)]
 pub enum ClientError {
-    /// No socket there, or nobody behind it.
+    /// The socket does not exist, or no program listens on it.
     #[error("no daemon at {}: is ekeyd running? Start it (systemctl start ekeyd), or give its socket with --socket", path.display())]
     NoDaemon {
         /// Where it was looked for.
@@ -47,7 +47,7 @@ pub enum ClientError {
         /// The socket.
         path: PathBuf,
     },
-    /// The daemon took the connection and then said nothing, or too little.
+    /// The daemon accepted the connection and did not answer in time.
     #[error("no answer from {} within {} s: is ekeyd stuck? See its log (journalctl -u ekeyd)", path.display(), limit.as_secs_f32())]
     Timeout {
         /// The socket.
@@ -55,7 +55,7 @@ pub enum ClientError {
         /// The time that was given.
         limit: Duration,
     },
-    /// Someone else listens there.
+    /// Another program listens there.
     #[error("{} does not speak EKEYD/1 (it said {said:?}): give the control socket of ekeyd with --socket", path.display())]
     NotEkeyd {
         /// The socket.
@@ -64,12 +64,12 @@ pub enum ClientError {
         said: String,
     },
     /// More than [`MAX_ANSWER`].
-    #[error("the answer from {} exceeds {MAX_ANSWER} bytes: that is no ekeyd, check --socket", path.display())]
+    #[error("the answer from {} exceeds {MAX_ANSWER} bytes: another program listens there, check --socket", path.display())]
     TooLong {
         /// The socket.
         path: PathBuf,
     },
-    /// The daemon went away before the answer was whole.
+    /// The daemon closed the connection before the end of its answer.
     #[error("{} closed the connection: has ekeyd stopped? See its log (journalctl -u ekeyd)", path.display())]
     Closed {
         /// The socket.
@@ -109,7 +109,7 @@ pub enum ClientError {
 }
 
 impl ClientError {
-    /// Whether there is no daemon to ask (rather than one that answers badly).
+    /// Whether no daemon listens, as opposed to one that answers badly.
     pub fn is_no_daemon(&self) -> bool {
         matches!(self, Self::NoDaemon { .. })
     }
@@ -250,8 +250,8 @@ impl Client {
     }
 }
 
-/// The system gives no time limit for connecting to a unix socket, and a daemon that is stuck lets its queue run full. So a thread waits;
-/// if it waits too long it is left behind and ends with the process.
+/// Connects within `limit`. The system has no time limit for connecting to a unix socket, and a daemon that is stuck lets its queue
+/// run full, so a thread connects. If that takes too long, we leave the thread behind; it ends with the process.
 fn connect(path: &Path, limit: Duration) -> Result<UnixStream, ClientError> {
     let (done, result) = mpsc::sync_channel(1);
     let to = path.to_owned();
@@ -280,7 +280,7 @@ fn sort(path: &Path, limit: Duration, source: io::Error) -> ClientError {
     }
 }
 
-/// What another program sent, fit for a person's terminal.
+/// Makes what another program sent fit for a terminal.
 fn shown(text: &str) -> String {
     text.chars().take(1000).map(|c| if c.is_control() { '?' } else { c }).collect()
 }

@@ -1,7 +1,7 @@
 //! Commands: the statements that mean something on the control socket, with their arguments checked.
 //!
-//! The names and arguments are the original's (ekeydctl(8)), `Status` and `History` are ours. Unlike the original, a name that nobody knows is an
-//! error, and the statements that configure the daemon are refused here: a socket must not be a second, unwritten configuration.
+//! The names and arguments are the original's (ekeydctl(8)), `Status` and `History` are ours. Unlike the original, we
+//! reject an unknown name, and the statements that configure the daemon: the socket must not be a second, unwritten configuration.
 
 use std::fmt;
 
@@ -10,25 +10,25 @@ use thiserror::Error;
 use super::statement::{Mistake, Statement, Value, parse_line};
 use ekey_link::revive::Rung;
 
-/// What a client may ask of the daemon.
+/// A command of a client to the daemon.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
     /// A line for each key.
     ListEntropyKeys,
     /// The numbers of one key. The text is a tag: see [`crate::tag`].
     StatEntropyKey(String),
-    /// Take over the key at a path; with a serial number, only if it is that key.
+    /// Drive the key at a path; with a serial number, only if it is that key.
     AddEntropyKey {
         /// A tty or a unix socket.
         path: String,
         /// The 16 characters of the serial number that is expected there.
         serial: Option<String>,
     },
-    /// Take over every key whose node is in a directory.
+    /// Drive every key whose node is in a directory.
     AddEntropyKeys(String),
-    /// Let go of a key, named by its tag.
+    /// Release a key, named by its tag.
     RemoveEntropyKey(String),
-    /// Take one step of reviving a key now; what came of it is in its status.
+    /// Do one step of reviving a key now. Its result is in the status.
     ResetEntropyKey {
         /// Which key.
         tag: String,
@@ -45,7 +45,7 @@ pub enum Command {
     History,
 }
 
-/// The steps of reviving a key that a person may ask for.
+/// A step of reviving a key that a person may order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Level {
     /// `^C`.
@@ -62,7 +62,7 @@ impl Level {
     /// All of them, mildest first.
     pub const ALL: [Self; 4] = [Self::Soft, Self::Reopen, Self::Usb, Self::Port];
 
-    /// As it is written on the socket and the command line.
+    /// Returns its name on the socket and the command line.
     pub fn word(self) -> &'static str {
         match self {
             Self::Soft => "soft",
@@ -72,7 +72,7 @@ impl Level {
         }
     }
 
-    /// The rung of the ladder that it is.
+    /// Returns its rung of the ladder.
     pub fn rung(self) -> Rung {
         match self {
             Self::Soft => Rung::Soft,
@@ -107,7 +107,7 @@ const CONFIGURATION: [&str; 7] = [
 ];
 
 impl Command {
-    /// Reads a line from the socket, without its line end. A blank line or a comment gives `None` (the original answers `OK` to it).
+    /// Parses a line from the socket, without its line end. Returns `None` for a blank line or a comment; the original answers `OK`.
     pub fn parse(line: impl AsRef<[u8]>) -> Result<Option<Self>, CommandError> {
         match parse_line(line) {
             Ok(None) => Ok(None),
@@ -138,7 +138,7 @@ impl Command {
         }
     }
 
-    /// Whether the command only looks and changes nothing.
+    /// Whether the command changes nothing.
     pub fn is_read_only(&self) -> bool {
         match self {
             Self::ListEntropyKeys | Self::StatEntropyKey(_) | Self::Status | Self::History => true,
@@ -192,7 +192,7 @@ pub enum CommandError {
         /// What.
         mistake: Mistake,
     },
-    /// A name that nobody knows.
+    /// An unknown name.
     #[error("'{name}' is not a command; there are {}", NAMES.join(", "))]
     Unknown {
         /// As the client wrote it.
@@ -205,12 +205,12 @@ pub enum CommandError {
         name: String,
     },
     /// Too many, too few or the wrong arguments.
-    #[error("{name}: {due}")]
+    #[error("{name}: {expected}")]
     Arguments {
         /// The command.
         name: String,
         /// What it takes.
-        due: &'static str,
+        expected: &'static str,
     },
 }
 
@@ -220,8 +220,8 @@ struct Args<'a> {
 }
 
 impl Args<'_> {
-    fn wrong(&self, due: &'static str) -> CommandError {
-        CommandError::Arguments { name: self.name.to_owned(), due }
+    fn wrong(&self, expected: &'static str) -> CommandError {
+        CommandError::Arguments { name: self.name.to_owned(), expected }
     }
 
     fn none(&self, command: Command) -> Result<Command, CommandError> {

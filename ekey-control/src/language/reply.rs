@@ -42,14 +42,9 @@ impl Reply {
         Self { lines, end: "OK".to_owned() }
     }
 
-    /// `ERROR` and what is wrong, on one line whatever the text holds.
+    /// `ERROR` and a text, which always ends up on one line.
     pub fn error(text: impl fmt::Display) -> Self {
         Self { lines: Vec::new(), end: format!("ERROR {}", one_line(&text.to_string())) }
-    }
-
-    /// Whether it ends in `OK`.
-    pub fn is_ok(&self) -> bool {
-        self.end.starts_with("OK")
     }
 }
 
@@ -74,7 +69,7 @@ pub enum ReplyLine<'a> {
 }
 
 impl<'a> ReplyLine<'a> {
-    /// Takes apart a line without its line end; `None` if no daemon would send it.
+    /// Parses a line without its line end. Returns `None` if it is not a line of a reply.
     pub fn parse(line: &'a str) -> Option<Self> {
         if let Some(data) = line.strip_prefix("*\t") {
             return Some(Self::Data(data));
@@ -88,7 +83,7 @@ impl<'a> ReplyLine<'a> {
     }
 }
 
-/// A path may hold a line end, and whoever made that path must not be able to write our protocol.
+/// Replaces control characters. A path may hold a line end, which must not end the reply early.
 fn one_line(text: &str) -> String {
     text.chars().map(|c| if c.is_control() && c != '\t' { '?' } else { c }).collect()
 }

@@ -1,6 +1,6 @@
 //! Tags: how a person names a key to the daemon.
 //!
-//! As seen with the original: a tag is a serial number, the key's number, its path, or the last parts of its path (`ttyACM0` and
+//! As in the original, a tag is a serial number, the key's number, its path, or the last parts of its path (`ttyACM0` and
 //! `entropykey/x`, but not `M0`). The end of a serial number is not a tag.
 
 use crate::status::KeyStatus;
@@ -18,7 +18,7 @@ pub enum Match {
     PathEnd,
 }
 
-/// Whether and how `tag` names the key with this number, path and serial number.
+/// Returns how `tag` names the key with this number, path and serial number; `None` if it does not.
 pub fn matches(tag: &str, number: u32, path: &str, serial: Option<&str>) -> Option<Match> {
     if tag.is_empty() {
         None
@@ -35,7 +35,7 @@ pub fn matches(tag: &str, number: u32, path: &str, serial: Option<&str>) -> Opti
     }
 }
 
-/// The key that a tag names: the best match, and of equal ones the first.
+/// Returns the key that a tag names: the best match, and of equal matches the first.
 pub fn find<'a>(keys: &'a [KeyStatus], tag: &str) -> Option<&'a KeyStatus> {
     keys.iter()
         .filter_map(|key| Some((matches(tag, key.number, &key.path, key.known_serial())?, key)))

@@ -1,10 +1,10 @@
 //! The original's two answers, `ListEntropyKeys` and `StatEntropyKey`, made from our status.
 //!
-//! Formats were taken from version 1.1.5 fed with frames of a real key: temperature in kelvin is the frame's number by 10, in Celsius
-//! that less 273.15; voltage is in volts; an estimate divided by its bytes is cut, not rounded, to two decimals; rates are whole bits
-//! a second over the whole time; no number has trailing zeros. Two things differ on purpose. What the key has not said yet is left out
-//! (the original answers with an error until every kind of information frame has come). `FipsFrameRate` is worked out from the
-//! verified bytes, 2,496 to a block, because the key's own counter starts over now and then.
+//! The formats are those of version 1.1.5, fed with frames of a real key. The temperature in kelvin is the frame's number divided by
+//! 10, in Celsius that minus 273.15. The voltage is in volts. An estimate divided by its bytes is cut, not rounded, to two decimals.
+//! Rates are whole bits per second over the whole time. Trailing zeros are cut off. Two things differ on purpose: we leave out what
+//! the key has not said yet (the original answers with an error until it has seen every kind of information frame), and we compute
+//! `FipsFrameRate` from the verified bytes, 2,496 per block, because the key's own counter restarts at times.
 
 use std::fmt::Write as _;
 
@@ -17,7 +17,8 @@ use crate::status::{KeyStatus, Sensors};
 const FRAME_BYTES: u64 = 64;
 const FIPS_BLOCK_BYTES: u64 = 78 * 32;
 
-/// The lines of `ListEntropyKeys`, the header first; columns are separated by tabs. The serial number is left off while it is unknown.
+/// Returns the lines of `ListEntropyKeys`, the header first, with tabs between the columns. A key whose serial number is unknown
+/// has no last column.
 pub fn list_lines(keys: &[KeyStatus]) -> Vec<String> {
     let mut lines = vec!["NR\tOK\tStatus\tPath\tSerialNo".to_owned()];
     for key in keys {
@@ -33,7 +34,7 @@ pub fn list_lines(keys: &[KeyStatus]) -> Vec<String> {
     lines
 }
 
-/// The lines of `StatEntropyKey`, `Name=value`, sorted by name.
+/// Returns the lines of `StatEntropyKey`, `Name=value`, sorted by name.
 pub fn stat_lines(key: &KeyStatus) -> Vec<String> {
     let frames = &key.frames;
     let seconds = key.connection.seconds;
@@ -98,7 +99,7 @@ fn sensor_lines(sensors: &Sensors) -> Vec<String> {
     lines
 }
 
-/// What the original prints as `KeyShortBadness` and as `KeyEnglishBadness`; a program may compare them.
+/// Returns what the original prints as `KeyShortBadness` and as `KeyEnglishBadness`. Programs may compare them.
 fn names(badness: Badness) -> (&'static str, &'static str) {
     match badness.code() {
         '0' => ("efm_ok", "No failure"),
@@ -117,10 +118,10 @@ fn names(badness: Badness) -> (&'static str, &'static str) {
 }
 
 impl KeyState {
-    /// The original's word, as measured on version 1.1.5.
+    /// Returns the original's word, as measured on version 1.1.5.
     ///
-    /// For a key without a long-term key, and for a key that is not the one asked for, the original says `Long-Term-Key is bad`;
-    /// its word `Serial unknown` exists but no key could be brought to show it. It has no word for a silent key and stays with `Unknown`.
+    /// The original says `Long-Term-Key is bad` of a key without a long-term key, and of another key than the expected one. It has
+    /// a word `Serial unknown`, which no key could be brought to show. Of a silent key it says `Unknown`.
     pub fn original_word(self) -> &'static str {
         match self {
             Self::Session(State::Opening)

@@ -1,11 +1,11 @@
-//! Paths that a configuration names: what keeps one from being that of a file or a socket of this machine.
+//! Checks the paths that a configuration names.
 
 use std::path::Path;
 
 /// The most bytes of a unix socket's path, unix(7), less the zero at its end.
 const MOST_SOCKET_PATH: usize = 107;
 
-/// Says what is wrong with a path, if it cannot be one of a file of this machine: it must be absolute.
+/// Checks a path to a file of this machine: it must be absolute.
 ///
 /// # Errors
 /// What is wrong and what is expected.
@@ -22,7 +22,7 @@ pub fn check_path(path: &Path) -> Result<(), String> {
     }
 }
 
-/// Like [`check_path`], for a path where a unix socket is to be made.
+/// Checks a path like [`check_path`], and that a unix socket can be made there.
 ///
 /// # Errors
 /// What is wrong and what is expected.

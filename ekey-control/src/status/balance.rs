@@ -37,7 +37,7 @@ impl fmt::Display for Discrepancy {
 }
 
 impl Status {
-    /// Everything in the books that does not add up: nothing, unless there is a mistake in the daemon.
+    /// Returns each sum in the books that does not add up: none, unless the daemon has a bug.
     pub fn discrepancies(&self) -> Vec<Discrepancy> {
         let mut found = Vec::new();
         let Some(books) = &self.books else { return found };
@@ -54,7 +54,7 @@ impl Status {
             keys += key.books;
         }
         self.check_outputs(&mut check, books);
-        // What is on the way is counted by nobody: it must be there, and not more than there is room for.
+        // No count has what is on the way: it is the difference, at least 0 and at most the room for it.
         let pool = &self.pool;
         let from_keys = pool.received_bytes.saturating_sub(books.fetched_bytes);
         let aside = sum(&[books.aside_mixed_bytes, books.aside_dropped_bytes]);

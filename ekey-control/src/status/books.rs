@@ -1,4 +1,4 @@
-//! The books: what became of every byte.
+//! The books: counts that say what became of every byte.
 
 use std::ops::AddAssign;
 
@@ -9,17 +9,17 @@ use serde::{Deserialize, Serialize};
 pub struct KeyBooks {
     /// All of them.
     pub verified_bytes: u64,
-    /// Proven, and not yet judged.
+    /// Proven, and not tested yet.
     pub gathered_bytes: u64,
     /// Handed on to the pool.
     pub handed_bytes: u64,
-    /// Handed on to be mixed into the kernel without credit and for nothing else, since the key is put aside.
+    /// Handed on only to be mixed into the kernel without credit, because the key failed a health test.
     pub put_aside_bytes: u64,
-    /// Wiped, since there was nobody left to take them.
+    /// Wiped, because the daemon had stopped taking them.
     pub dropped_bytes: u64,
 }
 
-/// What is in no other part of the status.
+/// The counts that no other part of the status has.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Books {
     /// Keys that are not driven any more, together.
@@ -28,9 +28,9 @@ pub struct Books {
     pub most_on_the_way_bytes: u64,
     /// Bytes that the pool received from another machine's EGD server.
     pub fetched_bytes: u64,
-    /// Bytes of keys that are put aside, mixed into the kernel without credit.
+    /// Bytes of keys that failed a health test, mixed into the kernel without credit.
     pub aside_mixed_bytes: u64,
-    /// Bytes of keys that are put aside, wiped since the kernel is not fed or did not take them.
+    /// Bytes of keys that failed a health test, wiped because the kernel is not fed or did not take them.
     pub aside_dropped_bytes: u64,
 }
 

@@ -1,27 +1,27 @@
-//! What keeps the daemon from doing more than it has to, as far as it is in force.
+//! The daemon's sandbox in the status: the limits that are in force.
 
 use serde::{Deserialize, Serialize};
 
-/// As the kernel says it, not as it was asked for.
+/// The sandbox as the kernel reports it, not as it was configured.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConfinementStatus {
-    /// The user that the daemon is, by name, or by number where there is none.
+    /// The daemon's user, by name, or by number if it has no name.
     pub user: String,
-    /// Whether it can gain no rights any more, by no program that it might start.
+    /// Whether neither it nor a program that it starts can gain rights.
     pub no_new_privs: bool,
-    /// Whether its memory may end up in a core dump.
+    /// Whether a core dump may hold its memory.
     pub core_dumps: bool,
     /// Whether the system calls of every thread are filtered.
     pub filter: bool,
-    /// The version of landlock that bounds its files; 0 if nothing does.
+    /// The version of landlock that limits its files; 0 without landlock.
     pub landlock: u32,
     /// Its threads.
     pub threads: u64,
-    /// The capabilities that any of them has.
+    /// The capabilities that at least one thread has.
     pub capabilities: Vec<HeldCapability>,
-    /// Bytes of memory that are never written to swap.
+    /// Bytes of memory that the kernel never writes to swap.
     pub locked_bytes: u64,
-    /// What could not be had, each with the reason.
+    /// The limits that are missing, each with the reason.
     pub problems: Vec<String>,
 }
 

@@ -15,7 +15,7 @@ pub struct CombineStatus {
     pub held_bytes: u64,
     /// Combined bytes that wait for clients.
     pub ready_bytes: u64,
-    /// Bytes of keys that were wiped: of a key that has gone, or that is suspect.
+    /// Bytes of keys that were wiped: the key has gone, or they are suspect.
     #[serde(default)]
     pub wiped_bytes: u64,
     /// Why clients get nothing, and what to do.
@@ -33,7 +33,7 @@ pub struct EgdStatus {
     pub requests: u64,
     /// Bytes of entropy handed out.
     pub served_bytes: u64,
-    /// Bytes of answers that are no entropy, such as how many bytes follow.
+    /// Bytes of answers that are not entropy, such as a count of the bytes that follow.
     #[serde(default)]
     pub other_bytes: u64,
     /// Bytes of both that the clients have been sent.
@@ -42,7 +42,7 @@ pub struct EgdStatus {
     /// Bytes of both that wait for a client to read.
     #[serde(default)]
     pub waiting_bytes: u64,
-    /// Bytes of both that were wiped since the client had gone.
+    /// Bytes of both that were wiped because the client had gone.
     #[serde(default)]
     pub dropped_bytes: u64,
     /// Clients that wait for bytes now.
@@ -52,7 +52,7 @@ pub struct EgdStatus {
     /// Connections refused because their network, user or group is not allowed.
     #[serde(default)]
     pub denied: u64,
-    /// Clients let go because they said and took nothing for too long.
+    /// Clients disconnected because they sent and took nothing for too long.
     #[serde(default)]
     pub dropped_idle: u64,
     /// Of a TLS listener: its certificate, and what came of the handshakes.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// How the daemon stands with the servers it may fetch from.
+/// The state of the connection to the configured servers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum EgdClientState {

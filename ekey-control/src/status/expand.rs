@@ -1,10 +1,10 @@
-//! Expanding entropy, in the status: its seeds, and what was made of them.
+//! Expanding entropy, in the status: the seeds and the bytes made from them.
 
 use serde::{Deserialize, Serialize};
 
 use super::EgdStatus;
 
-/// The generator of `[expand]`, and those whom it serves with what is not full entropy.
+/// The generator of `[expand]` and its listeners. It does not give full entropy.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExpandStatus {
     /// Whether each byte handed out has eight bits of entropy: never, here.
@@ -25,7 +25,7 @@ pub struct ExpandStatus {
     pub generated_bytes: u64,
     /// Of these, those that wait for clients.
     pub ready_bytes: u64,
-    /// Of these, those that were wiped, as there was a fresh seed before anybody asked for them.
+    /// Of these, those that were wiped because a fresh seed came before a client asked for them.
     pub wiped_bytes: u64,
     /// Its listeners; their bytes are among those of no other.
     pub listeners: Vec<EgdStatus>,

@@ -1,4 +1,4 @@
-//! What the daemon's tests say of a key's stream, as part of its status.
+//! The results of the daemon's tests of a key's stream, in the status.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 pub struct HealthStatus {
     /// The false-alarm rate that the cut-offs are computed from, such as `2^-40`.
     pub alpha: String,
-    /// Bytes that were looked at.
+    /// Bytes tested.
     pub tested_bytes: u64,
     /// Blocks of 20,000 bits that were tested by FIPS 140-2.
     pub fips_blocks: u64,
@@ -15,11 +15,11 @@ pub struct HealthStatus {
     pub fips_failures: u64,
     /// How often each test has failed, those that never did left out.
     pub failures: Vec<TestFailures>,
-    /// Why nothing of the key is handed out, if so.
+    /// The failure for which the daemon hands out nothing of this key.
     pub put_aside: Option<PutAside>,
-    /// How often the key was put aside.
+    /// How often the key has failed and was not used.
     pub times_put_aside: u64,
-    /// What is not well in what the key says of itself, in words; it is used nevertheless.
+    /// What the key says of itself that is not well, in words. The key is used nevertheless.
     pub warnings: Vec<String>,
 }
 
@@ -32,7 +32,7 @@ pub struct TestFailures {
     pub count: u64,
 }
 
-/// Why a key is put aside, and how far it is on its way back.
+/// A failed test that keeps a key from being used, and how far the key is on its way back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PutAside {
     /// The test that failed, as in [`TestFailures`].
@@ -41,14 +41,14 @@ pub struct PutAside {
     pub at_byte: u64,
     /// What was seen.
     pub observed: u64,
-    /// From which value on it is a failure.
+    /// The lowest value that is a failure.
     pub cutoff: u64,
     /// Both, in words.
     pub what: String,
-    /// For how many seconds it has been put aside.
+    /// Seconds since the failure.
     pub since_s: u64,
-    /// Good blocks of 2,500 bytes in a row so far.
+    /// Good blocks of 2,500 bytes in a row since.
     pub good_blocks: u32,
-    /// After how many it is taken back.
+    /// Good blocks in a row after which the key is used again.
     pub good_blocks_due: u32,
 }

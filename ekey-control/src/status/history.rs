@@ -1,7 +1,6 @@
-//! What has been going on: the daemon's figures of the last ten minutes and the last day, which the command `History` answers as
-//! one line of JSON.
+//! The daemon's figures of the last ten minutes and the last day. The command `History` answers with them as one line of JSON.
 //!
-//! The figures are of all keys together. They are kept in memory only and begin anew with the daemon.
+//! The figures are of all keys together. The daemon keeps them in memory only, so they start with it.
 
 use serde::{Deserialize, Serialize};
 
@@ -30,8 +29,8 @@ pub struct History {
     pub coarse: Series,
 }
 
-/// Figures of equally long steps, the oldest first. Every column has a value for each step, `null` for a time of which nothing is
-/// known: the machine was asleep, or no key has told its temperature.
+/// Figures of equally long steps, the oldest first. Every column has a value for each step, `null` if nothing is known of that time:
+/// the machine was asleep, or no key had sent its temperature.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Series {
     /// Seconds of one step.
@@ -105,7 +104,7 @@ impl Series {
 }
 
 impl History {
-    /// One line of JSON, without a line end.
+    /// Writes one line of JSON, without a line end.
     pub fn to_json(&self) -> Result<String, StatusError> {
         Ok(serde_json::to_string(self)?)
     }

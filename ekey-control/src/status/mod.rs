@@ -1,7 +1,7 @@
-//! The whole status of the daemon: what the command `Status` answers, as one line of JSON.
+//! The whole status of the daemon. The command `Status` answers with it as one line of JSON.
 //!
-//! Fields may be added without notice, and a reader skips those it does not know. Whatever changes or removes a field raises
-//! [`FORMAT`]. All counts start at the daemon's start or when the key was added, whichever came later.
+//! A later version may add fields, and a reader skips fields that it does not know. A version that changes or removes a field raises
+//! [`FORMAT`]. All counts start when the daemon starts or when the key is added, whichever is later.
 
 mod balance;
 pub mod books;
@@ -57,7 +57,7 @@ pub struct Status {
     /// Keys that are plugged in and not driven.
     #[serde(default)]
     pub idle_keys: Vec<IdleKey>,
-    /// What became of every byte, as far as it is not said elsewhere; an older daemon does not say.
+    /// What became of every byte, as far as no other field says it. An older daemon has no books.
     #[serde(default)]
     pub books: Option<Books>,
     /// The pool.
@@ -82,7 +82,7 @@ pub struct Status {
     pub egd_client: Option<EgdClientStatus>,
     /// The path of the control socket.
     pub control: String,
-    /// What the daemon may do; an older daemon does not say.
+    /// The sandbox. An older daemon does not report it.
     #[serde(default)]
     pub confinement: Option<ConfinementStatus>,
 }
@@ -108,9 +108,9 @@ pub struct KeyStatus {
     /// How it is reached.
     #[serde(with = "by_name::transport")]
     pub transport: Transport,
-    /// As the key itself said it, 16 characters.
+    /// The serial number that the key sent, 16 characters.
     pub serial: Option<String>,
-    /// As whoever added the key said it.
+    /// The serial number that the command or the configuration expects here.
     pub expected_serial: Option<String>,
     /// Its state.
     pub state: KeyState,
@@ -135,9 +135,9 @@ pub struct KeyStatus {
     pub last_frame_ms: Option<u64>,
     /// What the key says about itself.
     pub sensors: Sensors,
-    /// How often a step has revived it.
+    /// How often a step revived it.
     pub recoveries: u64,
-    /// The steps that were tried, and how they did.
+    /// The steps that were tried, and their results.
     #[serde(default)]
     pub revival: Vec<RungStatus>,
     /// What became of its verified bytes.
@@ -148,7 +148,7 @@ pub struct KeyStatus {
     pub health: Option<HealthStatus>,
 }
 
-/// How one step of reviving a key has done.
+/// The results of one step of reviving a key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RungStatus {
     /// The step.
@@ -158,9 +158,9 @@ pub struct RungStatus {
     pub attempts: u64,
     /// How often a frame verified after it and before the next step.
     pub successes: u64,
-    /// How often it could not be taken.
+    /// How often it could not be done.
     pub failures: u64,
-    /// Why it could not be taken last, and what to do.
+    /// Why it could not be done the last time, and what to do.
     pub problem: Option<String>,
 }
 
@@ -178,28 +178,28 @@ pub struct IdleKey {
 }
 
 impl KeyStatus {
-    /// The serial number the key gave, else the one it was added with.
+    /// Returns the serial number that the key sent, else the expected one.
     pub fn known_serial(&self) -> Option<&str> {
         self.serial.as_deref().or(self.expected_serial.as_deref())
     }
 
-    /// Why nothing of it is handed out though it may run, if so.
+    /// Returns the failed test for which the daemon hands out nothing of this key, if there is one.
     pub fn put_aside(&self) -> Option<&PutAside> {
         self.health.as_ref().and_then(|health| health.put_aside.as_ref())
     }
 
-    /// Whether it runs and what it gives is used.
+    /// Whether it runs and its entropy is used.
     pub fn is_serving(&self) -> bool {
         self.state.is_running() && self.put_aside().is_none()
     }
 
-    /// What keeps its node from being opened and what to do about it, where that is known: it says more than the state.
+    /// Returns why its node cannot be opened and what to do, if that is known. It says more than the state.
     pub fn hindrance(&self) -> Option<&str> {
         let may_open = matches!(self.state, KeyState::Session(State::Opening | State::SerialOk) | KeyState::Gone);
         self.detail.as_deref().filter(|_| may_open && self.put_aside().is_none())
     }
 
-    /// Whether it needs nothing but a few seconds until it serves.
+    /// Whether it will serve in a few seconds without help.
     pub fn is_starting(&self) -> bool {
         self.state.is_okay() && !self.state.is_running() && self.put_aside().is_none() && self.hindrance().is_none()
     }
@@ -225,7 +225,7 @@ pub struct FrameCounts {
 }
 
 impl FrameCounts {
-    /// Frames that came whole and were not used.
+    /// Returns how many frames came whole and were not used.
     pub fn dropped(&self) -> u64 {
         self.mac_failures
             .saturating_add(self.replayed)
@@ -263,7 +263,7 @@ pub enum StatusError {
     Json(#[from] serde_json::Error),
 }
 
-/// Reads JSON that states its format, which may be `known` at most: what is of a later one could mean anything.
+/// Reads JSON that states its format, and rejects a later format than `known`, whose fields could mean anything.
 pub(crate) fn of_format<T: serde::de::DeserializeOwned>(text: &str, known: u32) -> Result<T, StatusError> {
     #[derive(Deserialize)]
     struct Format {
@@ -277,7 +277,7 @@ pub(crate) fn of_format<T: serde::de::DeserializeOwned>(text: &str, known: u32) 
 }
 
 impl Status {
-    /// One line of JSON, without a line end.
+    /// Writes one line of JSON, without a line end.
     pub fn to_json(&self) -> Result<String, StatusError> {
         Ok(serde_json::to_string(self)?)
     }
@@ -287,13 +287,13 @@ impl Status {
         of_format(text, FORMAT)
     }
 
-    /// How many keys are running and used.
+    /// Returns how many keys run and are used.
     pub fn running(&self) -> usize {
         self.keys.iter().filter(|key| key.is_serving()).count()
     }
 }
 
-/// JSON knows no infinity and no NaN, and would write `null`, which is no number to a reader.
+/// Writes infinity and NaN as 0. JSON has neither; serde_json would write `null`, and a reader expects a number.
 fn finite<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_f64(if value.is_finite() { *value } else { 0.0 })
 }

@@ -1,4 +1,4 @@
-//! The pool, and the outputs that it feeds: the part of the status that says where the bytes went.
+//! The pool and its outputs, in the status.
 
 use serde::{Deserialize, Serialize};
 
@@ -13,7 +13,7 @@ pub struct PoolStatus {
     pub overflowed_bytes: u64,
     /// Received from all keys and servers.
     pub received_bytes: u64,
-    /// Wiped since they were suspect: they came before a key was put aside, and belong to what failed.
+    /// Wiped because they are suspect: a test failed on bytes that came with them.
     #[serde(default)]
     pub wiped_bytes: u64,
 }
@@ -40,7 +40,7 @@ pub struct KernelStatus {
     /// Bytes it was given from the pool.
     #[serde(default)]
     pub given_bytes: u64,
-    /// Bytes mixed in, those of keys that are put aside included.
+    /// Bytes mixed in, with those of keys that failed a health test.
     pub mixed_bytes: u64,
     /// Bytes it was given and did not take.
     #[serde(default)]
@@ -66,7 +66,7 @@ pub struct FileStatus {
     /// Bytes that wait to be written.
     #[serde(default)]
     pub waiting_bytes: u64,
-    /// Bytes given that will never be written, since it has stopped.
+    /// Bytes given that will never be written, because the file has stopped.
     #[serde(default)]
     pub dropped_bytes: u64,
     /// Where it stops.

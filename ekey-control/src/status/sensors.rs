@@ -1,4 +1,4 @@
-//! What a key says of itself, in the status.
+//! The information that a key sends about itself, in the status.
 
 use ekey_proto::wire::{Badness, FipsCounts, GeneratorState};
 use serde::{Deserialize, Serialize};
@@ -11,7 +11,7 @@ pub struct Sensors {
     pub temperature_decikelvin: Option<u32>,
     /// Millivolts.
     pub supply_millivolts: Option<u32>,
-    /// The key's own tests.
+    /// The key's own tests. [`HealthStatus`](super::health::HealthStatus) has the counts of the daemon's tests.
     pub fips: Option<FipsCounts>,
     /// The key's own estimates, and what it finds wrong.
     pub generators: Option<GeneratorState>,

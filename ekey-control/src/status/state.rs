@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::by_name;
 
-/// Where the daemon is with one key: what its session says, and the two states in which it has no session.
+/// The state of one key: that of its session, or one of the two without a session.
 ///
 /// In JSON an object with the name in kebab case: `{"name":"self-stopped","badness":"8"}`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,7 +49,7 @@ impl KeyState {
         Self::Gone,
     ];
 
-    /// Its name in JSON and metrics.
+    /// Returns its name in JSON and metrics.
     pub fn name(self) -> &'static str {
         match self {
             Self::Session(State::Opening) => "opening",
@@ -67,7 +67,7 @@ impl KeyState {
         }
     }
 
-    /// The column OK of the original's list: `false` once something is wrong. A silent key is not OK here, though the original says so.
+    /// Returns the column OK of the original's list: `false` once something is wrong. Unlike in the original, a silent key is not OK.
     pub fn is_okay(self) -> bool {
         use State::{AwaitSerial, Keying, Opening, Running, SerialOk};
         matches!(self, Self::Session(Opening | AwaitSerial | SerialOk | Keying | Running))

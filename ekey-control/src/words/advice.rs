@@ -1,4 +1,4 @@
-//! What is not well, and what a person should do about it: the last words of every screen.
+//! What is wrong, and what a person should do about it: the last words of every screen.
 
 use ekey_proto::session::State;
 
@@ -7,7 +7,7 @@ use super::state::reason;
 use crate::status::state::KeyState;
 use crate::status::{KeyStatus, Status};
 
-/// A sentence or two for each thing that is not well, the most urgent first; empty if all is well.
+/// Returns a sentence or two for each problem, the most urgent first; nothing if all is well.
 pub fn advice(status: &Status) -> Vec<String> {
     let mut advice = Vec::new();
     if status.keys.is_empty() && status.egd_client.is_none() {
@@ -19,7 +19,7 @@ pub fn advice(status: &Status) -> Vec<String> {
     advice.extend(keyring.into_iter().flat_map(urgent));
     let (soon, stuck): (Vec<_>, Vec<_>) =
         status.keys.iter().filter(|key| !key.is_serving()).partition(|key| key.is_starting());
-    // Which long-term keys there are is not known while the keyring cannot be read.
+    // While the keyring cannot be read, its long-term keys are unknown.
     let is_unknown =
         |key: &KeyStatus| key.state == KeyState::from(State::SerialUnknown) && status.keyring.problem.is_some();
     advice.extend(stuck.into_iter().filter(|key| !is_unknown(key)).map(of_key));
@@ -29,12 +29,12 @@ pub fn advice(status: &Status) -> Vec<String> {
     advice
 }
 
-/// What a person should do about a part.
+/// Returns what a person should do about a part.
 fn urgent(part: Part) -> impl Iterator<Item = String> {
     part.problems.into_iter().filter(|problem| problem.needs_a_person).map(|problem| problem.text)
 }
 
-/// What a key that is used says of itself and that is not well.
+/// Returns the warnings of a key that is used: what it says of itself that is not well.
 fn warnings(key: &KeyStatus) -> impl Iterator<Item = String> {
     let name = name(key);
     let warnings = key.health.iter().filter(|_| key.is_serving()).flat_map(|health| &health.warnings);
@@ -50,18 +50,18 @@ fn name(key: &KeyStatus) -> String {
     key.known_serial().map_or_else(String::new, |serial| format!(" ({serial})"))
 }
 
-/// What is the matter with a key that is not running, and the next step.
+/// Says what is wrong with a key that is not running, and the next step.
 fn of_key(key: &KeyStatus) -> String {
     let name = name(key);
     let next = key.next_step().unwrap_or_else(|| "wait a few seconds".to_owned());
     let word = key.state.short_word();
-    // Some steps say the state themselves.
+    // Some steps name the state themselves.
     let says_it = next.starts_with(word) || key.put_aside().is_some() || key.hindrance().is_some();
     let word = if says_it { String::new() } else { format!(" {word}:") };
     format!("Key {}{name}:{word} {next}.", key.number)
 }
 
-/// The state in a few words, with its reason where there is one.
+/// Returns the state in a few words, with its reason if it has one.
 pub fn words(state: KeyState) -> String {
     match state {
         KeyState::Session(State::SelfStopped(badness)) => format!("{}: {}", state.short_word(), reason(badness)),

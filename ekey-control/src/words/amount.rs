@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn bytes_have_one_decimal_from_a_kilobyte_on() {
-        for (count, due) in [
+        for (count, expected) in [
             (0, "0 B"),
             (999, "999 B"),
             (1000, "1.0 kB"),
@@ -92,35 +92,39 @@ mod tests {
             (29_520_000, "29.5 MB"),
             (u64::MAX, "18.4 EB"),
         ] {
-            assert_eq!(bytes(count), due);
+            assert_eq!(bytes(count), expected);
         }
     }
 
     #[test]
-    fn a_rate_below_nothing_or_beyond_everything_is_still_printed() {
-        for (value, due) in [(4012.4, "4.0 kB/s"), (-1.0, "0 B/s"), (f64::NAN, "0 B/s"), (f64::INFINITY, "18.4 EB/s")] {
-            assert_eq!(rate(value), due);
+    fn any_rate_is_printed() {
+        for (value, expected) in
+            [(4012.4, "4.0 kB/s"), (-1.0, "0 B/s"), (f64::NAN, "0 B/s"), (f64::INFINITY, "18.4 EB/s")]
+        {
+            assert_eq!(rate(value), expected);
         }
     }
 
     #[test]
     fn a_moment_has_its_date() {
-        for (moment, due) in [
+        for (moment, expected) in [
             (0, "1970-01-01T00:00:00Z"),
             (951_782_399, "2000-02-28T23:59:59Z"),
             (951_782_400, "2000-02-29T00:00:00Z"),
             (1_795_174_212, "2026-11-20T11:30:12Z"),
             (4_107_542_400, "2100-03-01T00:00:00Z"),
         ] {
-            assert_eq!(utc(moment), due);
+            assert_eq!(utc(moment), expected);
         }
         assert_eq!([span(600), span(86_400), span(45)], ["10 min", "24 h", "45 s"]);
     }
 
     #[test]
     fn a_time_has_its_two_largest_units() {
-        for (seconds, due) in [(0, "0 s"), (59, "59 s"), (61, "1 min 1 s"), (7384, "2 h 3 min"), (183_600, "2 d 3 h")] {
-            assert_eq!(duration(seconds), due);
+        for (seconds, expected) in
+            [(0, "0 s"), (59, "59 s"), (61, "1 min 1 s"), (7384, "2 h 3 min"), (183_600, "2 d 3 h")]
+        {
+            assert_eq!(duration(seconds), expected);
         }
         assert_eq!(milliseconds(12), "12 ms");
         assert_eq!(milliseconds(61_000), "1 min 1 s");

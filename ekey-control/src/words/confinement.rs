@@ -1,15 +1,15 @@
-//! What the daemon is kept from, in words.
+//! The daemon's sandbox in words.
 
 use super::amount;
 use crate::status::ConfinementStatus;
 
 impl ConfinementStatus {
-    /// Who it is and what it is kept from.
+    /// Names the daemon's user and the limits in force.
     pub fn line(&self) -> String {
         format!("user {}, {}", self.user, self.bounds())
     }
 
-    /// What it is kept from.
+    /// Names the limits in force.
     pub fn bounds(&self) -> String {
         let calls = if self.filter { "calls filtered" } else { "calls NOT filtered" };
         let files = match self.landlock {
@@ -24,7 +24,7 @@ impl ConfinementStatus {
         format!("{calls}, {files}, {locked}, {cores}")
     }
 
-    /// Who has which capabilities.
+    /// Names the capabilities and how many threads have each.
     pub fn rights(&self) -> String {
         let held: Vec<String> =
             self.capabilities.iter().map(|held| format!("{} in {}", held.name, held.threads)).collect();

@@ -1,4 +1,4 @@
-//! A status in a person's words: the rows of the terminal's screen and of the page, and the one line that says whether all is well.
+//! A status in words: the rows of the terminal's screen and of the page, and the one line that says whether all is well.
 
 use super::parts::Role;
 pub use super::parts::{Row, server_rows};
@@ -7,21 +7,21 @@ use crate::status::health::HealthStatus;
 use crate::status::state::KeyState;
 use crate::status::{EgdClientState, EgdClientStatus, KeyStatus, Sensors, Status};
 
-/// Said wherever a software key is in use.
+/// The warning about a software key, wherever one is in use.
 pub const NOT_RANDOM: &str = "THIS DATA IS NOT RANDOM (software key): for tests only, never for secrets.";
 
-/// How a state is to be taken.
+/// How good a state is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mood {
     /// As it should be.
     Good,
     /// Soon as it should be.
     Soon,
-    /// Somebody should do something.
+    /// A person should do something.
     Bad,
 }
 
-/// How a key's state is to be taken.
+/// Returns how good a state is.
 pub fn mood(state: KeyState) -> Mood {
     match state {
         _ if state.is_running() => Mood::Good,
@@ -30,12 +30,12 @@ pub fn mood(state: KeyState) -> Mood {
     }
 }
 
-/// How a key is to be taken: one that is put aside or cannot be opened is of no use, whatever its state.
+/// Returns how good a key's state is. A key that failed a health test or cannot be opened is bad, whatever its state.
 pub fn key_mood(key: &KeyStatus) -> Mood {
     if key.put_aside().is_some() || key.hindrance().is_some() { Mood::Bad } else { mood(key.state) }
 }
 
-/// The key's serial number, its state, and since when.
+/// Returns the key's serial number, its state, and for how long it has been in it.
 pub fn key_title(key: &KeyStatus) -> String {
     let serial = key.known_serial().unwrap_or("(serial number not known)");
     if let Some(aside) = key.put_aside().filter(|_| key.state.is_okay()) {
@@ -45,7 +45,7 @@ pub fn key_title(key: &KeyStatus) -> String {
     format!("Key {}  {serial}  {}, for {}", key.number, advice::words(key.state), amount::duration(key.since_s))
 }
 
-/// Everything about one key.
+/// Returns the rows of one key.
 pub fn key_rows(key: &KeyStatus) -> Vec<Row> {
     let mut rows = vec![("node", format!("{} ({})", key.path, key.transport.name()))];
     if let Some(detail) = &key.detail {
@@ -68,13 +68,13 @@ pub fn key_rows(key: &KeyStatus) -> Vec<Row> {
         ),
         ("sensors", sensors(&key.sensors)),
     ]);
-    // There is room for one of the two; of a key that is put aside they say the same.
+    // There is room for one of the two. Of a key that failed a health test they say the same.
     let health = key.health.as_ref().filter(|_| key.detail.is_none());
     rows.extend(health.map(|health| ("health", self::health(health))));
     rows
 }
 
-/// How the state of fetching from another machine is to be taken.
+/// Returns how good the state of fetching from another machine is.
 pub fn server_mood(client: &EgdClientStatus) -> Mood {
     match client.state {
         EgdClientState::Connected => Mood::Good,
@@ -83,7 +83,7 @@ pub fn server_mood(client: &EgdClientStatus) -> Mood {
     }
 }
 
-/// The server that entropy is fetched from, and how that is going.
+/// Returns the server that entropy is fetched from, and the state of the connection.
 pub fn server_title(client: &EgdClientStatus) -> String {
     let since = match (amount::duration(client.since_s), client.is_connected()) {
         (since, true) => format!(", for {since}"),
@@ -93,12 +93,12 @@ pub fn server_title(client: &EgdClientStatus) -> String {
     format!("EGD server  {}{since}  {}{address}", client.state.word(), client.server)
 }
 
-/// The pool, the outputs and the keyring: all parts but the sources, which are shown like keys.
+/// Returns the rows of all parts but the sources, which are shown like keys.
 pub fn output_rows(status: &Status) -> Vec<Row> {
     status.parts().into_iter().filter(|part| part.role != Role::Source).flat_map(|part| part.rows).collect()
 }
 
-/// That all is well, if nothing is to be advised. Of a software key only that nothing else is wrong.
+/// Returns the line for a status without advice: all is well. Of a software key it says only that nothing else is wrong.
 pub fn all_is_well(status: &Status) -> String {
     let keys = amount::many(status.keys.len(), "key");
     if status.not_random {
@@ -111,7 +111,7 @@ pub fn all_is_well(status: &Status) -> String {
     }
 }
 
-/// A temperature.
+/// Converts tenths of a kelvin to degrees Celsius.
 pub fn celsius(decikelvin: u32) -> f64 {
     f64::from(decikelvin) / 10.0 - 273.15
 }

@@ -1,6 +1,6 @@
-//! What somebody may have meant who wrote a word that is not known.
+//! Finds the known word that an unknown one is most likely a slip of.
 
-/// The word of `known` that `written` is most likely a slip of, if any is near enough.
+/// Returns the word of `known` that `written` is most likely a slip of, if one is near enough.
 pub fn nearest<'k>(written: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     let plain = plain(written);
     // One slip in three letters: with more, the suggestion is a guess that misleads.
@@ -13,7 +13,7 @@ pub fn nearest<'k>(written: &str, known: impl IntoIterator<Item = &'k str>) -> O
         .map(|(_, word)| word)
 }
 
-/// Without what people vary between: case, and the kind of dash. Bounded, since anybody may have written it.
+/// Drops what people vary: case, and the kind of dash. Bounded, since the text may come from anywhere.
 fn plain(word: &str) -> Vec<char> {
     word.chars().take(40).filter(|letter| !matches!(letter, '-' | '_' | ' ')).flat_map(char::to_lowercase).collect()
 }
@@ -43,17 +43,18 @@ mod tests {
 
     #[test]
     fn the_distance_counts_slips() {
-        for (from, to, due) in [("", "", 0), ("abc", "", 3), ("", "ab", 2), ("kitten", "sitting", 3), ("abc", "abc", 0)]
+        for (from, to, expected) in
+            [("", "", 0), ("abc", "", 3), ("", "ab", 2), ("kitten", "sitting", 3), ("abc", "abc", 0)]
         {
             let chars = |text: &str| text.chars().collect::<Vec<_>>();
-            assert_eq!(distance(&chars(from), &chars(to)), due, "{from:?} to {to:?}");
+            assert_eq!(distance(&chars(from), &chars(to)), expected, "{from:?} to {to:?}");
         }
     }
 
     #[test]
     fn a_slip_finds_its_word_and_another_word_finds_none() {
         let known = ["enabled", "bits-per-byte", "interval-s"];
-        for (written, due) in [
+        for (written, expected) in [
             ("bits_per_byte", Some("bits-per-byte")),
             ("bits-per-bite", Some("bits-per-byte")),
             ("Interval", Some("interval-s")),
@@ -61,7 +62,7 @@ mod tests {
             ("colour", None),
             ("", None),
         ] {
-            assert_eq!(nearest(written, known), due, "{written:?}");
+            assert_eq!(nearest(written, known), expected, "{written:?}");
         }
     }
 }

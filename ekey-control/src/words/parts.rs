@@ -10,10 +10,10 @@ use crate::status::{
 
 /// The name of the part that holds the long-term keys.
 pub(super) const KEYRING: &str = "keyring";
-/// With more listeners than this the rest is only counted.
+/// Listeners that get a row; the others are only counted.
 const EGD_ROWS: usize = 3;
 
-/// A name and what is to be said of it.
+/// A name and its text.
 pub type Row = (&'static str, String);
 
 /// A part of the daemon.
@@ -85,7 +85,7 @@ fn egd_client(client: &EgdClientStatus) -> Part {
     part.with_problems((!client.is_connected()).then(why))
 }
 
-/// What was fetched: from a source as a key is one, but nothing proves its bytes.
+/// Returns what was fetched. No MAC proves these bytes.
 pub fn server_rows(client: &EgdClientStatus) -> Vec<Row> {
     let proof = if client.proven { "" } else { " (no MAC proves them)" };
     let (bytes, requests) = (amount::bytes(client.received_bytes), amount::many(client.requests, "request"));
@@ -126,7 +126,7 @@ fn kernel_figures(kernel: &KernelStatus) -> String {
     )
 }
 
-/// Whether the kernel still counts bits, and is given none. Since 2022 it counts them only until it is seeded (random(4)).
+/// Whether the kernel still counts bits, and gets none. A kernel since 2022 counts them only until it is seeded (random(4)).
 fn misses_credit(kernel: &KernelStatus) -> bool {
     let counts = !kernel.ready || kernel.era == Some(KernelEra::Before2022);
     kernel.problem.is_none() && !kernel.privileged && counts
@@ -165,7 +165,7 @@ fn egd(listeners: &[EgdStatus]) -> Part {
     part.with_problems(listeners.iter().filter_map(of_listener))
 }
 
-/// What new TLS clients are shown, and how the last one fared who was refused.
+/// Says which certificate new TLS clients see, and why the last one was refused.
 fn tls(tls: &EgdTlsStatus) -> String {
     let until = tls.valid_until.get(..10).unwrap_or_default();
     let half_open = if tls.half_open > 0 { format!(", {} in the handshake", tls.half_open) } else { String::new() };
@@ -173,7 +173,7 @@ fn tls(tls: &EgdTlsStatus) -> String {
     format!("certificate till {until}{half_open}{refused}")
 }
 
-/// What is the matter with a TLS listener's certificate, and what to do; none if nothing is, or it is no TLS listener.
+/// Says what is wrong with a TLS listener's certificate, and what to do. `None` if all is well, or without TLS.
 pub fn of_listener(listener: &EgdStatus) -> Option<String> {
     let tls = listener.tls.as_ref()?;
     let name = &listener.listen;
@@ -213,7 +213,7 @@ fn keyring(keyring: &KeyringStatus) -> Part {
     Part::new(KEYRING, Role::Other, format!("{}, {held}", keyring.path)).with_problems(problem)
 }
 
-/// The sandbox. What could not be had is no reason to call anybody: the daemon works all the same.
+/// The sandbox. A part of it that this machine lacks needs no person: the daemon works without it.
 fn sandbox(confinement: &ConfinementStatus) -> Part {
     let problem = |problem: &String| Problem { text: format!("Sandbox: {problem}."), needs_a_person: false };
     let problems = confinement.problems.iter().map(problem).collect();
@@ -233,7 +233,7 @@ fn listener_rows(name: &'static str, listeners: &[EgdStatus]) -> impl Iterator<I
     listeners.iter().take(EGD_ROWS).flat_map(move |listener| rows_of(name, listener)).chain(more)
 }
 
-/// One row, and another if there is more to tell.
+/// One row, and a second if clients were rejected.
 fn rows_of(name: &'static str, egd: &EgdStatus) -> impl Iterator<Item = Row> {
     let (served, clients) = (amount::bytes(egd.served_bytes), amount::many(egd.clients, "client"));
     let refused = egd.refused + egd.tls.as_ref().map_or(0, |tls| tls.refused);

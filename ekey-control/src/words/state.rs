@@ -9,7 +9,7 @@ use crate::status::health::PutAside;
 use crate::status::state::KeyState;
 
 impl KeyState {
-    /// A few words for people, in lower case.
+    /// Names the state in a few words, in lower case.
     pub fn short_word(self) -> &'static str {
         match self {
             Self::Session(State::Opening) => "opening",
@@ -30,7 +30,7 @@ impl KeyState {
         }
     }
 
-    /// What a person should do now; `None` where the daemon gets on by itself within seconds.
+    /// Says what a person should do now. `None` if the daemon needs nothing but seconds.
     ///
     /// `serial` is the key's serial number as far as it is known, `path` its node.
     pub fn next_step(self, serial: Option<&str>, path: &str) -> Option<String> {
@@ -68,8 +68,7 @@ impl KeyState {
 }
 
 impl KeyStatus {
-    /// What a person should do about this key: [`KeyState::next_step`], or what is to be done about one that is put aside or
-    /// cannot be opened.
+    /// Says what a person should do about this key: [`KeyState::next_step`], unless it failed a health test or cannot be opened.
     pub fn next_step(&self) -> Option<String> {
         if let Some(aside) = self.put_aside().filter(|_| self.state.is_okay()) {
             return Some(aside.next_step());
@@ -80,7 +79,7 @@ impl KeyStatus {
 }
 
 impl PutAside {
-    /// What a person should do.
+    /// Says what a person should do.
     pub fn next_step(&self) -> String {
         format!(
             "its output failed the {} test and is not handed out; after {} good blocks ({} so far) it is used again, and if it \
@@ -90,7 +89,7 @@ impl PutAside {
     }
 }
 
-/// Why a key has stopped itself.
+/// Says why a key has stopped itself.
 pub(super) fn reason(badness: Badness) -> &'static str {
     match badness.code() {
         '0' => "no fault",

@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_look_tells_how_things_are_and_the_next_only_what_is_new() {
+    fn the_first_look_tells_all_and_later_ones_the_new() {
         let mut watcher = Watcher::default();
         let first = seen(&mut watcher, status(vec![key(State::Running)]));
         assert_eq!(first, ["daemon: ekeyd 0.1.0 is there, pid 4711", "state: key 1 (NwBvBlg3OTBJORFD): running"]);
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn a_daemon_that_is_gone_is_told_of_once_and_so_is_its_return() {
+    fn a_daemon_that_goes_and_returns_is_told_of_once() {
         let mut watcher = Watcher::default();
         for due in [1, 0, 0] {
             assert_eq!(watcher.look(Err("no daemon".to_owned()), "T").len(), due);

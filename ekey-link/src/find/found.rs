@@ -7,7 +7,7 @@ use crate::Transport;
 use super::sysfs::{attribute, entries, link_name, number};
 use super::{PRODUCT, VENDOR};
 
-/// The longest serial number that is believed, in bytes; a key's has 16.
+/// The longest serial number that is accepted, in bytes; that of a key has 16.
 const LONGEST_SERIAL: usize = 64;
 /// The longest path of ports: a bus number and seven levels of hubs, with room to spare.
 const LONGEST_PORT: usize = 32;
@@ -39,7 +39,7 @@ pub struct FoundKey {
 }
 
 impl FoundKey {
-    /// The path to open for a transport, if there is one: see [`crate::open`].
+    /// Returns the path to open for a transport, if the key has one: see [`crate::open`].
     #[must_use]
     pub fn path(&self, transport: Transport) -> Option<&Path> {
         match transport {
@@ -49,7 +49,7 @@ impl FoundKey {
         }
     }
 
-    /// What is at `port` on the machine below `root`, if that is a key.
+    /// Reads the key at `port` of the machine below `root`. `None` if no key is there.
     pub(super) fn read(root: &Path, port: &str) -> Option<Self> {
         if !is_port(port) {
             return None;

@@ -1,8 +1,7 @@
 //! Keys that are plugged into this machine, found in sysfs.
 //!
-//! Nothing is opened and no key is disturbed: the kernel asked each device for its descriptors when it was plugged in, and keeps the
-//! answers as small files below `/sys/bus/usb/devices`. What a device says of itself may be anything, so each answer is read
-//! bounded and checked before it is believed.
+//! This opens no device and disturbs no key: the kernel read each device's descriptors when it was plugged in, and keeps them as small
+//! files below `/sys/bus/usb/devices`. A device may state anything, so we read each file up to a limit and check it before use.
 
 mod found;
 mod sysfs;
@@ -22,19 +21,19 @@ pub const PRODUCT: u16 = 0x0001;
 
 /// The major number of usbfs nodes (the kernel's devices.txt).
 const USBFS_MAJOR: u64 = 189;
-/// How many devices a bus may have, by the numbering of usbfs nodes.
+/// The most devices of a bus, by the numbering of usbfs nodes.
 const DEVICES_A_BUS: u64 = 128;
 /// More entries than any machine has.
 const MOST_ENTRIES: usize = 4096;
 const MOST_KEYS: usize = 256;
 
-/// All keys that are plugged in, driven or not, sorted by port. None where there is no USB.
+/// Returns all keys that are plugged in, driven or not, sorted by port.
 #[must_use]
 pub fn keys() -> Vec<FoundKey> {
     keys_below(Path::new("/"))
 }
 
-/// The same on a machine whose `/sys` and `/dev` are below `root`.
+/// Returns the keys of a machine whose `/sys` and `/dev` are below `root`.
 #[must_use]
 pub fn keys_below(root: &Path) -> Vec<FoundKey> {
     let Ok(entries) = fs::read_dir(root.join("sys/bus/usb/devices")) else { return Vec::new() };
@@ -48,7 +47,7 @@ pub fn keys_below(root: &Path) -> Vec<FoundKey> {
     keys
 }
 
-/// The key behind a tty, a usbfs node, or a symbolic link to either; none for anything else.
+/// Returns the key behind a tty, a usbfs node, or a symbolic link to either. `None` for anything else.
 #[must_use]
 pub fn behind(path: &Path) -> Option<FoundKey> {
     let metadata = fs::metadata(path).ok()?;
@@ -62,7 +61,7 @@ pub fn behind(path: &Path) -> Option<FoundKey> {
     keys().into_iter().find(|key| key.tty.as_ref() == Some(&path))
 }
 
-/// The bus and the device number that a usbfs node's device number stands for; none if it is no usbfs node.
+/// Returns the bus and the device of a usbfs node by its device number. `None` for any other node.
 pub(crate) fn usb_address(rdev: u64) -> Option<(u16, u16)> {
     if major(rdev) != USBFS_MAJOR {
         return None;

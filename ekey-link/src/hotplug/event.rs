@@ -1,6 +1,6 @@
 //! One message of the kernel's: `add@/devices/...`, then `KEY=value` texts, each ended by a zero byte.
 
-/// A longer path in sysfs is not believed.
+/// The longest path in sysfs that is accepted.
 const LONGEST_DEVPATH: usize = 1024;
 
 /// What happened to a USB device, one of its interfaces, or a tty.
@@ -25,7 +25,7 @@ pub enum Action {
     Changed,
 }
 
-/// A kind of device that matters to who drives keys.
+/// A kind of device that matters to a driver of keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Subsystem {
     /// A USB device or interface.
@@ -35,7 +35,7 @@ pub enum Subsystem {
 }
 
 impl HotplugEvent {
-    /// Reads a message of the kernel's. None if it is about another kind of device, or no such message at all.
+    /// Parses a message of the kernel. Returns `None` if it is about another kind of device, or malformed.
     #[must_use]
     pub fn parse(message: &[u8]) -> Option<Self> {
         let mut parts = message.split(|&byte| byte == 0);

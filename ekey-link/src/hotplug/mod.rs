@@ -1,7 +1,7 @@
-//! What the kernel says about devices that come and go.
+//! The kernel's messages about devices that come and go.
 //!
-//! The kernel sends each uevent to a netlink socket that anybody may listen on. It is a hint to look at
-//! [`find::keys`](crate::find::keys) again and no more: messages can be lost, so who drives keys looks now and then unasked as well.
+//! The kernel sends each uevent to every netlink socket that listens. A message is only a hint to call
+//! [`find::keys`](crate::find::keys) again: messages can be lost, so a driver of keys also looks at intervals.
 
 mod event;
 
@@ -15,31 +15,30 @@ use crate::LinkError;
 
 pub use event::{Action, HotplugEvent, Subsystem};
 
-/// The multicast group of the kernel's own messages; udev's are another.
+/// The multicast group of the kernel's own messages; udev has another.
 const KERNEL_GROUP: u32 = 1;
-/// The kernel's are at most 2 KiB of text and a header.
+/// A message of the kernel has at most 2 KiB of text and a header.
 const LONGEST_MESSAGE: usize = 8192;
-/// After so many messages at once it does not matter what the rest says.
+/// The most messages read at once; the rest would change nothing.
 const MOST_AT_ONCE: usize = 4096;
 
-/// An open ear for the kernel's messages about USB devices and ttys.
+/// Listens for the kernel's messages about USB devices and ttys.
 ///
-/// Its descriptor is readable when there is something to hear and never blocks; hear it out ([`Hotplug::rescan_due`]) each time
-/// an event loop says so.
+/// Its descriptor never blocks, and is readable when a message waits. Then call [`Hotplug::rescan_due`].
 #[derive(Debug)]
 pub struct Hotplug {
     socket: OwnedFd,
     buffer: Box<[u8; LONGEST_MESSAGE]>,
 }
 
-/// What [`Hotplug::hear`] came back with.
+/// The result of [`Hotplug::hear`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Heard {
     /// A USB device, an interface or a tty came, went or changed.
     Event(HotplugEvent),
     /// Messages were lost: anything may have happened.
     Overrun,
-    /// There is no more for now.
+    /// No message waits.
     Nothing,
 }
 
@@ -57,22 +56,22 @@ impl Hotplug {
         Ok(Self { socket, buffer: Box::new([0; LONGEST_MESSAGE]) })
     }
 
-    /// Hears out all that waits. Whether any of it is a reason to look for keys again.
+    /// Reads all messages that wait. Returns whether any of them is a reason to look for keys again.
     ///
     /// # Errors
-    /// [`LinkError::Hotplug`] when the socket broke; looking now and then is all that is left.
+    /// [`LinkError::Hotplug`] when the socket broke. Then look at intervals.
     pub fn rescan_due(&mut self) -> Result<bool, LinkError> {
-        let mut due = false;
+        let mut expected = false;
         for _ in 0..MOST_AT_ONCE {
             match self.hear()? {
-                Heard::Event(_) | Heard::Overrun => due = true,
-                Heard::Nothing => return Ok(due),
+                Heard::Event(_) | Heard::Overrun => expected = true,
+                Heard::Nothing => return Ok(expected),
             }
         }
         Ok(true)
     }
 
-    /// The next message about USB devices or ttys. Never waits; skips what is about anything else, or not from the kernel.
+    /// Returns the next message about USB devices or ttys. Never waits. Skips messages about anything else, or not from the kernel.
     ///
     /// # Errors
     /// [`LinkError::Hotplug`] when the socket broke.
@@ -84,7 +83,7 @@ impl Hotplug {
                         return Ok(Heard::Event(event));
                     }
                 }
-                // Any program with the right to may send to the group; only the kernel has the number 0.
+                // Privileged programs may send to the group too; only the kernel has the number 0.
                 Ok(_) | Err(Errno::EINTR) => {}
                 Err(Errno::EAGAIN) => return Ok(Heard::Nothing),
                 Err(Errno::ENOBUFS) => return Ok(Heard::Overrun),

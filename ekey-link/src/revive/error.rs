@@ -1,11 +1,11 @@
-//! Why a step to revive a key could not be taken.
+//! Why a step to revive a key could not be done.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 
-/// A step that could not be taken. None of these says anything about the key's health.
+/// A step that could not be done. None of these says anything about the key's health.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReviveError {
@@ -15,7 +15,7 @@ pub enum ReviveError {
         /// Where it was looked for.
         path: PathBuf,
     },
-    /// This process may not (host).
+    /// This process lacks the right (host).
     #[error("{}: {source}; run as root, or let the daemon's user write there (udev rule, DeviceAllow= and ReadWritePaths= of its unit)", path.display())]
     Denied {
         /// What may not be written.
@@ -50,7 +50,7 @@ pub enum ReviveError {
     LeftOff {
         /// The file that is the switch.
         path: PathBuf,
-        /// What is to be written there.
+        /// The value to write there.
         on: &'static str,
         /// What the system said.
         source: io::Error,

@@ -1,7 +1,7 @@
-//! Which step to take next for a silent key: a state machine that has no clock and touches nothing.
+//! Decides the next step for a silent key: a state machine without a clock and without I/O.
 //!
-//! A climb tries each rung once, the mildest first, and gives each some time to prove itself. Where nothing helps it ends in a pause,
-//! after which it begins again; pauses double from one minute to thirty.
+//! A climb tries each rung once, the mildest first, and gives each some time to prove itself. If none helps, the climb ends in a
+//! pause and then starts again. Pauses double from one minute to thirty.
 
 use std::time::{Duration, Instant};
 
@@ -10,18 +10,18 @@ use super::{Means, Rung, Silence, Tally};
 
 const FIRST_PAUSE: Duration = Duration::from_secs(60);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30 * 60);
-/// A key that was heard for so long is well: its next silence is a new story.
+/// A key that verifies for this long is well. Its next silence starts from the bottom.
 const STEADY: Duration = Duration::from_secs(60);
-/// After so many successes of a rung in a row of which none lasted, a climb begins above it.
+/// Successes of one rung in a row that did not last; after these a climb starts above it.
 const MOST_SHORT_LIVED: u32 = 3;
 const RUNGS: usize = Rung::ALL.len();
 
-/// The ladder for one key. It outlives links and sessions; one that is new knows of no silence.
+/// The ladder for one key. It outlives links and sessions.
 #[derive(Debug)]
 pub struct Ladder {
     means: Means,
     phase: Phase,
-    /// The rungs of this climb that were tried.
+    /// The rungs that this climb has tried.
     tried: [bool; RUNGS],
     start: Rung,
     last: Option<Rung>,
@@ -33,15 +33,15 @@ pub struct Ladder {
 
 #[derive(Debug, Clone, Copy)]
 enum Phase {
-    /// The key is heard, as far as is known.
+    /// The key is not known to be silent.
     Idle,
-    /// The next rung is due, since then.
+    /// The next rung may be tried, since this time.
     Due(Instant),
-    /// The step is being taken.
+    /// The step is being done.
     Acting { rung: Rung, ordered: bool },
-    /// The step was taken; it has until then.
+    /// The step was done and has until this time.
     Proving { until: Instant, ordered: bool },
-    /// Nothing has helped; the next climb begins then.
+    /// No rung has helped. The next climb starts at this time.
     Paused { until: Instant },
 }
 
@@ -50,12 +50,12 @@ enum Phase {
 struct Revived {
     at: Instant,
     by: Rung,
-    /// How many revivals by this rung in a row did not last, before this one.
+    /// Revivals by this rung in a row that did not last, before this one.
     short_lived: u32,
 }
 
 impl Ladder {
-    /// A ladder with these rungs, for a key that is not known to be silent.
+    /// Makes a ladder with these rungs, for a key that is not known to be silent.
     #[must_use]
     pub fn new(means: Means) -> Self {
         Self {
@@ -71,12 +71,12 @@ impl Ladder {
         }
     }
 
-    /// Says anew which rungs there are: the key was found again, or the configuration has changed.
+    /// Sets the rungs again: the key was found again, or the configuration has changed.
     pub fn set_means(&mut self, means: Means) {
         self.means = means;
     }
 
-    /// The key is silent. May be said as often as it is true: only the first time begins a climb.
+    /// Notes that the key is silent. Only the first call in a silence starts a climb.
     pub fn note_silent(&mut self, now: Instant, silence: Silence) {
         if !matches!(self.phase, Phase::Idle) {
             return;
@@ -101,7 +101,7 @@ impl Ladder {
         }
     }
 
-    /// A frame has verified: the key is heard. The rung that was tried last has done it, if a climb is on.
+    /// Notes that a frame has verified. During a climb this is the success of the last rung.
     pub fn note_verified(&mut self, now: Instant) {
         let climbing = !matches!(self.phase, Phase::Idle);
         self.phase = Phase::Idle;
@@ -111,15 +111,14 @@ impl Ladder {
         self.revived = Some(Revived { at: now, by, short_lived: before });
     }
 
-    /// The step that [`Ladder::next`] or [`Ladder::order`] gave was taken, and the link is open (again): its time to prove itself
-    /// begins.
+    /// Notes that the step of [`Ladder::next`] or [`Ladder::order`] is done and the link is open. Its time to prove itself starts.
     pub fn note_done(&mut self, now: Instant) {
         if let Phase::Acting { rung, ordered } = self.phase {
             self.phase = Phase::Proving { until: now + rung.patience(), ordered };
         }
     }
 
-    /// The step could not be taken, or the key did not come back from it: the next one is due.
+    /// Notes that the step could not be done, or that the key did not come back from it. The next one may follow.
     pub fn note_failed(&mut self, now: Instant) {
         if let Phase::Acting { rung, ordered } = self.phase {
             self.tallies[rung.index()].failures += 1;
@@ -127,7 +126,7 @@ impl Ladder {
         }
     }
 
-    /// The key was plugged in, without our doing. It gets a fresh start, and a pause is over.
+    /// Notes that a person has plugged the key in. It gets a fresh start, and a pause ends.
     pub fn note_plugged_in(&mut self, now: Instant) {
         self.pause = FIRST_PAUSE;
         self.revived = None;
@@ -137,8 +136,8 @@ impl Ladder {
         }
     }
 
-    /// The step to take now, if one is due. Take it and say [`Ladder::note_done`] or [`Ladder::note_failed`]; after
-    /// [`Rung::Pause`] there is nothing to say, the link may stay open, and the key needs a replug as far as can be told.
+    /// Returns the step to do now, if any. Do it, then call [`Ladder::note_done`] or [`Ladder::note_failed`]. After [`Rung::Pause`]
+    /// call neither: the link may stay open, and the key most likely needs a replug.
     pub fn next(&mut self, now: Instant) -> Option<Rung> {
         match self.phase {
             Phase::Idle | Phase::Acting { .. } => return None,
@@ -164,15 +163,15 @@ impl Ladder {
         Some(rung)
     }
 
-    /// Somebody wants this rung to be tried now: it is, whatever the limits, and if it does not help the ladder is as if the key had
-    /// not been silent yet. Take the step and say so, as after [`Ladder::next`].
+    /// Tries this rung now, whatever the limits, because a person asks for it. If it does not help, the ladder forgets the silence.
+    /// Do the step and report it, as after [`Ladder::next`].
     pub fn order(&mut self, rung: Rung) {
         self.tallies[rung.index()].attempts += 1;
         self.last = Some(rung);
         self.phase = Phase::Acting { rung, ordered: true };
     }
 
-    /// When [`Ladder::next`] will have something to say; none while the key is heard or a step is being taken.
+    /// Returns when to call [`Ladder::next`]. `None` while the key is heard or a step is being done.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         match self.phase {
@@ -182,7 +181,7 @@ impl Ladder {
         }
     }
 
-    /// The rung that is being tried; none while the key is heard.
+    /// Returns the rung that is being tried. `None` while the key is heard.
     #[must_use]
     pub fn current(&self) -> Option<Rung> {
         match self.phase {
@@ -193,7 +192,7 @@ impl Ladder {
         }
     }
 
-    /// How a rung has done since the ladder was made.
+    /// Returns the results of a rung since the ladder was made.
     #[must_use]
     pub fn tally(&self, rung: Rung) -> Tally {
         self.tallies[rung.index()]
@@ -206,14 +205,14 @@ impl Ladder {
         self.last = None;
     }
 
-    /// Readies a climb after a pause, in which the session has sent `^C` all the time.
+    /// Prepares a climb after a pause, in which the session has sent `^C` all the time.
     fn restart(&mut self) {
         self.tried = [false; RUNGS];
         self.tried[Rung::Soft.index()] = true;
         self.start = Rung::Soft;
     }
 
-    /// The mildest rung from the start upwards that is left, then those below it, then the pause.
+    /// Returns the mildest rung that is left from the start upwards, then those below it, then the pause.
     fn choose(&mut self, now: Instant) -> Rung {
         let (below, above): (Vec<_>, Vec<_>) = Rung::ALL.into_iter().partition(|&rung| rung < self.start);
         let order = above.into_iter().filter(|&rung| rung != Rung::Pause).chain(below);
@@ -227,7 +226,7 @@ impl Ladder {
     }
 }
 
-/// The rung above, unless that is the pause.
+/// Returns the rung above, unless that is the pause.
 fn above(rung: Rung) -> Option<Rung> {
     Rung::ALL.into_iter().find(|&other| other > rung && other != Rung::Pause)
 }

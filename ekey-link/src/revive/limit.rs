@@ -2,13 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-/// So many attempts in a row, and one more each interval.
+/// A burst of attempts, and one more after each interval.
 #[derive(Debug)]
 pub(super) struct Limit {
     burst: u32,
     interval: Duration,
     left: u32,
-    /// Since when the next attempt is being earned.
+    /// The start of the interval that earns the next attempt.
     since: Option<Instant>,
 }
 
@@ -17,7 +17,7 @@ impl Limit {
         Self { burst, interval, left: burst, since: None }
     }
 
-    /// Takes one attempt, if there is one.
+    /// Takes one attempt, if one is left.
     pub(super) fn take(&mut self, now: Instant) -> bool {
         self.earn(now);
         if self.left == 0 {
@@ -55,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn an_attempt_is_earned_each_interval_and_no_fraction_is_lost() {
+    fn each_interval_earns_an_attempt_without_loss() {
         let start = Instant::now();
         let mut limit = Limit::new((1, SECOND));
         assert!(limit.take(start));

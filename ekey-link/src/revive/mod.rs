@@ -1,8 +1,8 @@
 //! What can be done about a key that has fallen silent.
 //!
-//! The steps that act on the USB device are functions, one a file. Each is an attempt and no more: no report says that any of them
-//! revives a real key that hangs, so they promise that the step was taken, never that it helped. [`Ladder`] decides which step is
-//! next and keeps the books; only a frame that verifies counts as success.
+//! Each step that acts on the USB device is a function in a file of its own. No report says that any of them revives a real key
+//! that hangs, so a function only promises that the step was done, not that it helped. [`Ladder`] decides which step comes next and
+//! counts. Only a frame that verifies counts as a success.
 
 mod attribute;
 mod error;

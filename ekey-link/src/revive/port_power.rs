@@ -1,4 +1,4 @@
-//! Switching the power of the key's port off and on, which is as good as pulling the key out, where the hub really can.
+//! Switches the power of the key's port off and on. If the hub really can, this is as good as pulling the key out.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -64,7 +64,7 @@ fn switch(key: &FoundKey, neighbours: Neighbours, off: Duration) -> Result<(), R
     if outcome.is_ok() {
         thread::sleep(off);
     }
-    // Whatever went wrong, nothing stays off; the port of the key itself comes last.
+    // After any failure, switch all on again; the key's own port last.
     let mut left_off = Ok(());
     for path in switches.iter().rev() {
         left_off = attribute::switch_on(path, "0").and(left_off);
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hub_with_other_devices_keeps_its_power_unless_told() {
+    fn a_hub_with_other_devices_keeps_its_power() {
         let (folder, key) = hub();
         plug_in_neighbour(&folder);
         let refused = switch(&key, Neighbours::Protect, Duration::ZERO).unwrap_err();
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn both_halves_of_a_usb_3_port_are_switched_and_guarded() {
+    fn both_halves_of_a_usb_3_port_are_switched() {
         let (folder, key) = hub();
         let peer = folder.path().join("2-1:1.0/2-1-port2");
         fs::create_dir_all(&peer).unwrap();

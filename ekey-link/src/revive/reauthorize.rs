@@ -1,5 +1,4 @@
-//! Forbidding the use of a USB device and allowing it again: the kernel unconfigures it, then asks for its descriptors and configures
-//! it anew.
+//! Forbids the use of a USB device and allows it again: the kernel unconfigures it, reads its descriptors and configures it again.
 
 use super::{ReviveError, attribute};
 use crate::find::FoundKey;
@@ -9,7 +8,7 @@ use crate::find::FoundKey;
 /// Close the link first. The key keeps its place on the bus, its tty goes and comes back.
 ///
 /// # Errors
-/// [`ReviveError::Gone`], [`ReviveError::Denied`] (only root may, unless told otherwise), [`ReviveError::Failed`], or
+/// [`ReviveError::Gone`], [`ReviveError::Denied`] (by default only root may), [`ReviveError::Failed`], or
 /// [`ReviveError::LeftOff`] if the key could not be allowed again.
 pub fn reauthorize(key: &FoundKey) -> Result<(), ReviveError> {
     let path = key.sysfs.join("authorized");

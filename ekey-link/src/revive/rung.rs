@@ -1,4 +1,4 @@
-//! The rungs of the ladder, what each needs, and how it has done so far.
+//! The rungs of the ladder, what each needs, and its results so far.
 
 use std::fmt;
 use std::time::Duration;
@@ -20,7 +20,7 @@ pub enum Rung {
     Authorized,
     /// [`port_power`](super::port_power), with the link closed.
     PortPower,
-    /// Nothing has helped: wait, for a minute at first and for half an hour at most. The key most likely needs a replug.
+    /// No rung has helped: wait, a minute at first and half an hour at most. The key most likely needs a replug.
     Pause,
 }
 
@@ -36,7 +36,7 @@ impl Rung {
         Self::Pause,
     ];
 
-    /// Its name in status, metrics and log: `soft`, `reopen`, `other-transport`, `usb-reset`, `authorized`, `port-power`, `pause`.
+    /// Returns its name in status, metrics and log: `soft`, `reopen`, `other-transport`, `usb-reset`, `authorized`, `port-power`, `pause`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -50,7 +50,7 @@ impl Rung {
         }
     }
 
-    /// What is being done to the key, for people.
+    /// Says what is being done to the key.
     #[must_use]
     pub fn words(self) -> &'static str {
         match self {
@@ -64,10 +64,10 @@ impl Rung {
         }
     }
 
-    /// How long a key may take to send a frame that verifies, once the step was taken and the link is open again.
+    /// Returns how long a key may take to send a frame that verifies, once the step is done and the link is open again.
     ///
-    /// A key answers a `^C` at once, so these could be shorter still. The first five must fit into five seconds with all that the
-    /// steps take themselves, so that a key that is found silent after five is revived within ten.
+    /// A key answers a `^C` at once, so these could be shorter. The first five and the time that the steps take must fit into five
+    /// seconds, so that a key that is found silent after five seconds is revived within ten.
     #[must_use]
     pub fn patience(self) -> Duration {
         Duration::from_millis(match self {
@@ -79,7 +79,7 @@ impl Rung {
         })
     }
 
-    /// How often it may be tried: so many times in a row, and one more each interval.
+    /// Returns how often it may be tried: the attempts in a row, and the interval that earns one more.
     pub(super) fn allowance(self) -> (u32, Duration) {
         match self {
             Self::Soft => (60, Duration::from_secs(1)),
@@ -102,10 +102,10 @@ impl fmt::Display for Rung {
     }
 }
 
-/// Which rungs there are for a key. [`Rung::Soft`], [`Rung::Reopen`] and [`Rung::Pause`] there are always.
+/// The rungs that a key has. [`Rung::Soft`], [`Rung::Reopen`] and [`Rung::Pause`] it always has.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Means {
-    /// It can be reached by another transport than it is now.
+    /// The key can be reached by another transport.
     pub other_transport: bool,
     /// Its USB port may be reset.
     pub usb_reset: bool,
@@ -119,8 +119,8 @@ impl Means {
     /// For a key behind a unix socket, or a tty that belongs to no USB device.
     pub const NONE: Self = Self { other_transport: false, usb_reset: false, authorized: false, port_power: false };
 
-    /// What there is for a key that is plugged in. Mask it with what the configuration allows. Whether this process may take a
-    /// step is not asked: the step says so itself, once.
+    /// Returns the rungs of a key that is plugged in. Mask them with what the configuration allows. This does not check whether the
+    /// process may do a step: the step itself reports that.
     #[must_use]
     pub fn of(key: &FoundKey) -> Self {
         Self {
@@ -151,13 +151,13 @@ pub enum Silence {
     WhileRunning,
 }
 
-/// How a rung has done so far.
+/// The results of a rung so far.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Tally {
     /// How often it was tried.
     pub attempts: u64,
     /// How often a frame verified after it and before the next.
     pub successes: u64,
-    /// How often the step could not be taken.
+    /// How often the step could not be done.
     pub failures: u64,
 }

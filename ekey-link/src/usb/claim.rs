@@ -1,4 +1,4 @@
-//! A key taken from the kernel's driver, and given back.
+//! Takes a key from the kernel's driver, and gives it back.
 
 use std::path::Path;
 use std::time::Duration;
@@ -49,8 +49,8 @@ impl Claim {
     /// Ends every transfer on the data interface, a read that waits in another thread too: the kernel does so when the interface
     /// is released. Afterwards it is not claimed.
     pub(super) fn end_transfers(&self) {
-        // The kernel claims an interface for whoever begins a transfer on it, and libusb does not know: claim it, so that it is
-        // there to be released. Both fail when the key has gone, and then no read waits either.
+        // The kernel claims an interface for a process that starts a transfer on it, and libusb does not know. Claim it, so that it
+        // can be released. Both fail when the key has gone, and then no read waits either.
         let _ = self.handle.claim_interface(self.layout.data);
         let _ = self.handle.release_interface(self.layout.data);
     }
@@ -81,8 +81,8 @@ impl BulkIn for Claim {
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        // All of it fails when the key has gone, and then is moot. Both interfaces must be free before the driver is asked to
-        // take the first, because it wants both.
+        // All of this fails when the key has gone, and then it does not matter. Both interfaces must be free before the driver takes
+        // the first, because it needs both.
         for &interface in self.layout.interfaces.iter().rev() {
             let _ = self.handle.release_interface(interface);
         }

@@ -91,8 +91,8 @@ mod tests {
     #[test]
     fn a_key_sends_and_takes_bytes_at_its_data_interface() {
         let layout = Layout::of(&[interface(0, 2, &[]), interface(1, 0x0a, &[IN, OUT])]);
-        let due = Layout { interfaces: vec![0, 1], data: 1, bulk_in: 0x81, bulk_out: 0x03, packet_len: 64 };
-        assert_eq!(layout, Some(due));
+        let expected = Layout { interfaces: vec![0, 1], data: 1, bulk_in: 0x81, bulk_out: 0x03, packet_len: 64 };
+        assert_eq!(layout, Some(expected));
     }
 
     #[test]
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn an_interface_of_another_class_is_not_taken_for_data() {
+    fn an_interface_of_another_class_is_not_data() {
         assert_eq!(Layout::of(&[interface(0, 8, &[IN, OUT])]), None);
     }
 

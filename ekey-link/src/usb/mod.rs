@@ -1,8 +1,8 @@
 //! A key behind usbfs, driven by this process instead of the kernel's `cdc_acm`.
 //!
 //! Bytes go in and out by the bulk endpoints of the data interface; no request is ever sent to the key's control endpoint. The
-//! firmware crashes on SET_CONTROL_LINE_STATE, so line state and line coding are let be; SET_CONFIGURATION would reset its endpoints
-//! under it; a halted endpoint is cleared only after the key said that it is halted.
+//! firmware crashes on SET_CONTROL_LINE_STATE, so we leave line state and line coding alone. SET_CONFIGURATION would reset its
+//! endpoints. We clear a halted endpoint only after the key has reported the halt.
 
 mod claim;
 mod failure;
@@ -27,7 +27,7 @@ use claim::Claim;
 use reader::Reader;
 use stall::Stalls;
 
-/// How long a device may take to be found gone after a transfer to it has failed.
+/// How long to wait after a failed transfer for the device's node to go.
 const LEAVING: Duration = Duration::from_millis(300);
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 /// Longer than any caller waits; only so that the milliseconds fit.
@@ -65,7 +65,7 @@ impl Usb {
         })
     }
 
-    /// The error of a write, with the key's leaving told apart: the first transfer that an unplug hits often fails like a bad cable.
+    /// Returns the error of a write, `Gone` if the key was unplugged: the first transfer after an unplug often fails as with a bad cable.
     fn write_error(&self, error: rusb::Error) -> LinkError {
         let noticed = Instant::now();
         while error != rusb::Error::NoDevice && self.path.exists() {
@@ -99,7 +99,7 @@ impl Link for Usb {
             }
             if !rest.is_empty() && Instant::now() >= deadline {
                 let sent = bytes.len() - rest.len();
-                return Err(LinkError::WriteTimedOut { path: self.path.clone(), sent, due: bytes.len() });
+                return Err(LinkError::WriteTimedOut { path: self.path.clone(), sent, expected: bytes.len() });
             }
         }
         Ok(())
@@ -126,12 +126,12 @@ fn transfer_timeout(deadline: Instant) -> Duration {
     deadline.saturating_duration_since(Instant::now()).clamp(Duration::from_millis(1), LONGEST_TRANSFER)
 }
 
-/// Opens the node as libusb will, for the sake of an error that says what is wrong.
+/// Opens the node as libusb will, for an error that says what is wrong.
 fn check_permission(path: &Path) -> Result<OwnedFd, LinkError> {
     OpenOptions::new().read(true).write(true).open(path).map(File::into).map_err(|source| open_error(path, source))
 }
 
-/// Looks the device up. A fresh context each time: it asks the machine anew, so what was plugged in just now is there.
+/// Looks the device up, in a fresh context, which also has what was plugged in just now.
 fn device(path: &Path, (bus, number): (u16, u16)) -> Result<Device<Context>, LinkError> {
     let devices = Context::new().and_then(|context| context.devices()).map_err(|error| failure::open(path, error))?;
     let device = devices
@@ -145,7 +145,7 @@ fn device(path: &Path, (bus, number): (u16, u16)) -> Result<Device<Context>, Lin
     Ok(device)
 }
 
-/// Holds the key's tty, if it has one, until the kernel's driver is detached: who has it open must not lose it to us.
+/// Holds the key's tty, if it has one, until the kernel's driver is detached: a program that has it open must not lose it to us.
 fn hold_tty((bus, number): (u16, u16)) -> Result<Option<Tty>, LinkError> {
     let found = find::keys().into_iter().find(|key| (key.bus, key.device) == (bus, number));
     let Some(FoundKey { tty: Some(path), .. }) = found else { return Ok(None) };

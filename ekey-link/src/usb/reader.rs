@@ -1,9 +1,9 @@
-//! The thread that reads from a key all the time, so that no byte waits on the key for want of somebody who reads.
+//! The thread that always reads from a key, so that no byte has to wait on the key.
 //!
-//! One packet is asked for at a time: a transfer of one packet ends with that packet, while a longer one would sit on what came
-//! until it is full or the key happens to send a short packet. At the key's 126 packets a second the next one is asked for long
-//! before it is there. No transfer is ever taken back while the link is open, so no byte can be lost with one. The bytes go into a
-//! socket that holds a handful of packets; while nobody takes them out the key is not read, and it waits.
+//! It asks for one packet at a time. A transfer of one packet ends with that packet; a longer one would hold back what came until it
+//! is full or the key sends a short packet. At the key's 126 packets a second the thread asks for the next packet long before it
+//! comes. It never cancels a transfer while the link is open, so none takes bytes with it. The bytes go into a socket with room for
+//! some packets; while the socket is full, the thread does not read, and the key waits.
 
 use std::io::Write;
 use std::os::unix::net::UnixStream;
@@ -18,12 +18,12 @@ use rusb::Error;
 
 use super::stall::Stalls;
 
-/// How long one transfer waits for a packet; zero is for ever to libusb. Some virtual USB controllers lose a packet that arrives just
-/// when its transfer runs out.
+/// How long one transfer waits for a packet; zero means for ever to libusb. Some virtual USB controllers lose a packet that arrives
+/// just when its transfer times out.
 const PATIENCE: Duration = Duration::ZERO;
 /// How far the reader may be ahead, in bytes as the kernel reckons them: some packets.
 const AHEAD: usize = 2048;
-/// An unplug often shows as failed transfers first. After so many in a row it is no unplug.
+/// Failed transfers in a row that are a fault. Fewer may be the first sign of an unplug.
 const MOST_FAILURES: u32 = 6;
 const AFTER_FAILURE: Duration = Duration::from_millis(50);
 /// Some packets without bytes are ordinary (they end a transfer); a key that sends nothing else is slowed down.
@@ -67,20 +67,20 @@ impl Reader {
                 if let Err(error) = read_on(&*source, &mut feed, &shared.stopping) {
                     let _ = shared.ended_by.set(error);
                 }
-                // The claim must be let go of before anybody can see that this is the end.
+                // Release the claim before the end of the feed shows that this is the end.
                 drop(source);
             }
         })?;
         Ok(Self { shared, thread: Some(thread) })
     }
 
-    /// Why there will be no more bytes.
+    /// Returns why no more bytes will come.
     pub(super) fn verdict(&self) -> Error {
         self.shared.ended_by.get().copied().unwrap_or(Error::NoDevice)
     }
 
-    /// Waits until it has ended, and calls `end_transfer` as often as it takes to end the transfer that it waits for. By then the
-    /// other end of its socket must be closed.
+    /// Waits until the thread has ended. Calls `end_transfer` again and again to end the transfer that the thread waits for. Close
+    /// the other end of its socket first.
     pub(super) fn stop(&mut self, end_transfer: impl Fn()) {
         self.shared.stopping.store(true, Ordering::Relaxed);
         if let Some(thread) = self.thread.take() {
@@ -94,7 +94,7 @@ impl Reader {
                 // It may have begun another transfer just before it could see that it is to stop.
                 pause = (pause * 2).min(LAST_LOOK);
             }
-            // It has no way to panic; and if it had, the link is at its end anyway.
+            // The thread cannot panic. If it did, the link ends here anyway.
             let _ = thread.join();
         }
     }
@@ -115,7 +115,7 @@ fn read_on(source: &impl BulkIn, feed: &mut UnixStream, stopping: &AtomicBool) -
             Ok(count) => {
                 (failures, empty) = (0, 0);
                 if feed.write_all(packet.get(..count).unwrap_or_default()).is_err() {
-                    // Nobody listens any more.
+                    // The link has closed the other end.
                     return Ok(());
                 }
             }
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_transfer_before_the_unplug_is_not_taken_for_a_fault() {
+    fn a_failed_transfer_before_an_unplug_is_no_fault() {
         let (got, verdict, _) = read_all(vec![Ok(b"last"), Err(Error::Io), Err(Error::Io)]);
         assert_eq!(got, b"last");
         assert_eq!(verdict, Error::NoDevice);
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_that_nobody_listens_to_ends() {
+    fn a_reader_whose_feed_is_closed_ends() {
         let endless = vec![Ok(&[b'x'; 64][..]); 100_000];
         let key = Arc::new(Scripted { answers: Mutex::new(endless.into()), cleared: AtomicUsize::new(0) });
         let (inbound, feed) = UnixStream::pair().unwrap();

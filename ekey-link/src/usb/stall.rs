@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-/// Two halts closer together than this are no accident.
+/// Two halts within this time are a fault.
 const INTERVAL: Duration = Duration::from_secs(1);
 
 /// The last halt of an endpoint.
@@ -12,7 +12,7 @@ pub(super) struct Stalls {
 }
 
 impl Stalls {
-    /// Notes a halt. Whether it is far enough from the one before to be cleared rather than end the link.
+    /// Notes a halt. Returns whether to clear it; one too soon after another ends the link.
     pub(super) fn forgive(&mut self, now: Instant) -> bool {
         let last = self.last.replace(now);
         last.is_none_or(|last| now.saturating_duration_since(last) >= INTERVAL)
@@ -26,7 +26,7 @@ mod tests {
     use super::Stalls;
 
     #[test]
-    fn the_first_halt_is_forgiven_and_one_soon_after_is_not() {
+    fn a_halt_is_cleared_and_one_soon_after_is_not() {
         let start = Instant::now();
         let mut stalls = Stalls::default();
         assert!(stalls.forgive(start));

@@ -25,7 +25,7 @@ fn a_key_with_its_tty_is_found_with_all_its_names() {
     let folder = machine.key("1-1.2", 4, "M/1A+2B3C4D5E6F7");
     machine.bind_cdc_acm("1-1.2", "ttyACM0");
     let keys = keys_below(machine.root());
-    let [key] = keys.as_slice() else { panic!("one key was due: {keys:?}") };
+    let [key] = keys.as_slice() else { panic!("one key was expected: {keys:?}") };
     assert_eq!(key.serial.as_deref(), Some("M/1A+2B3C4D5E6F7"));
     assert_eq!((key.port.as_str(), key.bus, key.device), ("1-1.2", 1, 4));
     assert_eq!(key.usbfs, machine.root().join("dev/bus/usb/001/004"));
@@ -39,7 +39,7 @@ fn a_key_with_its_tty_is_found_with_all_its_names() {
 }
 
 #[test]
-fn a_key_that_a_program_has_claimed_has_no_tty_and_says_so() {
+fn a_claimed_key_has_no_tty_and_names_its_driver() {
     let machine = Machine::new();
     machine.key("3-4", 17, "M1A2B3C4D5E6F7G8");
     machine.bind("3-4", 0, "usbfs");
@@ -71,7 +71,7 @@ fn keys_come_sorted_by_where_they_are_plugged_in() {
 }
 
 #[test]
-fn a_folder_that_is_a_link_is_followed_as_sysfs_has_it() {
+fn a_folder_that_is_a_link_is_followed() {
     let machine = Machine::new();
     let folder = machine.key("1-3", 7, "M1A2B3C4D5E6F7G8");
     let real = machine.root().join("sys/devices/pci0000:00/usb1/1-3");

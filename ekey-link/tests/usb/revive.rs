@@ -56,9 +56,9 @@ fn a_node_that_is_no_usb_device_cannot_be_reset() {
 fn what_there_is_for_a_key_is_read_from_its_folder() {
     let machine = Machine::new();
     let key = key(&machine);
-    let due = Means { other_transport: true, usb_reset: true, authorized: true, port_power: false };
-    assert_eq!(Means::of(&key), due);
+    let expected = Means { other_transport: true, usb_reset: true, authorized: true, port_power: false };
+    assert_eq!(Means::of(&key), expected);
     fs::create_dir_all(key.sysfs.join("port")).unwrap();
     fs::write(key.sysfs.join("port/disable"), "0").unwrap();
-    assert_eq!(Means::of(&key), Means { port_power: true, ..due });
+    assert_eq!(Means::of(&key), Means { port_power: true, ..expected });
 }

@@ -20,7 +20,7 @@ use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 use rustix::thread::set_no_new_privs;
 
 use crate::config::Config;
-use crate::output::Kernel;
+use crate::outlet::kernel::Kernel;
 
 pub(crate) use account::AccountError;
 

@@ -10,7 +10,7 @@ use ekey_proto::Serial;
 use mio::event::Event;
 
 use super::Daemon;
-use crate::key::{Key, KeyCommand, Name};
+use crate::source::key::{Key, KeyCommand, Name};
 
 /// Keys at a time; more is a mistake, such as naming `/dev` as the folder of keys.
 const MOST_KEYS: usize = 256;

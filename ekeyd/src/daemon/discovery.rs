@@ -13,7 +13,7 @@ use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
 
 use super::Daemon;
-use crate::key::{KeyCommand, Name};
+use crate::source::key::{KeyCommand, Name};
 
 const LOOK_EVERY: Duration = Duration::from_secs(10);
 /// Some changes come in a burst, and not all of it is done when the first message is here.

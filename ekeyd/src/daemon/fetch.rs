@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::Daemon;
 use super::hand_out::{FILE_BATCH, egd_reserve};
 use crate::config;
-use crate::egd_client::EgdClient;
+use crate::source::egd::EgdClient;
 
 /// No more than this is asked for at a time, however many clients wait.
 const MOST_FOR_CLIENTS: usize = 4096;

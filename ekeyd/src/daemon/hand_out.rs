@@ -5,13 +5,13 @@ use std::time::Instant;
 use ekey_proto::EntropyBlock;
 
 use super::{BATCHES_IN_FLIGHT, Daemon};
-use crate::batch::{Batch, wipe};
-use crate::egd;
-use crate::expand;
-use crate::health::Grade;
-use crate::key::{Key, KeyBatch};
-use crate::output::FileSink;
-use crate::pool::{MOST_BATCH, Pool};
+use crate::outlet::egd;
+use crate::outlet::expand;
+use crate::outlet::file::FileSink;
+use crate::source::batch::{Batch, wipe};
+use crate::source::key::health::Grade;
+use crate::source::key::{Key, KeyBatch};
+use crate::stock::pool::{MOST_BATCH, Pool};
 
 /// Bytes that are kept for EGD clients before the file gets any, if the pool is that large.
 const MOST_RESERVE: usize = 64 * 1024;

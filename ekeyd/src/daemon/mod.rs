@@ -4,11 +4,11 @@
 //! EGD clients that wait, then to the file. The loop itself never waits for anything but the next event.
 
 mod commands;
+pub(crate) mod control;
 mod control_link;
 mod discovery;
 mod fetch;
 mod hand_out;
-mod ledger;
 mod observing;
 mod reload;
 mod service_manager;
@@ -25,20 +25,22 @@ use ekey_control::Status;
 use ekey_proto::session::Timings;
 use mio::{Events, Poll, Token, Waker};
 
-use crate::combine::Combiner;
 use crate::config::{self, Config};
 use crate::confine::{AccountError, Confinement};
-use crate::egd_client::EgdClient;
-use crate::expand;
-use crate::key::{Key, KeyBatch, KeyCommand, KeySettings, Name, Outlet};
-use crate::keyring::SharedKeyring;
-use crate::output::{FileSink, Host, Kernel};
-use crate::pool::Pool;
+use crate::observe;
+use crate::outlet::egd;
+use crate::outlet::expand;
+use crate::outlet::file::FileSink;
+use crate::outlet::kernel::{Host, Kernel};
 use crate::socket::ListenError;
-use crate::{control, egd, observe};
+use crate::source::egd::EgdClient;
+use crate::source::key::keyring::SharedKeyring;
+use crate::source::key::{Key, KeyBatch, KeyCommand, KeySettings, Name, Outlet};
+use crate::stock::combine::Combiner;
+use crate::stock::ledger::Ledger;
+use crate::stock::pool::Pool;
 use control_link::ControlLink;
 use discovery::Discovery;
-use ledger::Ledger;
 use sd_notify::NotifyState;
 use service_manager::{Watchdog, notify};
 use signals::{Signal, Signals};
@@ -55,7 +57,7 @@ const _: () = assert!(CONTROL + control::Server::TOKENS <= HTTP, "the tokens ove
 const _: () = assert!(HTTP + observe::Server::TOKENS <= EGD, "the tokens overlap");
 
 /// Batches that may wait between the keys and the pool.
-const BATCHES_IN_FLIGHT: usize = 4;
+pub(crate) const BATCHES_IN_FLIGHT: usize = 4;
 /// How long the keys' threads may take to hand on what they have.
 const LAST_BATCHES: Duration = Duration::from_millis(800);
 /// How long the file may take to write the last bytes when the daemon stops.

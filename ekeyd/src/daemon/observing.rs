@@ -8,8 +8,8 @@ use ekey_control::KeyStatus;
 use mio::event::Event;
 
 use super::Daemon;
-use crate::key::Key;
 use crate::observe::{Sample, Server, Totals, View};
+use crate::source::key::Key;
 
 impl Daemon {
     /// Where the page is, if anywhere.

@@ -7,7 +7,7 @@ use ekey_keyring::KeyringError;
 
 use super::{Daemon, notify};
 use crate::config::Config;
-use crate::key::{Key, Name};
+use crate::source::key::{Key, Name};
 
 impl Daemon {
     /// Reads the files again. The keyring, the list of keys and the certificate take effect at once; other changes are named as needing a

@@ -4,12 +4,13 @@ use ekey_control::Status;
 use ekey_control::status::{FORMAT, FileStatus, KernelEra, KernelStatus, KeyringStatus, PoolStatus};
 
 use super::Daemon;
-use crate::combine::Combiner;
 use crate::config;
-use crate::egd_client::EgdClient;
-use crate::expand;
-use crate::key::Key;
-use crate::output::{Era, FileSink, Kernel, Mode};
+use crate::outlet::expand;
+use crate::outlet::file::FileSink;
+use crate::outlet::kernel::{Era, Kernel, Mode};
+use crate::source::egd::EgdClient;
+use crate::source::key::Key;
+use crate::stock::combine::Combiner;
 
 impl Daemon {
     /// Everything, now.

@@ -13,7 +13,7 @@ use mio::{Interest, Registry, Token};
 use nix::unistd::{Group, User, chown};
 
 use super::Stream;
-use crate::tls::TlsError;
+use crate::socket::tls::TlsError;
 
 /// A listening socket. Dropping it closes it and removes its file, if it has one.
 #[derive(Debug)]

@@ -2,6 +2,7 @@
 
 mod listener;
 mod stream;
+pub(crate) mod tls;
 
 pub(crate) use listener::{Access, ListenError, Listener};
 pub(crate) use stream::Stream;

@@ -9,7 +9,7 @@ use mio::net::{TcpStream, UnixStream};
 use mio::{Interest, Registry, Token};
 use nix::sys::socket::{getsockopt, setsockopt, sockopt};
 
-use crate::tls::Session;
+use crate::socket::tls::Session;
 
 /// A connection that never blocks.
 #[derive(Debug)]

@@ -22,7 +22,7 @@ impl SyntaxError {
     }
 }
 
-/// What whoever wrote the line has to change.
+/// What is wrong with a line, and what to change.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Mistake {
     /// More than [`MAX_LINE`](super::MAX_LINE) bytes.
@@ -37,7 +37,7 @@ pub enum Mistake {
     /// A line that starts with something other than a name.
     #[error("a statement starts with its name, such as Keyring \"/path\"")]
     NoName,
-    /// A word where an argument or the end is due.
+    /// A word where an argument or the end is expected.
     #[error("'{0}' stands where a value is due: variables and calls are not taken, and text goes in quotes")]
     BareWord(String),
     /// A word that starts something only a programming language has.

@@ -1,8 +1,8 @@
 //! Statements: what a line on the control socket, or a line of the original's `ekeyd.conf`, may say.
 //!
-//! A statement is a name and its arguments: `Name`, `Name arg`, `Name(arg, arg)`, a `;` at its end if one likes, and `--` comments.
-//! An argument is a text in quotes or long brackets, a number, `nil`, `true` or `false`. The original hands such lines to Lua; this is a
-//! grammar that reads the same lines and runs nothing. Whatever else Lua allows is a mistake, reported with its place.
+//! A statement is a name and its arguments: `Name`, `Name arg` or `Name(arg, arg)`, with an optional `;` at its end, and `--` comments.
+//! An argument is a text in quotes or long brackets, a number, `nil`, `true` or `false`. The original hands such lines to Lua. This
+//! grammar reads the same lines and runs nothing: it reports everything else that Lua allows as a mistake, with its place.
 
 mod lexer;
 mod mistake;
@@ -29,7 +29,7 @@ pub enum Value {
 }
 
 impl Value {
-    /// The number, if it is a whole one that an `f64` holds exactly.
+    /// Returns the number, if it is a whole number that an `f64` holds exactly.
     pub fn as_whole(&self) -> Option<u64> {
         const EXACT: f64 = 9_007_199_254_740_992.0;
         match self {
@@ -48,7 +48,7 @@ pub struct Statement {
     pub args: Vec<Value>,
 }
 
-/// Reads one line. A blank line or a comment alone gives `None`. The error's line is 1.
+/// Parses one line. Returns `None` for a blank line or a comment. The error's line is 1.
 pub fn parse_line(line: impl AsRef<[u8]>) -> Result<Option<Statement>, SyntaxError> {
     let text = checked(line.as_ref(), 1)?;
     let mut lexer = Lexer::new(text, 0);
@@ -59,7 +59,8 @@ pub fn parse_line(line: impl AsRef<[u8]>) -> Result<Option<Statement>, SyntaxErr
     }
 }
 
-/// Reads a whole file and goes on after a mistake: all statements that could be read, and all mistakes, each with its place.
+/// Parses a whole file. Goes on after a mistake, and returns all statements that it could read, each with its line from 1, and all
+/// mistakes.
 pub fn read_file(text: impl AsRef<[u8]>) -> (Vec<(usize, Statement)>, Vec<SyntaxError>) {
     let (mut statements, mut mistakes) = (Vec::new(), Vec::new());
     // A block comment that is still open: how many `=` its brackets have, and where it began.

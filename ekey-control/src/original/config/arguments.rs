@@ -1,33 +1,33 @@
-//! The arguments of one statement of a configuration, asked by position. What is wrong is told as `Name: what is expected`.
+//! The arguments of one statement of a configuration, asked by position. An error reads `Name: what is expected`.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use crate::language::statement::Value;
 
-/// What a statement was given, asked by position.
+/// The arguments of a statement, asked by position.
 pub(super) struct Arguments<'s> {
     pub(super) name: &'s str,
     pub(super) values: &'s [Value],
 }
 
 impl Arguments<'_> {
-    pub(super) fn only(self, due: &str) -> Result<Self, String> {
+    pub(super) fn only(self, expected: &str) -> Result<Self, String> {
         match self.values.len() {
             1 => Ok(self),
-            count => Err(format!("{} has {count} arguments; expected {due}", self.name)),
+            count => Err(format!("{} has {count} arguments; expected {expected}", self.name)),
         }
     }
 
-    pub(super) fn up_to(self, most: usize, due: &str) -> Result<Self, String> {
+    pub(super) fn up_to(self, most: usize, expected: &str) -> Result<Self, String> {
         match self.values.len() {
-            0 => Err(format!("{} has no argument; expected {due}", self.name)),
-            count if count > most => Err(format!("{} has {count} arguments; expected {due}", self.name)),
+            0 => Err(format!("{} has no argument; expected {expected}", self.name)),
+            count if count > most => Err(format!("{} has {count} arguments; expected {expected}", self.name)),
             _ => Ok(self),
         }
     }
 
-    /// The text there, if any; the original takes an empty one for none.
+    /// Returns the text at `index`, if any. As in the original, an empty text is none.
     pub(super) fn text(&self, index: usize) -> Result<Option<&str>, String> {
         match self.values.get(index) {
             None | Some(Value::Nil) => Ok(None),
@@ -42,7 +42,7 @@ impl Arguments<'_> {
         Ok(path)
     }
 
-    /// A whole number; in quotes as well, since the original takes it either way.
+    /// Returns the whole number at `index`, with or without quotes, as the original takes both.
     pub(super) fn number<N>(&self, index: usize, least: N, most: N) -> Result<N, String>
     where
         N: TryFrom<u64> + PartialOrd + Copy + fmt::Display,

@@ -1,8 +1,8 @@
-//! The configuration file of the original daemon, `ekeyd.conf`: what it says, with the place of each statement.
+//! The configuration file of the original daemon, `ekeyd.conf`: its statements, each with its place.
 //!
-//! The file is Lua there; here its statements are read and nothing is run. Each is checked as far as this file alone tells what is
-//! right; what a daemon makes of it is the daemon's business. Where a statement may stand once, the last one counts, as in the
-//! original. A file may name several outputs, where the original took one.
+//! The original runs the file as Lua. This crate reads its statements and runs nothing. It checks what the file alone shows; the
+//! daemon checks the rest. As in the original, the last of several equal statements counts. Unlike in the original, a file may name
+//! several outputs.
 
 mod arguments;
 mod statement;
@@ -19,7 +19,7 @@ pub struct OriginalConfig {
     pub keyring: Option<Placed<PathBuf>>,
     /// `UnixControlSocket`: where to listen for commands.
     pub unix_control: Option<Placed<PathBuf>>,
-    /// `TCPControlSocket`: the port on 127.0.0.1 on which anybody may command the original daemon.
+    /// `TCPControlSocket`: the port on 127.0.0.1 on which the original daemon takes commands from everyone.
     pub tcp_control: Option<Placed<u16>>,
     /// `SetOutputToKernel`: the bits of entropy to credit for each byte, 1 to 8.
     pub kernel_bits: Option<Placed<u8>>,
@@ -65,7 +65,7 @@ pub enum EgdSocket {
 }
 
 impl EgdSocket {
-    /// Whether both are one place, with whatever rights: only one of them can be listened on.
+    /// Whether both name the same place, whatever their rights. Only one of them can be listened on.
     #[must_use]
     pub fn is_at_the_place_of(&self, other: &Self) -> bool {
         match (self, other) {
@@ -97,8 +97,8 @@ pub struct ConfigMistake {
 }
 
 impl OriginalConfig {
-    /// Reads the text of a file: what could be understood of it, and every mistake in the order of the file. A file with a mistake
-    /// is not to be used.
+    /// Reads the text of a file. Returns what it understood, and every mistake in the order of the file. Do not use a file that has
+    /// a mistake.
     #[must_use]
     pub fn read(text: impl AsRef<[u8]>) -> (Self, Vec<ConfigMistake>) {
         let text = text.as_ref();

@@ -1,4 +1,4 @@
-//! One statement of the file, taken into the configuration.
+//! Applies one statement of the file to the configuration.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -22,7 +22,7 @@ const KNOWN: [&str; 10] = [
     "Daemonise",
 ];
 
-/// Takes a statement into `config`, or says what is wrong with it.
+/// Applies a statement to `config`. The error says what is wrong with the statement.
 pub(super) fn apply(
     config: &mut OriginalConfig,
     statement: &Statement,

@@ -89,7 +89,7 @@ impl Track {
         RIGHT - (RIGHT - LEFT) * back_s as f64 / self.span_s.max(1) as f64
     }
 
-    /// A value beside its line: short, for there is little room.
+    /// Returns the label of a line of the axis, which has little room.
     fn tick(&self, value: f64) -> String {
         match self.figure {
             Figure::Rate | Figure::Pool => amount::bytes(value.max(0.0).round() as u64).replace(".0 ", " "),

@@ -1,6 +1,6 @@
 //! How a history is drawn: charts in SVG, alike on the page and in the file that `ekey-ctl plot` writes.
 //!
-//! A [`Track`] is one figure over a span of time; it says itself in words, for who cannot see the picture, and draws itself.
+//! A [`Track`] is one figure over a span of time; it draws itself, and says the same in words for people who cannot see the picture.
 
 mod draw;
 mod scale;
@@ -27,7 +27,7 @@ pub struct Track {
     pub figure: Figure,
     /// Seconds from the left edge to the right edge.
     pub span_s: u64,
-    /// The oldest first; where nothing is known there is none.
+    /// The oldest first. A step of which nothing is known has no point.
     pub points: Vec<Point>,
 }
 
@@ -43,7 +43,7 @@ pub struct Point {
 }
 
 const HOUR: u64 = 3600;
-/// A chart begins narrower, so that it is filled.
+/// The widths of a chart in seconds. It starts narrow, so that its line fills it.
 const FINE_SPANS: [u64; 3] = [120, 300, 600];
 const SPANS: [u64; 5] = [HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, 24 * HOUR];
 
@@ -51,7 +51,7 @@ impl Range {
     /// Both.
     pub const ALL: [Self; 2] = [Self::Minutes, Self::Day];
 
-    /// Which to show unless asked: the day, once there is an hour of it.
+    /// Returns the default range: the day, once the history covers an hour.
     pub fn usual(history: &History) -> Self {
         if history.coarse.seconds() < HOUR { Self::Minutes } else { Self::Day }
     }
@@ -112,7 +112,7 @@ impl Track {
         Self { figure, span_s, points }
     }
 
-    /// What the picture shows, in words, for who does not see it.
+    /// Says in words what the picture shows, for people who cannot see it.
     pub fn words(&self) -> String {
         format!("{} in the last {}", self.summary(), amount::span(self.span_s))
     }

@@ -10,7 +10,7 @@ pub(super) struct Scale {
     pub(super) step: f64,
 }
 
-/// Lines at the most, besides the lowest.
+/// The most lines of an axis, without the lowest.
 const MOST_LINES: f64 = 4.0;
 
 impl Scale {
@@ -69,8 +69,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_axis_has_few_lines_at_round_values_and_room_for_everything() {
-        for (figure, values, due) in [
+    fn an_axis_has_few_round_lines_and_room_for_all() {
+        for (figure, values, expected) in [
             (Figure::Rate, &[3900.0, 4100.0][..], (0.0, 6000.0, 2000.0)),
             (Figure::Pool, &[0.0], (0.0, 1.0, 1.0)),
             (Figure::Pool, &[1_048_576.0], (0.0, 1_500_000.0, 500_000.0)),
@@ -79,17 +79,17 @@ mod tests {
             (Figure::Temperature, &[45.7, 46.0], (44.0, 47.0, 1.0)),
         ] {
             let scale = Scale::new(figure, values.iter().copied());
-            let close = (scale.low - due.0).abs() < 1e-6 && (scale.high - due.1).abs() < 1e-6;
+            let close = (scale.low - expected.0).abs() < 1e-6 && (scale.high - expected.1).abs() < 1e-6;
             assert!(
                 close && values.iter().all(|value| (0.0..=1.0).contains(&scale.place(*value))),
-                "{scale:?}, {due:?}"
+                "{scale:?}, {expected:?}"
             );
             assert!((2..=6).contains(&scale.lines().count()), "{scale:?} of {values:?}");
         }
     }
 
     #[test]
-    fn values_that_are_no_numbers_make_no_scale_of_their_own() {
+    fn nan_and_infinity_do_not_stretch_the_scale() {
         let scale = Scale::new(Figure::Rate, [f64::NAN, f64::INFINITY, 10.0].into_iter());
         assert!(scale.high.is_finite() && scale.lines().count() < 7, "{scale:?}");
     }

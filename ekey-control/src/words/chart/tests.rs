@@ -30,7 +30,7 @@ fn ten_minutes_are_the_fine_steps_as_they_are() {
 }
 
 #[test]
-fn a_day_is_the_coarse_steps_and_what_came_after_them_as_one() {
+fn a_day_is_coarse_steps_and_one_point_of_fine_ones() {
     let history = history(vec![Some(9), Some(2), Some(4)], vec![Some(5), Some(7)], 10);
     let seen = |figure| Track::new(&history, figure, Range::Day).points.last().map(|point| (point.from_s, point.value));
     assert_eq!(seen(Figure::Rate), Some((10, 3.0)), "the mean");
@@ -42,8 +42,8 @@ fn a_day_is_the_coarse_steps_and_what_came_after_them_as_one() {
 }
 
 #[test]
-fn the_day_is_shown_once_there_is_an_hour_of_it_and_widens_to_a_whole_one() {
-    for (steps, due, span) in [
+fn the_day_is_shown_from_an_hour_on_and_widens() {
+    for (steps, expected, span) in [
         (11, Range::Minutes, 600),
         (12, Range::Day, 3 * HOUR),
         (100, Range::Day, 12 * HOUR),
@@ -51,12 +51,12 @@ fn the_day_is_shown_once_there_is_an_hour_of_it_and_widens_to_a_whole_one() {
     ] {
         let history = history(vec![Some(1); FINE_STEPS], vec![Some(1); steps], 295);
         let range = Range::usual(&history);
-        assert_eq!((range, Track::new(&history, Figure::Rate, range).span_s), (due, span), "{steps} steps");
+        assert_eq!((range, Track::new(&history, Figure::Rate, range).span_s), (expected, span), "{steps} steps");
     }
 }
 
 #[test]
-fn where_nothing_is_known_the_line_breaks_and_nothing_known_is_said() {
+fn the_line_breaks_where_nothing_is_known() {
     let history = history(vec![Some(1), Some(2), None, Some(3)], Vec::new(), 0);
     let drawn = Track::new(&history, Figure::Rate, Range::Minutes).draw();
     assert_eq!(drawn.matches("class=\"line\"").count(), 2, "{drawn}");
@@ -80,7 +80,7 @@ fn counts_are_bars_and_none_is_said_so() {
 }
 
 #[test]
-fn a_daemon_that_says_nonsense_makes_an_odd_picture_and_no_panic() {
+fn nonsense_from_a_daemon_is_drawn_without_panic() {
     let nonsense = History {
         fine: Series { rate_bytes_per_s: vec![Some(u64::MAX); 100_000], step_s: u32::MAX, ..Series::default() },
         coarse: Series { end_unix_s: u64::MAX, recoveries: vec![Some(u64::MAX); 1000], step_s: 0, ..Series::default() },

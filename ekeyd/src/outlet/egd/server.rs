@@ -1,0 +1,384 @@
+//! The listeners, the clients, and their turns.
+
+mod handshakes;
+
+use std::collections::VecDeque;
+use std::io;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use ekey_control::status::EgdStatus;
+use ekey_egd::{FairQueue, PeerLimits, TURN};
+use mio::event::Event;
+use mio::{Interest, Registry, Token};
+use slab::Slab;
+
+use super::client::{Client, ClientSupply, Need, Ticket, Waits};
+use super::guard::{Guard, Peer};
+use super::listening::Listening;
+use super::offer::{Offers, RANDOM};
+use crate::config::{self, Listen};
+use crate::socket::tls::Acceptor;
+use crate::socket::{Access, ListenError, Listener, Stream};
+use crate::stock::pool::Pool;
+use handshakes::HalfOpen;
+
+/// Turns before the event loop goes on.
+const TURNS_AT_ONCE: usize = 256;
+/// Connections taken from one listener before the event loop goes on: few, because the clients wait meanwhile, and each costs as
+/// much as an answer or more.
+const ACCEPTS_AT_ONCE: usize = 2;
+/// Bytes that may wait in the kernel for a client that does not read.
+const MOST_UNREAD: usize = 16 * 1024;
+/// How often the server looks for peers that have gone.
+const SWEEP: Duration = Duration::from_secs(60);
+
+/// The EGD server.
+pub(crate) struct Server {
+    listeners: Vec<Listening>,
+    clients: Slab<Client>,
+    /// Clients that have been here.
+    admitted: u64,
+    queue: FairQueue<Ticket>,
+    guard: Guard,
+    peers: PeerLimits<Peer, Ticket>,
+    offers: Offers,
+    /// Clients that go on once the others have had their turn.
+    unfinished: VecDeque<Ticket>,
+    half_open: HalfOpen,
+    acceptor: Option<Acceptor>,
+    max_clients: usize,
+    idle: Option<Duration>,
+    next_sweep: Instant,
+    started: Instant,
+    first_token: usize,
+}
+
+impl Server {
+    /// Listens at each place that the configuration names. The server's tokens are `first_token` and those above.
+    ///
+    /// # Errors
+    /// [`ListenError`] for the first place that fails.
+    pub(crate) fn start(config: &config::Egd, registry: &Registry, first_token: usize) -> Result<Self, ListenError> {
+        let acceptor = config.tls.as_ref().map(Acceptor::open).transpose()?;
+        let mut listeners = Vec::new();
+        for listen in &config.listen {
+            let mut listener = match listen {
+                Listen::Tcp(address) | Listen::Tls(address) => Listener::tcp(*address)?,
+                Listen::Unix { path, mode, user, group } => {
+                    Listener::unix(path, Access { mode: *mode, user: user.as_deref(), group: group.as_deref() })?
+                }
+            };
+            let shown = listen.to_string();
+            registry
+                .register(&mut listener, Token(first_token + listeners.len()), Interest::READABLE)
+                .map_err(|source| ListenError::Refused { place: shown.clone(), source })?;
+            listeners.push(Listening::new(listener, shown, matches!(listen, Listen::Tls(_))));
+        }
+        let now = Instant::now();
+        Ok(Self {
+            listeners,
+            clients: Slab::new(),
+            admitted: 0,
+            queue: FairQueue::new(),
+            unfinished: VecDeque::new(),
+            half_open: HalfOpen::new(config.handshake),
+            acceptor,
+            guard: Guard::new(&config.limits)?,
+            peers: PeerLimits::new(config.limits.clients_per_peer, config.limits.rate_per_peer),
+            offers: if config.mix_offered { Offers::to(Path::new(RANDOM)) } else { Offers::default() },
+            max_clients: config.max_clients,
+            idle: config.limits.idle,
+            next_sweep: now,
+            started: now,
+            first_token,
+        })
+    }
+
+    /// Handles an event on one of the server's tokens.
+    pub(crate) fn handle(&mut self, event: &Event, registry: &Registry, pool: &mut Pool) {
+        let place = event.token().0 - self.first_token;
+        let now = Instant::now();
+        if let Some(listening) = self.listeners.get_mut(place) {
+            listening.pending = true;
+            self.accept(place, registry, pool, now);
+        } else if let Some(client) = self.clients.get_mut(place - self.listeners.len()) {
+            if event.is_readable() || event.is_read_closed() {
+                client.set_readable(event.is_read_closed());
+            }
+            if event.is_write_closed() || event.is_error() {
+                client.set_vanished();
+            }
+            self.proceed(place - self.listeners.len(), registry, pool, now);
+        }
+    }
+
+    /// Gives the pool's bytes to the clients that wait, in turn, until there are no more of either, or enough for once. Takes
+    /// connections that had to wait before, and closes those that idle.
+    pub(crate) fn serve(&mut self, registry: &Registry, pool: &mut Pool) {
+        let now = Instant::now();
+        self.shake_hands(registry, pool, now);
+        for place in 0..self.listeners.len() {
+            if self.listeners[place].pending || self.listeners[place].stalled {
+                self.accept(place, registry, pool, now);
+            }
+        }
+        self.sweep(registry, now);
+        let Self { peers, clients, queue, .. } = self;
+        peers.released(now, |ticket| {
+            if let Some(client) = find(clients, ticket) {
+                client.waits = Waits::Turn;
+                queue.push(ticket, &mut client.mark);
+            }
+        });
+        for _ in 0..self.unfinished.len() {
+            let Some(ticket) = self.unfinished.pop_front() else { break };
+            if let Some(client) = find(&mut self.clients, ticket) {
+                client.unfinished = false;
+                self.proceed(ticket.place, registry, pool, now);
+            }
+        }
+        for _ in 0..TURNS_AT_ONCE {
+            if pool.len() == 0 {
+                return;
+            }
+            let Self { queue, clients, .. } = self;
+            let Some(ticket) = queue.pop(|ticket| is_live(clients, ticket)) else { return };
+            self.take_turn(ticket, registry, pool, now);
+        }
+    }
+
+    /// Whether there is something to do at once: connections to take, or clients to serve from `pool`.
+    pub(crate) fn is_pending(&self, pool: &Pool) -> bool {
+        !self.unfinished.is_empty()
+            || self.half_open.is_pending()
+            || self.listeners.iter().any(|listening| listening.pending)
+            || (pool.len() > 0 && !self.queue.is_empty())
+    }
+
+    /// Returns how many bytes its clients wait for. Stops counting at `enough`.
+    pub(crate) fn wanted(&self, enough: usize) -> usize {
+        let mut sum = 0;
+        for ticket in self.queue.iter() {
+            sum += if is_live(&self.clients, ticket) { self.clients[ticket.place].wanted() } else { 0 };
+            if sum >= enough {
+                break;
+            }
+        }
+        sum
+    }
+
+    /// Returns when to [serve](Self::serve) although nothing happens.
+    pub(crate) fn next_wake(&self) -> Option<Instant> {
+        let sweeps = (self.idle.is_some() && !self.clients.is_empty()) || !self.peers.is_empty();
+        [self.peers.next_wake(), sweeps.then_some(self.next_sweep), self.half_open.next_wake()]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// Whether it has a listener.
+    pub(crate) fn is_on(&self) -> bool {
+        !self.listeners.is_empty()
+    }
+
+    /// Returns how many bytes that clients offered were mixed into the kernel.
+    pub(crate) fn mixed_bytes(&self) -> u64 {
+        self.offers.mixed
+    }
+
+    /// Returns the status of each listener.
+    pub(crate) fn status(&self) -> Vec<EgdStatus> {
+        let mut unsent = vec![(0, 0); self.listeners.len()];
+        for (_, client) in &self.clients {
+            let (bytes, half_open) = &mut unsent[client.listener as usize];
+            *bytes += client.unsent();
+            *half_open += u64::from(client.half_open);
+        }
+        let certificate = self.acceptor.as_ref().map(Acceptor::status);
+        let status = |(listening, (unsent, half_open)): (&Listening, _)| {
+            listening.status(unsent, half_open, certificate.clone().filter(|_| listening.is_tls))
+        };
+        self.listeners.iter().zip(unsent).map(status).collect()
+    }
+
+    fn accept(&mut self, place: usize, registry: &Registry, pool: &mut Pool, now: Instant) {
+        for _ in 0..ACCEPTS_AT_ONCE {
+            if self.listeners[place].is_tls && !self.has_room_for_handshake() {
+                return self.listeners[place].hold();
+            }
+            let stream = match self.listeners[place].listener.accept() {
+                Ok(Some(stream)) => stream,
+                Ok(None) => return self.listeners[place].rest(),
+                Err(error) => return self.listeners[place].stall(&error),
+            };
+            self.listeners[place].stalled = false;
+            match self.admit(stream, place, registry, now) {
+                Ok(Some(id)) => self.proceed(id, registry, pool, now),
+                Ok(None) => {}
+                Err(error) => return self.listeners[place].stall(&error),
+            }
+        }
+    }
+
+    /// Makes a connection a client. Returns its place, or `None` if a limit forbids it.
+    ///
+    /// # Errors
+    /// What the system says if it cannot watch the connection.
+    fn admit(
+        &mut self,
+        mut stream: Stream,
+        place: usize,
+        registry: &Registry,
+        now: Instant,
+    ) -> io::Result<Option<usize>> {
+        let turned_away = &mut self.listeners[place].turned_away;
+        if self.clients.len() >= self.max_clients {
+            turned_away.too_many += 1;
+            return Ok(None);
+        }
+        if !self.guard.admits(&stream) {
+            turned_away.not_allowed += 1;
+            return Ok(None);
+        }
+        let Ok(peer) = self.peers.admit(|| Peer::of(&stream), now) else {
+            turned_away.too_many += 1;
+            return Ok(None);
+        };
+        stream.settle(MOST_UNREAD);
+        let id = self.clients.vacant_key();
+        let token = Token(self.first_token + self.listeners.len() + id);
+        let secured = if self.listeners[place].is_tls { self.secure(stream) } else { Ok(stream) };
+        let registered = secured.and_then(|mut stream| {
+            registry.register(&mut stream, token, Interest::READABLE)?;
+            Ok(stream)
+        });
+        let stream = registered.inspect_err(|_| self.peers.leave(peer, false, now, |_| true))?;
+        self.admitted += 1;
+        let client = Client::new(stream, place as u32, self.admitted, self.queue.entrance(), peer);
+        if client.half_open {
+            self.half_open.enter(Ticket { place: id, number: client.number }, now);
+        }
+        self.clients.insert(client);
+        self.listeners[place].clients += 1;
+        Ok(Some(id))
+    }
+
+    /// Goes on with a client after an event.
+    fn proceed(&mut self, id: usize, registry: &Registry, pool: &mut Pool, now: Instant) {
+        let client = &mut self.clients[id];
+        client.touched = seconds(now.duration_since(self.started));
+        if client.half_open {
+            if !std::mem::replace(&mut client.unfinished, true) {
+                self.half_open.note(Ticket { place: id, number: client.number });
+            }
+            return;
+        }
+        self.go_on(id, None, registry, pool, now);
+    }
+
+    /// Gives the client whose turn it is its bytes, if its peer may have them.
+    fn take_turn(&mut self, ticket: Ticket, registry: &Registry, pool: &mut Pool, now: Instant) {
+        let client = &mut self.clients[ticket.place];
+        if self.peers.allowance(client.peer, now) < TURN.min(client.wanted()) {
+            client.waits = Waits::Rate;
+            return self.peers.park(client.peer, ticket);
+        }
+        client.waits = Waits::No;
+        self.listeners[client.listener as usize].waiting -= 1;
+        self.go_on(ticket.place, Some(TURN), registry, pool, now);
+    }
+
+    /// Goes on with a client until it has to wait. `turn` says how many bytes it may have of what it waits for.
+    fn go_on(&mut self, id: usize, turn: Option<usize>, registry: &Registry, pool: &mut Pool, now: Instant) {
+        let Self { clients, listeners, peers, offers, .. } = self;
+        let client = &mut clients[id];
+        let served = &mut listeners[client.listener as usize].served;
+        let before = served.entropy;
+        let mut supply = ClientSupply { pool, offers, allowance: peers.allowance(client.peer, now) };
+        let need = client.go_on(turn, &mut supply, served);
+        let given = served.entropy - before;
+        client.mark.move_on(given);
+        peers.spend(client.peer, given, now);
+        self.note_handshake(id);
+        self.meet(id, need, registry, now);
+    }
+
+    /// Has a client wait for what it needs next.
+    fn meet(&mut self, id: usize, need: Need, registry: &Registry, now: Instant) {
+        let token = Token(self.first_token + self.listeners.len() + id);
+        let client = &mut self.clients[id];
+        // Most clients never need to be watched for room, and each watch costs a wake-up for every answer that is read.
+        let room = need == Need::Room || client.stream.has_unsent();
+        if room != client.watched_for_room && need != Need::Close {
+            let interest = if room { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
+            if registry.reregister(&mut client.stream, token, interest).is_err() {
+                return self.remove(id, registry, now);
+            }
+            client.watched_for_room = room;
+        }
+        match need {
+            Need::Input | Need::Room => {}
+            Need::Again => {
+                if !std::mem::replace(&mut client.unfinished, true) {
+                    self.unfinished.push_back(Ticket { place: id, number: client.number });
+                }
+            }
+            Need::Entropy if client.waits != Waits::No => {}
+            Need::Entropy => {
+                client.waits = Waits::Turn;
+                self.listeners[client.listener as usize].waiting += 1;
+                self.queue.push(Ticket { place: id, number: client.number }, &mut client.mark);
+            }
+            Need::Close => self.remove(id, registry, now),
+        }
+    }
+
+    /// Closes a client's connection.
+    fn remove(&mut self, id: usize, registry: &Registry, now: Instant) {
+        let mut client = self.clients.remove(id);
+        self.note_failed_handshake(&client, now);
+        let listening = &mut self.listeners[client.listener as usize];
+        listening.clients -= 1;
+        client.close(&mut listening.served);
+        listening.waiting -= u64::from(client.waits != Waits::No);
+        let clients = &self.clients;
+        if client.waits == Waits::Turn {
+            self.queue.abandon(|ticket| is_live(clients, ticket));
+        }
+        self.peers.leave(client.peer, client.waits == Waits::Rate, now, |ticket| is_live(clients, ticket));
+        // It is closed in the next moment, which ends the watch as well.
+        let _ = registry.deregister(&mut client.stream);
+    }
+
+    /// From time to time, closes the clients that idle, and forgets the peers that have gone.
+    fn sweep(&mut self, registry: &Registry, now: Instant) {
+        if now < self.next_sweep {
+            return;
+        }
+        self.peers.sweep(now);
+        self.next_sweep = now + self.idle.map_or(SWEEP, |idle| (idle / 4).clamp(Duration::from_millis(250), SWEEP));
+        let Some(idle) = self.idle else { return };
+        let now_s = seconds(now.duration_since(self.started));
+        let is_late = |client: &Client| client.is_idle() && now_s.saturating_sub(client.touched) >= seconds(idle);
+        let late: Vec<usize> = self.clients.iter().filter(|(_, client)| is_late(client)).map(|(id, _)| id).collect();
+        for id in late {
+            self.listeners[self.clients[id].listener as usize].turned_away.idle += 1;
+            self.remove(id, registry, now);
+        }
+    }
+}
+
+/// Whether the client has not gone.
+fn is_live(clients: &Slab<Client>, ticket: Ticket) -> bool {
+    clients.get(ticket.place).is_some_and(|client| client.number == ticket.number)
+}
+
+/// The client, unless it has gone.
+fn find(clients: &mut Slab<Client>, ticket: Ticket) -> Option<&mut Client> {
+    clients.get_mut(ticket.place).filter(|client| client.number == ticket.number)
+}
+
+fn seconds(duration: Duration) -> u32 {
+    u32::try_from(duration.as_secs()).unwrap_or(u32::MAX)
+}

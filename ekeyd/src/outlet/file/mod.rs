@@ -1,0 +1,247 @@
+//! The file sink: appends entropy to a file, a pipe or the standard output, on a thread of its own, since any of them may block.
+//!
+//! The event loop asks how much there is [room](FileSink::room) for, hands over a batch, and is woken when there is room again.
+//! What is taken is written in the order it came, exactly up to the limit. The first error ends it for good: a disk that is full
+//! or a reader that has left is somebody's to look at, and entropy is better given to the other consumers meanwhile.
+
+mod handover;
+mod target;
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use crate::source::batch::Batch;
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded, select};
+use ekey_link::Interrupt;
+
+use handover::{Fate, Handover};
+use target::{Broken, Target};
+
+/// Bytes that wait to be written, at most.
+const QUEUE_BYTES: u64 = 64 * 1024;
+/// Batches that wait to be written, at most.
+const QUEUE_BATCHES: usize = 256;
+/// How often to look whether a pipe has got a reader.
+const LOOK_FOR_READER: Duration = Duration::from_millis(500);
+/// How long a thread that was interrupted may take to end. It does at once, unless the standard output blocks within a write.
+const LAST_GRACE: Duration = Duration::from_secs(1);
+
+/// A file or pipe as a consumer of entropy.
+pub(crate) struct FileSink {
+    /// None once it was told to stop.
+    batches: Option<Sender<Batch>>,
+    finished: Receiver<()>,
+    /// None once it was waited for.
+    thread: Option<JoinHandle<()>>,
+    interrupt: Interrupt,
+    shared: Arc<Shared>,
+    /// Bytes taken since the start.
+    accepted: u64,
+}
+
+/// How a sink fares.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FileState {
+    /// Bytes taken since the start.
+    pub given: u64,
+    /// Bytes written since the start.
+    pub written: u64,
+    /// Bytes taken that wait to be written.
+    pub waiting: u64,
+    /// Bytes taken that will never be written.
+    pub dropped: u64,
+    /// Why nothing more is written, if so: an error and what to do about it, or that the limit is reached.
+    pub stopped: Option<String>,
+}
+
+/// What the thread tells the sink.
+struct Shared {
+    handover: Handover,
+    /// Why it is over.
+    stopped: Mutex<Option<String>>,
+}
+
+impl FileSink {
+    /// Starts to write to `path`, which is created with mode 0600 if it is missing and appended to if it is there; `-` is the
+    /// standard output. A pipe is waited for until it has a reader. `max_bytes` bounds a regular file's size, what it already
+    /// held included, and what is written to anything else.
+    ///
+    /// `wake` is called, on the sink's thread, when there is room after [`room`](Self::room) was 0, and when it stops.
+    ///
+    /// # Errors
+    /// Whatever keeps the system from making a thread. That `path` cannot be opened is seen in the [`state`](Self::state).
+    pub(crate) fn start(path: &Path, max_bytes: Option<u64>, wake: Box<dyn Fn() + Send>) -> io::Result<Self> {
+        let interrupt = Interrupt::new().map_err(io::Error::other)?;
+        let (batches, queue) = bounded(QUEUE_BATCHES);
+        let (done, finished) = bounded(0);
+        let shared = Arc::new(Shared { handover: Handover::new(QUEUE_BYTES), stopped: Mutex::new(None) });
+        let writer = Writer {
+            path: path.to_owned(),
+            max_bytes: max_bytes.unwrap_or(u64::MAX),
+            queue,
+            interrupt: interrupt.clone(),
+            shared: Arc::clone(&shared),
+            wake,
+            _done: done,
+        };
+        let thread = thread::Builder::new().name("file".to_owned()).spawn(move || writer.run())?;
+        Ok(Self { batches: Some(batches), finished, thread: Some(thread), interrupt, shared, accepted: 0 })
+    }
+
+    /// How many bytes can be handed over now. 0 until the file is open, when the queue is full, when the limit is reached, and
+    /// after an error; after a 0 that may change, `wake` will be called.
+    pub(crate) fn room(&self) -> usize {
+        let Some(batches) = &self.batches else { return 0 };
+        usize::try_from(self.shared.handover.room(self.accepted, || batches.is_full())).unwrap_or(usize::MAX)
+    }
+
+    /// Whether it has stopped, by an error or at its limit.
+    pub(crate) fn is_over(&self) -> bool {
+        self.shared.handover.is_over()
+    }
+
+    /// Hands over a batch; never waits.
+    ///
+    /// # Errors
+    /// Gives the batch back, for others to have, if it is larger than the [`room`](Self::room) there is.
+    pub(crate) fn try_send(&mut self, batch: Batch) -> Result<(), Batch> {
+        if batch.len() > self.room() {
+            return Err(batch);
+        }
+        let Some(batches) = &self.batches else { return Err(batch) };
+        let bytes = batch.len() as u64;
+        match batches.try_send(batch) {
+            Ok(()) => {
+                self.accepted += bytes;
+                Ok(())
+            }
+            Err(TrySendError::Full(batch) | TrySendError::Disconnected(batch)) => Err(batch),
+        }
+    }
+
+    /// How it fares.
+    pub(crate) fn state(&self) -> FileState {
+        self.shared.state(self.accepted)
+    }
+
+    /// Writes what was handed over, flushes, and ends; if that takes longer than `grace`, what is left is dropped.
+    ///
+    /// Gives the last state.
+    pub(crate) fn stop(mut self, grace: Duration) -> FileState {
+        self.batches = None;
+        if self.finished.recv_timeout(grace) == Err(RecvTimeoutError::Timeout) {
+            self.interrupt.wake();
+            if self.finished.recv_timeout(LAST_GRACE) == Err(RecvTimeoutError::Timeout) {
+                tracing::warn!("the file output hangs within a write and is left behind");
+                return self.shared.state(self.accepted);
+            }
+        }
+        if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
+            tracing::error!("the file output's thread panicked; please report this");
+        }
+        self.shared.state(self.accepted)
+    }
+}
+
+impl Drop for FileSink {
+    /// Without [`stop`](Self::stop), what waits is dropped; the thread must not wait for a reader for ever.
+    fn drop(&mut self) {
+        self.batches = None;
+        self.interrupt.wake();
+    }
+}
+
+impl Shared {
+    fn state(&self, given: u64) -> FileState {
+        let Fate { written, waiting, dropped } = self.handover.fate(given);
+        let stopped = self.stopped.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        FileState { given, written, waiting, dropped, stopped }
+    }
+}
+
+/// The thread's side.
+struct Writer {
+    path: PathBuf,
+    max_bytes: u64,
+    queue: Receiver<Batch>,
+    interrupt: Interrupt,
+    shared: Arc<Shared>,
+    wake: Box<dyn Fn() + Send>,
+    /// Dropped last, which is how the sink sees that the thread has ended.
+    _done: Sender<()>,
+}
+
+impl Writer {
+    fn run(self) {
+        match self.write_all() {
+            Ok(()) => self.end("the limit max-bytes is reached", || {
+                tracing::info!(path = %self.path.display(), "the file output has reached its limit max-bytes and ends");
+            }),
+            Err(Broken::Stopped) => {}
+            Err(Broken::Failed(source)) => {
+                let what = format!("{}: {source}; {}", self.path.display(), target::advice(&source));
+                self.end(&what, || tracing::error!("the file output has stopped: {what}, then restart the daemon"));
+            }
+        }
+    }
+
+    /// Returns when the limit is reached.
+    fn write_all(&self) -> Result<(), Broken> {
+        let mut target = self.open()?;
+        let limit = self.max_bytes.saturating_sub(target.size());
+        self.shared.handover.open(limit);
+        self.made_room();
+        let mut left = limit;
+        while left > 0 {
+            let Ok(batch) = self.queue.recv() else {
+                target.flush()?;
+                return Err(Broken::Stopped);
+            };
+            let allowed = usize::try_from(left).unwrap_or(usize::MAX).min(batch.len());
+            let outcome = target.write(&batch[..allowed], &self.interrupt, &self.shared.handover);
+            self.shared.handover.note_taken(batch.len() as u64);
+            outcome?;
+            left -= allowed as u64;
+            self.made_room();
+        }
+        target.flush()
+    }
+
+    /// Opens the file; a pipe, when it has got a reader.
+    fn open(&self) -> Result<Target, Broken> {
+        let mut told = false;
+        loop {
+            if let Some(target) = Target::open(&self.path)? {
+                return Ok(target);
+            }
+            if !told {
+                tracing::info!(path = %self.path.display(), "the file output waits for somebody to read the pipe");
+                told = true;
+            }
+            // Nothing is queued before the file is open, so the queue says only that it is time to stop.
+            select! {
+                recv(self.queue) -> _ => return Err(Broken::Stopped),
+                default(LOOK_FOR_READER) => {}
+            }
+        }
+    }
+
+    fn end(&self, why: &str, tell: impl FnOnce()) {
+        *self.shared.stopped.lock().unwrap_or_else(PoisonError::into_inner) = Some(why.to_owned());
+        self.shared.handover.end();
+        tell();
+        (self.wake)();
+    }
+
+    fn made_room(&self) {
+        if self.shared.handover.is_awaited() {
+            (self.wake)();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,92 @@
+//! The thread that credits the kernel: the only one that has CAP_SYS_ADMIN, and that does nothing else with it.
+//!
+//! On Linux each thread has capabilities of its own. The event loop, which reads what strangers send, hands over bytes and a
+//! figure, and gets back what the kernel said.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::AsFd as _;
+use std::os::fd::BorrowedFd;
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+use nix::errno::Errno;
+
+use crate::source::batch::Batch;
+
+/// It has next to nothing to remember.
+const STACK: usize = 128 * 1024;
+
+/// The way to the thread, which ends when this is dropped.
+pub(super) struct Creditor {
+    asks: Sender<(Batch, u32)>,
+    answers: Receiver<nix::Result<()>>,
+}
+
+impl Creditor {
+    /// Starts it. It adds to `device` by `add`. `confine` is called on it before anything else, and what that says is returned.
+    ///
+    /// # Errors
+    /// Whatever keeps the system from making a thread.
+    pub(super) fn start<T: Send + 'static>(
+        device: File,
+        add: fn(BorrowedFd<'_>, &[u8], u32) -> nix::Result<()>,
+        confine: impl FnOnce() -> T + Send + 'static,
+    ) -> io::Result<(Self, T)> {
+        let (asks, inbox) = bounded::<(Batch, u32)>(0);
+        let (answer, answers) = bounded(1);
+        let (confined, outcome) = bounded(1);
+        std::thread::Builder::new().name("credit".to_owned()).stack_size(STACK).spawn(move || {
+            let _ = confined.send(confine());
+            for (bytes, bits) in inbox {
+                if answer.send(add(device.as_fd(), &bytes, bits)).is_err() {
+                    return;
+                }
+            }
+        })?;
+        let outcome = outcome.recv().map_err(io::Error::other)?;
+        Ok((Self { asks, answers }, outcome))
+    }
+
+    /// Mixes `bytes` into the kernel's pool and credits it so many bits.
+    ///
+    /// # Errors
+    /// What the kernel says; `EPERM` if the thread is no more, and with it the right.
+    pub(super) fn add(&self, bytes: &[u8], bits: u32) -> nix::Result<()> {
+        let gone = |_| Errno::EPERM;
+        self.asks.send((Batch::new(bytes.to_vec()), bits)).map_err(|_| Errno::EPERM)?;
+        self.answers.recv().map_err(gone)?
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    thread_local! {
+        static CONFINED: Cell<bool> = const { Cell::new(false) };
+    }
+
+    fn only_where_confined(_: BorrowedFd<'_>, bytes: &[u8], bits: u32) -> nix::Result<()> {
+        match (CONFINED.get(), bytes, bits) {
+            (true, b"four", 28) => Ok(()),
+            (true, ..) => Err(Errno::EINVAL),
+            (false, ..) => Err(Errno::EPERM),
+        }
+    }
+
+    #[test]
+    fn what_is_added_is_added_on_the_thread_that_was_confined_and_its_answer_comes_back() {
+        let device = File::open("/dev/null").unwrap();
+        let confine = || {
+            CONFINED.set(true);
+            "as it said"
+        };
+        let (creditor, outcome) = Creditor::start(device, only_where_confined, confine).unwrap();
+        assert_eq!(outcome, "as it said");
+        assert_eq!(creditor.add(b"four", 28), Ok(()));
+        assert_eq!(creditor.add(b"four", 29), Err(Errno::EINVAL));
+        assert_eq!(creditor.add(b"four", 28), Ok(()), "it goes on after a failure");
+    }
+}

@@ -1,0 +1,307 @@
+//! The kernel sink: mixes entropy into the kernel's own generator, as much as does it good and no more. Source: random(4).
+//!
+//! Kernels before the rewrite of 2022 say by POLLOUT that they want entropy; those since never do once they are seeded. Nothing
+//! here waits for POLLOUT alone: there is always a time at which the kernel is fed regardless.
+//!
+//! The sink has no thread and no clock. The event loop asks what it [wants](Kernel::wants), [feeds](Kernel::feed) it that, and
+//! comes back at [`next_wake`](Kernel::next_wake).
+
+mod creditor;
+mod random_ioctl;
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+use crate::config;
+use creditor::Creditor;
+
+/// What a seeded kernel is given each interval, in bytes: twice what its generator holds.
+const DOSE: usize = 64;
+/// What a kernel is given at a time while it hungers, in bytes.
+const MEAL: usize = random_ioctl::MOST_BYTES;
+/// A kernel from before 2022 is fed at least this often, whatever POLLOUT says.
+const KEEPALIVE: Duration = Duration::from_secs(60);
+/// How often a kernel from before 2022 is asked for POLLOUT, and the pause after a failure.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// The kernel as a consumer of entropy.
+pub(crate) struct Kernel {
+    device: File,
+    host: Host,
+    /// The thread that has the right to credit, if it is not this one.
+    creditor: Option<Creditor>,
+    era: Era,
+    bits_per_byte: u8,
+    interval: Duration,
+    ready: bool,
+    mode: Mode,
+    /// Bytes of the current dose that are still to come.
+    due: usize,
+    /// When the next dose is due; none was given yet if there is no time.
+    next_dose: Option<Instant>,
+    /// No feeding before this time, after a failure.
+    pause_until: Option<Instant>,
+    asked: Option<Instant>,
+    counters: Counters,
+}
+
+/// The parts of the machine that the sink touches, so that tests can put others in their place.
+#[derive(Debug, Clone)]
+pub(crate) struct Host {
+    /// The random device.
+    pub device: PathBuf,
+    /// The file that tells the kernel's era by the size of its pool.
+    pub poolsize: PathBuf,
+    /// Whether the kernel's generator has been seeded.
+    pub is_ready: fn() -> bool,
+    /// Mixes bytes into the pool and credits it that many bits.
+    pub add_entropy: fn(BorrowedFd<'_>, &[u8], u32) -> nix::Result<()>,
+}
+
+impl Default for Host {
+    /// This machine.
+    fn default() -> Self {
+        Self {
+            device: "/dev/random".into(),
+            poolsize: "/proc/sys/kernel/random/poolsize".into(),
+            is_ready: random_ioctl::is_ready,
+            add_entropy: random_ioctl::add_entropy,
+        }
+    }
+}
+
+/// Which random device the kernel has; told by its pool and never by its version, since distributions carry the newer one back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Era {
+    /// A pool of 4096 bits: says by POLLOUT when it wants entropy.
+    Before2022,
+    /// A pool of 256 bits: once it is seeded it never asks, and mixes at once what it is given.
+    Since2022,
+}
+
+/// How the kernel takes what it is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// Mixed and credited.
+    Credited,
+    /// Mixed without credit, since the process lacks CAP_SYS_ADMIN.
+    MixedOnly,
+}
+
+/// What the kernel was given since the start.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Counters {
+    /// Bytes it was to be fed with.
+    pub given: u64,
+    /// Bytes mixed in, credited or not.
+    pub bytes: u64,
+    /// Bytes of those it was to be fed with that it did not take.
+    pub dropped: u64,
+    /// Bits of credit that were asked for. A seeded kernel since 2022 counts none of them.
+    pub credited_bits: u64,
+    /// Times that feeding failed.
+    pub failures: u64,
+}
+
+/// What keeps the kernel from being fed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum KernelError {
+    /// The random device cannot be opened (host).
+    #[error("{}: cannot open: {source}; give the daemon the device, or set enabled = false in [kernel]", device.display())]
+    Open {
+        /// The random device.
+        device: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The random device took nothing (host).
+    #[error("{}: cannot add entropy: {source}; see that it is the kernel's random device, or set enabled = false in [kernel]", device.display())]
+    Feed {
+        /// The random device.
+        device: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+impl Kernel {
+    /// Opens the random device of `host` and finds out which era it is of. Feeds nothing yet.
+    ///
+    /// # Errors
+    /// [`KernelError::Open`] if there is no device that can be written.
+    pub(crate) fn open(config: &config::Kernel, host: Host) -> Result<Self, KernelError> {
+        let device = OpenOptions::new()
+            .write(true)
+            .open(&host.device)
+            .map_err(|source| KernelError::Open { device: host.device.clone(), source })?;
+        // The rules for the older kernels serve on the newer ones as well, only not so well: take them if /proc is hidden.
+        let era = match fs::read_to_string(&host.poolsize) {
+            Ok(bits) if bits.trim() == "256" => Era::Since2022,
+            _ => Era::Before2022,
+        };
+        Ok(Self {
+            device,
+            host,
+            creditor: None,
+            era,
+            bits_per_byte: config.bits_per_byte,
+            interval: config.interval,
+            ready: false,
+            mode: Mode::Credited,
+            due: 0,
+            next_dose: None,
+            pause_until: None,
+            asked: None,
+            counters: Counters::default(),
+        })
+    }
+
+    /// Has a thread of its own do what takes CAP_SYS_ADMIN from now on, which begins with the rights of this one. `confine` is
+    /// called there before anything else, and what that says is returned.
+    ///
+    /// # Errors
+    /// Whatever keeps the system from making a thread.
+    pub(crate) fn credit_on_a_thread<T: Send + 'static>(
+        &mut self,
+        confine: impl FnOnce() -> T + Send + 'static,
+    ) -> io::Result<T> {
+        let (creditor, outcome) = Creditor::start(self.device.try_clone()?, self.host.add_entropy, confine)?;
+        self.creditor = Some(creditor);
+        Ok(outcome)
+    }
+
+    /// How many bytes the kernel would take at `now`; 0 for none. Fewer may be fed: then the rest stays wanted. Ask again after
+    /// each feeding, for a kernel that is not seeded or that has an empty pool takes more.
+    pub(crate) fn wants(&mut self, now: Instant) -> usize {
+        self.asked = Some(now);
+        if self.pause_until.is_some_and(|until| now < until) {
+            return 0;
+        }
+        self.pause_until = None;
+        self.ready = self.ready || (self.host.is_ready)();
+        if !self.ready {
+            return MEAL;
+        }
+        if self.next_dose.is_none_or(|at| now >= at) {
+            self.due = DOSE;
+            self.next_dose = Some(now + self.pace());
+        }
+        if self.era == Era::Before2022 && self.asks_by_pollout() { MEAL } else { self.due }
+    }
+
+    /// When to ask again what is [wanted](Self::wants), after an answer of 0. None while the kernel takes whatever comes.
+    pub(crate) fn next_wake(&self) -> Option<Instant> {
+        if self.pause_until.is_some() {
+            return self.pause_until;
+        }
+        if !self.ready {
+            return None;
+        }
+        let look = match self.era {
+            Era::Before2022 => self.asked.map(|asked| asked + LOOK_AGAIN),
+            Era::Since2022 => None,
+        };
+        [look, self.next_dose].into_iter().flatten().min()
+    }
+
+    /// Mixes `bytes` into the kernel's pool, with credit if the process may.
+    ///
+    /// # Errors
+    /// [`KernelError::Feed`] if the device does not take them; then nothing is wanted for a second. Some of the bytes may have
+    /// been mixed, so they are spent in any case.
+    pub(crate) fn feed(&mut self, bytes: &[u8]) -> Result<(), KernelError> {
+        let before = self.counters.bytes;
+        let outcome = bytes.chunks(random_ioctl::MOST_BYTES).try_for_each(|chunk| self.mix(chunk));
+        let given = bytes.len() as u64;
+        self.counters.given += given;
+        self.counters.dropped += given - (self.counters.bytes - before);
+        self.due = self.due.saturating_sub(bytes.len());
+        outcome.map_err(|source| {
+            self.counters.failures += 1;
+            self.pause_until = self.asked.map(|asked| asked + LOOK_AGAIN);
+            KernelError::Feed { device: self.host.device.clone(), source }
+        })
+    }
+
+    /// Mixes `bytes` into the kernel's pool without credit, whether it wants any or not. Returns how many it has taken.
+    pub(crate) fn stir_in(&mut self, bytes: &[u8]) -> u64 {
+        let mut mixed = 0;
+        for chunk in bytes.chunks(random_ioctl::MOST_BYTES) {
+            if self.device.write_all(chunk).is_err() {
+                break;
+            }
+            mixed += chunk.len() as u64;
+        }
+        self.counters.bytes += mixed;
+        mixed
+    }
+
+    /// Which era the kernel's random device is of.
+    pub(crate) fn era(&self) -> Era {
+        self.era
+    }
+
+    /// Whether the kernel's generator was seeded when it was last asked.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.ready
+    }
+
+    /// How the kernel took what it was given last.
+    pub(crate) fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// What the kernel was given since the start.
+    pub(crate) fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    fn mix(&mut self, chunk: &[u8]) -> io::Result<()> {
+        let bytes = chunk.len() as u64;
+        let credit = u32::try_from(chunk.len()).unwrap_or(0) * u32::from(self.bits_per_byte);
+        loop {
+            let outcome = match &self.creditor {
+                Some(creditor) => creditor.add(chunk, credit),
+                None => (self.host.add_entropy)(self.device.as_fd(), chunk, credit),
+            };
+            match outcome {
+                Ok(()) => {
+                    self.mode = Mode::Credited;
+                    self.counters.bytes += bytes;
+                    self.counters.credited_bits += u64::from(credit);
+                    return Ok(());
+                }
+                Err(Errno::EINTR) => {}
+                Err(Errno::EPERM) => {
+                    self.mode = Mode::MixedOnly;
+                    self.device.write_all(chunk)?;
+                    self.counters.bytes += bytes;
+                    return Ok(());
+                }
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+    }
+
+    fn pace(&self) -> Duration {
+        match self.era {
+            Era::Before2022 => self.interval.min(KEEPALIVE),
+            Era::Since2022 => self.interval,
+        }
+    }
+
+    fn asks_by_pollout(&self) -> bool {
+        let mut device = [PollFd::new(self.device.as_fd(), PollFlags::POLLOUT)];
+        poll(&mut device, PollTimeout::ZERO).is_ok()
+            && device[0].revents().is_some_and(|seen| seen.contains(PollFlags::POLLOUT))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,325 @@
+//! This program under the name `ekeyd-egd-linux`: the original's client that feeds a machine's kernel from an EGD server, with
+//! its flags, exit codes and pid file.
+//!
+//! As with the original, `-D` puts it into the background and logs to syslog; without it, it stays in the foreground. Without
+//! `-r` the server must be there when it starts. Two things are better: it feeds kernels that never ask for entropy, and it has a
+//! control socket, so that `ekey-ctl status --socket /run/ekeyd-egd-linux.sock` shows how it fares.
+
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::net::TcpStream;
+use std::ops::RangeInclusive;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::str::FromStr;
+use std::time::Duration;
+
+use lexopt::{Arg, Parser, ValueExt as _};
+use nix::fcntl::OFlag;
+
+use crate::config::{Config, Egd, EgdClient, Kernel, Server, Tls};
+use crate::confine;
+use crate::daemon::{Daemon, DaemonError};
+use crate::program::logs;
+use crate::program::terminal::{complain, say};
+
+/// The name by which it is this program.
+pub(crate) const NAME: &str = "ekeyd-egd-linux";
+const CONTROL: &str = "/run/ekeyd-egd-linux.sock";
+/// Bytes of a block of the flag `-b`: 1024 bits.
+const BLOCK: usize = 128;
+
+const HELP: &str = "\
+Feeds this machine's kernel with entropy from the EGD server of another one.
+
+Usage: ekeyd-egd-linux [-H HOST] [-p PORT] [-b BLOCKS] [-S SHANNONS] [-r TIME] [-t TIME] [-D PIDFILE]
+
+  -H HOST      name or address of the server (127.0.0.1)
+  -p PORT      its port (8888)
+  -b BLOCKS    blocks of 1024 bits to hold ready, 1 to 4 (4)
+  -S SHANNONS  bits of entropy to credit for each byte, 1 to 8 (7); also -s
+  -r TIME      seconds between attempts to connect; 0 means that it must be there at once (0)
+  -t TIME      seconds to wait for an answer, 1 to 600 (10)
+  -D PIDFILE   go into the background, log to syslog, and write the process id there
+  -C SOCKET    the control socket, for `ekey-ctl status --socket` (/run/ekeyd-egd-linux.sock)
+  --tls-certificate FILE, --tls-key FILE, --tls-authority FILE
+               all three: reach the server by TLS, with these files (PEM)
+  -h           this text
+  -v           the version
+
+The same as a section of ekeyd.toml: [egd-client] connect = \"tcp:HOST:PORT\" or \"tls:HOST:PORT\"
+";
+
+/// What the command line asks for.
+#[derive(Debug, PartialEq, Eq)]
+enum Asked {
+    Help,
+    Version,
+    Run(Box<Plan>),
+}
+
+/// What to run.
+#[derive(Debug, PartialEq, Eq)]
+struct Plan {
+    config: Config,
+    pid_file: Option<PathBuf>,
+    /// The server is connected to once before anything else, and it is over if that fails.
+    must_be_there: bool,
+}
+
+/// What ends it.
+#[derive(Debug, thiserror::Error)]
+enum Ended {
+    /// The server is not there and no further attempt is asked for.
+    #[error("{0}: {1}; start its EGD server, or give -r SECONDS to try again")]
+    NoServer(String, io::Error),
+    /// It cannot go into the background.
+    #[error("cannot go into the background: {0}; leave -D out")]
+    Foreground(nix::errno::Errno),
+    /// The pid file cannot be written.
+    #[error("{}: {source}; name a place that this user may write to with -D", path.display())]
+    PidFile { path: PathBuf, source: io::Error },
+    /// The daemon cannot run.
+    #[error(transparent)]
+    Daemon(#[from] DaemonError),
+}
+
+/// Whether the program was started under this name.
+pub(crate) fn is_called(line: &Parser) -> bool {
+    line.bin_name().is_some_and(|name| Path::new(name).file_name().is_some_and(|name| name == NAME))
+}
+
+/// Reads the command line and does what it says. Every failure exits with 1, as the original.
+pub(crate) fn main(line: Parser) -> ExitCode {
+    match asked(line) {
+        Ok(Asked::Help) => say(HELP.trim_end()),
+        Ok(Asked::Version) => say(format_args!("{NAME}: Version {}", env!("CARGO_PKG_VERSION"))),
+        Ok(Asked::Run(plan)) => {
+            let pid_file = match go(&plan) {
+                Ok(pid_file) => pid_file,
+                Err(error) => {
+                    complain(format_args!("{NAME}: {error}"));
+                    return ExitCode::FAILURE;
+                }
+            };
+            // From here on there may be nobody who reads stderr.
+            if let Err(error) = stay(*plan, pid_file) {
+                tracing::error!("{error}");
+                return ExitCode::FAILURE;
+            }
+        }
+        Err(error) => {
+            complain(format_args!("{NAME}: {error}; `{NAME} -h` tells what there is"));
+            return ExitCode::FAILURE;
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+fn asked(mut line: Parser) -> Result<Asked, lexopt::Error> {
+    let (mut host, mut port) = ("127.0.0.1".to_owned(), 8888);
+    let (mut blocks, mut shannons, mut retry, mut timeout) = (4, 7, 0, 10);
+    let (mut pid_file, mut control) = (None, PathBuf::from(CONTROL));
+    let (mut certificate, mut key, mut authority) = (None, None, None);
+    while let Some(arg) = line.next()? {
+        match arg {
+            Arg::Short('h') | Arg::Long("help") => return Ok(Asked::Help),
+            Arg::Short('v') | Arg::Long("version") => return Ok(Asked::Version),
+            Arg::Short('H') => host = line.value()?.string()?,
+            Arg::Short('p') => port = number(line.value()?, "-p", 1..=u16::MAX)?,
+            Arg::Short('b') => blocks = number(line.value()?, "-b", 1..=4)?,
+            Arg::Short('S' | 's') => shannons = number(line.value()?, "-S", 1..=8)?,
+            Arg::Short('r') => retry = number(line.value()?, "-r", 0..=86_400)?,
+            Arg::Short('t') => timeout = number(line.value()?, "-t", 1..=600)?,
+            Arg::Short('D') => pid_file = Some(absolute(&line.value()?)?),
+            Arg::Short('C') => control = absolute(&line.value()?)?,
+            Arg::Long("tls-certificate") => certificate = Some(absolute(&line.value()?)?),
+            Arg::Long("tls-key") => key = Some(absolute(&line.value()?)?),
+            Arg::Long("tls-authority") => authority = Some(absolute(&line.value()?)?),
+            other => return Err(other.unexpected()),
+        }
+    }
+    let tls = match (certificate, key, authority) {
+        (None, None, None) => None,
+        (Some(certificate), Some(key), Some(authority)) => Some(Tls { certificate, key, authority }),
+        _ => return Err("TLS needs --tls-certificate, --tls-key and --tls-authority".into()),
+    };
+    let server = Server::at(&host, port, tls.is_some());
+    let server = server.ok_or_else(|| format!("-H {}: expected a name or an address", host.escape_debug()))?;
+    let mut client = EgdClient {
+        tls,
+        reserve_bytes: blocks * BLOCK,
+        timeout: Duration::from_secs(timeout),
+        ..EgdClient::of(vec![server])
+    };
+    if retry > 0 {
+        client.first_pause = Duration::from_secs(retry);
+        client.longest_pause = client.first_pause;
+    }
+    let mut config = config(client, control, shannons);
+    config.sandbox.pid_file.clone_from(&pid_file);
+    let plan = Plan { config, pid_file, must_be_there: retry == 0 };
+    Ok(Asked::Run(Box::new(plan)))
+}
+
+fn config(client: EgdClient, control: PathBuf, bits_per_byte: u8) -> Config {
+    let usual = Config::default();
+    let mut config = Config { control, egd_client: Some(client), ..usual };
+    config.keys.discover = false;
+    config.kernel = Kernel { enabled: true, bits_per_byte, ..config.kernel };
+    config.pool.bytes = 4096;
+    config.egd = Egd { listen: Vec::new(), ..config.egd };
+    config
+}
+
+fn number<N>(value: OsString, flag: &str, range: RangeInclusive<N>) -> Result<N, lexopt::Error>
+where
+    N: FromStr + PartialOrd + std::fmt::Display,
+{
+    let text = value.string()?;
+    let number = text.parse().ok().filter(|number| range.contains(number));
+    number.ok_or_else(|| {
+        let (text, least, most) = (text.escape_debug(), range.start(), range.end());
+        format!("{flag} {text}: expected a whole number from {least} to {most}").into()
+    })
+}
+
+/// Absolute, since the background has another working directory.
+fn absolute(path: &OsString) -> Result<PathBuf, lexopt::Error> {
+    std::path::absolute(path).map_err(|error| format!("`{}`: {error}", path.display()).into())
+}
+
+/// All that the caller waits for. Gives the pid file, to be written once the process that it is about is there.
+fn go(plan: &Plan) -> Result<Option<File>, Ended> {
+    if plan.must_be_there {
+        plan.config.egd_client.iter().flat_map(|client| &client.connect).try_for_each(reach)?;
+    }
+    let Some(path) = &plan.pid_file else {
+        logs::start(tracing::Level::INFO);
+        return Ok(None);
+    };
+    let pid_file = make_pid_file(path).map_err(|source| Ended::PidFile { path: path.clone(), source })?;
+    // Before any thread is started, since a thread does not come along.
+    nix::unistd::daemon(false, false).map_err(Ended::Foreground)?;
+    logs::start_syslog(NAME);
+    Ok(Some(pid_file))
+}
+
+/// Makes the pid file, or empties the one that is there: never what a link leads to, nor a pipe, for this is root's program.
+fn make_pid_file(path: &Path) -> io::Result<File> {
+    let flags = (OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY).bits();
+    let file = OpenOptions::new().write(true).create(true).truncate(false).custom_flags(flags).open(path)?;
+    let found = file.metadata()?;
+    if !found.is_file() || found.nlink() > 1 {
+        return Err(io::Error::other("something else than a pid file is there"));
+    }
+    file.set_len(0)?;
+    Ok(file)
+}
+
+fn stay(plan: Plan, pid_file: Option<File>) -> Result<(), Ended> {
+    let path = plan.pid_file.unwrap_or_default();
+    confine::from_the_start();
+    if let Some(mut file) = pid_file.as_ref() {
+        let written = writeln!(file, "{}", std::process::id());
+        written.map_err(|source| Ended::PidFile { path: path.clone(), source })?;
+    }
+    tracing::info!("EGD client starts, version {}", env!("CARGO_PKG_VERSION"));
+    let ended = Daemon::start(plan.config, None, false).and_then(|daemon| daemon.run(None));
+    // There may be none, and whoever removed it before has done what was to be done.
+    if fs::remove_file(&path).is_err()
+        && let Some(file) = pid_file
+    {
+        // In a folder that only root may write to: an empty one names no process.
+        let _ = file.set_len(0);
+    }
+    Ok(ended?)
+}
+
+fn reach(server: &Server) -> Result<(), Ended> {
+    let (Server::Tcp { host, port } | Server::Tls { host, port }) = server else { return Ok(()) };
+    TcpStream::connect((host.as_str(), *port)).map(drop).map_err(|error| Ended::NoServer(server.to_string(), error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(words: &[&str]) -> Plan {
+        match asked(Parser::from_args(words.iter().copied())) {
+            Ok(Asked::Run(plan)) => *plan,
+            other => panic!("{words:?} gave {other:?}"),
+        }
+    }
+
+    fn client(words: &[&str]) -> EgdClient {
+        plan(words).config.egd_client.expect("a client")
+    }
+
+    #[test]
+    fn without_a_flag_it_is_as_the_original() {
+        let plan = plan(&[]);
+        assert!(plan.must_be_there, "without -r the server must be there");
+        assert_eq!(plan.pid_file, None);
+        assert_eq!((plan.config.kernel.enabled, plan.config.kernel.bits_per_byte), (true, 7));
+        assert_eq!(plan.config.egd.listen, []);
+        assert!(!plan.config.keys.discover && plan.config.keys.paths.is_empty());
+        let client = client(&[]);
+        assert_eq!(client.connect, [Server::Tcp { host: "127.0.0.1".to_owned(), port: 8888 }]);
+        assert_eq!((client.reserve_bytes, client.timeout), (512, Duration::from_secs(10)));
+    }
+
+    #[test]
+    fn every_flag_is_taken_as_the_init_script_writes_it() {
+        let words = ["-H10.19.3.101", "-p8889", "-b3", "-S6", "-r128", "-D/run/pid", "-t", "20", "-C/c"];
+        let seen = plan(&words);
+        assert_eq!(seen.pid_file.as_deref(), Some(Path::new("/run/pid")));
+        assert!(!seen.must_be_there);
+        assert_eq!(seen.config.kernel.bits_per_byte, 6);
+        assert_eq!(seen.config.control, Path::new("/c"));
+        let client = client(&words);
+        assert_eq!(client.connect, [Server::Tcp { host: "10.19.3.101".to_owned(), port: 8889 }]);
+        assert_eq!((client.reserve_bytes, client.timeout), (3 * 128, Duration::from_secs(20)));
+        assert_eq!((client.first_pause, client.longest_pause), (Duration::from_secs(128), Duration::from_secs(128)));
+        assert_eq!(plan(&["-s", "5", "-H", "::1"]).config.kernel.bits_per_byte, 5);
+    }
+
+    #[test]
+    fn a_wrong_flag_is_refused_with_the_word_that_is_wrong() {
+        for (words, named) in [
+            (&["-b0"][..], "-b 0: expected a whole number from 1 to 4"),
+            (&["-b", "5"], "-b 5"),
+            (&["-S", "9"], "-S 9"),
+            (&["-t0"], "-t 0"),
+            (&["-t601"], "-t 601"),
+            (&["-r", "-1"], "-r -1"),
+            (&["-p", "egd"], "-p egd"),
+            (&["-H", "no host"], "-H no host"),
+            (&["-q"], "-q"),
+            (&["run"], "run"),
+            (&["-D"], "-D"),
+            (&["--tls-key", "/k"], "--tls-certificate"),
+        ] {
+            let error = asked(Parser::from_args(words.iter().copied())).map(|_| ()).unwrap_err().to_string();
+            assert!(error.contains(named), "{words:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn three_files_make_it_reach_the_server_by_tls() {
+        let files = ["--tls-certificate=/c", "--tls-key=/k", "--tls-authority=/a", "-Hkeys"];
+        let client = client(&files);
+        assert_eq!(client.connect, [Server::Tls { host: "keys".to_owned(), port: 8888 }]);
+        let due = Tls { certificate: "/c".into(), key: "/k".into(), authority: "/a".into() };
+        assert_eq!(client.tls, Some(due));
+    }
+
+    #[test]
+    fn only_its_own_name_makes_it_this_program() {
+        for (name, due) in [("/usr/sbin/ekeyd-egd-linux", true), ("ekeyd-egd-linux", true), ("/x/ekeyd", false)] {
+            assert_eq!(is_called(&Parser::from_iter([name])), due, "{name}");
+        }
+    }
+}

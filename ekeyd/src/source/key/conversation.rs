@@ -1,0 +1,330 @@
+//! One session over one link: reads, lets the session say what to do, does it, and hands on what is proven.
+
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::SendTimeoutError;
+use ekey_link::revive::{Rung, Silence};
+use ekey_link::{Link, Read};
+use ekey_proto::session::{Event, Output, Session, State};
+use ekey_proto::wire::{Command, FRAME_LEN, Info, Packet};
+use ekey_proto::{EntropyBlock, Instant as SessionInstant, Serial};
+
+use super::driver::{Driver, Ended};
+use super::{KeyBatch, KeyCommand};
+use crate::source::batch::Batch;
+use crate::source::key::health::{Checkup, Grade};
+use crate::stock::pool::MOST_BATCH;
+
+/// Bytes read at a time: what one batch can hold if all of it is entropy.
+const READ_LEN: usize = FRAME_LEN * (MOST_BATCH / EntropyBlock::LEN - 1);
+/// A key sends a block in a burst of so many frames, then nothing for half a second (firmware-notes/protocol.md).
+const BURST_LEN: usize = FRAME_LEN * 78;
+/// How long the rest of a burst that has begun is left to come, so that this thread and the daemon wake up once for a burst
+/// and not for each frame. Also the shortest pause before a burst: in a steady stream, waiting would lose time.
+const BURST: Duration = Duration::from_millis(20);
+/// After so many bytes without a frame that verifies, this thread reads slower: the sender is broken or not a key.
+const MOST_UNPROVEN: usize = 8192;
+const SLOW_DOWN: Duration = Duration::from_millis(100);
+const WRITE_PATIENCE: Duration = Duration::from_secs(1);
+/// While the daemon takes no entropy, commands are looked at this often.
+const COMMAND_CHECK: Duration = Duration::from_millis(100);
+
+impl Driver {
+    /// Runs one session over a link that is open.
+    pub(super) fn converse(&mut self, mut link: Box<dyn Link>) -> Ended {
+        let mut session = Session::new(self.clock.now(), self.settings.expected, self.settings.timings);
+        let ended = self.exchange(&mut *link, &mut session);
+        self.publish(&session);
+        self.record().end_session();
+        link.close();
+        ended
+    }
+
+    fn exchange(&mut self, link: &mut dyn Link, session: &mut Session) -> Ended {
+        let mut buffer = vec![0; READ_LEN];
+        let (mut verified, mut unproven) = (0, 0);
+        loop {
+            let deadline = match self.obey(link, session) {
+                Ok(deadline) => deadline,
+                Err(ended) => return ended,
+            };
+            self.publish(session);
+            if self.clock.has_slept() {
+                session.start_over(self.clock.now());
+                continue;
+            }
+            if session.counters().verified > verified {
+                verified = session.counters().verified;
+                unproven = 0;
+                self.note_heard(session);
+            }
+            match self.ladder.next(Instant::now()) {
+                None => {}
+                Some(Rung::Soft | Rung::Pause) => {
+                    self.show_recovery();
+                    session.start_over(self.clock.now());
+                    self.ladder.note_done(Instant::now());
+                    continue;
+                }
+                Some(rung) => return Ended::Step(rung),
+            }
+            let now = self.clock.now();
+            if deadline <= now {
+                session.handle_timeout(now);
+                self.note_silence(session);
+                continue;
+            }
+            if unproven >= MOST_UNPROVEN {
+                unproven = 0;
+                if let Some(ended) = self.slow_down(session) {
+                    return ended;
+                }
+            }
+            let until = self.clock.instant(deadline);
+            let until = self.ladder.deadline().map_or(until, |rung_due| rung_due.min(until));
+            let began = Instant::now();
+            match link.read(&mut buffer, until) {
+                Ok(Read::Bytes(count)) => {
+                    unproven += count;
+                    let paused = began.elapsed() >= BURST;
+                    if let Err(ended) = self.digest(link, session, &mut buffer, count, paused) {
+                        return ended;
+                    }
+                }
+                Ok(Read::TimedOut) => {}
+                Ok(Read::Interrupted) => {
+                    if let Some(ended) = self.heed_commands(session) {
+                        return ended;
+                    }
+                }
+                Err(error) => return Ended::Broken(error),
+            }
+        }
+    }
+
+    /// Waits for the rest of a burst, and reads what of it has come. A link that breaks meanwhile says so at the next read.
+    fn gather(&self, link: &mut dyn Link, buffer: &mut [u8]) -> usize {
+        std::thread::sleep(BURST);
+        match link.read(buffer, Instant::now()) {
+            Ok(Read::Bytes(count)) => count,
+            Ok(Read::Interrupted) => {
+                self.interrupt.wake();
+                0
+            }
+            Ok(Read::TimedOut) | Err(_) => 0,
+        }
+    }
+
+    /// Leaves the key unheard for a while, which counts as time in which it said nothing.
+    fn slow_down(&mut self, session: &mut Session) -> Option<Ended> {
+        match self.inbox.recv_timeout(SLOW_DOWN) {
+            Ok(command) => self.heed(command, session),
+            Err(_) => None,
+        }
+    }
+
+    /// Hands the session the `count` bytes that were read into `buffer`, and hands on what they prove. `paused`: the key was
+    /// silent before.
+    fn digest(
+        &mut self,
+        link: &mut dyn Link,
+        session: &mut Session,
+        buffer: &mut [u8],
+        count: usize,
+        paused: bool,
+    ) -> Result<(), Ended> {
+        self.send(session)?;
+        // Large enough that it never has to move, which would leave a copy behind.
+        let most = count.max(BURST_LEN);
+        self.batch = Batch::with_capacity((most / FRAME_LEN + 1) * EntropyBlock::LEN);
+        let mut outcome = self.hear(link, session, &buffer[..count]);
+        if paused && !self.batch.is_empty() && count < BURST_LEN {
+            let rest = self.gather(link, &mut buffer[..BURST_LEN - count]);
+            outcome = outcome.and(self.hear(link, session, &buffer[..rest]));
+        }
+        self.judge_batch();
+        self.send(session)?;
+        outcome
+    }
+
+    /// Hands the session bytes and does what it wants. A link that breaks while something is written has still brought all
+    /// that was read.
+    fn hear(&mut self, link: &mut dyn Link, session: &mut Session, mut bytes: &[u8]) -> Result<(), Ended> {
+        self.bytes.read += bytes.len() as u64;
+        let now = self.clock.now();
+        let mut outcome = Ok(());
+        while !bytes.is_empty() {
+            let gathered = self.batch.len();
+            let taken = session.handle_input(now, bytes, |block| self.batch.extend_from_slice(block.as_bytes()));
+            self.books.verified_bytes += (self.batch.len() - gathered) as u64;
+            bytes = &bytes[taken..];
+            outcome = outcome.and(self.obey(link, session).map(drop));
+        }
+        outcome
+    }
+
+    /// Does all that the session wants, and returns when it wants to be called again. What cannot be done is left out,
+    /// and the first such failure is returned once the rest is done.
+    fn obey(&mut self, link: &mut dyn Link, session: &mut Session) -> Result<SessionInstant, Ended> {
+        let mut failure = None;
+        loop {
+            let done = match session.poll_output() {
+                Output::Write(_) if failure.is_some() => Ok(()),
+                Output::Write(command) => self.write(link, command),
+                Output::NeedNonce(serial) => self.give_nonce(session, serial),
+                Output::Event(Event::State(state)) => {
+                    self.note_state(session, state);
+                    Ok(())
+                }
+                Output::Event(Event::Info(info)) => {
+                    self.note_info(&info);
+                    Ok(())
+                }
+                Output::Event(Event::Message(packet)) => {
+                    self.log_message(&packet);
+                    Ok(())
+                }
+                Output::WaitUntil(deadline) => return failure.map_or(Ok(deadline), Err),
+            };
+            if let Err(ended) = done {
+                failure.get_or_insert(ended);
+            }
+        }
+    }
+
+    fn write(&mut self, link: &mut dyn Link, command: Command) -> Result<(), Ended> {
+        let bytes = command.to_bytes();
+        link.write_all(bytes.as_ref(), Instant::now() + WRITE_PATIENCE).map_err(Ended::Broken)?;
+        self.bytes.written += bytes.as_ref().len() as u64;
+        Ok(())
+    }
+
+    fn give_nonce(&mut self, session: &mut Session, serial: Serial) -> Result<(), Ended> {
+        let nonce = self.nonces.next().map_err(Ended::NoNonce)?;
+        session.handle_nonce(self.clock.now(), nonce, self.keyring.long_term_key(&serial));
+        Ok(())
+    }
+
+    /// Has what was gathered judged, and books it.
+    fn judge_batch(&mut self) {
+        if self.batch.is_empty() {
+            return;
+        }
+        let batch = std::mem::take(&mut self.batch);
+        let grade = match &mut self.health {
+            Some(health) => health.judge(&batch, &self.settings.name),
+            None => Grade::Fit,
+        };
+        let bytes = batch.len() as u64;
+        match grade {
+            Grade::Fit => self.books.handed_bytes += bytes,
+            Grade::Unfit { .. } => self.books.put_aside_bytes += bytes,
+        }
+        self.publish_books();
+        self.unsent = Some(KeyBatch { key: self.settings.number, bytes: batch, grade });
+    }
+
+    /// Hands on what was judged. While the daemon has no room the key is not listened to, and it waits.
+    fn send(&mut self, session: &mut Session) -> Result<(), Ended> {
+        let Some(mut batch) = self.unsent.take() else { return Ok(()) };
+        loop {
+            let began = Instant::now();
+            match self.outlet.batches.send_timeout(batch, COMMAND_CHECK) {
+                Ok(()) => break,
+                Err(SendTimeoutError::Disconnected(unsent)) => {
+                    self.book_dropped(&unsent);
+                    return Err(Ended::Stopped);
+                }
+                Err(SendTimeoutError::Timeout(unsent)) => batch = unsent,
+            }
+            self.clock.leave_out(began.elapsed());
+            self.publish(session);
+            if let Some(ended) = self.heed_commands(session) {
+                // It is sent when the key is listened to again, or before this thread ends.
+                self.unsent = Some(batch);
+                return Err(ended);
+            }
+        }
+        self.wake_daemon();
+        Ok(())
+    }
+
+    fn note_info(&mut self, info: &Info) {
+        let warnings = match &mut self.health {
+            Some(health) => health.note_info(info, &self.settings.name),
+            None => Vec::new(),
+        };
+        self.record().note_info(info, warnings);
+    }
+
+    /// Shows the session's state, unless the key is silent and a rung is being tried: then that is what people see until a
+    /// frame verifies.
+    fn note_state(&mut self, session: &Session, state: State) {
+        // The log names the key by what it has just said of itself.
+        self.publish(session);
+        if self.ladder.current().is_none() {
+            self.enter(state.into(), None);
+        }
+    }
+
+    /// A frame has verified: whatever was tried last has helped.
+    fn note_heard(&mut self, session: &Session) {
+        if self.ladder.current().is_some() {
+            self.ladder.note_verified(Instant::now());
+            self.enter(session.state().into(), None);
+        }
+    }
+
+    fn note_silence(&mut self, session: &Session) {
+        if session.state() == State::Silent {
+            let heard = session.counters().verified > 0;
+            let silence = if heard { Silence::WhileRunning } else { Silence::AfterOpening };
+            self.ladder.note_silent(Instant::now(), silence);
+        }
+    }
+
+    fn log_message(&self, packet: &Packet) {
+        let key = self.settings.name.shown();
+        match packet {
+            Packet::GeneratorsBad(text) => tracing::error!(%key, "the key says: {text}"),
+            Packet::UnknownInput(text) | Packet::LongTermRefused(text) => tracing::debug!(%key, "the key says: {text}"),
+            other => tracing::debug!(%key, "the key sent an unasked packet: {other:?}"),
+        }
+    }
+
+    fn publish(&self, session: &Session) {
+        let heard = session.counters().verified > 0;
+        let last_verified = heard.then(|| self.clock.instant(session.last_verified()));
+        let mut record = self.record();
+        record.set_books(self.shown_books(), self.health.as_ref().map(Checkup::vitals));
+        record.note_session(session, self.bytes, last_verified);
+        record.set_revival(&self.ladder, self.refused.as_ref());
+    }
+
+    /// Takes in commands. Returns how the conversation ends if one of them ends it.
+    fn heed_commands(&mut self, session: &mut Session) -> Option<Ended> {
+        while let Ok(command) = self.inbox.try_recv() {
+            if let Some(ended) = self.heed(command, session) {
+                return Some(ended);
+            }
+        }
+        None
+    }
+
+    fn heed(&mut self, command: KeyCommand, session: &mut Session) -> Option<Ended> {
+        match command {
+            KeyCommand::Stop => return Some(Ended::Stopped),
+            KeyCommand::NewKeyring => session.handle_new_keyring(self.clock.now()),
+            KeyCommand::Look => {}
+            KeyCommand::Try(rung) => {
+                self.ladder.order(rung);
+                if rung != Rung::Soft {
+                    return Some(Ended::Step(rung));
+                }
+                session.start_over(self.clock.now());
+                self.ladder.note_done(Instant::now());
+            }
+        }
+        None
+    }
+}

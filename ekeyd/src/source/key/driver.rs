@@ -1,0 +1,371 @@
+//! The thread of one key: finds it, opens the link, holds a conversation, and climbs the ladder when the key falls silent.
+//!
+//! It opens the link again whenever the key has gone or a step of reviving it asks for that, for as long as the daemon
+//! wants the key.
+
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::Receiver;
+use ekey_control::KeyState;
+use ekey_control::books::KeyBooks;
+use ekey_link::find::FoundKey;
+use ekey_link::revive::{self, Ladder, Means, Neighbours, ReviveError, Rung, Silence};
+use ekey_link::{Interrupt, Link, LinkError};
+use ekey_proto::session::State;
+
+use super::clock::Clock;
+use super::place::{Place, Spot, likely_transport};
+use super::record::{Bytes, Record};
+use super::{KeyBatch, KeyCommand, KeySettings, Outlet};
+use crate::config::Recovery;
+use crate::source::batch::Batch;
+use crate::source::key::health::{Checkup, Grade};
+use crate::source::key::keyring::SharedKeyring;
+use crate::source::key::nonce::Nonces;
+
+/// How soon a path where there is no key is looked at again.
+const LOOK_AGAIN: Duration = Duration::from_millis(250);
+/// How often a key that is there and cannot be opened is tried so soon, as udev may not have been at it yet; and how soon after that.
+const QUICK_LOOKS: u32 = 12;
+const LOOK_AT_REFUSED: Duration = Duration::from_secs(2);
+/// The same for a key on USB: the kernel tells when it comes, and this is for when the message was lost.
+const LOOK_FOR_LOST: Duration = Duration::from_secs(3);
+/// How often to look for a key that is coming back from a step, and how long it may take to.
+const LOOK_FOR_RETURN: Duration = Duration::from_millis(50);
+const RETURN_PATIENCE: Duration = Duration::from_secs(4);
+/// How long to wait for the host's own randomness.
+const NONCE_PAUSE: Duration = Duration::from_secs(1);
+/// How long the last batch may wait for room when the daemon lets go of the key.
+const LAST_BATCH: Duration = Duration::from_millis(500);
+
+/// Everything that a key's thread owns.
+pub(super) struct Driver {
+    pub(super) settings: KeySettings,
+    pub(super) keyring: SharedKeyring,
+    pub(super) outlet: Outlet,
+    pub(super) inbox: Receiver<KeyCommand>,
+    pub(super) interrupt: Interrupt,
+    pub(super) record: Arc<Mutex<Record>>,
+    pub(super) nonces: Nonces,
+    pub(super) clock: Clock,
+    pub(super) bytes: Bytes,
+    pub(super) books: KeyBooks,
+    /// What the session has proven and nobody has judged yet.
+    pub(super) batch: Batch,
+    /// What was judged, booked, and found no room so far.
+    pub(super) unsent: Option<KeyBatch>,
+    pub(super) health: Option<Checkup>,
+    pub(super) ladder: Ladder,
+    place: Place,
+    /// The USB device that was opened last, for the steps that act on it.
+    device: Option<FoundKey>,
+    /// When the last step with the link closed was taken; the key is coming back from it.
+    stepped: Option<Instant>,
+    /// Whether the key was away; when it is back it has had its power cut.
+    was_gone: bool,
+    /// The last rung that could not be taken and why; logged once.
+    pub(super) refused: Option<(Rung, String)>,
+    /// How often in a row a key that is there could not be opened.
+    refusals: u32,
+}
+
+/// Why a conversation with a key is over, or has not begun.
+pub(super) enum Ended {
+    /// The daemon lets go of the key.
+    Stopped,
+    /// The link broke, or could not be opened.
+    Broken(LinkError),
+    /// A step is due that needs the link closed.
+    Step(Rung),
+    /// The host has no randomness for a nonce.
+    NoNonce(io::Error),
+}
+
+impl Driver {
+    pub(super) fn new(
+        settings: KeySettings,
+        keyring: SharedKeyring,
+        outlet: Outlet,
+        inbox: Receiver<KeyCommand>,
+        interrupt: Interrupt,
+        record: Arc<Mutex<Record>>,
+    ) -> Self {
+        Self {
+            place: Place::new(settings.name.clone(), settings.transport),
+            health: Checkup::new(&settings.health),
+            settings,
+            keyring,
+            outlet,
+            inbox,
+            interrupt,
+            record,
+            nonces: Nonces::default(),
+            clock: Clock::new(),
+            bytes: Bytes::default(),
+            books: KeyBooks::default(),
+            batch: Batch::default(),
+            unsent: None,
+            ladder: Ladder::new(Means::NONE),
+            device: None,
+            stepped: None,
+            was_gone: false,
+            refused: None,
+            refusals: 0,
+        }
+    }
+
+    /// Drives the key until the daemon lets go of it.
+    pub(super) fn run(mut self) {
+        loop {
+            let ended = match self.open() {
+                Ok(link) => self.converse(link),
+                Err(error) => Ended::Broken(error),
+            };
+            let pause = match ended {
+                Ended::Stopped => return self.send_last_batch(),
+                Ended::Broken(error) => self.note_broken(&error),
+                Ended::Step(rung) => {
+                    self.take(rung);
+                    Duration::ZERO
+                }
+                Ended::NoNonce(error) => {
+                    self.enter(State::SerialOk.into(), Some(format!("/dev/urandom: {error}; a session needs a nonce")));
+                    NONCE_PAUSE
+                }
+            };
+            if self.rests(pause) {
+                return self.send_last_batch();
+            }
+        }
+    }
+
+    fn open(&mut self) -> Result<Box<dyn Link>, LinkError> {
+        let (spot, link) = self.open_either()?;
+        self.refusals = 0;
+        self.record().set_path(&spot.path, link.kind());
+        let means = spot.found.as_ref().map_or(Means::NONE, |found| allowed(Means::of(found), &self.settings.recovery));
+        self.ladder.set_means(means);
+        self.record().set_usb_serial(spot.found.as_ref().and_then(|found| found.serial.as_ref()));
+        self.device = spot.found;
+        self.stepped = None;
+        self.ladder.note_done(Instant::now());
+        if std::mem::take(&mut self.was_gone) {
+            self.ladder.note_plugged_in(Instant::now());
+        }
+        Ok(link)
+    }
+
+    /// Opens the key, by the other transport if it cannot be by the one that is due. The error is the first one's.
+    fn open_either(&mut self) -> Result<(Spot, Box<dyn Link>), LinkError> {
+        let spot = self.place.look()?;
+        self.record().set_path(&spot.path, likely_transport(&spot.path));
+        let error = match ekey_link::open(&spot.path, &self.interrupt) {
+            Ok(link) => return Ok((spot, link)),
+            Err(error) => error,
+        };
+        let Some(path) = spot.other.filter(|_| !matches!(error, LinkError::Gone | LinkError::Busy { .. })) else {
+            return Err(error);
+        };
+        let Ok(link) = ekey_link::open(&path, &self.interrupt) else { return Err(error) };
+        self.place.switch_transport();
+        Ok((Spot { path, other: None, ..spot }, link))
+    }
+
+    /// Notes that there is no link, and returns how long to wait before looking again.
+    fn note_broken(&mut self, error: &LinkError) -> Duration {
+        if let Some(stepped) = self.stepped {
+            if stepped.elapsed() < RETURN_PATIENCE {
+                return LOOK_FOR_RETURN;
+            }
+            self.stepped = None;
+            self.ladder.note_failed(Instant::now());
+        }
+        // A key that takes no bytes hangs as much as one that sends none.
+        if let LinkError::WriteTimedOut { .. } = error {
+            self.ladder.note_silent(Instant::now(), Silence::AfterOpening);
+        }
+        if let Some(pause) = self.climb() {
+            return pause;
+        }
+        if !is_gone(error) {
+            if self.ladder.current().is_none() {
+                self.enter(State::Opening.into(), Some(error.to_string()));
+            }
+            self.refusals = self.refusals.saturating_add(1);
+            return if self.refusals < QUICK_LOOKS { LOOK_AGAIN } else { LOOK_AT_REFUSED };
+        }
+        self.was_gone = true;
+        // That it has left is what the state says; of a node that cannot be opened the error says more.
+        let why = (!matches!(error, LinkError::Gone)).then(|| error.to_string());
+        self.enter(KeyState::Gone, why);
+        if self.place.is_on_usb() { LOOK_FOR_LOST } else { LOOK_AGAIN }
+    }
+
+    /// Takes the next step for a key without a link, if one is due, and returns how long to wait before opening again.
+    fn climb(&mut self) -> Option<Duration> {
+        loop {
+            match self.ladder.next(Instant::now())? {
+                // Nothing can be said to a key without a link.
+                Rung::Soft => self.ladder.note_failed(Instant::now()),
+                Rung::Pause => {
+                    self.show_recovery();
+                    return Some(LOOK_AGAIN);
+                }
+                rung => {
+                    self.take(rung);
+                    return Some(Duration::ZERO);
+                }
+            }
+        }
+    }
+
+    /// Hands on what was proven and found no room, before the thread ends.
+    fn send_last_batch(mut self) {
+        let Some(batch) = self.unsent.take() else { return };
+        match self.outlet.batches.send_timeout(batch, LAST_BATCH) {
+            Ok(()) => self.wake_daemon(),
+            Err(unsent) => self.book_dropped(&unsent.into_inner()),
+        }
+    }
+
+    /// What was booked as handed on and found nobody to take it is wiped.
+    pub(super) fn book_dropped(&mut self, batch: &KeyBatch) {
+        let bytes = batch.bytes.len() as u64;
+        self.books.dropped_bytes += bytes;
+        match batch.grade {
+            Grade::Fit => self.books.handed_bytes -= bytes,
+            Grade::Unfit { .. } => self.books.put_aside_bytes -= bytes,
+        }
+        self.publish_books();
+    }
+
+    /// Shows the books and the health; before bytes are handed on, so that no one has seen them earlier than they are booked.
+    pub(super) fn publish_books(&self) {
+        self.record().set_books(self.shown_books(), self.health.as_ref().map(Checkup::vitals));
+    }
+
+    /// The books with what was proven and not judged yet.
+    pub(super) fn shown_books(&self) -> KeyBooks {
+        KeyBooks { gathered_bytes: self.batch.len() as u64, ..self.books }
+    }
+
+    /// Takes a step that needs the link closed. It is open again only after [`open`](Self::open).
+    fn take(&mut self, rung: Rung) {
+        self.show_recovery();
+        self.stepped = Some(Instant::now());
+        let outcome = match (rung, &self.device) {
+            (Rung::Reopen | Rung::Soft | Rung::Pause, _) => Ok(()),
+            (Rung::OtherTransport, _) => {
+                self.place.switch_transport();
+                Ok(())
+            }
+            (_, None) => Err("it is no USB device of this machine: only soft and reopen can be done".to_owned()),
+            (Rung::UsbReset, Some(device)) => told(revive::usb_reset(device)),
+            (Rung::Authorized, Some(device)) => told(revive::reauthorize(device)),
+            (Rung::PortPower, _) if !self.settings.recovery.port_power => {
+                Err("set port-power = true in [recovery] of the configuration to allow it".to_owned())
+            }
+            (Rung::PortPower, Some(device)) => told(revive::port_power(device, Neighbours::Protect)),
+        };
+        if let Err(problem) = outcome {
+            self.note_refused(rung, problem);
+        }
+        self.publish_revival();
+    }
+
+    fn note_refused(&mut self, rung: Rung, problem: String) {
+        self.ladder.note_failed(Instant::now());
+        let refused = Some((rung, problem));
+        if self.refused != refused {
+            let (step, problem) = (rung.words(), refused.as_ref().map_or("", |(_, problem)| problem));
+            tracing::warn!(key = %self.settings.name.shown(), %rung, "cannot revive the key by {step}: {problem}");
+            self.refused = refused;
+        }
+    }
+
+    /// Shows the books of the ladder to whoever asks.
+    fn publish_revival(&self) {
+        self.record().set_revival(&self.ladder, self.refused.as_ref());
+    }
+
+    /// Shows which rung is being tried, while one is.
+    pub(super) fn show_recovery(&mut self) {
+        let Some(rung) = self.ladder.current() else { return };
+        self.enter(KeyState::Recovering { rung }, None);
+    }
+
+    /// Notes and logs a state.
+    pub(super) fn enter(&mut self, state: KeyState, detail: Option<String>) {
+        let mut record = self.record();
+        let changed = record.enter(state, detail.clone());
+        let status = changed.then(|| record.status());
+        drop(record);
+        let Some(status) = status else { return };
+        let (key, word) = (&status.path, status.state.short_word());
+        let serial = status.known_serial().unwrap_or("unknown");
+        match (&status.state, status.state.next_step(status.known_serial(), &status.path), detail) {
+            (KeyState::Recovering { rung }, ..) if *rung != Rung::Pause => {
+                tracing::warn!(%key, %serial, %rung, "{word}: {}", rung.words());
+            }
+            (_, None, None) => tracing::info!(%key, %serial, "{word}"),
+            (_, _, Some(detail)) => tracing::warn!(%key, %serial, "{word}: {detail}"),
+            (_, Some(step), None) => tracing::warn!(%key, %serial, "{word}; {step}"),
+        }
+        self.wake_daemon();
+    }
+
+    /// Waits without a link. Returns whether the daemon lets go of the key.
+    fn rests(&mut self, pause: Duration) -> bool {
+        let until = Instant::now() + pause;
+        loop {
+            match self.inbox.recv_deadline(until) {
+                Ok(KeyCommand::Stop) => return true,
+                Ok(KeyCommand::Look) => return false,
+                Ok(KeyCommand::Try(rung)) => {
+                    self.ladder.order(rung);
+                    self.take(rung);
+                    return false;
+                }
+                Ok(KeyCommand::NewKeyring) => {}
+                Err(error) => return error.is_disconnected(),
+            }
+        }
+    }
+
+    pub(super) fn wake_daemon(&self) {
+        if let Err(error) = self.outlet.waker.wake() {
+            tracing::error!("cannot wake the daemon: {error}");
+        }
+    }
+
+    pub(super) fn record(&self) -> MutexGuard<'_, Record> {
+        self.record.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn told(outcome: Result<(), ReviveError>) -> Result<(), String> {
+    outcome.map_err(|error| error.to_string())
+}
+
+/// The rungs that the configuration allows.
+fn allowed(means: Means, recovery: &Recovery) -> Means {
+    Means {
+        usb_reset: means.usb_reset && recovery.usb_reset,
+        authorized: means.authorized && recovery.usb_reset,
+        port_power: means.port_power && recovery.port_power,
+        ..means
+    }
+}
+
+/// Whether there is no key at the path, as opposed to one that cannot be used.
+fn is_gone(error: &LinkError) -> bool {
+    match error {
+        LinkError::Gone => true,
+        LinkError::Open { source, .. } => {
+            matches!(source.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused)
+        }
+        _ => false,
+    }
+}

@@ -1,0 +1,163 @@
+//! One key's health: what it gives and what it says of itself, judged, logged once and kept for whoever asks.
+
+use std::time::Instant;
+
+use ekey_control::health::{HealthStatus, PutAside, TestFailures};
+use ekey_health::{Alpha, Aside, Change, Firmware, Generators, Monitor, Test, Warning};
+use ekey_proto::wire::Info;
+
+use crate::config;
+use crate::source::key::Name;
+
+/// The judge of one key, for as long as the daemon drives it.
+pub(crate) struct Checkup {
+    monitor: Monitor,
+    firmware: Firmware,
+    alpha: Alpha,
+    since: Option<Instant>,
+    times_put_aside: u64,
+    warnings: Vec<Warning>,
+}
+
+/// What a batch is good for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Grade {
+    /// For everything.
+    Fit,
+    /// To be mixed into the kernel without credit, and for nothing else. So many bytes that came from the key before are
+    /// suspect too: not 0 in the batch in which a test has failed.
+    Unfit {
+        /// Bytes of the key's stream.
+        suspect: u64,
+    },
+}
+
+/// Where a key's health stands; small, since it is taken over with each batch.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Vitals {
+    alpha: Alpha,
+    tested_bytes: u64,
+    fips: (u64, u64),
+    failures: [u64; Test::ALL.len()],
+    aside: Option<(Aside, Instant)>,
+    good_blocks_due: u32,
+    times_put_aside: u64,
+}
+
+impl Checkup {
+    /// Begins with a key that is fit; `None` if keys are not to be judged.
+    pub(crate) fn new(config: &config::Health) -> Option<Self> {
+        config.enabled.then(|| Self {
+            monitor: Monitor::new(config.alpha, config.good_blocks),
+            firmware: Firmware::new(config.alpha),
+            alpha: config.alpha,
+            since: None,
+            times_put_aside: 0,
+            warnings: Vec::new(),
+        })
+    }
+
+    /// Judges the next bytes of the stream of the key that is called `key`.
+    pub(crate) fn judge(&mut self, bytes: &[u8], key: &Name) -> Grade {
+        let judgement = self.monitor.judge(bytes);
+        match judgement.change {
+            Some(Change::PutAside(alarm)) => {
+                self.since = Some(Instant::now());
+                self.times_put_aside += 1;
+                tracing::error!(key = %key.shown(), "put aside, nothing of it is handed out any more: {alarm}");
+            }
+            Some(Change::TakenBack) => {
+                self.since = None;
+                let blocks = self.monitor.good_blocks_due();
+                tracing::info!(key = %key.shown(), "taken back after {blocks} good blocks in a row");
+            }
+            None => {}
+        }
+        let suspect = match judgement.change {
+            Some(Change::PutAside(alarm)) => alarm.suspect,
+            _ => 0,
+        };
+        if judgement.fit { Grade::Fit } else { Grade::Unfit { suspect } }
+    }
+
+    /// Judges what the key says of itself, and gives what is not well in it, in words.
+    pub(crate) fn note_info(&mut self, info: &Info, key: &Name) -> Vec<String> {
+        if let Some(fips) = info.fips {
+            self.firmware.note_fips(fips.blocks, fips.failures);
+        }
+        if let Some(state) = info.generators {
+            self.firmware.note_generators(&Generators {
+                raw_bytes: state.raw_bytes,
+                left: state.left,
+                right: state.right,
+                xor: state.xor,
+                debiased_left_bytes: state.debiased_left_bytes,
+                debiased_left: state.debiased_left,
+                debiased_right_bytes: state.debiased_right_bytes,
+                debiased_right: state.debiased_right,
+            });
+        }
+        let warnings = self.firmware.warnings();
+        for warning in &warnings {
+            if !self.warnings.iter().any(|before| before.is_about_the_same(warning)) {
+                tracing::warn!(key = %key.shown(), "{}: it may stop itself soon", warning.words());
+            }
+        }
+        self.warnings = warnings;
+        self.warnings.iter().map(Warning::words).collect()
+    }
+
+    /// Where it stands.
+    pub(crate) fn vitals(&self) -> Vitals {
+        Vitals {
+            alpha: self.alpha,
+            tested_bytes: self.monitor.tested_bytes(),
+            fips: self.monitor.fips_blocks(),
+            failures: Test::ALL.map(|test| self.monitor.failures(test)),
+            aside: self.monitor.aside().copied().zip(self.since),
+            good_blocks_due: self.monitor.good_blocks_due(),
+            times_put_aside: self.times_put_aside,
+        }
+    }
+}
+
+impl Vitals {
+    /// As people and programs get to see it, together with what is not well in the key's own words.
+    pub(crate) fn status(&self, warnings: &[String]) -> HealthStatus {
+        let failures = Test::ALL.into_iter().zip(self.failures).filter(|(_, count)| *count > 0);
+        HealthStatus {
+            alpha: self.alpha.to_string(),
+            tested_bytes: self.tested_bytes,
+            fips_blocks: self.fips.0,
+            fips_failures: self.fips.1,
+            failures: failures.map(|(test, count)| TestFailures { test: test.name().to_owned(), count }).collect(),
+            put_aside: self.put_aside(),
+            times_put_aside: self.times_put_aside,
+            warnings: warnings.to_vec(),
+        }
+    }
+
+    /// Whether the key is put aside.
+    pub(crate) fn is_put_aside(&self) -> bool {
+        self.aside.is_some()
+    }
+
+    /// Why the key is put aside, if it is: a line for people.
+    pub(crate) fn detail(&self) -> Option<String> {
+        self.aside.map(|(aside, _)| format!("put aside: {}", aside.alarm))
+    }
+
+    fn put_aside(&self) -> Option<PutAside> {
+        let (Aside { alarm, good_blocks }, since) = self.aside?;
+        Some(PutAside {
+            test: alarm.test.name().to_owned(),
+            at_byte: alarm.at_byte,
+            observed: alarm.observed,
+            cutoff: alarm.cutoff,
+            what: alarm.words(),
+            since_s: since.elapsed().as_secs(),
+            good_blocks,
+            good_blocks_due: self.good_blocks_due,
+        })
+    }
+}

@@ -1,0 +1,214 @@
+//! What is known of one key, across all its sessions, for whoever asks.
+
+use std::path::Path;
+use std::time::Instant;
+
+use ekey_control::KeyState;
+use ekey_control::books::KeyBooks;
+use ekey_control::status::{ConnectionStatus, FrameCounts, KeyStatus, RungStatus, Sensors};
+use ekey_link::Transport;
+use ekey_link::revive::{Ladder, Rung, Tally};
+use ekey_proto::Serial;
+use ekey_proto::session::{Counters, Session, State};
+use ekey_proto::wire::{FramerCounters, Info};
+
+use super::KeySettings;
+use super::rate::Rate;
+use crate::source::key::health::Vitals;
+
+/// The books of one key. Counts begin when the key is added and only grow.
+pub(super) struct Record {
+    number: u32,
+    path: String,
+    expected: Option<Serial>,
+    transport: Transport,
+    serial: Option<Serial>,
+    /// As USB stated it when the key was opened last.
+    usb_serial: Option<String>,
+    state: KeyState,
+    since: Instant,
+    added: Instant,
+    detail: Option<String>,
+    past: Counts,
+    current: Counts,
+    bytes: Bytes,
+    rate: Rate,
+    last_verified: Option<Instant>,
+    sensors: Sensors,
+    revival: Vec<RungStatus>,
+    books: KeyBooks,
+    vitals: Option<Vitals>,
+    warnings: Vec<String>,
+}
+
+/// The counts of one session, or of all that are over.
+#[derive(Debug, Clone, Copy, Default)]
+struct Counts {
+    session: Counters,
+    framer: FramerCounters,
+}
+
+/// Bytes on the link.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Bytes {
+    pub(super) read: u64,
+    pub(super) written: u64,
+}
+
+impl Record {
+    pub(super) fn new(settings: &KeySettings) -> Self {
+        let now = Instant::now();
+        Self {
+            number: settings.number,
+            path: settings.name.shown(),
+            expected: settings.expected,
+            transport: Transport::Tty,
+            serial: None,
+            usb_serial: None,
+            state: State::Opening.into(),
+            since: now,
+            added: now,
+            detail: None,
+            past: Counts::default(),
+            current: Counts::default(),
+            bytes: Bytes::default(),
+            rate: Rate::new(now),
+            last_verified: None,
+            sensors: Sensors::default(),
+            revival: Vec::new(),
+            books: KeyBooks::default(),
+            vitals: None,
+            warnings: Vec::new(),
+        }
+    }
+
+    /// Takes over the counts of the session that runs.
+    pub(super) fn note_session(&mut self, session: &Session, bytes: Bytes, last_verified: Option<Instant>) {
+        self.current = Counts { session: session.counters(), framer: session.framer_counters() };
+        self.bytes = bytes;
+        self.last_verified = last_verified.or(self.last_verified);
+        self.serial = session.serial().or(self.serial);
+        self.rate.note(Instant::now(), self.books.verified_bytes);
+    }
+
+    /// The session is over: its counts become past.
+    pub(super) fn end_session(&mut self) {
+        let ended = std::mem::take(&mut self.current);
+        self.past.session += ended.session;
+        self.past.framer += ended.framer;
+    }
+
+    /// Notes the state and why. Returns whether that is news.
+    pub(super) fn enter(&mut self, state: KeyState, detail: Option<String>) -> bool {
+        let news = self.state != state || (detail.is_some() && self.detail != detail);
+        self.detail = detail;
+        if self.state != state {
+            self.state = state;
+            self.since = Instant::now();
+        }
+        news
+    }
+
+    /// Where the key is now, and how it is reached.
+    pub(super) fn set_path(&mut self, path: &Path, transport: Transport) {
+        self.path = path.display().to_string();
+        self.transport = transport;
+    }
+
+    /// Which USB device the key is, if it is one.
+    pub(super) fn set_usb_serial(&mut self, serial: Option<&String>) {
+        self.usb_serial = serial.cloned();
+    }
+
+    /// Whether the key runs and is not put aside.
+    pub(super) fn is_serving(&self) -> bool {
+        self.state.is_running() && self.vitals.is_none_or(|vitals| !vitals.is_put_aside())
+    }
+
+    /// What USB calls the key.
+    pub(super) fn usb_serial(&self) -> Option<&String> {
+        self.usb_serial.as_ref()
+    }
+
+    /// Takes over the books of the ladder, and the last step that could not be taken.
+    pub(super) fn set_revival(&mut self, ladder: &Ladder, refused: Option<&(Rung, String)>) {
+        let status = |rung| {
+            let tally = ladder.tally(rung);
+            let Tally { attempts, successes, failures } = tally;
+            let problem = refused.filter(|(refused, _)| *refused == rung).map(|(_, problem)| problem.clone());
+            let tried = tally != Tally::default();
+            tried.then_some(RungStatus { rung, attempts, successes, failures, problem })
+        };
+        self.revival = Rung::ALL.into_iter().filter_map(status).collect();
+    }
+
+    /// Takes over what became of the bytes, and the key's health.
+    pub(super) fn set_books(&mut self, books: KeyBooks, vitals: Option<Vitals>) {
+        self.books = books;
+        self.vitals = vitals;
+    }
+
+    /// What became of the bytes.
+    pub(super) fn books(&self) -> KeyBooks {
+        self.books
+    }
+
+    /// Takes over what the key says of its health, and what is not well in it; what this frame leaves out stays as it was.
+    pub(super) fn note_info(&mut self, info: &Info, warnings: Vec<String>) {
+        self.warnings = warnings;
+        let sensors = &mut self.sensors;
+        sensors.temperature_decikelvin = info.temperature.or(sensors.temperature_decikelvin);
+        sensors.supply_millivolts = info.voltage.or(sensors.supply_millivolts);
+        sensors.fips = info.fips.or(sensors.fips);
+        sensors.generators = info.generators.or(sensors.generators);
+    }
+
+    /// All of it, as people and programs get to see it.
+    pub(super) fn status(&self) -> KeyStatus {
+        let now = Instant::now();
+        let mut all = self.past;
+        all.session += self.current.session;
+        all.framer += self.current.framer;
+        let Counts { session, framer } = all;
+        KeyStatus {
+            number: self.number,
+            path: self.path.clone(),
+            transport: self.transport,
+            serial: self.serial.map(|serial| serial.to_string()),
+            expected_serial: self.expected.map(|serial| serial.to_string()),
+            state: self.state,
+            since_s: now.duration_since(self.since).as_secs(),
+            detail: self.detail.clone().or_else(|| self.vitals.and_then(|vitals| vitals.detail())),
+            frames: FrameCounts {
+                ok: session.verified - session.replayed - session.unexpected - session.unknown_input,
+                framing_errors: framer.framing_errors,
+                mac_failures: session.mac_failures,
+                replayed: session.replayed,
+                gaps: session.lost,
+                malformed: session.malformed,
+                unknown_types: session.unexpected + session.unknown_input,
+            },
+            entropy_bytes: self.books.verified_bytes,
+            rate_bytes_per_s: self.rate.bytes_per_second(now, self.books.verified_bytes),
+            bytes_read: self.bytes.read,
+            bytes_written: self.bytes.written,
+            connection: ConnectionStatus {
+                seconds: now.duration_since(self.added).as_secs(),
+                packets: framer.frames,
+                resets: session.resets,
+                nonces: session.nonces,
+                rekeys: session.rekeys,
+            },
+            last_frame_ms: self.last_verified.map(|at| millis(now.duration_since(at))),
+            sensors: self.sensors,
+            recoveries: self.revival.iter().map(|rung| rung.successes).sum(),
+            revival: self.revival.clone(),
+            books: self.books,
+            health: self.vitals.map(|vitals| vitals.status(&self.warnings)),
+        }
+    }
+}
+
+fn millis(duration: std::time::Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
