@@ -47,8 +47,8 @@ fn every_file_that_the_documents_link_to_is_there() {
 fn documents() -> Vec<(PathBuf, String)> {
     let root = tree::root();
     let mut paths: Vec<PathBuf> =
-        ["README.md", "packaging/README.md", "udev/README.md"].map(|name| root.join(name)).into();
-    for folder in ["docs", "firmware-notes"] {
+        ["packaging/README.md", "udev/README.md", "ekey-egd/README.md"].map(|name| root.join(name)).into();
+    for folder in ["", "docs", "firmware-notes"] {
         let entries = fs::read_dir(root.join(folder)).expect("the folder is there").flatten();
         paths
             .extend(entries.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|kind| kind == "md")));
