@@ -13,7 +13,7 @@ fn words(output: &Output) -> String {
 }
 
 #[test]
-fn enough_is_0_and_not_enough_is_1_and_both_are_a_sentence() {
+fn enough_exits_0_and_too_little_exits_1() {
     let enough = capacity(&["--clients", "500", "--habit", "boot"]);
     assert_eq!(enough.status.code(), Some(0), "{}", words(&enough));
     assert!(words(&enough).starts_with("One key is enough for these 500 clients"), "{}", words(&enough));
@@ -28,7 +28,7 @@ fn enough_is_0_and_not_enough_is_1_and_both_are_a_sentence() {
 }
 
 #[test]
-fn json_has_every_figure_and_the_same_seed_the_same_ones() {
+fn json_has_every_figure_and_the_seed_decides_them() {
     let arguments = ["--clients", "70:tls", "--keys", "2", "--json", "--seed", "5"];
     let output = capacity(&arguments);
     assert_eq!(capacity(&arguments).stdout, output.stdout);

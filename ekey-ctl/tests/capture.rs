@@ -100,7 +100,7 @@ fn exits(output: &Output, due: i32) {
 }
 
 #[test]
-fn capture_writes_exactly_so_many_bytes_for_the_owner_alone() {
+fn capture_writes_exactly_that_many_bytes_privately() {
     let daemon = Daemon::start(u64::MAX, |_| {});
     for (count, due) in [("1", 1), ("255", 255), ("4k", 4000), ("100001", 100_001)] {
         let file = daemon.path(count);
@@ -127,7 +127,7 @@ fn capture_overwrites_nothing() {
 }
 
 #[test]
-fn capture_writes_to_standard_output_and_tells_on_standard_error() {
+fn capture_to_standard_output_reports_on_stderr() {
     let daemon = Daemon::start(u64::MAX, |status| status.not_random = true);
     let output = daemon.run(&["capture", "-", "--bytes", "300", "--json"]);
     exits(&output, 0);
@@ -137,7 +137,7 @@ fn capture_writes_to_standard_output_and_tells_on_standard_error() {
 }
 
 #[test]
-fn capture_gives_up_with_what_has_come_and_says_why() {
+fn capture_gives_up_keeps_its_bytes_and_says_why() {
     // As long as no busy machine keeps the bytes that do come; all wait at once.
     thread::scope(|scope| {
         for state in all_states().into_iter().filter(|state| !state.is_okay()).take(3) {
@@ -157,7 +157,7 @@ fn capture_gives_up_with_what_has_come_and_says_why() {
 }
 
 #[test]
-fn a_daemon_without_an_egd_server_is_told_how_to_get_one() {
+fn without_an_egd_server_the_error_names_the_key() {
     let daemon = Daemon::start(0, |status| status.egd.clear());
     for verb in [&["capture", "never", "--bytes", "1"][..], &["test"]] {
         let output = daemon.run(verb);
@@ -186,7 +186,7 @@ fn test_judges_bytes_from_the_daemon() {
 }
 
 #[test]
-fn test_judges_a_file_or_standard_input_without_a_daemon() {
+fn test_judges_a_file_or_stdin_without_a_daemon() {
     let folder = TempDir::new().expect("a folder");
     let file = folder.path().join("bad.bin");
     let bad: Vec<u8> = (0..50_000).map(|at| byte(at) & 0x0f).collect();

@@ -72,7 +72,7 @@ impl Asking {
 }
 
 #[test]
-fn a_key_that_is_typed_is_taken_and_never_shown() {
+fn a_typed_key_is_accepted_and_never_shown() {
     let mut asking = Asking::start();
     asking.terminal.write_all(format!("{KEY}\n").as_bytes()).expect("a terminal");
     let (code, words, shown, folder) = asking.end();
@@ -83,7 +83,7 @@ fn a_key_that_is_typed_is_taken_and_never_shown() {
 }
 
 #[test]
-fn a_signal_while_it_asks_ends_it_and_the_terminal_shows_again() {
+fn a_signal_during_the_prompt_restores_the_echo() {
     for signal in [Signal::SIGINT, Signal::SIGTERM] {
         let mut asking = Asking::start();
         asking.terminal.write_all(b"half a k").expect("a terminal");

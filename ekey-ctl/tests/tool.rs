@@ -109,7 +109,7 @@ fn status_exits_by_how_many_keys_run() {
 }
 
 #[test]
-fn a_server_that_is_fetched_from_counts_as_a_source() {
+fn an_egd_server_fetched_from_counts_as_a_source() {
     use ekey_control::status::{EgdClientState, EgdClientStatus};
     for (keys, state, due) in [
         (vec![], EgdClientState::Connected, 0),
@@ -147,7 +147,7 @@ fn status_exits_with_2_in_every_state_but_running() {
 }
 
 #[test]
-fn status_without_a_daemon_exits_3_and_says_what_to_do() {
+fn status_without_a_daemon_exits_3_with_advice() {
     let directory = TempDir::new().expect("a directory");
     let socket = directory.path().join("none.sock");
     let output = run(&socket, &["status"]);
@@ -161,13 +161,13 @@ fn status_without_a_daemon_exits_3_and_says_what_to_do() {
 }
 
 #[test]
-fn status_is_the_screen_without_colours_when_it_is_no_terminal() {
+fn status_without_a_terminal_has_no_colours() {
     let daemon = daemon_with(vec![key(State::Running)]);
     assert_eq!(out(&run(&daemon.socket, &["status"])), include_str!("golden/status.txt"));
 }
 
 #[test]
-fn status_in_json_is_the_daemons_own_line_with_what_is_new_in_it() {
+fn status_json_passes_on_unknown_fields() {
     let line = status(vec![key(State::Running)]).to_json().expect("JSON").replacen('{', r#"{"moon":3,"#, 1);
     let sent = line.clone();
     let daemon = serve(move |_| Some(format!("*\t{sent}\nOK\n")));
@@ -177,7 +177,7 @@ fn status_in_json_is_the_daemons_own_line_with_what_is_new_in_it() {
 }
 
 #[test]
-fn the_socket_may_be_given_before_the_verb_after_it_or_by_the_environment() {
+fn the_socket_comes_from_an_option_or_the_environment() {
     let daemon = daemon_with(vec![key(State::Running)]);
     let socket = daemon.socket.as_path();
     exits(&ctl().arg("--socket").arg(socket).arg("status").output().expect("to run"), 0);
@@ -204,7 +204,7 @@ fn a_daemon_of_another_kind_exits_4_and_says_so() {
 }
 
 #[test]
-fn list_shows_a_line_a_key_and_json_an_object_a_key() {
+fn list_shows_one_line_or_one_object_per_key() {
     let mut unknown = key(KeyState::Gone);
     (unknown.number, unknown.serial) = (2, None);
     let daemon = daemon_with(vec![key(State::Running), unknown]);
@@ -238,7 +238,7 @@ fn stats_takes_a_key_by_any_of_its_names() {
 }
 
 #[test]
-fn stats_of_a_key_that_is_not_there_hands_on_the_daemons_words() {
+fn stats_of_a_missing_key_repeats_the_daemons_error() {
     let daemon = daemon_with(Vec::new());
     let output = run(&daemon.socket, &["stats", "x\"y"]);
     exits(&output, 4);
@@ -263,7 +263,7 @@ fn wait_ends_once_the_bytes_have_come() {
 }
 
 #[test]
-fn wait_without_a_number_is_done_at_once_if_a_key_runs() {
+fn wait_without_a_number_ends_at_once_if_a_key_runs() {
     let daemon = daemon_with(vec![key(State::Running)]);
     let output = run(&daemon.socket, &["wait", "--timeout", "0"]);
     exits(&output, 0);
@@ -271,7 +271,7 @@ fn wait_without_a_number_is_done_at_once_if_a_key_runs() {
 }
 
 #[test]
-fn wait_gives_up_with_the_state_of_each_key_and_what_to_do() {
+fn wait_gives_up_with_each_keys_state_and_advice() {
     let daemon = daemon_with(vec![key(State::SerialUnknown)]);
     let output = run(&daemon.socket, &["wait", "--timeout", "0.2"]);
     exits(&output, 1);
@@ -288,7 +288,7 @@ fn wait_gives_up_with_the_state_of_each_key_and_what_to_do() {
 }
 
 #[test]
-fn wait_for_a_daemon_that_never_comes_exits_1_and_says_why() {
+fn wait_for_a_daemon_that_never_comes_exits_1() {
     let directory = TempDir::new().expect("a directory");
     let output = run(&directory.path().join("none.sock"), &["wait", "--timeout", "0.2"]);
     exits(&output, 1);
@@ -326,7 +326,7 @@ fn every_verb_shows_an_example_in_its_help() {
 }
 
 #[test]
-fn a_wrong_command_line_exits_64_and_never_looks_like_a_state() {
+fn a_wrong_command_line_exits_64() {
     for args in [
         &["frobnicate"][..],
         &["stats"],
@@ -347,7 +347,7 @@ fn a_wrong_command_line_exits_64_and_never_looks_like_a_state() {
 }
 
 #[test]
-fn a_reader_that_has_gone_is_no_failure() {
+fn a_reader_that_closes_early_is_not_a_failure() {
     let daemon = daemon_with(vec![key(State::Running)]);
     let script = format!("{} --socket {} status | true", env!("CARGO_BIN_EXE_ekey-ctl"), daemon.socket.display());
     let output = Command::new("sh").args(["-c", &script]).output().expect("to run a shell");
@@ -355,7 +355,7 @@ fn a_reader_that_has_gone_is_no_failure() {
 }
 
 #[test]
-fn control_characters_of_a_daemon_do_not_reach_the_terminal() {
+fn a_daemons_control_characters_are_filtered() {
     let daemon = serve(|_| Some("*\tNR\tOK\tStatus\tPath\n*\t1\tNO\tx\t/dev/\u{1b}]0;evil\u{7}\nOK\n".to_owned()));
     let output = run(&daemon.socket, &["list"]);
     assert!(out(&output).contains("/dev/?]0;evil?"), "{:?}", out(&output));

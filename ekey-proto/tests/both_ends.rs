@@ -151,7 +151,7 @@ proptest! {
     #![proptest_config(Config { cases: 400, ..Config::default() })]
 
     #[test]
-    fn whatever_the_wire_does_nothing_wrong_comes_out_and_a_well_wire_brings_entropy_back(
+    fn any_wire_yields_only_sent_blocks_and_recovers(
         seed in any::<u64>(),
         disturbed in proptest::collection::vec(mischief(), 0..300),
     ) {
@@ -173,7 +173,7 @@ proptest! {
 }
 
 #[test]
-fn an_undisturbed_wire_delivers_every_block_of_ten_sessions_with_one_reset() {
+fn a_clean_wire_delivers_ten_sessions_with_one_reset() {
     let mut both = Both::new(1);
     while both.delivered < 10 * 4096 {
         both.tick(Mischief::None);

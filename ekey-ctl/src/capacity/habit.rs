@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_else_is_refused_with_what_is_due() {
+    fn anything_else_is_rejected_with_what_is_expected() {
         for wrong in [
             "",
             "bot",
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_client_asks_for_over_a_long_time_is_what_its_habit_says() {
+    fn a_client_asks_for_what_its_habit_says() {
         let mut chance = Chance::new(1);
         for habit in [Habit::Gpg, Habit::Tls, Habit::Steady(3.0), Habit::Burst(100, 7.0)] {
             let mut request = habit.first(&mut chance);

@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn the_verdict_follows_from_who_waits_and_what_is_held() {
+    fn the_verdict_follows_from_waiters_and_the_pool() {
         let enough = measured();
         assert_eq!((enough.verdict(), enough.taken()), (Verdict::Enough, 1000.0));
         let scarce = Measured { lowest_pool: 0, ..measured() };

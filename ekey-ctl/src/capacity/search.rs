@@ -97,7 +97,7 @@ mod tests {
     use crate::capacity::Habit;
 
     #[test]
-    fn a_crowd_is_scaled_in_proportion_and_nobody_gets_lost() {
+    fn a_scaled_crowd_keeps_proportions_and_all_clients() {
         let crowds = [10, 20, 3].map(|clients| Crowd { clients, habit: Habit::Tls });
         let counts = |to| scaled(&crowds, to).iter().map(|crowd| crowd.clients).collect::<Vec<_>>();
         assert_eq!(counts(330), [100, 200, 30]);

@@ -20,7 +20,7 @@ fn assert_conserved(outcome: &Outcome, held: u64) {
 /// Requests at random moments, served one at each tick: M/D/1 with vacations of one service (Fuhrmann and Cooper, 1985). The mean
 /// wait for a tick is D/2 + rho D / (2 (1 - rho)).
 #[test]
-fn random_requests_wait_as_long_as_queueing_theory_says() {
+fn random_requests_wait_as_queueing_theory_says() {
     for (clients, rho) in [(3, 0.3), (5, 0.5), (8, 0.8), (9, 0.9)] {
         let service = 0.1;
         let crowd = Crowd { clients, habit: Habit::Tls };
@@ -34,7 +34,7 @@ fn random_requests_wait_as_long_as_queueing_theory_says() {
 
 /// By Little's law the mean number of those who wait is the rate of requests times the mean wait.
 #[test]
-fn the_pool_is_empty_for_as_long_as_somebody_waits_and_little_else() {
+fn the_pool_is_empty_only_while_a_client_waits() {
     let crowd = Crowd { clients: 8, habit: Habit::Tls };
     let world = World { pool: 64, ..slots(640.0) };
     let outcome = simulate(world, &[crowd], HOUR * 24, 7);
@@ -46,7 +46,7 @@ fn the_pool_is_empty_for_as_long_as_somebody_waits_and_little_else() {
 
 /// Above the supply the backlog grows as a fluid does: of what is asked at `t`, the last is given at `t` x demand / supply.
 #[test]
-fn more_than_there_is_makes_a_backlog_that_grows_evenly() {
+fn demand_above_supply_grows_an_even_backlog() {
     let world = World { held: 0, kernel: None, ..World::usual(1) };
     let crowd = Crowd { clients: 100, habit: Habit::Burst(64, 1.0) };
     let outcome = simulate(world, &[crowd], Duration::from_secs(600), 1);
@@ -59,7 +59,7 @@ fn more_than_there_is_makes_a_backlog_that_grows_evenly() {
 }
 
 #[test]
-fn a_full_pool_answers_a_rush_at_once_and_refills_at_the_rate_of_the_key() {
+fn a_full_pool_answers_a_rush_and_refills_at_key_rate() {
     let crowd = Crowd { clients: 500, habit: Habit::Boot };
     let outcome = simulate(World::usual(1), &[crowd], HOUR, 1);
     assert_eq!((outcome.waits.longest(), outcome.unanswered), (0.0, 0));
@@ -81,7 +81,7 @@ fn the_kernel_is_served_first() {
 
 /// Whoever asks for less than an even share waits for one turn of the others, however much those ask for.
 #[test]
-fn the_modest_do_not_wait_for_the_greedy() {
+fn modest_clients_do_not_wait_for_greedy_ones() {
     let world = World { held: 0, kernel: None, ..World::usual(1) };
     let wait = |crowds: &[Crowd]| simulate(world, crowds, Duration::from_secs(1000), 3).waits;
     let modest = Crowd { clients: 50, habit: Habit::Burst(64, 60.0) };
@@ -107,7 +107,7 @@ fn a_block_is_shared_out_in_turns_of_64_bytes() {
 }
 
 #[test]
-fn the_same_seed_is_the_same_outcome_and_another_is_another() {
+fn the_seed_alone_decides_the_outcome() {
     let crowd = [Crowd { clients: 70, habit: Habit::Tls }];
     let outcome = |seed| simulate(World { held: 0, ..World::usual(1) }, &crowd, HOUR, seed);
     assert_eq!(outcome(1), outcome(1));
@@ -115,7 +115,7 @@ fn the_same_seed_is_the_same_outcome_and_another_is_another() {
 }
 
 #[test]
-fn a_key_bears_as_many_as_its_supply_allows_and_twice_as_many_need_two() {
+fn a_key_bears_what_it_supplies_and_twice_needs_two() {
     let limits = Limits { within: 1.0, span: HOUR, seed: 1 };
     let steady = [Crowd { clients: 10, habit: Habit::Steady(16.0) }];
     let most = borne(World::usual(1), &steady, limits);

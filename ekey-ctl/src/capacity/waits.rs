@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn quantiles_are_those_of_the_sorted_waits_but_for_a_per_cent() {
+    fn quantiles_match_the_sorted_waits_within_a_per_cent() {
         let mut waits = Waits::default();
         let all = (0..10_000_u32).map(|number| f64::from(number) * 0.37e-3).collect::<Vec<_>>();
         all.iter().for_each(|wait| waits.add(*wait));
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_who_asked_is_nobody_who_waited() {
+    fn without_requests_there_are_no_waits() {
         let mut waits = Waits::default();
         assert_eq!((waits.part_at_once(), waits.quantile(0.99), waits.mean()), (1.0, 0.0, 0.0));
         waits.add(0.0);

@@ -62,7 +62,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
     #[test]
-    fn the_line_goes_into_the_first_folder_that_can_be_written_and_never_over_a_file() {
+    fn the_line_goes_to_a_new_file_in_a_writable_folder() {
         let folder = tempfile::tempdir().unwrap();
         let serial: Serial = "A/BvBlg3OTBJ+RFD".parse().unwrap();
         let key = LongTermKey::from_bytes([0; 32]);

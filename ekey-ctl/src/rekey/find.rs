@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn the_only_key_of_the_daemon_is_meant_when_none_is_named() {
+    fn an_unnamed_key_is_the_only_one_of_the_daemon() {
         let chosen = choose_from(vec![driven(1, "/k/1", Some(ONE))], None, None, no_nodes).unwrap();
         assert_eq!((chosen.path, chosen.serial), ("/k/1".into(), Some(serial(ONE))));
         assert_eq!(chosen.driven.map(|key| key.number), Some("1".to_owned()));
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_has_not_said_its_serial_number_is_known_by_its_node() {
+    fn a_key_without_a_serial_is_known_by_its_node() {
         let keys = vec![driven(1, "/dev/entropykey/A_BvBlg3OTBJ+RFD", None), driven(2, "/k/2", Some(ONE))];
         let chosen = choose_from(keys, Some(serial(SLASH)), None, no_nodes).unwrap();
         assert_eq!(chosen.driven.map(|key| key.number), Some("1".to_owned()));

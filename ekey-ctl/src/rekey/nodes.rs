@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_key_is_there_once_and_a_link_to_nowhere_is_no_key() {
+    fn each_key_is_listed_once_and_broken_links_never() {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
         fs::write(path("tty"), "").unwrap();

@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_look_tells_how_things_are_and_the_next_only_what_is_new() {
+    fn the_first_look_reports_all_the_next_only_changes() {
         let mut watcher = Watcher::default();
         let first = seen(&mut watcher, status(vec![key(State::Running)]));
         assert_eq!(first, ["daemon: ekeyd 0.1.0 is there, pid 4711", "state: key 1 (NwBvBlg3OTBJORFD): running"]);
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_that_come_and_go_and_are_revived_are_told_of() {
+    fn keys_that_come_go_or_are_revived_are_reported() {
         let mut watcher = Watcher::default();
         let _ = seen(&mut watcher, status(vec![key(KeyState::Recovering { rung: Rung::Soft })]));
         let mut revived = key(State::Running);
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn refused_frames_are_no_flood() {
+    fn rejected_frames_make_no_flood_of_lines() {
         let mut watcher = Watcher::default();
         let mut told = Vec::new();
         for look in 0..100 {
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn a_daemon_that_is_gone_is_told_of_once_and_so_is_its_return() {
+    fn a_daemon_that_goes_or_returns_is_reported_once() {
         let mut watcher = Watcher::default();
         for due in [1, 0, 0] {
             assert_eq!(watcher.look(Err("no daemon".to_owned()), "T").len(), due);
@@ -305,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn figures_in_a_problem_are_no_change() {
+    fn a_figure_in_a_problem_is_not_a_change() {
         let mut watcher = Watcher::default();
         for (missing, due) in [(1, 1), (2, 0), (3, 0)] {
             let mut ill = status(vec![key(State::Running)]);

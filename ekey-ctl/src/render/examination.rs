@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn a_constant_is_called_what_it_is() {
+    fn a_constant_stream_is_not_random() {
         let report = report(&[0; 20_000]);
         let text: Vec<String> = lines(&report).into_iter().map(|line| line.text).collect();
         assert!(text[1].contains("FAILED at byte 5: one byte 6 times in a row"), "{text:#?}");

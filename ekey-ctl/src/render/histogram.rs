@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn even_counts_fill_the_lower_half_and_a_missing_value_leaves_a_gap() {
+    fn even_counts_fill_half_and_a_missing_value_none() {
         let even = report((0..=255).cycle().take(256 * 100));
         for (unicode, full) in [(true, '█'), (false, '#')] {
             let lines = drawn(&even, unicode);
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn the_svg_has_a_bar_a_value_and_says_in_words_what_it_shows() {
+    fn the_svg_has_a_bar_for_each_value_and_a_title() {
         let svg = svg(&report((0..=255).cycle().take(256 * 100)));
         assert_eq!(svg.matches("fill=\"#1f5f99\"").count(), 256);
         for due in ["<title>Histogram of 25600 bytes", "100 times is due", "role=\"img\"", "</svg>\n"] {

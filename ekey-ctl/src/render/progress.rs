@@ -69,7 +69,7 @@ mod tests {
     use super::bar;
 
     #[test]
-    fn a_bar_says_how_much_has_come_and_how_long_the_rest_takes() {
+    fn a_progress_bar_shows_amount_and_remaining_time() {
         for (done, due) in [
             (0, "[..............................]   0 %  0 B of 1.0 MB  0 B/s  ? left"),
             (250_000, "[#######.......................]  25 %  250.0 kB of 1.0 MB  25.0 kB/s  30 s left"),

@@ -27,7 +27,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn columns_line_up_and_a_missing_cell_is_no_trouble() {
+    fn columns_line_up_and_a_missing_cell_is_blank() {
         let seen = lines(&[vec!["NR", "OK", "Status"], vec!["1", "NO", "Unknown"], vec!["12"]]);
         let texts: Vec<&str> = seen.iter().map(|line| line.text.as_str()).collect();
         assert_eq!(texts, ["NR  OK  Status", "1   NO  Unknown", "12"]);

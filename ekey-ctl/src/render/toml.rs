@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn every_statement_is_taken_over_or_stands_in_a_comment_with_its_line() {
+    fn every_statement_is_converted_or_commented_by_line() {
         let text = convert(
             "TCPControlSocket \"1234\"\nUnixControlSocket \"/run/c\"\nKeyring \"/k\"\nDaemonise(true)\n\
              SetOutputToKernel(7)\nSetOutputToFile \"/out\"\nEGDTCPSocket(8888)\nEGDTCPSocket(8888, \"127.0.0.1\")\n\

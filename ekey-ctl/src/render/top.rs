@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn every_state_has_its_line_and_what_to_do_is_at_the_top() {
+    fn every_state_has_its_line_and_advice_is_at_the_top() {
         for state in all_states().into_iter().filter(|state| !state.is_running()) {
             let status = status(vec![key(state)]);
             let seen = lines(&status, &history(&[]), Area { width: 80, height: 24, unicode: false });

@@ -47,7 +47,7 @@ mod tests {
     use crate::render::sample::{all_states, key, status};
 
     #[test]
-    fn giving_up_names_each_key_with_its_state_and_the_next_step() {
+    fn giving_up_names_each_keys_state_and_next_step() {
         for state in all_states() {
             let lines = given_up(&status(vec![key(state)]), 0, Some(1024), 5.0);
             assert_eq!(lines[0].text, "Gave up after 5.0 s: 0 B of 1.0 kB verified meanwhile.");
@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn data_that_is_not_random_is_said_so_at_the_end() {
+    fn the_last_line_says_that_data_is_not_random() {
         let mut status = status(vec![key(State::Running)]);
         status.not_random = true;
         for lines in [ready(&status, 1, 0.0), given_up(&status, 1, None, 0.0)] {

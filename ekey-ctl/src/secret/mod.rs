@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_term_key_is_read_alone_or_from_its_line_of_a_keyring() {
+    fn a_long_term_key_is_read_alone_or_in_a_keyring_line() {
         let due = LongTermKey::from_base64(KEY.as_bytes()).unwrap();
         for text in [
             KEY.to_owned(),
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_long_term_key_is_refused_and_not_shown() {
+    fn an_invalid_long_term_key_is_rejected_unseen() {
         let secret = "c2VjcmV0";
         for text in [secret.to_owned(), format!("{SERIAL} {secret}"), format!("AAAAAAAAAAAAAAAA {KEY}"), "a b c".into()]
         {
@@ -162,14 +162,14 @@ mod tests {
     }
 
     #[test]
-    fn more_than_a_key_can_have_is_not_read() {
+    fn input_longer_than_any_key_is_rejected() {
         assert!(matches!(from_file(&vec![b'A'; MOST_BYTES + 1]), Err(SecretError::TooLong)));
         let endless = long_term_key(Some(Path::new("/dev/zero")), &SERIAL.parse().unwrap());
         assert!(matches!(endless, Err(SecretError::TooLong)));
     }
 
     #[test]
-    fn a_master_key_with_one_wrong_character_is_refused_before_anything_is_done() {
+    fn a_master_key_with_one_wrong_character_is_rejected() {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), "/GE7 Tf1n Nqe9 JoyK DnTt DRwE\nqVn1 nddO 8odJ g/1E P8mh\n").unwrap();
         assert!(master_key(Some(file.path()), "it").is_ok(), "spaces and line breaks are passed over");

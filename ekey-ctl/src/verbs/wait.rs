@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_count_from_the_first_look_on_over_all_keys() {
+    fn bytes_of_all_keys_count_from_the_first_look() {
         let mut since = Since::default();
         let looks = [(&[(1, 1000)][..], 0), (&[(1, 1010), (2, 5)], 15), (&[(2, 6)], 16), (&[(3, 4), (2, 6)], 20)];
         for (counts, due) in looks {
@@ -161,14 +161,14 @@ mod tests {
     }
 
     #[test]
-    fn all_bytes_of_a_daemon_that_was_not_there_at_first_count() {
+    fn all_bytes_of_a_daemon_that_starts_later_count() {
         let mut since = Since::default();
         assert_eq!(since.count(None), 0);
         assert_eq!(since.count(Some(&with(1, &[(1, 64)]))), 64);
     }
 
     #[test]
-    fn a_daemon_that_was_restarted_starts_from_nothing() {
+    fn a_restarted_daemon_counts_from_zero() {
         let mut since = Since::default();
         assert_eq!(since.count(Some(&with(1, &[(1, 1000)]))), 0);
         assert_eq!(since.count(Some(&with(2, &[(1, 32)]))), 32);
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_number_a_key_must_run_and_a_byte_have_come() {
+    fn without_a_number_a_running_key_and_a_byte_suffice() {
         assert!(ever(&with(1, &[(1, 1)])));
         assert!(!ever(&with(1, &[(1, 0)])));
         assert!(!ever(&status(vec![key(State::Silent)])));

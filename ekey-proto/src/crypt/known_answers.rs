@@ -64,7 +64,7 @@ fn known_session() -> (Serial, SessionKey, SessionCrypt) {
 }
 
 #[test]
-fn the_eleven_frames_of_a_real_key_verify_under_the_zero_key() {
+fn all_eleven_frames_of_a_real_key_verify() {
     let zero = SessionCrypt::new(&real_serial(), &SessionKey::ZERO);
     let frames = real_frames();
     assert_eq!(frames.iter().filter(|(_, due)| *due).count(), 11);
@@ -76,7 +76,7 @@ fn the_eleven_frames_of_a_real_key_verify_under_the_zero_key() {
 
 #[test]
 #[cfg_attr(miri, ignore = "too many frames for an interpreter")]
-fn no_frame_of_a_real_key_verifies_with_any_bit_flipped() {
+fn no_real_frame_verifies_with_any_bit_flipped() {
     let zero = SessionCrypt::new(&real_serial(), &SessionKey::ZERO);
     for (frame, _) in real_frames().into_iter().filter(|(_, due)| *due) {
         for bit in 0..(CONTENT_LEN + MAC_LEN) * 8 {
@@ -102,7 +102,7 @@ fn the_session_key_is_derived_to_the_last_byte() {
 }
 
 #[test]
-fn entropy_frames_are_written_and_read_to_the_last_byte() {
+fn entropy_frames_round_trip_to_the_last_byte() {
     let (_, _, crypt) = known_session();
     let vectors = session();
     let cases = vectors["entropy_frames_under_that_session"].as_array().unwrap();
@@ -121,7 +121,7 @@ fn entropy_frames_are_written_and_read_to_the_last_byte() {
 }
 
 #[test]
-fn other_frames_of_the_session_verify_and_bear_the_right_mac() {
+fn other_frames_of_the_session_have_the_right_mac() {
     let (_, _, crypt) = known_session();
     let vectors = session();
     let mut kinds = BTreeSet::new();

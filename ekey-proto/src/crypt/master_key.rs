@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn spaces_and_line_breaks_are_passed_over() {
+    fn spaces_and_line_breaks_are_skipped() {
         let spaced: std::string::String = CARD.chars().flat_map(|digit| [digit, ' ', '\n']).collect();
         assert!(MasterKey::from_card(spaced.as_bytes()).is_ok());
     }
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn other_text_is_refused_with_the_reason() {
+    fn other_text_is_rejected_with_the_reason() {
         assert_eq!(MasterKey::from_card(b"").err(), Some(InvalidMasterKey::Length(0)));
         assert_eq!(MasterKey::from_card(&CARD.as_bytes()[1..]).err(), Some(InvalidMasterKey::Length(43)));
         assert_eq!(MasterKey::from_card(b"ab c!").err(), Some(InvalidMasterKey::Character(4)));

@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn the_configuration_block_leads_to_the_known_chaining_value() {
+    fn the_configuration_gives_the_known_chaining_value() {
         let vectors = session();
         let words = vectors["skein_1_1_256_256_config_iv_words_hex"].as_array().unwrap();
         let chain = absorb([0; 4], Stage::Config, &[&CONFIG]);

@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sub_code_of_other_characters_is_refused() {
+    fn a_sub_code_of_other_characters_is_rejected() {
         for text in [*b" A", *b"A ", *b"A=", *b"-A", [0xff, b'A']] {
             assert_eq!(SubCode::decode(text), None, "{text:?}");
         }

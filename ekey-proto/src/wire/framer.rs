@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_that_starts_inside_a_frame_yields_the_frames_behind_it() {
+    fn a_stream_cut_into_a_frame_yields_the_later_ones() {
         let mut framer = Framer::new();
         let stream = [&frame(b'a')[17..], &frame(b'b'), &frame(b'c')].concat();
         assert_eq!(frames(&mut framer, &stream), [frame(b'b'), frame(b'c')]);
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn garbage_that_looks_like_a_start_does_not_hide_the_frame_behind_it() {
+    fn garbage_like_a_start_does_not_hide_the_next_frame() {
         for garbage in [&b"* "[..], b"*", b"***", b"* * ", b"\r\n* ", b"* \r\n"] {
             let mut framer = Framer::new();
             let stream = [garbage, &frame(b'b')].concat();
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_that_comes_byte_by_byte_is_no_error_and_what_is_none_is_counted_at_once() {
+    fn single_bytes_make_a_frame_and_garbage_is_counted() {
         let mut framer = Framer::new();
         let found: Vec<_> = frame(b'a').chunks(1).flat_map(|byte| frames(&mut framer, byte)).collect();
         assert_eq!(found, [frame(b'a')]);
@@ -206,7 +206,7 @@ mod tests {
 
         #[test]
         #[cfg_attr(miri, ignore = "too many frames for an interpreter")]
-        fn any_garbage_before_a_frame_is_survived(garbage in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..200)) {
+        fn a_frame_behind_any_garbage_is_found(garbage in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..200)) {
             let stream = [&garbage[..], &frame(b'x')].concat();
             let found = frames(&mut Framer::new(), &stream);
             proptest::prop_assert_eq!(found.last(), Some(&frame(b'x')));

@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn a_block_of_another_shape_is_an_error_that_names_it() {
+    fn a_malformed_block_is_named_in_its_error() {
         for wrong in
             ["T", "T12x", "T99999999999", "V-1", "F1:2:3:4", "F1:2:3:4:5:6", "S1:2:3:4:5:6:7:8", "S1:2:3:4:5:6:7:8:00"]
         {
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn a_block_with_an_unknown_letter_is_counted_and_passed_over() {
+    fn an_unknown_block_is_counted_and_skipped() {
         let info = Info::parse(b"Q1 T03000 Z").unwrap();
         assert_eq!((info.temperature, info.unknown_blocks), (Some(3000), 2));
     }

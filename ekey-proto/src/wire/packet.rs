@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn binary_packets_come_apart_and_go_together_as_the_same_characters() {
+    fn binary_packets_round_trip_to_the_same_characters() {
         let text = content("K!AA6XxLwelzehWDH8ofVA7moL76KiQj0ruKmqs9T7ygW/Q=");
         let Ok(Packet::SessionRekeyed(reply)) = Packet::parse(&text) else { panic!("not a K! packet") };
         assert_eq!(reply.nonce_len, 0);
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn a_binary_packet_of_the_wrong_shape_is_an_error_that_names_its_type() {
+    fn a_malformed_binary_packet_is_named_in_its_error() {
         for (text, kind) in [
             ("E! A6XxLwelzehWDH8ofVA7moL76KiQj0ruKmqs9T7ygW/Q=", "E!"),
             ("K!AA6XxLwelzehWDH8ofVA7moL76KiQj0ruKmqs9T7ygW/Q", "K!"),
@@ -226,13 +226,13 @@ mod tests {
     }
 
     #[test]
-    fn a_type_that_is_not_known_is_no_error() {
+    fn an_unknown_type_parses_as_unknown() {
         let Ok(Packet::Unknown(kind)) = Packet::parse(&content("\x07\u{1b}hello")) else { panic!("not unknown") };
         assert_eq!(kind.to_string(), "??");
     }
 
     #[test]
-    fn what_a_key_says_in_words_drives_no_terminal() {
+    fn text_of_a_key_cannot_control_a_terminal() {
         let packet = Packet::parse(&content("W>\u{1b}[2Jtwo words"));
         let Ok(Packet::UnknownInput(text)) = packet else { panic!("{packet:?}") };
         assert_eq!(text.to_string(), "?[2Jtwo words");

@@ -53,7 +53,7 @@ fn every_state_fits_and_ends_with_what_to_do() {
 }
 
 #[test]
-fn clients_that_were_sent_away_and_what_clients_offered_are_shown_and_only_then() {
+fn rejected_clients_and_offers_are_shown_if_any() {
     let mut status = status(vec![key(State::Running)]);
     let usual = lines(&status).len();
     status.egd[0].refused = 2;
@@ -127,7 +127,7 @@ fn fetching(state: EgdClientState) -> EgdClientStatus {
 }
 
 #[test]
-fn a_guest_without_a_key_shows_the_server_and_that_nothing_proves_its_bytes() {
+fn a_guest_shows_its_server_and_unproven_bytes() {
     let status = Status { egd_client: Some(fetching(EgdClientState::Connected)), ..status(Vec::new()) };
     let screen = text(&lines(&status));
     for due in [
@@ -162,7 +162,7 @@ fn a_software_key_is_loud_at_the_top_and_at_the_end() {
 }
 
 #[test]
-fn with_several_keys_each_has_its_lines_and_the_bad_one_its_advice() {
+fn of_several_keys_the_bad_one_has_advice() {
     let mut second = key(State::SerialUnknown);
     second.number = 2;
     let screen = text(&lines(&status(vec![key(State::Running), second])));
@@ -176,7 +176,7 @@ fn with_several_keys_each_has_its_lines_and_the_bad_one_its_advice() {
 }
 
 #[test]
-fn with_many_keys_in_trouble_each_keeps_its_advice_and_those_that_only_start_come_last() {
+fn many_keys_in_trouble_come_before_starting_ones() {
     let states: [KeyState; 5] = [
         State::Keying.into(),
         KeyState::Gone,
@@ -192,7 +192,7 @@ fn with_many_keys_in_trouble_each_keeps_its_advice_and_those_that_only_start_com
 }
 
 #[test]
-fn a_problem_of_an_output_is_the_last_word_even_if_all_keys_run() {
+fn an_output_problem_is_the_last_line_if_all_keys_run() {
     let mut status = status(vec![key(State::Running)]);
     status.kernel.as_mut().expect("a kernel").problem = Some("no CAP_SYS_ADMIN: start it as a service".to_owned());
     let lines = lines(&status);
@@ -200,7 +200,7 @@ fn a_problem_of_an_output_is_the_last_word_even_if_all_keys_run() {
 }
 
 #[test]
-fn a_file_that_is_full_is_no_problem_and_one_that_cannot_be_written_is() {
+fn an_unwritable_file_is_a_problem_and_a_full_one_not() {
     let mut status = status(vec![key(State::Running)]);
     for (max_bytes, well) in [(Some(10), true), (None, false)] {
         let stopped = Some("it stopped".to_owned());
@@ -217,7 +217,7 @@ fn file(path: &str) -> FileStatus {
 }
 
 #[test]
-fn a_key_that_is_put_aside_says_by_which_test_and_what_comes_next() {
+fn a_retired_key_names_its_test_and_the_next_step() {
     let mut status = status(vec![key(State::Running)]);
     let health = status.keys[0].health.as_mut().expect("health");
     health.put_aside = Some(PutAside {
@@ -244,7 +244,7 @@ fn a_key_that_is_put_aside_says_by_which_test_and_what_comes_next() {
 }
 
 #[test]
-fn what_the_key_says_of_itself_is_a_warning_while_it_runs() {
+fn a_running_keys_own_report_is_a_warning() {
     let mut status = status(vec![key(State::Running)]);
     let health = status.keys[0].health.as_mut().expect("health");
     health.warnings =
@@ -255,7 +255,7 @@ fn what_the_key_says_of_itself_is_a_warning_while_it_runs() {
 }
 
 #[test]
-fn books_that_do_not_add_up_are_a_mistake_to_be_reported() {
+fn books_that_do_not_add_up_ask_for_a_report() {
     let mut status = status(vec![key(State::Running)]);
     assert_eq!(status.discrepancies(), []);
     status.pool.overflowed_bytes += 1;
