@@ -1,16 +1,16 @@
-//! The protocol of the Simtec Entropy Key: what a key says, how it is believed, and how a session with it runs.
+//! The protocol of the Simtec Entropy Key: what a key sends, how the host verifies it, and how a session runs.
 //!
-//! Data goes one way, and each step can only be made from the one before:
+//! Data flows one way. Only the step before can make the next one:
 //!
 //! ```text
 //! bytes ─▶ Framer ─▶ Frame ─▶ Verified<Packet> ─▶ EntropyBlock
 //!          wire      wire     crypt (MAC)         crypt (unmask)
 //! ```
 //!
-//! [`Session`] is the host's side of the conversation as a state machine without a clock, without randomness and
-//! without I/O: bytes, time and nonces are handed in, commands, events and the next deadline are taken out.
+//! [`Session`] is the host's side of the conversation: a state machine without clock, randomness or I/O. The caller
+//! passes in bytes, time and nonces, and takes out commands, events and the next deadline.
 //!
-//! The modules know each other in one direction: `session` knows `crypt`, `crypt` knows `wire`.
+//! Imports go one way: `session` uses `crypt`, `crypt` uses `wire`.
 #![no_std]
 #![forbid(unsafe_code)]
 

@@ -1,4 +1,4 @@
-//! Setting a long-term key, held against the known session of `vectors/session.json`.
+//! Checks setting a long-term key against the known session of `vectors/session.json`.
 
 use std::time::Duration;
 
@@ -127,12 +127,12 @@ fn the_key_may_refuse_or_be_unfit_at_either_step() {
         }
         machine.handle_input(at(0), &key.text(kind, "why"));
         let error = failure(&mut machine);
-        let due = if kind == *b"l>" {
+        let is_expected = if kind == *b"l>" {
             matches!(error, RekeyError::Refused(_))
         } else {
             matches!(error, RekeyError::GeneratorsBad(_))
         };
-        assert!(due && error.to_string().contains("why"), "{error:?}");
+        assert!(is_expected && error.to_string().contains("why"), "{error:?}");
     }
 }
 
@@ -151,7 +151,7 @@ fn input_is_taken_up_to_the_first_output() {
 fn resets_repeat_until_the_key_answers() {
     let (mut machine, mut key) = begin(None);
     machine.handle_timeout(at(0));
-    assert!(matches!(machine.poll_output(), RekeyOutput::WaitUntil(due) if due == at(1)), "before it is due");
+    assert!(matches!(machine.poll_output(), RekeyOutput::WaitUntil(due) if due == at(1)), "before its deadline");
     machine.handle_input(at(0), &key.reset());
     written(&mut machine);
     machine.handle_timeout(at(2));

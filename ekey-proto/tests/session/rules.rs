@@ -1,4 +1,4 @@
-//! Each rule of an entropy session.
+//! The rules of an entropy session.
 
 use std::time::Duration;
 

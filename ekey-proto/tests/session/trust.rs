@@ -1,4 +1,4 @@
-//! What decides whether a byte is trusted, at its edges: the tests without which a program with one sign changed there would pass.
+//! The limits of what the session trusts. Each test fails if a sign or a limit there changes.
 
 use std::time::Duration;
 
@@ -53,7 +53,7 @@ fn a_bad_key_is_not_asked_for_the_planned_session() {
     let mut bench = Bench::identified();
     bench.give_nonce(Some(LONG_TERM_KEY));
     let hello = bench.key.reset();
-    assert_eq!(bench.hear(&hello), [Did::State(State::SerialOk)], "another session key only in a second");
+    assert_eq!(bench.hear(&hello), [Did::State(State::SerialOk)], "the next session key waits a second");
     let bad = bench.key.text(*b"I>", BAD);
     bench.hear(&bad);
     assert_eq!(bench.pass(2 * SECOND), []);
@@ -68,7 +68,7 @@ fn a_session_key_waits_for_the_serial_after_a_reset() {
     let damaged = flipped(bench.key.text(*b"k>", ""));
     assert_eq!(bench.hear(&damaged.repeat(8)), []);
     let did = bench.pass(SECOND);
-    assert_eq!(did, [Did::Write(ekey_proto::Command::Reset)], "the session key has to wait for the S!");
+    assert_eq!(did, [Did::Write(ekey_proto::Command::Reset)], "the session key waits for the S!");
 }
 
 #[test]
@@ -130,7 +130,7 @@ fn everything_that_happens_is_counted() {
     bench.hear(&said.concat());
     let damaged = flipped(bench.key.entropy(5, 1));
     bench.hear(&damaged.repeat(2));
-    let due = Counters {
+    let expected = Counters {
         verified: 8,
         entropy_blocks: 3,
         mac_failures: 2,
@@ -145,7 +145,7 @@ fn everything_that_happens_is_counted() {
         rekeys: 1,
         bad_long_term_keys: 0,
     };
-    assert_eq!(bench.session.counters(), due);
+    assert_eq!(bench.session.counters(), expected);
     assert_eq!(bench.session.framer_counters().frames, 3 + 1 + 1 + 4 + 3 + 2);
     assert_eq!(bench.session.last_verified(), bench.instant());
 }
@@ -192,10 +192,13 @@ fn the_counts_of_two_sessions_add_up_each_by_itself() {
     };
     let mut sum = counted(100);
     sum += counted(1000);
-    let due = |at: u64| 1100 + 2 * at;
+    let expected = |at: u64| 1100 + 2 * at;
     let Counters { verified, entropy_blocks, mac_failures, replayed, lost, malformed, unexpected, .. } = sum;
     let seen = [verified, entropy_blocks, mac_failures, replayed, lost, malformed, unexpected];
-    assert_eq!(seen, [0, 1, 2, 3, 4, 5, 6].map(due));
+    assert_eq!(seen, [0, 1, 2, 3, 4, 5, 6].map(expected));
     let Counters { unknown_input, leftover, resets, nonces, rekeys, bad_long_term_keys, .. } = sum;
-    assert_eq!([unknown_input, leftover, resets, nonces, rekeys, bad_long_term_keys], [7, 8, 9, 10, 11, 12].map(due));
+    assert_eq!(
+        [unknown_input, leftover, resets, nonces, rekeys, bad_long_term_keys],
+        [7, 8, 9, 10, 11, 12].map(expected)
+    );
 }
