@@ -1,4 +1,4 @@
-//! The tool as a person runs it, against a daemon that is made up here.
+//! Runs the tool against a scripted daemon.
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixListener;
@@ -22,7 +22,7 @@ struct Daemon {
     _directory: TempDir,
 }
 
-/// Answers each line of each client with what `answer` says; `None` hangs up.
+/// Answers each line of each client with `answer`; `None` closes the connection.
 fn serve(answer: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Daemon {
     let directory = TempDir::new().expect("a directory");
     let socket = directory.path().join("control.sock");
@@ -47,7 +47,7 @@ fn serve(answer: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Dae
     Daemon { socket, _directory: directory }
 }
 
-/// A daemon in the state that `now` says each time it is asked.
+/// Runs a daemon whose status is `now()` at each request.
 fn daemon(now: impl Fn() -> Status + Send + Sync + 'static) -> Daemon {
     serve(move |line| {
         let status = now();
@@ -88,14 +88,14 @@ fn err(output: &Output) -> String {
 }
 
 #[track_caller]
-fn exits(output: &Output, due: i32) {
-    assert_eq!(output.status.code(), Some(due), "stdout:\n{}\nstderr:\n{}", out(output), err(output));
+fn exits(output: &Output, expected: i32) {
+    assert_eq!(output.status.code(), Some(expected), "stdout:\n{}\nstderr:\n{}", out(output), err(output));
 }
 
 #[test]
 fn status_exits_by_how_many_keys_run() {
     let (running, silent) = (key(State::Running), key(State::Silent));
-    for (keys, due) in [
+    for (keys, expected) in [
         (vec![running.clone()], 0),
         (vec![running.clone(), running.clone()], 0),
         (vec![running.clone(), silent.clone()], 1),
@@ -103,15 +103,15 @@ fn status_exits_by_how_many_keys_run() {
         (Vec::new(), 2),
     ] {
         let daemon = daemon_with(keys);
-        exits(&run(&daemon.socket, &["status"]), due);
-        exits(&run(&daemon.socket, &["status", "--json"]), due);
+        exits(&run(&daemon.socket, &["status"]), expected);
+        exits(&run(&daemon.socket, &["status", "--json"]), expected);
     }
 }
 
 #[test]
 fn an_egd_server_fetched_from_counts_as_a_source() {
     use ekey_control::status::{EgdClientState, EgdClientStatus};
-    for (keys, state, due) in [
+    for (keys, state, expected) in [
         (vec![], EgdClientState::Connected, 0),
         (vec![], EgdClientState::Connecting, 2),
         (vec![key(State::Running)], EgdClientState::Connected, 0),
@@ -134,15 +134,15 @@ fn an_egd_server_fetched_from_counts_as_a_source() {
         };
         let now = Status { egd_client: Some(client), ..status(keys) };
         let daemon = daemon(move || now.clone());
-        exits(&run(&daemon.socket, &["status"]), due);
+        exits(&run(&daemon.socket, &["status"]), expected);
     }
 }
 
 #[test]
 fn status_exits_with_2_in_every_state_but_running() {
     for state in all_states() {
-        let due = if state.is_running() { 0 } else { 2 };
-        exits(&run(&daemon_with(vec![key(state)]).socket, &["status"]), due);
+        let expected = if state.is_running() { 0 } else { 2 };
+        exits(&run(&daemon_with(vec![key(state)]).socket, &["status"]), expected);
     }
 }
 
@@ -189,7 +189,7 @@ fn the_socket_comes_from_an_option_or_the_environment() {
 
 #[test]
 fn a_daemon_of_another_kind_exits_4_and_says_so() {
-    for (reply, due) in [
+    for (reply, expected) in [
         ("OK\n", "has no Status"),
         ("ERROR no\n", "has no Status"),
         ("*\t{}\nOK\n", "same version"),
@@ -199,7 +199,7 @@ fn a_daemon_of_another_kind_exits_4_and_says_so() {
         let daemon = serve(move |_| Some(reply.to_owned()));
         let output = run(&daemon.socket, &["status"]);
         exits(&output, 4);
-        assert!(err(&output).contains(due), "{reply:?} gave {}", err(&output));
+        assert!(err(&output).contains(expected), "{reply:?} gave {}", err(&output));
     }
 }
 
@@ -210,16 +210,16 @@ fn list_shows_one_line_or_one_object_per_key() {
     let daemon = daemon_with(vec![key(State::Running), unknown]);
     let output = run(&daemon.socket, &["list"]);
     exits(&output, 0);
-    let due = "NR  OK   Status                   Path                              SerialNo\n\
+    let expected = "NR  OK   Status                   Path                              SerialNo\n\
                1   YES  Running OK               /dev/entropykey/NwBvBlg3OTBJORFD  NwBvBlg3OTBJORFD\n\
                2   NO   Key closed. (Vanished?)  /dev/entropykey/NwBvBlg3OTBJORFD\n";
-    assert_eq!(out(&output), due);
+    assert_eq!(out(&output), expected);
     let rows: serde_json::Value = serde_json::from_str(&out(&run(&daemon.socket, &["list", "--json"]))).expect("JSON");
-    let due = serde_json::json!([
+    let expected = serde_json::json!([
         {"number": 1, "ok": true, "status": "Running OK", "path": "/dev/entropykey/NwBvBlg3OTBJORFD", "serial": SERIAL},
         {"number": 2, "ok": false, "status": "Key closed. (Vanished?)", "path": "/dev/entropykey/NwBvBlg3OTBJORFD", "serial": null},
     ]);
-    assert_eq!(rows, due);
+    assert_eq!(rows, expected);
 }
 
 #[test]
@@ -259,7 +259,7 @@ fn wait_ends_once_the_bytes_have_come() {
     exits(&output, 0);
     let outcome: serde_json::Value = serde_json::from_str(&out(&output)).expect("JSON");
     assert_eq!((&outcome["ready"], &outcome["bytes"]), (&true.into(), &64.into()), "{outcome}");
-    assert_eq!(bytes.load(Ordering::Relaxed), 1_000_096, "three looks are due");
+    assert_eq!(bytes.load(Ordering::Relaxed), 1_000_096, "three looks");
 }
 
 #[test]

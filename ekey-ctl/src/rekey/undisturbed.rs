@@ -1,8 +1,8 @@
-//! A stretch that ^C and the like do not cut short: between taking a key away from the daemon and giving it back.
+//! Keeps ^C and the like from interrupting the time between taking a key from the daemon and giving it back.
 
 use nix::sys::signal::{SigSet, SigmaskHow, Signal};
 
-/// Holds the signals back that would end the program; they are delivered when this is dropped. For a stretch of known length only.
+/// Blocks the signals that would end the program, until dropped. Use it only for work with a time limit.
 pub(super) struct Undisturbed {
     before: SigSet,
 }
@@ -16,7 +16,7 @@ impl Undisturbed {
 
 impl Drop for Undisturbed {
     fn drop(&mut self) {
-        // The mask was this thread's a moment ago.
+        // The mask was valid for this thread before.
         let _ = self.before.thread_set_mask();
     }
 }

@@ -1,8 +1,8 @@
-//! A table with its columns aligned, the first row its header.
+//! A table with aligned columns. The first row is its header.
 
 use crate::render::paint::{Line, Tone};
 
-/// Rows may have fewer cells than the header; the last column is not padded.
+/// Makes the lines. A row may have fewer cells than the header.
 pub(crate) fn lines(rows: &[Vec<&str>]) -> Vec<Line> {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width =

@@ -1,4 +1,4 @@
-//! What `wait` says when it ends.
+//! The last words of `wait`.
 
 use ekey_control::Status;
 use ekey_control::glance::NOT_RANDOM;
@@ -6,7 +6,7 @@ use ekey_control::glance::NOT_RANDOM;
 use crate::render::paint::{Line, Tone};
 use crate::render::{advice, amount};
 
-/// Enough has come.
+/// Reports success after `seconds`.
 pub(crate) fn ready(status: &Status, bytes: u64, seconds: f64) -> Vec<Line> {
     let text = format!(
         "Ready after {}: {} running, {} verified meanwhile.",
@@ -21,9 +21,9 @@ pub(crate) fn ready(status: &Status, bytes: u64, seconds: f64) -> Vec<Line> {
     lines
 }
 
-/// The time is up: each key's state, and what to do.
-pub(crate) fn given_up(status: &Status, bytes: u64, due: Option<u64>, seconds: f64) -> Vec<Line> {
-    let of = due.map_or_else(String::new, |due| format!(" of {}", amount::bytes(due)));
+/// Reports a timeout: each key's state, and what to do. `wanted`: the bytes of `--bytes`.
+pub(crate) fn given_up(status: &Status, bytes: u64, wanted: Option<u64>, seconds: f64) -> Vec<Line> {
+    let of = wanted.map_or_else(String::new, |wanted| format!(" of {}", amount::bytes(wanted)));
     let mut lines = vec![Line::bad(&format!(
         "Gave up after {}: {}{of} verified meanwhile.",
         amount::waited(seconds),

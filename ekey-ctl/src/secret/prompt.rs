@@ -1,7 +1,6 @@
-//! A line typed at the terminal without showing it.
+//! Reads a line at the terminal without showing it.
 //!
-//! The terminal echoes again whatever happens: the signals that end or stop a program are held back while nothing is shown, and
-//! delivered once the terminal is as it was.
+//! The echo always comes back: signals that end or stop the program are blocked while it is off, and delivered once it is on again.
 
 use std::io::{self, Write as _};
 use std::os::fd::{AsFd as _, BorrowedFd};
@@ -15,7 +14,7 @@ use zeroize::Zeroizing;
 
 use super::{MOST_BYTES, SecretError};
 
-/// Asks with `prompt` on standard error, and reads a line from standard input, which must be a terminal.
+/// Prints `prompt` on standard error, and reads a line from standard input, which must be a terminal.
 pub(super) fn ask(prompt: &str) -> Result<Zeroizing<Vec<u8>>, SecretError> {
     let mut line = Zeroizing::new(Vec::with_capacity(MOST_BYTES + 1));
     loop {
@@ -24,18 +23,18 @@ pub(super) fn ask(prompt: &str) -> Result<Zeroizing<Vec<u8>>, SecretError> {
         io::stderr().write_all(prompt.as_bytes())?;
         let whole = read_line(&held, &mut line);
         drop(quiet);
-        // A signal that came ends the program here, or stops it for a while.
+        // A pending signal ends the program here, or stops it for a while.
         drop(held);
         match whole {
             Ok(true) => return Ok(line),
-            // Stopped, and in the foreground again.
+            // The program was stopped, and is in the foreground again: ask once more.
             Ok(false) => line.clear(),
             Err(error) => return Err(error),
         }
     }
 }
 
-/// Reads to the end of the line; `false` if a signal came first.
+/// Reads to the end of the line. Returns `false` if a signal came first.
 fn read_line(held: &Held, line: &mut Vec<u8>) -> Result<bool, SecretError> {
     let stdin = io::stdin();
     let mut chunk = Zeroizing::new([0; 256]);
@@ -58,14 +57,14 @@ fn read_line(held: &Held, line: &mut Vec<u8>) -> Result<bool, SecretError> {
             return Err(SecretError::TooLong);
         }
         line.extend_from_slice(typed);
-        // The end of the input ends the line as well.
+        // The end of the input also ends the line.
         if count == 0 || typed.ends_with(b"\n") {
             return Ok(true);
         }
     }
 }
 
-/// The terminal without its echo, until this is dropped.
+/// The terminal without echo. Dropping it restores the echo.
 struct Quiet {
     before: Termios,
 }
@@ -76,7 +75,7 @@ impl Quiet {
         let mut quiet = before.clone();
         quiet.local_flags.remove(LocalFlags::ECHO);
         quiet.local_flags.insert(LocalFlags::ICANON | LocalFlags::ISIG | LocalFlags::ECHONL);
-        // What was typed ahead was typed where it can be read.
+        // Discard what was typed ahead: it was visible.
         termios::tcsetattr(stdin(&io::stdin()), SetArg::TCSAFLUSH, &quiet)?;
         Ok(Self { before })
     }
@@ -84,7 +83,7 @@ impl Quiet {
 
 impl Drop for Quiet {
     fn drop(&mut self) {
-        // A terminal that has gone needs no echo.
+        // A terminal that is gone needs no echo.
         let _ = termios::tcsetattr(stdin(&io::stdin()), SetArg::TCSAFLUSH, &self.before);
     }
 }
@@ -93,7 +92,7 @@ fn stdin(stdin: &io::Stdin) -> BorrowedFd<'_> {
     stdin.as_fd()
 }
 
-/// The signals that would end or stop the program, held back until this is dropped.
+/// Blocks the signals that would end or stop the program, until dropped.
 struct Held {
     signals: SignalFd,
     before: SigSet,
@@ -104,7 +103,7 @@ impl Held {
         let ending = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT, Signal::SIGTSTP];
         let ending = SigSet::from_iter(ending);
         let before = ending.thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
-        // Only looked at, never read: what has come is delivered when it is let through.
+        // Never read: a pending signal is delivered once it is unblocked.
         let signals = SignalFd::with_flags(&ending, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
         Ok(Self { signals, before })
     }
@@ -112,7 +111,7 @@ impl Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        // The mask was this thread's a moment ago.
+        // The mask was valid for this thread before.
         let _ = self.before.thread_set_mask();
     }
 }

@@ -1,4 +1,4 @@
-//! `ekey-ctl doctor` on machines made of files, with a daemon that is made up here, and on this machine.
+//! Runs `ekey-ctl doctor` on machines made of files with a scripted daemon, and on this machine.
 
 mod machine;
 #[path = "../../../ekey-control/tests/sample/mod.rs"]
@@ -19,7 +19,7 @@ use tempfile::TempDir;
 
 const NOWHERE: &str = "/nowhere/control.sock";
 
-/// A daemon that answers `Status` with this.
+/// A daemon that answers every line with one status.
 struct Daemon {
     socket: PathBuf,
     _folder: TempDir,
@@ -42,7 +42,7 @@ fn daemon(status: &Status) -> Daemon {
     Daemon { socket, _folder: folder }
 }
 
-/// A daemon of which nothing is wrong, and its machine.
+/// Returns a healthy machine and the status of its daemon.
 fn all_well() -> (Machine, Status) {
     let status = well();
     let machine = Machine::new().with_key(SERIAL).with_daemon(status.pid);
@@ -82,7 +82,7 @@ fn a_healthy_machine_has_nothing_to_do_on_one_screen() {
     let screen = String::from_utf8(output.stdout).expect("UTF-8");
     assert!(screen.lines().count() <= 24, "more than a screen:\n{screen}");
     assert!(screen.lines().all(|line| line.len() <= 80), "too wide:\n{screen}");
-    assert!(screen.ends_with("Nothing to be done.\n"), "{screen}");
+    assert!(screen.ends_with("Nothing to do.\n"), "{screen}");
 }
 
 #[test]
@@ -167,7 +167,7 @@ fn an_old_kernel_is_known_by_its_pool_size() {
 fn the_daemons_user_must_be_allowed_to_use_the_key() {
     let (machine, status) = all_well();
     let daemon = daemon(&status);
-    // Another user than the one who owns the files, first in their group, then in none.
+    // Not the owner of the files: first in their group, then in none.
     machine.daemon_may(status.pid, SYS_ADMIN, machine.group());
     machine.examined(&daemon.socket).shows("access", "ok", &["entropy may use /dev/ttyACM0"]);
     machine.daemon_may(status.pid, SYS_ADMIN, machine.group() + 1);
@@ -228,7 +228,7 @@ fn a_daemon_with_keys_elsewhere_needs_none_on_usb() {
 fn another_daemon_is_mentioned() {
     let (machine, status) = all_well();
     machine.process(77, "ekeyd");
-    machine.examined(&daemon(&status).socket).shows("others", "note", &["ekeyd (pid 77)", "beside this daemon"]);
+    machine.examined(&daemon(&status).socket).shows("others", "note", &["ekeyd (pid 77)", "next to this daemon"]);
 }
 
 #[test]
