@@ -212,13 +212,7 @@ fn three_failures_after_a_rekey_mean_a_bad_key() {
 
 #[test]
 fn a_new_keyring_ends_the_pause_of_a_bad_key() {
-    let mut bench = Bench::identified();
-    bench.give_nonce(Some([1; 32]));
-    let reply = bench.key.rekey(LONG_TERM_KEY, 12);
-    bench.hear(&reply);
-    bench.pass(SECOND);
-    let first = bench.key.entropy(0, 1);
-    bench.hear(&first.repeat(3));
+    let mut bench = Bench::with_a_bad_key();
     let hello = bench.key.reset();
     assert_eq!(bench.hear(&hello), []);
     bench.session.handle_new_keyring(bench.instant());
@@ -232,13 +226,7 @@ fn a_new_keyring_ends_the_pause_of_a_bad_key() {
 
 #[test]
 fn an_unanswered_retry_of_a_bad_key_is_repeated() {
-    let mut bench = Bench::identified();
-    bench.give_nonce(Some([1; 32]));
-    let reply = bench.key.rekey(LONG_TERM_KEY, 12);
-    bench.hear(&reply);
-    bench.pass(SECOND);
-    let first = bench.key.entropy(0, 1);
-    bench.hear(&first.repeat(3));
+    let mut bench = Bench::with_a_bad_key();
     let hello = bench.key.reset();
     bench.hear(&hello);
     let mut asked = 0;

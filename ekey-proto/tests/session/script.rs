@@ -111,6 +111,19 @@ impl Bench {
         bench
     }
 
+    /// Makes a session whose long-term key has just proved wrong.
+    pub(crate) fn with_a_bad_key() -> Self {
+        let mut bench = Self::identified();
+        bench.give_nonce(Some([1; 32]));
+        let reply = bench.key.rekey(LONG_TERM_KEY, 12);
+        bench.hear(&reply);
+        bench.pass(Duration::from_secs(1));
+        let first = bench.key.entropy(0, 1);
+        bench.hear(&first.repeat(3));
+        assert_eq!(bench.session.state(), State::LongTermKeyBad);
+        bench
+    }
+
     pub(crate) fn instant(&self) -> Instant {
         Instant::after_start(self.now)
     }
