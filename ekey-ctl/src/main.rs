@@ -15,6 +15,7 @@ mod problem;
 mod rekey;
 mod render;
 mod secret;
+mod signals;
 mod terminal;
 mod verbs;
 

@@ -176,7 +176,9 @@ fn test_judges_bytes_from_the_daemon() {
     let output = daemon.run(&["test", "--bytes", "100k"]);
     exits(&output, 0);
     let text = out(&output);
-    for expected in ["100000 bytes", "repetition-count     passed", "of 40 blocks fail", "These 100.0 kB pass every test."] {
+    for expected in
+        ["100000 bytes", "repetition-count     passed", "of 40 blocks fail", "These 100.0 kB pass every test."]
+    {
         assert!(text.contains(expected), "no {expected:?} in\n{text}");
     }
     assert!(text.trim_end().ends_with("never for secrets."), "{text}");

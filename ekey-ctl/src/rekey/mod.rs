@@ -8,7 +8,6 @@ mod device;
 mod fallback;
 mod find;
 mod nodes;
-mod undisturbed;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -18,13 +17,14 @@ use std::time::{Duration, Instant};
 use ekey_control::ClientError;
 use ekey_keyring::{KeyringEdit, KeyringError};
 use ekey_proto::{LongTermKey, MasterKey, Serial};
+use nix::sys::signal::Signal;
 use thiserror::Error;
 
 use crate::daemon::{Daemon, Driven};
 use crate::secret::SecretError;
+use crate::signals::Blocked;
 use device::DeviceError;
 pub(crate) use find::{Chosen, FindError, choose};
-use undisturbed::Undisturbed;
 
 /// How long to wait for the key to run with the daemon again.
 const WATCH: Duration = Duration::from_secs(5);
@@ -138,7 +138,7 @@ pub(crate) fn set(
     master_key: MasterKey,
 ) -> Result<Rekeyed, RekeyProblem> {
     let edit = KeyringEdit::begin(keyring)?;
-    let undisturbed = Undisturbed::begin()?;
+    let undisturbed = Blocked::new(&[Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGTSTP])?;
     if let (Some(daemon), Some(driven)) = (&mut daemon, &key.driven) {
         daemon.release(driven)?;
     }

@@ -7,24 +7,30 @@ use std::os::fd::{AsFd as _, BorrowedFd};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::signal::{SigSet, SigmaskHow, Signal};
-use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::sys::signal::Signal;
+use nix::sys::signalfd::SignalFd;
 use nix::sys::termios::{self, LocalFlags, SetArg, Termios};
 use zeroize::Zeroizing;
 
 use super::{MOST_BYTES, SecretError};
+use crate::signals::Blocked;
+
+/// The signals that would end or stop the program.
+const ENDING: [Signal; 5] = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT, Signal::SIGTSTP];
 
 /// Prints `prompt` on standard error, and reads a line from standard input, which must be a terminal.
 pub(super) fn ask(prompt: &str) -> Result<Zeroizing<Vec<u8>>, SecretError> {
     let mut line = Zeroizing::new(Vec::with_capacity(MOST_BYTES + 1));
     loop {
-        let held = Held::back()?;
+        let blocked = Blocked::new(&ENDING).map_err(io::Error::from)?;
+        // Never read: a pending signal is delivered once it is unblocked.
+        let signals = blocked.descriptor().map_err(io::Error::from)?;
         let quiet = Quiet::make()?;
         io::stderr().write_all(prompt.as_bytes())?;
-        let whole = read_line(&held, &mut line);
+        let whole = read_line(&signals, &mut line);
         drop(quiet);
         // A pending signal ends the program here, or stops it for a while.
-        drop(held);
+        drop(blocked);
         match whole {
             Ok(true) => return Ok(line),
             // The program was stopped, and is in the foreground again: ask once more.
@@ -35,12 +41,12 @@ pub(super) fn ask(prompt: &str) -> Result<Zeroizing<Vec<u8>>, SecretError> {
 }
 
 /// Reads to the end of the line. Returns `false` if a signal came first.
-fn read_line(held: &Held, line: &mut Vec<u8>) -> Result<bool, SecretError> {
+fn read_line(signals: &SignalFd, line: &mut Vec<u8>) -> Result<bool, SecretError> {
     let stdin = io::stdin();
     let mut chunk = Zeroizing::new([0; 256]);
     loop {
         let mut ready =
-            [PollFd::new(stdin.as_fd(), PollFlags::POLLIN), PollFd::new(held.signals.as_fd(), PollFlags::POLLIN)];
+            [PollFd::new(stdin.as_fd(), PollFlags::POLLIN), PollFd::new(signals.as_fd(), PollFlags::POLLIN)];
         match poll(&mut ready, PollTimeout::NONE) {
             Err(Errno::EINTR) => continue,
             outcome => outcome.map_err(io::Error::from)?,
@@ -90,28 +96,4 @@ impl Drop for Quiet {
 
 fn stdin(stdin: &io::Stdin) -> BorrowedFd<'_> {
     stdin.as_fd()
-}
-
-/// Blocks the signals that would end or stop the program, until dropped.
-struct Held {
-    signals: SignalFd,
-    before: SigSet,
-}
-
-impl Held {
-    fn back() -> io::Result<Self> {
-        let ending = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT, Signal::SIGTSTP];
-        let ending = SigSet::from_iter(ending);
-        let before = ending.thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
-        // Never read: a pending signal is delivered once it is unblocked.
-        let signals = SignalFd::with_flags(&ending, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
-        Ok(Self { signals, before })
-    }
-}
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        // The mask was valid for this thread before.
-        let _ = self.before.thread_set_mask();
-    }
 }

@@ -6,10 +6,15 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::signal::{SigSet, SigmaskHow, Signal};
-use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::sys::signal::Signal;
+use nix::sys::signalfd::SignalFd;
 use nix::sys::termios::{self, LocalFlags, SetArg, Termios};
 
+use crate::signals::Blocked;
+
+/// The signals to wait for.
+const SIGNALS: [Signal; 6] =
+    [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT, Signal::SIGTSTP, Signal::SIGWINCH];
 /// `q`, `Q`, `^C` and `^D` end the program.
 const ENDING: [u8; 4] = [b'q', b'Q', 3, 4];
 
@@ -27,7 +32,7 @@ pub(crate) struct Raw {
     /// The settings of standard input before, if it is a terminal.
     before: Option<Termios>,
     signals: SignalFd,
-    mask: SigSet,
+    _blocked: Blocked,
 }
 
 impl Raw {
@@ -36,13 +41,9 @@ impl Raw {
     /// # Errors
     /// The system's error.
     pub(crate) fn take() -> io::Result<Self> {
-        let held =
-            [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT, Signal::SIGTSTP, Signal::SIGWINCH];
-        let held = SigSet::from_iter(held);
         // Signals first: from here on none ends the program before the terminal is restored.
-        let mask = held.thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
-        let signals = SignalFd::with_flags(&held, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
-        let mut raw = Self { before: None, signals, mask };
+        let blocked = Blocked::new(&SIGNALS)?;
+        let mut raw = Self { before: None, signals: blocked.descriptor()?, _blocked: blocked };
         if io::stdin().is_terminal() {
             let before = termios::tcgetattr(io::stdin())?;
             let mut keys = before.clone();
@@ -106,10 +107,9 @@ fn is_ending() -> io::Result<bool> {
 
 impl Drop for Raw {
     fn drop(&mut self) {
-        // A terminal that is gone needs no restoring, and a signal that was read is handled.
+        // A terminal that is gone needs no restoring.
         if let Some(before) = &self.before {
             let _ = termios::tcsetattr(io::stdin(), SetArg::TCSADRAIN, before);
         }
-        let _ = self.mask.thread_set_mask();
     }
 }
