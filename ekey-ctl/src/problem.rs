@@ -39,7 +39,7 @@ pub(crate) enum Problem {
         source: io::Error,
     },
     /// A new file (host).
-    #[error("{}: cannot create: {source}; {}", path.display(), advice_on_making(source))]
+    #[error("{}: cannot create: {source}; {}", path.display(), advice(source, "nothing is overwritten: name another file, or remove this one"))]
     Unmade {
         /// As given on the command line.
         path: PathBuf,
@@ -47,7 +47,7 @@ pub(crate) enum Problem {
         source: io::Error,
     },
     /// A file to replace (host).
-    #[error("{}: cannot write: {source}; {}", path.display(), if source.kind() == io::ErrorKind::AlreadyExists { "name another, or give --force" } else { "name another path" })]
+    #[error("{}: cannot write: {source}; {}", path.display(), advice(source, "name another file, or give --force"))]
     Unwritable {
         /// As given on the command line.
         path: PathBuf,
@@ -90,9 +90,9 @@ pub(crate) enum Problem {
     Json(#[from] serde_json::Error),
 }
 
-fn advice_on_making(source: &io::Error) -> &'static str {
+fn advice<'a>(source: &io::Error, if_it_exists: &'a str) -> &'a str {
     match source.kind() {
-        io::ErrorKind::AlreadyExists => "nothing is overwritten: name another file, or remove this one",
+        io::ErrorKind::AlreadyExists => if_it_exists,
         _ => "name another path",
     }
 }

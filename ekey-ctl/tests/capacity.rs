@@ -25,7 +25,7 @@ fn enough_exits_0_and_too_little_exits_1() {
         "{words}"
     );
     assert!(
-        words.contains("Assumed: each key brings 4.0 kB/s") && words.contains("like a default daemon's"),
+        words.contains("Assumed: each key delivers 4.0 kB/s") && words.contains("like a default daemon's"),
         "{words}"
     );
 }

@@ -47,7 +47,7 @@ fn the_pool_is_empty_only_while_a_client_waits() {
     assert!(difference.abs() < 0.005, "{} and {}", outcome.part_empty(), outcome.waits.part_at_once());
 }
 
-/// Above the supply the backlog grows as a fluid does: of what is asked at `t`, the last is given at `t` x demand / supply.
+/// Above the supply the backlog grows like a fluid: a request at `t` gets its last byte at `t` x demand / supply.
 #[test]
 fn demand_above_supply_grows_an_even_backlog() {
     let world = World { held: 0, kernel: None, ..World::usual(1) };

@@ -54,7 +54,7 @@ impl Lane {
     }
 }
 
-/// The four rounds whose rotations begin at `FROM`.
+/// Runs the four rounds whose rotations begin at `FROM`.
 #[inline(always)]
 fn four_rounds<const FROM: usize, const LANES: usize>(lanes: &mut [Lane; LANES]) {
     for pair in ROTATIONS[FROM..FROM + 4].chunks_exact(2) {

@@ -96,7 +96,7 @@ pub(super) fn verdict(answer: &Answer) -> String {
         None => "no number of keys would be enough".to_owned(),
     };
     let why = if answer.demand() > world.left() {
-        format!("they ask for {demand} of {supply}")
+        format!("they ask for {demand}, the keys supply {supply}")
     } else {
         format!("one request in 100 waits longer than {}", waited(waits.quantile(0.99)))
     };
@@ -112,7 +112,7 @@ pub(super) fn assumptions(answer: &Answer) -> [String; 3] {
     });
     [
         format!(
-            "Assumed: each key brings {}, {} at a time; a pool {whose},",
+            "Assumed: each key delivers {}, {} at a time; a pool {whose},",
             amount::rate(world.bytes_per_s),
             amount::bytes(world.block)
         ),
@@ -166,7 +166,7 @@ pub(crate) fn measured(measured: &Measured) -> Vec<Line> {
 
 pub(super) fn sentence(measured: &Measured) -> (Tone, String) {
     let keys =
-        if measured.keys == 1 { "The key brings".to_owned() } else { format!("The {} keys bring", measured.keys) };
+        if measured.keys == 1 { "The key delivers".to_owned() } else { format!("The {} keys deliver", measured.keys) };
     let supply = amount::rate(measured.supply);
     match measured.verdict() {
         Verdict::Enough => {
