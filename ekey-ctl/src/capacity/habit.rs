@@ -3,8 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
+use ekey_control::amount;
+
 use super::chance::Chance;
-use crate::render::amount;
 
 /// How much a client asks for, and when.
 #[derive(Debug, Clone, Copy, PartialEq)]

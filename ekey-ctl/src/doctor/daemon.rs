@@ -1,12 +1,11 @@
 //! Checks the daemon: its answer, what it gives the kernel, its rights, and its watchdog.
 
 use ekey_control::status::EgdStatus;
-use ekey_control::{ClientError, KeyStatus, Status, parts};
+use ekey_control::{ClientError, KeyStatus, Status, amount, parts};
 
 use super::machine::Machine;
 use super::user::User;
 use super::{Check, confined, system};
-use crate::render::amount;
 
 /// Other programs that feed the kernel.
 const FEEDERS: [&str; 4] = ["rngd", "haveged", "jitterentropy-r", "ekeyd-egd-linux"];

@@ -6,12 +6,11 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use ekey_control::Status;
+use ekey_control::{Status, amount};
 
 use super::Check;
 use super::machine::Machine;
 use super::user::{self, User};
-use crate::render::amount;
 
 /// Where the daemon looks for a configuration if the command line names none.
 const CONFIGURATIONS: [&str; 2] = ["/etc/entropykey/ekeyd.toml", "/etc/entropykey/ekeyd.conf"];

@@ -1,7 +1,8 @@
 //! Shows the doctor's checks on one screen: a line each, with the advice below where there is something to do.
 
+use ekey_control::amount;
+
 use crate::doctor::{Check, Verdict};
-use crate::render::amount;
 use crate::render::paint::{Line, Tone, narrow};
 
 const WIDTH: usize = 80;

@@ -1,10 +1,11 @@
 //! Shows an examination: a line for each test and statistic, the histogram, and a verdict.
 
+use ekey_control::amount;
 use ekey_health::{Report, Test};
 use serde_json::{Value, json};
 
+use super::histogram;
 use super::paint::{Line, Tone};
-use super::{amount, histogram};
 
 /// Makes the lines for people. `unicode`: whether the terminal shows more than ASCII.
 pub(crate) fn lines(report: &Report, unicode: bool) -> Vec<Line> {

@@ -1,7 +1,5 @@
 //! Makes the lines that people see from plain values. No sockets, and no terminal except in [`paint`].
 
-pub(crate) use ekey_control::{advice, amount};
-
 pub(crate) mod capacity;
 pub(crate) mod change;
 pub(crate) mod doctor;

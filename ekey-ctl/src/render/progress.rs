@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
-use super::amount;
+use ekey_control::amount;
 
 const WIDTH: usize = 30;
 const EVERY: Duration = Duration::from_millis(200);

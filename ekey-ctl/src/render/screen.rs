@@ -2,10 +2,9 @@
 
 use ekey_control::glance::{self, Mood, NOT_RANDOM};
 use ekey_control::status::EgdClientStatus;
-use ekey_control::{KeyStatus, Status};
+use ekey_control::{KeyStatus, Status, advice, amount};
 
 use crate::render::paint::{Line, Tone};
-use crate::render::{advice, amount};
 
 const WIDTH: usize = 80;
 /// A terminal of 24 lines needs one for its prompt.

@@ -3,10 +3,10 @@
 use ekey_control::chart::{Range, Track};
 use ekey_control::glance::{self, Mood, NOT_RANDOM};
 use ekey_control::history::{FINE_STEP_S, FINE_STEPS, Figure};
-use ekey_control::{History, KeyStatus, Status};
+use ekey_control::{History, KeyStatus, Status, advice, amount};
 
 use crate::render::paint::{Line, Tone, narrow};
-use crate::render::{advice, amount, spark};
+use crate::render::spark;
 
 /// Columns before a sparkline.
 const NAMES: usize = 28;

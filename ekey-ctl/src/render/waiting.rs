@@ -1,10 +1,9 @@
 //! The last words of `wait`.
 
-use ekey_control::Status;
 use ekey_control::glance::NOT_RANDOM;
+use ekey_control::{Status, advice, amount};
 
 use crate::render::paint::{Line, Tone};
-use crate::render::{advice, amount};
 
 /// Reports success after `seconds`.
 pub(crate) fn ready(status: &Status, bytes: u64, seconds: f64) -> Vec<Line> {

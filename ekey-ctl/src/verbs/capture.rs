@@ -6,7 +6,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::time::Instant;
 
-use ekey_control::{Client, Status};
+use ekey_control::{Client, Status, advice, amount};
 use serde_json::json;
 
 use crate::cli::Capture;
@@ -14,7 +14,6 @@ use crate::egd::Source;
 use crate::problem::Problem;
 use crate::render::paint::{Line, Tone};
 use crate::render::progress::Progress;
-use crate::render::{advice, amount};
 use ekey_control::glance::NOT_RANDOM;
 
 pub(crate) fn run(socket: &Path, args: &Capture) -> Result<u8, Problem> {

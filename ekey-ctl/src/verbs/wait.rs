@@ -6,13 +6,13 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ekey_control::{Client, ClientError, Status};
+use ekey_control::{Client, ClientError, Status, amount};
 use serde::Serialize;
 
 use crate::cli::Wait;
 use crate::problem::Problem;
 use crate::render::paint::{self, Line};
-use crate::render::{amount, waiting};
+use crate::render::waiting;
 
 const PAUSE: Duration = Duration::from_millis(100);
 /// The shortest time limit for an answer: a running daemon answers at once, unless the machine is very busy.

@@ -1,10 +1,12 @@
 //! Makes the answer for people.
 
+use ekey_control::amount;
+use ekey_control::glance::NOT_RANDOM;
+
 use super::Answer;
 use crate::capacity::{Measured, Step, Verdict};
 use crate::render::paint::{Line, Tone};
-use crate::render::{amount, spark};
-use ekey_control::glance::NOT_RANDOM;
+use crate::render::spark;
 
 /// Columns of a sparkline.
 const WIDTH: usize = 60;

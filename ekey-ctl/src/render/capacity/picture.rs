@@ -2,11 +2,11 @@
 
 use std::fmt::Write as _;
 
+use ekey_control::amount;
 use ekey_control::chart::escaped;
 
 use super::Answer;
 use super::people::{assumptions, verdict};
-use crate::render::amount;
 
 const WIDTH: f64 = 800.0;
 const LEFT: f64 = 84.0;
