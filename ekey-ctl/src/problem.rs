@@ -21,47 +21,22 @@ pub(crate) enum Problem {
     Keyring(#[from] KeyringError),
     /// The keyring lacks the key to remove.
     #[error("{}: no long-term key of {serial}; see `ekey-ctl keyring list`", path.display())]
-    NotInKeyring {
-        /// The key.
-        serial: Serial,
-        /// The keyring.
-        path: PathBuf,
-    },
+    NotInKeyring { serial: Serial, path: PathBuf },
     /// The person gave no valid secret.
     #[error(transparent)]
     Secret(#[from] SecretError),
     /// A file to read (host).
     #[error("{}: cannot read: {source}; correct the path", path.display())]
-    Unreadable {
-        /// As given on the command line.
-        path: PathBuf,
-        /// The system's error.
-        source: io::Error,
-    },
+    Unreadable { path: PathBuf, source: io::Error },
     /// A new file (host).
     #[error("{}: cannot create: {source}; {}", path.display(), advice(source, "nothing is overwritten: name another file, or remove this one"))]
-    Unmade {
-        /// As given on the command line.
-        path: PathBuf,
-        /// The system's error.
-        source: io::Error,
-    },
+    Unmade { path: PathBuf, source: io::Error },
     /// A file to replace (host).
     #[error("{}: cannot write: {source}; {}", path.display(), advice(source, "name another file, or give --force"))]
-    Unwritable {
-        /// As given on the command line.
-        path: PathBuf,
-        /// The system's error.
-        source: io::Error,
-    },
+    Unwritable { path: PathBuf, source: io::Error },
     /// A file being written (host).
     #[error("{}: cannot write: {source}; check the free space on its disk", path.display())]
-    Unwritten {
-        /// As given on the command line.
-        path: PathBuf,
-        /// The system's error.
-        source: io::Error,
-    },
+    Unwritten { path: PathBuf, source: io::Error },
     /// The daemon has no EGD server that this tool can use.
     #[error("no bytes from the daemon: {0}")]
     NoEgd(String),

@@ -33,7 +33,6 @@ const WATCH_PAUSE: Duration = Duration::from_millis(50);
 /// A key whose new long-term key is in the keyring.
 #[derive(Debug)]
 pub(crate) struct Rekeyed {
-    /// The key.
     pub(crate) serial: Serial,
     /// What happened at the daemon.
     pub(crate) daemon: HandBack,
@@ -83,7 +82,6 @@ pub(crate) enum RekeyProblem {
         kept.display(), quoted(keyring), quoted(kept)
     )]
     KeptElsewhere {
-        /// The key.
         serial: Serial,
         /// The keyring that could not be written.
         keyring: PathBuf,
@@ -98,7 +96,6 @@ pub(crate) enum RekeyProblem {
          The long-term key is lost, and the key does not work until it gets another: free some space, then run\n  ekey-ctl rekey {serial}\nwith the same master key."
     )]
     Lost {
-        /// The key.
         serial: Serial,
         /// Why the keyring could not be written.
         why: KeyringError,

@@ -23,12 +23,7 @@ const ATTEMPTS: usize = 3;
 pub(crate) enum SecretError {
     /// The file cannot be read (host).
     #[error("{}: cannot read: {source}; name the file with the key", path.display())]
-    File {
-        /// As given on the command line.
-        path: PathBuf,
-        /// The system's error.
-        source: io::Error,
-    },
+    File { path: PathBuf, source: io::Error },
     /// The terminal or standard input failed (host).
     #[error("cannot read the key: {0}; pipe it to standard input, or name a file")]
     Input(#[from] io::Error),
