@@ -1,4 +1,4 @@
-//! The daemon as the verbs that change something use it: this project's or the original, for both speak EKEYD/1.
+//! The daemon for verbs that change something: this project's or the original, because both speak EKEYD/1.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use ekey_control::{Client, ClientError, Command};
 use ekey_proto::Serial;
 
-/// A connection to a daemon that runs.
+/// A connection to a running daemon.
 pub(crate) struct Daemon {
     client: Client,
 }
@@ -14,30 +14,30 @@ pub(crate) struct Daemon {
 /// A key that the daemon drives.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Driven {
-    /// Its number, which names it to the daemon.
+    /// Its number at the daemon.
     pub(crate) number: String,
-    /// The original's word for its state.
+    /// Its state, in the original's words.
     pub(crate) state: String,
-    /// Where it is.
+    /// Its node.
     pub(crate) path: PathBuf,
-    /// Its serial number, as far as it is known.
+    /// Its serial number, if known.
     pub(crate) serial: Option<Serial>,
-    /// The serial number that it must have, if whoever added it said one.
+    /// Its expected serial number, if the person who added it named one.
     pub(crate) expected: Option<Serial>,
 }
 
 impl Driven {
-    /// Whether it is at `path`, by that name or another.
+    /// Reports whether its node is `path`, by that name or another.
     pub(crate) fn is_at(&self, path: &Path) -> bool {
         self.path == path || matches!((fs::canonicalize(&self.path), fs::canonicalize(path)), (Ok(a), Ok(b)) if a == b)
     }
 }
 
 impl Daemon {
-    /// Connects to the daemon, if one runs.
+    /// Connects to the daemon. Returns `None` if none runs.
     ///
     /// # Errors
-    /// [`ClientError`] if one is there and cannot be used.
+    /// [`ClientError`] if a daemon runs but cannot be used.
     pub(crate) fn find(socket: &Path) -> Result<Option<Self>, ClientError> {
         match Client::connect(socket) {
             Ok(client) => Ok(Some(Self { client })),
@@ -46,14 +46,14 @@ impl Daemon {
         }
     }
 
-    /// The keys that it drives.
+    /// Lists the keys that it drives.
     ///
     /// # Errors
     /// [`ClientError`].
     pub(crate) fn keys(&mut self) -> Result<Vec<Driven>, ClientError> {
         let answer = self.client.request(&Command::ListEntropyKeys)?;
         let mut keys: Vec<Driven> = answer.lines.iter().skip(1).map(|line| driven(line)).collect();
-        // The original does not say.
+        // The original does not answer this.
         let status = self.client.status().ok();
         for told in status.iter().flat_map(|status| &status.keys) {
             if let Some(key) = keys.iter_mut().find(|key| key.number == told.number.to_string()) {
@@ -63,12 +63,12 @@ impl Daemon {
         Ok(keys)
     }
 
-    /// The keyring that it reads; `None` if it does not say, as the original.
+    /// Asks for the path of its keyring. `None` if it does not say, like the original.
     pub(crate) fn keyring(&mut self) -> Option<PathBuf> {
         self.client.status().ok().map(|status| status.keyring.path.into())
     }
 
-    /// Has it let go of a key.
+    /// Makes it release a key.
     ///
     /// # Errors
     /// [`ClientError`].
@@ -76,10 +76,10 @@ impl Daemon {
         self.client.request(&Command::RemoveEntropyKey(key.number.clone())).map(drop)
     }
 
-    /// Has it drive a key.
+    /// Makes it drive a key. Succeeds if it already does: a daemon that discovers keys may have been faster.
     ///
     /// # Errors
-    /// [`ClientError`]; not if it does so already, which a daemon may that looks for keys by itself.
+    /// [`ClientError`].
     pub(crate) fn take_back(&mut self, key: &Driven) -> Result<(), ClientError> {
         let path = key.path.display().to_string();
         let serial = key.expected.map(|serial| serial.to_string());
@@ -92,7 +92,7 @@ impl Daemon {
         }
     }
 
-    /// Has it read this keyring from now on, and gives what it says about that.
+    /// Makes it read this keyring from now on. Returns its answer.
     ///
     /// # Errors
     /// [`ClientError`].
@@ -101,7 +101,7 @@ impl Daemon {
     }
 }
 
-/// Columns as the header of the answer names them: NR OK Status Path SerialNo.
+/// Reads a line of the answer. Its columns: NR, OK, Status, Path, SerialNo.
 fn driven(line: &str) -> Driven {
     let mut columns = line.split('\t');
     let mut column = || columns.next().unwrap_or_default();

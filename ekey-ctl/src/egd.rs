@@ -1,4 +1,4 @@
-//! Bytes from the daemon's EGD server, which the daemon's status names.
+//! Reads bytes from the daemon's EGD server, whose address is in the daemon's status.
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
@@ -11,13 +11,13 @@ use ekey_egd::{Draw, Request};
 
 use crate::problem::Problem;
 
-/// How often to check whether the patience is at an end.
+/// How often to check whether the time limit has passed.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// A connection to the server.
 pub(crate) struct Source {
     stream: Box<dyn Stream>,
-    /// The daemon's status when it said where the server is.
+    /// The daemon's status at the time of connecting.
     pub(crate) status: Status,
     patience: Duration,
 }
@@ -26,10 +26,10 @@ trait Stream: Read + Write {}
 impl<S: Read + Write> Stream for S {}
 
 impl Source {
-    /// Asks the daemon at `socket` where its server is, and connects. `patience` says for how long nothing may come.
+    /// Asks the daemon at `socket` for its server's address and connects. Reading gives up after `patience` without a byte.
     ///
     /// # Errors
-    /// [`Problem`] if the daemon does not answer, or has no EGD server that can be reached.
+    /// [`Problem`] if the daemon does not answer, or has no EGD server within reach.
     pub(crate) fn connect(socket: &Path, patience: Duration) -> Result<Self, Problem> {
         let status = Client::connect(socket)?.status()?;
         if status.egd.is_empty() {
@@ -44,29 +44,27 @@ impl Source {
                 Err(error) => failures.push(format!("{}: {error}", egd.listen)),
             }
         }
-        Err(Problem::NoEgd(format!("{}; may you use that socket?", failures.join(", "))))
+        Err(Problem::NoEgd(format!("{}; check that you may use that socket", failures.join(", "))))
     }
 
-    /// Hands `count` bytes to `take`, piece by piece. Returns how many came: fewer if nothing came for too long.
+    /// Passes `count` bytes to `take`, piece by piece. Returns how many came: fewer if the time limit passed.
     ///
     /// # Errors
-    /// What `take` says, or [`Problem::NoEgd`] if the server has hung up or sent what was not asked for.
+    /// The error of `take`, or [`Problem::NoEgd`] if the server closed the connection or broke the protocol.
     pub(crate) fn read(
         &mut self,
         count: u64,
         mut take: impl FnMut(&[u8]) -> Result<(), Problem>,
     ) -> Result<u64, Problem> {
-        let lost =
-            |source: io::Error| Problem::NoEgd(format!("its EGD server has gone ({source}); run ekey-ctl status"));
         let (mut draw, mut came) = (Draw::new(count), 0);
         let mut buffer = [0; 16 * 1024];
         let mut last = Instant::now();
         while !draw.is_done() {
             while let Some(request) = draw.next_request() {
-                self.stream.write_all(request.encode(&mut [0; Request::MOST_LEN])).map_err(lost)?;
+                self.stream.write_all(request.encode(&mut [0; Request::MOST_LEN])).map_err(|error| lost(&error))?;
             }
             match self.stream.read(&mut buffer) {
-                Ok(0) => return Err(lost(io::ErrorKind::UnexpectedEof.into())),
+                Ok(0) => return Err(lost(&io::ErrorKind::UnexpectedEof.into())),
                 Ok(length) => {
                     draw.receive(length).map_err(|error| Problem::NoEgd(format!("its EGD server: {error}")))?;
                     take(&buffer[..length])?;
@@ -80,11 +78,20 @@ impl Source {
                     }
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(lost(error)),
+                Err(error) => return Err(lost(&error)),
             }
         }
         Ok(came)
     }
+}
+
+fn lost(error: &io::Error) -> Problem {
+    use io::ErrorKind::{BrokenPipe, ConnectionReset, UnexpectedEof};
+    let what = match error.kind() {
+        UnexpectedEof | BrokenPipe | ConnectionReset => "closed the connection".to_owned(),
+        _ => format!("cannot be reached any longer ({error})"),
+    };
+    Problem::NoEgd(format!("its EGD server {what}; see `ekey-ctl status`"))
 }
 
 fn open(listen: &str) -> io::Result<Box<dyn Stream>> {
@@ -97,6 +104,6 @@ fn open(listen: &str) -> io::Result<Box<dyn Stream>> {
         stream.set_read_timeout(Some(LOOK_EVERY))?;
         Ok(Box::new(stream))
     } else {
-        Err(io::Error::other("only unix: and tcp: can be asked"))
+        Err(io::Error::other("this tool reads only unix: and tcp: listeners"))
     }
 }

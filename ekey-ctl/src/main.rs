@@ -1,8 +1,7 @@
-//! `ekey-ctl`: looks at and steers the Entropy Key daemon over its control socket, and sets long-term keys.
+//! `ekey-ctl`: shows and controls the Entropy Key daemon over its control socket, and sets long-term keys.
 //!
-//! A verb is a file in `verbs/`; what it prints is made in `render/`, from plain values, and knows nothing of sockets. `rekey/` is how
-//! a key gets a new long-term key, `secret/` how people hand in theirs, `capacity/` a
-//! simulation of who gets how much.
+//! `verbs/` has one file per verb. `render/` makes what they print from plain values, without sockets. `rekey/` sets a long-term key,
+//! `secret/` reads a key that a person enters, `doctor/` checks a machine, `capacity/` simulates who gets how much.
 #![forbid(unsafe_code)]
 
 mod capacity;
@@ -16,6 +15,7 @@ mod problem;
 mod rekey;
 mod render;
 mod secret;
+mod signals;
 mod terminal;
 mod verbs;
 
@@ -26,21 +26,21 @@ use clap::Parser;
 use cli::Cli;
 use problem::Problem;
 
-/// The exit code of sysexits(3) for a command line that makes no sense; clap's own 2 would read as "no key is running".
+/// The exit code of sysexits(3) for a wrong command line. clap's own 2 would mean "no key runs".
 const USAGE: u8 = 64;
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            // Nothing is left to be done where even the message cannot be written.
+            // If even the message cannot be written, nothing is left to do.
             let _ = error.print();
             return if error.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS };
         }
     };
     match verbs::run(&cli) {
         Ok(code) => ExitCode::from(code),
-        // `ekey-ctl … | head` has read what it wanted.
+        // The reader has enough, as in `ekey-ctl … | head`.
         Err(Problem::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(problem) => {
             let _ = writeln!(io::stderr(), "ekey-ctl: {problem}");

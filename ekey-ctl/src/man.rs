@@ -1,4 +1,4 @@
-//! The manual pages in packaging/man are those of this command line: one for the tool, one for each verb.
+//! Checks and writes the manual pages in packaging/man: one for the tool, one for each verb.
 
 use std::fs;
 use std::path::Path;
@@ -10,7 +10,7 @@ use crate::cli::Cli;
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../packaging/man");
 
 #[test]
-fn the_manual_pages_are_those_of_this_command_line() {
+fn the_manual_pages_match_the_command_line() {
     let mut command = Cli::command().disable_help_subcommand(true);
     command.build();
     let mut pages = Vec::new();
@@ -26,12 +26,12 @@ fn the_manual_pages_are_those_of_this_command_line() {
     }
     let verbs = fs::read_dir(FOLDER).unwrap().flatten().map(|entry| entry.file_name().into_string().unwrap());
     for name in verbs.filter(|name| name.starts_with("ekey-ctl")) {
-        assert!(pages.iter().any(|(page, _)| *page == name), "{name} is of a verb that there is no more: remove it");
+        assert!(pages.iter().any(|(page, _)| *page == name), "{name} documents a verb that does not exist: remove it");
     }
 }
 
 fn collect(command: &Command, name: &str, pages: &mut Vec<(String, String)>) {
-    // A name must live as long as the program, which is a test.
+    // clap wants a name that lives as long as the program, here a test.
     let leaked: &'static str = Box::leak(name.to_owned().into_boxed_str());
     let page = clap_mangen::Man::new(command.clone().name(leaked))
         .title(name)

@@ -1,4 +1,4 @@
-//! What can go wrong in the tool, and the exit code for it.
+//! The errors of the verbs, and their exit codes.
 
 use std::io;
 use std::path::PathBuf;
@@ -13,92 +13,67 @@ use crate::secret::SecretError;
 /// Why a verb failed.
 #[derive(Debug, Error)]
 pub(crate) enum Problem {
-    /// The daemon was not reached, or not understood.
+    /// The daemon did not answer, or not in EKEYD/1.
     #[error(transparent)]
     Daemon(#[from] ClientError),
     /// The keyring cannot be read or changed.
     #[error(transparent)]
     Keyring(#[from] KeyringError),
-    /// There is nothing to remove.
-    #[error("{}: has no key {serial}; see ekey-ctl keyring list", path.display())]
-    NotInKeyring {
-        /// The key.
-        serial: Serial,
-        /// The keyring.
-        path: PathBuf,
-    },
-    /// No secret was handed in.
+    /// The keyring lacks the key to remove.
+    #[error("{}: no long-term key of {serial}; see `ekey-ctl keyring list`", path.display())]
+    NotInKeyring { serial: Serial, path: PathBuf },
+    /// The person gave no valid secret.
     #[error(transparent)]
     Secret(#[from] SecretError),
-    /// A file that was named.
+    /// A file to read (host).
     #[error("{}: cannot read: {source}; correct the path", path.display())]
-    Unreadable {
-        /// As it was given.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// A file that is to be made.
-    #[error("{}: cannot be made: {source}; {}", path.display(), advice_on_making(source))]
-    Unmade {
-        /// As it was given.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// A file that was to be written.
-    #[error("{}: cannot write: {source}; {}", path.display(), if source.kind() == io::ErrorKind::AlreadyExists { "name another, or give --force" } else { "name another path" })]
-    Unwritable {
-        /// As it was given.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// A file that is being written.
-    #[error("{}: cannot be written: {source}; is the disk full?", path.display())]
-    Unwritten {
-        /// As it was given.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// The daemon has no EGD server that can be asked.
-    #[error("the daemon hands out no bytes: {0}")]
+    Unreadable { path: PathBuf, source: io::Error },
+    /// A new file (host).
+    #[error("{}: cannot create: {source}; {}", path.display(), advice(source, "nothing is overwritten: name another file, or remove this one"))]
+    Unmade { path: PathBuf, source: io::Error },
+    /// A file to replace (host).
+    #[error("{}: cannot write: {source}; {}", path.display(), advice(source, "name another file, or give --force"))]
+    Unwritable { path: PathBuf, source: io::Error },
+    /// A file being written (host).
+    #[error("{}: cannot write: {source}; check the free space on its disk", path.display())]
+    Unwritten { path: PathBuf, source: io::Error },
+    /// The daemon has no EGD server that this tool can use.
+    #[error("no bytes from the daemon: {0}")]
     NoEgd(String),
-    /// There is too little to be judged.
-    #[error("{0} bytes are too few to be judged: give 2500 or more, a million if you can")]
+    /// Too few bytes for the tests.
+    #[error("{0} bytes are too few for the tests: give at least 2500, better a million")]
     TooFew(u64),
-    /// Clients of whom nothing is known.
-    #[error("what do these clients do? Say it with --habit boot, gpg, tls, steady:BYTES_PER_S or burst:BYTES/EVERY")]
+    /// Clients without a habit.
+    #[error("--clients without a habit: add --habit boot, gpg, tls, steady:BYTES_PER_S or burst:BYTES/EVERY")]
     NoHabit,
-    /// A simulation that nobody wants to wait for.
-    #[error("{requests:.0} requests are too many to simulate, {most:.0} would do: give fewer --hours")]
+    /// A simulation that would take too long.
+    #[error("{requests:.0} requests are too many to simulate, the limit is {most:.0}: give fewer --hours")]
     TooMuch {
-        /// What was asked for.
+        /// Requests of this simulation.
         requests: f64,
-        /// What there may be.
+        /// The limit.
         most: f64,
     },
-    /// A configuration is wrong: its mistakes, each with its place.
+    /// The mistakes of a configuration, each with its place.
     #[error("the configuration has mistakes; correct them first\n{}", .0.join("\n"))]
     Mistakes(Vec<String>),
-    /// Standard output is gone.
-    #[error("cannot write the output: {0}; is the disk full?")]
+    /// Standard output failed (host).
+    #[error("cannot write the output: {0}; check where it goes")]
     Output(#[from] io::Error),
-    /// Our own JSON.
-    #[error("cannot write the JSON: {0}")]
+    /// A defect of this tool.
+    #[error("cannot write the JSON: {0}; please report this defect")]
     Json(#[from] serde_json::Error),
 }
 
-fn advice_on_making(source: &io::Error) -> &'static str {
+fn advice<'a>(source: &io::Error, if_it_exists: &'a str) -> &'a str {
     match source.kind() {
-        io::ErrorKind::AlreadyExists => "nothing is overwritten: name another file, or remove this one",
-        _ => "name another place",
+        io::ErrorKind::AlreadyExists => if_it_exists,
+        _ => "name another path",
     }
 }
 
 impl Problem {
-    /// 3 where there is no daemon, 4 for everything else; 0 to 2 belong to the verbs.
+    /// Returns 3 if no daemon runs, 4 otherwise. 0 to 2 belong to the verbs.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Self::Daemon(error) if error.is_no_daemon() => 3,

@@ -1,4 +1,4 @@
-//! `capacity` as it is called: what it answers without a daemon, and what it refuses.
+//! Runs `capacity` without a daemon: its answers, and what it rejects.
 
 use std::process::{Command, Output};
 
@@ -13,7 +13,7 @@ fn words(output: &Output) -> String {
 }
 
 #[test]
-fn enough_is_0_and_not_enough_is_1_and_both_are_a_sentence() {
+fn enough_exits_0_and_too_little_exits_1() {
     let enough = capacity(&["--clients", "500", "--habit", "boot"]);
     assert_eq!(enough.status.code(), Some(0), "{}", words(&enough));
     assert!(words(&enough).starts_with("One key is enough for these 500 clients"), "{}", words(&enough));
@@ -21,14 +21,17 @@ fn enough_is_0_and_not_enough_is_1_and_both_are_a_sentence() {
     assert_eq!(short.status.code(), Some(1), "{}", words(&short));
     let words = words(&short);
     assert!(
-        words.starts_with("One key is not enough for these 110 clients") && words.contains("2 would do"),
+        words.starts_with("One key is not enough for these 110 clients") && words.contains("2 would be enough"),
         "{words}"
     );
-    assert!(words.contains("Assumed: each key brings 4.0 kB/s") && words.contains("of a usual daemon"), "{words}");
+    assert!(
+        words.contains("Assumed: each key delivers 4.0 kB/s") && words.contains("like a default daemon's"),
+        "{words}"
+    );
 }
 
 #[test]
-fn json_has_every_figure_and_the_same_seed_the_same_ones() {
+fn json_has_every_figure_and_the_seed_decides_them() {
     let arguments = ["--clients", "70:tls", "--keys", "2", "--json", "--seed", "5"];
     let output = capacity(&arguments);
     assert_eq!(capacity(&arguments).stdout, output.stdout);
@@ -37,7 +40,7 @@ fn json_has_every_figure_and_the_same_seed_the_same_ones() {
     for name in ["p50", "p95", "p99", "longest", "mean"] {
         assert!(value["waits_s"][name].is_f64(), "{name}: {value:#}");
     }
-    // 8064 bytes a second, and one a second for the kernel, of 64 each.
+    // 8064 bytes a second, less one for the kernel, in requests of 64.
     assert!(value["clients_borne"].as_u64().is_some_and(|clients| (118..=126).contains(&clients)), "{value:#}");
     assert_eq!(value["steps"]["pool_bytes"].as_array().map(Vec::len), Some(240));
 }
@@ -59,10 +62,10 @@ fn the_picture_is_whole_and_an_old_one_stays() {
 }
 
 #[test]
-fn what_makes_no_sense_is_refused_with_what_does() {
-    for (arguments, due) in [
+fn a_bad_argument_is_rejected_with_a_good_one() {
+    for (arguments, expected) in [
         (&["--clients", "5"][..], "--habit boot"),
-        (&["--clients", "5", "--habit", "sleep"], "a habit is boot"),
+        (&["--clients", "5", "--habit", "sleep"], "expected boot"),
         (&["--clients", "0:tls"], "from 1 to 1000000"),
         (&["--clients", "5:burst:64"], "burst:64/10s"),
         (&["--clients", "5:tls", "--supply", "nan"], "bytes a second"),
@@ -72,6 +75,6 @@ fn what_makes_no_sense_is_refused_with_what_does() {
         (&[], "is ekeyd running?"),
     ] {
         let output = capacity(arguments);
-        assert!(!output.status.success() && words(&output).contains(due), "{arguments:?}: {}", words(&output));
+        assert!(!output.status.success() && words(&output).contains(expected), "{arguments:?}: {}", words(&output));
     }
 }

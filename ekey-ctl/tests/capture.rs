@@ -1,4 +1,4 @@
-//! `capture` and `test` as a person runs them, against a daemon and an EGD server that are made up here.
+//! Runs `capture` and `test` against a scripted daemon and EGD server.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -22,7 +22,7 @@ struct Daemon {
 }
 
 impl Daemon {
-    /// Answers `Status`, and hands out so many bytes to each EGD client: the low half of a counter's product, which looks random.
+    /// Answers `Status`, and gives each EGD client `most` bytes of a hashed counter, which look random.
     fn start(most: u64, change: impl Fn(&mut Status)) -> Self {
         let folder = TempDir::new().expect("a folder");
         let mut status = status(vec![key(State::Running)]);
@@ -95,21 +95,21 @@ fn err(output: &Output) -> String {
 }
 
 #[track_caller]
-fn exits(output: &Output, due: i32) {
-    assert_eq!(output.status.code(), Some(due), "stdout:\n{}\nstderr:\n{}", out(output), err(output));
+fn exits(output: &Output, expected: i32) {
+    assert_eq!(output.status.code(), Some(expected), "stdout:\n{}\nstderr:\n{}", out(output), err(output));
 }
 
 #[test]
-fn capture_writes_exactly_so_many_bytes_for_the_owner_alone() {
+fn capture_writes_exactly_that_many_bytes_privately() {
     let daemon = Daemon::start(u64::MAX, |_| {});
-    for (count, due) in [("1", 1), ("255", 255), ("4k", 4000), ("100001", 100_001)] {
+    for (count, expected) in [("1", 1), ("255", 255), ("4k", 4000), ("100001", 100_001)] {
         let file = daemon.path(count);
         let output = daemon.run(&["capture", file.to_str().expect("UTF-8"), "--bytes", count]);
         exits(&output, 0);
         assert_eq!(out(&output), "");
-        assert!(err(&output).contains(&format!(": {due} bytes in ")), "{}", err(&output));
+        assert!(err(&output).contains(&format!(": {expected} bytes in ")), "{}", err(&output));
         let bytes = fs::read(&file).expect("the file");
-        assert_eq!(bytes.len(), due);
+        assert_eq!(bytes.len(), expected);
         assert!(bytes.iter().zip(0..).all(|(seen, at)| *seen == byte(at)), "the bytes in their order");
         assert_eq!(fs::metadata(&file).expect("the file").permissions().mode() & 0o777, 0o600);
     }
@@ -127,7 +127,7 @@ fn capture_overwrites_nothing() {
 }
 
 #[test]
-fn capture_writes_to_standard_output_and_tells_on_standard_error() {
+fn capture_to_standard_output_reports_on_stderr() {
     let daemon = Daemon::start(u64::MAX, |status| status.not_random = true);
     let output = daemon.run(&["capture", "-", "--bytes", "300", "--json"]);
     exits(&output, 0);
@@ -137,8 +137,8 @@ fn capture_writes_to_standard_output_and_tells_on_standard_error() {
 }
 
 #[test]
-fn capture_gives_up_with_what_has_come_and_says_why() {
-    // As long as no busy machine keeps the bytes that do come; all wait at once.
+fn capture_gives_up_keeps_its_bytes_and_says_why() {
+    // The limit is long enough for the bytes that do come on a busy machine; the three runs wait at the same time.
     thread::scope(|scope| {
         for state in all_states().into_iter().filter(|state| !state.is_okay()).take(3) {
             scope.spawn(move || {
@@ -157,7 +157,7 @@ fn capture_gives_up_with_what_has_come_and_says_why() {
 }
 
 #[test]
-fn a_daemon_without_an_egd_server_is_told_how_to_get_one() {
+fn without_an_egd_server_the_error_says_what_to_set() {
     let daemon = Daemon::start(0, |status| status.egd.clear());
     for verb in [&["capture", "never", "--bytes", "1"][..], &["test"]] {
         let output = daemon.run(verb);
@@ -176,17 +176,17 @@ fn test_judges_bytes_from_the_daemon() {
     let output = daemon.run(&["test", "--bytes", "100k"]);
     exits(&output, 0);
     let text = out(&output);
-    for due in
-        ["100000 bytes", "repetition-count     passed", "of 40 blocks fail", "Nothing speaks against these 100.0 kB."]
+    for expected in
+        ["100000 bytes", "repetition-count     passed", "of 40 blocks fail", "These 100.0 kB pass every test."]
     {
-        assert!(text.contains(due), "no {due:?} in\n{text}");
+        assert!(text.contains(expected), "no {expected:?} in\n{text}");
     }
     assert!(text.trim_end().ends_with("never for secrets."), "{text}");
     assert!(text.lines().all(|line| line.len() <= 120 && line.is_ascii()), "{text}");
 }
 
 #[test]
-fn test_judges_a_file_or_standard_input_without_a_daemon() {
+fn test_judges_a_file_or_stdin_without_a_daemon() {
     let folder = TempDir::new().expect("a folder");
     let file = folder.path().join("bad.bin");
     let bad: Vec<u8> = (0..50_000).map(|at| byte(at) & 0x0f).collect();

@@ -1,4 +1,4 @@
-//! A secret typed at a terminal: it is not shown, and the terminal shows what is typed again whatever happens.
+//! Types a secret at a terminal: it stays hidden, and the terminal's echo comes back in any case.
 
 use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
@@ -17,7 +17,7 @@ const SERIAL: &str = "A/BvBlg3OTBJ+RFD";
 const KEY: &str = "+v1DjWuJ9K3e9zqya37WjBXFBz9U86kXd5FTlm4xg2k=";
 const DEADLINE: Duration = Duration::from_secs(600);
 
-/// `ekey-ctl keyring add` that asks at a terminal.
+/// `ekey-ctl keyring add` at its prompt on a terminal.
 struct Asking {
     child: Child,
     terminal: File,
@@ -26,11 +26,11 @@ struct Asking {
 }
 
 impl Asking {
-    /// Started, and not showing what is typed any more.
+    /// Starts it, and waits until the terminal's echo is off.
     fn start() -> Self {
         let folder = TempDir::new().expect("a folder");
         let pty = openpty(None, None).expect("a pseudo terminal");
-        // Whoever runs the tests in the background of a script has the interrupt ignored, and all that is started inherits that.
+        // A background job of a script ignores the interrupt, and its children inherit that: reset it.
         let child = Command::new("env")
             .arg("--default-signal=INT,TERM")
             .arg(env!("CARGO_BIN_EXE_ekey-ctl"))
@@ -48,11 +48,11 @@ impl Asking {
         asking
     }
 
-    fn await_echo(&self, due: bool) {
+    fn await_echo(&self, expected: bool) {
         let deadline = Instant::now() + DEADLINE;
         let echoes = || tcgetattr(&self.slave).expect("a terminal").local_flags.contains(LocalFlags::ECHO);
-        while echoes() != due {
-            assert!(Instant::now() < deadline, "the terminal's echo is {}, due is {due}", !due);
+        while echoes() != expected {
+            assert!(Instant::now() < deadline, "the terminal's echo is {}, expected is {expected}", !expected);
             thread::sleep(Duration::from_millis(5));
         }
     }
@@ -63,7 +63,7 @@ impl Asking {
         self.child.stdout.take().expect("piped").read_to_string(&mut words).expect("UTF-8");
         self.child.stderr.take().expect("piped").read_to_string(&mut words).expect("UTF-8");
         self.await_echo(true);
-        // All that the terminal has shown; its end is the error of a terminal that nobody has open.
+        // Read all that the terminal showed. It ends with the error of a terminal that no program has open.
         drop(self.slave);
         let mut shown = Vec::new();
         let _ = self.terminal.read_to_end(&mut shown);
@@ -72,7 +72,7 @@ impl Asking {
 }
 
 #[test]
-fn a_key_that_is_typed_is_taken_and_never_shown() {
+fn a_typed_key_is_accepted_and_never_shown() {
     let mut asking = Asking::start();
     asking.terminal.write_all(format!("{KEY}\n").as_bytes()).expect("a terminal");
     let (code, words, shown, folder) = asking.end();
@@ -83,7 +83,7 @@ fn a_key_that_is_typed_is_taken_and_never_shown() {
 }
 
 #[test]
-fn a_signal_while_it_asks_ends_it_and_the_terminal_shows_again() {
+fn a_signal_during_the_prompt_restores_the_echo() {
     for signal in [Signal::SIGINT, Signal::SIGTERM] {
         let mut asking = Asking::start();
         asking.terminal.write_all(b"half a k").expect("a terminal");

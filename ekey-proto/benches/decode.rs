@@ -1,5 +1,5 @@
-//! Measures how many frames a second this crate finds, verifies and unmasks, next to what the four Threefish calls of a
-//! frame cost alone. Run with `cargo bench -p ekey-proto`.
+//! Measures how many frames a second this crate finds, verifies and unmasks, next to the cost of a frame's four
+//! Threefish calls alone. Run it with `cargo bench -p ekey-proto`.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant as Clock};
@@ -9,14 +9,14 @@ use ekey_proto::session::{Output, Session, Timings};
 use ekey_proto::wire::{DeviceEntropy, Frame, PacketKind, SubCode};
 use ekey_proto::{Framer, Instant, Nonce, Serial};
 
-/// The cipher itself, which the crate keeps to itself.
+/// The cipher, which is private to the crate.
 #[path = "../src/crypt/threefish.rs"]
 mod threefish;
 use threefish::Call;
 
 const FRAMES: u16 = 4096;
 const ROUNDS: usize = 50;
-/// Checked by the unit test `an_entropy_frame_costs_four_threefish_calls`.
+/// The unit test `an_entropy_frame_costs_four_threefish_calls` checks it.
 const CALLS_PER_FRAME: usize = 4;
 
 fn main() {
@@ -44,7 +44,7 @@ fn main() {
     row("whole session", session, limit);
 }
 
-/// The Threefish calls of [`FRAMES`] frames, `LANES` at a time, each group of calls chained to the one before.
+/// Runs the Threefish calls of [`FRAMES`] frames, `LANES` at a time. Each group uses the output of the one before.
 fn threefish_calls<const LANES: usize>() {
     let (mut chains, flags, blocks) = black_box(([[1, 2, 3, 4]; LANES], 5, [[6, 7, 8, 9]; LANES]));
     for position in 0..u64::from(FRAMES) * CALLS_PER_FRAME as u64 / LANES as u64 {
@@ -60,7 +60,7 @@ fn row(what: &str, time: Duration, limit: Duration) {
     println!("{what:36} {nanoseconds:10.0} {:17.0} {ratio:13.2}x", 1e9 / nanoseconds);
 }
 
-/// A whole session's worth of frames, and the key that they are under.
+/// The frames of a whole session, and its cryptography.
 struct Bench {
     serial: Serial,
     crypt: SessionCrypt,
@@ -86,7 +86,7 @@ impl Bench {
         Self { serial, crypt, hello, reply, stream }
     }
 
-    /// The shortest of several runs: what else the machine does only makes them longer.
+    /// Returns the shortest of several runs: other load only makes a run longer.
     fn best(&self, work: impl Fn()) -> Duration {
         let time = |_| {
             let start = Clock::now();
@@ -96,7 +96,7 @@ impl Bench {
         (0..ROUNDS).map(time).min().expect("there are rounds")
     }
 
-    /// Runs the host's state machine over the stream, and returns the number of blocks that come out.
+    /// Runs the host's state machine over the stream. Returns the number of blocks that it delivers.
     fn run_session(&self) -> u32 {
         let now = Instant::after_start(Duration::ZERO);
         let mut session = Session::new(now, Some(self.serial), Timings::default());

@@ -1,15 +1,15 @@
-//! The protocol of the Simtec Entropy Key: what a key says, how that is verified, and how a session with it runs.
+//! The protocol of the Simtec Entropy Key: what a key sends, how the host verifies it, and how a session runs.
 //!
-//! Data goes one way, and each step needs the one before:
+//! Data flows one way. Only the step before can make the next one:
 //!
 //! ```text
-//! bytes ─▶ Framer ─▶ Frame ─▶ Verified<Packet> ─▶ EntropyBlock
-//!          wire      wire     crypt (MAC)         crypt (unmask)
+//! bytes ─▶ Framer ─▶ Frame ─▶ EntropyBlock, or Verified<Packet>
+//!          wire      wire     crypt (MAC and mask)
 //! ```
 //!
-//! [`Session`] is the host's side of the conversation, a state machine without a clock, without randomness and without
-//! I/O. Pass in bytes, time and nonces; take out commands, events and the next deadline. A whole program that reads a key
-//! is the example `read_a_key` of ekey-link.
+//! [`Session`] is the host's side of the conversation, a state machine without clock, randomness or I/O. The caller
+//! passes in bytes, time and nonces, and takes out commands, events and the next deadline. The example `read_a_key` of
+//! ekey-link is a whole program.
 //!
 //! ```
 //! use ekey_proto::{Framer, crypt};
@@ -22,7 +22,7 @@
 //! assert_eq!(serial.get().to_string(), "NwBvBlg3OTBJORFD");
 //! ```
 //!
-//! The modules know each other in one direction: `session` knows `crypt`, `crypt` knows `wire`.
+//! Imports go one way: `session` uses `crypt`, `crypt` uses `wire`.
 #![no_std]
 #![forbid(unsafe_code)]
 

@@ -1,6 +1,6 @@
-//! The host's and the key's state machines against each other on a virtual clock, over a wire that damages, loses and
-//! inserts anything in both directions. Whatever happens, what comes out is part of what went in, in order, and once the
-//! wire is well again entropy flows again within a bounded time.
+//! Runs the host's and the key's state machines on a virtual clock, over a wire that damages, loses and inserts bytes in
+//! both directions. The host must deliver only blocks that the key sent, in order, and entropy must flow again within a
+//! bounded time once the wire is clean.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -11,27 +11,27 @@ use ekey_sim::{Device, Seed, Setup};
 use proptest::prelude::*;
 use proptest::test_runner::Config;
 
-/// The longest way back: eight damaged frames or five seconds of silence, a `^C`, and a retry of each step on the way.
+/// The longest recovery: eight damaged frames or five seconds of silence, a `^C`, and a retry of each step.
 const BACK_IN: Duration = Duration::from_secs(15);
 const TICK: Duration = Duration::from_millis(50);
 
-/// What the wire does in one tick.
+/// The fault of the wire in one tick.
 #[derive(Debug, Clone, Copy)]
 enum Mischief {
     None,
-    /// Flips a bit of the bytes for the host.
+    /// Flips a bit on the way to the host.
     Flip(u16),
-    /// Loses so many bytes for the host.
+    /// Loses this many bytes on the way to the host.
     Lose(u8),
-    /// Inserts noise for the host.
+    /// Inserts this many bytes of noise on the way to the host.
     Insert(u8),
-    /// Repeats what the host heard last.
+    /// Repeats the last bytes to the host.
     Repeat,
-    /// Loses what the host says.
+    /// Loses the host's commands.
     Mute,
-    /// Damages what the host says.
+    /// Damages the host's commands.
     Garble(u8),
-    /// The key is pressed to reset by somebody else.
+    /// Inserts a `^C` on the way to the key.
     ForeignReset,
 }
 
@@ -122,7 +122,7 @@ impl Both {
         }
     }
 
-    /// A block must be one that was sent and was not passed yet.
+    /// Fails unless the key sent this block, after the last one that came out.
     fn check(&mut self, block: &[u8; 32]) {
         while let Some(next) = self.sent.pop_front() {
             if next == *block {
@@ -151,7 +151,7 @@ proptest! {
     #![proptest_config(Config { cases: 400, ..Config::default() })]
 
     #[test]
-    fn whatever_the_wire_does_nothing_wrong_comes_out_and_a_well_wire_brings_entropy_back(
+    fn any_wire_yields_only_sent_blocks_and_recovers(
         seed in any::<u64>(),
         disturbed in proptest::collection::vec(mischief(), 0..300),
     ) {
@@ -173,7 +173,7 @@ proptest! {
 }
 
 #[test]
-fn an_undisturbed_wire_delivers_every_block_of_ten_sessions_with_one_reset() {
+fn a_clean_wire_delivers_ten_sessions_with_one_reset() {
     let mut both = Both::new(1);
     while both.delivered < 10 * 4096 {
         both.tick(Mischief::None);

@@ -42,7 +42,7 @@ fn the_unit_runs_as_its_own_user_and_credits_the_kernel() {
         "CAP_SYS_ADMIN held (ekeyd)",
         "calls filtered, landlock",
         "CAP_SYS_ADMIN in 1 of ",
-        "the service manager's, 30 s",
+        "by the service manager, 30 s",
         "1 of 1 key running",
     ] {
         assert!(doctor.text.contains(line), "the doctor does not say `{line}`:\n{}", doctor.text);

@@ -109,7 +109,7 @@ fn top_goes_on_when_the_daemon_does_not() {
     let mut top = Top::start(&daemon);
     top.await_shown("All is well");
     daemon.program.kill();
-    top.await_shown("It is looked for again and again.");
+    top.await_shown("Trying again every second.");
     top.keyboard.write_all(b"q").expect("a terminal takes keys");
     top.ends_restored("the daemon's end");
     let finished = daemon.ctl(&scratch, &["top"]);

@@ -1,6 +1,6 @@
-//! Chance that is the same in every run with the same seed (splitmix64).
+//! Reproducible random moments (splitmix64).
 
-/// A source of moments.
+/// A stream of random numbers from a seed.
 #[derive(Debug, Clone)]
 pub(super) struct Chance(u64);
 
@@ -9,7 +9,7 @@ impl Chance {
         Self(seed)
     }
 
-    /// Evenly from 0 to below 1.
+    /// Returns a number, evenly distributed from 0 to below 1.
     pub(super) fn part(&mut self) -> f64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
@@ -18,7 +18,7 @@ impl Chance {
         ((mixed ^ (mixed >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
     }
 
-    /// The time to the next of events that know nothing of each other, `mean` apart on average (exponential).
+    /// Returns the time to the next independent event, `mean` on average (exponential).
     pub(super) fn pause(&mut self, mean: f64) -> f64 {
         -mean * (1.0 - self.part()).ln()
     }

@@ -1,52 +1,53 @@
-//! What clients do all day, and how many of them do it.
+//! How much clients ask for and when, and how many clients do so.
 
 use std::fmt;
 use std::str::FromStr;
 
-use super::chance::Chance;
-use crate::render::amount;
+use ekey_control::amount;
 
-/// A client's habit: how much it asks for, and when.
+use super::chance::Chance;
+
+/// How much a client asks for, and when.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Habit {
-    /// A machine that starts with all the others: 512 bytes in the first minute, then 64 bytes a minute for its kernel.
+    /// A machine that starts together with all others: 512 bytes in the first minute, then 64 bytes a minute for its kernel.
     Boot,
-    /// Somebody who makes keys: 600 bytes, once an hour on average, at any moment.
+    /// A person who generates keys: 600 bytes at random moments, once an hour on average.
     Gpg,
-    /// A server that takes connections: 64 bytes for each, one a second on average, at any moment.
+    /// A server that accepts connections: 64 bytes for each, at random moments, one a second on average.
     Tls,
-    /// So many bytes a second, 64 at a time.
+    /// This many bytes a second, 64 at a time.
     Steady(f64),
-    /// So many bytes at once, at equal intervals in seconds.
+    /// This many bytes at once, at equal intervals in seconds.
     Burst(u32, f64),
 }
 
-/// How many clients have a habit.
+/// A number of clients with one habit.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Crowd {
     pub(crate) clients: u32,
     pub(crate) habit: Habit,
 }
 
-/// What a client asks for next.
+/// A client's next request.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Request {
-    /// In seconds since the beginning.
+    /// Seconds since the beginning.
     pub(super) at: f64,
     pub(super) bytes: u32,
 }
 
-/// Bytes of a usual request: what a kernel or a QEMU asks for.
+/// Bytes of a usual request, of a kernel or of QEMU.
 const USUAL: u32 = 64;
 const MINUTE: f64 = 60.0;
 const HOUR: f64 = 3600.0;
 /// Bytes of the first request of a machine that starts.
 const FIRST: u32 = 512;
-/// Bytes for making a key.
+/// Bytes to generate a key.
 const MAKING: u32 = 600;
 
 impl Habit {
-    /// Bytes a second of one client, on average over a long time.
+    /// Returns the bytes a second of one client, on average over a long time.
     pub(crate) fn demand(self) -> f64 {
         match self {
             Self::Boot => f64::from(USUAL) / MINUTE,
@@ -57,7 +58,7 @@ impl Habit {
         }
     }
 
-    /// Requests a second of one client, about.
+    /// Returns the approximate requests a second of one client.
     pub(crate) fn requests(self) -> f64 {
         match self {
             Self::Boot => 1.0 / MINUTE,
@@ -78,7 +79,7 @@ impl Habit {
         }
     }
 
-    /// The one after `last`.
+    /// Returns the request after the one at `last` (seconds).
     pub(super) fn next(self, last: f64, chance: &mut Chance) -> Request {
         match self {
             Self::Boot => Request { at: last + MINUTE, bytes: USUAL },
@@ -91,7 +92,7 @@ impl Habit {
 }
 
 impl fmt::Display for Habit {
-    /// As it is written on the command line.
+    /// Writes the spelling of the command line.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Boot => f.write_str("boot"),
@@ -104,7 +105,7 @@ impl fmt::Display for Habit {
 }
 
 impl Habit {
-    /// In words.
+    /// Describes the habit in words.
     pub(crate) fn words(self) -> String {
         match self {
             Self::Boot => "all start in the first minute (512 B each), then 64 B a minute".to_owned(),
@@ -116,21 +117,21 @@ impl Habit {
     }
 }
 
-/// What a habit is to be, for who has written something else.
-const DUE: &str = "a habit is boot, gpg, tls, steady:BYTES_PER_S or burst:BYTES/EVERY, such as burst:64/10s";
-/// A request of more is no request but a download.
+/// The error for any other text.
+const EXPECTED: &str = "expected boot, gpg, tls, steady:BYTES_PER_S or burst:BYTES/EVERY, such as burst:64/10s";
+/// More is a download, not a request.
 const MOST_BURST: u32 = 1_000_000_000;
 const MOST_RATE: f64 = 1e9;
-/// A client that asks more often than a thousand times a second asks all the time.
+/// The shortest interval, in seconds.
 const SHORTEST: f64 = 0.001;
-/// A year.
+/// The longest interval in seconds: a year.
 const LONGEST: f64 = 31_536_000.0;
 
 impl FromStr for Habit {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || DUE.to_owned();
+        let wrong = || EXPECTED.to_owned();
         match text.split_once(':') {
             None if text == "boot" => Ok(Self::Boot),
             None if text == "gpg" => Ok(Self::Gpg),
@@ -150,7 +151,7 @@ impl FromStr for Habit {
     }
 }
 
-/// `10`, `10s`, `5m`, `2h`.
+/// Reads a time in seconds: `10`, `10s`, `5m` or `2h`.
 fn seconds(text: &str) -> Option<f64> {
     let number = text.trim_end_matches(['s', 'm', 'h']);
     let unit = match &text[number.len()..] {
@@ -183,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_else_is_refused_with_what_is_due() {
+    fn anything_else_is_rejected_with_what_is_expected() {
         for wrong in [
             "",
             "bot",
@@ -206,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_client_asks_for_over_a_long_time_is_what_its_habit_says() {
+    fn a_client_asks_for_what_its_habit_says() {
         let mut chance = Chance::new(1);
         for habit in [Habit::Gpg, Habit::Tls, Habit::Steady(3.0), Habit::Burst(100, 7.0)] {
             let mut request = habit.first(&mut chance);

@@ -1,45 +1,45 @@
-//! Whether what there is was enough so far, by the daemon's own figures.
+//! Judges by the daemon's figures whether the supply was enough so far.
 
 use ekey_control::{History, Status};
 
-/// What the daemon's figures say.
+/// The daemon's figures.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Measured {
-    /// How long the daemon has run.
+    /// Uptime of the daemon, in seconds.
     pub(crate) seconds: u64,
-    /// Keys that bring something.
+    /// Keys that deliver.
     pub(crate) keys: usize,
-    /// Bytes a second that they bring, over the last ten minutes or as much of that as is known.
+    /// Their bytes a second over the last ten minutes, as far as recorded.
     pub(crate) supply: f64,
-    /// Bytes that came in all.
+    /// Bytes received in all.
     pub(crate) received: u64,
-    /// Bytes that EGD clients were given, and those that what is given to others was expanded from.
+    /// Bytes given to EGD clients and to `[expand]` as seeds.
     pub(crate) to_clients: u64,
     pub(crate) to_kernel: u64,
     pub(crate) to_file: u64,
-    /// Bytes that nobody needed.
+    /// Bytes that overflowed the pool.
     pub(crate) overflowed: u64,
-    /// Bytes held now, at the lowest in the last ten minutes, and at most.
+    /// Bytes held now; then the lowest of the last ten minutes, and the capacity.
     pub(crate) pool: u64,
     pub(crate) lowest_pool: u64,
     pub(crate) capacity: u64,
     pub(crate) clients: u64,
-    /// Clients that wait now.
+    /// Waiting clients.
     pub(crate) waiting: u64,
     pub(crate) has_file: bool,
     pub(crate) not_random: bool,
 }
 
-/// What that comes to.
+/// The judgement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// Nobody has waited for long.
+    /// No client has waited for long.
     Enough,
-    /// The pool was empty within the last ten minutes: somebody may have waited.
+    /// The pool was empty within the last ten minutes: a client may have waited.
     Scarce,
     /// Clients wait.
     Short,
-    /// No key brings anything.
+    /// No key delivers.
     Nothing,
 }
 
@@ -70,7 +70,7 @@ impl Measured {
         }
     }
 
-    /// Bytes a second that the outputs have taken since the daemon was started.
+    /// Returns the bytes a second that the outputs took since the daemon started.
     pub(crate) fn taken(&self) -> f64 {
         (self.to_clients + self.to_kernel + self.to_file) as f64 / self.seconds.max(1) as f64
     }
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn the_verdict_follows_from_who_waits_and_what_is_held() {
+    fn the_verdict_follows_from_waiters_and_the_pool() {
         let enough = measured();
         assert_eq!((enough.verdict(), enough.taken()), (Verdict::Enough, 1000.0));
         let scarce = Measured { lowest_pool: 0, ..measured() };

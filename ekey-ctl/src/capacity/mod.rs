@@ -1,7 +1,7 @@
-//! Does one key give enough for everybody? A simulation of the daemon's pool, of its fair turns, and of clients with habits.
+//! Do the keys supply enough for all clients? Simulates the daemon's pool, its fair turns, and clients with habits.
 //!
-//! Pure: no clock, no socket, no file; the same question has the same answer. The rules are the daemon's: what keys bring goes to
-//! the kernel first and then to those who wait, 64 bytes a turn, the one who has had least so far next (start-time fair queueing).
+//! Pure: no clock, no socket, no file; the same question has the same answer. The rules are the daemon's: entropy goes to the kernel
+//! first, then to waiting clients in turns of 64 bytes, next the one that has had least (start-time fair queueing).
 
 mod chance;
 mod habit;

@@ -1,20 +1,20 @@
-//! What a simulation came to.
+//! The result of a simulation.
 
 use super::waits::Waits;
 
-/// How many steps the time is drawn in.
+/// Steps of the time axis.
 pub(super) const STEPS: usize = 240;
 
-/// All figures.
+/// All figures of a simulation.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Outcome {
-    /// How long it was, in seconds.
+    /// Simulated seconds.
     pub(crate) seconds: f64,
     /// Bytes asked for.
     pub(crate) asked: u64,
     /// Bytes given to clients.
     pub(crate) given: u64,
-    /// Bytes that keys brought.
+    /// Bytes that the keys delivered.
     pub(crate) brought: u64,
     /// Bytes given to the kernel.
     pub(crate) kernel: u64,
@@ -22,13 +22,13 @@ pub(crate) struct Outcome {
     pub(crate) overflowed: u64,
     /// Bytes in the pool at the end.
     pub(crate) held: u64,
-    /// Requests that were not answered by the end; how long they had waited is among the waits.
+    /// Requests without an answer at the end. `waits` includes how long they had waited.
     pub(crate) unanswered: u64,
-    /// From asking to the last byte.
+    /// Times from request to last byte.
     pub(crate) waits: Waits,
-    /// For how long the pool was empty, in seconds.
+    /// Seconds with an empty pool.
     pub(crate) empty: f64,
-    /// Equal parts of the time.
+    /// The figures of equal parts of the time.
     pub(crate) steps: Vec<Step>,
 }
 
@@ -37,16 +37,16 @@ pub(crate) struct Outcome {
 pub(crate) struct Step {
     /// Bytes asked for.
     pub(crate) asked: u64,
-    /// Bytes that keys brought.
+    /// Bytes that the keys delivered.
     pub(crate) brought: u64,
-    /// Bytes in the pool, at the lowest.
+    /// Lowest number of bytes in the pool.
     pub(crate) pool: u64,
-    /// Clients that waited, at the most.
+    /// Highest number of waiting clients.
     pub(crate) waiting: u64,
 }
 
 impl Outcome {
-    /// Nothing yet, of so many seconds to come.
+    /// Makes an outcome without figures, for this many seconds.
     pub(super) fn new(seconds: f64) -> Self {
         Self {
             seconds,
@@ -63,12 +63,12 @@ impl Outcome {
         }
     }
 
-    /// Seconds of a step.
+    /// Returns the seconds of a step.
     pub(crate) fn step_seconds(&self) -> f64 {
         self.seconds / STEPS as f64
     }
 
-    /// Which part of the time the pool was empty.
+    /// Returns the part of the time with an empty pool, 0 to 1.
     pub(crate) fn part_empty(&self) -> f64 {
         self.empty / self.seconds
     }

@@ -1,4 +1,4 @@
-//! The simulation: from one event to the next, a client that asks, a key that brings, a kernel that is due.
+//! The simulation, from one event to the next: a client asks, a key delivers, the kernel takes its share.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
@@ -11,14 +11,14 @@ use super::habit::{Crowd, Habit};
 use super::outcome::{Outcome, STEPS};
 use super::world::World;
 
-/// Has crowds live by their habits in `world` for so long. The same seed gives the same outcome.
+/// Runs crowds with their habits in `world` for `span`. The same seed gives the same outcome.
 pub(crate) fn simulate(world: World, crowds: &[Crowd], span: Duration, seed: u64) -> Outcome {
     let mut simulation = Simulation::begin(world, crowds, span, seed);
     simulation.run();
     simulation.end()
 }
 
-/// A moment in nanoseconds, which have an order where seconds with fractions have none.
+/// A moment in nanoseconds: integers have a total order, fractions of seconds do not.
 type Moment = u64;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,10 +30,10 @@ enum Event {
 
 struct Client {
     habit: Habit,
-    /// When it asks next in seconds, and for how much.
+    /// The time of its next request in seconds, and the bytes.
     next: (f64, u32),
-    /// Asked when, and the bytes that are still due; the oldest first.
-    due: VecDeque<(Moment, u64)>,
+    /// Open requests, the oldest first: when it asked, and the bytes still to give.
+    open: VecDeque<(Moment, u64)>,
     mark: Mark,
 }
 
@@ -43,14 +43,14 @@ struct Simulation {
     now: Moment,
     chance: Chance,
     events: BinaryHeap<Reverse<(Moment, Event)>>,
-    /// How many blocks each key has brought.
+    /// Blocks that each key has delivered.
     blocks: Vec<u64>,
-    /// Where in the interval between two blocks each key begins.
+    /// Where each key begins in the interval between two blocks.
     phases: Vec<f64>,
     doses: u64,
-    kernel_due: u64,
+    kernel_wants: u64,
     clients: Vec<Client>,
-    /// The clients that wait, in the daemon's order.
+    /// The waiting clients, in the daemon's order.
     queue: FairQueue<usize>,
     pool: u64,
     outcome: Outcome,
@@ -69,7 +69,7 @@ impl Simulation {
             blocks: vec![0; phases.len()],
             phases,
             doses: 0,
-            kernel_due: 0,
+            kernel_wants: 0,
             clients: Vec::new(),
             queue: FairQueue::new(),
             pool: world.held.min(world.pool),
@@ -81,7 +81,7 @@ impl Simulation {
                 let client = simulation.clients.len();
                 let mark = simulation.queue.entrance();
                 let next = (request.at, request.bytes);
-                simulation.clients.push(Client { habit: crowd.habit, next, due: VecDeque::new(), mark });
+                simulation.clients.push(Client { habit: crowd.habit, next, open: VecDeque::new(), mark });
                 simulation.expect(request.at, Event::Asks(client));
             }
         }
@@ -96,7 +96,7 @@ impl Simulation {
             match event {
                 Event::Brings(key) => self.bring(key),
                 Event::Kernel => {
-                    self.kernel_due += self.world.kernel.map_or(0, |kernel| kernel.bytes);
+                    self.kernel_wants += self.world.kernel.map_or(0, |kernel| kernel.bytes);
                     self.feed_kernel();
                     self.expect_dose();
                 }
@@ -108,12 +108,12 @@ impl Simulation {
     }
 
     fn end(mut self) -> Outcome {
-        for (asked, _) in self.clients.iter().flat_map(|client| &client.due) {
+        for (asked, _) in self.clients.iter().flat_map(|client| &client.open) {
             self.outcome.unanswered += 1;
             self.outcome.waits.add(seconds(self.end - asked));
         }
         self.outcome.held = self.pool;
-        // A step in which nothing happened is as the one before it.
+        // A step without an event equals the one before it.
         let mut before = self.world.held.min(self.world.pool);
         for step in &mut self.outcome.steps {
             if step.pool == u64::MAX {
@@ -170,9 +170,9 @@ impl Simulation {
     }
 
     fn feed_kernel(&mut self) {
-        let taken = self.kernel_due.min(self.pool);
+        let taken = self.kernel_wants.min(self.pool);
         self.pool -= taken;
-        self.kernel_due -= taken;
+        self.kernel_wants -= taken;
         self.outcome.kernel += taken;
     }
 
@@ -180,8 +180,8 @@ impl Simulation {
         let step = self.step();
         let client = &mut self.clients[number];
         let (at, bytes) = client.next;
-        let waits = !client.due.is_empty();
-        client.due.push_back((self.now, bytes.into()));
+        let waits = !client.open.is_empty();
+        client.open.push_back((self.now, bytes.into()));
         self.outcome.asked += u64::from(bytes);
         self.outcome.steps[step].asked += u64::from(bytes);
         let next = client.habit.next(at, &mut self.chance);
@@ -192,30 +192,30 @@ impl Simulation {
         }
     }
 
-    /// Gives a client that is not in the queue at most so much of what it waits for. If it waits for more, it is queued.
+    /// Gives a client outside the queue at most `most` bytes of its requests. Queues it if it waits for more.
     fn give(&mut self, number: usize, most: u64) {
         let client = &mut self.clients[number];
         let mut left = most.min(self.pool);
         while left > 0
-            && let Some((asked, due)) = client.due.front_mut()
+            && let Some((asked, rest)) = client.open.front_mut()
         {
-            let given = left.min(*due);
-            *due -= given;
+            let given = left.min(*rest);
+            *rest -= given;
             left -= given;
             self.pool -= given;
             self.outcome.given += given;
             client.mark.move_on(given);
-            if *due == 0 {
+            if *rest == 0 {
                 self.outcome.waits.add(seconds(self.now - *asked));
-                client.due.pop_front();
+                client.open.pop_front();
             }
         }
-        if !client.due.is_empty() {
+        if !client.open.is_empty() {
             self.queue.push(number, &mut client.mark);
         }
     }
 
-    /// Notes how things stand after an event.
+    /// Records pool and waiting clients after an event.
     fn look(&mut self) {
         let at = self.step();
         let step = &mut self.outcome.steps[at];

@@ -1,4 +1,4 @@
-//! The simulation held against queueing theory and plain arithmetic: truths that are not ours.
+//! Checks the simulation against queueing theory and plain arithmetic, which do not depend on this code.
 
 use std::time::Duration;
 
@@ -7,46 +7,49 @@ use super::{Crowd, Habit, Limits, Outcome, World, borne, keys_needed, simulate};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// One key that brings 64 bytes at equal intervals, and nothing that keeps what is not wanted.
+/// One key that delivers 64 bytes at equal intervals, and a pool that keeps no more than that.
 fn slots(bytes_per_s: f64) -> World {
     World { keys: 1, bytes_per_s, block: 64, pool: 0, held: 0, kernel: None }
 }
 
 fn assert_conserved(outcome: &Outcome, held: u64) {
     let went = outcome.given + outcome.kernel + outcome.overflowed + outcome.held;
-    assert_eq!(outcome.brought + held, went, "what came is what went");
+    assert_eq!(outcome.brought + held, went, "received equals given");
 }
 
-/// Requests at random moments, served one at each tick: M/D/1 with vacations of one service (Fuhrmann and Cooper, 1985). The mean
+/// Requests at random moments, one served at each tick: M/D/1 with vacations of one service (Fuhrmann and Cooper, 1985). The mean
 /// wait for a tick is D/2 + rho D / (2 (1 - rho)).
 #[test]
-fn random_requests_wait_as_long_as_queueing_theory_says() {
+fn random_requests_wait_as_queueing_theory_says() {
     for (clients, rho) in [(3, 0.3), (5, 0.5), (8, 0.8), (9, 0.9)] {
         let service = 0.1;
         let crowd = Crowd { clients, habit: Habit::Tls };
         let outcome = simulate(slots(64.0 / service), &[crowd], HOUR * 24, 7);
-        let due = service / 2.0 + rho * service / (2.0 * (1.0 - rho));
+        let expected = service / 2.0 + rho * service / (2.0 * (1.0 - rho));
         let seen = outcome.waits.mean();
-        assert!((seen / due - 1.0).abs() < 0.03, "at a load of {rho}: {seen:.4} s on average, due {due:.4} s");
+        assert!(
+            (seen / expected - 1.0).abs() < 0.03,
+            "at a load of {rho}: {seen:.4} s on average, expected {expected:.4} s"
+        );
         assert_conserved(&outcome, 0);
     }
 }
 
-/// By Little's law the mean number of those who wait is the rate of requests times the mean wait.
+/// Little's law: the mean number of waiting clients is the rate of requests times the mean wait.
 #[test]
-fn the_pool_is_empty_for_as_long_as_somebody_waits_and_little_else() {
+fn the_pool_is_empty_only_while_a_client_waits() {
     let crowd = Crowd { clients: 8, habit: Habit::Tls };
     let world = World { pool: 64, ..slots(640.0) };
     let outcome = simulate(world, &[crowd], HOUR * 24, 7);
-    // A token that is kept serves whoever comes next at once: without waiting, the first in an empty system. Of a system that is seen
-    // by Poisson arrivals (PASTA) that part is the part of the time in which the pool holds something.
+    // A held token serves the next client at once. Poisson arrivals see time averages (PASTA): the part of requests without a wait is
+    // the part of the time in which the pool holds something.
     let difference = (1.0 - outcome.part_empty()) - outcome.waits.part_at_once();
     assert!(difference.abs() < 0.005, "{} and {}", outcome.part_empty(), outcome.waits.part_at_once());
 }
 
-/// Above the supply the backlog grows as a fluid does: of what is asked at `t`, the last is given at `t` x demand / supply.
+/// Above the supply the backlog grows like a fluid: a request at `t` gets its last byte at `t` x demand / supply.
 #[test]
-fn more_than_there_is_makes_a_backlog_that_grows_evenly() {
+fn demand_above_supply_grows_an_even_backlog() {
     let world = World { held: 0, kernel: None, ..World::usual(1) };
     let crowd = Crowd { clients: 100, habit: Habit::Burst(64, 1.0) };
     let outcome = simulate(world, &[crowd], Duration::from_secs(600), 1);
@@ -59,13 +62,13 @@ fn more_than_there_is_makes_a_backlog_that_grows_evenly() {
 }
 
 #[test]
-fn a_full_pool_answers_a_rush_at_once_and_refills_at_the_rate_of_the_key() {
+fn a_full_pool_answers_a_rush_and_refills_at_key_rate() {
     let crowd = Crowd { clients: 500, habit: Habit::Boot };
     let outcome = simulate(World::usual(1), &[crowd], HOUR, 1);
     assert_eq!((outcome.waits.longest(), outcome.unanswered), (0.0, 0));
     assert!((outcome.waits.part_at_once() - 1.0).abs() < f64::EPSILON);
     let lowest = outcome.steps.iter().map(|step| step.pool).min();
-    // 500 times 512 bytes within a minute, of which the key brings 241,920 meanwhile.
+    // 500 times 512 bytes within a minute; the key delivers 241,920 of them meanwhile.
     assert!(lowest.is_some_and(|lowest| (1_020_000..1_048_576).contains(&lowest)), "{lowest:?}");
     assert_conserved(&outcome, 1_048_576);
 }
@@ -79,9 +82,9 @@ fn the_kernel_is_served_first() {
     assert_conserved(&outcome, 0);
 }
 
-/// Whoever asks for less than an even share waits for one turn of the others, however much those ask for.
+/// A client that asks for less than an even share waits for one turn of the others, however much those ask for.
 #[test]
-fn the_modest_do_not_wait_for_the_greedy() {
+fn modest_clients_do_not_wait_for_greedy_ones() {
     let world = World { held: 0, kernel: None, ..World::usual(1) };
     let wait = |crowds: &[Crowd]| simulate(world, crowds, Duration::from_secs(1000), 3).waits;
     let modest = Crowd { clients: 50, habit: Habit::Burst(64, 60.0) };
@@ -90,24 +93,24 @@ fn the_modest_do_not_wait_for_the_greedy() {
     let modest_requests = all.count() - alone;
     let waited = (0..100).map(f64::from).find(|part| all.quantile(part / 100.0) > 2.0).unwrap_or(100.0);
     assert!(modest_requests >= 780, "{modest_requests}");
-    // Sorted by their waits, the modest come first.
+    // The modest clients have the shortest waits.
     let part = modest_requests as f64 / all.count() as f64 * 100.0;
     assert!(waited >= part.floor(), "{part:.2} % are modest, and {waited} % wait for up to two seconds");
 }
 
-/// 39 turns of 64 bytes are a block: where 39 wait for more than that, each has got some of it and nobody all.
+/// A block is 39 turns of 64 bytes: if 39 clients wait for more than a turn, each gets some of it and none gets all.
 #[test]
 fn a_block_is_shared_out_in_turns_of_64_bytes() {
     let slow = World { held: 0, kernel: None, bytes_per_s: 0.1, ..World::usual(1) };
     let crowd = Crowd { clients: 39, habit: Habit::Burst(128, 1000.0) };
-    // As long as from one block to the next: there is one, late enough that all have asked.
+    // One interval between blocks: it has one block, after all clients asked.
     let outcome = simulate(slow, &[crowd], Duration::from_secs(24_960), 1);
     assert_eq!(outcome.given, 2496);
     assert_eq!(outcome.unanswered, outcome.waits.count(), "requests without an answer, of all");
 }
 
 #[test]
-fn the_same_seed_is_the_same_outcome_and_another_is_another() {
+fn the_seed_alone_decides_the_outcome() {
     let crowd = [Crowd { clients: 70, habit: Habit::Tls }];
     let outcome = |seed| simulate(World { held: 0, ..World::usual(1) }, &crowd, HOUR, seed);
     assert_eq!(outcome(1), outcome(1));
@@ -115,7 +118,7 @@ fn the_same_seed_is_the_same_outcome_and_another_is_another() {
 }
 
 #[test]
-fn a_key_bears_as_many_as_its_supply_allows_and_twice_as_many_need_two() {
+fn a_key_bears_what_it_supplies_and_twice_needs_two() {
     let limits = Limits { within: 1.0, span: HOUR, seed: 1 };
     let steady = [Crowd { clients: 10, habit: Habit::Steady(16.0) }];
     let most = borne(World::usual(1), &steady, limits);
@@ -124,7 +127,7 @@ fn a_key_bears_as_many_as_its_supply_allows_and_twice_as_many_need_two() {
     let many = [Crowd { clients: 2 * most, ..steady[0] }];
     assert_eq!(keys_needed(World::usual(1), &many, limits), Some(2));
     assert_eq!(keys_needed(World::usual(1), &[Crowd { clients: 300_000, ..steady[0] }], limits), None);
-    // A burst that a small pool cannot hold waits for the key, whatever the demand is on average.
+    // A burst larger than the pool waits for the key, whatever the average demand.
     let small = World { pool: 16_384, held: 16_384, ..World::usual(1) };
     let bursts = [Crowd { clients: 1, habit: Habit::Burst(100_000, 3600.0) }];
     assert_eq!(borne(small, &bursts, limits), 0);

@@ -1,10 +1,10 @@
-//! How long requests waited: counted by classes that are one per cent wide, so that any number of them takes the same room.
+//! Counts how long requests waited, in classes one per cent wide, so that any number of requests takes the same memory.
 
 /// Classes in a factor of ten.
 const TO_TEN: f64 = 232.0;
-/// Ten microseconds and less are one class.
+/// The first class: ten microseconds and less, in seconds.
 const LEAST: f64 = 1e-5;
-/// Up to 10^8 s, three years.
+/// Enough for 10^8 s, three years.
 const CLASSES: usize = 13 * TO_TEN as usize + 1;
 
 /// The waits of all requests.
@@ -23,7 +23,7 @@ impl Default for Waits {
 }
 
 impl Waits {
-    /// One more request, answered after so many seconds.
+    /// Adds a request with this wait in seconds.
     pub(super) fn add(&mut self, seconds: f64) {
         self.longest = self.longest.max(seconds);
         self.sum += seconds;
@@ -35,36 +35,36 @@ impl Waits {
         self.counts[class as usize] += 1;
     }
 
-    /// How many there are.
+    /// Returns the number of requests.
     pub(crate) fn count(&self) -> u64 {
         self.at_once + self.counts.iter().sum::<u64>()
     }
 
-    /// Which part did not wait at all; 1 if nobody asked.
+    /// Returns the part without a wait, 1 if there was no request.
     pub(crate) fn part_at_once(&self) -> f64 {
         if self.count() == 0 { 1.0 } else { self.at_once as f64 / self.count() as f64 }
     }
 
-    /// The longest, in seconds.
+    /// Returns the longest wait, in seconds.
     pub(crate) fn longest(&self) -> f64 {
         self.longest
     }
 
-    /// The mean, in seconds.
+    /// Returns the mean wait, in seconds.
     pub(crate) fn mean(&self) -> f64 {
         self.sum / (self.count().max(1) as f64)
     }
 
-    /// What `part` of the requests waited at most, in seconds, at most one per cent too high.
+    /// Returns the wait in seconds that `part` of the requests did not exceed, at most one per cent too high.
     pub(crate) fn quantile(&self, part: f64) -> f64 {
-        let due = (self.count() as f64 * part).ceil() as u64;
+        let wanted = (self.count() as f64 * part).ceil() as u64;
         let mut seen = self.at_once;
-        if seen >= due {
+        if seen >= wanted {
             return 0.0;
         }
         for (class, count) in self.counts.iter().enumerate() {
             seen += count;
-            if seen >= due {
+            if seen >= wanted {
                 return (LEAST * 10_f64.powf(class as f64 / TO_TEN)).min(self.longest);
             }
         }
@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn quantiles_are_those_of_the_sorted_waits_but_for_a_per_cent() {
+    fn quantiles_match_the_sorted_waits_within_a_per_cent() {
         let mut waits = Waits::default();
         let all = (0..10_000_u32).map(|number| f64::from(number) * 0.37e-3).collect::<Vec<_>>();
         all.iter().for_each(|wait| waits.add(*wait));
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_who_asked_is_nobody_who_waited() {
+    fn without_requests_there_are_no_waits() {
         let mut waits = Waits::default();
         assert_eq!((waits.part_at_once(), waits.quantile(0.99), waits.mean()), (1.0, 0.0, 0.0));
         waits.add(0.0);

@@ -1,5 +1,5 @@
-//! What keeps the daemon from doing more than it has to: as the kernel says it of each of its threads, proc(5). Only of landlock
-//! the kernel says nothing to others; there it is what the daemon found when it tried.
+//! Checks the daemon's sandbox by what the kernel reports for each of its threads, proc(5). The kernel does not report landlock, so
+//! there the daemon's own report counts.
 
 use std::fs;
 
@@ -10,12 +10,12 @@ use super::Check;
 use super::machine::Machine;
 
 const TOPIC: &str = "sandbox";
-/// Numbers of capabilities(7) that the daemon may have, by their names.
+/// The capabilities(7) that the daemon may have, by number and name.
 const CAPABILITIES: [(u32, &str); 2] = [(1, "CAP_DAC_OVERRIDE"), (21, "CAP_SYS_ADMIN")];
 
-/// Whether it is confined as its configuration wants it.
+/// Checks whether the sandbox is as configured.
 pub(super) fn checks(machine: &Machine, status: &Status) -> Vec<Check> {
-    // A daemon that says nothing of it is an older one.
+    // An older daemon does not report it.
     let Some(said) = &status.confinement else { return Vec::new() };
     let Some(seen) = look(machine, status.pid, said) else {
         return vec![Check::note(TOPIC, format!("not known: /proc/{}/task cannot be read", status.pid))];

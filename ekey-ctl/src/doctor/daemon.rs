@@ -1,14 +1,13 @@
-//! The daemon: whether it answers, what it gives the kernel, what it may, and who watches it.
+//! Checks the daemon: its answer, what it gives the kernel, its rights, and its watchdog.
 
 use ekey_control::status::EgdStatus;
-use ekey_control::{ClientError, KeyStatus, Status, parts};
+use ekey_control::{ClientError, KeyStatus, Status, amount, parts};
 
 use super::machine::Machine;
 use super::user::User;
 use super::{Check, confined, system};
-use crate::render::amount;
 
-/// Programs that feed the kernel as well.
+/// Other programs that feed the kernel.
 const FEEDERS: [&str; 4] = ["rngd", "haveged", "jitterentropy-r", "ekeyd-egd-linux"];
 
 pub(super) fn checks(machine: &Machine, status: &Result<Status, ClientError>, user: Option<&User>) -> Vec<Check> {
@@ -56,15 +55,15 @@ fn feeding(machine: &Machine, status: Option<&Status>) -> Check {
         .filter(|process| FEEDERS.contains(&process.name.as_str()))
         .map(|process| process.name)
         .collect();
-    let also = if others.is_empty() { String::new() } else { format!("; beside it {}", others.join(", ")) };
+    let also = if others.is_empty() { String::new() } else { format!("; next to it {}", others.join(", ")) };
     let Some(status) = status else {
-        return Check::note(TOPIC, format!("the kernel gets nothing from ekeyd: it does not answer{also}"));
+        return Check::note(TOPIC, format!("the kernel gets nothing from ekeyd: the daemon does not answer{also}"));
     };
     match &status.kernel {
         None => Check::note(TOPIC, format!("the kernel gets nothing from ekeyd: [kernel] is off{also}")),
         Some(kernel) => match &kernel.problem {
             Some(problem) => Check::problem(TOPIC, format!("the kernel gets nothing from ekeyd: {problem}")),
-            None if kernel.mixed_bytes == 0 => Check::note(TOPIC, format!("the kernel got nothing yet{also}")),
+            None if kernel.mixed_bytes == 0 => Check::note(TOPIC, format!("the kernel has got nothing yet{also}")),
             None => {
                 let (mixed, bits) = (amount::bytes(kernel.mixed_bytes), kernel.credited_bits);
                 Check::ok(TOPIC, format!("the kernel got {mixed} from ekeyd, {bits} bits credited{also}"))
@@ -73,11 +72,11 @@ fn feeding(machine: &Machine, status: Option<&Status>) -> Check {
     }
 }
 
-/// The certificate of a TLS listener.
+/// Checks the certificate of a TLS listener.
 fn certificate(listener: &EgdStatus) -> Option<Check> {
     const TOPIC: &str = "certificate";
     let tls = listener.tls.as_ref()?;
-    let text = || format!("{}: {}, till {}", listener.listen, tls.certificate, tls.valid_until);
+    let text = || format!("{}: {}, valid until {}", listener.listen, tls.certificate, tls.valid_until);
     Some(
         parts::of_listener(listener).map_or_else(|| Check::ok(TOPIC, text()), |problem| Check::problem(TOPIC, problem)),
     )
@@ -91,11 +90,11 @@ fn capability(status: &Status, user: Option<&User>) -> Check {
     if user.may_credit() {
         Check::ok(TOPIC, format!("CAP_SYS_ADMIN held ({}): the kernel can be credited", user.name))
     } else if status.kernel.is_none() {
-        Check::ok(TOPIC, format!("CAP_SYS_ADMIN not held ({}), nor needed: [kernel] is off", user.name))
+        Check::ok(TOPIC, format!("CAP_SYS_ADMIN not held ({}) and not needed: [kernel] is off", user.name))
     } else {
         Check::todo(
             TOPIC,
-            format!("CAP_SYS_ADMIN not held ({}): the kernel mixes the bytes and counts none", user.name),
+            format!("CAP_SYS_ADMIN not held ({}): the kernel mixes the bytes without credit", user.name),
             "start ekeyd by its unit (AmbientCapabilities=CAP_SYS_ADMIN) or as root",
         )
     }
@@ -104,12 +103,12 @@ fn capability(status: &Status, user: Option<&User>) -> Check {
 fn watchdog(machine: &Machine, pid: u32) -> Check {
     const TOPIC: &str = "watchdog";
     let Some(environment) = machine.text(format!("proc/{pid}/environ")) else {
-        return Check::note(TOPIC, "not known to this user: root may look");
+        return Check::note(TOPIC, "not known to this user: only root may look");
     };
     let microseconds =
         environment.split('\0').find_map(|word| word.strip_prefix("WATCHDOG_USEC=")?.parse::<u64>().ok());
     match microseconds {
-        Some(microseconds) => Check::ok(TOPIC, format!("the service manager's, {} s", microseconds / 1_000_000)),
-        None => Check::note(TOPIC, "none: ekeyd was not started by its unit (udev/ekeyd.service)"),
+        Some(microseconds) => Check::ok(TOPIC, format!("by the service manager, {} s", microseconds / 1_000_000)),
+        None => Check::note(TOPIC, "none: its unit (udev/ekeyd.service) did not start ekeyd"),
     }
 }

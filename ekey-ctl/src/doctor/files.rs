@@ -1,4 +1,4 @@
-//! The daemon's files: its configuration, and the keyring.
+//! Checks the daemon's files: its configuration and the keyring.
 
 use std::fs;
 use std::io;
@@ -6,52 +6,51 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use ekey_control::Status;
+use ekey_control::{Status, amount};
 
 use super::Check;
 use super::machine::Machine;
 use super::user::{self, User};
-use crate::render::amount;
 
-/// Where the daemon looks for a configuration if none is named.
+/// Where the daemon looks for a configuration if the command line names none.
 const CONFIGURATIONS: [&str; 2] = ["/etc/entropykey/ekeyd.toml", "/etc/entropykey/ekeyd.conf"];
 const KEYRING: &str = "/etc/entropykey/keyring";
 
-/// Whether the daemon could be started anew with the configuration as it is now.
+/// Checks whether the daemon could start with the present configuration.
 pub(super) fn configuration(machine: &Machine, pid: Option<u32>) -> Check {
     const TOPIC: &str = "config";
     let words = pid.and_then(|pid| machine.text(format!("proc/{pid}/cmdline"))).unwrap_or_default();
     let words: Vec<&str> = words.split('\0').collect();
     if words.get(1) == Some(&"demo") {
-        return Check::note(TOPIC, "none: the daemon is a demonstration");
+        return Check::note(TOPIC, "none: the daemon runs as a demonstration");
     }
     let usual = || CONFIGURATIONS.iter().map(|path| PathBuf::from(*path)).find(|path| machine.is_there(path));
     let Some(file) = named(&words).or_else(usual) else {
         let [own, original] = CONFIGURATIONS;
         return Check::todo(
             TOPIC,
-            format!("neither {own} nor {original} is there"),
+            format!("neither {own} nor {original} exists"),
             format!("copy the example ekeyd.toml to {own}"),
         );
     };
     let shown = file.display();
     match check(&machine.path(&file)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            Check::note(TOPIC, format!("{shown}, not checked: there is no ekeyd beside this tool nor in PATH"))
+            Check::note(TOPIC, format!("{shown}, not checked: no ekeyd next to this tool or in PATH"))
         }
-        Err(error) => Check::note(TOPIC, format!("{shown}, not checked: ekeyd cannot be run: {error}")),
+        Err(error) => Check::note(TOPIC, format!("{shown}, not checked: cannot run ekeyd: {error}")),
         Ok(output) if output.status.success() => Check::ok(TOPIC, format!("{shown}, no mistakes")),
         Ok(output) => {
             let mistakes = String::from_utf8_lossy(&output.stderr).into_owned();
             let first = mistakes.lines().next().unwrap_or("ekeyd check fails and says nothing").to_owned();
             let count = mistakes.lines().count();
             let more = if count > 1 { format!(" (and {} more)", count - 1) } else { String::new() };
-            Check::todo(TOPIC, format!("{first}{more}"), format!("correct it until `ekeyd check {shown}` is content"))
+            Check::todo(TOPIC, format!("{first}{more}"), format!("correct it until `ekeyd check {shown}` passes"))
         }
     }
 }
 
-/// The file after `--config` on the daemon's command line.
+/// Returns the file after `--config` on the daemon's command line.
 fn named(words: &[&str]) -> Option<PathBuf> {
     let glued = words.iter().find_map(|word| word.strip_prefix("--config="));
     let apart = || words.iter().skip_while(|word| **word != "--config").nth(1).copied();
@@ -63,7 +62,7 @@ fn check(file: &Path) -> io::Result<Output> {
     Command::new(beside.unwrap_or_else(|| "ekeyd".into())).arg("check").arg(file).output()
 }
 
-/// Whether the daemon can read the keyring, and nobody else.
+/// Checks whether only the daemon can read the keyring.
 pub(super) fn keyring(machine: &Machine, status: Option<&Status>, user: Option<&User>) -> Check {
     const TOPIC: &str = "keyring";
     let path = status.map_or(KEYRING, |status| status.keyring.path.as_str());
@@ -77,13 +76,13 @@ pub(super) fn keyring(machine: &Machine, status: Option<&Status>, user: Option<&
     let (mode, owner) = (file.mode() & 0o7777, user::name(machine, file.uid()));
     let seen = format!("{path}: mode {mode:04o}, {owner}");
     if mode & 0o077 != 0 {
-        return Check::todo(TOPIC, seen, format!("others may know its keys: chmod 600 {path}"));
+        return Check::todo(TOPIC, seen, format!("others can read its keys: chmod 600 {path}"));
     }
     if let Some(user) = user
         && user.uid != file.uid()
     {
         if file.uid() != 0 {
-            return Check::todo(TOPIC, seen, format!("{owner} may change its keys: chown {} {path}", user.name));
+            return Check::todo(TOPIC, seen, format!("{owner} can change its keys: chown {} {path}", user.name));
         }
         if !user.overrides() {
             return Check::todo(TOPIC, seen, format!("{0} cannot read it: chown {0} {path}", user.name));

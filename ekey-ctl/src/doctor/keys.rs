@@ -1,4 +1,4 @@
-//! Each key that is plugged in: who drives it, who may, and whether its power is as it should be.
+//! Checks each plugged-in key: who drives it, who may, and its power settings.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -24,12 +24,12 @@ pub(super) fn checks(machine: &Machine, keys: &[FoundKey], status: Option<&Statu
 fn none(status: Option<&Status>) -> Check {
     const TOPIC: &str = "key";
     if status.is_some_and(|status| status.running() > 0) {
-        return Check::note(TOPIC, "none on this machine's USB; the daemon's are elsewhere");
+        return Check::note(TOPIC, "none on this machine's USB; the daemon's keys are elsewhere");
     }
-    Check::todo(TOPIC, "none on USB (20df:0001)", "plug one in; if it is, try another port and look at dmesg")
+    Check::todo(TOPIC, "none on USB (20df:0001)", "plug one in; if one is plugged in, try another port and see dmesg")
 }
 
-/// Whether the kernel and the daemon have it.
+/// Checks whether the kernel and the daemon use it.
 fn driven(machine: &Machine, key: &FoundKey, status: Option<&Status>) -> Check {
     const TOPIC: &str = "key";
     let (serial, port) = (key.serial.as_deref().unwrap_or("no serial number"), &key.port);
@@ -43,7 +43,7 @@ fn driven(machine: &Machine, key: &FoundKey, status: Option<&Status>) -> Check {
     }
     if !key.authorized {
         let switch = machine.name_of(&key.sysfs.join("authorized"));
-        return Check::todo(TOPIC, format!("{seen}: the kernel was told not to use it"), format!("echo 1 >{switch}"));
+        return Check::todo(TOPIC, format!("{seen}: not authorized in the kernel"), format!("echo 1 >{switch}"));
     }
     let idle = status.and_then(|status| status.idle_keys.iter().find(|idle| idle.port == key.port));
     if let Some(idle) = idle {
@@ -61,7 +61,7 @@ fn driven(machine: &Machine, key: &FoundKey, status: Option<&Status>) -> Check {
     Check::ok(TOPIC, seen)
 }
 
-/// Whether the daemon's user may open its nodes.
+/// Checks whether the daemon's user may open its nodes.
 fn access(machine: &Machine, key: &FoundKey, user: Option<&User>) -> Check {
     const TOPIC: &str = "access";
     let mut names = Vec::new();
@@ -69,7 +69,7 @@ fn access(machine: &Machine, key: &FoundKey, user: Option<&User>) -> Check {
         let name = machine.name_of(node);
         let file = match fs::metadata(node) {
             Ok(file) => file,
-            Err(error) => return Check::todo(TOPIC, format!("{name}: {error}"), "see that udev, or mdev, runs"),
+            Err(error) => return Check::todo(TOPIC, format!("{name}: {error}"), "check that udev, or mdev, runs"),
         };
         if let Some(user) = user
             && !user.may_use(&file)
@@ -85,11 +85,11 @@ fn access(machine: &Machine, key: &FoundKey, user: Option<&User>) -> Check {
     }
     match user {
         Some(user) => Check::ok(TOPIC, format!("{} may use {}", user.name, names.join(" and "))),
-        None => Check::note(TOPIC, "not known: no daemon answers, and there is no user ekeyd for it"),
+        None => Check::note(TOPIC, "not known: no daemon answers, and there is no user ekeyd"),
     }
 }
 
-/// Whether the kernel leaves it awake.
+/// Checks whether the kernel keeps it awake.
 fn sleep(machine: &Machine, key: &FoundKey) -> Check {
     const TOPIC: &str = "suspend";
     let switch = machine.name_of(&key.sysfs.join("power/control"));
@@ -97,21 +97,21 @@ fn sleep(machine: &Machine, key: &FoundKey) -> Check {
         Some("on") => Check::ok(TOPIC, "off: the kernel never puts the key to sleep"),
         Some(_) => Check::todo(
             TOPIC,
-            "the kernel may put the key to sleep, from which it may not wake",
+            "the kernel may put the key to sleep, and the key may not wake up",
             format!("install udev/60-ekey.rules, or: echo on >{switch}"),
         ),
-        None => Check::ok(TOPIC, "off: this kernel puts no USB device to sleep"),
+        None => Check::ok(TOPIC, "off: this kernel never puts a USB device to sleep"),
     }
 }
 
-/// Whether its port's power could be cut, the one step that is as good as a replug.
+/// Checks whether its port's power can be cut, which revives a key like a replug.
 fn port(key: &FoundKey) -> Check {
     let there = key.sysfs.join("port/disable").exists();
     let verdict = if there { Verdict::Ok } else { Verdict::Note };
     let text = if there {
-        "its power can be cut, if the hub obeys and port-power = true"
+        "its power can be cut if the hub supports it and port-power = true"
     } else {
-        "its power cannot be cut: it takes Linux 6.0 or later, and a hub"
+        "its power cannot be cut: that requires Linux 6.0 or later, and a hub"
     };
     Check { verdict, ..Check::ok("port", text) }
 }

@@ -1,7 +1,7 @@
-//! What a person would look at when a key does not work, looked at: machine, daemon, and each key that is plugged in.
+//! Checks what a person would check if a key does not work: the machine, the daemon, and each plugged-in key.
 //!
-//! Nothing is opened that could disturb a key, and nothing is changed. It works without a daemon, without a key, and for
-//! any user; what only root may see is said to be not known.
+//! Opens nothing that could disturb a key, and changes nothing. Works without a daemon, without a key, and for any user; it says
+//! "not known" where only root may look.
 
 mod confined;
 mod daemon;
@@ -18,26 +18,26 @@ use serde::Serialize;
 
 pub(crate) use machine::Machine;
 
-/// One thing that was looked at.
+/// The result of one check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Check {
-    /// What it is about, in a word.
+    /// Its subject, in a word.
     pub(crate) topic: &'static str,
-    /// The USB port of the key that it is about, if it is about one.
+    /// The USB port of the key that it concerns.
     pub(crate) port: Option<String>,
     pub(crate) verdict: Verdict,
-    /// What was seen.
+    /// What it found.
     pub(crate) text: String,
     /// What to do about it.
     pub(crate) advice: Option<String>,
 }
 
-/// Whether there is something to be done.
+/// Whether there is something to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Verdict {
     Ok,
-    /// Not as good as it could be, or not known, but nothing has to be done.
+    /// Not ideal, or not known, but nothing to do.
     Note,
     Todo,
 }
@@ -55,13 +55,13 @@ impl Check {
         Self { verdict: Verdict::Todo, advice: Some(advice.into()), ..Self::ok(topic, text) }
     }
 
-    /// For what says itself what to do.
+    /// Makes a check whose text has the advice.
     fn problem(topic: &'static str, text: impl Into<String>) -> Self {
         Self { verdict: Verdict::Todo, ..Self::ok(topic, text) }
     }
 }
 
-/// Looks at everything; `status` is what the daemon answered when it was asked.
+/// Runs all checks; `status` is the daemon's answer.
 pub(crate) fn examine(machine: &Machine, status: &Result<Status, ClientError>) -> Vec<Check> {
     let running = status.as_ref().ok();
     let pid = running.map(|status| status.pid);

@@ -1,4 +1,4 @@
-//! Other programs that may be in the way: those that probe serial ports, and those that have the key open.
+//! Checks for programs in the way: those that probe serial ports, and those that have the key open.
 
 use std::fs;
 use std::path::Path;
@@ -8,12 +8,12 @@ use ekey_link::find::FoundKey;
 use super::Check;
 use super::machine::{Machine, Process};
 
-/// Devices a bus may have, by the numbering of usbfs nodes (189:…).
+/// Devices per bus in the numbering of usbfs nodes (189:…).
 const DEVICES_A_BUS: u32 = 128;
-/// Programs that drive keys: the original has the same name as this daemon, and a helper for USB.
+/// Programs that drive keys: the original, which has this daemon's name, and its helper for USB.
 const DRIVERS: [&str; 2] = ["ekeyd", "ekey-ulusbd"];
 
-/// Whether ModemManager leaves the keys alone.
+/// Checks whether ModemManager leaves the keys alone.
 pub(super) fn modem_manager(machine: &Machine, keys: &[FoundKey]) -> Check {
     const TOPIC: &str = "modems";
     if !machine.processes().iter().any(|process| process.name == "ModemManager") {
@@ -36,7 +36,7 @@ fn is_ignored(machine: &Machine, key: &FoundKey) -> bool {
     properties.lines().any(|line| line == "E:ID_MM_DEVICE_IGNORE=1")
 }
 
-/// Whether any program but the daemon has a key open, or may want one.
+/// Checks whether a program other than the daemon has a key open, or may open one.
 pub(super) fn others(machine: &Machine, keys: &[FoundKey], daemon: Option<u32>) -> Check {
     const TOPIC: &str = "others";
     let processes = machine.processes();
@@ -51,13 +51,13 @@ pub(super) fn others(machine: &Machine, keys: &[FoundKey], daemon: Option<u32>) 
         }
     }
     if !holders.is_empty() {
-        return Check::todo(TOPIC, holders.join("; "), "stop that program, a key serves only one");
+        return Check::todo(TOPIC, holders.join("; "), "stop that program: a key serves only one");
     }
     let drivers = strangers.iter().filter(|process| DRIVERS.contains(&process.name.as_str()));
     let drivers: Vec<String> = drivers.map(|process| format!("{} (pid {})", process.name, process.pid)).collect();
-    let root = if hidden { "; root sees whether it has a key" } else { "" };
+    let root = if hidden { "; root can see whether it has a key" } else { "" };
     if !drivers.is_empty() {
-        let what = if daemon.is_some() { "runs beside this daemon" } else { "runs, and does not answer here" };
+        let what = if daemon.is_some() { "runs next to this daemon" } else { "runs but does not answer here" };
         return Check::note(TOPIC, format!("{} {what}{root}", drivers.join(", ")));
     }
     if hidden {
@@ -66,7 +66,7 @@ pub(super) fn others(machine: &Machine, keys: &[FoundKey], daemon: Option<u32>) 
     Check::ok(TOPIC, "no other program has a key open")
 }
 
-/// Which of the nodes a program has open, in words. None if this user may not know.
+/// Describes which of the nodes a program has open. Returns `None` if this user may not know.
 fn held(machine: &Machine, process: &Process, nodes: &[String]) -> Option<Vec<String>> {
     let folder = machine.path(format!("proc/{}/fd", process.pid));
     let files = fs::read_dir(folder).ok()?;

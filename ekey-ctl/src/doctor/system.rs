@@ -1,18 +1,18 @@
-//! The kernel: its random device, and whether its driver knows how to treat the key (firmware-notes, kernel and usb).
+//! Checks the kernel: its random device, and its driver's workaround for the key (firmware-notes, kernel and usb).
 
 use ekey_control::Status;
 
 use super::Check;
 use super::machine::Machine;
 
-/// The size of the pool in bits that tells a kernel since 2022.
+/// Pool size in bits that identifies a kernel since 2022.
 const POOL_SINCE_2022: u32 = 256;
-/// The first release whose `cdc_acm` spares the key the requests that crash it. Earlier ones may have it carried back.
+/// The first release whose `cdc_acm` omits the requests that crash the key. Earlier ones may have a backport.
 const FIRST_WITH_QUIRK: (u32, u32) = (3, 18);
-/// How that driver's entry for the key begins in the lists of a kernel's modules.
+/// How that driver's entry for the key begins in a kernel's module lists.
 const ALIAS: &str = "usb:v20DFp0001d";
 
-/// Which random device it is, and whether programs may take from it.
+/// Checks which random device it is, and whether it is ready.
 pub(super) fn random_device(machine: &Machine, status: Option<&Status>) -> Check {
     const TOPIC: &str = "kernel";
     let number = |name: &str| machine.text(format!("proc/sys/kernel/random/{name}"))?.parse::<u32>().ok();
@@ -29,11 +29,11 @@ pub(super) fn random_device(machine: &Machine, status: Option<&Status>) -> Check
     Check::todo(
         TOPIC,
         format!("random device since 2022, NOT READY ({available} of {pool} bits): programs wait for it"),
-        "have ekeyd feed it: plug a key in, [kernel] enabled = true",
+        "make ekeyd feed it: plug a key in, set [kernel] enabled = true",
     )
 }
 
-/// Whether the driver spares the key the requests that it cannot bear.
+/// Checks whether the driver omits the requests that crash the key.
 pub(super) fn quirk(machine: &Machine) -> Check {
     const TOPIC: &str = "driver";
     let Some(release) = machine.text("proc/sys/kernel/osrelease") else {
@@ -44,17 +44,17 @@ pub(super) fn quirk(machine: &Machine) -> Check {
     });
     let lists: Vec<String> = lists.into_iter().flatten().collect();
     if lists.iter().any(|list| list.contains(ALIAS)) {
-        return Check::ok(TOPIC, format!("cdc_acm spares the key (quirk), Linux {release}"));
+        return Check::ok(TOPIC, format!("cdc_acm has the quirk for the key, Linux {release}"));
     }
     if lists.iter().any(|list| list.contains("cdc_acm")) {
         return lacking(&release);
     }
     match version(&release) {
         Some(version) if version >= FIRST_WITH_QUIRK => {
-            Check::ok(TOPIC, format!("cdc_acm spares the key (by its version), Linux {release}"))
+            Check::ok(TOPIC, format!("cdc_acm has the quirk for the key (by its version), Linux {release}"))
         }
         Some(_) => lacking(&release),
-        None => Check::note(TOPIC, format!("whether cdc_acm of Linux {release} spares the key is not known")),
+        None => Check::note(TOPIC, format!("not known whether cdc_acm of Linux {release} has the quirk for the key")),
     }
 }
 

@@ -1,15 +1,15 @@
-//! The user that the daemon runs as, and what it may do.
+//! The daemon's user and its rights.
 
 use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt;
 
 use super::machine::Machine;
 
-/// Numbers of capabilities(7) as the kernel's `CapEff` has their bits.
+/// Numbers of capabilities(7), the bits of the kernel's `CapEff`.
 const DAC_OVERRIDE: u32 = 1;
 const SYS_ADMIN: u32 = 21;
 
-/// A user as the kernel sees it.
+/// A user, as the kernel sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct User {
     pub(super) name: String,
@@ -18,7 +18,7 @@ pub(super) struct User {
     capabilities: u64,
 }
 
-/// The user of the daemon that runs as `pid`; else the one that its unit would give it. None if neither can be told.
+/// Returns the user of process `pid`, or without a daemon the user of its unit. `None` if neither is known.
 pub(super) fn daemon_user(machine: &Machine, pid: Option<u32>) -> Option<User> {
     match pid {
         Some(pid) => of_process(machine, pid),
@@ -26,14 +26,14 @@ pub(super) fn daemon_user(machine: &Machine, pid: Option<u32>) -> Option<User> {
     }
 }
 
-/// The user's name by its number; the number where there is none.
+/// Returns the user's name, or its number if it has none.
 pub(super) fn name(machine: &Machine, uid: u32) -> String {
     let accounts = machine.text("etc/passwd").unwrap_or_default();
     let account = accounts.lines().find(|line| line.split(':').nth(2) == Some(uid.to_string().as_str()));
     account.and_then(|line| line.split(':').next()).map_or_else(|| format!("user {uid}"), str::to_owned)
 }
 
-/// The group's name by its number; the number where there is none.
+/// Returns the group's name, or its number if it has none.
 pub(super) fn group_name(machine: &Machine, gid: u32) -> String {
     let groups = machine.text("etc/group").unwrap_or_default();
     let group = groups.lines().find(|line| line.split(':').nth(2) == Some(gid.to_string().as_str()));
@@ -41,12 +41,12 @@ pub(super) fn group_name(machine: &Machine, gid: u32) -> String {
 }
 
 impl User {
-    /// Whether it may credit the kernel with entropy.
+    /// Reports whether it may credit the kernel with entropy.
     pub(super) fn may_credit(&self) -> bool {
         self.has(SYS_ADMIN)
     }
 
-    /// Whether it may read and write a file of this owner and mode.
+    /// Reports whether it may read and write this file, by owner and mode.
     pub(super) fn may_use(&self, file: &Metadata) -> bool {
         let rights = if file.uid() == self.uid {
             file.mode() >> 6
@@ -58,7 +58,7 @@ impl User {
         self.overrides() || rights & 0o6 == 0o6
     }
 
-    /// Whether owners and modes mean nothing to it.
+    /// Reports whether it may ignore owners and modes.
     pub(super) fn overrides(&self) -> bool {
         self.has(DAC_OVERRIDE)
     }
@@ -71,13 +71,13 @@ impl User {
 fn of_process(machine: &Machine, pid: u32) -> Option<User> {
     let status = machine.text(format!("proc/{pid}/status"))?;
     let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
-    // Real, effective, saved, of the file system: the last decides what may be opened.
+    // Real, effective, saved, file system: the last decides which files it may open.
     let fourth = |name| field(name)?.split_whitespace().nth(3)?.parse::<u32>().ok();
     let uid = fourth("Uid")?;
     let mut groups: Vec<u32> =
         field("Groups").unwrap_or_default().split_whitespace().filter_map(|gid| gid.parse().ok()).collect();
     groups.extend(fourth("Gid"));
-    // Each thread has its own: the daemon's first one has none, and another credits the kernel.
+    // Capabilities differ per thread: the daemon's first thread has none, another one credits the kernel.
     let threads = fs::read_dir(machine.path(format!("proc/{pid}/task"))).into_iter().flatten().flatten();
     let threads = threads.filter_map(|thread| fs::read_to_string(thread.path().join("status")).ok());
     let capabilities =

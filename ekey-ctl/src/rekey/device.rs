@@ -1,4 +1,4 @@
-//! The conversation with the key itself, and what is known of the key when it fails.
+//! The conversation with the key, and what a failure means for the key.
 
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -13,32 +13,32 @@ use ekey_proto::{Instant as SessionInstant, LongTermKey, MasterKey, Nonce, Seria
 use thiserror::Error;
 
 const WRITE_PATIENCE: Duration = Duration::from_secs(2);
-/// How long a key may still be another program's that is letting go of it.
+/// How long to wait for a program that is releasing the key.
 const BUSY_PATIENCE: Duration = Duration::from_secs(5);
 const BUSY_PAUSE: Duration = Duration::from_millis(50);
 
-/// Why the key has no new long-term key, or none that is known.
+/// Why the key has no new long-term key, or an unknown one.
 #[derive(Debug, Error)]
 pub(crate) enum DeviceError {
-    /// The key could not be reached.
+    /// The key's link cannot be opened (host).
     #[error("{0}; nothing was changed")]
     Unreachable(LinkError),
-    /// The link broke before the key was told to take a new long-term key.
+    /// The link broke before the command for a new long-term key.
     #[error("{0}; nothing was changed")]
     BrokeBefore(LinkError),
     /// The link broke after that.
-    #[error("{0}; the key's long-term key may now be one that nobody knows: repeat, the master key stays the same")]
+    #[error("{0}; the key's new long-term key may be in no keyring: repeat the rekey with the same master key")]
     BrokeAfter(LinkError),
     /// The rekey failed.
     #[error(transparent)]
     Rekey(RekeyError),
-    /// The host has no randomness for a nonce.
-    #[error("cannot read /dev/urandom: {0}; nothing was changed")]
+    /// The host has no randomness for a nonce (host).
+    #[error("cannot read /dev/urandom: {0}; nothing was changed: check /dev")]
     NoNonce(io::Error),
 }
 
 impl DeviceError {
-    /// Whether the key may have taken a long-term key that nobody knows.
+    /// Reports whether the key may have a new long-term key that the host does not know.
     pub(crate) fn may_have_changed(&self) -> bool {
         match self {
             Self::BrokeAfter(_) | Self::Rekey(RekeyError::NoReply | RekeyError::NonceLength(_)) => true,
@@ -47,10 +47,10 @@ impl DeviceError {
     }
 }
 
-/// Has the key at `path` make a new long-term key, and returns it with the key's serial number. Takes at most about 15 s.
+/// Makes the key at `path` take a new long-term key. Returns it with the key's serial number, after at most about 15 s.
 ///
 /// # Errors
-/// [`DeviceError`]; [`DeviceError::may_have_changed`] says what it means for the key.
+/// [`DeviceError`]; [`DeviceError::may_have_changed`] says whether the key changed.
 pub(crate) fn new_long_term_key(
     path: &Path,
     master_key: MasterKey,
@@ -80,7 +80,7 @@ impl From<LinkError> for Ended {
     }
 }
 
-/// Does what the rekey says. `told` becomes true before the key is told to make a new long-term key.
+/// Carries out the outputs of the rekey. Sets `told` before it sends the command for a new long-term key.
 fn converse(
     link: &mut dyn Link,
     master_key: MasterKey,
@@ -114,7 +114,7 @@ fn converse(
     }
 }
 
-/// Opens the key, which a program that lets go of it may hold for a moment longer.
+/// Opens the key. Waits for a program that is releasing it.
 fn open(path: &Path, interrupt: &Interrupt) -> Result<Box<dyn Link>, LinkError> {
     let until = Instant::now() + BUSY_PATIENCE;
     loop {
@@ -125,7 +125,7 @@ fn open(path: &Path, interrupt: &Interrupt) -> Result<Box<dyn Link>, LinkError> 
     }
 }
 
-/// A nonce that was never used: it must be new, it need not be secret.
+/// Makes a new nonce. It must never repeat, and need not be secret.
 fn nonce() -> io::Result<Nonce> {
     let mut random = [0; 12];
     File::open("/dev/urandom")?.read_exact(&mut random)?;

@@ -1,4 +1,4 @@
-//! Where a new long-term key goes when the keyring cannot be written: a file that only its owner can read.
+//! Saves a new long-term key if the keyring cannot be written: in a file that only its owner can read.
 
 use std::env;
 use std::fs::{File, OpenOptions};
@@ -9,14 +9,14 @@ use std::path::{Path, PathBuf};
 use ekey_proto::{LongTermKey, Serial};
 use zeroize::Zeroizing;
 
-/// Files of one key that may lie there already from failures before.
+/// How many files of earlier failures to step over.
 const MOST_FILES: u32 = 100;
 
-/// Writes the keyring's line of `serial` to a new file, mode 0600, on the disk before this returns: beside the keyring, else in the
-/// person's home, else where they are.
+/// Writes the keyring line of `serial` to a new file with mode 0600, and syncs it: next to the keyring, else in the person's home,
+/// else in the current folder. Returns its path.
 ///
 /// # Errors
-/// What the system said of the last folder, if none could be written.
+/// The system's error for the last folder, if no folder is writable.
 pub(super) fn keep(serial: &Serial, key: &LongTermKey, keyring: &Path) -> io::Result<PathBuf> {
     let home = env::var_os("HOME").map(PathBuf::from).filter(|home| home.is_absolute());
     let beside = keyring.parent().map(Path::to_owned);
@@ -37,7 +37,7 @@ fn keep_in(serial: &Serial, key: &LongTermKey, folders: impl Iterator<Item = Pat
 }
 
 fn write(folder: &Path, serial: &Serial, line: &[u8]) -> io::Result<PathBuf> {
-    // A serial number may have a slash.
+    // A serial number may contain a slash.
     let name = serial.to_string().replace('/', ".");
     for number in 0..MOST_FILES {
         let path = folder.join(format!("ekey-{name}-{number}.ltk"));
@@ -62,7 +62,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
     #[test]
-    fn the_line_goes_into_the_first_folder_that_can_be_written_and_never_over_a_file() {
+    fn the_line_goes_to_a_new_file_in_a_writable_folder() {
         let folder = tempfile::tempdir().unwrap();
         let serial: Serial = "A/BvBlg3OTBJ+RFD".parse().unwrap();
         let key = LongTermKey::from_bytes([0; 32]);
@@ -72,8 +72,8 @@ mod tests {
         assert_ne!(first, second);
         for path in [first, second] {
             assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-            let due = format!("{serial} AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n");
-            assert_eq!(fs::read_to_string(&path).unwrap(), due);
+            let expected = format!("{serial} AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n");
+            assert_eq!(fs::read_to_string(&path).unwrap(), expected);
         }
         assert!(keep_in(&serial, &key, ["/proc/nowhere".into()].into_iter()).is_err());
     }

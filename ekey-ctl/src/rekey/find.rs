@@ -1,4 +1,4 @@
-//! Which key is meant: the one that is named, or the only one there is.
+//! Chooses the key to rekey: the one that the person named, or the only one.
 
 use std::path::{Path, PathBuf};
 
@@ -8,47 +8,47 @@ use thiserror::Error;
 use super::nodes::{self, Node, is_named};
 use crate::daemon::Driven;
 
-/// The key to set a long-term key of.
+/// The key to rekey.
 #[derive(Debug)]
 pub(crate) struct Chosen {
-    /// Where it is.
+    /// Its node.
     pub(crate) path: PathBuf,
-    /// The serial number that it must have, if that is known.
+    /// Its expected serial number, if known.
     pub(crate) serial: Option<Serial>,
-    /// The key as the daemon drives it, if it does.
+    /// The key at the daemon, if the daemon drives it.
     pub(crate) driven: Option<Driven>,
 }
 
 /// Why no key was chosen.
 #[derive(Debug, Error)]
 pub(crate) enum FindError {
-    /// There is none.
-    #[error("no key was found: plug it in, or name its node with --device PATH")]
+    /// There is no key.
+    #[error("no key found: plug it in, or name its node with --device PATH")]
     None,
-    /// There are several.
-    #[error("there is more than one key; say which, by its serial number or with --device: {}", .0.join(", "))]
+    /// There are several keys.
+    #[error("found more than one key; name one by its serial number or with --device: {}", .0.join(", "))]
     Several(Vec<String>),
-    /// None has this serial number.
-    #[error("there is no key {serial}{}; plug it in, or name its node with --device PATH", others(seen))]
+    /// No key has this serial number.
+    #[error("no key {serial}{}; plug it in, or name its node with --device PATH", others(seen))]
     NoSuchKey {
-        /// The serial number that was asked for.
+        /// The serial number that the person named.
         serial: Serial,
-        /// The keys that are there.
+        /// The keys that were found.
         seen: Vec<String>,
     },
-    /// The node is that of another key.
-    #[error("the daemon knows {} as the key {found}, not {serial}; correct one of them", path.display())]
+    /// The node belongs to another key.
+    #[error("{}: the daemon drives key {found} there, not {serial}; correct the serial number or --device", path.display())]
     OtherKey {
-        /// The node that was named.
+        /// The node that the person named.
         path: PathBuf,
-        /// The key that is there.
+        /// The key at this node.
         found: Serial,
-        /// The serial number that was asked for.
+        /// The serial number that the person named.
         serial: Serial,
     },
 }
 
-/// Chooses among the keys that the daemon drives (none, without a daemon) and those whose nodes are where they usually are.
+/// Chooses among the keys that the daemon drives (none without a daemon) and those in the usual places.
 ///
 /// # Errors
 /// [`FindError`].
@@ -88,7 +88,7 @@ fn choose_from(
     }
 }
 
-/// The key at a node that was named.
+/// Returns the key at a node that the person named.
 fn at(device: &Path, driven: Vec<Driven>, serial: Option<Serial>) -> Result<Chosen, FindError> {
     let path = std::path::absolute(device).unwrap_or_else(|_| device.to_owned());
     let Some(key) = driven.into_iter().find(|key| key.is_at(&path)) else {
@@ -117,7 +117,7 @@ fn shown_node(node: &Node) -> String {
 }
 
 fn others(seen: &[String]) -> String {
-    if seen.is_empty() { String::new() } else { format!(" among those that are there ({})", seen.join(", ")) }
+    if seen.is_empty() { String::new() } else { format!(" among those found ({})", seen.join(", ")) }
 }
 
 #[cfg(test)]
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn the_only_key_of_the_daemon_is_meant_when_none_is_named() {
+    fn an_unnamed_key_is_the_only_one_of_the_daemon() {
         let chosen = choose_from(vec![driven(1, "/k/1", Some(ONE))], None, None, no_nodes).unwrap();
         assert_eq!((chosen.path, chosen.serial), ("/k/1".into(), Some(serial(ONE))));
         assert_eq!(chosen.driven.map(|key| key.number), Some("1".to_owned()));
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_has_not_said_its_serial_number_is_known_by_its_node() {
+    fn a_key_without_a_serial_is_known_by_its_node() {
         let keys = vec![driven(1, "/dev/entropykey/A_BvBlg3OTBJ+RFD", None), driven(2, "/k/2", Some(ONE))];
         let chosen = choose_from(keys, Some(serial(SLASH)), None, no_nodes).unwrap();
         assert_eq!(chosen.driven.map(|key| key.number), Some("1".to_owned()));

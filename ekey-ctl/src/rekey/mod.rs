@@ -1,15 +1,13 @@
-//! Setting a new long-term key, so that at no time a key runs that nobody can verify without it being said how to go on.
+//! Sets a new long-term key. If key and keyring end up different, the error says how to go on.
 //!
-//! The order is what makes it safe. Everything that can fail without the key is done before the key is touched: the master key is
-//! read and its check digits verified, the keyring is locked and the new one made beside it. Then the daemon lets go of the key, the
-//! key takes the new long-term key, the keyring is written, and only then is success reported. Whatever happens in between, the
-//! daemon gets the key back.
+//! The order makes it safe. First comes all that can fail without touching the key: read the master key and verify its check digits,
+//! lock the keyring, create the new one next to it. Then the daemon releases the key, the key takes the new long-term key, and the new
+//! keyring replaces the old one; only then it reports success. The daemon gets the key back in any case.
 
 mod device;
 mod fallback;
 mod find;
 mod nodes;
-mod undisturbed;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -19,106 +17,104 @@ use std::time::{Duration, Instant};
 use ekey_control::ClientError;
 use ekey_keyring::{KeyringEdit, KeyringError};
 use ekey_proto::{LongTermKey, MasterKey, Serial};
+use nix::sys::signal::Signal;
 use thiserror::Error;
 
 use crate::daemon::{Daemon, Driven};
 use crate::secret::SecretError;
+use crate::signals::Blocked;
 use device::DeviceError;
 pub(crate) use find::{Chosen, FindError, choose};
-use undisturbed::Undisturbed;
 
-/// How long to watch what the daemon makes of the key that it has back.
+/// How long to wait for the key to run with the daemon again.
 const WATCH: Duration = Duration::from_secs(5);
 const WATCH_PAUSE: Duration = Duration::from_millis(50);
 
-/// A key that has a new long-term key, which is in the keyring.
+/// A key whose new long-term key is in the keyring.
 #[derive(Debug)]
 pub(crate) struct Rekeyed {
-    /// The key.
     pub(crate) serial: Serial,
-    /// What the daemon made of it.
+    /// What happened at the daemon.
     pub(crate) daemon: HandBack,
 }
 
-/// What became of the key with the daemon.
+/// What happened at the daemon.
 #[derive(Debug)]
 pub(crate) enum HandBack {
     /// No daemon runs.
     NoDaemon,
-    /// The daemon has read the keyring; it did not drive this key before.
+    /// The daemon read the keyring; it had not driven this key.
     KeyringRead,
-    /// The daemon reads this keyring, not the one that was written.
+    /// The daemon reads this keyring, not the new one.
     OtherKeyring(PathBuf),
-    /// The daemon has the key back; its word for the state that the key is in.
+    /// The daemon has the key back, in this state (the original's words).
     Back(String),
-    /// The daemon refused, or did not answer.
+    /// The daemon rejected the key, or did not answer.
     Failed(ClientError),
 }
 
-/// Why there is no new long-term key in the keyring.
+/// Why the keyring has no new long-term key.
 #[derive(Debug, Error)]
 pub(crate) enum RekeyProblem {
     /// No key was chosen.
     #[error(transparent)]
     Find(#[from] FindError),
-    /// There is no master key.
+    /// The person gave no valid master key.
     #[error(transparent)]
     Secret(#[from] SecretError),
-    /// The daemon cannot be asked to let go of the key.
+    /// The daemon did not release the key.
     #[error("{0}; nothing was changed")]
     Daemon(#[from] ClientError),
-    /// The keyring cannot be changed; the key was not touched.
+    /// The keyring cannot be changed; the key is unchanged.
     #[error("{0}; nothing was changed")]
     Keyring(#[from] KeyringError),
-    /// Signals cannot be held back.
-    #[error("cannot hold back signals: {0}; nothing was changed")]
+    /// Signals cannot be blocked (host).
+    #[error("cannot block signals: {0}; nothing was changed: try again")]
     Signals(#[from] nix::Error),
-    /// The key has no new long-term key, or none that is known.
+    /// The key has no new long-term key, or an unknown one.
     #[error(transparent)]
     Device(#[from] DeviceError),
-    /// The key has a new long-term key that is not in the keyring but in a file.
+    /// The new long-term key is in a file, not in the keyring.
     #[error(
-        "the key {serial} has taken a new long-term key, but it could not be put into the keyring: {why}\n\
-         It is in {}, which only you can read. Until it is in the keyring the key does not work. When the keyring can be written, run\n  \
-         ekey-ctl keyring add {serial} --keyring {} --file {}\nand then remove that file.",
+        "the key {serial} has a new long-term key, but the keyring could not be written: {why}\n\
+         The long-term key is in {}, which only you can read; the key does not work until the keyring has it. Make the keyring writable, run\n  \
+         ekey-ctl keyring add {serial} --keyring {} --file {}\nand remove that file.",
         kept.display(), quoted(keyring), quoted(kept)
     )]
     KeptElsewhere {
-        /// The key.
         serial: Serial,
         /// The keyring that could not be written.
         keyring: PathBuf,
-        /// Why not.
+        /// Why it could not be written.
         why: KeyringError,
         /// Where the new long-term key is.
         kept: PathBuf,
     },
-    /// The key has a new long-term key that could be written nowhere.
+    /// The new long-term key could be written nowhere.
     #[error(
-        "the key {serial} has taken a new long-term key, which could neither be put into the keyring ({why}) nor kept in a file ({kept}). \
-         It is lost, and the key does not work until it gets another: make room, then run\n  ekey-ctl rekey {serial}\nagain. The master key stays the same."
+        "the key {serial} has a new long-term key, but neither the keyring ({why}) nor a file ({kept}) could be written. \
+         The long-term key is lost, and the key does not work until it gets another: free some space, then run\n  ekey-ctl rekey {serial}\nwith the same master key."
     )]
     Lost {
-        /// The key.
         serial: Serial,
         /// Why the keyring could not be written.
         why: KeyringError,
-        /// Why no file could be.
+        /// Why no file could be written.
         kept: io::Error,
     },
 }
 
-/// What a rekey that failed has done to the key.
+/// What a failed rekey did to the key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Changed {
-    /// Nothing.
+    /// Nothing changed.
     No,
-    /// It has, or may have, a long-term key that is not in the keyring.
+    /// The key has, or may have, a long-term key that is not in the keyring.
     NotInKeyring,
 }
 
 impl RekeyProblem {
-    /// What it means for the key.
+    /// Returns what the failure did to the key.
     pub(crate) fn changed(&self) -> Changed {
         match self {
             Self::Device(error) if error.may_have_changed() => Changed::NotInKeyring,
@@ -128,10 +124,10 @@ impl RekeyProblem {
     }
 }
 
-/// Sets a new long-term key on a key that was chosen and writes it into `keyring`.
+/// Sets a new long-term key on the chosen key and writes it into `keyring`. The daemon gets the key back in any case.
 ///
 /// # Errors
-/// [`RekeyProblem`]; [`RekeyProblem::changed`] says what it means for the key. The daemon has the key back in any case.
+/// [`RekeyProblem`]; [`RekeyProblem::changed`] says what happened to the key.
 pub(crate) fn set(
     mut daemon: Option<Daemon>,
     key: &Chosen,
@@ -139,7 +135,7 @@ pub(crate) fn set(
     master_key: MasterKey,
 ) -> Result<Rekeyed, RekeyProblem> {
     let edit = KeyringEdit::begin(keyring)?;
-    let undisturbed = Undisturbed::begin()?;
+    let undisturbed = Blocked::new(&[Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGTSTP])?;
     if let (Some(daemon), Some(driven)) = (&mut daemon, &key.driven) {
         daemon.release(driven)?;
     }
@@ -160,14 +156,14 @@ pub(crate) fn set(
         (Ok(serial), daemon) => Ok(Rekeyed { serial, daemon }),
         (Err(problem), HandBack::Failed(error)) => {
             let path = key.path.display();
-            eprintln!("ekey-ctl: the daemon did not take the key back ({error}); run ekey-ctl add {path}");
+            eprintln!("ekey-ctl: the daemon did not take the key back ({error}); run `ekey-ctl add {path}`");
             Err(problem)
         }
         (Err(problem), _) => Err(problem),
     }
 }
 
-/// Writes the new long-term key into the keyring, or else where it is not lost.
+/// Writes the new long-term key into the keyring, or else into a file.
 fn save(mut edit: KeyringEdit, keyring: &Path, serial: Serial, key: &LongTermKey) -> Result<Serial, RekeyProblem> {
     edit.set(serial, key.duplicate());
     let Err(why) = edit.save() else { return Ok(serial) };
@@ -177,7 +173,7 @@ fn save(mut edit: KeyringEdit, keyring: &Path, serial: Serial, key: &LongTermKey
     })
 }
 
-/// Gives the daemon the keyring, if there is something new in it, and the key that it drove before.
+/// Gives the daemon the keyring, if it is new, and the key that the daemon drove before.
 fn hand_back(daemon: &mut Daemon, driven: Option<&Driven>, keyring: &Path, is_new: bool) -> HandBack {
     let theirs = daemon.keyring();
     if driven.is_none()
@@ -194,7 +190,7 @@ fn hand_back(daemon: &mut Daemon, driven: Option<&Driven>, keyring: &Path, is_ne
     }
 }
 
-/// Waits a little for the key to run with the daemon, and gives the daemon's last word for its state.
+/// Waits up to [`WATCH`] for the key to run. Returns its last state, in the original's words.
 fn watch(daemon: &mut Daemon, driven: &Driven) -> String {
     let until = Instant::now() + WATCH;
     let mut state = String::new();
@@ -209,7 +205,7 @@ fn watch(daemon: &mut Daemon, driven: &Driven) -> String {
     }
 }
 
-/// A path as a shell takes it.
+/// Quotes a path for a shell.
 pub(crate) fn quoted(path: &Path) -> String {
     let text = path.display().to_string();
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+,:=@".contains(c);

@@ -1,4 +1,4 @@
-//! The nodes of the keys on this machine, for when no daemon can be asked.
+//! Finds the nodes of the keys on this machine without a daemon.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,36 +6,36 @@ use std::path::{Path, PathBuf};
 use ekey_link::find::{self, FoundKey};
 use ekey_proto::Serial;
 
-/// Where udev's rules link the ttys of keys, and where the original's USB helper makes their sockets.
+/// Where udev's rules link the ttys of keys, and where the original's USB helper creates their sockets.
 const FOLDERS: [&str; 2] = ["/dev/entropykey", "/run/entropykeys"];
 
-/// Where a key is, and which it is as far as that is known without opening it.
+/// A key's node, and its serial number if known without opening it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Node {
     /// A tty, a usbfs node, or a unix socket.
     pub(super) path: PathBuf,
-    /// The serial number that USB states.
+    /// The serial number in its USB descriptor.
     pub(super) serial: Option<Serial>,
 }
 
 impl Node {
-    /// Whether it is the key with this serial number, by what USB states or by its name.
+    /// Reports whether it is the key with this serial number, by its USB descriptor or by its name.
     pub(super) fn is(&self, serial: &Serial) -> bool {
         self.serial == Some(*serial) || is_named(&self.path, serial)
     }
 }
 
-/// Whether the node is named after the serial number.
+/// Reports whether the node has the name of this serial number.
 pub(super) fn is_named(node: &Path, serial: &Serial) -> bool {
     node.file_name().and_then(|name| name.to_str()).is_some_and(|name| serial.matches_file_name(name))
 }
 
-/// Every key on USB, and every node in the usual folders, each key once.
+/// Lists every key on USB and every node in the usual folders, each key once.
 pub(super) fn usual() -> Vec<Node> {
     once(find::keys().into_iter().map(on_usb).chain(in_folders(FOLDERS.iter().map(Path::new))))
 }
 
-/// The tty if the kernel made one, as the daemon does.
+/// Prefers the tty, if the kernel made one, like the daemon.
 fn on_usb(found: FoundKey) -> Node {
     let serial = found.serial.and_then(|serial| serial.parse().ok());
     Node { path: found.tty.unwrap_or(found.usbfs), serial }
@@ -48,7 +48,7 @@ fn in_folders<'f>(folders: impl Iterator<Item = &'f Path>) -> Vec<Node> {
     nodes
 }
 
-/// The same tty may be linked under two spellings of its serial number, and be on USB as well. What leads nowhere is no key.
+/// Removes duplicates and broken links: one tty may have links in two spellings of its serial number, and be on USB too.
 fn once(nodes: impl Iterator<Item = Node>) -> Vec<Node> {
     let mut seen = Vec::new();
     let mut is_new = |node: &Node| match fs::canonicalize(&node.path) {
@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_key_is_there_once_and_a_link_to_nowhere_is_no_key() {
+    fn each_key_is_listed_once_and_broken_links_never() {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
         fs::write(path("tty"), "").unwrap();
@@ -79,7 +79,7 @@ mod tests {
         let paths: Vec<PathBuf> = once(nodes()).into_iter().map(|node| node.path).collect();
         assert_eq!(paths, [links.join("A.b")]);
         let on_usb = Node { path: path("tty"), serial: "AAAAAAAAAAAAAAAA".parse().ok() };
-        assert_eq!(once(std::iter::once(on_usb.clone()).chain(nodes())), [on_usb], "what USB says goes first");
+        assert_eq!(once(std::iter::once(on_usb.clone()).chain(nodes())), [on_usb], "the USB descriptor comes first");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What has changed between two looks at the daemon, one line each.
+//! Reports what changed between two looks at the daemon, one line per change.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,27 +7,27 @@ use ekey_control::parts::{Part, Role};
 use ekey_control::{KeyStatus, Status, advice};
 use serde::Serialize;
 
-/// Looks between two reports of the same key's refused frames: a bad cable makes some every second.
+/// Looks between two reports of a key's rejected frames: a bad cable damages some every second.
 const LOOKS_BETWEEN_FRAMES: u32 = 20;
 
 /// One change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Change {
-    /// When it was seen, RFC 3339 in UTC.
+    /// When this tool saw it, RFC 3339 in UTC.
     pub(crate) time: String,
     /// `daemon`, `key`, `state`, `health`, `frames`, `recovered`, `source`, `output`, `server` or `clients`.
     pub(crate) what: &'static str,
-    /// The part of the daemon with a problem, or without it again, such as `kernel` or `file`.
+    /// The part of the daemon whose problem came or went, such as `kernel` or `file`.
     pub(crate) part: Option<&'static str>,
-    /// The key's number, where it is about one.
+    /// The number of the key that it concerns.
     pub(crate) key: Option<u32>,
-    /// Its serial number, as far as it is known.
+    /// Its serial number, if known.
     pub(crate) serial: Option<String>,
-    /// As it was: a state's name in the JSON of the status, or a count.
+    /// The value before: a state's name as in the status JSON, or a count.
     pub(crate) from: Option<String>,
-    /// As it is.
+    /// The value now.
     pub(crate) to: Option<String>,
-    /// For people.
+    /// The line for people.
     pub(crate) text: String,
 }
 
@@ -35,13 +35,13 @@ pub(crate) struct Change {
 #[derive(Default)]
 pub(crate) struct Watcher {
     last: Option<Status>,
-    /// Per key: refused frames as they were reported, and the looks since.
+    /// Per key: rejected frames at the last report, and the looks since.
     frames: BTreeMap<u32, (u64, u32)>,
     lost: bool,
 }
 
 impl Watcher {
-    /// What is different from the last look. The first look reports everything as it is.
+    /// Returns the changes since the last look. The first look reports everything.
     pub(crate) fn look(&mut self, now: Result<Status, String>, time: &str) -> Vec<Change> {
         let mut out = Vec::new();
         let plain = |what, text| Change {
@@ -68,7 +68,7 @@ impl Watcher {
         let before = self.last.take().filter(|before| before.pid == status.pid);
         if before.is_none() {
             self.frames.clear();
-            out.push(plain("daemon", format!("ekeyd {} is there, pid {}", status.version, status.pid)));
+            out.push(plain("daemon", format!("ekeyd {} runs, pid {}", status.version, status.pid)));
         }
         self.keys(before.as_ref(), &status, time, &mut out);
         let (were, are) = (before.as_ref().map(problems).unwrap_or_default(), problems(&status));
@@ -79,7 +79,7 @@ impl Watcher {
             }
             let what = is.or(was).map_or("output", |trouble| trouble.what);
             let [from, to] = [was, is].map(|trouble| trouble.map(|trouble| trouble.text.clone()));
-            let text = to.clone().unwrap_or_else(|| format!("{name}: well again"));
+            let text = to.clone().unwrap_or_else(|| format!("{name}: works again"));
             out.push(Change { part: Some(name), from, to, ..plain(what, text) });
         }
         for (what, was, is) in [
@@ -88,8 +88,8 @@ impl Watcher {
         ] {
             if was != is {
                 let text = is.clone().unwrap_or_else(|| match what {
-                    "clients" => "no client waits any more".to_owned(),
-                    _ => "no EGD server is asked any more".to_owned(),
+                    "clients" => "no client waits".to_owned(),
+                    _ => "no EGD server in use".to_owned(),
                 });
                 out.push(Change { from: was, to: is, ..plain(what, text) });
             }
@@ -110,7 +110,7 @@ impl Watcher {
         for gone in before.into_iter().flat_map(|before| &before.keys) {
             if find(status, gone.number).is_none() {
                 self.frames.remove(&gone.number);
-                out.push(about(gone, "key", Some("driven".to_owned()), None, "no longer driven".to_owned()));
+                out.push(about(gone, "key", Some("driven".to_owned()), None, "released".to_owned()));
             }
         }
         for key in &status.keys {
@@ -131,22 +131,22 @@ impl Watcher {
             let aside = |key: &KeyStatus| key.put_aside().map(|aside| aside.test.clone());
             let was_aside = was.as_ref().and_then(aside);
             if was_aside != aside(key) {
-                let text = key.put_aside().map_or_else(|| "used again".to_owned(), PutAside::next_step);
+                let text = key.put_aside().map_or_else(|| "readmitted".to_owned(), PutAside::next_step);
                 out.push(about(key, "health", was_aside, aside(key), text));
             }
-            let refused = key.frames.dropped().saturating_add(key.frames.framing_errors);
-            let (reported, looks) = self.frames.entry(key.number).or_insert((refused, LOOKS_BETWEEN_FRAMES));
+            let rejected = key.frames.dropped().saturating_add(key.frames.framing_errors);
+            let (reported, looks) = self.frames.entry(key.number).or_insert((rejected, LOOKS_BETWEEN_FRAMES));
             *looks = looks.saturating_add(1);
-            if refused > *reported && *looks > LOOKS_BETWEEN_FRAMES {
-                let text = format!("{} more frames refused, {refused} in all", refused - *reported);
-                out.push(about(key, "frames", Some(reported.to_string()), Some(refused.to_string()), text));
-                (*reported, *looks) = (refused, 0);
+            if rejected > *reported && *looks > LOOKS_BETWEEN_FRAMES {
+                let text = format!("{} more frames rejected, {rejected} in all", rejected - *reported);
+                out.push(about(key, "frames", Some(reported.to_string()), Some(rejected.to_string()), text));
+                (*reported, *looks) = (rejected, 0);
             }
         }
     }
 }
 
-/// What is wrong with a part of the daemon.
+/// The problem of a part of the daemon.
 struct Trouble {
     /// The kind of change, as in [`Change::what`].
     what: &'static str,
@@ -154,13 +154,13 @@ struct Trouble {
 }
 
 impl Trouble {
-    /// The text without its figures, which may be others at each look.
+    /// Returns the text without figures, which may differ at each look.
     fn kind(&self) -> String {
         self.text.chars().filter(|character| !character.is_ascii_digit()).collect()
     }
 }
 
-/// The parts of the daemon that have a problem, by name.
+/// Returns the parts of the daemon with a problem, by name.
 fn problems(status: &Status) -> BTreeMap<&'static str, Trouble> {
     let trouble = |part: Part| {
         let what = if part.role == Role::Source { "source" } else { "output" };
@@ -196,10 +196,10 @@ mod tests {
     }
 
     #[test]
-    fn the_first_look_tells_all_and_later_ones_the_new() {
+    fn the_first_look_reports_all_the_next_only_changes() {
         let mut watcher = Watcher::default();
         let first = seen(&mut watcher, status(vec![key(State::Running)]));
-        assert_eq!(first, ["daemon: ekeyd 0.1.0 is there, pid 4711", "state: key 1 (NwBvBlg3OTBJORFD): running"]);
+        assert_eq!(first, ["daemon: ekeyd 0.1.0 runs, pid 4711", "state: key 1 (NwBvBlg3OTBJORFD): running"]);
         assert_eq!(seen(&mut watcher, status(vec![key(State::Running)])), Vec::<String>::new());
         let changes = watcher.look(Ok(status(vec![key(KeyState::Gone)])), "T");
         let [change] = changes.as_slice() else { panic!("{changes:?}") };
@@ -208,21 +208,24 @@ mod tests {
     }
 
     #[test]
-    fn keys_that_come_and_go_and_are_revived_are_told_of() {
+    fn keys_that_come_go_or_are_revived_are_reported() {
         let mut watcher = Watcher::default();
         let _ = seen(&mut watcher, status(vec![key(KeyState::Recovering { rung: Rung::Soft })]));
         let mut revived = key(State::Running);
         revived.recoveries = 1;
         let second = KeyStatus { number: 2, ..key(State::Opening) };
         let changes = seen(&mut watcher, status(vec![revived, second]));
-        let due = ["state: key 1", "recovered: key 1", "key: key 2", "state: key 2"];
-        assert!(changes.len() == 4 && changes.iter().zip(due).all(|(seen, due)| seen.starts_with(due)), "{changes:?}");
+        let expected = ["state: key 1", "recovered: key 1", "key: key 2", "state: key 2"];
+        assert!(
+            changes.len() == 4 && changes.iter().zip(expected).all(|(seen, start)| seen.starts_with(start)),
+            "{changes:?}"
+        );
         let changes = seen(&mut watcher, status(Vec::new()));
-        assert!(changes.len() == 2 && changes.iter().all(|change| change.ends_with("no longer driven")), "{changes:?}");
+        assert!(changes.len() == 2 && changes.iter().all(|change| change.ends_with("released")), "{changes:?}");
     }
 
     #[test]
-    fn refused_frames_are_no_flood() {
+    fn rejected_frames_make_no_flood_of_lines() {
         let mut watcher = Watcher::default();
         let mut told = Vec::new();
         for look in 0..100 {
@@ -233,18 +236,18 @@ mod tests {
             );
         }
         assert!((4..=6).contains(&told.len()), "{told:?}");
-        assert!(told[1].contains("more frames refused"), "{told:?}");
+        assert!(told[1].contains("more frames rejected"), "{told:?}");
     }
 
     #[test]
-    fn a_daemon_that_goes_and_returns_is_told_of_once() {
+    fn a_daemon_that_goes_or_returns_is_reported_once() {
         let mut watcher = Watcher::default();
-        for due in [1, 0, 0] {
-            assert_eq!(watcher.look(Err("no daemon".to_owned()), "T").len(), due);
+        for expected in [1, 0, 0] {
+            assert_eq!(watcher.look(Err("no daemon".to_owned()), "T").len(), expected);
         }
-        assert_eq!(seen(&mut watcher, status(Vec::new())), ["daemon: ekeyd 0.1.0 is there, pid 4711"]);
+        assert_eq!(seen(&mut watcher, status(Vec::new())), ["daemon: ekeyd 0.1.0 runs, pid 4711"]);
         let other = Status { pid: 1, ..status(Vec::new()) };
-        assert_eq!(seen(&mut watcher, other), ["daemon: ekeyd 0.1.0 is there, pid 1"]);
+        assert_eq!(seen(&mut watcher, other), ["daemon: ekeyd 0.1.0 runs, pid 1"]);
     }
 
     #[test]
@@ -285,7 +288,7 @@ mod tests {
             let change = changes.iter().find(|change| change.text == text).unwrap_or_else(|| panic!("no {text}"));
             assert_eq!((change.what, change.to.as_deref()), (what, Some(text)));
             let name = change.part.expect("a part");
-            assert!(seen(&mut watcher, well()).contains(&format!("{what}: {name}: well again")), "{name}");
+            assert!(seen(&mut watcher, well()).contains(&format!("{what}: {name}: works again")), "{name}");
         }
     }
 
@@ -305,14 +308,14 @@ mod tests {
     }
 
     #[test]
-    fn figures_in_a_problem_are_no_change() {
+    fn a_figure_in_a_problem_is_not_a_change() {
         let mut watcher = Watcher::default();
-        for (missing, due) in [(1, 1), (2, 0), (3, 0)] {
+        for (missing, expected) in [(1, 1), (2, 0), (3, 0)] {
             let mut ill = status(vec![key(State::Running)]);
             ill.pool.received_bytes += missing;
             let changes = seen(&mut watcher, ill);
             let told = changes.iter().filter(|change| change.contains("do not add up")).count();
-            assert_eq!(told, due, "{missing} bytes are missing: {changes:?}");
+            assert_eq!(told, expected, "{missing} bytes are missing: {changes:?}");
         }
     }
 
@@ -324,7 +327,7 @@ mod tests {
         let mut busy = well();
         busy.egd[0].waiting = 2;
         assert_eq!(seen(&mut watcher, busy), ["clients: clients wait for entropy"]);
-        assert_eq!(seen(&mut watcher, well()), ["clients: no client waits any more"]);
+        assert_eq!(seen(&mut watcher, well()), ["clients: no client waits"]);
     }
 
     fn combine(problem: &str) -> CombineStatus {

@@ -1,24 +1,22 @@
-//! What the doctor found, on one screen: a line each, and below what is to be done a line or two with what.
+//! Shows the doctor's checks on one screen: a line each, with the advice below where there is something to do.
+
+use ekey_control::amount;
 
 use crate::doctor::{Check, Verdict};
-use crate::render::amount;
 use crate::render::paint::{Line, Tone, narrow};
 
 const WIDTH: usize = 80;
 /// The columns before the text.
 const MARGIN: usize = 16;
 
-/// The whole screen. The last line says whether anything is to be done.
+/// Makes the whole screen. The last line says whether there is something to do.
 pub(crate) fn lines(checks: &[Check]) -> Vec<Line> {
     let mut lines: Vec<Line> = checks.iter().flat_map(of_check).collect();
     let todo = checks.iter().filter(|check| check.verdict == Verdict::Todo).count();
     lines.push(Line::plain(""));
     lines.push(match todo {
-        0 => Line::new(Tone::Good, "Nothing to be done."),
-        _ => Line::new(
-            Tone::Warn,
-            &format!("{} to be done: the lines marked TODO say what.", amount::many(todo, "thing")),
-        ),
+        0 => Line::new(Tone::Good, "Nothing to do."),
+        _ => Line::new(Tone::Warn, &format!("{} to do: see the lines marked TODO.", amount::many(todo, "thing"))),
     });
     lines
 }
@@ -41,7 +39,7 @@ fn of_check(check: &Check) -> Vec<Line> {
         .collect()
 }
 
-/// Breaks a text between words into lines of what is left beside the margin; a word that is longer has a line of its own.
+/// Breaks a text between words into lines that fit next to the margin. A longer word gets its own line.
 fn wrap(text: &str) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in narrow(text).split(' ').filter(|word| !word.is_empty()) {

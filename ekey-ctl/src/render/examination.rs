@@ -1,13 +1,14 @@
-//! What an examination came to: a line for each test and statistic, the histogram, and a verdict.
+//! Shows an examination: a line for each test and statistic, the histogram, and a verdict.
 
+use ekey_control::amount;
 use ekey_health::{Report, Test};
 use serde_json::{Value, json};
 
+use super::histogram;
 use super::paint::{Line, Tone};
-use super::{amount, histogram};
 
-/// Everything, for people.
-pub(crate) fn lines(report: &Report) -> Vec<Line> {
+/// Makes the lines for people. `unicode`: whether the terminal shows more than ASCII.
+pub(crate) fn lines(report: &Report, unicode: bool) -> Vec<Line> {
     let summary = &report.summary;
     let tested = format!("{} bytes, each test with a false-alarm rate of {}", summary.bytes, report.alpha);
     let mut lines = vec![Line::new(Tone::Head, &tested)];
@@ -26,9 +27,9 @@ pub(crate) fn lines(report: &Report) -> Vec<Line> {
         "FIPS 140-2", fips.failures, fips.blocks, fips.monobit, fips.poker, fips.runs, fips.long_run
     )));
     lines.push(Line::plain(""));
-    lines.push(Line::new(Tone::Head, "Statistics                   due        chance of it in good data"));
+    lines.push(Line::new(Tone::Head, &format!("{:<35}{:<9}chance in good data", "Statistics", "expected")));
     let unlikely = report.unlikely();
-    for (name, value, due, p) in [
+    for (name, value, expected, p) in [
         ("ones", format!("{:.4} %", summary.ones * 100.0), "50 %", Some(summary.ones_p)),
         ("chi-square", format!("{:.1}", summary.chi_square), "255", Some(summary.chi_square_p)),
         ("serial correlation", format!("{:.6}", summary.serial_correlation), "0", Some(summary.serial_correlation_p)),
@@ -38,16 +39,16 @@ pub(crate) fn lines(report: &Report) -> Vec<Line> {
     ] {
         let tone = if unlikely.iter().any(|(other, _)| *other == name) { Tone::Bad } else { Tone::Plain };
         let chance = p.map_or_else(String::new, chance);
-        lines.push(Line::new(tone, &format!("  {name:<18} {value:>12}  {due:<8} {chance}")));
+        lines.push(Line::new(tone, &format!("  {name:<18} {value:>12}  {expected:<8} {chance}")));
     }
     lines.push(Line::plain(""));
-    lines.extend(histogram::lines(report));
+    lines.extend(histogram::lines(report, unicode));
     lines.push(Line::plain(""));
     lines.push(verdict(report));
     lines
 }
 
-/// Everything, for programs.
+/// Makes the JSON for programs.
 pub(crate) fn json(report: &Report, not_random: bool) -> Value {
     let (fips, summary) = (&report.fips, &report.summary);
     let alarms: Vec<Value> = report
@@ -83,14 +84,14 @@ pub(crate) fn json(report: &Report, not_random: bool) -> Value {
 fn verdict(report: &Report) -> Line {
     let bytes = amount::bytes(report.summary.bytes);
     if report.is_good() {
-        return Line::new(Tone::Good, &format!("Nothing speaks against these {bytes}."));
+        return Line::new(Tone::Good, &format!("These {bytes} pass every test."));
     }
     let tests = report.alarms.iter().map(|alarm| alarm.test.name());
     let all: Vec<&str> = tests.chain(report.unlikely().iter().map(|(name, _)| *name)).collect();
     Line::bad(&format!("NOT RANDOM: {}. Do not use this source.", all.join(", ")))
 }
 
-/// A probability, or the power of two that it is below.
+/// Writes a probability as a number, or as a power of two if it is small.
 fn chance(p: f64) -> String {
     if p >= 0.0001 {
         format!("{p:.4}")
@@ -114,9 +115,9 @@ mod tests {
     }
 
     #[test]
-    fn a_constant_is_called_what_it_is() {
+    fn a_constant_stream_is_not_random() {
         let report = report(&[0; 20_000]);
-        let text: Vec<String> = lines(&report).into_iter().map(|line| line.text).collect();
+        let text: Vec<String> = lines(&report, true).into_iter().map(|line| line.text).collect();
         assert!(text[1].contains("FAILED at byte 5: one byte 6 times in a row"), "{text:#?}");
         let last = text.last().expect("a verdict");
         assert!(last.starts_with("NOT RANDOM: repetition-count, adaptive-proportion, fips-ratio"), "{last}");
@@ -127,8 +128,8 @@ mod tests {
 
     #[test]
     fn a_chance_is_a_number_or_a_power_of_two() {
-        for (p, due) in [(1.0, "1.0000"), (0.05, "0.0500"), (1e-9, "2^-30"), (0.0, "none")] {
-            assert_eq!(chance(p), due);
+        for (p, expected) in [(1.0, "1.0000"), (0.05, "0.0500"), (1e-9, "2^-30"), (0.0, "none")] {
+            assert_eq!(chance(p), expected);
         }
     }
 }

@@ -1,6 +1,4 @@
-//! What people see: lines made from plain values. No sockets here, and no terminal but in [`paint`].
-
-pub(crate) use ekey_control::{advice, amount};
+//! Makes the lines that people see from plain values. No sockets, and no terminal except in [`paint`].
 
 pub(crate) mod capacity;
 pub(crate) mod change;

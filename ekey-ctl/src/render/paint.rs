@@ -1,9 +1,9 @@
-//! Lines with a tone, and the way they get onto the terminal.
+//! Lines with a tone, and how to print them.
 
 use std::env;
 use std::io::{self, IsTerminal, Write};
 
-/// What a line means; on a terminal it gets a colour.
+/// The meaning of a line, which gives it a colour on a terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Tone {
     Plain,
@@ -13,7 +13,7 @@ pub(crate) enum Tone {
     Head,
 }
 
-/// One line of output, without control characters whatever the daemon sent.
+/// One line of output. Never has control characters, whatever the daemon sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Line {
     pub(crate) text: String,
@@ -34,7 +34,7 @@ impl Line {
         Self::new(Tone::Bad, text)
     }
 
-    /// At most `width` columns: what is too long ends in `...`, and what might take two columns becomes `?`.
+    /// Shortens the line to `width` columns, with `...` at the end, and replaces characters that may take two columns by `?`.
     pub(crate) fn fit(mut self, width: usize) -> Self {
         self.text = narrow(&self.text);
         if self.text.len() > width {
@@ -44,8 +44,8 @@ impl Line {
         self
     }
 
-    /// A text in lines of at most `width` columns, broken between words; of more than `most` lines (at least one is made) the
-    /// last ends in `...`.
+    /// Breaks a text between words into at most `most` lines (at least one) of `width` columns. The last ends in `...` if the text is
+    /// longer.
     pub(crate) fn wrapped(tone: Tone, text: &str, width: usize, most: usize) -> Vec<Self> {
         let text = narrow(text);
         let mut lines = vec![String::new()];
@@ -67,12 +67,12 @@ impl Line {
     }
 }
 
-/// ASCII only, one column a character.
+/// Replaces all but ASCII, so that each character takes one column.
 pub(crate) fn narrow(text: &str) -> String {
     text.chars().map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '?' }).collect()
 }
 
-/// Prints to standard output, in colour if that is a terminal and `NO_COLOR` is not set.
+/// Prints to standard output, in colour if it is a terminal and `NO_COLOR` is not set.
 pub(crate) fn print(lines: &[Line]) -> io::Result<()> {
     let stdout = io::stdout();
     let colour = stdout.is_terminal() && wants_colour();
@@ -83,7 +83,7 @@ pub(crate) fn print(lines: &[Line]) -> io::Result<()> {
     out.flush()
 }
 
-/// The line as a terminal is to get it, without its end.
+/// Returns the line for a terminal, without a line end.
 pub(crate) fn coloured(line: &Line, colour: bool) -> String {
     match (colour, code(line.tone)) {
         (true, Some(code)) => format!("\u{1b}[{code}m{}\u{1b}[0m", line.text),
@@ -91,7 +91,7 @@ pub(crate) fn coloured(line: &Line, colour: bool) -> String {
     }
 }
 
-/// Whether the person does not refuse colour (<https://no-color.org>).
+/// Reports whether the person allows colour (<https://no-color.org>).
 pub(crate) fn wants_colour() -> bool {
     env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }

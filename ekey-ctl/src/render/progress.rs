@@ -1,14 +1,14 @@
-//! How far something has come, on standard error while that is a terminal.
+//! A progress bar on standard error, if that is a terminal.
 
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
-use super::amount;
+use ekey_control::amount;
 
 const WIDTH: usize = 30;
 const EVERY: Duration = Duration::from_millis(200);
 
-/// A bar that is drawn again now and then.
+/// A bar that redraws itself.
 pub(crate) struct Progress {
     total: u64,
     done: u64,
@@ -18,12 +18,12 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// Of so many bytes, none of which have come.
+    /// Makes a bar for `total` bytes.
     pub(crate) fn of(total: u64) -> Self {
         Self { total, done: 0, started: Instant::now(), drawn: None, shown: io::stderr().is_terminal() }
     }
 
-    /// So many more have come.
+    /// Adds bytes that came.
     pub(crate) fn advance(&mut self, bytes: u64) {
         self.done += bytes;
         if self.shown && self.drawn.is_none_or(|drawn| drawn.elapsed() >= EVERY) {
@@ -32,7 +32,7 @@ impl Progress {
         }
     }
 
-    /// It is over; what follows begins on a line of its own.
+    /// Ends the bar's line.
     pub(crate) fn end(&mut self) {
         if self.drawn.is_some() {
             self.draw("\r");
@@ -42,7 +42,7 @@ impl Progress {
 
     fn draw(&self, before: &str) {
         let line = bar(self.done, self.total, self.started.elapsed().as_secs_f64());
-        // A terminal that cannot be written hinders nothing.
+        // A terminal that fails must not stop the work.
         let _ = write!(io::stderr(), "{before}{line}\u{1b}[K").and_then(|()| io::stderr().flush());
     }
 }
@@ -69,13 +69,13 @@ mod tests {
     use super::bar;
 
     #[test]
-    fn a_bar_says_how_much_has_come_and_how_long_the_rest_takes() {
-        for (done, due) in [
+    fn a_progress_bar_shows_amount_and_remaining_time() {
+        for (done, expected) in [
             (0, "[..............................]   0 %  0 B of 1.0 MB  0 B/s  ? left"),
             (250_000, "[#######.......................]  25 %  250.0 kB of 1.0 MB  25.0 kB/s  30 s left"),
             (1_000_000, "[##############################] 100 %  1.0 MB of 1.0 MB  100.0 kB/s  0 s left"),
         ] {
-            assert_eq!(bar(done, 1_000_000, 10.0), due);
+            assert_eq!(bar(done, 1_000_000, 10.0), expected);
         }
     }
 }

@@ -1,21 +1,20 @@
-//! The status on one screen: for one key fewer than 24 lines of 80 columns, whatever the daemon reports.
+//! Shows the status on one screen. One key takes fewer than 24 lines of 80 columns, whatever the daemon reports.
 
 use ekey_control::glance::{self, Mood, NOT_RANDOM};
 use ekey_control::status::EgdClientStatus;
-use ekey_control::{KeyStatus, Status};
+use ekey_control::{KeyStatus, Status, advice, amount};
 
 use crate::render::paint::{Line, Tone};
-use crate::render::{advice, amount};
 
 const WIDTH: usize = 80;
-/// A terminal of 24 lines has one for its prompt.
+/// A terminal of 24 lines needs one for its prompt.
 const HEIGHT: usize = 23;
-/// Lines that are kept for what to do.
+/// Lines reserved for advice.
 const ADVICE_LINES: usize = 2;
-/// What gives way to it, where everything that can be on the screen is.
+/// The rows to leave out first if the screen is full.
 const GIVE_WAY: [&str; 3] = ["sessions", "keyring", "file"];
 
-/// The whole screen. The last line says whether all is well, and if not, what to do.
+/// Makes the whole screen. The last line says that all is well, or what to do.
 pub(crate) fn lines(status: &Status) -> Vec<Line> {
     let mut lines = vec![head(status)];
     if status.not_random {
@@ -31,7 +30,7 @@ pub(crate) fn lines(status: &Status) -> Vec<Line> {
     lines.extend(outputs(status));
     lines.push(Line::plain(""));
     let mut lines: Vec<Line> = lines.into_iter().map(|line| line.fit(WIDTH)).collect();
-    // Several keys may take more than a screen; then each keeps its advice.
+    // Several keys may take more than a screen: each keeps its advice.
     let mut room = usize::MAX;
     if status.keys.len() <= 1 {
         give_way(&mut lines, HEIGHT - ADVICE_LINES - usize::from(status.not_random));
@@ -41,7 +40,7 @@ pub(crate) fn lines(status: &Status) -> Vec<Line> {
     lines
 }
 
-/// Leaves rows out until there are at most so many lines.
+/// Leaves out rows until at most `most` lines are left.
 fn give_way(lines: &mut Vec<Line>, most: usize) {
     for name in GIVE_WAY {
         if lines.len() <= most {
@@ -70,7 +69,7 @@ fn tone(mood: Mood) -> Tone {
     }
 }
 
-/// The server that entropy is fetched from.
+/// Shows the EGD server that the daemon fetches from.
 fn server(client: &EgdClientStatus) -> Vec<Line> {
     let rows = glance::server_rows(client);
     let rows = rows.iter().map(|(name, text)| row(name, text));
@@ -117,13 +116,11 @@ fn verdict(status: &Status, room: usize) -> Vec<Line> {
     let room = room.saturating_sub(not_random);
     for (index, text) in advice.iter().enumerate() {
         let more = advice.len() - index;
-        // The last line is kept for the count of what does not fit.
+        // Reserve the last line for the count of what does not fit.
         let reserve = usize::from(more > 1);
         let left = room.saturating_sub(lines.len());
         if more > 1 && left < 2 {
-            lines.push(
-                Line::new(Tone::Warn, &format!("And {more} more: `ekey-ctl status --json` has them all.")).fit(WIDTH),
-            );
+            lines.push(Line::new(Tone::Warn, &format!("And {more} more: see `ekey-ctl status --json`.")).fit(WIDTH));
             break;
         }
         lines.extend(Line::wrapped(Tone::Warn, text, WIDTH, left.saturating_sub(reserve)));

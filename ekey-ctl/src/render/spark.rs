@@ -1,25 +1,25 @@
-//! Sparklines: a figure's last steps in one line of text.
+//! Sparklines: the last steps of a figure in one line of text.
 
 use ekey_control::history::{Figure, Series};
 
 const BLOCKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 const ASCII: [char; 8] = ['.', ':', '-', '=', '+', '*', '%', '#'];
 
-/// The newest `width` steps, one character each, the newest at the right; a blank where nothing is known.
+/// Draws the newest `width` steps, one character each, the newest at the right. A step without a value is blank.
 pub(crate) fn line(series: &Series, figure: Figure, width: usize, unicode: bool) -> String {
-    // A temperature's changes are small beside it; a degree is to be no mountain either.
+    // A temperature changes little compared with its value, and a degree must not look like a mountain.
     let room = if figure == Figure::Temperature { Some(20) } else { None };
     marks(&shown(series, figure, width).collect::<Vec<_>>(), room, width, unicode)
 }
 
-/// The steps that [`line()`] shows.
+/// Returns the steps that [`line()`] shows.
 pub(crate) fn shown(series: &Series, figure: Figure, width: usize) -> impl Iterator<Item = Option<u64>> {
     let column = series.column(figure);
     column.iter().skip(column.len().saturating_sub(width)).copied()
 }
 
-/// Values in `width` columns, one character each, at the right. They begin at nothing; or at the lowest, if that is to have at
-/// least so much room above it.
+/// Draws values in `width` columns, one character each, at the right. The scale starts at 0; with `room` it starts at the lowest
+/// value and covers at least that much.
 pub(crate) fn marks(values: &[Option<u64>], room: Option<u64>, width: usize, unicode: bool) -> String {
     let marks = if unicode { BLOCKS } else { ASCII };
     let known = || values.iter().flatten().copied();
@@ -54,7 +54,7 @@ mod tests {
     #[test]
     fn a_steady_temperature_is_a_steady_line() {
         let steady = line(&series(&[Some(3110), Some(3111), Some(3110)]), Figure::Temperature, 3, true);
-        assert_eq!(steady, "███", "a tenth of a kelvin is no mountain");
+        assert_eq!(steady, "███", "a tenth of a kelvin stays flat");
         let rising = line(&series(&[Some(3000), Some(3100)]), Figure::Temperature, 2, true);
         assert_eq!(rising, "▁█");
         let none = line(&series(&[Some(u64::MAX), Some(0)]), Figure::Temperature, 2, true);

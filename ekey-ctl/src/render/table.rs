@@ -1,8 +1,8 @@
-//! A table with its columns aligned, the first row its header.
+//! A table with aligned columns. The first row is its header.
 
 use crate::render::paint::{Line, Tone};
 
-/// Rows may have fewer cells than the header; the last column is not padded.
+/// Makes the lines. A row may have fewer cells than the header.
 pub(crate) fn lines(rows: &[Vec<&str>]) -> Vec<Line> {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width =
@@ -27,7 +27,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn columns_line_up_and_a_missing_cell_is_no_trouble() {
+    fn columns_line_up_and_a_missing_cell_is_blank() {
         let seen = lines(&[vec!["NR", "OK", "Status"], vec!["1", "NO", "Unknown"], vec!["12"]]);
         let texts: Vec<&str> = seen.iter().map(|line| line.text.as_str()).collect();
         assert_eq!(texts, ["NR  OK  Status", "1   NO  Unknown", "12"]);

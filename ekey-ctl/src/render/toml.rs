@@ -1,4 +1,4 @@
-//! This daemon's configuration (TOML) that does what a configuration of the original says. What it cannot say stands in comments.
+//! Converts a configuration of the original to this daemon's TOML. What TOML lacks becomes a comment.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -6,13 +6,12 @@ use std::path::Path;
 use ekey_control::OriginalConfig;
 use ekey_control::original::{EgdSocket, KeyNode, Placed};
 
-/// Folders in which every key turns up that is plugged in, so that looking for keys stands for them.
+/// Folders where every plugged-in key appears: `discover` replaces them.
 const EVERY_KEY: [&str; 3] = ["/dev/entropykey", "/run/entropykeys", "/var/run/entropykeys"];
 
-/// The text of `ekeyd.toml`. `file` is where the original's configuration was, for the first line.
+/// Returns the text of `ekeyd.toml`. Its first line names `file`, the original's configuration.
 pub(crate) fn of_original(original: &OriginalConfig, file: &Path) -> String {
-    let mut text =
-        format!("# What {} says, as ekeyd.toml. Look through the lines that begin with \"Not\".\n", path(file));
+    let mut text = format!("# Converted from {}. Check the comments that begin with \"Not\".\n", path(file));
     top(&mut text, original);
     keys(&mut text, original);
     kernel(&mut text, original);
@@ -31,10 +30,7 @@ fn top(text: &mut String, original: &OriginalConfig) {
         let _ = writeln!(text, "control = {}", path(&control.value));
     }
     if let Some(Placed { value: port, .. }) = original.tcp_control {
-        let _ = writeln!(
-            text,
-            "control-tcp = {port}    # for reading only: who may change anything, the unix socket knows"
-        );
+        let _ = writeln!(text, "control-tcp = {port}    # read-only: change things through the unix socket");
     }
     if let Some(Placed { line, value: true, .. }) = original.daemonise {
         not(text, line, "Daemonise(true): this daemon stays in the foreground, the service manager does the rest");
@@ -48,7 +44,7 @@ fn keys(text: &mut String, original: &OriginalConfig) {
     for folder in &usual {
         let _ = writeln!(
             text,
-            "# AddEntropyKeys {} (line {}): every key is found by itself.",
+            "# AddEntropyKeys {} (line {}): the daemon finds every key by itself.",
             path(&folder.value),
             folder.line
         );
@@ -85,7 +81,7 @@ fn egd(text: &mut String, original: &OriginalConfig) {
             EgdSocket::Tcp(address) => quoted(&format!("tcp:{address}")),
         };
         if original.egd[..number].iter().any(|before| before.value.is_at_the_place_of(value)) {
-            not(text, *line, &format!("{place} a second time"));
+            not(text, *line, &format!("{place} is listed twice"));
             continue;
         }
         if let Some(rights) = rights(value) {
@@ -97,7 +93,7 @@ fn egd(text: &mut String, original: &OriginalConfig) {
     list(text, "listen", &entries);
 }
 
-/// What the socket is to have besides its path, if anything.
+/// Describes the socket's mode, owner and group, if given.
 fn rights(socket: &EgdSocket) -> Option<String> {
     let EgdSocket::Unix { mode, user, group, .. } = socket else { return None };
     let rights = [
@@ -110,7 +106,7 @@ fn rights(socket: &EgdSocket) -> Option<String> {
 }
 
 fn not(text: &mut String, line: usize, what: &str) {
-    let _ = writeln!(text, "# Not taken over (line {line}): {what}.");
+    let _ = writeln!(text, "# Not converted (line {line}): {what}.");
 }
 
 fn list(text: &mut String, key: &str, entries: &[String]) {
@@ -131,7 +127,7 @@ fn path(path: &Path) -> String {
     quoted(&path.display().to_string())
 }
 
-/// A text as TOML writes it, on one line whatever is in it.
+/// Quotes a text for TOML, always on one line.
 fn quoted(text: &str) -> String {
     let mut quoted = String::from("\"");
     for character in text.chars() {
@@ -159,33 +155,33 @@ mod tests {
 
     #[test]
     fn an_empty_file_is_a_daemon_without_keys_and_outputs() {
-        let due = "# What \"/etc/entropykey/ekeyd.conf\" says, as ekeyd.toml. Look through the lines that begin with \"Not\".\n\
+        let expected = "# Converted from \"/etc/entropykey/ekeyd.conf\". Check the comments that begin with \"Not\".\n\
                    \n[keys]\ndiscover = false\npaths = []\n\n[kernel]\nenabled = false\n\n[egd]\nlisten = []\n";
-        assert_eq!(convert("-- nothing\n"), due);
+        assert_eq!(convert("-- nothing\n"), expected);
     }
 
     #[test]
-    fn every_statement_is_taken_over_or_stands_in_a_comment_with_its_line() {
+    fn every_statement_is_converted_or_commented_by_line() {
         let text = convert(
             "TCPControlSocket \"1234\"\nUnixControlSocket \"/run/c\"\nKeyring \"/k\"\nDaemonise(true)\n\
              SetOutputToKernel(7)\nSetOutputToFile \"/out\"\nEGDTCPSocket(8888)\nEGDTCPSocket(8888, \"127.0.0.1\")\n\
              EGDUnixSocket(\"/e\", \"0600\", \"\", \"users\")\nAddEntropyKeys \"/dev/entropykey\"\nAddEntropyKeys \"/my\"\n\
              AddEntropyKey \"/dev/cuaU0\"\nAddEntropyKey(\"/dev/a\\\\b\", \"A/BvBlg3OTBJ+RFD\")\n",
         );
-        for due in [
+        for expected in [
             "keyring = \"/k\"\ncontrol = \"/run/c\"\n",
-            "control-tcp = 1234    # for reading only",
-            "# Not taken over (line 4): Daemonise(true)",
+            "control-tcp = 1234    # read-only",
+            "# Not converted (line 4): Daemonise(true)",
             "enabled = true\nbits-per-byte = 7\n",
             "[file]\npath = \"/out\"\n",
-            "# Not taken over (line 8): \"tcp:127.0.0.1:8888\" a second time.\n",
-            "# Not taken over (line 9): the mode 0600, group \"users\" of \"unix:/e\"",
+            "# Not converted (line 8): \"tcp:127.0.0.1:8888\" is listed twice.\n",
+            "# Not converted (line 9): the mode 0600, group \"users\" of \"unix:/e\"",
             "listen = [\n    \"tcp:127.0.0.1:8888\",\n    \"unix:/e\",\n]\n",
             "# AddEntropyKeys \"/dev/entropykey\" (line 10)",
-            "discover = true\n# Not taken over (line 11): AddEntropyKeys \"/my\"",
+            "discover = true\n# Not converted (line 11): AddEntropyKeys \"/my\"",
             "paths = [\n    \"/dev/cuaU0\",\n    { path = \"/dev/a\\\\b\", serial = \"A/BvBlg3OTBJ+RFD\" },\n]\n",
         ] {
-            assert!(text.contains(due), "{due:?} is not in:\n{text}");
+            assert!(text.contains(expected), "{expected:?} is not in:\n{text}");
         }
     }
 

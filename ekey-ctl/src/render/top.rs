@@ -1,19 +1,19 @@
-//! The live screen: all is well or not, a line a key, sparklines of the last minutes, and what the outputs took.
+//! The live screen: a verdict, a line per key, sparklines of the last minutes, and the outputs.
 
 use ekey_control::chart::{Range, Track};
 use ekey_control::glance::{self, Mood, NOT_RANDOM};
 use ekey_control::history::{FINE_STEP_S, FINE_STEPS, Figure};
-use ekey_control::{History, KeyStatus, Status};
+use ekey_control::{History, KeyStatus, Status, advice, amount};
 
 use crate::render::paint::{Line, Tone, narrow};
-use crate::render::{advice, amount, spark};
+use crate::render::spark;
 
 /// Columns before a sparkline.
 const NAMES: usize = 28;
-/// Lines that a piece of advice may take.
+/// Lines for one piece of advice, at most.
 const ADVICE_LINES: usize = 4;
 
-/// What is drawn on: columns, lines, and whether it shows more than ASCII.
+/// The area to draw on: columns, lines, and whether it shows more than ASCII.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Area {
     pub(crate) width: usize,
@@ -21,7 +21,7 @@ pub(crate) struct Area {
     pub(crate) unicode: bool,
 }
 
-/// The screen. It is never wider or higher than the area; what is most urgent is at the top.
+/// Draws the screen within the area, the most urgent at the top.
 pub(crate) fn lines(status: &Status, history: &History, area: Area) -> Vec<Line> {
     let mut lines = vec![head(status)];
     lines.extend(verdict(status, area));
@@ -88,14 +88,14 @@ fn key(key: &KeyStatus) -> Line {
     Line::new(tone, &columns(&cells))
 }
 
-/// One row of the table of keys, 78 columns unless a number is very long.
+/// Makes one row of the table of keys, 78 columns unless a number is very long.
 fn columns(cells: &[&str; 8]) -> String {
     let [number, serial, state, rate, temperature, voltage, refused, revived] = cells;
     let (serial, state) = (short(serial, 16), short(state, 17));
     format!("{number:<3} {serial:<16} {state:<17} {rate:>9} {temperature:>7} {voltage:>5} {refused:>7} {revived:>7}")
 }
 
-/// Five lines: name, now, and the last minutes.
+/// Makes a line per figure: its name, its value now, and its last minutes.
 fn sparklines(history: &History, area: Area) -> Vec<Line> {
     let width = area.width.saturating_sub(NAMES + 1).min(FINE_STEPS);
     let span = amount::span((width as u64 * u64::from(FINE_STEP_S)) / 60 * 60);
@@ -104,7 +104,7 @@ fn sparklines(history: &History, area: Area) -> Vec<Line> {
     for figure in Figure::ALL {
         let track = Track::new(history, figure, Range::Minutes);
         let now = match track.points.last() {
-            // As many as the line beside it shows.
+            // As many as the sparkline shows.
             Some(_) if figure.is_count() => {
                 let shown = spark::shown(&history.fine, figure, width).flatten();
                 match shown.fold(0, u64::saturating_add) {
@@ -122,7 +122,7 @@ fn sparklines(history: &History, area: Area) -> Vec<Line> {
     lines
 }
 
-/// At most `width` characters.
+/// Cuts a text to `width` characters.
 fn short(text: &str, width: usize) -> String {
     text.chars().take(width).collect()
 }
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn every_state_has_its_line_and_what_to_do_is_at_the_top() {
+    fn every_state_has_its_line_and_advice_is_at_the_top() {
         for state in all_states().into_iter().filter(|state| !state.is_running()) {
             let status = status(vec![key(state)]);
             let seen = lines(&status, &history(&[]), Area { width: 80, height: 24, unicode: false });

@@ -1,12 +1,11 @@
-//! What `wait` says when it ends.
+//! The last words of `wait`.
 
-use ekey_control::Status;
 use ekey_control::glance::NOT_RANDOM;
+use ekey_control::{Status, advice, amount};
 
 use crate::render::paint::{Line, Tone};
-use crate::render::{advice, amount};
 
-/// Enough has come.
+/// Reports success after `seconds`.
 pub(crate) fn ready(status: &Status, bytes: u64, seconds: f64) -> Vec<Line> {
     let text = format!(
         "Ready after {}: {} running, {} verified meanwhile.",
@@ -21,9 +20,9 @@ pub(crate) fn ready(status: &Status, bytes: u64, seconds: f64) -> Vec<Line> {
     lines
 }
 
-/// The time is up: each key's state, and what to do.
-pub(crate) fn given_up(status: &Status, bytes: u64, due: Option<u64>, seconds: f64) -> Vec<Line> {
-    let of = due.map_or_else(String::new, |due| format!(" of {}", amount::bytes(due)));
+/// Reports a timeout: each key's state, and what to do. `wanted`: the bytes of `--bytes`.
+pub(crate) fn given_up(status: &Status, bytes: u64, wanted: Option<u64>, seconds: f64) -> Vec<Line> {
+    let of = wanted.map_or_else(String::new, |wanted| format!(" of {}", amount::bytes(wanted)));
     let mut lines = vec![Line::bad(&format!(
         "Gave up after {}: {}{of} verified meanwhile.",
         amount::waited(seconds),
@@ -47,7 +46,7 @@ mod tests {
     use crate::render::sample::{all_states, key, status};
 
     #[test]
-    fn giving_up_names_each_key_with_its_state_and_the_next_step() {
+    fn giving_up_names_each_keys_state_and_next_step() {
         for state in all_states() {
             let lines = given_up(&status(vec![key(state)]), 0, Some(1024), 5.0);
             assert_eq!(lines[0].text, "Gave up after 5.0 s: 0 B of 1.0 kB verified meanwhile.");
@@ -60,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn data_that_is_not_random_is_said_so_at_the_end() {
+    fn the_last_line_says_that_data_is_not_random() {
         let mut status = status(vec![key(State::Running)]);
         status.not_random = true;
         for lines in [ready(&status, 1, 0.0), given_up(&status, 1, None, 0.0)] {

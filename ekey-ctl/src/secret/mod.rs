@@ -1,6 +1,6 @@
-//! Secrets that a person hands in: from a file, from standard input, or typed where nobody can read along.
+//! Reads a secret from a file, from standard input, or from a terminal that does not show it.
 //!
-//! What is read is bounded, kept in one buffer that never moves, and wiped. It is never printed.
+//! Limits what it reads, keeps it in one buffer that never moves, wipes it, and never prints it.
 
 mod prompt;
 
@@ -13,40 +13,35 @@ use ekey_proto::{LongTermKey, MasterKey, Serial};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-/// More than this, in bytes, is no key.
+/// The longest input, in bytes.
 const MOST_BYTES: usize = 4096;
-/// How often a master key may be mistyped before the person is sent to look for the card.
+/// How often a person may type a master key.
 const ATTEMPTS: usize = 3;
 
-/// Why there is no secret. Nothing of it is ever shown.
+/// Why there is no secret. Never shows any of it.
 #[derive(Debug, Error)]
 pub(crate) enum SecretError {
     /// The file cannot be read (host).
-    #[error("{}: cannot read: {source}; name the file that has the key", path.display())]
-    File {
-        /// As it was given.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
+    #[error("{}: cannot read: {source}; name the file with the key", path.display())]
+    File { path: PathBuf, source: io::Error },
     /// The terminal or standard input failed (host).
-    #[error("cannot read the key: {0}; hand it in on standard input, or name a file")]
+    #[error("cannot read the key: {0}; pipe it to standard input, or name a file")]
     Input(#[from] io::Error),
-    /// Nothing was given.
-    #[error("no key was given; type it, hand it in on standard input, or name a file")]
+    /// The input was empty.
+    #[error("the input has no key; type it, pipe it to standard input, or name a file")]
     Nothing,
-    /// No key is that long.
-    #[error("the key has more than {MOST_BYTES} bytes; hand in the key alone")]
+    /// The input is too long.
+    #[error("the input has more than {MOST_BYTES} bytes; give the key alone")]
     TooLong,
-    /// It is no master key.
+    /// The input is not a master key.
     #[error(transparent)]
     Master(#[from] ekey_proto::crypt::InvalidMasterKey),
-    /// It is no long-term key.
-    #[error("this is no long-term key: 44 characters (base64 of 32 bytes), or a line `{0} KEY`")]
+    /// The input is not a long-term key.
+    #[error("expected a long-term key of 44 characters (base64 of 32 bytes), or a keyring line `{0} KEY`")]
     LongTerm(Serial),
 }
 
-/// The master key from the card: out of `file`, else from standard input, else typed by a person, who may mistype it twice.
+/// Reads the master key from `file`, else from standard input, else from a person, who has three attempts.
 ///
 /// # Errors
 /// [`SecretError`].
@@ -62,7 +57,7 @@ pub(crate) fn master_key(file: Option<&Path>, whose: &str) -> Result<MasterKey, 
     Err(SecretError::Nothing)
 }
 
-/// A long-term key: alone, or in a keyring's line of `serial`. From where [`master_key`] comes from.
+/// Reads a long-term key, alone or in a keyring line of `serial`, from the same places as [`master_key`].
 ///
 /// # Errors
 /// [`SecretError`].
@@ -95,13 +90,13 @@ fn read(file: Option<&Path>, prompt: &str) -> Result<Zeroizing<Vec<u8>>, SecretE
             bounded(|buffer| file.read(buffer).map_err(failed))?
         }
         None if is_typed(file) => prompt::ask(prompt)?,
-        // Not through std's standard input, whose buffer nobody wipes.
+        // Not std's standard input: nothing wipes its buffer.
         None => bounded(|buffer| Ok(nix::unistd::read(io::stdin().as_fd(), buffer).map_err(io::Error::from)?))?,
     };
     if text.trim_ascii().is_empty() { Err(SecretError::Nothing) } else { Ok(text) }
 }
 
-/// Reads to the end, into one buffer that never has to move.
+/// Reads to the end, into one buffer that never moves.
 fn bounded(mut read: impl FnMut(&mut [u8]) -> Result<usize, SecretError>) -> Result<Zeroizing<Vec<u8>>, SecretError> {
     let mut text = Zeroizing::new(vec![0; MOST_BYTES + 1]);
     let mut count = 0;
@@ -137,20 +132,20 @@ mod tests {
     }
 
     #[test]
-    fn a_long_term_key_is_read_alone_or_from_its_line_of_a_keyring() {
-        let due = LongTermKey::from_base64(KEY.as_bytes()).unwrap();
+    fn a_long_term_key_is_read_alone_or_in_a_keyring_line() {
+        let expected = LongTermKey::from_base64(KEY.as_bytes()).unwrap();
         for text in [
             KEY.to_owned(),
             format!("  {KEY}\r\n\n"),
             format!("{SERIAL} {KEY}\n"),
             format!("# keyring\nAAAAAAAAAAAAAAAA {KEY}\n{SERIAL}\t{KEY}\n"),
         ] {
-            assert_eq!(from_file(text.as_bytes()).unwrap(), due, "{text:?}");
+            assert_eq!(from_file(text.as_bytes()).unwrap(), expected, "{text:?}");
         }
     }
 
     #[test]
-    fn what_is_no_long_term_key_is_refused_and_not_shown() {
+    fn an_invalid_long_term_key_is_rejected_unseen() {
         let secret = "c2VjcmV0";
         for text in [secret.to_owned(), format!("{SERIAL} {secret}"), format!("AAAAAAAAAAAAAAAA {KEY}"), "a b c".into()]
         {
@@ -162,17 +157,17 @@ mod tests {
     }
 
     #[test]
-    fn more_than_a_key_can_have_is_not_read() {
+    fn input_longer_than_any_key_is_rejected() {
         assert!(matches!(from_file(&vec![b'A'; MOST_BYTES + 1]), Err(SecretError::TooLong)));
         let endless = long_term_key(Some(Path::new("/dev/zero")), &SERIAL.parse().unwrap());
         assert!(matches!(endless, Err(SecretError::TooLong)));
     }
 
     #[test]
-    fn a_master_key_with_one_wrong_character_is_refused_before_anything_is_done() {
+    fn a_master_key_with_one_wrong_character_is_rejected() {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), "/GE7 Tf1n Nqe9 JoyK DnTt DRwE\nqVn1 nddO 8odJ g/1E P8mh\n").unwrap();
-        assert!(master_key(Some(file.path()), "it").is_ok(), "spaces and line breaks are passed over");
+        assert!(master_key(Some(file.path()), "it").is_ok(), "spaces and line breaks are skipped");
         std::fs::write(file.path(), "/GE7Tf1nNqe9JoyKDnTtDRwEqVn1nddO8odJg/1EP8mi").unwrap();
         let refused = master_key(Some(file.path()), "it").unwrap_err();
         assert!(matches!(refused, SecretError::Master(_)), "{refused}");

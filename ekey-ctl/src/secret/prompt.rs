@@ -1,47 +1,52 @@
-//! A line typed at the terminal without showing it.
+//! Reads a line at the terminal without showing it.
 //!
-//! The terminal echoes again whatever happens: the signals that end or stop a program are held back while nothing is shown, and
-//! delivered once the terminal is as it was.
+//! The echo always comes back: signals that end or stop the program are blocked while it is off, and delivered once it is on again.
 
 use std::io::{self, Write as _};
 use std::os::fd::{AsFd as _, BorrowedFd};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::signal::{SigSet, SigmaskHow, Signal};
-use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::sys::signal::Signal;
+use nix::sys::signalfd::SignalFd;
 use nix::sys::termios::{self, LocalFlags, SetArg, Termios};
 use zeroize::Zeroizing;
 
 use super::{MOST_BYTES, SecretError};
+use crate::signals::Blocked;
 
-/// Asks with `prompt` on standard error, and reads a line from standard input, which must be a terminal.
+/// The signals that would end or stop the program.
+const ENDING: [Signal; 5] = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT, Signal::SIGTSTP];
+
+/// Prints `prompt` on standard error, and reads a line from standard input, which must be a terminal.
 pub(super) fn ask(prompt: &str) -> Result<Zeroizing<Vec<u8>>, SecretError> {
     let mut line = Zeroizing::new(Vec::with_capacity(MOST_BYTES + 1));
     loop {
-        let held = Held::back()?;
+        let blocked = Blocked::new(&ENDING).map_err(io::Error::from)?;
+        // Never read: a pending signal is delivered once it is unblocked.
+        let signals = blocked.descriptor().map_err(io::Error::from)?;
         let quiet = Quiet::make()?;
         io::stderr().write_all(prompt.as_bytes())?;
-        let whole = read_line(&held, &mut line);
+        let whole = read_line(&signals, &mut line);
         drop(quiet);
-        // A signal that came ends the program here, or stops it for a while.
-        drop(held);
+        // A pending signal ends the program here, or stops it for a while.
+        drop(blocked);
         match whole {
             Ok(true) => return Ok(line),
-            // Stopped, and in the foreground again.
+            // The program was stopped, and is in the foreground again: ask once more.
             Ok(false) => line.clear(),
             Err(error) => return Err(error),
         }
     }
 }
 
-/// Reads to the end of the line; `false` if a signal came first.
-fn read_line(held: &Held, line: &mut Vec<u8>) -> Result<bool, SecretError> {
+/// Reads to the end of the line. Returns `false` if a signal came first.
+fn read_line(signals: &SignalFd, line: &mut Vec<u8>) -> Result<bool, SecretError> {
     let stdin = io::stdin();
     let mut chunk = Zeroizing::new([0; 256]);
     loop {
         let mut ready =
-            [PollFd::new(stdin.as_fd(), PollFlags::POLLIN), PollFd::new(held.signals.as_fd(), PollFlags::POLLIN)];
+            [PollFd::new(stdin.as_fd(), PollFlags::POLLIN), PollFd::new(signals.as_fd(), PollFlags::POLLIN)];
         match poll(&mut ready, PollTimeout::NONE) {
             Err(Errno::EINTR) => continue,
             outcome => outcome.map_err(io::Error::from)?,
@@ -58,14 +63,14 @@ fn read_line(held: &Held, line: &mut Vec<u8>) -> Result<bool, SecretError> {
             return Err(SecretError::TooLong);
         }
         line.extend_from_slice(typed);
-        // The end of the input ends the line as well.
+        // The end of the input also ends the line.
         if count == 0 || typed.ends_with(b"\n") {
             return Ok(true);
         }
     }
 }
 
-/// The terminal without its echo, until this is dropped.
+/// The terminal without echo. Dropping it restores the echo.
 struct Quiet {
     before: Termios,
 }
@@ -76,7 +81,7 @@ impl Quiet {
         let mut quiet = before.clone();
         quiet.local_flags.remove(LocalFlags::ECHO);
         quiet.local_flags.insert(LocalFlags::ICANON | LocalFlags::ISIG | LocalFlags::ECHONL);
-        // What was typed ahead was typed where it can be read.
+        // Discard what was typed ahead: it was visible.
         termios::tcsetattr(stdin(&io::stdin()), SetArg::TCSAFLUSH, &quiet)?;
         Ok(Self { before })
     }
@@ -84,35 +89,11 @@ impl Quiet {
 
 impl Drop for Quiet {
     fn drop(&mut self) {
-        // A terminal that has gone needs no echo.
+        // A terminal that is gone needs no echo.
         let _ = termios::tcsetattr(stdin(&io::stdin()), SetArg::TCSAFLUSH, &self.before);
     }
 }
 
 fn stdin(stdin: &io::Stdin) -> BorrowedFd<'_> {
     stdin.as_fd()
-}
-
-/// The signals that would end or stop the program, held back until this is dropped.
-struct Held {
-    signals: SignalFd,
-    before: SigSet,
-}
-
-impl Held {
-    fn back() -> io::Result<Self> {
-        let ending = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT, Signal::SIGTSTP];
-        let ending = SigSet::from_iter(ending);
-        let before = ending.thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
-        // Only looked at, never read: what has come is delivered when it is let through.
-        let signals = SignalFd::with_flags(&ending, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
-        Ok(Self { signals, before })
-    }
-}
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        // The mask was this thread's a moment ago.
-        let _ = self.before.thread_set_mask();
-    }
 }

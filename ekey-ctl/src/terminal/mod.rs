@@ -1,4 +1,4 @@
-//! The terminal, taken over to draw on it in place, and given back as it was however the program ends.
+//! Draws in place on the terminal, and restores it however the program ends.
 
 mod raw;
 
@@ -8,24 +8,24 @@ use std::io::{self, IsTerminal as _, Write as _};
 pub(crate) use raw::{Raw, Wake};
 use rustix::termios::tcgetwinsize;
 
-/// How large a terminal is taken to be that does not say.
+/// The size of a terminal that does not state its own: columns, lines.
 const USUAL: (usize, usize) = (80, 24);
-/// Larger than any terminal: what is drawn is bounded by it.
+/// The limit of a drawing, larger than any terminal: columns, lines.
 const MOST: (usize, usize) = (500, 200);
 
-/// Columns and lines of the terminal on standard output.
+/// Returns columns and lines of the terminal on standard output.
 pub(crate) fn size() -> (usize, usize) {
     let Ok(size) = tcgetwinsize(io::stdout()) else { return USUAL };
     let or = |said: u16, usual: usize| if said == 0 { usual } else { usize::from(said) };
     (or(size.ws_col, USUAL.0).min(MOST.0), or(size.ws_row, USUAL.1).min(MOST.1))
 }
 
-/// Whether it can be drawn on.
+/// Reports whether standard output is a terminal to draw on.
 pub(crate) fn is_there() -> bool {
     io::stdout().is_terminal() && env::var_os("TERM").is_none_or(|term| term != "dumb")
 }
 
-/// Whether it shows more than ASCII, as the locale says.
+/// Reports whether the locale has more than ASCII.
 pub(crate) fn shows_unicode() -> bool {
     let said = ["LC_ALL", "LC_CTYPE", "LANG"]
         .into_iter()
@@ -36,29 +36,29 @@ pub(crate) fn shows_unicode() -> bool {
     })
 }
 
-/// A second screen in place of the usual one, without a cursor, until this is dropped.
+/// The terminal's second screen, without a cursor. Dropping it restores the first one.
 pub(crate) struct Canvas;
 
 impl Canvas {
-    /// Changes to it.
+    /// Switches to the second screen.
     ///
     /// # Errors
-    /// Standard output is gone.
+    /// Standard output failed.
     pub(crate) fn open() -> io::Result<Self> {
         let canvas = Self;
         canvas.write("\x1b[?1049h\x1b[?25l\x1b[2J")?;
         Ok(canvas)
     }
 
-    /// Shows these lines in place of those before. They must be as short and as few as the terminal is large.
+    /// Replaces what the screen shows. The lines must fit the terminal.
     ///
     /// # Errors
-    /// Standard output is gone.
+    /// Standard output failed.
     pub(crate) fn show(&self, lines: &[String]) -> io::Result<()> {
         self.write(&format!("\x1b[H{}\x1b[K\x1b[J", lines.join("\x1b[K\r\n")))
     }
 
-    #[expect(clippy::unused_self, reason = "only who has the canvas may draw on it")]
+    #[expect(clippy::unused_self, reason = "only the owner of the canvas may draw on it")]
     fn write(&self, text: &str) -> io::Result<()> {
         let mut out = io::stdout().lock();
         out.write_all(text.as_bytes())?;
@@ -68,7 +68,7 @@ impl Canvas {
 
 impl Drop for Canvas {
     fn drop(&mut self) {
-        // A terminal that has gone shows nothing anyway.
+        // A terminal that is gone needs no restoring.
         let _ = self.write("\x1b[?25h\x1b[?1049l");
     }
 }

@@ -1,4 +1,4 @@
-//! Keys as they are pressed, and signals as they come, both awaited with a time limit.
+//! Waits for key presses and signals, with a time limit.
 
 use std::io::{self, IsTerminal as _};
 use std::os::fd::AsFd as _;
@@ -6,43 +6,44 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::signal::{SigSet, SigmaskHow, Signal};
-use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::sys::signal::Signal;
+use nix::sys::signalfd::SignalFd;
 use nix::sys::termios::{self, LocalFlags, SetArg, Termios};
 
-/// `^C` and `^D`, as bytes.
+use crate::signals::Blocked;
+
+/// The signals to wait for.
+const SIGNALS: [Signal; 6] =
+    [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT, Signal::SIGTSTP, Signal::SIGWINCH];
+/// `q`, `Q`, `^C` and `^D` end the program.
 const ENDING: [u8; 4] = [b'q', b'Q', 3, 4];
 
-/// Why the wait is over.
+/// Why a wait ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Wake {
-    /// The time is up, or something is to be drawn anew.
+    /// The time is up, or the terminal needs a redraw.
     Draw,
-    /// A person or a signal says that it is enough.
+    /// A key or a signal ends the program.
     End,
 }
 
-/// Standard input without echo and line editing, and signals held back, until this is dropped.
+/// Standard input without echo and line editing, and blocked signals. Dropping it restores both.
 pub(crate) struct Raw {
-    /// What standard input was, if it is a terminal.
+    /// The settings of standard input before, if it is a terminal.
     before: Option<Termios>,
     signals: SignalFd,
-    mask: SigSet,
+    _blocked: Blocked,
 }
 
 impl Raw {
-    /// Takes both over.
+    /// Blocks the signals and changes the terminal.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's error.
     pub(crate) fn take() -> io::Result<Self> {
-        let held =
-            [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT, Signal::SIGTSTP, Signal::SIGWINCH];
-        let held = SigSet::from_iter(held);
-        // Signals first: from here on none ends the program before the terminal is as it was.
-        let mask = held.thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
-        let signals = SignalFd::with_flags(&held, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
-        let mut raw = Self { before: None, signals, mask };
+        // Signals first: from here on none ends the program before the terminal is restored.
+        let blocked = Blocked::new(&SIGNALS)?;
+        let mut raw = Self { before: None, signals: blocked.descriptor()?, _blocked: blocked };
         if io::stdin().is_terminal() {
             let before = termios::tcgetattr(io::stdin())?;
             let mut keys = before.clone();
@@ -53,10 +54,10 @@ impl Raw {
         Ok(raw)
     }
 
-    /// Waits for a key, a signal, or the end of the time.
+    /// Waits at most `most` for a key or a signal.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's error.
     pub(crate) fn wait(&mut self, most: Duration) -> io::Result<Wake> {
         let until = Instant::now() + most;
         loop {
@@ -85,20 +86,20 @@ impl Raw {
         let is = |signal: Signal| i32::try_from(info.ssi_signo).ok() == Some(signal as i32);
         Ok(match () {
             () if is(Signal::SIGWINCH) => Some(Wake::Draw),
-            // To stop it would leave the terminal as it is now.
+            // Stopping the program would leave the terminal changed.
             () if is(Signal::SIGTSTP) => None,
             () => Some(Wake::End),
         })
     }
 }
 
-/// Reads what was typed; the end of the input is an end, too.
+/// Reads what was typed. The end of the input also ends the program.
 fn is_ending() -> io::Result<bool> {
     let mut typed = [0; 64];
     match nix::unistd::read(io::stdin().as_fd(), &mut typed) {
         Ok(count) => Ok(count == 0 || typed.iter().take(count).any(|key| ENDING.contains(key))),
         Err(Errno::EINTR | Errno::EAGAIN) => Ok(false),
-        // The terminal has gone.
+        // The terminal is gone.
         Err(Errno::EIO) => Ok(true),
         Err(error) => Err(error.into()),
     }
@@ -106,10 +107,9 @@ fn is_ending() -> io::Result<bool> {
 
 impl Drop for Raw {
     fn drop(&mut self) {
-        // A terminal that has gone needs nothing; a signal that has been read is done with.
+        // A terminal that is gone needs no restoring.
         if let Some(before) = &self.before {
             let _ = termios::tcsetattr(io::stdin(), SetArg::TCSADRAIN, before);
         }
-        let _ = self.mask.thread_set_mask();
     }
 }

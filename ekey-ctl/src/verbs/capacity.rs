@@ -1,4 +1,4 @@
-//! `capacity`: whether the keys give enough, by what the daemon has seen so far or by simulation.
+//! `capacity`: reports whether the keys supply enough, by the daemon's measurements or by simulation.
 
 use std::io::{self, Write as _};
 use std::path::Path;
@@ -14,11 +14,11 @@ use crate::render::capacity::{self, Answer};
 use crate::render::paint;
 use crate::terminal;
 
-/// Requests of one simulation; more take minutes.
+/// Requests of one simulation, at most: more take minutes.
 const MOST_REQUESTS: f64 = 20_000_000.0;
 
 pub(crate) fn run(socket: &Path, args: &Capacity) -> Result<u8, Problem> {
-    if args.clients.is_empty() { measure(socket, args) } else { foretell(socket, args) }
+    if args.clients.is_empty() { measure(socket, args) } else { predict(socket, args) }
 }
 
 fn measure(socket: &Path, args: &Capacity) -> Result<u8, Problem> {
@@ -32,7 +32,7 @@ fn measure(socket: &Path, args: &Capacity) -> Result<u8, Problem> {
     Ok(u8::from(matches!(measured.verdict(), Verdict::Short | Verdict::Nothing)))
 }
 
-fn foretell(socket: &Path, args: &Capacity) -> Result<u8, Problem> {
+fn predict(socket: &Path, args: &Capacity) -> Result<u8, Problem> {
     let crowds = args.crowds().ok_or(Problem::NoHabit)?;
     let (mut world, from_daemon) = match Client::connect(socket) {
         Ok(mut client) => (world_of(&client.status()?), true),
@@ -49,7 +49,7 @@ fn foretell(socket: &Path, args: &Capacity) -> Result<u8, Problem> {
     let limits = Limits { within: args.within, span, seed: args.seed };
     let outcome = simulate(world, &crowds, span, args.seed);
     let mut answer = Answer { world, crowds, limits, outcome, borne: 0, keys_needed: None, from_daemon };
-    // With a pool that is full at the beginning, which says nothing about this moment.
+    // These two answers assume a full pool at the start, whatever it holds now.
     let rested = World { held: world.pool, ..world };
     answer.borne = borne(rested, &answer.crowds, limits);
     answer.keys_needed =
@@ -71,7 +71,7 @@ fn foretell(socket: &Path, args: &Capacity) -> Result<u8, Problem> {
     Ok(u8::from(!answer.is_enough()))
 }
 
-/// The daemon's keys and pool as they are. Keys that bring nothing at the moment do not count.
+/// Returns the daemon's keys and pool. Keys that deliver nothing now do not count.
 fn world_of(status: &Status) -> World {
     let keys = status.keys.iter().filter(|key| key.is_serving() && key.rate_bytes_per_s >= 1.0);
     let rates = keys.map(|key| key.rate_bytes_per_s).collect::<Vec<_>>();

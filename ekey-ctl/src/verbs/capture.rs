@@ -1,4 +1,4 @@
-//! `capture`: so many verified bytes, as they are handed out, into a file that was not there.
+//! `capture`: writes verified bytes to a new file.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -6,7 +6,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::time::Instant;
 
-use ekey_control::{Client, Status};
+use ekey_control::{Client, Status, advice, amount};
 use serde_json::json;
 
 use crate::cli::Capture;
@@ -14,7 +14,6 @@ use crate::egd::Source;
 use crate::problem::Problem;
 use crate::render::paint::{Line, Tone};
 use crate::render::progress::Progress;
-use crate::render::{advice, amount};
 use ekey_control::glance::NOT_RANDOM;
 
 pub(crate) fn run(socket: &Path, args: &Capture) -> Result<u8, Problem> {
@@ -34,7 +33,7 @@ pub(crate) fn run(socket: &Path, args: &Capture) -> Result<u8, Problem> {
     progress.end();
     target.flush().map_err(unwritten)?;
     let come = come?;
-    // Standard output may be what was captured.
+    // Standard output may hold the captured bytes.
     let mut out = io::stderr();
     let (complete, seconds) = (come == args.bytes, started.elapsed().as_secs_f64());
     if args.json.json {
@@ -44,7 +43,7 @@ pub(crate) fn run(socket: &Path, args: &Capture) -> Result<u8, Problem> {
         });
         writeln!(out, "{outcome}")?;
     } else {
-        // What is wrong now, not what was when it began.
+        // The advice must fit the present state, not the one at the start.
         let now = Client::connect(socket).and_then(|mut daemon| daemon.status());
         for line in words(args, &now.unwrap_or(source.status), come, seconds) {
             writeln!(out, "{}", line.text)?;
@@ -59,8 +58,9 @@ fn words(args: &Capture, status: &Status, come: u64, seconds: f64) -> Vec<Line> 
         let rate = amount::rate(come as f64 / seconds);
         vec![Line::new(Tone::Good, &format!("{file}: {come} bytes in {}, {rate}.", amount::waited(seconds)))]
     } else {
-        let (due, patience) = (amount::bytes(args.bytes), amount::waited(args.timeout.as_secs_f64()));
-        let mut lines = vec![Line::bad(&format!("{file}: gave up at {came} of {due}, nothing came for {patience}."))];
+        let (wanted, patience) = (amount::bytes(args.bytes), amount::waited(args.timeout.as_secs_f64()));
+        let mut lines =
+            vec![Line::bad(&format!("{file}: gave up at {came} of {wanted}, nothing came for {patience}."))];
         lines.extend(advice::advice(status).iter().map(|text| Line::new(Tone::Warn, text)));
         lines
     };
@@ -70,7 +70,7 @@ fn words(args: &Capture, status: &Status, come: u64, seconds: f64) -> Vec<Line> 
     lines
 }
 
-/// Makes the file, for its owner alone; none if it is standard output.
+/// Creates the file with mode 0600. Returns `None` for standard output.
 pub(super) fn create(path: &Path) -> Result<Option<File>, Problem> {
     if path == Path::new("-") {
         return Ok(None);

@@ -1,4 +1,4 @@
-//! `completions SHELL`: what a shell needs to complete this tool's command line.
+//! `completions SHELL`: prints the script that completes this tool's command line.
 
 use std::io::{self, Write as _};
 

@@ -1,4 +1,4 @@
-//! `config convert`: the original's `ekeyd.conf` as this daemon's own configuration, on standard output.
+//! `config convert`: converts the original's `ekeyd.conf` to this daemon's configuration, on standard output.
 
 use std::fs::File;
 use std::io::{self, Read, Write as _};
@@ -10,11 +10,11 @@ use crate::cli::Convert;
 use crate::problem::Problem;
 use crate::render::toml;
 
-/// A configuration larger than this, in bytes, is none.
+/// The largest configuration, in bytes.
 const MOST_BYTES: u64 = 1024 * 1024;
-/// Mistakes that are shown one by one, at most.
+/// How many mistakes to show.
 const MOST_MISTAKES: usize = 100;
-/// How many characters of what is wrong are shown, at most: some are the file's own.
+/// How many characters of a mistake to show: some come from the file.
 const MOST_SHOWN: usize = 400;
 
 pub(crate) fn convert(args: &Convert) -> Result<u8, Problem> {
@@ -26,7 +26,7 @@ pub(crate) fn convert(args: &Convert) -> Result<u8, Problem> {
     };
     let text = text.map_err(unreadable)?;
     if text.len() as u64 > MOST_BYTES {
-        return Err(unreadable(io::Error::other("larger than a configuration can be (1 MiB)")));
+        return Err(unreadable(io::Error::other("larger than 1 MiB, not a configuration")));
     }
     let (config, mistakes) = OriginalConfig::read(&text);
     if !mistakes.is_empty() {
@@ -35,7 +35,7 @@ pub(crate) fn convert(args: &Convert) -> Result<u8, Problem> {
         let lines = mistakes.iter().map(|at| format!("{name}:{}:{}: {}", at.line, at.column, shown(&at.what)));
         let mut lines: Vec<String> = lines.take(MOST_MISTAKES).collect();
         if let Some(more @ 1..) = mistakes.len().checked_sub(MOST_MISTAKES) {
-            lines.push(format!("and {more} mistakes more"));
+            lines.push(format!("and {more} more mistakes"));
         }
         return Err(Problem::Mistakes(lines));
     }

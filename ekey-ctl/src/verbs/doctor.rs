@@ -1,4 +1,4 @@
-//! `doctor`: what a person would look at when a key does not work.
+//! `doctor`: checks everything that may keep a key from working.
 
 use std::io::{self, Write};
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! `keyring`: who is in the keyring, and changing that. No long-term key is ever shown.
+//! `keyring`: lists and changes the keyring. Never shows a long-term key.
 
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -23,8 +23,8 @@ pub(crate) fn run(socket: &Path, verb: &KeyringVerb) -> Result<u8, Problem> {
     }
 }
 
-/// The keyring that is meant: the one that is named, else the one that the daemon reads, else the usual one. Always a whole path, for
-/// the daemon works in another folder.
+/// Returns the path of the keyring: the named one, else the daemon's, else the default. Always absolute, because the daemon works in
+/// another folder.
 pub(super) fn place(named: Option<&Path>, daemon: Option<&mut Daemon>) -> PathBuf {
     let path = named.map(Path::to_owned).or_else(|| daemon.and_then(Daemon::keyring));
     let path = path.unwrap_or_else(|| DEFAULT_KEYRING.into());
@@ -76,7 +76,7 @@ fn reload(socket: &Path, args: &WithKeyring) -> Result<u8, Problem> {
         writeln!(io::stdout(), "{}", json!({ "keyring": path, "daemon": said }))?;
     } else {
         let said = if said.is_empty() { String::new() } else { format!(": {said}") };
-        paint::print(&[Line::plain(&format!("The daemon has read {}{said}.", path.display()))])?;
+        paint::print(&[Line::plain(&format!("The daemon reloaded {}{said}.", path.display()))])?;
     }
     Ok(0)
 }
@@ -87,8 +87,8 @@ fn place_with_daemon(socket: &Path, args: &WithKeyring) -> (PathBuf, Result<Opti
     (place(args.keyring.as_deref(), known), daemon)
 }
 
-/// Has a daemon that reads this keyring read it again, and says what was done. That the daemon could not be told is said, and is no
-/// failure: the keyring is as it was asked for.
+/// Makes a daemon that reads this keyring reload it, and reports what changed. A daemon that does not answer is a warning, not a
+/// failure: the keyring itself is changed.
 fn report(
     done: &str,
     word: &str,
@@ -112,13 +112,13 @@ fn report(
     }
     let mut lines = vec![Line::plain(&format!("{serial} was {done} {}.", path.display()))];
     match told {
-        Ok(true) => lines.push(Line::plain("The daemon has read it.")),
+        Ok(true) => lines.push(Line::plain("The daemon reloaded it.")),
         Ok(false) => {}
         Err(_) => {
             let problem = problem.unwrap_or_default();
             lines.push(Line::new(
                 Tone::Warn,
-                &format!("The daemon was not told: {problem}; run ekey-ctl keyring reload"),
+                &format!("The daemon did not reload it: {problem}; run `ekey-ctl keyring reload`"),
             ));
         }
     }

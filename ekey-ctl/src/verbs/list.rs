@@ -1,4 +1,4 @@
-//! `list`: a line a key, in the original's words, from any daemon that speaks EKEYD/1.
+//! `list`: prints one line per key in the original's words, from any daemon that speaks EKEYD/1.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -31,7 +31,7 @@ pub(crate) fn run(socket: &Path, args: Json) -> Result<u8, Problem> {
     Ok(0)
 }
 
-/// Columns as the header of the answer names them: NR OK Status Path SerialNo.
+/// Reads a line of the answer. Its columns: NR, OK, Status, Path, SerialNo.
 fn row<'a>(columns: &[&'a str]) -> Row<'a> {
     let column = |index: usize| columns.get(index).copied().unwrap_or_default();
     Row {

@@ -1,6 +1,6 @@
-//! The verbs, one a file. Each asks the daemon, prints, and gives its exit code.
+//! The verbs, one per file. Each returns its exit code.
 
-mod attach;
+mod add;
 mod capacity;
 mod capture;
 mod completions;
@@ -10,6 +10,7 @@ mod keyring;
 mod list;
 mod plot;
 mod rekey;
+mod remove;
 mod reset;
 mod shutdown;
 mod stats;
@@ -22,7 +23,7 @@ mod watch;
 use crate::cli::{Cli, ConfigVerb, Verb};
 use crate::problem::Problem;
 
-/// Runs the verb of the command line and gives its exit code.
+/// Runs the verb of the command line. Returns its exit code.
 pub(crate) fn run(cli: &Cli) -> Result<u8, Problem> {
     let socket = cli.socket.as_path();
     match &cli.verb {
@@ -32,8 +33,8 @@ pub(crate) fn run(cli: &Cli) -> Result<u8, Problem> {
         Verb::Wait(args) => wait::run(socket, args),
         Verb::Rekey(args) => rekey::run(socket, args),
         Verb::Keyring(verb) => keyring::run(socket, verb),
-        Verb::Add(args) => attach::add(socket, args),
-        Verb::Remove(args) => attach::remove(socket, args),
+        Verb::Add(args) => add::run(socket, args),
+        Verb::Remove(args) => remove::run(socket, args),
         Verb::Config(ConfigVerb::Convert(args)) => config::convert(args),
         Verb::Reset(args) => reset::run(socket, args),
         Verb::Doctor(args) => doctor::run(socket, args),

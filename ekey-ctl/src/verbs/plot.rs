@@ -1,4 +1,4 @@
-//! `plot FILE`: the recorded history as SVG.
+//! `plot FILE`: draws the recorded history as SVG.
 
 use std::fs::OpenOptions;
 use std::io::{self, Write as _};

@@ -1,4 +1,4 @@
-//! `rekey`: a new long-term key, set with the master key on the card.
+//! `rekey`: sets a new long-term key with the master key from the card.
 
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ use crate::secret;
 const UNCHANGED: u8 = 1;
 /// The key has, or may have, a long-term key that is not in the keyring.
 const NOT_IN_KEYRING: u8 = 2;
-/// The keyring is written, and the daemon did not take the key back.
+/// The keyring has the new long-term key, but the daemon did not take the key back.
 const NOT_HANDED_BACK: u8 = 4;
 
 pub(crate) fn run(socket: &Path, args: &Rekey) -> Result<u8, Problem> {
@@ -72,15 +72,15 @@ fn report(rekeyed: &Rekeyed, keyring: &Path, as_json: bool) -> Result<u8, Proble
         });
         writeln!(io::stdout(), "{line}")?;
     } else {
-        let done = format!("The key {serial} has a new long-term key, and {} has it too.", keyring.display());
+        let done = format!("The key {serial} has a new long-term key, and {} has it.", keyring.display());
         paint::print(&[Line::new(Tone::Good, &done), about_daemon(&rekeyed.daemon, keyring)])?;
     }
     if let Some(problem) = problem {
         let path = quoted(keyring);
         writeln!(
             io::stderr(),
-            "ekey-ctl: the daemon did not take it back: {problem}\n\
-             Run ekey-ctl keyring reload --keyring {path}, then ekey-ctl add PATH with the key's node; or restart ekeyd."
+            "ekey-ctl: the daemon did not take the key back: {problem}\n\
+             Run `ekey-ctl keyring reload --keyring {path}`, then `ekey-ctl add PATH` with the key's node; or restart ekeyd."
         )?;
         return Ok(NOT_HANDED_BACK);
     }
@@ -100,20 +100,20 @@ fn word(handed_back: &HandBack) -> &'static str {
 fn about_daemon(handed_back: &HandBack, keyring: &Path) -> Line {
     match handed_back {
         HandBack::NoDaemon => Line::plain("No daemon runs: start ekeyd to use the key."),
-        HandBack::KeyringRead => Line::plain("The daemon has read the keyring."),
+        HandBack::KeyringRead => Line::plain("The daemon reloaded the keyring."),
         HandBack::OtherKeyring(theirs) => Line::new(
             Tone::Warn,
             &format!(
-                "The daemon reads another keyring, {}: run ekey-ctl keyring reload --keyring {}",
+                "The daemon reads another keyring, {}: run `ekey-ctl keyring reload --keyring {}`",
                 theirs.display(),
                 quoted(keyring)
             ),
         ),
-        HandBack::Back(state) if state == "Running OK" => Line::plain("The daemon has it back, and it runs."),
+        HandBack::Back(state) if state == "Running OK" => Line::plain("The daemon has the key back, and the key runs."),
         HandBack::Back(state) => Line::new(
             Tone::Warn,
-            &format!("The daemon has it back; it does not run yet ({state}): look again with ekey-ctl status"),
+            &format!("The daemon has the key back; it does not run yet ({state}): see `ekey-ctl status`"),
         ),
-        HandBack::Failed(_) => Line::bad("The daemon does not have it back."),
+        HandBack::Failed(_) => Line::bad("The daemon does not have the key back."),
     }
 }

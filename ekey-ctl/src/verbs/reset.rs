@@ -1,4 +1,4 @@
-//! `reset KEY`: one step of reviving a key, and what came of it.
+//! `reset KEY`: takes one step of reviving a key, and reports the result.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -12,11 +12,11 @@ use serde_json::json;
 use crate::cli::Reset;
 use crate::problem::Problem;
 
-/// A step takes some seconds at most, and so does what the key then has to say.
+/// The time limit. A step takes some seconds at most, and so does the key's answer.
 const PATIENCE: Duration = Duration::from_secs(12);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
-/// What came of the step.
+/// The result of the step.
 enum Outcome {
     Answered(Duration),
     NotTaken(String),
@@ -30,7 +30,7 @@ pub(crate) fn run(socket: &Path, args: &Reset) -> Result<u8, Problem> {
     let outcome = watch(&mut client, args, before)?;
     let (answered, text) = match &outcome {
         Outcome::Answered(after) => (true, format!("answered after {:.1} s", after.as_secs_f64())),
-        Outcome::NotTaken(why) => (false, format!("the step could not be taken: {why}")),
+        Outcome::NotTaken(why) => (false, format!("the step failed: {why}")),
         Outcome::NoAnswer => {
             let next = "try the next --level (soft, reopen, usb, port), or unplug it and plug it in again";
             (false, format!("no answer within {} s; {next}", PATIENCE.as_secs()))

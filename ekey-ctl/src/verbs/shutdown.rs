@@ -1,4 +1,4 @@
-//! `shutdown`: stop the daemon and wait until it has let go of the connection.
+//! `shutdown`: stops the daemon and waits until it closes the connection.
 
 use std::io::{self, Write};
 use std::path::Path;

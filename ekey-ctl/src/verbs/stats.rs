@@ -1,4 +1,4 @@
-//! `stats KEY`: the numbers of one key, with the original's names, from any daemon that speaks EKEYD/1.
+//! `stats KEY`: prints the counters of one key with the original's names, from any daemon that speaks EKEYD/1.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -30,7 +30,7 @@ pub(crate) fn run(socket: &Path, args: &Stats) -> Result<u8, Problem> {
 }
 
 fn value(name: &str, text: &str) -> Value {
-    // A character that happens to be a digit at times.
+    // A character, which may be a digit.
     if name.ends_with("Badness") {
         return Value::from(text);
     }

@@ -1,4 +1,4 @@
-//! `status`: everything on one screen.
+//! `status`: shows everything on one screen.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -14,7 +14,7 @@ pub(crate) fn run(socket: &Path, args: Json) -> Result<u8, Problem> {
     let json = Client::connect(socket)?.status_json()?;
     let status = Status::from_json(&json).map_err(ekey_control::ClientError::from)?;
     if args.json {
-        // The daemon's own line, so that what a later daemon adds is not lost.
+        // Print the daemon's own line: a newer daemon may have fields that this tool does not know.
         writeln!(io::stdout(), "{json}")?;
     } else {
         paint::print(&screen::lines(&status))?;
@@ -22,7 +22,7 @@ pub(crate) fn run(socket: &Path, args: Json) -> Result<u8, Problem> {
     Ok(exit_code(&status))
 }
 
-/// By the sources, which are the keys and the servers that entropy is fetched from: 0 if all are well, 2 if none is.
+/// Returns 0 if all sources deliver (keys, and the EGD server), 1 if some do not, 2 if none does.
 fn exit_code(status: &Status) -> u8 {
     let fetches = status.egd_client.as_ref().map(EgdClientStatus::is_connected);
     let all = status.keys.len() + usize::from(fetches.is_some());

@@ -1,4 +1,4 @@
-//! `test`: the daemon's own health tests and simple statistics, over a file or over bytes from the daemon.
+//! `test`: runs the daemon's health tests and simple statistics on a file or on bytes from the daemon.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -13,9 +13,10 @@ use crate::problem::Problem;
 use crate::render::paint::{self, Line};
 use crate::render::progress::Progress;
 use crate::render::{examination, histogram};
+use crate::terminal;
 use ekey_control::glance::NOT_RANDOM;
 
-/// How many bytes to take from the daemon: what the pool holds when it is full.
+/// How many bytes to take from the daemon: about a full pool.
 const LIVE: u64 = 1_000_000;
 
 pub(crate) fn run(socket: &Path, args: &Test) -> Result<u8, Problem> {
@@ -46,7 +47,7 @@ pub(crate) fn run(socket: &Path, args: &Test) -> Result<u8, Problem> {
     if args.json.json {
         writeln!(io::stdout(), "{}", examination::json(&report, not_random))?;
     } else {
-        let mut lines = examination::lines(&report);
+        let mut lines = examination::lines(&report, terminal::shows_unicode());
         if not_random {
             lines.push(Line::bad(NOT_RANDOM));
         }

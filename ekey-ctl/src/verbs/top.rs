@@ -1,4 +1,4 @@
-//! `top`: the live screen, drawn in place until `q` or `^C`. Without a terminal it prints once.
+//! `top`: draws the live screen in place until `q` or `^C`. Prints it once without a terminal.
 
 use std::path::Path;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::render::top::{self, Area};
 use crate::terminal::{self, Canvas, Raw, Wake};
 
 const EVERY: Duration = Duration::from_secs(1);
-/// What the last line of a live screen says.
+/// The last line of the live screen.
 const HINT: &str = "q or ^C ends";
 
 pub(crate) fn run(socket: &Path) -> Result<u8, Problem> {
@@ -21,7 +21,7 @@ pub(crate) fn run(socket: &Path) -> Result<u8, Problem> {
         paint::print(&top::lines(&status, &history, Area { width: 80, height: usize::MAX, unicode }))?;
         return Ok(0);
     }
-    // What cannot be reached at the start is told in the usual way.
+    // A daemon that does not answer at the start is an error; later the screen shows it.
     let mut client = Some(Client::connect(socket)?);
     let mut raw = Raw::take()?;
     let canvas = Canvas::open()?;
@@ -33,10 +33,7 @@ pub(crate) fn run(socket: &Path) -> Result<u8, Problem> {
             Ok(lines) => lines,
             Err(error) => {
                 client = None;
-                vec![
-                    Line::bad(&error.to_string()).fit(width),
-                    Line::plain("It is looked for again and again.").fit(width),
-                ]
+                vec![Line::bad(&error.to_string()).fit(width), Line::plain("Trying again every second.").fit(width)]
             }
         };
         lines.resize(area.height, Line::plain(""));
@@ -60,7 +57,7 @@ fn draw(socket: &Path, client: &mut Option<Client>, area: Area) -> Result<Vec<Li
 fn look(client: &mut Client) -> Result<(Status, History), ClientError> {
     let status = client.status()?;
     let history = match client.history() {
-        // An older daemon has no history; the rest is worth showing.
+        // An older daemon has no history: show the rest.
         Err(ClientError::NoHistory { .. }) => History::default(),
         other => other?,
     };

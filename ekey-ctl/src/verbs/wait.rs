@@ -1,4 +1,4 @@
-//! `wait`: until verified entropy has come, for a boot script or a person who has just plugged a key in.
+//! `wait`: waits for verified entropy, for a boot script or a person who has just plugged a key in.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -6,16 +6,16 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ekey_control::{Client, ClientError, Status};
+use ekey_control::{Client, ClientError, Status, amount};
 use serde::Serialize;
 
 use crate::cli::Wait;
 use crate::problem::Problem;
 use crate::render::paint::{self, Line};
-use crate::render::{amount, waiting};
+use crate::render::waiting;
 
 const PAUSE: Duration = Duration::from_millis(100);
-/// How long the daemon has for an answer at the least: one that is there gives it at once, but for a machine that is very busy.
+/// The shortest time limit for an answer: a running daemon answers at once, unless the machine is very busy.
 const LEAST_PATIENCE: Duration = Duration::from_secs(1);
 
 #[derive(Serialize)]
@@ -46,7 +46,7 @@ pub(crate) fn run(socket: &Path, args: &Wait) -> Result<u8, Problem> {
             other => other,
         };
         let bytes = since.count(last.as_ref().ok());
-        let ready = last.as_ref().is_ok_and(|status| args.bytes.map_or_else(|| ever(status), |due| bytes >= due));
+        let ready = last.as_ref().is_ok_and(|status| args.bytes.map_or_else(|| ever(status), |wanted| bytes >= wanted));
         let left = args.timeout.saturating_sub(start.elapsed());
         if ready || left.is_zero() {
             break (ready, last);
@@ -79,13 +79,13 @@ pub(crate) fn run(socket: &Path, args: &Wait) -> Result<u8, Problem> {
     Ok(u8::from(!ready))
 }
 
-/// One look at the daemon, which takes no longer than what is left of the time, or a second.
+/// Asks the daemon for its status. Takes no longer than `left`, or a second.
 fn look(socket: &Path, left: Duration) -> Result<Status, ClientError> {
     let limit = left.clamp(LEAST_PATIENCE, ekey_control::client::DEFAULT_TIMEOUT);
     Client::connect_within(socket, limit)?.status()
 }
 
-/// What is over soon: the daemon is starting, stopping, or busy.
+/// Reports whether the error may pass: the daemon is starting, stopping, or busy.
 fn passes(error: &ClientError) -> bool {
     matches!(error, ClientError::NoDaemon { .. } | ClientError::Closed { .. } | ClientError::Timeout { .. })
 }
@@ -107,7 +107,7 @@ fn keys(status: &Status) -> Vec<KeyOutcome<'_>> {
         .collect()
 }
 
-/// Counts verified bytes since the first look, over keys that come and go and a daemon that may be restarted meanwhile.
+/// Counts verified bytes since the first look. Keys may come and go, and the daemon may restart.
 #[derive(Default)]
 struct Since {
     started: bool,
@@ -117,7 +117,7 @@ struct Since {
 }
 
 impl Since {
-    /// The verified bytes so far; `None` where no daemon was reached, for whatever comes after that is new.
+    /// Returns the verified bytes so far. Pass `None` if no daemon answered: all that follows is new.
     fn count(&mut self, status: Option<&Status>) -> u64 {
         if let Some(status) = status {
             if self.pid != status.pid {
@@ -152,23 +152,23 @@ mod tests {
     }
 
     #[test]
-    fn bytes_count_from_the_first_look_on_over_all_keys() {
+    fn bytes_of_all_keys_count_from_the_first_look() {
         let mut since = Since::default();
         let looks = [(&[(1, 1000)][..], 0), (&[(1, 1010), (2, 5)], 15), (&[(2, 6)], 16), (&[(3, 4), (2, 6)], 20)];
-        for (counts, due) in looks {
-            assert_eq!(since.count(Some(&with(1, counts))), due, "after {counts:?}");
+        for (counts, expected) in looks {
+            assert_eq!(since.count(Some(&with(1, counts))), expected, "after {counts:?}");
         }
     }
 
     #[test]
-    fn all_bytes_of_a_daemon_that_was_not_there_at_first_count() {
+    fn all_bytes_of_a_daemon_that_starts_later_count() {
         let mut since = Since::default();
         assert_eq!(since.count(None), 0);
         assert_eq!(since.count(Some(&with(1, &[(1, 64)]))), 64);
     }
 
     #[test]
-    fn a_daemon_that_was_restarted_starts_from_nothing() {
+    fn a_restarted_daemon_counts_from_zero() {
         let mut since = Since::default();
         assert_eq!(since.count(Some(&with(1, &[(1, 1000)]))), 0);
         assert_eq!(since.count(Some(&with(2, &[(1, 32)]))), 32);
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_number_a_key_must_run_and_a_byte_have_come() {
+    fn without_a_number_a_running_key_and_a_byte_suffice() {
         assert!(ever(&with(1, &[(1, 1)])));
         assert!(!ever(&with(1, &[(1, 0)])));
         assert!(!ever(&status(vec![key(State::Silent)])));

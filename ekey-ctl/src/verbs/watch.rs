@@ -1,4 +1,4 @@
-//! `watch`: one line a change, for a person who follows along or a program that reads JSON lines.
+//! `watch`: prints one line per change, for a person or a program that reads JSON lines.
 
 use std::io::{self, Write as _};
 use std::path::Path;
@@ -16,7 +16,7 @@ const EVERY: Duration = Duration::from_millis(500);
 
 pub(crate) fn run(socket: &Path, args: &Watch) -> Result<u8, Problem> {
     let mut watcher = Watcher::default();
-    // Whoever is not there at the start is told in the usual way; later it is a change like any other.
+    // A daemon that does not answer at the start is an error; later it is a change like any other.
     let mut client = Some(Client::connect(socket)?);
     let mut left = args.changes.unwrap_or(u64::MAX);
     loop {

@@ -1,4 +1,4 @@
-//! A machine made of files, on which all is well until a test changes something.
+//! A healthy machine made of files, until a test changes something.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
@@ -7,21 +7,21 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
-/// The daemon's user on it.
+/// The daemon's user.
 pub(crate) const DAEMON_UID: u32 = 4_000_000;
-/// What `CapEff` is with CAP_SYS_ADMIN and nothing else.
+/// `CapEff` with only CAP_SYS_ADMIN.
 pub(crate) const SYS_ADMIN: &str = "0000000000200000";
 
-/// The key's folder.
+/// The key's folder in sysfs.
 pub(crate) const KEY: &str = "sys/bus/usb/devices/1-1.2";
 
-/// The folder goes when this is dropped.
+/// Dropping it removes the folder.
 pub(crate) struct Machine {
     root: tempfile::TempDir,
 }
 
 impl Machine {
-    /// With a kernel of today, the daemon's files, and no key and no daemon. Its user is called `entropy`.
+    /// Makes a machine with a recent kernel and the daemon's files, without key and daemon. The daemon's user is `entropy`.
     pub(crate) fn new() -> Self {
         let machine = Self { root: tempfile::tempdir().expect("a folder") };
         machine.write("proc/sys/kernel/random/poolsize", "256");
@@ -36,7 +36,7 @@ impl Machine {
         machine
     }
 
-    /// A key that `cdc_acm` has, which udev's rules have seen to.
+    /// Adds a key with the driver `cdc_acm` and the settings of udev's rules.
     pub(crate) fn with_key(self, serial: &str) -> Self {
         for (name, value) in [
             ("idVendor", "20df"),
@@ -63,7 +63,7 @@ impl Machine {
         self
     }
 
-    /// The daemon as a process, of its own user and in the group that owns this machine's files.
+    /// Adds the daemon as a process of its own user, in the group of this machine's files.
     pub(crate) fn with_daemon(self, pid: u32) -> Self {
         self.process(pid, "ekeyd");
         self.daemon_may(pid, SYS_ADMIN, self.group());
@@ -72,7 +72,7 @@ impl Machine {
         self
     }
 
-    /// What the daemon may do, and its only group; its user owns none of this machine's files.
+    /// Sets the daemon's capabilities and its only group. Its user owns none of this machine's files.
     pub(crate) fn daemon_may(&self, pid: u32, capabilities: &str, group: u32) {
         let ids = |id: u32| format!("{id}\t{id}\t{id}\t{id}");
         let text = format!(
@@ -83,7 +83,7 @@ impl Machine {
         self.write(&format!("proc/{pid}/status"), &text);
     }
 
-    /// The daemon runs as whoever owns this machine's files.
+    /// Makes the daemon run as the owner of this machine's files.
     pub(crate) fn daemon_is_owner(&self, pid: u32) {
         let owner = fs::metadata(self.root()).expect("it is there").uid();
         let status = fs::read_to_string(self.path(&format!("proc/{pid}/status"))).expect("a daemon");
@@ -95,7 +95,7 @@ impl Machine {
         fs::create_dir_all(self.path(&format!("proc/{pid}/fd"))).expect("a folder");
     }
 
-    /// The group that this machine's files belong to.
+    /// Returns the group of this machine's files.
     pub(crate) fn group(&self) -> u32 {
         fs::metadata(self.root()).expect("it is there").gid()
     }
@@ -122,7 +122,7 @@ impl Machine {
         if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) }.expect("it was there");
     }
 
-    /// What the tool says about this machine and the daemon at `socket`.
+    /// Runs `doctor --json` on this machine and the daemon at `socket`.
     pub(crate) fn examined(&self, socket: &Path) -> Findings {
         let output = self.run(socket, &["--json"]);
         let text = String::from_utf8(output.stdout).expect("UTF-8");
@@ -130,7 +130,7 @@ impl Machine {
         Findings { code: output.status.code(), json }
     }
 
-    /// The tool's output as a person gets it.
+    /// Runs the tool, and returns its output.
     pub(crate) fn run(&self, socket: &Path, words: &[&str]) -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ekey-ctl"));
         command.env_remove("EKEYD_SOCKET").env("PATH", self.path("bin"));
@@ -147,7 +147,7 @@ impl Machine {
     }
 }
 
-/// What `doctor --json` said.
+/// The answer of `doctor --json`.
 #[derive(Debug)]
 pub(crate) struct Findings {
     pub(crate) code: Option<i32>,
@@ -155,7 +155,7 @@ pub(crate) struct Findings {
 }
 
 impl Findings {
-    /// Verdict, text and advice of the first check of a topic.
+    /// Returns verdict, text and advice of the first check of a topic.
     #[track_caller]
     pub(crate) fn of(&self, topic: &str) -> (String, String) {
         let checks = self.json["checks"].as_array().expect("a list");
@@ -165,7 +165,7 @@ impl Findings {
         (word("verdict"), format!("{} -> {}", word("text"), word("advice")))
     }
 
-    /// That a topic has this verdict and names each of `words`.
+    /// Checks that a topic has this verdict and names each of `words`.
     #[track_caller]
     pub(crate) fn shows(&self, topic: &str, verdict: &str, words: &[&str]) {
         let (seen, text) = self.of(topic);
@@ -175,7 +175,7 @@ impl Findings {
         }
     }
 
-    /// The topics with something to be done.
+    /// Returns the topics with something to do.
     pub(crate) fn todo(&self) -> Vec<&str> {
         let checks = self.json["checks"].as_array().expect("a list");
         let todo = checks.iter().filter(|check| check["verdict"] == "todo");

@@ -1,4 +1,4 @@
-//! `ekey-ctl doctor` on machines made of files, with a daemon that is made up here, and on this machine.
+//! Runs `ekey-ctl doctor` on machines made of files with a scripted daemon, and on this machine.
 
 mod machine;
 #[path = "../../../ekey-control/tests/sample/mod.rs"]
@@ -19,7 +19,7 @@ use tempfile::TempDir;
 
 const NOWHERE: &str = "/nowhere/control.sock";
 
-/// A daemon that answers `Status` with this.
+/// A daemon that answers every line with one status.
 struct Daemon {
     socket: PathBuf,
     _folder: TempDir,
@@ -42,7 +42,7 @@ fn daemon(status: &Status) -> Daemon {
     Daemon { socket, _folder: folder }
 }
 
-/// A daemon of which nothing is wrong, and its machine.
+/// Returns a healthy machine and the status of its daemon.
 fn all_well() -> (Machine, Status) {
     let status = well();
     let machine = Machine::new().with_key(SERIAL).with_daemon(status.pid);
@@ -67,7 +67,7 @@ fn well() -> Status {
 }
 
 #[test]
-fn where_all_is_well_nothing_is_to_be_done_and_it_fits_a_screen() {
+fn a_healthy_machine_has_nothing_to_do_on_one_screen() {
     let (machine, status) = all_well();
     let daemon = daemon(&status);
     let findings = machine.examined(&daemon.socket);
@@ -82,11 +82,11 @@ fn where_all_is_well_nothing_is_to_be_done_and_it_fits_a_screen() {
     let screen = String::from_utf8(output.stdout).expect("UTF-8");
     assert!(screen.lines().count() <= 24, "more than a screen:\n{screen}");
     assert!(screen.lines().all(|line| line.len() <= 80), "too wide:\n{screen}");
-    assert!(screen.ends_with("Nothing to be done.\n"), "{screen}");
+    assert!(screen.ends_with("Nothing to do.\n"), "{screen}");
 }
 
 #[test]
-fn without_a_daemon_and_without_a_key_it_says_so() {
+fn a_missing_daemon_and_key_are_reported() {
     let findings = Machine::new().examined(Path::new(NOWHERE));
     assert_eq!((findings.todo(), findings.code), (vec!["daemon", "key"], Some(1)), "{:#}", findings.json);
     findings.shows("daemon", "todo", &["ekeyd", "systemctl start"]);
@@ -94,7 +94,7 @@ fn without_a_daemon_and_without_a_key_it_says_so() {
 }
 
 #[test]
-fn a_machine_without_any_of_its_files_is_no_trouble() {
+fn an_empty_machine_is_examined_without_a_crash() {
     let folder = TempDir::new().expect("a folder");
     let mut command = Command::new(env!("CARGO_BIN_EXE_ekey-ctl"));
     let output = command.args(["--socket", NOWHERE, "doctor", "--root"]).arg(folder.path()).output().expect("it runs");
@@ -103,7 +103,7 @@ fn a_machine_without_any_of_its_files_is_no_trouble() {
 }
 
 #[test]
-fn it_can_look_at_this_very_machine() {
+fn the_doctor_examines_this_machine() {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ekey-ctl"));
     let output = command.args(["--socket", NOWHERE, "doctor"]).output().expect("it runs");
     let screen = String::from_utf8(output.stdout).expect("UTF-8");
@@ -112,7 +112,7 @@ fn it_can_look_at_this_very_machine() {
 }
 
 #[test]
-fn each_thing_that_is_wrong_with_the_machine_is_named_with_what_to_do() {
+fn each_fault_of_the_machine_is_named_with_advice() {
     type Change = fn(&Machine);
     let wrong: [(Change, &str, &[&str]); 11] = [
         (|m| m.write("proc/sys/kernel/random/entropy_avail", "17"), "kernel", &["NOT READY", "17 of 256"]),
@@ -142,7 +142,7 @@ fn each_thing_that_is_wrong_with_the_machine_is_named_with_what_to_do() {
 }
 
 #[test]
-fn modem_manager_is_no_trouble_where_a_rule_keeps_it_away() {
+fn a_udev_rule_keeps_modem_manager_off_the_key() {
     let machine = Machine::new().with_key(SERIAL);
     machine.process(8, "ModemManager");
     machine.examined(Path::new(NOWHERE)).shows("modems", "ok", &["leaves the key alone"]);
@@ -151,7 +151,7 @@ fn modem_manager_is_no_trouble_where_a_rule_keeps_it_away() {
 }
 
 #[test]
-fn an_old_kernel_is_known_by_its_pool_and_its_driver_by_its_version() {
+fn an_old_kernel_is_known_by_its_pool_size() {
     let machine = Machine::new();
     machine.write("proc/sys/kernel/random/poolsize", "4096");
     machine.remove("lib/modules");
@@ -167,7 +167,7 @@ fn an_old_kernel_is_known_by_its_pool_and_its_driver_by_its_version() {
 fn the_daemons_user_must_be_allowed_to_use_the_key() {
     let (machine, status) = all_well();
     let daemon = daemon(&status);
-    // Another user than the one who owns the files, first in their group, then in none.
+    // Not the owner of the files: first in their group, then in none.
     machine.daemon_may(status.pid, SYS_ADMIN, machine.group());
     machine.examined(&daemon.socket).shows("access", "ok", &["entropy may use /dev/ttyACM0"]);
     machine.daemon_may(status.pid, SYS_ADMIN, machine.group() + 1);
@@ -176,7 +176,7 @@ fn the_daemons_user_must_be_allowed_to_use_the_key() {
 }
 
 #[test]
-fn a_daemon_that_may_not_credit_the_kernel_is_told_on() {
+fn a_daemon_without_the_right_to_credit_is_reported() {
     let (machine, status) = all_well();
     machine.daemon_may(status.pid, "0000000000000000", machine.group());
     let daemon = daemon(&status);
@@ -184,7 +184,7 @@ fn a_daemon_that_may_not_credit_the_kernel_is_told_on() {
 }
 
 #[test]
-fn what_the_daemon_itself_says_is_wrong_is_passed_on() {
+fn the_daemons_own_problems_are_passed_on() {
     let (machine, mut status) = all_well();
     status.keys = vec![key(State::Running), key(State::Silent)];
     status.keyring.problem = Some("the keyring is torn".to_owned());
@@ -201,7 +201,7 @@ fn what_the_daemon_itself_says_is_wrong_is_passed_on() {
 }
 
 #[test]
-fn a_key_in_any_state_but_running_is_told_on() {
+fn a_key_in_any_state_but_running_is_reported() {
     let machine = Machine::new();
     for state in all_states() {
         let mut status = well();
@@ -215,7 +215,7 @@ fn a_key_in_any_state_but_running_is_told_on() {
 }
 
 #[test]
-fn a_daemon_whose_keys_are_elsewhere_needs_none_on_usb() {
+fn a_daemon_with_keys_elsewhere_needs_none_on_usb() {
     let status = well();
     let machine = Machine::new().with_daemon(status.pid);
     machine.daemon_is_owner(status.pid);
@@ -228,11 +228,11 @@ fn a_daemon_whose_keys_are_elsewhere_needs_none_on_usb() {
 fn another_daemon_is_mentioned() {
     let (machine, status) = all_well();
     machine.process(77, "ekeyd");
-    machine.examined(&daemon(&status).socket).shows("others", "note", &["ekeyd (pid 77)", "beside this daemon"]);
+    machine.examined(&daemon(&status).socket).shows("others", "note", &["ekeyd (pid 77)", "next to this daemon"]);
 }
 
 #[test]
-fn the_daemons_own_configuration_is_the_one_that_is_checked() {
+fn the_configuration_that_the_daemon_reads_is_checked() {
     let (machine, status) = all_well();
     machine.write(&format!("proc/{}/cmdline", status.pid), "ekeyd\0run\0--config\0/srv/other.toml\0");
     let (_, text) = machine.examined(&daemon(&status).socket).of("config");

@@ -1,10 +1,10 @@
-//! What all of this is for: 32 bytes of entropy that a key is proven to have sent.
+//! 32 bytes of entropy that a MAC proves to come from the key.
 
 use core::fmt;
 
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-/// 32 bytes of proven entropy. It cannot be cloned, and is wiped when dropped: it goes to one consumer.
+/// 32 bytes of proven entropy for one consumer: cannot be cloned, wipes itself when dropped.
 #[derive(Zeroize, ZeroizeOnDrop)]
 pub struct EntropyBlock([u8; Self::LEN]);
 
@@ -12,7 +12,7 @@ impl EntropyBlock {
     /// Length in bytes.
     pub const LEN: usize = 32;
 
-    /// Takes the mask off masked bytes, or puts it on: both are XOR.
+    /// XORs `masked` with `mask`, which removes a mask or applies one.
     #[inline]
     pub(super) fn unmask(masked: &[u8; Self::LEN], mask: &[u64; 4]) -> Self {
         let mut block = Self(*masked);
@@ -22,7 +22,7 @@ impl EntropyBlock {
         block
     }
 
-    /// The entropy. The one consumer copies it out and drops the block.
+    /// Returns the entropy. The consumer copies it and drops the block.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; Self::LEN] {
         &self.0

@@ -1,6 +1,6 @@
 //! The long-term key and the session key.
 //!
-//! Both are wiped when dropped, compared in constant time, and never printed.
+//! Both wipe themselves when dropped, compare in constant time and never print.
 
 use core::fmt;
 
@@ -10,19 +10,19 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 use super::skein::{Personalised, Purpose};
 use crate::wire::{self, DeviceEntropy, InvalidBase64, Serial};
 
-/// The secret that a key and a host share: in the key's flash and in the host's keyring.
+/// The secret that key and host share: in the key's flash and in the host's keyring.
 #[derive(Zeroize, ZeroizeOnDrop)]
 pub struct LongTermKey([u8; 32]);
 
-/// The secret of one session. It is all zero from a reset until the first rekey.
+/// The secret of one session, all zero from a reset until the first rekey.
 #[derive(Zeroize, ZeroizeOnDrop)]
 pub struct SessionKey([u8; 32]);
 
 impl LongTermKey {
-    /// Length of its base64 in a keyring.
+    /// Length of its base64 in a keyring, in characters.
     pub const TEXT_LEN: usize = 44;
 
-    /// The key made of these bytes. The caller wipes its own copy.
+    /// Wraps the 32 bytes. The caller wipes its own copy.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
@@ -44,13 +44,13 @@ impl LongTermKey {
         text
     }
 
-    /// A second copy, for handing one to a session. There is no `Clone`, so that each copy is meant.
+    /// Copies the key, for a session. There is no `Clone`, so that no copy happens by accident.
     #[must_use]
     pub const fn duplicate(&self) -> Self {
         Self(self.0)
     }
 
-    /// Derives the session key that both ends reach after a `K` command and its `K!` answer.
+    /// Derives the session key of a `K` command and its `K!` answer. Source: firmware-notes/skein.md.
     #[must_use]
     pub fn session_key(&self, serial: &Serial, device: &DeviceEntropy, nonce: &[u8]) -> SessionKey {
         SessionKey(Personalised::new(serial, &self.0, Purpose::SessionKey).digest(&[&device.bytes, nonce]))
@@ -58,7 +58,7 @@ impl LongTermKey {
 }
 
 impl SessionKey {
-    /// The key that holds from a reset until the first rekey.
+    /// The session key from a reset until the first rekey. It is public.
     pub const ZERO: Self = Self([0; 32]);
 
     pub(super) const fn as_bytes(&self) -> &[u8; 32] {

@@ -1,4 +1,4 @@
-//! The cryptography held against frames that a real key sent, and against sessions that the original software accepts.
+//! Checks the cryptography against frames of a real key, and against sessions that the original software accepts.
 
 use std::collections::BTreeSet;
 use std::string::{String, ToString};
@@ -13,7 +13,7 @@ use crate::wire::{CONTENT_LEN, DeviceEntropy, FRAME_LEN, Frame, MAC_LEN, Packet,
 
 const REAL_KEY: &str = include_str!("../../vectors/real-key-frames.csv");
 
-/// The frames of the real key, each with whether it is known to verify under the zero key.
+/// Returns the frames of the real key, each with `true` if it must verify under the zero key.
 fn real_frames() -> Vec<(Frame, bool)> {
     let rows = REAL_KEY.lines().filter(|line| !line.starts_with('#'));
     let frame = |row: &str| {
@@ -35,7 +35,7 @@ fn frame(text: &Value) -> Frame {
     Frame::from_bytes(&bytes).expect("a frame")
 }
 
-/// The packet of a frame that is no entropy frame and must verify.
+/// Opens a frame that must verify and must not carry entropy.
 fn packet(crypt: &SessionCrypt, frame: &Frame) -> Verified<Packet> {
     match crypt.open(frame) {
         Ok(Opened::Packet(packet)) => packet,
@@ -47,7 +47,7 @@ fn array<const N: usize>(hex: &Value) -> [u8; N] {
     bytes(hex).try_into().expect("the right length")
 }
 
-/// The session of the vectors: its serial, its key, and its cryptography.
+/// Returns the session of the vectors: serial, session key and cryptography.
 fn known_session() -> (Serial, SessionKey, SessionCrypt) {
     let vectors = session();
     let rekey = &vectors["session_rekey"];
@@ -64,21 +64,21 @@ fn known_session() -> (Serial, SessionKey, SessionCrypt) {
 }
 
 #[test]
-fn the_eleven_frames_of_a_real_key_verify_under_the_zero_key() {
+fn all_eleven_frames_of_a_real_key_verify() {
     let zero = SessionCrypt::new(&real_serial(), &SessionKey::ZERO);
     let frames = real_frames();
-    assert_eq!(frames.iter().filter(|(_, due)| *due).count(), 11);
-    for (frame, due) in frames {
+    assert_eq!(frames.iter().filter(|(_, verifies)| *verifies).count(), 11);
+    for (frame, verifies) in frames {
         let seen = zero.open(&frame);
-        assert_eq!(seen.is_ok(), due, "{}: {seen:?}", String::from_utf8_lossy(&frame.to_bytes()));
+        assert_eq!(seen.is_ok(), verifies, "{}: {seen:?}", String::from_utf8_lossy(&frame.to_bytes()));
     }
 }
 
 #[test]
 #[cfg_attr(miri, ignore = "too many frames for an interpreter")]
-fn no_frame_of_a_real_key_verifies_with_any_bit_flipped() {
+fn no_real_frame_verifies_with_any_bit_flipped() {
     let zero = SessionCrypt::new(&real_serial(), &SessionKey::ZERO);
-    for (frame, _) in real_frames().into_iter().filter(|(_, due)| *due) {
+    for (frame, _) in real_frames().into_iter().filter(|(_, verifies)| *verifies) {
         for bit in 0..(CONTENT_LEN + MAC_LEN) * 8 {
             let mut bytes = frame.to_bytes();
             bytes[2 + bit / 8] ^= 1 << (bit % 8);
@@ -102,7 +102,7 @@ fn the_session_key_is_derived_to_the_last_byte() {
 }
 
 #[test]
-fn entropy_frames_are_written_and_read_to_the_last_byte() {
+fn entropy_frames_round_trip_to_the_last_byte() {
     let (_, _, crypt) = known_session();
     let vectors = session();
     let cases = vectors["entropy_frames_under_that_session"].as_array().unwrap();
@@ -121,7 +121,7 @@ fn entropy_frames_are_written_and_read_to_the_last_byte() {
 }
 
 #[test]
-fn other_frames_of_the_session_verify_and_bear_the_right_mac() {
+fn other_frames_of_the_session_have_the_right_mac() {
     let (_, _, crypt) = known_session();
     let vectors = session();
     let mut kinds = BTreeSet::new();

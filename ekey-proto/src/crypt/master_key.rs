@@ -1,4 +1,4 @@
-//! The master key on the printed card: read as people type it, used only to set a new long-term key.
+//! The master key on the printed card. People type it in; it only serves to set a new long-term key.
 
 use core::fmt;
 
@@ -9,7 +9,7 @@ use super::session::mac_text;
 use super::skein::{Personalised, Purpose};
 use crate::wire::{self, DeviceEntropy, MAC_LEN, Serial};
 
-/// The secret that never changes and exists only in the key and on its card.
+/// The secret that never changes. Only the key and its card have it.
 #[derive(Zeroize, ZeroizeOnDrop)]
 pub struct MasterKey([u8; 32]);
 
@@ -17,30 +17,30 @@ pub struct MasterKey([u8; 32]);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidMasterKey {
     /// Neither 43 digits of base64 and `=`, nor 44 digits.
-    #[error("a master key has 44 characters (letters, digits, + / and =), this has {0}: compare it with the card")]
+    #[error("expected a master key of 44 characters (letters, digits, + / and =), got {0}: compare it with the card")]
     Length(usize),
-    /// A character that is no base64 digit.
+    /// A character that is not a base64 digit, by its position.
     #[error("character {0} (not counting spaces) cannot be in a master key: compare it with the card")]
     Character(usize),
-    /// The check digits do not match: something was typed wrong.
-    #[error("the master key's check digits do not match, so it was mistyped: compare it with the card")]
+    /// The check digits do not match: the person mistyped.
+    #[error("the master key is mistyped, its check digits do not match: compare it with the card")]
     CheckDigits,
 }
 
 impl MasterKey {
     const TEXT_LEN: usize = 44;
 
-    /// The key made of these bytes. The caller wipes its own copy.
+    /// Wraps the 32 bytes. The caller wipes its own copy.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
 
-    /// Reads a master key as it stands on the card: base64 of 32 bytes, or of 33 with a CRC-8. Spaces and line breaks
-    /// are passed over.
+    /// Reads a master key as the card prints it: base64 of 32 bytes, or of 33 with a CRC-8. Skips spaces and line
+    /// breaks.
     ///
     /// # Errors
-    /// [`InvalidMasterKey`] says what is wrong without repeating any of the secret.
+    /// [`InvalidMasterKey`] says what is wrong and never repeats the secret.
     pub fn from_card(text: &[u8]) -> Result<Self, InvalidMasterKey> {
         let mut digits = [0; Self::TEXT_LEN];
         let typed = || text.iter().filter(|byte| !byte.is_ascii_whitespace());
@@ -57,13 +57,13 @@ impl MasterKey {
         key
     }
 
-    /// The MAC that a nonce must carry for the key to accept a long-term rekey with it.
+    /// Computes the MAC of a nonce, which a key requires before a long-term rekey.
     #[must_use]
     pub fn nonce_mac(&self, serial: &Serial, nonce: &[u8]) -> [u8; MAC_LEN] {
         mac_text(&Personalised::new(serial, &self.0, Purpose::Mac), nonce)
     }
 
-    /// Derives the long-term key that both ends reach after an `L` command and its `L!` answer.
+    /// Derives the long-term key of an `L` command and its `L!` answer. Source: firmware-notes/skein.md.
     #[must_use]
     pub fn long_term_key(&self, serial: &Serial, device: &DeviceEntropy, nonce: &[u8]) -> LongTermKey {
         let hash = Personalised::new(serial, &self.0, Purpose::LongTermKey);
@@ -88,7 +88,7 @@ impl fmt::Debug for MasterKey {
     }
 }
 
-/// CRC-8 with polynomial 0x31, initial value 0xFF, not reflected.
+/// Computes the CRC-8 with polynomial 0x31, initial value 0xFF, not reflected.
 fn crc8(bytes: &[u8]) -> u8 {
     let shift = |crc: u8, _| if crc & 0x80 == 0 { crc << 1 } else { crc << 1 ^ 0x31 };
     bytes.iter().fold(0xff, |crc, byte| (0..8).fold(crc ^ byte, shift))
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn spaces_and_line_breaks_are_passed_over() {
+    fn spaces_and_line_breaks_are_skipped() {
         let spaced: std::string::String = CARD.chars().flat_map(|digit| [digit, ' ', '\n']).collect();
         assert!(MasterKey::from_card(spaced.as_bytes()).is_ok());
     }
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn other_text_is_refused_with_the_reason() {
+    fn other_text_is_rejected_with_the_reason() {
         assert_eq!(MasterKey::from_card(b"").err(), Some(InvalidMasterKey::Length(0)));
         assert_eq!(MasterKey::from_card(&CARD.as_bytes()[1..]).err(), Some(InvalidMasterKey::Length(43)));
         assert_eq!(MasterKey::from_card(b"ab c!").err(), Some(InvalidMasterKey::Character(4)));

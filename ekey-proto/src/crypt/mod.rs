@@ -1,4 +1,4 @@
-//! How a key is believed: Skein in its 1.1 form, the MAC of frames, the mask of entropy, and the three secrets.
+//! Verifies a key: Skein in its 1.1 form, the MAC of frames, the mask of entropy, and the three secrets.
 //!
 //! Master key (on the printed card) → long-term key (in the key's flash and the host's keyring) → session key (a
 //! fresh one about once a minute). Only a MAC check ([`SessionCrypt::open`]) makes a [`Verified`] packet or an

@@ -1,4 +1,4 @@
-//! The cryptography of one session: the MAC that every frame carries and the mask over its entropy.
+//! The cryptography of one session: the MAC of every frame and the mask over entropy.
 
 use subtle::ConstantTimeEq;
 
@@ -10,21 +10,21 @@ use super::skein::{self, Keyed, Personalised, Purpose};
 use super::threefish::Words;
 use crate::wire::{self, CONTENT_LEN, Frame, MAC_LEN, Packet, PacketError, Serial, SubCode};
 
-/// MAC and mask under one session key of one key. Opening an entropy frame costs four Threefish calls, the least that
-/// its 52 characters and 32 bytes allow.
+/// MAC and mask under one session key. Opening an entropy frame costs four Threefish calls, the minimum for its 52
+/// characters and 32 bytes.
 pub struct SessionCrypt {
     mac: Personalised,
     mask: Personalised,
 }
 
-/// Something that came out of a frame whose MAC was right. Only this module makes one.
+/// Proof that its content came from a frame with a right MAC. Only this module makes one.
 #[derive(Debug)]
 pub struct Verified<T>(T);
 
-/// What a frame held, its MAC checked.
+/// The content of a frame with a right MAC.
 #[derive(Debug)]
 pub enum Opened {
-    /// An `E!` frame: entropy, its mask taken off.
+    /// An `E!` frame: entropy without its mask.
     Entropy {
         /// Sequence number, 0 to 4095.
         sequence: SubCode,
@@ -35,33 +35,33 @@ pub enum Opened {
     Packet(Verified<Packet>),
 }
 
-/// Why a frame yields no packet.
+/// Why a frame gives no packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum FrameError {
-    /// The MAC is not the one of this session key: damaged, forged, of another session, or the keys differ.
+    /// The MAC is wrong: the frame is damaged, forged or of another session, or the two ends have different keys.
     #[error("the frame's MAC does not match the session key")]
     Mac,
-    /// The MAC is right, but the key breaks its own protocol.
+    /// The MAC is right, but the key breaks the protocol.
     #[error(transparent)]
     Packet(#[from] PacketError),
 }
 
 impl SessionCrypt {
-    /// Prepares both hashes. Keeps nothing else of the session key.
+    /// Prepares both hashes. Stores nothing else of the session key.
     #[must_use]
     pub fn new(serial: &Serial, key: &SessionKey) -> Self {
         let keyed = Keyed::new(serial, key.as_bytes());
         Self { mac: keyed.personalised(Purpose::Mac), mask: keyed.personalised(Purpose::Mask) }
     }
 
-    /// Checks a frame's MAC in constant time and gives what the frame holds.
+    /// Checks a frame's MAC in constant time and returns the frame's content.
     ///
-    /// An entropy frame's mask is computed together with its MAC, and wiped if the MAC is wrong.
+    /// Computes the mask of an entropy frame together with the MAC, and wipes it if the MAC is wrong.
     ///
     /// # Errors
-    /// [`FrameError::Mac`] if the frame cannot be trusted, [`FrameError::Packet`] if it can but breaks the protocol.
+    /// [`FrameError::Mac`] if the MAC is wrong, [`FrameError::Packet`] if a verified frame breaks the protocol.
     pub fn open(&self, frame: &Frame) -> Result<Opened, FrameError> {
-        // Not trusted before the MAC is checked.
+        // Do not trust it before the MAC is checked.
         let packet = Packet::parse(frame.content());
         let Ok(Packet::Entropy(masked)) = packet else {
             let mac = self.mac.chain(&[frame.content()]);
@@ -78,13 +78,13 @@ impl SessionCrypt {
         opened.ok_or(FrameError::Mac)
     }
 
-    /// The MAC of a frame's content, as it stands in the frame. What a key uses to write frames.
+    /// Computes the MAC of a frame's content, in base64. A key writes frames with it.
     #[must_use]
     pub fn mac(&self, content: &[u8; CONTENT_LEN]) -> [u8; MAC_LEN] {
         mac_text(&self.mac, content)
     }
 
-    /// Masks 32 bytes with the mask of their sequence number. What a key uses to write frames.
+    /// Masks 32 bytes with the mask of their sequence number. A key writes frames with it.
     #[must_use]
     pub fn mask(&self, sequence: SubCode, entropy: &[u8; 32]) -> [u8; 32] {
         *EntropyBlock::unmask(entropy, &self.mask.mask(sequence)).as_bytes()
@@ -92,23 +92,23 @@ impl SessionCrypt {
 }
 
 impl<T> Verified<T> {
-    /// What was verified.
+    /// Returns what was verified.
     #[must_use]
     pub const fn get(&self) -> &T {
         &self.0
     }
 
-    /// What was verified, without the proof.
+    /// Returns what was verified, and drops the proof.
     #[must_use]
     pub fn into_inner(self) -> T {
         self.0
     }
 }
 
-/// Checks an `S!` frame, which names the serial number under which, with the zero session key, its MAC must hold.
+/// Checks an `S!` frame: its MAC must match the serial number in it under the zero session key.
 ///
-/// Gives the serial number and the cryptography of the session that has just begun, or `None` if it is no such frame.
-/// This proves that the frame is whole and not who sent it: the zero key is no secret.
+/// Returns the serial number and the cryptography of the session that now begins, `None` for any other frame. This
+/// proves that the frame is whole, not who sent it: the zero key is public.
 #[must_use]
 pub fn verify_serial(frame: &Frame) -> Option<(Verified<Serial>, SessionCrypt)> {
     if !frame.content().starts_with(b"S!") {
@@ -120,20 +120,20 @@ pub fn verify_serial(frame: &Frame) -> Option<(Verified<Serial>, SessionCrypt)> 
     Some((Verified(serial), crypt))
 }
 
-/// Compares a computed MAC with the one that a frame claims, in constant time.
+/// Compares a computed MAC with a frame's, in constant time.
 fn is_mac(computed: &Words, claimed: &[u8; MAC_LEN]) -> bool {
     let Ok(claimed) = wire::decode_public::<6>(claimed) else { return false };
     mac_bytes(computed).ct_eq(&claimed).into()
 }
 
-/// A MAC as the key writes it, in base64.
+/// Computes a MAC in base64, as the key writes it.
 pub(super) fn mac_text(hash: &Personalised, message: &[u8]) -> [u8; MAC_LEN] {
     let mut text = [0; MAC_LEN];
     let _ = wire::encode(&mac_bytes(&hash.chain(&[message])), &mut text);
     text
 }
 
-/// The first and the last 24 bits of a chaining value.
+/// Returns the first and the last 24 bits of a chaining value.
 fn mac_bytes(chain: &Words) -> [u8; 6] {
     let [first, .., last] = chain.map(u64::to_le_bytes);
     [first[0], first[1], first[2], last[5], last[6], last[7]]

@@ -1,8 +1,8 @@
-//! Skein-256-256 (version 1.1) as the key uses it: keyed, personalised, ended in two ways.
+//! Skein-256-256 (version 1.1) as the key uses it: keyed, personalised, with two endings.
 //!
-//! Two habits of the key differ from the textbook, and no real frame verifies without them:
-//! the personalisation is fed but not finalised, so that its last 32 bytes are never hashed ([`Personalised::new`]);
-//! and a MAC is the chaining value after the last block, without the output stage ([`Personalised::chain`]).
+//! The key differs from the textbook in two ways, and no real frame verifies without them:
+//! it feeds the personalisation but never finalises it, so its last 32 bytes are never hashed ([`Personalised::new`]);
+//! and its MAC is the chaining value after the last block, without the output stage ([`Personalised::chain`]).
 //!
 //! Source: firmware-notes/skein.md.
 
@@ -12,18 +12,18 @@ use super::threefish::{self, Call, Words};
 use crate::wire::{CONTENT_LEN, Serial, SubCode};
 
 const BLOCK_LEN: usize = 32;
-/// Bytes of a personalisation string that are hashed; it is padded with spaces to 96, and the last block is dropped.
+/// Hashed bytes of a personalisation string: the key pads it with spaces to 96 and drops the last block.
 const ABSORBED_LEN: usize = 64;
 
 const FIRST: u64 = 1 << 62;
 const FINAL: u64 = 1 << 63;
 
-/// What a hash is made for: its personalisation.
+/// What a hash is for: selects its personalisation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Purpose {
     /// Session key from long-term key.
     SessionKey,
-    /// MAC of a frame, and MAC of a nonce: their strings differ only in what is never hashed.
+    /// MAC of a frame or of a nonce: their strings differ only in the bytes that are never hashed.
     Mac,
     /// Mask of an entropy frame.
     Mask,
@@ -31,20 +31,20 @@ pub(super) enum Purpose {
     LongTermKey,
 }
 
-/// A hash keyed with a serial number and a secret and given its purpose, ready for a message. It is worth keeping:
-/// making one costs five block encryptions (two when only the purpose is new), using it two.
+/// A hash with its serial number, secret and purpose, ready for a message. Keep it: making one costs five block
+/// encryptions (two if only the purpose is new), using it two.
 #[derive(Zeroize, ZeroizeOnDrop)]
 pub(super) struct Personalised {
     chain: Words,
 }
 
-/// A hash keyed with a serial number and a secret, still without a purpose.
+/// A hash with its serial number and secret, without a purpose yet.
 #[derive(Zeroize, ZeroizeOnDrop)]
 pub(super) struct Keyed {
     chain: Words,
 }
 
-/// The kind of input that a block belongs to; it goes into the tweak.
+/// The kind of input of a block. It goes into the tweak.
 #[derive(Clone, Copy)]
 enum Stage {
     Key = 0,
@@ -65,7 +65,7 @@ impl Keyed {
         Self { chain: absorb(chain, Stage::Config, &[&CONFIG]) }
     }
 
-    /// Gives the hash its purpose.
+    /// Adds the purpose.
     pub(super) fn personalised(&self, purpose: Purpose) -> Personalised {
         let mut chain = self.chain;
         let absorbed = purpose.absorbed();
@@ -77,12 +77,12 @@ impl Keyed {
 }
 
 impl Personalised {
-    /// Keys and personalises in one go.
+    /// Keys a hash and adds its purpose.
     pub(super) fn new(serial: &Serial, secret: &[u8; 32], purpose: Purpose) -> Self {
         Keyed::new(serial, secret).personalised(purpose)
     }
 
-    /// Hashes a message, given in parts, into a key: with the output stage.
+    /// Hashes the parts of a message into a key, with the output stage.
     pub(super) fn digest(&self, message: &[&[u8]]) -> [u8; 32] {
         let mut chain = self.chain(message);
         let mut digest = output(chain);
@@ -92,12 +92,12 @@ impl Personalised {
         bytes
     }
 
-    /// Hashes a message, given in parts, into a MAC: without the output stage.
+    /// Hashes the parts of a message into a MAC's chaining value, without the output stage.
     pub(super) fn chain(&self, message: &[&[u8]]) -> Words {
         absorb(self.chain, Stage::Message, message)
     }
 
-    /// Hashes a frame's sub-code into its mask: with the output stage.
+    /// Hashes a frame's sub-code into its mask, with the output stage.
     pub(super) fn mask(&self, sub_code: SubCode) -> Words {
         let mut chain = self.chain;
         link([&mut chain], [&Block::whole(Stage::Message, &sub_code.encode())]);
@@ -109,7 +109,7 @@ impl Personalised {
 
 /// Hashes a frame's content into its MAC's chaining value with `mac`, and its sub-code into its mask with `mask`.
 ///
-/// The two chains of two block encryptions each run at the same time, which takes little longer than one alone.
+/// The two chains of two block encryptions each take little longer together than one alone.
 pub(super) fn mac_and_mask(
     mac: &Personalised,
     content: &[u8; CONTENT_LEN],
@@ -126,7 +126,7 @@ pub(super) fn mac_and_mask(
 }
 
 impl Purpose {
-    /// The part of the personalisation that reaches the hash.
+    /// Returns the part of the personalisation that the key hashes.
     fn absorbed(self) -> [u8; ABSORBED_LEN] {
         const PREFIX: &[u8] = b"20090609 support@simtec.co.uk EntropyKey/v1/";
         let name: &[u8] = match self {
@@ -153,7 +153,7 @@ const CONFIG: [u8; BLOCK_LEN] = {
     config
 };
 
-/// The bytes of a chaining value, little-endian words.
+/// Returns the bytes of a chaining value, each word little-endian.
 pub(super) fn to_bytes(words: &Words) -> [u8; 32] {
     let mut bytes = [0; 32];
     for (chunk, word) in bytes.chunks_exact_mut(8).zip(words) {
@@ -171,7 +171,7 @@ fn output(mut chain: Words) -> Words {
     chain
 }
 
-/// Runs all of `input` through the chaining value as one stage, the last block padded with zeros and marked final.
+/// Runs `input` through the chaining value as one stage. Pads the last block with zeros and marks it final.
 fn absorb(mut chain: Words, stage: Stage, input: &[&[u8]]) -> Words {
     let mut bytes = [0; BLOCK_LEN];
     let (mut filled, mut position, mut first) = (0, 0, FIRST);
@@ -198,14 +198,15 @@ fn absorb(mut chain: Words, stage: Stage, input: &[&[u8]]) -> Words {
     chain
 }
 
-/// What one block encryption takes besides the chaining value.
+/// The inputs of one block encryption other than the chaining value.
 struct Block {
     words: Words,
     tweak: [u64; 2],
 }
 
 impl Block {
-    /// The block of up to 32 bytes that ends a stage's first `position` bytes. `flags`: [`FIRST`], [`FINAL`], both or 0.
+    /// Makes the block of up to 32 bytes that ends at byte `position` of its stage. `flags`: [`FIRST`], [`FINAL`], both
+    /// or 0.
     #[inline]
     fn new(stage: Stage, bytes: &[u8], position: usize, flags: u64) -> Self {
         let mut padded = [0; BLOCK_LEN];
@@ -217,14 +218,14 @@ impl Block {
         Self { words, tweak: [position as u64, flags | (stage as u64) << 56] }
     }
 
-    /// The block of a stage that has only this one.
+    /// Makes the only block of a stage.
     #[inline]
     fn whole(stage: Stage, bytes: &[u8]) -> Self {
         Self::new(stage, bytes, bytes.len(), FIRST | FINAL)
     }
 }
 
-/// Adds one block to each of several chains, which do not depend on each other.
+/// Adds one block to each of several independent chains.
 #[inline]
 fn link<const LANES: usize>(chains: [&mut Words; LANES], blocks: [&Block; LANES]) {
     #[cfg(test)]
@@ -238,7 +239,7 @@ fn link<const LANES: usize>(chains: [&mut Words; LANES], blocks: [&Block; LANES]
     }
 }
 
-/// Counts encryptions of the current thread, so that a test can check the cost of a frame.
+/// Counts the block encryptions of the current thread, for the test of what a frame costs.
 #[cfg(test)]
 pub(super) mod calls {
     use std::cell::Cell;
@@ -265,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn the_configuration_block_leads_to_the_known_chaining_value() {
+    fn the_configuration_gives_the_known_chaining_value() {
         let vectors = session();
         let words = vectors["skein_1_1_256_256_config_iv_words_hex"].as_array().unwrap();
         let chain = absorb([0; 4], Stage::Config, &[&CONFIG]);

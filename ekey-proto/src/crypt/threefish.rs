@@ -1,7 +1,7 @@
 //! The block cipher Threefish-256 with the constants of Skein 1.1 (2008).
 //!
-//! Version 1.2 changed the rotations and 1.3 the key-schedule parity, so no published implementation fits: the keys in
-//! the field speak 1.1. Source: firmware-notes/skein.md, "Threefish".
+//! Keys in the field use 1.1. Version 1.2 changed the rotations and 1.3 the key-schedule parity, so no published
+//! implementation fits. Source: firmware-notes/skein.md, "Threefish".
 
 /// Rotations of a round's two mixes. The pattern repeats every eight rounds.
 const ROTATIONS: [(u32, u32); 8] = [(5, 56), (36, 28), (13, 46), (58, 44), (26, 20), (53, 35), (11, 42), (59, 50)];
@@ -17,12 +17,12 @@ pub(super) struct Call<'a> {
     pub(super) block: &'a Words,
 }
 
-/// Encrypts each call's block. The calls do not depend on each other, and their rounds alternate.
+/// Encrypts the block of each call. The calls are independent, and their rounds alternate.
 ///
-/// One call is a chain in which each instruction waits for the one before, so that a processor idles two thirds of the
-/// time. Two calls at once fill the gaps: they take little longer than one. The rounds are written out, which saves the
-/// schedule's divisions by 5 and 3. The release profile must not let LLVM pack a lane's words into vectors (SLP, on at
-/// `opt-level = 3`): that makes a call twice as slow. `cargo bench -p ekey-proto` shows both.
+/// In one call each instruction waits for the one before, so a processor idles two thirds of the time. A second call
+/// fills the gaps and takes little longer. Unrolled rounds save the schedule's divisions by 5 and 3. The release
+/// profile must not let LLVM pack a lane's words into vectors (SLP, on at `opt-level = 3`): a call would take twice as
+/// long. `cargo bench -p ekey-proto` shows both.
 #[inline]
 pub(super) fn encrypt<const LANES: usize>(calls: [Call<'_>; LANES]) -> [Words; LANES] {
     let mut lanes = calls.map(|call| Lane::new(&call));
@@ -54,7 +54,7 @@ impl Lane {
     }
 }
 
-/// The four rounds whose rotations begin at `FROM`.
+/// Runs the four rounds whose rotations begin at `FROM`.
 #[inline(always)]
 fn four_rounds<const FROM: usize, const LANES: usize>(lanes: &mut [Lane; LANES]) {
     for pair in ROTATIONS[FROM..FROM + 4].chunks_exact(2) {

@@ -1,19 +1,19 @@
-//! What host and key have agreed on so far.
+//! What host and key have agreed so far.
 
 use crate::crypt::SessionCrypt;
 use crate::wire::Serial;
 
-/// What is agreed with the key: who it is, and the cryptography that its next frame must satisfy.
+/// The key's serial number, and the cryptography that its next frame must satisfy.
 pub(super) struct Channel {
     pub(super) serial: Serial,
     pub(super) crypt: SessionCrypt,
     pub(super) key: ChannelKey,
 }
 
-/// Under what the channel's cryptography stands.
+/// The session key of the channel's cryptography.
 pub(super) enum ChannelKey {
-    /// The zero key: frames are whole, but anybody could have made them.
+    /// The zero key: a frame that verifies is whole, but anyone could have made it.
     Zero,
-    /// A session key, with the highest sequence number so far; nothing has verified under it yet if `fresh`.
+    /// A session key and the highest sequence number so far. `fresh` until the first frame verifies under it.
     Session { last_sequence: Option<u16>, fresh: bool },
 }

@@ -1,41 +1,41 @@
-//! What a session has seen and done.
+//! Counts what a session sees and does.
 
 use core::ops::AddAssign;
 
 /// Counts since the session began.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counters {
-    /// Frames whose MAC was right and whose packet could be read.
+    /// Frames with a right MAC and a well-formed packet.
     pub verified: u64,
-    /// Blocks of entropy handed out.
+    /// Blocks of entropy passed to the caller.
     pub entropy_blocks: u64,
-    /// Frames dropped since their MAC was wrong.
+    /// Frames discarded because their MAC was wrong.
     pub mac_failures: u64,
-    /// Entropy frames dropped since their sequence number was not new.
+    /// Entropy frames discarded because their sequence number was not new.
     pub replayed: u64,
-    /// Sequence numbers that never came.
+    /// Sequence numbers that never arrived.
     pub lost: u64,
-    /// Frames whose MAC was right but whose content breaks the protocol.
+    /// Frames with a right MAC whose content breaks the protocol.
     pub malformed: u64,
-    /// Verified packets that had no place in the conversation: of an unknown type, unasked, or entropy
-    /// without a session key or from a key that has stopped itself.
+    /// Verified packets out of place: of an unknown type, unasked, or entropy without a session key or from a
+    /// key that stopped itself.
     pub unexpected: u64,
     /// `W>` frames: the key did not understand something.
     pub unknown_input: u64,
-    /// Frames left over from before, ignored until the key has said who it is.
+    /// Frames ignored because they came before the first `S!`.
     pub leftover: u64,
     /// `^C` sent.
     pub resets: u64,
     /// `K` sent.
     pub nonces: u64,
-    /// `K!` taken.
+    /// `K!` accepted.
     pub rekeys: u64,
-    /// Times that the long-term key proved wrong.
+    /// Times the long-term key proved wrong.
     pub bad_long_term_keys: u64,
 }
 
 impl AddAssign for Counters {
-    /// Adds up the counts of several sessions.
+    /// Adds the counts of another session.
     fn add_assign(&mut self, other: Self) {
         let Self {
             verified,

@@ -1,14 +1,14 @@
 //! The host's state machine for entropy sessions.
 //!
-//! What it keeps to, whatever the key sends (firmware-notes/protocol.md, "The session"):
-//! - One `^C` on opening, and never more than one a second. What the key sent before its `S!` is ignored.
-//! - A session key at once; again after sequence number 4095 and whenever the key asks. If no `K!` comes, the next
-//!   `k>` starts another attempt.
-//! - Entropy only under a session key (the zero key before it is no secret), and only with a sequence number higher
+//! Its rules, whatever the key sends (firmware-notes/protocol.md, "The session"):
+//! - It sends one `^C` on opening, and at most one a second after that. It ignores what the key sent before its `S!`.
+//! - It agrees a session key at once, again after sequence number 4095, and whenever the key asks. If no `K!` comes,
+//!   the next `k>` starts another attempt.
+//! - It accepts entropy only under a session key (the zero key is public), and only with a sequence number higher
 //!   than all before.
-//! - A frame that does not verify is dropped. Eight in a row start over; three in a row straight after a rekey mean
-//!   that the two ends have different long-term keys.
-//! - What else the key may say is an event, never the end.
+//! - It discards a frame that does not verify. Eight in a row make it start over. Three in a row right after a rekey
+//!   mean that the two ends have different long-term keys.
+//! - It reports anything else as an event and goes on.
 
 use core::time::Duration;
 
@@ -28,14 +28,14 @@ const KEY_REQUEST_INTERVAL: Duration = Duration::from_secs(1);
 const MAC_FAILURES_TO_START_OVER: u32 = 8;
 const MAC_FAILURES_OF_A_BAD_KEY: u32 = 3;
 
-/// One session with one key over one link. Make a new one whenever the link is opened.
+/// One session with one key over one link. Make a new one each time you open the link.
 pub struct Session {
     timings: Timings,
     expected: Option<Serial>,
     pub(super) state: State,
-    /// The state that silence has interrupted.
+    /// The state before [`State::Silent`].
     before_silence: State,
-    /// Why the key is unfit, until it says itself that it is not.
+    /// Why the key stopped itself, until its own report clears it.
     pub(super) badness: Option<Badness>,
     framer: Framer,
     pub(super) channel: Option<Channel>,
@@ -58,7 +58,7 @@ pub(super) enum Rekey {
 }
 
 impl Session {
-    /// Begins a session on a link that has just been opened, with a key of any serial number or of the expected one.
+    /// Begins a session on a freshly opened link. With `expected`, accepts only the key with that serial number.
     #[must_use]
     pub fn new(now: Instant, expected: Option<Serial>, timings: Timings) -> Self {
         let mut session = Self {
@@ -85,11 +85,10 @@ impl Session {
         session
     }
 
-    /// Takes bytes from the key up to and including the first frame that causes an output, and returns their number.
-    /// Call [`poll_output`](Self::poll_output) until it waits, then again with the rest: while outputs are left, no
-    /// input is taken.
+    /// Reads bytes of the key up to and including the first frame that causes an output. Returns how many it read.
+    /// Drain [`poll_output`](Self::poll_output), then pass the rest: while outputs are left, it reads nothing.
     ///
-    /// Entropy is no output: it goes to `on_entropy` block by block, as its frames are read.
+    /// Passes each block of entropy to `on_entropy` at once, not as an output.
     pub fn handle_input(&mut self, now: Instant, bytes: &[u8], mut on_entropy: impl FnMut(EntropyBlock)) -> usize {
         let mut rest = bytes;
         while self.outputs.is_empty() {
@@ -101,7 +100,7 @@ impl Session {
         bytes.len() - rest.len()
     }
 
-    /// Does what is due at `now`.
+    /// Acts on every deadline that has passed by `now`.
     pub fn handle_timeout(&mut self, now: Instant) {
         if self.reset_due.is_some_and(|due| due <= now) {
             self.reset(now);
@@ -128,7 +127,7 @@ impl Session {
         }
     }
 
-    /// Answers [`Output::NeedNonce`]. Without a long-term key the state becomes [`State::SerialUnknown`].
+    /// Answers [`Output::NeedNonce`]. Without a long-term key, enters [`State::SerialUnknown`].
     pub fn handle_nonce(&mut self, now: Instant, nonce: Nonce, long_term_key: Option<LongTermKey>) {
         let Rekey::AwaitNonce = self.rekey else { return };
         let Some(long_term_key) = long_term_key else {
@@ -144,14 +143,14 @@ impl Session {
         }
     }
 
-    /// Says that the host's long-term keys have changed: a session that lacked the right one tries again at once.
+    /// Tells the session that the keyring changed. If it lacked the right long-term key, it tries again at once.
     pub fn handle_new_keyring(&mut self, now: Instant) {
         if matches!(self.state, State::SerialUnknown | State::LongTermKeyBad) {
             self.retry = Retry::at_once(now);
         }
     }
 
-    /// Asks the key to start over with a `^C`, at the next time that one may be sent.
+    /// Makes the key start over: sends `^C` as soon as the limit of one a second allows.
     pub fn start_over(&mut self, now: Instant) {
         self.awaits_serial = true;
         match self.last_reset.map(|last| last + RESET_INTERVAL) {
@@ -160,42 +159,42 @@ impl Session {
         }
     }
 
-    /// The next thing to do. After [`Output::WaitUntil`] there is nothing more until the next input or timeout.
+    /// Returns the next thing to do. After [`Output::WaitUntil`] nothing follows until the next input or timeout.
     pub fn poll_output(&mut self) -> Output {
         self.outputs.pop().unwrap_or_else(|| Output::WaitUntil(self.deadline()))
     }
 
-    /// Where the session stands.
+    /// Returns the session's state.
     #[must_use]
     pub const fn state(&self) -> State {
         self.state
     }
 
-    /// The serial number that the key has stated, if it has.
+    /// Returns the serial number that the key stated, `None` before its first `S!`.
     #[must_use]
     pub fn serial(&self) -> Option<Serial> {
         self.channel.as_ref().map(|channel| channel.serial)
     }
 
-    /// Counts since the session began.
+    /// Returns the counts since the session began.
     #[must_use]
     pub const fn counters(&self) -> Counters {
         self.counters
     }
 
-    /// Counts of the framer since the session began.
+    /// Returns the framer's counts since the session began.
     #[must_use]
     pub const fn framer_counters(&self) -> FramerCounters {
         self.framer.counters()
     }
 
-    /// When a frame last verified; the time of opening if none has.
+    /// Returns when a frame last verified; if none has, when the session began.
     #[must_use]
     pub const fn last_verified(&self) -> Instant {
         self.last_verified
     }
 
-    /// Handles one frame, and returns its entropy if it brings some.
+    /// Handles one frame. Returns its entropy, if it carries any.
     fn handle_frame(&mut self, now: Instant, frame: &Frame) -> Option<EntropyBlock> {
         if let Some((serial, crypt)) = verify_serial(frame) {
             self.counters.verified += 1;
@@ -250,12 +249,12 @@ impl Session {
         }
     }
 
-    /// The state, as if the key were not silent.
+    /// Returns the state, or the one before the silence.
     fn standing(&self) -> State {
         if self.state == State::Silent { self.before_silence } else { self.state }
     }
 
-    /// A frame has verified in the channel: the key is alive, and the channel's key is the right one.
+    /// Notes that a frame verified: the key is alive, and both ends have the channel's key.
     fn note_verified(&mut self, now: Instant) {
         self.last_verified = now;
         self.mac_failures_in_a_row = 0;
@@ -283,7 +282,7 @@ impl Session {
         }
     }
 
-    /// The `^C` makes the key speak under the zero key, so that it is seen to be alive until the next attempt.
+    /// Plans another attempt. The `^C` makes the key speak under the zero key, which shows until then that it is alive.
     fn handle_bad_long_term_key(&mut self, now: Instant) {
         self.counters.bad_long_term_keys += 1;
         self.mac_failures_in_a_row = 0;
@@ -292,7 +291,7 @@ impl Session {
         self.start_over(now);
     }
 
-    /// Asks for a nonce, but not more than once a second: whatever keeps asking for session keys is no key.
+    /// Asks for a nonce, at most once a second: a sender that asks more often is broken or not a key.
     pub(super) fn ask_for_nonce_soon(&mut self, now: Instant) {
         match self.last_key_request.map(|last| last + KEY_REQUEST_INTERVAL) {
             Some(earliest) if earliest > now => {
@@ -311,12 +310,12 @@ impl Session {
         }
     }
 
-    /// Whether the key that has said who it is is the one that this session is with.
+    /// Reports whether the key has stated the expected serial number.
     pub(super) fn is_expected_key(&self) -> bool {
         self.serial().is_some() && self.expected == self.serial()
     }
 
-    /// Sends `^C` now; sends it again after a while if no `S!` comes.
+    /// Sends `^C`, and plans the next one in case no `S!` comes.
     fn reset(&mut self, now: Instant) {
         self.outputs.push(Output::Write(Command::Reset));
         self.counters.resets += 1;
@@ -332,7 +331,7 @@ impl Session {
         }
     }
 
-    /// When the key will have been silent for too long, unless it is known to be.
+    /// Returns when the key counts as silent, `None` if it already does.
     fn silent_at(&self) -> Option<Instant> {
         let patience = if self.channel.is_none() { self.timings.opening_silence } else { self.timings.running_silence };
         (self.state != State::Silent).then(|| self.last_verified + patience)

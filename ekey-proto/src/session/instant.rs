@@ -1,20 +1,20 @@
-//! Points in time, as the caller's clock gives them.
+//! Points in time, as the caller's clock counts them.
 
 use core::ops::Add;
 use core::time::Duration;
 
-/// A point in time on a monotonic clock that the caller keeps, as the time since a start of the caller's choosing.
+/// A point in time on the caller's monotonic clock: the time since a start that the caller chooses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Instant(Duration);
 
 impl Instant {
-    /// The point `elapsed` after the clock's start.
+    /// Makes the point `elapsed` after the clock's start.
     #[must_use]
     pub const fn after_start(elapsed: Duration) -> Self {
         Self(elapsed)
     }
 
-    /// The time since the clock's start.
+    /// Returns the time since the clock's start.
     #[must_use]
     pub const fn since_start(self) -> Duration {
         self.0

@@ -1,7 +1,7 @@
-//! Setting a new long-term key with the master key, as a state machine of its own.
+//! Sets a new long-term key with the master key: a state machine of its own.
 //!
-//! `^C` → `S!` → `M` (MAC of the nonce) → `M>` → `L` (the nonce) → `L!`. A wrong master key is found out by the key
-//! before it changes anything. Source: firmware-notes/protocol.md, "Long-term rekey".
+//! `^C` → `S!` → `M` (MAC of the nonce) → `M>` → `L` (the nonce) → `L!`. The key detects a wrong master key before it
+//! changes anything. Source: firmware-notes/protocol.md, "Long-term rekey".
 
 use core::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::wire::{Command, Frame, Framer, Nonce, Packet, Serial, Text};
 const RESET_INTERVAL: Duration = Duration::from_secs(1);
 const STEP_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// One attempt to set a new long-term key, on a link that has just been opened.
+/// One attempt to set a new long-term key, on a freshly opened link.
 pub struct LongTermRekey {
     master_key: MasterKey,
     nonce: Nonce,
@@ -24,19 +24,19 @@ pub struct LongTermRekey {
     pending: Option<RekeyOutput>,
 }
 
-/// What a long-term rekey wants next.
+/// The next thing that a long-term rekey wants.
 #[derive(Debug)]
 pub enum RekeyOutput {
     /// Send this to the key.
     Write(Command),
-    /// The key has taken a new long-term key. Nothing follows.
+    /// The key accepted a new long-term key. Nothing follows.
     Done {
-        /// The key that was rekeyed.
+        /// The rekeyed key.
         serial: Serial,
-        /// Its new long-term key: worth nothing until it is in a keyring.
+        /// Its new long-term key. Store it in a keyring, or the key is useless to the host.
         long_term_key: LongTermKey,
     },
-    /// The attempt has failed. Nothing follows.
+    /// The attempt failed. Nothing follows.
     Failed(RekeyError),
     /// Call [`LongTermRekey::handle_timeout`] at this time unless input comes first.
     WaitUntil(Instant),
@@ -45,31 +45,31 @@ pub enum RekeyOutput {
 /// Why a long-term rekey failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum RekeyError {
-    /// The key did not say who it is.
+    /// The key sent no `S!`.
     #[error("the key does not answer, nothing was changed: unplug it, plug it in again and repeat")]
     NoSerial,
-    /// It is another key than the one named.
-    #[error("this is the key {found}, not {expected}, nothing was changed: check which device to use")]
+    /// The key has another serial number than expected.
+    #[error("found key {found}, expected {expected}, nothing was changed: name the right device")]
     WrongSerial {
         /// The serial number of the key on this link.
         found: Serial,
-        /// The one that was asked for.
+        /// The one that the caller named.
         expected: Serial,
     },
     /// The key did not answer the MAC of the nonce.
-    #[error("the key did not unlock, nothing was changed: repeat")]
+    #[error("the key did not answer the unlocking, nothing was changed: repeat the rekey")]
     NoUnlock,
     /// The key refused.
     #[error("the key refused ({0}), nothing was changed: is this the master key from this key's own card?")]
     Refused(Text),
-    /// The key has stopped itself and does not rekey.
-    #[error("the key's generators have gone bad ({0}), nothing was changed: see what its status says")]
+    /// The key stopped itself and does not rekey.
+    #[error("the key's generators went bad ({0}), nothing was changed: see `ekey-ctl status`")]
     GeneratorsBad(Text),
-    /// The key did not confirm. It may have taken a new long-term key that nobody knows.
-    #[error("the key did not confirm, and its long-term key may now be one that nobody knows: repeat")]
+    /// The key did not confirm. It may hold a new long-term key that the host does not know.
+    #[error("the key did not confirm; its new long-term key may be in no keyring: repeat the rekey")]
     NoReply,
-    /// The key worked with another nonce than was sent, so that the new long-term key is not known.
-    #[error("the key received only {0} bytes of the nonce, its new long-term key is not known: repeat")]
+    /// The key used another nonce than the host sent, so the host does not know the new long-term key.
+    #[error("the key received only {0} bytes of the nonce; its new long-term key is unknown: repeat the rekey")]
     NonceLength(u16),
 }
 
@@ -81,7 +81,7 @@ enum Step {
 }
 
 impl LongTermRekey {
-    /// Begins, with a key of any serial number or of the expected one.
+    /// Begins with a `^C`. With `expected`, accepts only the key with that serial number.
     #[must_use]
     pub fn new(now: Instant, master_key: MasterKey, nonce: Nonce, expected: Option<Serial>) -> Self {
         Self {
@@ -96,7 +96,7 @@ impl LongTermRekey {
         }
     }
 
-    /// Takes bytes from the key up to and including the first frame that causes an output, and returns their number.
+    /// Reads bytes of the key up to and including the first frame that causes an output. Returns how many it read.
     pub fn handle_input(&mut self, now: Instant, bytes: &[u8]) -> usize {
         let mut rest = bytes;
         while self.pending.is_none() {
@@ -106,7 +106,7 @@ impl LongTermRekey {
         bytes.len() - rest.len()
     }
 
-    /// Does what is due at `now`.
+    /// Acts on every deadline that has passed by `now`.
     pub fn handle_timeout(&mut self, now: Instant) {
         if self.pending.is_some() {
             return;
@@ -124,7 +124,7 @@ impl LongTermRekey {
         }
     }
 
-    /// The next thing to do.
+    /// Returns the next thing to do.
     pub fn poll_output(&mut self) -> RekeyOutput {
         let deadline = if matches!(self.step, Step::AwaitSerial) { self.reset_due } else { self.step_ends };
         self.pending.take().unwrap_or(RekeyOutput::WaitUntil(deadline.min(self.step_ends)))
@@ -180,7 +180,7 @@ impl LongTermRekey {
     }
 }
 
-/// The packet of a frame whose MAC is right, unless it is entropy or breaks the protocol.
+/// Returns the packet of a frame with a right MAC, `None` if it is entropy or breaks the protocol.
 fn packet(crypt: &SessionCrypt, frame: &Frame) -> Option<Packet> {
     match crypt.open(frame) {
         Ok(Opened::Packet(packet)) => Some(packet.into_inner()),

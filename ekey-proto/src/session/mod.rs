@@ -1,7 +1,7 @@
-//! The host's side of the conversation with a key, as state machines that do no I/O and never ask for the time.
+//! The host's side of the conversation with a key: state machines that do no I/O and never read a clock.
 //!
-//! [`Session`] runs entropy sessions, [`LongTermRekey`] sets a new long-term key. Both take bytes, time and nonces in
-//! and give commands, events and the next deadline out.
+//! [`Session`] runs entropy sessions, [`LongTermRekey`] sets a new long-term key. Both take in bytes, time and nonces,
+//! and return commands, events and the next deadline.
 
 mod channel;
 mod counters;

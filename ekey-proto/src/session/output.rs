@@ -1,4 +1,4 @@
-//! What a session wants done, in order.
+//! What a session wants its caller to do, in order.
 
 use super::instant::Instant;
 use super::state::State;
@@ -9,28 +9,28 @@ use crate::wire::{Command, Info, Packet, Serial};
 pub enum Output {
     /// Send this to the key.
     Write(Command),
-    /// Call [`Session::handle_nonce`](super::Session::handle_nonce) with a fresh nonce and the long-term key of this
-    /// serial number, if there is one.
+    /// Call [`Session::handle_nonce`](super::Session::handle_nonce) with a fresh nonce and this key's long-term key,
+    /// if the keyring has it.
     NeedNonce(Serial),
-    /// Something has happened.
+    /// Something happened.
     Event(Event),
-    /// Nothing more for now: call [`Session::handle_timeout`](super::Session::handle_timeout) at this time unless
+    /// Nothing for now. Call [`Session::handle_timeout`](super::Session::handle_timeout) at this time unless
     /// input comes first.
     WaitUntil(Instant),
 }
 
-/// What has happened in a session.
+/// What happened in a session.
 #[derive(Debug)]
 pub enum Event {
-    /// The session is in another state.
+    /// The session entered another state.
     State(State),
-    /// The key spoke of its health.
+    /// The key reported its health.
     Info(Info),
-    /// The key said something that changes nothing for the session; to be logged.
+    /// The key sent a packet that does not change the session: log it.
     Message(Packet),
 }
 
-/// The outputs of one step, oldest first. One frame or one timeout causes at most [`Outputs::CAPACITY`] of them.
+/// The outputs of one step, oldest first. A frame or a timeout causes at most [`Outputs::CAPACITY`] of them.
 #[derive(Debug, Default)]
 pub(super) struct Outputs {
     slots: [Option<Output>; Self::CAPACITY],

@@ -1,4 +1,4 @@
-//! What each packet of the key means for the session, once its frame has verified.
+//! What each verified packet of the key means for the session.
 
 use super::channel::ChannelKey;
 use super::host::{Rekey, Session};
@@ -53,7 +53,7 @@ impl Session {
         self.counters.rekeys += 1;
     }
 
-    /// Returns the block if its frame belongs to a session and its sequence number is higher than all before.
+    /// Returns the block if the channel has a session key and the sequence number is higher than all before.
     pub(super) fn handle_entropy(
         &mut self,
         now: Instant,
@@ -69,7 +69,7 @@ impl Session {
         if sequence.value() < next {
             self.counters.replayed += 1;
             if next > SubCode::MAX {
-                // Nothing more can come of this session, and a key that goes on in it may never ask for the next one.
+                // This session is used up, and a key that goes on in it may never ask for the next one.
                 self.ask_for_nonce_soon(now);
             }
             return None;
@@ -83,8 +83,7 @@ impl Session {
         Some(block)
     }
 
-    /// Once a key has called itself unfit, only its own word that it is well again counts: neither a reset nor silence
-    /// clears it.
+    /// Only the key's own report clears a badness that it reported: neither a reset nor silence does.
     fn handle_info(&mut self, now: Instant, info: Info) {
         match info.generators.map(|generators| generators.badness) {
             Some(Badness::NONE) if self.badness.take().is_some() => {

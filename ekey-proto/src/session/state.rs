@@ -1,29 +1,30 @@
-//! Where a session stands.
+//! The states of a session.
 
 use crate::wire::Badness;
 
-/// The states of a session. The two further ones that people see, "recovering" and "gone", belong to whoever holds
-/// the link: a session does not outlive it.
+/// The state of a session. People see two more, "recovering" and "gone": the owner of the link adds those, because a
+/// session does not outlive its link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
-    /// Nothing has been said yet.
+    /// Neither end has sent anything.
     Opening,
-    /// `^C` has been sent, no `S!` has come.
+    /// The host sent `^C` and waits for `S!`.
     AwaitSerial,
-    /// The key has said who it is.
+    /// The key stated its serial number.
     SerialOk,
-    /// A session key is being agreed on, and no frame has been seen under it.
+    /// The host sent `K`; no frame has verified under the new session key yet.
     Keying,
     /// Frames verify under a session key.
     Running,
-    /// Nothing verifies after a rekey: the host's long-term key is not the key's. Tried again with growing pauses.
+    /// Nothing verifies after a rekey: the host's long-term key is not the key's. The session retries with growing
+    /// pauses.
     LongTermKeyBad,
     /// The host has no long-term key for this serial number.
     SerialUnknown,
-    /// The key has another serial number than was expected here.
+    /// The key has another serial number than expected.
     WrongSerial,
-    /// The key has found itself unfit and gives no more entropy.
+    /// The key found itself unfit and gives no more entropy.
     SelfStopped(Badness),
-    /// Nothing that verifies has come for too long. `^C` is sent now and then; anything stronger is up to the caller.
+    /// No frame has verified for too long. The session repeats `^C`; the caller decides on anything stronger.
     Silent,
 }

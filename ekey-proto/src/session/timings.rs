@@ -1,18 +1,18 @@
-//! How patient a session is.
+//! How long a session waits for a key.
 
 use core::time::Duration;
 
-/// How long a key may say nothing that verifies.
+/// How long a key may send nothing that verifies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timings {
-    /// After opening, before the key has said who it is.
+    /// Before the first `S!`.
     pub opening_silence: Duration,
-    /// At any later time.
+    /// After it.
     pub running_silence: Duration,
 }
 
 impl Default for Timings {
-    /// 3 s after opening, 5 s later on: a key speaks at least once a second.
+    /// Allows 3 s before the first `S!` and 5 s after it: a key speaks at least once a second.
     fn default() -> Self {
         Self { opening_silence: Duration::from_secs(3), running_silence: Duration::from_secs(5) }
     }

@@ -1,20 +1,21 @@
-//! The key's "PEM" encoding: base64 with the standard alphabet, and the 12-bit sub-code of binary frames, which is
-//! base64 digits too but with the low six bits first.
+//! The key's "PEM" encoding: base64 with the standard alphabet, and the 12-bit sub-code of binary frames, whose two
+//! base64 digits have the low six bits first.
 //!
-//! Only the canonical spelling of a byte string is accepted. [`decode`] and [`encode`] run in constant time: they carry
-//! master keys and long-term keys. [`decode_public`] is quicker, for what everyone on the wire can read. Source: firmware-notes/protocol.md, "Encoding".
+//! Decoding accepts only the canonical spelling. [`decode`] and [`encode`] run in constant time, because they carry
+//! master keys and long-term keys. [`decode_public`] is faster, for what anyone on the wire can read.
+//! Source: firmware-notes/protocol.md, "Encoding".
 
 use base64ct::{Base64, Encoding};
 
-/// Text that is not base64, or not of the length that the place calls for.
+/// Text that is not base64 of the expected length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not the base64 of {expected} bytes")]
 pub struct InvalidBase64 {
-    /// The number of bytes that was due.
+    /// The expected number of bytes.
     pub expected: usize,
 }
 
-/// Decodes `text` into exactly `N` bytes.
+/// Decodes `text` into exactly `N` bytes, in constant time.
 ///
 /// # Errors
 /// [`InvalidBase64`] if `text` holds anything but the canonical base64 of `N` bytes.
@@ -26,7 +27,7 @@ pub fn decode<const N: usize>(text: &[u8]) -> Result<[u8; N], InvalidBase64> {
     }
 }
 
-/// Decodes `text` into exactly `N` bytes by a table, so that its time may depend on the text: only for public text.
+/// Decodes `text` into exactly `N` bytes. Its time may depend on the text: pass it public text only.
 ///
 /// # Errors
 /// [`InvalidBase64`] if `text` holds anything but the canonical base64 of `N` bytes.
@@ -36,7 +37,7 @@ pub(crate) fn decode_public<const N: usize>(text: &[u8]) -> Result<[u8; N], Inva
     if text.len() != 4 * groups || text[text.len() - padding..].iter().any(|byte| *byte != b'=') {
         return Err(InvalidBase64 { expected: N });
     }
-    // All digits at once: a bit above the lower six tells that one of them is none.
+    // Check all digits at once: a character that is not a digit sets a bit above the lower six.
     let mut all = 0;
     let mut last = 0;
     for (bytes, digits) in bytes.chunks_mut(3).zip(text.chunks_exact(4)) {
@@ -49,26 +50,26 @@ pub(crate) fn decode_public<const N: usize>(text: &[u8]) -> Result<[u8; N], Inva
         }
         bytes.copy_from_slice(&last.to_be_bytes()[1..=bytes.len()]);
     }
-    // Bits behind the last byte are zero in the canonical spelling.
+    // In the canonical spelling the bits behind the last byte are zero.
     let unused = last & ((1 << (8 * padding)) - 1);
     if all & NO_DIGIT == 0 && unused == 0 { Ok(bytes) } else { Err(InvalidBase64 { expected: N }) }
 }
 
-/// Encodes `bytes` as base64 with padding into the front of `out`, and returns the length of the text.
+/// Encodes `bytes` as padded base64 into the front of `out`, in constant time. Returns the number of characters.
 ///
 /// # Panics
-/// If `out` is shorter than four characters for each three bytes begun; both lengths are constants of the protocol.
+/// Panics if `out` is too short. Callers pass lengths that are constants of the protocol.
 #[must_use]
 pub fn encode(bytes: &[u8], out: &mut [u8]) -> usize {
     Base64::encode(bytes, out).expect("the buffer's length is a constant that fits").len()
 }
 
-/// A number of 12 bits in two characters, the low six bits first: `MA` is 12, `AB` is 64.
+/// A 12-bit number in two characters, the low six bits first: `MA` is 12, `AB` is 64.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SubCode(u16);
 
 impl SubCode {
-    /// Number of characters it takes on the wire.
+    /// Its length on the wire, in characters.
     pub const LEN: usize = 2;
     /// The largest value: 4095.
     pub const MAX: u16 = 0xfff;
@@ -79,7 +80,7 @@ impl SubCode {
         Self(value & Self::MAX)
     }
 
-    /// Reads the two characters, or `None` if one of them is not a base64 digit.
+    /// Reads the two characters. Returns `None` if one of them is not a base64 digit.
     #[must_use]
     pub fn decode(text: [u8; Self::LEN]) -> Option<Self> {
         let [low, high] = text.map(|digit| VALUES[usize::from(digit)]);
@@ -92,7 +93,7 @@ impl SubCode {
         [self.0 & 0x3f, self.0 >> 6].map(|digit| ALPHABET[usize::from(digit)])
     }
 
-    /// The number, 0 to 4095.
+    /// Returns the number, 0 to 4095.
     #[must_use]
     pub const fn value(self) -> u16 {
         self.0
@@ -101,7 +102,7 @@ impl SubCode {
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-/// What [`VALUES`] has for a character that is not a digit of base64; no digit has this bit.
+/// The entry of [`VALUES`] for a character that is not a base64 digit. No digit has this bit.
 const NO_DIGIT: u8 = 0x80;
 
 /// The value of each digit.
@@ -128,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sub_code_of_other_characters_is_refused() {
+    fn a_sub_code_of_other_characters_is_rejected() {
         for text in [*b" A", *b"A ", *b"A=", *b"-A", [0xff, b'A']] {
             assert_eq!(SubCode::decode(text), None, "{text:?}");
         }
@@ -149,7 +150,7 @@ mod tests {
         }
     }
 
-    /// The two decoders must give the same for `text`, taken as the base64 of any length of interest.
+    /// Compares both decoders on `text` for each length of interest.
     fn agree(text: &[u8]) {
         assert_eq!(decode_public::<1>(text), decode::<1>(text), "{text:?}");
         assert_eq!(decode_public::<2>(text), decode::<2>(text), "{text:?}");

@@ -1,28 +1,28 @@
-//! What a host can say to a key: a stream of bytes, without frames.
+//! What a host sends to a key: a stream of bytes, without frames.
 //!
 //! Source: firmware-notes/protocol.md, "Host to key".
 
 use super::base64;
 use super::frame::MAC_LEN;
 
-/// The host's contribution to a key derivation: a counter and random bytes, so that it never repeats. Not secret.
+/// The host's contribution to a key derivation: a counter and 8 random bytes, so that it never repeats. Not secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Nonce([u8; Self::LEN]);
 
 /// A command to the key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Command {
-    /// `^C`: reset the key's state machines; always accepted, answered by `S!`.
+    /// `^C`: resets the key's state machines. The key always accepts it and answers `S!`.
     Reset,
-    /// `K`: make a new session key with this nonce; answered by `K!`.
+    /// `K`: makes a new session key with this nonce. The key answers `K!`.
     RekeySession(Nonce),
-    /// `M`: the MAC of the nonce that a long-term rekey will use; answered by `M>`.
+    /// `M`: carries the MAC of the nonce for a long-term rekey. The key answers `M>`.
     UnlockLongTerm([u8; MAC_LEN]),
-    /// `L`: make a new long-term key with this nonce; answered by `L!` or `l>`.
+    /// `L`: makes a new long-term key with this nonce. The key answers `L!` or `l>`.
     RekeyLongTerm(Nonce),
 }
 
-/// A command as it goes over the wire.
+/// A command in the bytes of the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CommandBytes {
     bytes: [u8; Self::CAPACITY],
@@ -30,11 +30,11 @@ pub struct CommandBytes {
 }
 
 impl Nonce {
-    /// Length in bytes: the same as the original software's, the only length that keys in the field have seen.
+    /// Length in bytes. The original software uses it, so keys in the field have seen no other.
     pub const LEN: usize = 12;
     const TEXT_LEN: usize = 16;
 
-    /// The nonce of a counter and random bytes.
+    /// Joins a counter (little-endian) and random bytes.
     #[must_use]
     pub fn new(counter: u32, random: [u8; 8]) -> Self {
         let mut bytes = [0; Self::LEN];
@@ -43,7 +43,7 @@ impl Nonce {
         Self(bytes)
     }
 
-    /// The 12 bytes.
+    /// Returns the 12 bytes.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; Self::LEN] {
         &self.0
@@ -51,7 +51,7 @@ impl Nonce {
 }
 
 impl Command {
-    /// The bytes to send.
+    /// Returns the bytes to send.
     #[must_use]
     pub fn to_bytes(&self) -> CommandBytes {
         let mut out = CommandBytes { bytes: [0; CommandBytes::CAPACITY], len: 0 };

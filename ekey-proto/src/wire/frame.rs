@@ -1,14 +1,14 @@
-//! One frame: 64 bytes, of which 52 are content and 8 are its MAC.
+//! One frame: 64 bytes, 52 of them content and 8 a MAC.
 //!
 //! ```text
 //! "* " content(52) mac(8) CR LF
 //! ```
 //!
-//! A `Frame` has the right shape and nothing more: who sent it is known only after its MAC has been checked.
+//! A `Frame` has the right shape, nothing more. Only the MAC check in `crypt` tells who sent it.
 
 /// Bytes in a frame on the wire.
 pub const FRAME_LEN: usize = 64;
-/// Bytes of content: type, encoding and 50 characters of payload. All of them are covered by the MAC.
+/// Bytes of content: type, encoding and 50 characters of payload. The MAC covers them all.
 pub const CONTENT_LEN: usize = 52;
 /// Characters of the MAC.
 pub const MAC_LEN: usize = 8;
@@ -20,7 +20,7 @@ const CONTENT_AT: usize = START.len();
 const MAC_AT: usize = CONTENT_AT + CONTENT_LEN;
 const END_AT: usize = MAC_AT + MAC_LEN;
 
-/// 64 bytes that begin and end as a frame does. Not trusted.
+/// 64 bytes that begin and end like a frame. Not trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Frame {
     content: [u8; CONTENT_LEN],
@@ -28,7 +28,7 @@ pub struct Frame {
 }
 
 impl Frame {
-    /// Takes `bytes` for a frame if they begin with `"* "` and end with CR LF.
+    /// Splits `bytes` into content and MAC. Returns `None` unless they begin with `"* "` and end with CR LF.
     #[must_use]
     pub fn from_bytes(bytes: &[u8; FRAME_LEN]) -> Option<Self> {
         let content = bytes[CONTENT_AT..MAC_AT].try_into().ok()?;
@@ -36,13 +36,13 @@ impl Frame {
         (bytes[..CONTENT_AT] == START && bytes[END_AT..] == END).then_some(Self { content, mac })
     }
 
-    /// Puts a frame together, as a key does.
+    /// Builds a frame, as a key does.
     #[must_use]
     pub const fn new(content: [u8; CONTENT_LEN], mac: [u8; MAC_LEN]) -> Self {
         Self { content, mac }
     }
 
-    /// The frame as it goes over the wire.
+    /// Returns the 64 bytes that go over the wire.
     #[must_use]
     pub fn to_bytes(&self) -> [u8; FRAME_LEN] {
         let mut bytes = [0; FRAME_LEN];
@@ -53,13 +53,13 @@ impl Frame {
         bytes
     }
 
-    /// What the MAC covers: type, encoding, payload and padding.
+    /// Returns what the MAC covers: type, encoding, payload and padding.
     #[must_use]
     pub const fn content(&self) -> &[u8; CONTENT_LEN] {
         &self.content
     }
 
-    /// The MAC that the frame claims, in base64.
+    /// Returns the MAC that the frame claims, in base64.
     #[must_use]
     pub const fn mac(&self) -> &[u8; MAC_LEN] {
         &self.mac

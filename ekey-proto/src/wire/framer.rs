@@ -1,14 +1,14 @@
-//! From a stream of bytes to frames.
+//! Cuts a stream of bytes into frames.
 //!
-//! The stream can begin in the middle of a frame and can hold anything between frames: what is not part of a frame
-//! is skipped and counted, and no whole frame behind it is lost. That holds since a whole frame has `"* "` only at its
-//! start and CR LF only at its end, so no window of 64 bytes that merely overlaps it looks like a frame.
+//! The stream may begin in the middle of a frame and may hold garbage between frames. The framer skips and counts
+//! garbage, and loses no whole frame behind it: a whole frame has `"* "` only at its start and CR LF only at its end,
+//! so a window of 64 bytes that only overlaps it never looks like a frame.
 
 use core::ops::AddAssign;
 
 use super::frame::{FRAME_LEN, Frame, START};
 
-/// Cuts a stream into [`Frame`]s, whatever the pieces it arrives in. Holds at most one frame's worth of bytes.
+/// Cuts a stream into [`Frame`]s, in whatever pieces it arrives. Holds at most 64 bytes.
 #[derive(Debug, Clone)]
 pub struct Framer {
     window: [u8; FRAME_LEN],
@@ -17,19 +17,19 @@ pub struct Framer {
     counters: FramerCounters,
 }
 
-/// What a framer has seen since it was made.
+/// Counts what a framer has seen since it was made.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct FramerCounters {
     /// Well-formed frames found.
     pub frames: u64,
-    /// Runs of bytes that were no frame.
+    /// Runs of bytes that did not make a frame.
     pub framing_errors: u64,
     /// Bytes in those runs.
     pub skipped_bytes: u64,
 }
 
 impl AddAssign for FramerCounters {
-    /// Adds up the counts of several streams.
+    /// Adds the counts of another stream.
     fn add_assign(&mut self, other: Self) {
         let Self { frames, framing_errors, skipped_bytes } = other;
         self.frames += frames;
@@ -45,19 +45,17 @@ impl Default for Framer {
 }
 
 impl Framer {
-    /// A framer at the beginning of a stream.
+    /// Makes a framer for the beginning of a stream.
     #[must_use]
     pub const fn new() -> Self {
         let counters = FramerCounters { frames: 0, framing_errors: 0, skipped_bytes: 0 };
         Self { window: [0; FRAME_LEN], filled: 0, in_garbage: false, counters }
     }
 
-    /// Takes bytes off the front of `input` until a frame is complete or the input is used up.
-    ///
-    /// `None` means that `input` is empty now and more is needed.
+    /// Takes bytes off the front of `input` until a frame is complete. Returns `None` once `input` is empty.
     pub fn next_frame(&mut self, input: &mut &[u8]) -> Option<Frame> {
         while !input.is_empty() {
-            // Usually the next frame is whole and needs no copy.
+            // The usual case: the next frame is whole and needs no copy.
             if self.filled == 0
                 && let Some((bytes, rest)) = input.split_first_chunk()
                 && let Some(frame) = Frame::from_bytes(bytes)
@@ -76,13 +74,13 @@ impl Framer {
         None
     }
 
-    /// Counts since the framer was made.
+    /// Returns the counts since the framer was made.
     #[must_use]
     pub const fn counters(&self) -> FramerCounters {
         self.counters
     }
 
-    /// Returns the frame that fills the window, or moves the next place where one may start to its front.
+    /// Returns the frame that fills the window; else moves the next possible start of a frame to the front.
     fn settle(&mut self) -> Option<Frame> {
         let mut skip_from = 0;
         if self.filled == FRAME_LEN {
@@ -139,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_that_starts_inside_a_frame_yields_the_frames_behind_it() {
+    fn a_stream_cut_into_a_frame_yields_the_later_ones() {
         let mut framer = Framer::new();
         let stream = [&frame(b'a')[17..], &frame(b'b'), &frame(b'c')].concat();
         assert_eq!(frames(&mut framer, &stream), [frame(b'b'), frame(b'c')]);
@@ -158,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn garbage_that_looks_like_a_start_does_not_hide_the_frame_behind_it() {
+    fn garbage_like_a_start_does_not_hide_the_next_frame() {
         for garbage in [&b"* "[..], b"*", b"***", b"* * ", b"\r\n* ", b"* \r\n"] {
             let mut framer = Framer::new();
             let stream = [garbage, &frame(b'b')].concat();
@@ -167,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_that_comes_byte_by_byte_is_no_error_and_what_is_none_is_counted_at_once() {
+    fn single_bytes_make_a_frame_and_garbage_is_counted() {
         let mut framer = Framer::new();
         let found: Vec<_> = frame(b'a').chunks(1).flat_map(|byte| frames(&mut framer, byte)).collect();
         assert_eq!(found, [frame(b'a')]);
@@ -206,7 +204,7 @@ mod tests {
 
         #[test]
         #[cfg_attr(miri, ignore = "too many frames for an interpreter")]
-        fn any_garbage_before_a_frame_is_survived(garbage in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..200)) {
+        fn a_frame_behind_any_garbage_is_found(garbage in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..200)) {
             let stream = [&garbage[..], &frame(b'x')].concat();
             let found = frames(&mut Framer::new(), &stream);
             proptest::prop_assert_eq!(found.last(), Some(&frame(b'x')));

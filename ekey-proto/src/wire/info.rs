@@ -1,9 +1,9 @@
-//! Information frames (`I>`): what the key says of its own health.
+//! Information frames (`I>`): the key's report on its own health.
 //!
-//! A frame holds blocks separated by spaces; each is a letter and decimal numbers separated by colons.
+//! A frame holds blocks separated by spaces. A block is a letter and decimal numbers separated by colons.
 //! Source: firmware-notes/protocol.md, "Information".
 
-/// What one information frame stated. A frame may hold any selection of the blocks.
+/// What one information frame states. A frame may hold any of the blocks.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Info {
     /// `T`: temperature of the key's core, in 0.1 K.
@@ -14,11 +14,11 @@ pub struct Info {
     pub fips: Option<FipsCounts>,
     /// `S`: the state of the generators.
     pub generators: Option<GeneratorState>,
-    /// Blocks with a letter that is not known.
+    /// Blocks with an unknown letter.
     pub unknown_blocks: u32,
 }
 
-/// FIPS 140-2 tests on blocks of 20,000 bits, counted since the key last reset its counters.
+/// The key's FIPS 140-2 tests on blocks of 20,000 bits, counted since the key last reset its counters.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct FipsCounts {
     /// Blocks tested.
@@ -33,7 +33,7 @@ pub struct FipsCounts {
     pub runs: u32,
 }
 
-/// The generators as the key sees them. Estimates are in shannons (bits) over the bytes stated beside them.
+/// The generators as the key sees them. An estimate is in bits (shannons) over the stated number of bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GeneratorState {
     /// Bytes read from each generator in this snapshot.
@@ -52,34 +52,34 @@ pub struct GeneratorState {
     pub debiased_right_bytes: u32,
     /// Estimate for them.
     pub debiased_right: u32,
-    /// Why the key has stopped itself, if it has.
+    /// Why the key stopped itself, if it did.
     pub badness: Badness,
 }
 
-/// The reason for which a key stops itself. Only power-down clears it.
+/// Why a key stopped itself. Only power-down clears it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Badness(u8);
 
 impl Badness {
-    /// `0`: the key has found nothing wrong.
+    /// `0`: the key found nothing wrong.
     pub const NONE: Self = Self(b'0');
-    /// The key has stopped but has not said why (a `B>` frame without an `S` block so far).
+    /// The key stopped but gave no reason (a `B>` frame, no `S` block so far).
     pub const UNSTATED: Self = Self(b'?');
 
-    /// The badness with this character.
+    /// Wraps the key's character.
     #[must_use]
     pub const fn from_code(code: u8) -> Self {
         Self(code)
     }
 
-    /// The character that the key sends: `0` to `9`, `A`, `B`; `?` if it has not said.
+    /// Returns the character that the key sends: `0` to `9`, `A`, `B`; `?` if it gave no reason.
     #[must_use]
     pub const fn code(self) -> char {
         self.0 as char
     }
 }
 
-/// An information frame that does not follow its own grammar.
+/// An information frame that breaks its grammar: the key is at fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("malformed `{block}` block in an information frame")]
 pub struct InfoError {
@@ -88,10 +88,10 @@ pub struct InfoError {
 }
 
 impl Info {
-    /// Reads the payload of an information frame.
+    /// Parses the payload of an information frame.
     ///
     /// # Errors
-    /// [`InfoError`] with the block that has the wrong count of numbers, or one that is no number.
+    /// [`InfoError`] names the block that lacks a number, has one too many, or holds something else.
     pub fn parse(payload: &[u8]) -> Result<Self, InfoError> {
         let mut info = Self::default();
         for block in payload.split(|byte| *byte == b' ').filter(|block| !block.is_empty()) {
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn a_block_of_another_shape_is_an_error_that_names_it() {
+    fn a_malformed_block_is_named_in_its_error() {
         for wrong in
             ["T", "T12x", "T99999999999", "V-1", "F1:2:3:4", "F1:2:3:4:5:6", "S1:2:3:4:5:6:7:8", "S1:2:3:4:5:6:7:8:00"]
         {
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn a_block_with_an_unknown_letter_is_counted_and_passed_over() {
+    fn an_unknown_block_is_counted_and_skipped() {
         let info = Info::parse(b"Q1 T03000 Z").unwrap();
         assert_eq!((info.temperature, info.unknown_blocks), (Some(3000), 2));
     }

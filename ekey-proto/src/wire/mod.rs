@@ -1,4 +1,4 @@
-//! What goes over the wire: frames from the key, commands to it. Nothing here is trusted, nothing here is secret.
+//! What goes over the wire: frames from the key, commands to it. Nothing here is trusted or secret.
 //!
 //! Source: firmware-notes/protocol.md.
 

@@ -1,4 +1,4 @@
-//! The content of a frame, read. It is not trusted before the frame's MAC is checked.
+//! Parses the content of a frame. Do not trust it before the frame's MAC is checked.
 //!
 //! Source: firmware-notes/protocol.md, "Frames".
 
@@ -9,43 +9,43 @@ use super::frame::CONTENT_LEN;
 use super::info::{Info, InfoError};
 use super::serial::Serial;
 
-/// What a key can say.
+/// One packet of a key.
 #[derive(Debug)]
 pub enum Packet {
-    /// `S!`: the key has been reset, this is its serial number; its session key is all zero now.
+    /// `S!`: the key was reset, and its session key is all zero now.
     Serial {
-        /// Protocol version; 0 is the only one there is.
+        /// Protocol version; only 0 exists.
         version: u16,
         /// The key's serial number.
         serial: Serial,
     },
-    /// `k>`: a block is ready but there is no session key, or its sequence numbers are used up.
+    /// `k>`: a block is ready, but the key has no session key or has used up its sequence numbers.
     NeedSessionKey,
-    /// `K!`: the answer to a session rekey. The new key holds from the next frame on.
+    /// `K!`: answers a session rekey. The new session key applies from the next frame on.
     SessionRekeyed(DeviceEntropy),
     /// `E!`: 32 bytes of entropy, masked.
     Entropy(MaskedEntropy),
     /// `I>`: information about the key's health.
     Info(Info),
-    /// `M>`: the MAC of a nonce has been taken, a long-term rekey may follow.
+    /// `M>`: the key accepted the MAC of a nonce; a long-term rekey may follow.
     LongTermUnlocked,
-    /// `L!`: the answer to a long-term rekey.
+    /// `L!`: answers a long-term rekey.
     LongTermRekeyed(DeviceEntropy),
-    /// `l>`: the long-term rekey was refused.
+    /// `l>`: the key refused the long-term rekey.
     LongTermRefused(Text),
     /// `W>`: the key did not understand a character.
     UnknownInput(Text),
-    /// `B>`: the generators have gone bad; the next `S` information block says why.
+    /// `B>`: the generators went bad; the next `S` information block says why.
     GeneratorsBad(Text),
-    /// A type that is not in the protocol's version 0.
+    /// A type that protocol version 0 does not define.
     Unknown(PacketKind),
 }
 
-/// Type and encoding characters of a packet.
+/// The type and encoding characters of a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PacketKind(pub [u8; 2]);
 
-/// 32 bytes that the key contributes to a key derivation, with the nonce length that it received.
+/// What the key contributes to a key derivation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DeviceEntropy {
     /// Number of nonce bytes that the key says it received.
@@ -57,23 +57,23 @@ pub struct DeviceEntropy {
 /// 32 bytes of entropy under the session's mask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MaskedEntropy {
-    /// Sequence number, 0 to 4095; its two characters choose the mask.
+    /// Sequence number, 0 to 4095. Its two characters select the mask.
     pub sequence: SubCode,
     /// Entropy XOR mask.
     pub bytes: [u8; 32],
 }
 
-/// The text of a text frame, for people. Anything but printable ASCII is shown as `?`.
+/// The text of a text frame. Shows anything but printable ASCII as `?`, so that it cannot control a terminal.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Text([u8; PAYLOAD_LEN]);
 
-/// A packet that breaks the protocol although its frame was well-formed.
+/// A packet that breaks the protocol in a well-formed frame: the key is at fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PacketError {
-    /// The sub-code holds a character that is no base64 digit.
+    /// The sub-code has a character that is not a base64 digit.
     #[error("the key sent a `{0}` packet with an unreadable sub-code")]
     SubCode(PacketKind),
-    /// The payload is not base64, or not of the length that the type calls for.
+    /// The payload is not base64 of the length that the type requires.
     #[error("the key sent a `{0}` packet whose payload is {1}")]
     Payload(PacketKind, InvalidBase64),
     /// An information block is malformed.
@@ -85,10 +85,10 @@ const PAYLOAD_LEN: usize = CONTENT_LEN - 2;
 const ENTROPY_TEXT_LEN: usize = 44;
 
 impl Packet {
-    /// Reads the content of a frame.
+    /// Parses the content of a frame. An unknown type gives [`Packet::Unknown`], not an error.
     ///
     /// # Errors
-    /// [`PacketError`] if the content does not follow the grammar of its type. A type that is not known is no error.
+    /// [`PacketError`] if the content breaks the grammar of its type.
     pub fn parse(content: &[u8; CONTENT_LEN]) -> Result<Self, PacketError> {
         let [letter, encoding, payload @ ..] = content;
         let kind = PacketKind([*letter, *encoding]);
@@ -115,13 +115,13 @@ impl Packet {
 }
 
 impl PacketKind {
-    /// Puts together the content of a text frame of this kind; text beyond 50 characters is cut.
+    /// Builds the content of a text frame of this kind. Cuts the text after 50 characters.
     #[must_use]
     pub fn text_content(self, text: &str) -> [u8; CONTENT_LEN] {
         self.content(text.as_bytes(), &[])
     }
 
-    /// Puts together the content of a binary frame of this kind.
+    /// Builds the content of a binary frame of this kind.
     #[must_use]
     pub fn binary_content(self, sub_code: SubCode, payload: &[u8; 32]) -> [u8; CONTENT_LEN] {
         let mut text = [0; ENTROPY_TEXT_LEN];
@@ -129,7 +129,7 @@ impl PacketKind {
         self.content(&sub_code.encode(), &text[..len])
     }
 
-    /// Puts together the content of an `S!` frame of protocol version 0.
+    /// Builds the content of an `S!` frame of protocol version 0.
     #[must_use]
     pub fn serial_content(serial: &Serial) -> [u8; CONTENT_LEN] {
         Self(*b"S!").content(&SubCode::new(0).encode(), &serial.to_text())
@@ -161,7 +161,7 @@ impl fmt::Debug for Text {
     }
 }
 
-/// A binary frame's payload, taken apart.
+/// The two parts of a binary frame's payload.
 struct Binary<'a> {
     kind: PacketKind,
     sub_code: SubCode,
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn binary_packets_come_apart_and_go_together_as_the_same_characters() {
+    fn binary_packets_round_trip_to_the_same_characters() {
         let text = content("K!AA6XxLwelzehWDH8ofVA7moL76KiQj0ruKmqs9T7ygW/Q=");
         let Ok(Packet::SessionRekeyed(reply)) = Packet::parse(&text) else { panic!("not a K! packet") };
         assert_eq!(reply.nonce_len, 0);
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn a_binary_packet_of_the_wrong_shape_is_an_error_that_names_its_type() {
+    fn a_malformed_binary_packet_is_named_in_its_error() {
         for (text, kind) in [
             ("E! A6XxLwelzehWDH8ofVA7moL76KiQj0ruKmqs9T7ygW/Q=", "E!"),
             ("K!AA6XxLwelzehWDH8ofVA7moL76KiQj0ruKmqs9T7ygW/Q", "K!"),
@@ -226,13 +226,13 @@ mod tests {
     }
 
     #[test]
-    fn a_type_that_is_not_known_is_no_error() {
+    fn an_unknown_type_parses_as_unknown() {
         let Ok(Packet::Unknown(kind)) = Packet::parse(&content("\x07\u{1b}hello")) else { panic!("not unknown") };
         assert_eq!(kind.to_string(), "??");
     }
 
     #[test]
-    fn what_a_key_says_in_words_drives_no_terminal() {
+    fn text_of_a_key_cannot_control_a_terminal() {
         let packet = Packet::parse(&content("W>\u{1b}[2Jtwo words"));
         let Ok(Packet::UnknownInput(text)) = packet else { panic!("{packet:?}") };
         assert_eq!(text.to_string(), "?[2Jtwo words");

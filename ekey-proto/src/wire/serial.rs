@@ -1,12 +1,11 @@
-//! The serial number of a key: 12 bytes, known to people as 16 characters of base64.
+//! The serial number of a key: 12 bytes, shown to people as 16 characters of base64.
 
 use core::fmt;
 use core::str::FromStr;
 
 use super::base64;
 
-/// A key's serial number. It may contain `/` and `+` where it is shown, so it does not serve as a file name: see
-/// [`Serial::matches_file_name`].
+/// A key's serial number. Its text may contain `/`, so it is not a file name: see [`Serial::matches_file_name`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Serial([u8; Self::LEN]);
 
@@ -18,10 +17,10 @@ pub struct InvalidSerial;
 impl Serial {
     /// Length in bytes, as it goes into every hash.
     pub const LEN: usize = 12;
-    /// Length in characters, as it is printed, sent and told by USB.
+    /// Length in characters, in print, in frames and in USB descriptors.
     pub const TEXT_LEN: usize = 16;
 
-    /// The serial number made of these bytes.
+    /// Wraps the 12 bytes.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; Self::LEN]) -> Self {
         Self(bytes)
@@ -35,13 +34,13 @@ impl Serial {
         base64::decode(text).map(Self).map_err(|_| InvalidSerial)
     }
 
-    /// The 12 bytes.
+    /// Returns the 12 bytes.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; Self::LEN] {
         &self.0
     }
 
-    /// The 16 characters.
+    /// Returns the 16 characters.
     #[must_use]
     pub fn to_text(&self) -> [u8; Self::TEXT_LEN] {
         let mut text = [0; Self::TEXT_LEN];
@@ -49,8 +48,8 @@ impl Serial {
         text
     }
 
-    /// Whether `name` is this serial as a file name: `/` written as `.` or `_`, the two ways that the original's
-    /// hotplug scripts write it.
+    /// Reports whether `name` is this serial as a file name: `/` is `.` or `_`, as the original's hotplug scripts
+    /// write it.
     #[must_use]
     pub fn matches_file_name(&self, name: &str) -> bool {
         let same = |(mine, theirs): (&u8, u8)| *mine == theirs || (*mine == b'/' && matches!(theirs, b'.' | b'_'));

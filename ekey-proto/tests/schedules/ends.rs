@@ -1,4 +1,4 @@
-//! The two ends, the wires between them, and what happens to all of them in one schedule.
+//! The two ends, the wires between them, and one schedule of faults for all of them.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -11,27 +11,27 @@ use crate::model::{Made, Model};
 use crate::random::Random;
 use crate::wire::{Carried, Wire};
 
-/// What came of schedules.
+/// Sums over schedules.
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
-    pub(crate) foretold: u64,
+    pub(crate) predicted: u64,
     pub(crate) delivered: u64,
     pub(crate) agreed: u64,
     pub(crate) mistaken: u64,
-    pub(crate) longest_way_back: Duration,
+    pub(crate) longest_recovery: Duration,
 }
 
 impl Outcome {
     pub(crate) fn add(&mut self, other: &Self) {
-        self.foretold += other.foretold;
+        self.predicted += other.predicted;
         self.delivered += other.delivered;
         self.agreed += other.agreed;
         self.mistaken += other.mistaken;
-        self.longest_way_back = self.longest_way_back.max(other.longest_way_back);
+        self.longest_recovery = self.longest_recovery.max(other.longest_recovery);
     }
 }
 
-/// Both ends.
+/// Both ends and their wires.
 pub(crate) struct Ends {
     seed: u64,
     random: Random,
@@ -40,15 +40,15 @@ pub(crate) struct Ends {
     session: Session,
     device: Device,
     model: Model,
-    /// A command of the host's; the nonce, if it is a `K`.
+    /// The host's commands, each with its nonce if it is a `K`.
     to_key: Wire<Option<Nonce>>,
     to_host: Wire<Made>,
-    /// A damaged command has been heard by the key, and no `^C` since.
+    /// The key read a damaged command, and no `^C` since.
     garbled: bool,
     hangs: Option<Revival>,
     right: LongTermKey,
     keyring: Keyring,
-    /// The host's answer to a wish for a nonce comes at this time.
+    /// When the host answers its session's request for a nonce.
     nonce_at: Option<Duration>,
     nonces: u32,
     last_reset: Option<Duration>,
@@ -66,7 +66,7 @@ enum Keyring {
 impl Ends {
     pub(crate) fn new(seed: u64) -> Self {
         let mut random = Random::new(seed);
-        // A block of 78 frames each 3 s: most of the work is in them.
+        // A block of 78 frames every 3 s: more frames only cost time.
         let setup = Setup { rate: 26, ..Setup::from_seed(Seed::from_number(seed)) };
         let (serial, right) = (setup.serial, setup.long_term_key.duplicate());
         let now = Duration::ZERO;
@@ -93,7 +93,7 @@ impl Ends {
         }
     }
 
-    /// A schedule of trouble, then none any more. Panics if entropy is not back within `patience`.
+    /// Runs a schedule of faults, then none. Panics if entropy does not flow again within `patience`.
     pub(crate) fn run(mut self, patience: Duration) -> Outcome {
         self.drain();
         for _ in 0..3 + self.random.below(12) {
@@ -108,15 +108,15 @@ impl Ends {
         self.change_keyring(Keyring::Right);
         let (since, before) = (self.now, self.delivered);
         while self.delivered < before + 78 || self.session.state() != State::Running {
-            let (way, state) = (self.now - since, self.session.state());
-            assert!(way < patience, "schedule {}: after {way:?} it is {state:?}", self.seed);
+            let (passed, state) = (self.now - since, self.session.state());
+            assert!(passed < patience, "schedule {}: after {passed:?} it is {state:?}", self.seed);
             self.pass(Duration::from_millis(100));
         }
-        let Self { model: Model { foretold, agreed, mistaken, .. }, delivered, .. } = self;
-        Outcome { foretold, delivered, agreed, mistaken, longest_way_back: self.now - since }
+        let Self { model: Model { predicted, agreed, mistaken, .. }, delivered, .. } = self;
+        Outcome { predicted, delivered, agreed, mistaken, longest_recovery: self.now - since }
     }
 
-    /// Something happens to either end or to the wires.
+    /// Makes one random event happen to an end or a wire.
     fn happen(&mut self) {
         match self.random.below(16) {
             0 | 1 => self.to_host.echo(self.now, &mut self.random),
@@ -136,7 +136,7 @@ impl Ends {
                 }
             }
             10 => {
-                // The link is closed and opened again.
+                // The host closes the link and opens it again.
                 self.session = Session::new(self.instant(), Some(self.serial), Timings::default());
                 self.model.host_began();
                 (self.nonce_at, self.last_reset) = (None, None);
@@ -177,14 +177,14 @@ impl Ends {
         self.drain();
     }
 
-    /// Lets time pass, from one thing that is due to the next.
+    /// Lets time pass, from one deadline to the next.
     fn pass(&mut self, time: Duration) {
         let end = self.now + time;
         loop {
             let deadline = self.deadline();
-            let dues =
+            let deadlines =
                 [self.to_key.next(), self.to_host.next(), self.nonce_at, self.device.next_output(), Some(deadline)];
-            let due = dues.into_iter().flatten().min().unwrap_or(end);
+            let due = deadlines.into_iter().flatten().min().unwrap_or(end);
             if due > end {
                 self.now = end;
                 return;
@@ -209,7 +209,7 @@ impl Ends {
     fn tell_key(&mut self, command: &Carried<Option<Nonce>>) {
         self.garbled |= !command.whole;
         if command.bytes.contains(&3) {
-            // Whatever it was in the midst of, it is not any more; but what stands behind this byte is read.
+            // ^C ends whatever the key was reading, but the key reads what follows it.
             self.garbled = !command.whole;
             self.hangs = self.hangs.filter(|needed| *needed != Revival::CtrlC);
         }
@@ -217,7 +217,7 @@ impl Ends {
         self.speak(command.known.filter(|_| !self.garbled));
     }
 
-    /// The key says what it has to say; `nonce` is what it has just heard, if that is known.
+    /// Sends what the key has to send; `nonce` is the one that it just read, if known.
     fn speak(&mut self, nonce: Option<Nonce>) {
         let mut said = ekey_sim::Output::default();
         self.device.produce(self.now, &mut said);
@@ -264,7 +264,7 @@ impl Ends {
         deadline.since_start()
     }
 
-    /// Does what the host's session wants.
+    /// Carries out the outputs of the host's session.
     fn drain(&mut self) {
         loop {
             match self.session.poll_output() {
@@ -296,7 +296,7 @@ impl Ends {
         }
     }
 
-    /// A block must be one that was sent and was not passed yet.
+    /// Fails unless the key sent this block, after the last one that came out.
     fn check(&mut self, block: &[u8; 32]) {
         let found = self.sent.iter().position(|sent| sent == block);
         let found = found.unwrap_or_else(|| {

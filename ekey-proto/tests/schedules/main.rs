@@ -1,11 +1,11 @@
-//! The host's and the key's state machines against each other on a virtual clock, through many random schedules: frames and commands
-//! are lost, repeated, held up and damaged, either end starts over, the key hangs or loses its power, the keyring is wrong for a while.
+//! Runs the host's and the key's state machines on a virtual clock through many random schedules. The wires lose, repeat, delay and
+//! damage frames and commands, either end starts over, the key hangs or loses power, the keyring is wrong for a while.
 //!
-//! Beside them runs a [`model`] that knows under which key each frame was made. It foretells what the host makes of every frame
-//! that arrives whole: so the two ends never differ on a session key without the model having seen the reason, which is an answer
-//! to another nonce than the last. And when the trouble ends, entropy comes back within [`BACK_IN`].
+//! A [`model`] knows the key of each frame and predicts what the host does with every frame that arrives whole. So the two ends never
+//! differ on a session key unless the model saw the cause: an answer to another nonce than the last. When the faults end, entropy must
+//! flow again within [`BACK_IN`].
 //!
-//! 20,000 schedules, or as many as `EKEY_SCHEDULES` says:
+//! Runs 20,000 schedules, or `EKEY_SCHEDULES` of them:
 //! `EKEY_SCHEDULES=1000000 cargo test --release -p ekey-proto --test schedules -- --nocapture`.
 
 mod ends;
@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use ends::{Ends, Outcome};
 
-/// The longest way back: a false "long-term key is bad" that was on its way when the trouble ended, after others before it.
+/// The longest recovery: a false "long-term key is bad", on its way when the faults ended, after others before it.
 const BACK_IN: Duration = Duration::from_secs(60);
 const USUAL: u64 = 20_000;
 
@@ -40,17 +40,17 @@ fn through_any_schedule_the_two_ends_agree_and_go_on() {
     let sum = std::thread::scope(|scope| {
         let running: Vec<_> = (0..threads).map(|_| scope.spawn(run)).collect();
         running.into_iter().fold(Outcome::default(), |mut sum, one| {
-            // What it says has been printed by then.
+            // The thread has printed its failure.
             sum.add(&one.join().unwrap_or_else(|_| panic!("a schedule failed, see above for its number")));
             sum
         })
     });
     println!("| schedules | {count} |");
-    println!("| frames foretold, and right | {} |", sum.foretold);
+    println!("| frames predicted, and right | {} |", sum.predicted);
     println!("| blocks delivered, each once and in order | {} |", sum.delivered);
     println!("| session keys agreed on | {} |", sum.agreed);
     println!("| answers to another nonce than the last, noticed | {} |", sum.mistaken);
-    println!("| way back at most | {:.1} s |", sum.longest_way_back.as_secs_f64());
-    assert!(sum.agreed > count && sum.delivered > 10 * count, "the schedules hardly get anywhere: {sum:?}");
+    println!("| longest recovery | {:.1} s |", sum.longest_recovery.as_secs_f64());
+    assert!(sum.agreed > count && sum.delivered > 10 * count, "the schedules make too little progress: {sum:?}");
     assert!(sum.mistaken * 1000 > count, "the schedules are too tame: {sum:?}");
 }

@@ -1,51 +1,51 @@
-//! What must be true of the two ends, seen from above: which key each frame was made with, and which one the host has.
+//! A model of both ends: the key of each frame, and the key that the host has.
 
 use ekey_proto::Nonce;
 use ekey_proto::session::Counters;
 
-/// A key that frames are made with.
+/// The key of a frame's MAC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Channel {
     /// The zero key.
     Zero,
-    /// The session key of this number.
+    /// The session key with this number.
     Session(usize),
-    /// One that the other end has not.
+    /// A key that the other end lacks.
     Mistaken,
-    /// It depends on how damaged bytes were read.
+    /// Depends on how the key read damaged bytes.
     Unknown,
 }
 
-/// What the model knows of a frame.
+/// What the model knows about a frame.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Made {
     pub(crate) channel: Channel,
     pub(crate) kind: u8,
-    /// The session that begins behind it.
+    /// The session that begins after it.
     pub(crate) begins: Option<usize>,
 }
 
-/// The model.
+/// Both ends, as the model sees them.
 pub(crate) struct Model {
-    /// What the key makes frames with.
+    /// The key's current key.
     key: Channel,
-    /// What the host checks them with, once the key has said who it is.
+    /// The host's current key, `None` before the first `S!`.
     host: Option<Channel>,
-    /// The nonce that each session was made with, if it is known.
+    /// The nonce of each session, if known.
     nonces: Vec<Option<Nonce>>,
-    /// The nonce of the host's last `K`, and whether it had the right long-term key then.
+    /// The nonce of the host's last `K`, and `true` if the host had the right long-term key.
     asked: Option<(Nonce, bool)>,
-    pub(crate) foretold: u64,
+    pub(crate) predicted: u64,
     pub(crate) agreed: u64,
     pub(crate) mistaken: u64,
 }
 
 impl Model {
     pub(crate) fn new() -> Self {
-        Self { key: Channel::Zero, host: None, nonces: Vec::new(), asked: None, foretold: 0, agreed: 0, mistaken: 0 }
+        Self { key: Channel::Zero, host: None, nonces: Vec::new(), asked: None, predicted: 0, agreed: 0, mistaken: 0 }
     }
 
-    /// The key has made a frame; if it begins a session, `nonce` is what the key has got, if that is known.
+    /// Notes a frame of the key. If it begins a session, `nonce` is the one that the key received, if known.
     pub(crate) fn made(&mut self, frame: &[u8], nonce: Option<Nonce>) -> Made {
         let kind = frame[2];
         if kind == b'S' {
@@ -60,27 +60,27 @@ impl Model {
         Made { channel, kind, begins }
     }
 
-    /// The key has lost its power.
+    /// Notes that the key lost power.
     pub(crate) fn key_lost_power(&mut self) {
         self.key = Channel::Zero;
     }
 
-    /// The host begins anew.
+    /// Notes that the host opened the link again.
     pub(crate) fn host_began(&mut self) {
         (self.host, self.asked) = (None, None);
     }
 
-    /// The host has asked for a session.
+    /// Notes that the host asked for a session.
     pub(crate) fn host_asked(&mut self, nonce: Nonce, long_term_key_is_right: bool) {
         self.asked = Some((nonce, long_term_key_is_right));
     }
 
-    /// Holds what the host has made of a whole frame against what it must make of it.
+    /// Checks what the host did with a whole frame against the prediction.
     pub(crate) fn heard(&mut self, made: Made, before: &Counters, after: &Counters) {
         let verified = after.verified - before.verified == 1;
         let failed = after.mac_failures - before.mac_failures == 1;
         let leftover = after.leftover - before.leftover == 1;
-        let due = match self.host {
+        let expected = match self.host {
             _ if made.kind == b'S' => (true, false, false),
             None => (false, false, true),
             Some(Channel::Unknown) => (verified, failed, leftover),
@@ -89,11 +89,11 @@ impl Model {
         let (host, kind) = (self.host, char::from(made.kind));
         assert_eq!(
             (verified, failed, leftover),
-            due,
+            expected,
             "a {kind} frame under {:?} at a host with {host:?}",
             made.channel
         );
-        self.foretold += u64::from(host != Some(Channel::Unknown));
+        self.predicted += u64::from(host != Some(Channel::Unknown));
         if made.kind == b'S' {
             self.host = Some(Channel::Zero);
         }

@@ -1,6 +1,6 @@
-//! Choices that follow from a number (splitmix64, Steele, Lea and Flood 2014).
+//! Reproducible random choices (splitmix64, Steele, Lea and Flood 2014).
 
-/// A stream of choices.
+/// A stream of choices from a seed.
 pub(crate) struct Random(u64);
 
 impl Random {
@@ -16,7 +16,7 @@ impl Random {
         (mixed ^ mixed >> 31) % bound
     }
 
-    /// Whether something happens that does so in so many of a hundred cases.
+    /// Returns `true` in `chance` of 100 cases.
     pub(crate) fn percent(&mut self, chance: u64) -> bool {
         self.below(100) < chance
     }

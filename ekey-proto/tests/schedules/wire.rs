@@ -1,26 +1,26 @@
-//! One direction of the wire: in order, but what is on it may be lost, held up, damaged, or sent again later.
+//! One direction of the wire. It keeps the order, but may lose, delay, damage or repeat what it carries.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::random::Random;
 
-/// Something on the wire.
+/// A frame or command on the wire.
 #[derive(Debug, Clone)]
 pub(crate) struct Carried<T> {
     pub(crate) bytes: Vec<u8>,
-    /// It is as it was sent.
+    /// `true` if it arrives as sent.
     pub(crate) whole: bool,
-    /// What the model knows of it.
+    /// What the model knows about it.
     pub(crate) known: T,
 }
 
 /// One direction.
 pub(crate) struct Wire<T> {
     under_way: VecDeque<(Duration, Carried<T>)>,
-    /// Some of what was sent, to be sent again.
+    /// Some of what was sent, to send again.
     echoes: Vec<Carried<T>>,
-    /// How many of a hundred are not carried as they should be.
+    /// How many of a hundred suffer a fault.
     pub(crate) trouble: u64,
 }
 
@@ -53,7 +53,7 @@ impl<T: Clone> Wire<T> {
         self.push(due, carried);
     }
 
-    /// Sends something again that was sent whole before.
+    /// Repeats something that was sent whole.
     pub(crate) fn echo(&mut self, now: Duration, random: &mut Random) {
         if !self.echoes.is_empty() {
             let which = random.below(self.echoes.len() as u64) as usize;
@@ -62,7 +62,7 @@ impl<T: Clone> Wire<T> {
         }
     }
 
-    /// Loses all that is under way.
+    /// Loses everything on the way.
     pub(crate) fn cut(&mut self) {
         self.under_way.clear();
     }

@@ -1,4 +1,4 @@
-//! Setting a long-term key, held against the known session of `vectors/session.json`.
+//! Checks setting a long-term key against the known session of `vectors/session.json`.
 
 use std::time::Duration;
 
@@ -79,7 +79,7 @@ fn another_key_than_the_named_one_is_left_alone() {
 }
 
 #[test]
-fn a_reply_for_a_shorter_nonce_is_an_error_that_says_the_new_key_is_not_known() {
+fn a_reply_for_a_shorter_nonce_fails_the_rekey() {
     let (mut machine, mut key) = begin(None);
     machine.handle_input(at(0), &key.reset());
     written(&mut machine);
@@ -91,7 +91,7 @@ fn a_reply_for_a_shorter_nonce_is_an_error_that_says_the_new_key_is_not_known() 
 }
 
 #[test]
-fn each_step_ends_with_its_own_error_when_the_key_falls_silent() {
+fn each_step_has_its_own_error_for_silence() {
     let (mut machine, _) = begin(None);
     for second in 1..5 {
         machine.handle_timeout(at(second));
@@ -127,17 +127,17 @@ fn the_key_may_refuse_or_be_unfit_at_either_step() {
         }
         machine.handle_input(at(0), &key.text(kind, "why"));
         let error = failure(&mut machine);
-        let due = if kind == *b"l>" {
+        let is_expected = if kind == *b"l>" {
             matches!(error, RekeyError::Refused(_))
         } else {
             matches!(error, RekeyError::GeneratorsBad(_))
         };
-        assert!(due && error.to_string().contains("why"), "{error:?}");
+        assert!(is_expected && error.to_string().contains("why"), "{error:?}");
     }
 }
 
 #[test]
-fn input_is_taken_up_to_the_frame_that_causes_an_output() {
+fn input_is_taken_up_to_the_first_output() {
     let (mut machine, mut key) = begin(None);
     let stream = [&b"garbage"[..], &key.reset(), &key.text(*b"M>", ""), b"more"].concat();
     assert_eq!(machine.handle_input(at(0), &stream), 7 + 64);
@@ -148,10 +148,10 @@ fn input_is_taken_up_to_the_frame_that_causes_an_output() {
 }
 
 #[test]
-fn a_reset_goes_out_when_it_is_due_and_never_once_the_key_has_answered() {
+fn resets_repeat_until_the_key_answers() {
     let (mut machine, mut key) = begin(None);
     machine.handle_timeout(at(0));
-    assert!(matches!(machine.poll_output(), RekeyOutput::WaitUntil(due) if due == at(1)), "before it is due");
+    assert!(matches!(machine.poll_output(), RekeyOutput::WaitUntil(due) if due == at(1)), "before its deadline");
     machine.handle_input(at(0), &key.reset());
     written(&mut machine);
     machine.handle_timeout(at(2));

@@ -1,4 +1,4 @@
-//! The session's rules, each shown by a scripted key on a virtual clock.
+//! Checks each rule of the session with a scripted key on a virtual clock.
 
 mod long_term;
 mod rules;

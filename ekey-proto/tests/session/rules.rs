@@ -1,4 +1,4 @@
-//! Each rule of an entropy session.
+//! The rules of an entropy session.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ fn flipped(mut frame: [u8; 64]) -> [u8; 64] {
 }
 
 #[test]
-fn opening_sends_one_reset_then_a_session_key_is_agreed_on_at_once() {
+fn opening_sends_one_reset_then_agrees_a_session_key() {
     let mut bench = Bench::new();
     assert_eq!(bench.drain(), [RESET, Did::State(State::AwaitSerial)]);
     let hello = bench.key.reset();
@@ -44,7 +44,7 @@ fn what_is_left_over_from_before_is_ignored() {
 }
 
 #[test]
-fn a_serial_frame_that_does_not_verify_is_not_believed() {
+fn an_unverified_serial_frame_is_not_believed() {
     let mut bench = Bench::new();
     bench.drain();
     let hello = flipped(bench.key.reset());
@@ -53,7 +53,7 @@ fn a_serial_frame_that_does_not_verify_is_not_believed() {
 }
 
 #[test]
-fn a_silent_key_gets_one_reset_a_second_and_is_called_silent_after_three() {
+fn a_key_that_never_answers_is_silent_after_3_s() {
     let mut bench = Bench::new();
     bench.drain();
     assert_eq!(bench.pass(2 * SECOND), [RESET, RESET]);
@@ -64,7 +64,7 @@ fn a_silent_key_gets_one_reset_a_second_and_is_called_silent_after_three() {
 }
 
 #[test]
-fn a_running_key_is_called_silent_five_seconds_after_its_last_verified_frame() {
+fn a_running_key_is_silent_after_5_s_without_a_frame() {
     let mut bench = Bench::running();
     assert_eq!(bench.pass(4 * SECOND), []);
     let garbage = flipped(bench.key.entropy(1, 1));
@@ -81,7 +81,7 @@ fn a_key_that_only_paused_goes_on_and_loses_nothing() {
 }
 
 #[test]
-fn a_damaged_frame_is_dropped_and_nothing_else_happens() {
+fn one_damaged_frame_costs_only_itself() {
     let mut bench = Bench::running();
     for sequence in (1..401).step_by(8) {
         for damaged in 0..7 {
@@ -97,7 +97,7 @@ fn a_damaged_frame_is_dropped_and_nothing_else_happens() {
 }
 
 #[test]
-fn eight_damaged_frames_in_a_row_start_over_at_most_once_a_second() {
+fn eight_damaged_frames_in_a_row_start_over() {
     let mut bench = Bench::running();
     bench.pass(2 * SECOND);
     let damaged = flipped(bench.key.entropy(1, 1));
@@ -145,7 +145,7 @@ fn entropy_under_the_zero_key_is_never_taken() {
 }
 
 #[test]
-fn the_last_sequence_number_asks_for_a_new_session_key_while_running() {
+fn the_last_sequence_number_triggers_a_rekey() {
     let mut bench = Bench::running();
     let last = bench.key.entropy(4095, 1);
     assert_eq!(bench.hear(&last), [Did::Entropy([1; 32]), Did::NeedNonce]);
@@ -166,7 +166,7 @@ fn a_key_that_asks_for_a_session_key_gets_one() {
 }
 
 #[test]
-fn without_an_answer_to_k_the_next_request_starts_another_attempt() {
+fn after_an_unanswered_k_the_next_request_retries() {
     let mut bench = Bench::identified();
     bench.give_nonce(Some(LONG_TERM_KEY));
     let asks = bench.key.text(*b"k>", "");
@@ -186,7 +186,7 @@ fn a_reply_for_another_nonce_length_starts_over() {
 }
 
 #[test]
-fn three_failures_straight_after_a_rekey_mean_a_bad_long_term_key_tried_again_with_growing_pauses() {
+fn three_failures_after_a_rekey_mean_a_bad_key() {
     let mut bench = Bench::identified();
     let mut pauses = Vec::new();
     for _ in 0..4 {
@@ -211,14 +211,8 @@ fn three_failures_straight_after_a_rekey_mean_a_bad_long_term_key_tried_again_wi
 }
 
 #[test]
-fn a_new_keyring_ends_the_pause_of_a_bad_long_term_key() {
-    let mut bench = Bench::identified();
-    bench.give_nonce(Some([1; 32]));
-    let reply = bench.key.rekey(LONG_TERM_KEY, 12);
-    bench.hear(&reply);
-    bench.pass(SECOND);
-    let first = bench.key.entropy(0, 1);
-    bench.hear(&first.repeat(3));
+fn a_new_keyring_ends_the_pause_of_a_bad_key() {
+    let mut bench = Bench::with_a_bad_key();
     let hello = bench.key.reset();
     assert_eq!(bench.hear(&hello), []);
     bench.session.handle_new_keyring(bench.instant());
@@ -231,14 +225,8 @@ fn a_new_keyring_ends_the_pause_of_a_bad_long_term_key() {
 }
 
 #[test]
-fn a_bad_long_term_key_whose_retry_gets_no_answer_is_tried_again() {
-    let mut bench = Bench::identified();
-    bench.give_nonce(Some([1; 32]));
-    let reply = bench.key.rekey(LONG_TERM_KEY, 12);
-    bench.hear(&reply);
-    bench.pass(SECOND);
-    let first = bench.key.entropy(0, 1);
-    bench.hear(&first.repeat(3));
+fn an_unanswered_retry_of_a_bad_key_is_repeated() {
+    let mut bench = Bench::with_a_bad_key();
     let hello = bench.key.reset();
     bench.hear(&hello);
     let mut asked = 0;
@@ -252,7 +240,7 @@ fn a_bad_long_term_key_whose_retry_gets_no_answer_is_tried_again() {
 }
 
 #[test]
-fn a_serial_without_a_long_term_key_waits_for_a_new_keyring() {
+fn a_key_without_a_long_term_key_awaits_a_keyring() {
     let mut bench = Bench::identified();
     assert_eq!(bench.give_nonce(None), [Did::State(State::SerialUnknown)]);
     let asks = bench.key.text(*b"k>", "");
@@ -264,7 +252,7 @@ fn a_serial_without_a_long_term_key_waits_for_a_new_keyring() {
 }
 
 #[test]
-fn another_serial_than_expected_gets_no_session_and_is_asked_again_later() {
+fn an_unexpected_serial_gets_no_session_and_a_retry() {
     let other: Serial = "AAAAAAAAAAAAAAAA".parse().unwrap();
     let mut bench = Bench::expecting(Some(other));
     bench.drain();
@@ -289,7 +277,7 @@ fn a_key_may_not_change_its_serial_in_a_session() {
 }
 
 #[test]
-fn badness_stops_the_session_and_its_entropy_until_the_key_takes_it_back() {
+fn badness_stops_entropy_until_the_key_revokes_it() {
     let mut bench = Bench::running();
     let stopped = bench.key.text(*b"I>", "S08052:23751:23792:23584:07112:20876:08063:24150:3");
     assert_eq!(bench.hear(&stopped), [Did::State(State::SelfStopped(Badness::from_code(b'3'))), Did::Info]);
@@ -315,7 +303,7 @@ fn neither_silence_nor_a_reset_makes_a_bad_key_good() {
 }
 
 #[test]
-fn a_key_that_turns_bad_while_a_session_key_is_agreed_on_gives_no_entropy() {
+fn a_key_that_turns_bad_while_keying_gives_no_entropy() {
     let mut bench = Bench::identified();
     bench.give_nonce(Some(LONG_TERM_KEY));
     let stopped = bench.key.text(*b"I>", "S1:1:1:1:1:1:1:1:2");
@@ -327,7 +315,7 @@ fn a_key_that_turns_bad_while_a_session_key_is_agreed_on_gives_no_entropy() {
 }
 
 #[test]
-fn silence_does_not_turn_a_wrong_key_into_the_right_one() {
+fn silence_does_not_make_a_wrong_key_the_right_one() {
     let mut bench = Bench::expecting(Some("AAAAAAAAAAAAAAAA".parse().unwrap()));
     bench.drain();
     let hello = bench.key.reset();
@@ -341,7 +329,7 @@ fn silence_does_not_turn_a_wrong_key_into_the_right_one() {
 }
 
 #[test]
-fn a_frame_that_verifies_after_all_clears_the_long_term_key() {
+fn a_later_verified_frame_clears_the_long_term_key() {
     let mut bench = Bench::identified();
     bench.give_nonce(Some(LONG_TERM_KEY));
     let reply = bench.key.rekey(LONG_TERM_KEY, 12);
@@ -354,7 +342,7 @@ fn a_frame_that_verifies_after_all_clears_the_long_term_key() {
 
 #[test]
 #[cfg_attr(miri, ignore = "too many frames for an interpreter")]
-fn a_flood_of_serial_frames_gets_one_session_key_a_second() {
+fn a_flood_of_serials_gets_one_session_key_a_second() {
     let mut bench = Bench::identified();
     bench.give_nonce(Some(LONG_TERM_KEY));
     let hello = bench.key.reset();
@@ -369,7 +357,7 @@ fn a_flood_of_serial_frames_gets_one_session_key_a_second() {
 }
 
 #[test]
-fn an_abandoned_rekey_means_the_key_has_stopped_itself_for_a_reason_still_unknown() {
+fn generators_bad_stops_a_key_for_an_unstated_reason() {
     let mut bench = Bench::identified();
     bench.give_nonce(Some(LONG_TERM_KEY));
     let bad = bench.key.text(*b"B>", "Generators have gone bad");

@@ -1,4 +1,4 @@
-//! A key that says exactly what a test tells it to, and a host session beside it on a virtual clock.
+//! A key that a test scripts frame by frame, and a host session, on a virtual clock.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use ekey_proto::{Command, Instant, Nonce, Serial};
 pub(crate) const LONG_TERM_KEY: [u8; 32] = [0x4c; 32];
 pub(crate) const DEVICE_ENTROPY: [u8; 32] = [0xde; 32];
 
-/// One thing that the session did, without the deadlines.
+/// One output of the session, without deadlines.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Did {
     Write(Command),
@@ -21,7 +21,7 @@ pub(crate) enum Did {
     Message,
 }
 
-/// A host session and the key it talks to.
+/// A host session and its key.
 pub(crate) struct Bench {
     pub(crate) session: Session,
     pub(crate) key: Key,
@@ -55,13 +55,13 @@ impl Key {
         self.frame(PacketKind(kind).text_content(text))
     }
 
-    /// Resets, and says its serial number under the zero key.
+    /// Resets the key. Returns its `S!` under the zero key.
     pub(crate) fn reset(&mut self) -> [u8; FRAME_LEN] {
         self.crypt = SessionCrypt::new(&self.serial, &SessionKey::ZERO);
         self.frame(PacketKind::serial_content(&self.serial))
     }
 
-    /// Answers a `K`, stating a nonce length, and switches to the new session key.
+    /// Answers a `K` with this nonce length, and switches to the new session key.
     pub(crate) fn rekey(&mut self, long_term_key: [u8; 32], nonce_len: u16) -> [u8; FRAME_LEN] {
         let reply = self.frame(PacketKind(*b"K!").binary_content(SubCode::new(nonce_len), &DEVICE_ENTROPY));
         let device = DeviceEntropy { nonce_len, bytes: DEVICE_ENTROPY };
@@ -87,7 +87,7 @@ impl Bench {
         Self { session, key: Key::new(serial()), now: Duration::ZERO }
     }
 
-    /// A session whose key has just said who it is.
+    /// Makes a session whose key has just stated its serial number.
     pub(crate) fn identified() -> Self {
         let mut bench = Self::new();
         bench.drain();
@@ -96,7 +96,7 @@ impl Bench {
         bench
     }
 
-    /// A session that has reached `Running` with the first entropy frame.
+    /// Makes a session that reached `Running` with the first entropy frame.
     pub(crate) fn running() -> Self {
         let mut bench = Self::identified();
         bench.give_nonce(Some(LONG_TERM_KEY));
@@ -104,10 +104,23 @@ impl Bench {
         assert_eq!(bench.hear(&reply), []);
         let first = bench.key.entropy(0, 0);
         assert_eq!(bench.hear(&first), [Did::Entropy([0; 32]), Did::State(State::Running)]);
-        // So that another session key may be asked for at once.
+        // Past the limit of one session key a second.
         assert_eq!(bench.pass(Duration::from_secs(1)), []);
         let alive = bench.key.text(*b"I>", "T03000");
         assert_eq!(bench.hear(&alive), [Did::Info]);
+        bench
+    }
+
+    /// Makes a session whose long-term key has just proved wrong.
+    pub(crate) fn with_a_bad_key() -> Self {
+        let mut bench = Self::identified();
+        bench.give_nonce(Some([1; 32]));
+        let reply = bench.key.rekey(LONG_TERM_KEY, 12);
+        bench.hear(&reply);
+        bench.pass(Duration::from_secs(1));
+        let first = bench.key.entropy(0, 1);
+        bench.hear(&first.repeat(3));
+        assert_eq!(bench.session.state(), State::LongTermKeyBad);
         bench
     }
 
@@ -115,7 +128,7 @@ impl Bench {
         Instant::after_start(self.now)
     }
 
-    /// Hands in bytes, and returns all that the session did about them.
+    /// Passes in bytes. Returns all that the session did.
     pub(crate) fn hear(&mut self, bytes: &[u8]) -> Vec<Did> {
         let mut rest = bytes;
         let mut all = self.drain();
@@ -133,7 +146,7 @@ impl Bench {
         self.drain()
     }
 
-    /// Lets time pass, stopping at each deadline on the way.
+    /// Lets time pass, from one deadline to the next. Returns all that the session did.
     pub(crate) fn pass(&mut self, time: Duration) -> Vec<Did> {
         let end = self.now + time;
         let mut all = Vec::new();

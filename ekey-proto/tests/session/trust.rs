@@ -1,4 +1,4 @@
-//! What decides whether a byte is trusted, at its edges: the tests without which a program with one sign changed there would pass.
+//! The limits of what the session trusts. Each test fails if a sign or a limit there changes.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ fn other() -> Serial {
 }
 
 #[test]
-fn two_damaged_frames_straight_after_a_rekey_are_no_bad_long_term_key() {
+fn two_failures_after_a_rekey_do_not_mean_a_bad_key() {
     let mut bench = Bench::identified();
     bench.give_nonce(Some(LONG_TERM_KEY));
     let reply = bench.key.rekey(LONG_TERM_KEY, 12);
@@ -35,7 +35,7 @@ fn two_damaged_frames_straight_after_a_rekey_are_no_bad_long_term_key() {
 }
 
 #[test]
-fn a_key_that_should_not_be_here_is_not_keyed_because_it_was_unwell_in_between() {
+fn a_wrong_key_is_not_keyed_after_it_was_unwell() {
     let mut bench = Bench::expecting(Some(other()));
     bench.drain();
     let hello = bench.key.reset();
@@ -49,18 +49,18 @@ fn a_key_that_should_not_be_here_is_not_keyed_because_it_was_unwell_in_between()
 }
 
 #[test]
-fn a_key_that_turns_bad_is_not_asked_for_the_session_that_was_planned() {
+fn a_bad_key_is_not_asked_for_the_planned_session() {
     let mut bench = Bench::identified();
     bench.give_nonce(Some(LONG_TERM_KEY));
     let hello = bench.key.reset();
-    assert_eq!(bench.hear(&hello), [Did::State(State::SerialOk)], "another session key only in a second");
+    assert_eq!(bench.hear(&hello), [Did::State(State::SerialOk)], "the next session key waits a second");
     let bad = bench.key.text(*b"I>", BAD);
     bench.hear(&bad);
     assert_eq!(bench.pass(2 * SECOND), []);
 }
 
 #[test]
-fn nothing_is_agreed_on_with_a_key_that_has_just_been_reset() {
+fn a_session_key_waits_for_the_serial_after_a_reset() {
     let mut bench = Bench::identified();
     bench.give_nonce(Some(LONG_TERM_KEY));
     let hello = bench.key.reset();
@@ -68,11 +68,11 @@ fn nothing_is_agreed_on_with_a_key_that_has_just_been_reset() {
     let damaged = flipped(bench.key.text(*b"k>", ""));
     assert_eq!(bench.hear(&damaged.repeat(8)), []);
     let did = bench.pass(SECOND);
-    assert_eq!(did, [Did::Write(ekey_proto::Command::Reset)], "the session key has to wait for the S!");
+    assert_eq!(did, [Did::Write(ekey_proto::Command::Reset)], "the session key waits for the S!");
 }
 
 #[test]
-fn a_reset_that_may_go_out_goes_out_at_once() {
+fn a_permitted_reset_goes_out_at_once() {
     let mut bench = Bench::identified();
     bench.pass(SECOND);
     bench.session.start_over(bench.instant());
@@ -82,7 +82,7 @@ fn a_reset_that_may_go_out_goes_out_at_once() {
 }
 
 #[test]
-fn a_session_that_is_used_up_is_renewed_though_the_key_goes_on_in_it() {
+fn a_used_up_session_is_renewed_if_the_key_goes_on() {
     let mut bench = Bench::running();
     let last = bench.key.entropy(4095, 1);
     assert_eq!(bench.hear(&last), [Did::Entropy([1; 32]), Did::NeedNonce]);
@@ -99,7 +99,7 @@ fn a_session_that_is_used_up_is_renewed_though_the_key_goes_on_in_it() {
 }
 
 #[test]
-fn a_session_with_one_block_to_come_is_not_renewed_for_a_repetition() {
+fn a_repetition_does_not_renew_an_unfinished_session() {
     let mut bench = Bench::running();
     let last_but_one = bench.key.entropy(4094, 1);
     assert_eq!(bench.hear(&last_but_one), [Did::Entropy([1; 32])]);
@@ -130,7 +130,7 @@ fn everything_that_happens_is_counted() {
     bench.hear(&said.concat());
     let damaged = flipped(bench.key.entropy(5, 1));
     bench.hear(&damaged.repeat(2));
-    let due = Counters {
+    let expected = Counters {
         verified: 8,
         entropy_blocks: 3,
         mac_failures: 2,
@@ -145,13 +145,13 @@ fn everything_that_happens_is_counted() {
         rekeys: 1,
         bad_long_term_keys: 0,
     };
-    assert_eq!(bench.session.counters(), due);
+    assert_eq!(bench.session.counters(), expected);
     assert_eq!(bench.session.framer_counters().frames, 3 + 1 + 1 + 4 + 3 + 2);
     assert_eq!(bench.session.last_verified(), bench.instant());
 }
 
 #[test]
-fn an_answer_that_nobody_asked_for_is_counted_and_so_is_one_to_another_nonce_length_and_entropy_out_of_place() {
+fn unasked_answers_and_misplaced_entropy_are_counted() {
     let mut bench = Bench::identified();
     let early = bench.key.entropy(0, 1);
     assert_eq!(bench.hear(&early), [], "under the zero key");
@@ -192,10 +192,13 @@ fn the_counts_of_two_sessions_add_up_each_by_itself() {
     };
     let mut sum = counted(100);
     sum += counted(1000);
-    let due = |at: u64| 1100 + 2 * at;
+    let expected = |at: u64| 1100 + 2 * at;
     let Counters { verified, entropy_blocks, mac_failures, replayed, lost, malformed, unexpected, .. } = sum;
     let seen = [verified, entropy_blocks, mac_failures, replayed, lost, malformed, unexpected];
-    assert_eq!(seen, [0, 1, 2, 3, 4, 5, 6].map(due));
+    assert_eq!(seen, [0, 1, 2, 3, 4, 5, 6].map(expected));
     let Counters { unknown_input, leftover, resets, nonces, rekeys, bad_long_term_keys, .. } = sum;
-    assert_eq!([unknown_input, leftover, resets, nonces, rekeys, bad_long_term_keys], [7, 8, 9, 10, 11, 12].map(due));
+    assert_eq!(
+        [unknown_input, leftover, resets, nonces, rekeys, bad_long_term_keys],
+        [7, 8, 9, 10, 11, 12].map(expected)
+    );
 }

@@ -1,4 +1,4 @@
-//! The answer for programs. Times are in seconds, rates in bytes a second.
+//! Makes the answer for programs. Times are in seconds, rates in bytes a second.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use super::Answer;
 use super::people::{assumptions, sentence, verdict};
 use crate::capacity::{Measured, Verdict};
 
-/// What was simulated.
+/// Makes the JSON of a simulation.
 pub(crate) fn json(answer: &Answer) -> Value {
     let (world, outcome) = (answer.world, &answer.outcome);
     let crowds = answer.crowds.iter().map(|crowd| json!({"clients": crowd.clients, "habit": crowd.habit.to_string()}));
@@ -47,7 +47,7 @@ pub(crate) fn json(answer: &Answer) -> Value {
     })
 }
 
-/// What was measured.
+/// Makes the JSON of the daemon's measurements.
 pub(crate) fn measured_json(measured: &Measured) -> Value {
     let verdict = measured.verdict();
     json!({

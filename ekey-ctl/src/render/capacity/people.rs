@@ -1,15 +1,17 @@
-//! The answer for people.
+//! Makes the answer for people.
+
+use ekey_control::amount;
+use ekey_control::glance::NOT_RANDOM;
 
 use super::Answer;
 use crate::capacity::{Measured, Step, Verdict};
 use crate::render::paint::{Line, Tone};
-use crate::render::{amount, spark};
-use ekey_control::glance::NOT_RANDOM;
+use crate::render::spark;
 
 /// Columns of a sparkline.
 const WIDTH: usize = 60;
 
-/// What was simulated.
+/// Makes the lines of a simulation.
 pub(crate) fn lines(answer: &Answer, unicode: bool) -> Vec<Line> {
     let (world, outcome) = (answer.world, &answer.outcome);
     let mut lines =
@@ -22,14 +24,14 @@ pub(crate) fn lines(answer: &Answer, unicode: bool) -> Vec<Line> {
     row(
         "supply",
         &format!(
-            "{} from {keys}; asked for in the long run {}",
+            "{} from {keys}; demand in the long run {}",
             amount::rate(world.supply()),
             amount::rate(answer.demand())
         ),
     );
     let requests = outcome.waits.count();
     let unanswered =
-        if outcome.unanswered > 0 { format!(", {} not by the end", outcome.unanswered) } else { String::new() };
+        if outcome.unanswered > 0 { format!(", {} unanswered at the end", outcome.unanswered) } else { String::new() };
     row("requests", &format!("{requests}, {} answered at once{unanswered}", percent(outcome.waits.part_at_once())));
     let wait = |part| waited(outcome.waits.quantile(part));
     row(
@@ -47,12 +49,12 @@ pub(crate) fn lines(answer: &Answer, unicode: bool) -> Vec<Line> {
     row(
         "pool",
         &format!(
-            "of {pool} at least {} held, empty {} of the time",
+            "at least {} of {pool} held, empty {} of the time",
             amount::bytes(lowest),
             percent(outcome.part_empty())
         ),
     );
-    row("bears", &format!("{} of such clients", answer.borne));
+    row("serves", &format!("at most {} such clients", answer.borne));
     lines.push(Line::plain(""));
     lines.push(Line::new(
         Tone::Head,
@@ -63,7 +65,7 @@ pub(crate) fn lines(answer: &Answer, unicode: bool) -> Vec<Line> {
     let mut spark = |name: &str, value: fn(&Step) -> u64, told: &dyn Fn(u64) -> String| {
         let values = outcome.steps.iter().map(value).collect::<Vec<_>>();
         let most = told(values.iter().copied().max().unwrap_or_default());
-        // Several steps are one character: what is the most among them.
+        // A character covers several steps: show the highest of them.
         let columns = values.chunks(values.len() / WIDTH).map(|chunk| chunk.iter().copied().max()).collect::<Vec<_>>();
         lines.push(Line::plain(&format!("{name:<10}{most:>12} {}", spark::marks(&columns, None, WIDTH, unicode))));
     };
@@ -76,7 +78,7 @@ pub(crate) fn lines(answer: &Answer, unicode: bool) -> Vec<Line> {
     lines
 }
 
-/// One sentence.
+/// Makes the verdict, one sentence.
 pub(super) fn verdict(answer: &Answer) -> String {
     let (world, waits) = (answer.world, &answer.outcome.waits);
     let keys = if world.keys == 1 { "One key is".to_owned() } else { format!("{} keys are", world.keys) };
@@ -91,37 +93,37 @@ pub(super) fn verdict(answer: &Answer) -> String {
         );
     }
     let more = match answer.keys_needed {
-        Some(needed) if needed > world.keys => format!("{needed} would do"),
-        Some(_) => "beginning with a full pool they would be".to_owned(),
-        None => "no number of keys would do".to_owned(),
+        Some(needed) if needed > world.keys => format!("{needed} would be enough"),
+        Some(_) => "with a full pool at the start they would be".to_owned(),
+        None => "no number of keys would be enough".to_owned(),
     };
     let why = if answer.demand() > world.left() {
-        format!("they ask for {demand}, and there is {supply}")
+        format!("they ask for {demand}, the keys supply {supply}")
     } else {
         format!("one request in 100 waits longer than {}", waited(waits.quantile(0.99)))
     };
     format!("{keys} not enough for {whom}: {why}; {more}.")
 }
 
-/// What the answer rests on.
+/// Lists the assumptions of the simulation.
 pub(super) fn assumptions(answer: &Answer) -> [String; 3] {
     let world = answer.world;
-    let whose = if answer.from_daemon { "as the daemon's is now" } else { "of a usual daemon" };
+    let whose = if answer.from_daemon { "like the daemon's now" } else { "like a default daemon's" };
     let kernel = world.kernel.map_or("the kernel takes nothing".to_owned(), |kernel| {
-        format!("the kernel takes {} each {} s first", amount::bytes(kernel.bytes), kernel.every)
+        format!("the kernel first takes {} every {} s", amount::bytes(kernel.bytes), kernel.every)
     });
     [
         format!(
-            "Assumed: each key brings {}, {} at a time; a pool {whose},",
+            "Assumed: each key delivers {}, {} at a time; a pool {whose},",
             amount::rate(world.bytes_per_s),
             amount::bytes(world.block)
         ),
-        format!("{} of {} held at the beginning; {kernel};", amount::bytes(world.held), amount::bytes(world.pool)),
-        "fair turns of 64 bytes; no file output, no other clients, no key that fails.".to_owned(),
+        format!("{} of {} held at the start; {kernel};", amount::bytes(world.held), amount::bytes(world.pool)),
+        "fair turns of 64 bytes; no file output, no other clients, no failing key.".to_owned(),
     ]
 }
 
-/// What was measured.
+/// Makes the lines of the daemon's measurements.
 pub(crate) fn measured(measured: &Measured) -> Vec<Line> {
     let (tone, sentence) = sentence(measured);
     let mut lines = vec![Line::new(tone, &sentence), Line::plain("")];
@@ -144,7 +146,7 @@ pub(crate) fn measured(measured: &Measured) -> Vec<Line> {
             amount::rate(measured.taken())
         ),
     );
-    row("spare", &format!("{} that nobody needed", bytes(measured.overflowed)));
+    row("spare", &format!("{} overflowed the pool", bytes(measured.overflowed)));
     row(
         "pool",
         &format!(
@@ -156,7 +158,7 @@ pub(crate) fn measured(measured: &Measured) -> Vec<Line> {
     );
     row("clients", &format!("{}, {} waiting", measured.clients, measured.waiting));
     if measured.has_file {
-        row("file", "it takes whatever is left, so that a pool that is low says little");
+        row("file", "takes all that is left, so a low pool says little");
     }
     if measured.not_random {
         lines.push(Line::bad(NOT_RANDOM));
@@ -166,7 +168,7 @@ pub(crate) fn measured(measured: &Measured) -> Vec<Line> {
 
 pub(super) fn sentence(measured: &Measured) -> (Tone, String) {
     let keys =
-        if measured.keys == 1 { "The key brings".to_owned() } else { format!("The {} keys bring", measured.keys) };
+        if measured.keys == 1 { "The key delivers".to_owned() } else { format!("The {} keys deliver", measured.keys) };
     let supply = amount::rate(measured.supply);
     match measured.verdict() {
         Verdict::Enough => {
@@ -174,7 +176,7 @@ pub(super) fn sentence(measured: &Measured) -> (Tone, String) {
             (
                 Tone::Good,
                 format!(
-                    "Enough: {} {supply}, in {time} the outputs have taken {taken}, and nobody has had to wait of late.",
+                    "Enough: {} {supply}, in {time} the outputs have taken {taken}, and no client has waited in the last minutes.",
                     lower(&keys)
                 ),
             )
@@ -182,7 +184,7 @@ pub(super) fn sentence(measured: &Measured) -> (Tone, String) {
         Verdict::Scarce => (
             Tone::Warn,
             format!(
-                "Just enough: {} {supply}, and the pool was empty at times: whoever asked then has waited.",
+                "Just enough: {} {supply}, and the pool was empty at times: a client that asked then had to wait.",
                 lower(&keys)
             ),
         ),
@@ -200,7 +202,7 @@ pub(super) fn sentence(measured: &Measured) -> (Tone, String) {
                 ),
             )
         }
-        Verdict::Nothing => (Tone::Bad, "Nothing comes and nothing is held: see ekey-ctl status.".to_owned()),
+        Verdict::Nothing => (Tone::Bad, "No key delivers and the pool is empty: see `ekey-ctl status`.".to_owned()),
     }
 }
 
@@ -209,7 +211,7 @@ fn lower(keys: &str) -> String {
 }
 
 fn percent(part: f64) -> String {
-    // What is not all is never said to be all, nor is something nothing.
+    // Never round a part to all, or something to nothing.
     let hundredths =
         (part * 10_000.0).round().clamp(f64::from(u8::from(part > 0.0)), if part < 1.0 { 9999.0 } else { 10_000.0 });
     format!("{:.2} %", hundredths / 100.0)

@@ -1,17 +1,17 @@
-//! The answer as a picture: demand and supply, the pool, and who waits, over time.
+//! Draws the answer: demand and supply, the pool, and the waiting clients over time.
 
 use std::fmt::Write as _;
 
+use ekey_control::amount;
 use ekey_control::chart::escaped;
 
 use super::Answer;
 use super::people::{assumptions, verdict};
-use crate::render::amount;
 
 const WIDTH: f64 = 800.0;
 const LEFT: f64 = 84.0;
 const RIGHT: f64 = 784.0;
-/// Height of one panel's drawing, and of the panel.
+/// Height of a panel's drawing, then of the whole panel.
 const TALL: f64 = 110.0;
 const PANEL: f64 = 158.0;
 const TOP: f64 = 52.0;
@@ -19,7 +19,7 @@ const STYLE: &str = "text{font:12px system-ui,sans-serif;fill:#3d4852}.head{font
 .grid{stroke:#d5dbe3;fill:none}.area{fill:#0b62c4;opacity:.13}.line{stroke:#0b62c4;stroke-width:1.6;fill:none;\
 stroke-linejoin:round}.other{stroke:#b3320e;stroke-width:1.6;fill:none;stroke-dasharray:5 3}";
 
-/// A whole SVG file.
+/// Returns a whole SVG file.
 pub(crate) fn picture(answer: &Answer) -> String {
     let outcome = &answer.outcome;
     let step = outcome.step_seconds();
@@ -69,12 +69,12 @@ pub(crate) fn picture(answer: &Answer) -> String {
     out
 }
 
-/// One of the drawings, below each other.
+/// One drawing. The panels stand one below the other.
 struct Panel<'a> {
     place: usize,
     title: &'a str,
     told: &'a dyn Fn(f64) -> String,
-    /// What the height is at least.
+    /// The least value that the height covers.
     height: f64,
 }
 
@@ -112,7 +112,7 @@ impl Panel<'_> {
     }
 }
 
-/// The next number of 1, 1.2, 1.6, 2, 4, 6 or 8 times a power of ten, so that half of it is a round number too.
+/// Rounds up to 1, 1.2, 1.6, 2, 4, 6 or 8 times a power of ten, so that half of it is round too.
 fn round_up(value: f64) -> f64 {
     let decade = 10_f64.powf(value.max(1.0).log10().floor());
     [1.0, 2.0, 4.0, 6.0, 8.0]

@@ -1,4 +1,4 @@
-//! That the screen is a screen, in every state and with the longest things a daemon may report.
+//! Checks that the screen fits in every state, even with the longest reports.
 
 use ekey_control::KeyState;
 use ekey_control::health::PutAside;
@@ -22,6 +22,16 @@ fn fits(status: &Status) {
         assert!(line.text.len() <= WIDTH && line.text.is_ascii(), "{} columns: {:?}", line.text.len(), line.text);
         assert!(!line.text.chars().any(char::is_control), "{:?}", line.text);
     }
+}
+
+/// Checks that the screen has each of `expected`. Returns the screen.
+#[track_caller]
+fn shows(status: &Status, expected: &[&str]) -> String {
+    let screen = text(&lines(status));
+    for expected in expected {
+        assert!(screen.contains(expected), "no {expected:?} in\n{screen}");
+    }
+    screen
 }
 
 #[test]
@@ -53,21 +63,21 @@ fn every_state_fits_and_ends_with_what_to_do() {
 }
 
 #[test]
-fn clients_that_were_sent_away_and_what_clients_offered_are_shown_and_only_then() {
+fn rejected_clients_and_offers_are_shown_if_any() {
     let mut status = status(vec![key(State::Running)]);
     let usual = lines(&status).len();
     status.egd[0].refused = 2;
     status.egd[0].denied = 3;
     status.egd[0].dropped_idle = 1_234_567;
     status.offered_bytes = 4096;
-    let screen = text(&lines(&status));
-    for due in [
-        "\n  egd       768.0 kB to 3 clients (0 waiting) on unix:/run/ekeyd/egd.sock\n",
-        "\n  egd         clients refused 2, denied 3, let go as idle 1234567\n",
-        "\n  offered   4.1 kB by clients, mixed into the kernel without credit\n",
-    ] {
-        assert!(screen.contains(due), "no {due:?} in\n{screen}");
-    }
+    shows(
+        &status,
+        &[
+            "\n  egd       768.0 kB to 3 clients (0 waiting) on unix:/run/ekeyd/egd.sock\n",
+            "\n  egd         clients refused 2, denied 3, let go as idle 1234567\n",
+            "\n  offered   4.1 kB by clients, mixed into the kernel without credit\n",
+        ],
+    );
     assert_eq!(lines(&status).len(), usual + 2);
     fits(&status);
 }
@@ -86,14 +96,14 @@ fn expanded_entropy_is_called_what_it_is() {
         listeners: vec![listener],
         ..ExpandStatus::default()
     });
-    let screen = text(&lines(&status));
-    for due in [
-        "\n  expand    NOT FULL ENTROPY: 784.4 kB made of 3 seeds, the last 42 s ago\n",
-        "\n  expand    768.0 kB to 3 clients (0 waiting) on unix:/run/ekeyd/expand.sock\n",
-        "\nAll is well: 1 key running.\n",
-    ] {
-        assert!(screen.contains(due), "no {due:?} in\n{screen}");
-    }
+    shows(
+        &status,
+        &[
+            "\n  expand    NOT FULL ENTROPY: 784.4 kB made of 3 seeds, the last 42 s ago\n",
+            "\n  expand    768.0 kB to 3 clients (0 waiting) on unix:/run/ekeyd/expand.sock\n",
+            "\nAll is well: 1 key running.\n",
+        ],
+    );
     fits(&status);
     let problem = "the generator of [expand] has no seed yet: its clients wait".to_owned();
     status.expand = status.expand.map(|expand| ExpandStatus { problem: Some(problem), ..expand });
@@ -107,7 +117,7 @@ fn no_key_says_to_plug_one_in() {
     assert!(screen.contains("plug an Entropy Key in"), "{screen}");
 }
 
-/// A guest's daemon, which has no key.
+/// The EGD client of a guest's daemon, which has no key.
 fn fetching(state: EgdClientState) -> EgdClientStatus {
     let server = "tcp:keys.example.org:8888".to_owned();
     let is_connected = state == EgdClientState::Connected;
@@ -127,16 +137,16 @@ fn fetching(state: EgdClientState) -> EgdClientStatus {
 }
 
 #[test]
-fn a_guest_without_a_key_shows_the_server_and_that_nothing_proves_its_bytes() {
+fn a_guest_shows_its_server_and_unproven_bytes() {
     let status = Status { egd_client: Some(fetching(EgdClientState::Connected)), ..status(Vec::new()) };
-    let screen = text(&lines(&status));
-    for due in [
-        "\nEGD server  connected, for 2 h 3 min  tcp:keys.example.org:8888 (192.0.2.1:8888)\n",
-        "\n  fetched   29.5 kB (no MAC proves them), 460 requests, 2 reconnects, 1 failure\n",
-        "\nAll is well: EGD server connected.\n",
-    ] {
-        assert!(screen.contains(due), "no {due:?} in\n{screen}");
-    }
+    let screen = shows(
+        &status,
+        &[
+            "\nEGD server  connected, for 2 h 3 min  tcp:keys.example.org:8888 (192.0.2.1:8888)\n",
+            "\n  fetched   29.5 kB (no MAC proves them), 460 requests, 2 reconnects, 1 failure\n",
+            "\nAll is well: EGD server connected.\n",
+        ],
+    );
     assert!(!screen.contains("No key"), "{screen}");
     fits(&status);
 }
@@ -162,21 +172,21 @@ fn a_software_key_is_loud_at_the_top_and_at_the_end() {
 }
 
 #[test]
-fn with_several_keys_each_has_its_lines_and_the_bad_one_its_advice() {
+fn of_several_keys_the_bad_one_has_advice() {
     let mut second = key(State::SerialUnknown);
     second.number = 2;
-    let screen = text(&lines(&status(vec![key(State::Running), second])));
-    for due in [
-        "Key 1  NwBvBlg3OTBJORFD  running, for 2 h 3 min",
-        "Key 2  NwBvBlg3OTBJORFD  no long-term key, for",
-        "ekey-ctl rekey",
-    ] {
-        assert!(screen.contains(due), "no {due:?} in\n{screen}");
-    }
+    shows(
+        &status(vec![key(State::Running), second]),
+        &[
+            "Key 1  NwBvBlg3OTBJORFD  running, for 2 h 3 min",
+            "Key 2  NwBvBlg3OTBJORFD  no long-term key, for",
+            "ekey-ctl rekey",
+        ],
+    );
 }
 
 #[test]
-fn with_many_keys_in_trouble_each_keeps_its_advice_and_those_that_only_start_come_last() {
+fn many_keys_in_trouble_come_before_starting_ones() {
     let states: [KeyState; 5] = [
         State::Keying.into(),
         KeyState::Gone,
@@ -192,7 +202,7 @@ fn with_many_keys_in_trouble_each_keeps_its_advice_and_those_that_only_start_com
 }
 
 #[test]
-fn a_problem_of_an_output_is_the_last_word_even_if_all_keys_run() {
+fn an_output_problem_is_the_last_line_if_all_keys_run() {
     let mut status = status(vec![key(State::Running)]);
     status.kernel.as_mut().expect("a kernel").problem = Some("no CAP_SYS_ADMIN: start it as a service".to_owned());
     let lines = lines(&status);
@@ -200,7 +210,7 @@ fn a_problem_of_an_output_is_the_last_word_even_if_all_keys_run() {
 }
 
 #[test]
-fn a_file_that_is_full_is_no_problem_and_one_that_cannot_be_written_is() {
+fn an_unwritable_file_is_a_problem_and_a_full_one_not() {
     let mut status = status(vec![key(State::Running)]);
     for (max_bytes, well) in [(Some(10), true), (None, false)] {
         let stopped = Some("it stopped".to_owned());
@@ -217,7 +227,7 @@ fn file(path: &str) -> FileStatus {
 }
 
 #[test]
-fn a_key_that_is_put_aside_says_by_which_test_and_what_comes_next() {
+fn a_retired_key_names_its_test_and_the_next_step() {
     let mut status = status(vec![key(State::Running)]);
     let health = status.keys[0].health.as_mut().expect("health");
     health.put_aside = Some(PutAside {
@@ -231,20 +241,20 @@ fn a_key_that_is_put_aside_says_by_which_test_and_what_comes_next() {
         good_blocks_due: 128,
     });
     fits(&status);
-    let screen = text(&lines(&status));
-    for due in [
-        "Key 1  NwBvBlg3OTBJORFD  put aside: repetition-count test failed, for 12 s\n",
-        "  health    FAILED at byte 4711: one byte 6 times in a row, 6 is too often\n",
-        "Key 1 (NwBvBlg3OTBJORFD): its output failed the repetition-count test",
-        "after 128 good blocks (19 so far)",
-    ] {
-        assert!(screen.contains(due), "no {due:?} in\n{screen}");
-    }
+    let screen = shows(
+        &status,
+        &[
+            "Key 1  NwBvBlg3OTBJORFD  put aside: repetition-count test failed, for 12 s\n",
+            "  health    FAILED at byte 4711: one byte 6 times in a row, 6 is too often\n",
+            "Key 1 (NwBvBlg3OTBJORFD): its output failed the repetition-count test",
+            "after 128 good blocks (19 so far)",
+        ],
+    );
     assert!(!screen.contains("All is well"), "{screen}");
 }
 
 #[test]
-fn what_the_key_says_of_itself_is_a_warning_while_it_runs() {
+fn a_running_keys_own_report_is_a_warning() {
     let mut status = status(vec![key(State::Running)]);
     let health = status.keys[0].health.as_mut().expect("health");
     health.warnings =
@@ -255,7 +265,7 @@ fn what_the_key_says_of_itself_is_a_warning_while_it_runs() {
 }
 
 #[test]
-fn books_that_do_not_add_up_are_a_mistake_to_be_reported() {
+fn books_that_do_not_add_up_ask_for_a_report() {
     let mut status = status(vec![key(State::Running)]);
     assert_eq!(status.discrepancies(), []);
     status.pool.overflowed_bytes += 1;
@@ -293,7 +303,7 @@ proptest! {
         let listener = status.egd[0].clone();
         status.egd = vec![listener; listeners];
         fits(&status);
-        // Something that can be done is always there, and not only a count of it.
+        // At least one piece of advice is shown, not only a count.
         let screen = lines(&status);
         let blank = screen.iter().rposition(|line| line.text.is_empty()).expect("a blank line");
         prop_assert!(screen.len() - blank > 1 + usize::from(not_random), "{}", text(&screen));

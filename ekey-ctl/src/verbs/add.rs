@@ -1,4 +1,4 @@
-//! `add` and `remove`: which keys the daemon drives.
+//! `add PATH`: makes the daemon drive a key.
 
 use std::io::{self, Write as _};
 use std::path::Path;
@@ -6,12 +6,12 @@ use std::path::Path;
 use ekey_control::{Client, Command};
 use serde_json::json;
 
-use crate::cli::{Add, Remove};
+use crate::cli::Add;
 use crate::problem::Problem;
 use crate::render::paint::{self, Line};
 
-pub(crate) fn add(socket: &Path, args: &Add) -> Result<u8, Problem> {
-    // The daemon works in another folder.
+pub(crate) fn run(socket: &Path, args: &Add) -> Result<u8, Problem> {
+    // Absolute, because the daemon works in another folder.
     let path = std::path::absolute(&args.path).unwrap_or_else(|_| args.path.clone()).display().to_string();
     let serial = args.serial.map(|serial| serial.to_string());
     let command = Command::AddEntropyKey { path: path.clone(), serial: serial.clone() };
@@ -21,17 +21,7 @@ pub(crate) fn add(socket: &Path, args: &Add) -> Result<u8, Problem> {
         writeln!(io::stdout(), "{}", json!({ "added": path, "number": number, "serial": serial }))?;
     } else {
         let number = number.map_or_else(String::new, |number| format!(" as key {number}"));
-        paint::print(&[Line::plain(&format!("The daemon drives {path}{number}. Look at it with ekey-ctl status"))])?;
-    }
-    Ok(0)
-}
-
-pub(crate) fn remove(socket: &Path, args: &Remove) -> Result<u8, Problem> {
-    Client::connect(socket)?.request(&Command::RemoveEntropyKey(args.key.clone()))?;
-    if args.json.json {
-        writeln!(io::stdout(), "{}", json!({ "removed": args.key }))?;
-    } else {
-        paint::print(&[Line::plain(&format!("The daemon has let go of the key {}.", args.key))])?;
+        paint::print(&[Line::plain(&format!("The daemon drives {path}{number}. See `ekey-ctl status`."))])?;
     }
     Ok(0)
 }
