@@ -46,33 +46,21 @@ pub(super) fn verdict(status: &Status) -> String {
 pub(super) fn keys(status: &Status) -> String {
     let mut out = String::new();
     for key in &status.keys {
-        let _ = write!(
-            out,
-            r#"<article class="key {}"><h2>{}</h2><dl>{}</dl></article>"#,
-            class(glance::key_mood(key)),
-            heading(&glance::key_title(key)),
-            rows(&glance::key_rows(key))
-        );
+        card(&mut out, glance::key_mood(key), &glance::key_title(key), &glance::key_rows(key));
     }
     if let Some(client) = &status.egd_client {
-        let _ = write!(
-            out,
-            r#"<article class="key {}"><h2>{}</h2><dl>{}</dl></article>"#,
-            class(glance::server_mood(client)),
-            heading(&glance::server_title(client)),
-            rows(&glance::server_rows(client))
-        );
+        card(&mut out, glance::server_mood(client), &glance::server_title(client), &glance::server_rows(client));
     }
     for key in &status.idle_keys {
-        let serial = escaped(key.serial.as_deref().unwrap_or("(serial number not known)"));
-        let _ = write!(
-            out,
-            r#"<article class="key bad"><h2>Not driven: {serial}</h2><dl><dt>port</dt><dd>{}</dd><dt>why</dt><dd>{}</dd></dl></article>"#,
-            escaped(&key.port),
-            escaped(&key.why)
-        );
+        let title = format!("Not driven: {}", key.serial.as_deref().unwrap_or("(serial number not known)"));
+        card(&mut out, Mood::Bad, &title, &[("port", key.port.clone()), ("why", key.why.clone())]);
     }
     out
+}
+
+fn card(out: &mut String, mood: Mood, title: &str, shown: &[Row]) {
+    let (class, heading, rows) = (class(mood), heading(title), rows(shown));
+    let _ = write!(out, r#"<article class="key {class}"><h2>{heading}</h2><dl>{rows}</dl></article>"#);
 }
 
 /// Writes the outputs' rows.
