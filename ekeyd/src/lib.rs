@@ -1,12 +1,11 @@
-//! `ekeyd`: drives Simtec Entropy Keys and hands out what they are proven to have sent.
+//! `ekeyd` drives Simtec Entropy Keys, verifies their entropy, and passes it to the kernel, to programs and to other machines.
 //!
 //! ```text
 //! keys (one thread each) ─proven entropy─▶ pool ─▶ kernel, EGD clients, file
 //! another machine's EGD server ─bytes────▶
 //! ```
 //!
-//! The library is the program's inside; `main.rs` starts it. Nothing of it is meant for others but what the feature
-//! `fuzzing` opens to the fuzz targets in `fuzz/`.
+//! The library exists for the program alone: it exports [`main`], and with the feature `fuzzing` what the targets in `fuzz/` call.
 
 mod config;
 mod confine;
@@ -23,10 +22,10 @@ mod worker;
 
 use std::process::ExitCode;
 
-/// Runs the program as its command line says, and gives its exit code.
+/// Runs the program with the process's command line. Returns the exit code.
 #[must_use]
 pub fn main() -> ExitCode {
-    // What the daemon makes is its own until it says otherwise.
+    // New files are closed to other users until the daemon sets their mode.
     nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o077));
     program::cli::main()
 }

@@ -81,11 +81,11 @@ fn each_thing_that_is_wrong_with_a_certificate_is_said_with_what_to_do() {
         ("old-server.pem", own.lines("client"), "its certificate has expired"),
         ("elsewhere.pem", own.lines("client"), "its certificate is for another name"),
         ("client.pem", own.lines("client"), "its certificate is"),
-        ("server.pem", stranger.clone(), "its certificate is of another authority"),
-        ("server.pem", own.lines("expired"), "expired.pem: the certificate ended on "),
+        ("server.pem", stranger.clone(), "its certificate is from another authority"),
+        ("server.pem", own.lines("expired"), "expired.pem: the certificate expired on "),
         ("server.pem", own.lines("missing"), "missing.pem: cannot read"),
         // The right authority, and a certificate that the server does not know: told after the handshake.
-        ("server.pem", stranger.replace("other/authority", "tls/authority"), "it refuses this machine's certificate"),
+        ("server.pem", stranger.replace("other/authority", "tls/authority"), "it rejects this machine's certificate"),
     ] {
         let port = free_port();
         let key = if shown == "client.pem" { "client.key" } else { "server.key" };

@@ -22,13 +22,13 @@ fn each_mistake_in_the_files_is_named_with_its_file_and_what_to_do() {
     );
     for (name, file, words) in [
         ("missing", "missing.pem", "cannot read"),
-        ("expired", "expired.pem", "the certificate ended on 20"),
-        ("pair", "pair.pem", "another private key than"),
-        ("open", "open.key", "has mode 0644, so others may know it; chmod 600"),
+        ("expired", "expired.pem", "the certificate expired on 20"),
+        ("pair", "pair.pem", "does not match the private key"),
+        ("open", "open.key", "has mode 0644, so other users can read it; chmod 600"),
         ("locked", "locked.key", "not encrypted"),
         ("swapped", "swapped.pem", "holds no certificate"),
         ("folder", "folder.pem", "not a regular file"),
-        ("damaged", "damaged.pem", "a certificate that cannot be read"),
+        ("damaged", "damaged.pem", "holds a damaged certificate"),
         ("weak", "weak.key", "RSA of 2048 bits or more"),
     ] {
         for section in ["[egd]\nlisten = [\"tls:127.0.0.1:1\"]", "[egd-client]\nconnect = \"tls:localhost:1\""] {
@@ -60,7 +60,7 @@ fn a_daemon_with_files_that_cannot_be_used_does_not_start() {
 
 #[test]
 fn a_certificate_that_ends_soon_or_has_ended_is_on_the_screen() {
-    for (days, due) in [(10, "ends on 20"), (-1, "the certificate ended on 20")] {
+    for (days, due) in [(10, "ends on 20"), (-1, "the certificate expired on 20")] {
         let server = TlsServer::start(&KeyPlan::named("key").rate(1000), |plan| plan);
         let renewed = format!(
             "openssl x509 -req -in server.csr -CA authority.pem -CAkey authority.key -CAcreateserial -days {days} \

@@ -1,4 +1,4 @@
-//! The user that the daemon becomes if it was started by root.
+//! The user that the daemon becomes if root starts it.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead as _, BufReader};
@@ -12,26 +12,26 @@ use rustix::thread::set_keep_capabilities;
 
 use crate::config::RunAs;
 
-/// The user that the packages and the unit give the daemon.
-const USUAL: &str = "ekeyd";
+/// The default user, which the packages and the unit create.
+const DEFAULT: &str = "ekeyd";
 
-/// Why the daemon cannot be the user that it is to be.
+/// Says why the daemon cannot become its configured user.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum AccountError {
-    /// There is no such user (config).
-    #[error("there is no user `{0}`: make one, or correct `user` in [sandbox]")]
+    /// The user does not exist (config).
+    #[error("this machine has no user `{0}`; create it, or correct `user` in [sandbox]")]
     Missing(String),
-    /// The list of users cannot be read, or the kernel refuses (host).
-    #[error("cannot become the user `{name}`: {errno}; start it as that user, or set user = \"root\" in [sandbox]")]
+    /// The system cannot look the user up, or the kernel refuses the change (host).
+    #[error("cannot become the user `{name}`: {errno}; start ekeyd as that user, or set user = \"root\" in [sandbox]")]
     Refused {
         /// The user.
         name: String,
-        /// What the system said.
+        /// The system's reason.
         errno: Errno,
     },
 }
 
-/// A user.
+/// A user of this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Entry {
     name: String,
@@ -39,23 +39,23 @@ struct Entry {
     gid: Gid,
 }
 
-/// A user to become.
+/// The user to become.
 pub(super) struct Account {
     user: Entry,
-    /// Whether the configuration names it, and did not leave it to what there is.
+    /// Whether the configuration names the user. If so, failing to become it is an error.
     is_named: bool,
 }
 
-/// The user to become, if this process is root's and there is one.
+/// Finds the user to become. Returns `None` if the process does not run as root, or stays root.
 ///
 /// # Errors
-/// [`AccountError`] if the one that the configuration names cannot be found.
+/// [`AccountError`] if the configuration names a user that cannot be found.
 pub(super) fn wanted(run_as: &RunAs) -> Result<Option<Account>, AccountError> {
     if !geteuid().is_root() {
         return Ok(None);
     }
     let (name, is_named) = match run_as {
-        RunAs::Usual => (USUAL, false),
+        RunAs::Usual => (DEFAULT, false),
         RunAs::Named(name) => (name.as_str(), true),
     };
     match found(name, is_named) {
@@ -67,14 +67,14 @@ pub(super) fn wanted(run_as: &RunAs) -> Result<Option<Account>, AccountError> {
     }
 }
 
-/// The name of the user that this process is, or the number where this machine has none.
+/// Returns the name of this process's user, or its number if it has no name.
 pub(super) fn own_name() -> String {
     let own = geteuid();
     local(|_, uid| uid == own).map_or_else(|| own.to_string(), |entry| entry.name)
 }
 
-/// The user of that name: of this machine, or, where the configuration names it, of wherever the C library looks. That loads
-/// libraries as large as this program.
+/// Finds a user by name in /etc/passwd. If it is not there and `anywhere` is set, asks the C library too, which loads libraries as
+/// large as this program.
 fn found(name: &str, anywhere: bool) -> nix::Result<Option<Entry>> {
     let here = local(|other, _| other == name);
     if here.is_some() || !anywhere {
@@ -83,7 +83,7 @@ fn found(name: &str, anywhere: bool) -> nix::Result<Option<Entry>> {
     Ok(User::from_name(name)?.map(|user| Entry { name: user.name, uid: user.uid, gid: user.gid }))
 }
 
-/// The first user of passwd(5) that it is.
+/// Returns the first user of passwd(5) that matches.
 fn local(is_it: impl Fn(&str, Uid) -> bool) -> Option<Entry> {
     let users = BufReader::new(File::open("/etc/passwd").ok()?).lines().map_while(Result::ok);
     let mut entries = users.filter_map(|line| entry(&line));
@@ -98,22 +98,22 @@ fn entry(line: &str) -> Option<Entry> {
 }
 
 impl Account {
-    /// Becomes it, with its groups and with what capabilities the process has, and leaves it the keyring if that is root's.
-    /// Returns whether the process is root's still: where root itself may not become another, unless that other was named.
+    /// Becomes the user, with its groups and the present capabilities, and hands it a keyring that root owns. Returns whether the
+    /// process stays root: that happens if the kernel refuses and the configuration names no user.
     ///
     /// # Errors
-    /// [`AccountError::Refused`].
+    /// [`AccountError::Refused`] if the kernel refuses the named user.
     pub(super) fn become_it(&self, keyring: Option<&Path>) -> Result<bool, AccountError> {
         if let Some(keyring) = keyring
-            && let Err(error) = self.leave(keyring)
+            && let Err(error) = self.hand_over(keyring)
         {
-            tracing::warn!("{}: cannot be left to the user {}: {error}", keyring.display(), self.user.name);
+            tracing::warn!("{}: cannot hand this over to the user {}: {error}", keyring.display(), self.user.name);
         }
         match self.switch() {
             Ok(()) => Ok(false),
             Err(errno) if self.is_named => Err(AccountError::Refused { name: self.user.name.clone(), errno }),
             Err(errno) => {
-                tracing::warn!("stays root: cannot become the user {}: {errno}", self.user.name);
+                tracing::warn!("staying root: cannot become the user {}: {errno}", self.user.name);
                 Ok(true)
             }
         }
@@ -128,9 +128,9 @@ impl Account {
         Ok(())
     }
 
-    /// As `ekeyd.conf` of tmpfiles.d does it where there is systemd. Never what a link leads to, nor what has another name too:
-    /// root gives away nothing but a keyring of its own.
-    fn leave(&self, keyring: &Path) -> io::Result<()> {
+    /// Gives root's keyring to the user, as tmpfiles.d does under systemd. Follows no link and skips a file with a second name:
+    /// otherwise another user could make root give away any file.
+    fn hand_over(&self, keyring: &Path) -> io::Result<()> {
         let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
         let file = match OpenOptions::new().read(true).custom_flags(flags.bits()).open(keyring) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -149,7 +149,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_user_that_is_named_and_missing_is_an_error_and_the_usual_one_may_be_missing() {
+    fn only_a_named_user_must_exist() {
         if !geteuid().is_root() {
             return assert!(matches!(wanted(&RunAs::Named("nobody-has-this".to_owned())), Ok(None)));
         }
@@ -160,9 +160,9 @@ mod tests {
     }
 
     #[test]
-    fn a_line_of_passwd_is_read_and_one_of_another_kind_passed_over() {
-        let due = Entry { name: "ekeyd".to_owned(), uid: Uid::from_raw(990), gid: Gid::from_raw(991) };
-        assert_eq!(entry("ekeyd:x:990:991:Entropy Key daemon:/nonexistent:/usr/sbin/nologin"), Some(due));
+    fn a_passwd_line_is_parsed_and_others_are_skipped() {
+        let expected = Entry { name: "ekeyd".to_owned(), uid: Uid::from_raw(990), gid: Gid::from_raw(991) };
+        assert_eq!(entry("ekeyd:x:990:991:Entropy Key daemon:/nonexistent:/usr/sbin/nologin"), Some(expected));
         for other in ["", "+::::::", "# ekeyd:x:1", "ekeyd:x:-1:0::/:"] {
             assert_eq!(entry(other), None, "{other}");
         }
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_keyring_of_root_with_one_name_is_given_away() {
+    fn only_roots_keyring_with_one_name_is_handed_over() {
         let Ok(Some(account)) = wanted(&RunAs::Named("nobody".to_owned())) else { return };
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
@@ -180,10 +180,10 @@ mod tests {
         }
         std::fs::hard_link(path("twice"), path("other")).unwrap();
         std::os::unix::fs::symlink(path("pointed-at"), path("link")).unwrap();
-        account.leave(&path("keyring")).unwrap();
-        account.leave(&path("twice")).unwrap();
-        account.leave(&path("none")).unwrap();
-        assert!(account.leave(&path("link")).is_err(), "a link was followed");
+        account.hand_over(&path("keyring")).unwrap();
+        account.hand_over(&path("twice")).unwrap();
+        account.hand_over(&path("none")).unwrap();
+        assert!(account.hand_over(&path("link")).is_err(), "a link was followed");
         assert_eq!([owner("keyring"), owner("twice"), owner("pointed-at")], [account.user.uid.as_raw(), 0, 0]);
     }
 }

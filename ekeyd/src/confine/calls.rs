@@ -1,8 +1,8 @@
-//! The system calls that the daemon and the C libraries under it make (glibc and musl), and those that only an attacker would.
+//! The system calls that the daemon and its C library (glibc or musl) make, and those that only an attacker makes.
 //!
-//! Held by the kernel's log of refused calls over the tests' scenarios: keys on a tty and by USB, unix and TCP clients, HTTP,
-//! reloading, resolving names, logs to journal and syslog, a file and a pipe. Where a call has older or newer siblings all of them
-//! are listed, since another version of a C library may take another.
+//! The tests compare the list with the kernel's log of rejected calls: with keys on a tty and USB, unix and TCP clients, HTTP,
+//! reloading, name resolution, logs to journal and syslog, a file and a pipe. If a call has older or newer variants, all are listed,
+//! because another version of the C library may use another one.
 
 use std::collections::BTreeMap;
 
@@ -11,10 +11,10 @@ use seccompiler::{
     BackendError, SeccompCmpArgLen as Size, SeccompCmpOp as Is, SeccompCondition as Condition, SeccompRule as Rule,
 };
 
-/// For each call what its arguments may be: one of the rules, or anything if there is none.
+/// Maps each call to the rules for its arguments: one of them must match. Without rules, any arguments are allowed.
 pub(super) type Rules = BTreeMap<c_long, Vec<Rule>>;
 
-/// Ways to put characters into somebody's terminal, ioctl_tty(2).
+/// The requests that fake typing on another user's terminal, ioctl_tty(2).
 const TIOCSTI: u64 = 0x5412;
 const TIOCLINUX: u64 = 0x541c;
 /// random(4): `_IOW('R', 0x03, int [2])`.
@@ -22,7 +22,7 @@ const RNDADDENTROPY: u64 = 0x4008_5203;
 
 const WRITE_AND_EXECUTE: u64 = (libc::PROT_WRITE | libc::PROT_EXEC) as u64;
 
-/// Memory, threads, signals and time: what any thread of any program makes.
+/// What every thread needs: memory, threads, signals and time.
 const OF_ANY_THREAD: &[c_long] = &[
     libc::SYS_brk,
     libc::SYS_clock_getres,
@@ -104,7 +104,7 @@ const OF_THE_DAEMON: &[c_long] = &[
     libc::SYS_timerfd_create,
     libc::SYS_timerfd_gettime,
     libc::SYS_timerfd_settime,
-    // sockets; new ones that listen are not made any more
+    // sockets, without listen(2): all listeners are open by now
     libc::SYS_accept,
     libc::SYS_accept4,
     libc::SYS_bind,
@@ -120,7 +120,7 @@ const OF_THE_DAEMON: &[c_long] = &[
     libc::SYS_sendto,
     libc::SYS_setsockopt,
     libc::SYS_shutdown,
-    // itself, and the memory that it locks
+    // the process itself, and its locked memory
     libc::SYS_capget,
     libc::SYS_getcpu,
     libc::SYS_getegid,
@@ -142,7 +142,7 @@ const OF_THE_DAEMON: &[c_long] = &[
     libc::SYS_uname,
 ];
 
-/// What aarch64 never had.
+/// Older calls that aarch64 does not have.
 #[cfg(target_arch = "x86_64")]
 const OLD: &[c_long] = &[
     libc::SYS_access,
@@ -164,7 +164,7 @@ const OLD: &[c_long] = &[
 #[cfg(target_arch = "aarch64")]
 const OLD: &[c_long] = &[];
 
-/// What ends the process: other programs, other rights, other machines' worth of kernel.
+/// Calls that end the process: they start programs, change rights, or reconfigure the kernel.
 const ATTACKS: &[c_long] = &[
     libc::SYS_acct,
     libc::SYS_add_key,
@@ -209,12 +209,12 @@ const ATTACKS: &[c_long] = &[
     libc::SYS_userfaultfd,
 ];
 
-/// What ends the process.
+/// Returns the calls that end the process.
 pub(super) fn attacks() -> Result<Rules, BackendError> {
     Ok(free(&[ATTACKS]))
 }
 
-/// What the thread that credits the kernel may do: wait, add entropy, end.
+/// Returns the calls of the thread that credits the kernel: it waits, adds entropy and ends.
 pub(super) fn creditor() -> Result<Rules, BackendError> {
     let mut rules = free(&[OF_ANY_THREAD]);
     rules.insert(libc::SYS_ioctl, vec![Rule::new(vec![Condition::new(1, Size::Dword, Is::Eq, RNDADDENTROPY)?])?]);
@@ -223,7 +223,7 @@ pub(super) fn creditor() -> Result<Rules, BackendError> {
     Ok(rules)
 }
 
-/// What all others may.
+/// Returns the calls of all other threads.
 pub(super) fn daemon() -> Result<Rules, BackendError> {
     let mut rules = free(&[OF_ANY_THREAD, OF_THE_DAEMON, OLD]);
     let one_of = |argument, values: &[libc::c_int]| -> Result<Vec<Rule>, BackendError> {
@@ -233,7 +233,7 @@ pub(super) fn daemon() -> Result<Rules, BackendError> {
         };
         values.iter().map(is).collect()
     };
-    // Threads, and no processes. The newer call is refused by a filter of its own.
+    // clone may start threads only. clone3 is allowed here because a filter of its own rejects it, without logging.
     rules.insert(libc::SYS_clone3, Vec::new());
     let thread = libc::CLONE_THREAD.unsigned_abs().into();
     rules
@@ -242,7 +242,7 @@ pub(super) fn daemon() -> Result<Rules, BackendError> {
     rules.insert(libc::SYS_ioctl, vec![Rule::new(typing.into_iter().collect::<Result<_, _>>()?)?]);
     rules.insert(libc::SYS_socket, one_of(0, &[libc::AF_UNIX, libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK])?);
     rules.insert(libc::SYS_socketpair, one_of(0, &[libc::AF_UNIX])?);
-    // The names of threads and of memory, and looking at oneself.
+    // Naming threads and memory, and reading the dumpable flag.
     let own = [libc::PR_SET_NAME, libc::PR_GET_NAME, libc::PR_GET_DUMPABLE, libc::PR_SET_VMA];
     rules.insert(libc::SYS_prctl, one_of(0, &own)?);
     rules.insert(libc::SYS_mmap, data_or_code(2)?);
@@ -254,7 +254,8 @@ fn free(lists: &[&[c_long]]) -> Rules {
     lists.iter().flat_map(|list| list.iter()).map(|call| (*call, Vec::new())).collect()
 }
 
-/// Memory that can be written or executed, and not both: libraries that resolve names are still loaded.
+/// Allows memory to be writable or executable, but not both. Executable memory must stay allowed: the C library loads further
+/// libraries to resolve names.
 fn data_or_code(argument: u8) -> Result<Vec<Rule>, BackendError> {
     let kinds = [0, libc::PROT_WRITE, libc::PROT_EXEC].map(|kind| {
         let kind = u64::from(kind.unsigned_abs());
@@ -263,7 +264,7 @@ fn data_or_code(argument: u8) -> Result<Vec<Rule>, BackendError> {
     kinds.into_iter().collect()
 }
 
-/// Memory that does not become code.
+/// Forbids making memory executable.
 fn data(argument: u8) -> Result<Vec<Rule>, BackendError> {
     let code = u64::from(libc::PROT_EXEC.unsigned_abs());
     Ok(vec![Rule::new(vec![Condition::new(argument, Size::Dword, Is::MaskedEq(code), 0)?])?])
@@ -274,7 +275,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_that_ends_the_process_is_listed_as_needed() {
+    fn no_attack_is_an_allowed_call() {
         let attacks = attacks().unwrap();
         for rules in [daemon().unwrap(), creditor().unwrap()] {
             let both: Vec<_> = rules.keys().filter(|call| attacks.contains_key(call)).collect();
@@ -283,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn the_thread_with_the_capability_may_do_less_than_any_other() {
+    fn the_crediting_thread_may_do_less_than_the_others() {
         let (all, few) = (daemon().unwrap(), creditor().unwrap());
         assert!(few.keys().all(|call| all.contains_key(call)));
         for call in [libc::SYS_openat, libc::SYS_socket, libc::SYS_connect, libc::SYS_clone, libc::SYS_read] {

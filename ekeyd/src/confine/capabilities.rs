@@ -1,25 +1,24 @@
-//! Capabilities, capabilities(7): which thread keeps which. On Linux each thread has its own, and one that it starts begins with
-//! the same.
+//! Capabilities, capabilities(7). On Linux each thread has its own set, and a new thread inherits its parent's.
 
 use rustix::thread::{
     CapabilitySet, CapabilitySets, capabilities, clear_ambient_capability_set, remove_capability_from_bounding_set,
     set_capabilities,
 };
 
-/// What crediting the kernel takes.
+/// Required to credit the kernel.
 pub(super) const CREDIT: CapabilitySet = CapabilitySet::SYS_ADMIN;
-/// What root keeps where it has no other user to become: the files of others, within what landlock leaves. Without it the
-/// keyring of the user `ekeyd` and a terminal that somebody else has opened would be closed to it.
+/// What the daemon keeps if it stays root: access to other users' files, within landlock's rules. Without it, root cannot open the
+/// keyring of the user `ekeyd`, nor a terminal of another user.
 pub(super) const OF_ROOT: CapabilitySet = CapabilitySet::DAC_OVERRIDE;
-/// Nothing.
+/// No capability.
 pub(super) const NONE: CapabilitySet = CapabilitySet::empty();
 
-/// Whether this thread may credit the kernel.
+/// Returns whether this thread may credit the kernel.
 pub(super) fn may_credit() -> bool {
     capabilities(None).is_ok_and(|sets| sets.effective.contains(CREDIT))
 }
 
-/// Sees to it that no program that is started from here ever has any. It takes root; without, there is little to bound.
+/// Keeps every program that this process starts from having capabilities. Takes root; other users have none to pass on.
 pub(super) fn bound() {
     let _ = clear_ambient_capability_set();
     for number in 0..u64::BITS {
@@ -29,7 +28,7 @@ pub(super) fn bound() {
     }
 }
 
-/// Gives up all that this thread has but `kept`, for good.
+/// Drops all of this thread's capabilities except `kept`, for good.
 pub(super) fn keep_only(kept: CapabilitySet) {
     let _ = clear_ambient_capability_set();
     let Ok(sets) = capabilities(None) else { return };
@@ -38,6 +37,6 @@ pub(super) fn keep_only(kept: CapabilitySet) {
     if let Err(errno) = set_capabilities(None, kept)
         && !sets.permitted.is_empty()
     {
-        tracing::warn!("cannot give up capabilities: {errno}; the unit's SystemCallFilter= must let capset through");
+        tracing::warn!("cannot drop capabilities: {errno}; the unit's SystemCallFilter= must allow capset");
     }
 }

@@ -1,7 +1,7 @@
-//! Which files the daemon may still open, and where it may connect, by landlock(7): what its configuration names, what keys are
-//! found and revived by, and what the C library reads. It may execute nothing.
+//! Restricts by landlock(7) which files the daemon can open and which ports it can connect to: those that its configuration names,
+//! that finding and reviving keys takes, and that the C library reads. It cannot execute any file.
 //!
-//! A rule is about a folder and all below it, as it was when the rule was made.
+//! A rule covers a folder and everything below it. It follows the folder itself, not its path.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,33 +13,32 @@ use landlock::{
 
 use crate::config::{Claim, Config, Resource, Section as _};
 
-/// The newest rules that are laid down. Later ones would forbid connecting to unix sockets that were not named, such as the
-/// journal's.
+/// The newest version of landlock in use. Later ones also restrict connecting to unix sockets, such as the journal's.
 const NEWEST: ABI = ABI::V6;
-/// DNS over TCP, for answers that are too long for UDP.
+/// The port of DNS over TCP, which long answers take.
 const DNS: u16 = 53;
-/// What the C library, the service manager's sockets and finding keys take. Programs and libraries are elsewhere on some systems.
+/// Folders that the C library, the service manager's sockets and finding keys take. NixOS and Guix keep libraries in stores.
 const READ: [&str; 10] =
     ["/etc", "/usr", "/lib", "/lib64", "/proc", "/sys", "/run", "/nix/store", "/gnu/store", "/var/run"];
 
-/// Lays the rules down for this thread and those that it starts, and returns their version.
+/// Restricts this thread and those that it starts. Returns the version of landlock in force.
 ///
 /// # Errors
-/// Why there are none: a kernel that has no landlock, say.
+/// The reason why nothing is restricted, such as a kernel without landlock.
 pub(super) fn restrict(config: &Config, config_file: Option<&Path>) -> Result<u32, String> {
-    let status = lay_down(config, config_file).map_err(|error| error.to_string())?;
+    let status = apply(config, config_file).map_err(|error| error.to_string())?;
     match (status.ruleset, status.landlock) {
         (RulesetStatus::NotEnforced, LandlockStatus::NotEnabled) => {
-            Err("this kernel has landlock, and it is off: add landlock to lsm= on its command line".to_owned())
+            Err("landlock is switched off in this kernel: add landlock to lsm= on its command line".to_owned())
         }
-        (RulesetStatus::NotEnforced, _) => Err("this kernel has no landlock (Linux 5.13)".to_owned()),
+        (RulesetStatus::NotEnforced, _) => Err("this kernel has no landlock; that takes Linux 5.13".to_owned()),
         (_, LandlockStatus::Available { effective_abi, .. }) => Ok((effective_abi as u32).min(NEWEST as u32)),
-        _ => Err("the kernel does not say which landlock it has".to_owned()),
+        _ => Err("the kernel does not report its version of landlock".to_owned()),
     }
 }
 
-fn lay_down(config: &Config, config_file: Option<&Path>) -> Result<landlock::RestrictionStatus, RulesetError> {
-    // Everything but what the rules allow.
+fn apply(config: &Config, config_file: Option<&Path>) -> Result<landlock::RestrictionStatus, RulesetError> {
+    // Everything is forbidden that no rule below allows.
     let rules = Ruleset::default()
         .handle_access(AccessFs::from_all(NEWEST))?
         .handle_access(AccessNet::from_all(NEWEST))?
@@ -53,7 +52,7 @@ fn lay_down(config: &Config, config_file: Option<&Path>) -> Result<landlock::Res
     rules.restrict_self()
 }
 
-/// What is not there needs no rule.
+/// Adds a rule for a path. Skips a path that does not exist.
 fn allow(rules: RulesetCreated, (path, access): (PathBuf, BitFlags<AccessFs>)) -> Result<RulesetCreated, RulesetError> {
     let Ok(opened) = PathFd::new(&path) else { return Ok(rules) };
     let of_files = AccessFs::from_file(NEWEST);
@@ -61,24 +60,24 @@ fn allow(rules: RulesetCreated, (path, access): (PathBuf, BitFlags<AccessFs>)) -
     rules.add_rule(PathBeneath::new(opened, access))
 }
 
-/// The folders and files, and what may be done there.
+/// Lists the folders and files with the access that each needs.
 fn allowed(claims: &[Claim], config_file: Option<&Path>) -> Vec<(PathBuf, BitFlags<AccessFs>)> {
     let read = AccessFs::ReadFile | AccessFs::ReadDir;
     let device = read | AccessFs::WriteFile | AccessFs::IoctlDev;
     let mut allowed: Vec<_> = READ.iter().map(|path| (PathBuf::from(path), read)).collect();
-    // A key may be plugged in at any time, and its node made anew; the file modes say which nodes may be used.
+    // The whole folder, because a key's node appears when it is plugged in. The file modes protect the other nodes.
     allowed.push(("/dev".into(), device));
     // The switches that revive a silent key.
     allowed.push(("/sys/devices".into(), read | AccessFs::WriteFile));
     allowed.extend(config_file.map(|file| (real_folder(file), read)));
     for claim in claims {
         allowed.push(match &claim.resource {
-            // By folder: a file that was replaced is another file.
+            // The folder, because a rule for a file ends when an editor replaces the file.
             Resource::Read(path) => (real_folder(path), read),
             Resource::Write(path) => (real_folder(path), read | AccessFs::WriteFile | AccessFs::MakeReg),
             Resource::Socket(path) | Resource::PidFile(path) => (real_folder(path), read | AccessFs::RemoveFile),
             Resource::Open(path) => (path.clone(), device),
-            // Some systems keep the file that this links to in a folder that is written anew with each network.
+            // On some systems this links to a file that is replaced at every change of network.
             Resource::Resolve(_) => (real_folder(Path::new("/etc/resolv.conf")), read),
             Resource::Listen(_) | Resource::Connect(..) => continue,
         });
@@ -86,7 +85,7 @@ fn allowed(claims: &[Claim], config_file: Option<&Path>) -> Vec<(PathBuf, BitFla
     allowed
 }
 
-/// The folder that a file is in, or will be.
+/// Returns the folder that contains a file or will contain it, with links resolved.
 fn real_folder(path: &Path) -> PathBuf {
     let real = fs::canonicalize(path);
     real.as_deref().map_or_else(|_| folder_of(path), folder_of).to_owned()
@@ -96,7 +95,7 @@ fn folder_of(path: &Path) -> &Path {
     path.parent().unwrap_or(Path::new("/"))
 }
 
-/// The ports that may be connected to: those of servers, and what resolving their names needs.
+/// Lists the ports to connect to: those of the servers, and of DNS if they have names.
 fn ports(claims: &[Claim]) -> Vec<u16> {
     let ports = claims.iter().filter_map(|claim| match claim.resource {
         Resource::Connect(_, port) => Some(port),
@@ -115,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_the_configuration_names_may_be_written() {
+    fn only_configured_places_may_be_written() {
         let writes = |claims: &[Claim]| -> Vec<PathBuf> {
             let writing = AccessFs::from_write(NEWEST) & !AccessFs::IoctlDev;
             let mut folders: Vec<_> = allowed(claims, None)
@@ -126,8 +125,8 @@ mod tests {
             folders.dedup();
             folders
         };
-        let due = ["/dev", "/sys/devices", "/run/ekeyd"].map(PathBuf::from);
-        assert_eq!(writes(&claims("")), due);
+        let defaults = ["/dev", "/sys/devices", "/run/ekeyd"].map(PathBuf::from);
+        assert_eq!(writes(&claims("")), defaults);
         let more = claims("control = \"/c/s\"\n[egd]\nlisten = [\"unix:/e/s\"]\n[file]\npath = \"/f/out\"\n");
         assert_eq!(writes(&more), ["/dev", "/sys/devices", "/c", "/e", "/f"].map(PathBuf::from));
         for (path, access) in allowed(&more, Some(Path::new("/x/ekeyd.toml"))) {
@@ -137,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_ports_of_servers_may_be_connected_to() {
+    fn only_ports_of_servers_may_be_connected_to() {
         assert_eq!(ports(&claims("")), [0_u16; 0]);
         assert_eq!(ports(&claims("[egd-client]\nconnect = [\"tcp:192.0.2.1:8888\", \"unix:/s\"]\n")), [8888]);
         assert_eq!(ports(&claims("[egd-client]\nconnect = \"tcp:keys.example.org:77\"\n")), [77, DNS]);

@@ -1,29 +1,29 @@
-//! Which system calls the daemon may still make, by seccomp(2), on the architectures whose calls are listed ([`super::calls`]).
+//! Restricts the daemon's system calls by seccomp(2), on the architectures whose calls [`super::calls`] lists.
 //!
-//! A call that is not listed fails with ENOSYS, as on an older kernel, and the kernel notes it in its log: a C library that tries
-//! something new falls back to what it did before, and whoever looks finds the line. Calls that no library makes by chance, and
-//! whoever has taken over the daemon would, end the process: execve, ptrace, mount and their like.
+//! A call that is not listed fails with ENOSYS, as on an older kernel, and the kernel logs it. A newer C library then falls back to
+//! the older call, and the log shows which call to add. Calls that only an attacker makes, such as execve, ptrace and mount, end the
+//! process.
 #![cfg_attr(
     any(target_arch = "x86_64", target_arch = "aarch64"),
     expect(unsafe_code, reason = "seccomp with flags takes a pointer to the filter")
 )]
 
-/// Whose calls.
+/// Says which thread's calls to filter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Of {
-    /// Every thread but one.
+    /// All threads but the creditor.
     Daemon,
-    /// The thread that may credit the kernel, and can do nothing else.
+    /// The thread that credits the kernel, and can do nothing else.
     Creditor,
 }
 
 /// Installs the filter for this thread and those that it starts.
 ///
 /// # Errors
-/// Why there is none.
+/// The reason why there is no filter.
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 pub(super) fn install(_whose: Of) -> Result<(), String> {
-    Err("no filter is known for this architecture (x86_64 and aarch64 have one)".to_owned())
+    Err("this architecture has no filter; x86_64 and aarch64 have one".to_owned())
 }
 
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
@@ -41,7 +41,7 @@ mod here {
     use super::Of;
 
     const ARCH: TargetArch = if cfg!(target_arch = "x86_64") { TargetArch::x86_64 } else { TargetArch::aarch64 };
-    /// Not said by the libc crate for every target: `SECCOMP_SET_MODE_FILTER` and the flag that has refusals logged.
+    /// `SECCOMP_SET_MODE_FILTER`, and the flag that logs rejected calls. The libc crate does not define them for every target.
     const SET_MODE_FILTER: libc::c_long = 1;
     const LOG: libc::c_long = 2;
 
@@ -51,8 +51,8 @@ mod here {
             Of::Creditor => calls::creditor(),
         };
         let refused = SeccompAction::Errno(libc::ENOSYS.unsigned_abs());
-        // Threads are started by clone(2), whose flags can be looked at, and not by clone3(2), whose cannot: that one is refused
-        // each time, and not logged each time.
+        // A filter sees the flags of clone(2), but not those of clone3(2). So clone3 fails and the C library uses clone. This filter
+        // does not log, because every new thread tries clone3 first.
         let clone3 = BTreeMap::from([(libc::SYS_clone3, Vec::new())]);
         load(compile(Ok(clone3), SeccompAction::Allow, refused.clone())?, 0)?;
         load(compile(calls::attacks(), SeccompAction::Allow, SeccompAction::KillProcess)?, LOG)?;
@@ -92,7 +92,7 @@ mod tests {
 
     use super::{Of, install};
 
-    /// Says to a run of this test that it is the program that tries to start another.
+    /// Tells this test's child process to play the attacker.
     const AS_ATTACKER: &str = "EKEYD_TEST_EXECUTES";
 
     fn confined<T: Send + 'static>(whose: Of, act: impl FnOnce() -> T + Send + 'static) -> T {
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_daemon_does_goes_on_and_what_it_never_does_fails_as_on_an_older_kernel() {
+    fn unlisted_calls_fail_and_listed_ones_work() {
         let (read, started, listened, folder) = confined(Of::Daemon, || {
             let mut bytes = [0; 8];
             (
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn the_thread_that_credits_can_open_nothing() {
+    fn the_crediting_thread_can_open_no_file() {
         let refused =
             confined(Of::Creditor, || File::open("/dev/urandom").map(drop).map_err(|error| error.raw_os_error()));
         assert_eq!(refused, Err(Some(nix::libc::ENOSYS)));

@@ -1,4 +1,4 @@
-//! What is in force, as the kernel says it when it is asked: proc(5), landlock by being refused.
+//! Reads back what is in force: from proc(5), and for landlock by trying a forbidden access.
 
 use std::fs::{self, File};
 use std::io;
@@ -7,7 +7,7 @@ use ekey_control::status::{ConfinementStatus, HeldCapability};
 use rustix::process::{DumpableBehavior, dumpable_behavior};
 use rustix::thread::CapabilitySet;
 
-/// Looks at this process. `landlock` is the version of the rules that were laid down, 0 if none were.
+/// Reads the state of this process. `landlock` is the version that was applied, 0 for none.
 pub(super) fn read_back(landlock: u32) -> ConfinementStatus {
     let threads: Vec<Thread> = fs::read_dir("/proc/self/task")
         .into_iter()
@@ -18,10 +18,10 @@ pub(super) fn read_back(landlock: u32) -> ConfinementStatus {
     let all = |holds: fn(&Thread) -> bool| !threads.is_empty() && threads.iter().all(holds);
     let held = threads.iter().fold(CapabilitySet::empty(), |held, thread| held | thread.capabilities);
     ConfinementStatus {
-        // A name is looked up once: it takes more of the C library than anything else that the daemon does.
+        // The caller fills it in: it looks the name up once, because that takes much of the C library.
         user: String::new(),
         no_new_privs: all(|thread| thread.no_new_privs),
-        // The limit alone would not keep them from a program that collects them, core(5).
+        // The resource limit alone does not stop dumps to a collecting program, core(5).
         core_dumps: dumpable_behavior() != Ok(DumpableBehavior::NotDumpable),
         filter: all(|thread| thread.is_filtered),
         landlock: if is_refused() { landlock } else { 0 },
@@ -38,7 +38,7 @@ pub(super) fn read_back(landlock: u32) -> ConfinementStatus {
     }
 }
 
-/// What the kernel says of one thread.
+/// Holds what proc(5) reports of one thread.
 struct Thread {
     no_new_privs: bool,
     is_filtered: bool,
@@ -61,7 +61,7 @@ impl Thread {
     }
 }
 
-/// Whether this process may not even list the root folder, which is open to everybody else.
+/// Returns whether this process cannot even list the root folder, which file modes leave open to all.
 fn is_refused() -> bool {
     File::open("/").is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
 }
@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_threads_lines_are_read_as_the_kernel_writes_them() {
+    fn a_threads_status_file_is_parsed() {
         let status = "Name:\tekeyd\nVmLck:\t    1384 kB\nCapEff:\t0000000000200000\nNoNewPrivs:\t1\nSeccomp:\t2\n";
         let thread = Thread::read(status).unwrap();
         assert!(thread.no_new_privs && thread.is_filtered);
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_in_force_that_was_not_asked_for() {
+    fn nothing_is_in_force_before_it_is_requested() {
         let seen = read_back(7);
         assert_eq!((seen.filter, seen.landlock), (false, 0), "{seen:?}");
         assert!(seen.threads > 0);

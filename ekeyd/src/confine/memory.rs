@@ -1,8 +1,8 @@
-//! The memory that keys and entropy are in: never written to swap as far as the limit of locked memory goes, and in no core dump.
+//! Keeps keys and entropy out of swap, up to the limit of locked memory, and out of core dumps.
 //!
-//! All memory of the process that is its own and can be written is locked, mapping by mapping, and only the pages that are used:
-//! keys are in the stacks of threads, on the heap and in the pool, and in what the C library keeps of them. mlockall(2) would be
-//! one call, but with a limit it makes later allocations fail, and it keeps the code resident.
+//! Locks each private writable mapping, and of it only the pages in use: keys lie in the threads' stacks, on the heap, in the pool,
+//! and in the C library's buffers. mlockall(2) would be one call, but at the limit it makes later allocations fail, and it locks the
+//! code too.
 #![expect(unsafe_code, reason = "mlock2 takes an address")]
 
 use std::fs;
@@ -11,14 +11,14 @@ use std::ptr::with_exposed_provenance_mut;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use rustix::mm::{MlockFlags, mlock_with};
 
-/// What root allows its daemon to lock, in bytes: more than it will ever have.
+/// The limit that root sets for the daemon, in bytes: more than it ever uses.
 const ROOTS_LIMIT: u64 = 256 * 1024 * 1024;
-/// A mapping of at least this size is a thread's stack, or a pool that was configured large.
+/// A mapping of at least this many bytes is a thread's stack, or a large pool.
 const STACK: usize = 2 * 1024 * 1024;
-/// How much of such a stack is locked: its upper end, where its frames are.
+/// Bytes to lock of such a stack: the upper end, which holds the frames.
 const STACK_END: usize = 256 * 1024;
 
-/// Raises the limit of locked memory as far as it goes.
+/// Raises the limit of locked memory as far as the system allows.
 pub(super) fn allow_locking() {
     let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_MEMLOCK) else { return };
     let roots = soft.max(ROOTS_LIMIT);
@@ -27,32 +27,31 @@ pub(super) fn allow_locking() {
     }
 }
 
-/// No core dump is written, nor handed to a program that collects them.
+/// Sets the limit of core dumps to zero.
 pub(super) fn forbid_core_dumps() {
     if let Err(errno) = setrlimit(Resource::RLIMIT_CORE, 0, 0) {
         tracing::warn!("cannot forbid core dumps: {errno}");
     }
 }
 
-/// Locks what there is. To be repeated after threads were started, whose memory is new.
+/// Locks the present memory. Call it again after starting threads, because their memory is new.
 pub(super) fn lock() {
     let Ok(maps) = fs::read_to_string("/proc/self/maps") else { return };
     let mut own: Vec<(usize, usize)> = maps.lines().filter_map(own).collect();
-    // Where the limit does not let all be locked, the small ones go first: the pool's bytes are worth less than keys.
+    // Small mappings first: if the limit is too low for all, keys matter more than the pool.
     own.sort_by_key(|(_, len)| *len);
     for (start, len) in own {
-        // SAFETY: nothing is read or written; the kernel refuses what is not mapped (any more), and a page that is locked
-        // differs from others only in that it is not written to swap.
+        // SAFETY: the call reads and writes no memory. The kernel rejects a range that is not mapped any more, and locking a page
+        // only keeps it out of swap.
         let outcome = unsafe { mlock_with(with_exposed_provenance_mut(start), len, MlockFlags::ONFAULT) };
         if let Err(errno) = outcome {
-            // Expected where the limit is small; the status says how much is locked.
+            // Expected at a low limit; the status shows how much is locked.
             tracing::debug!("cannot lock {len} bytes: {errno}");
         }
     }
 }
 
-/// The address and length of what is to be locked of a mapping, if it is private, can be written and is of no file, save the
-/// program's own variables.
+/// Returns the address and length to lock of a private writable mapping, `None` for any other mapping.
 ///
 /// `line`: a line of /proc/self/maps, proc_pid_maps(5).
 fn own(line: &str) -> Option<(usize, usize)> {
@@ -69,8 +68,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_ones_own_and_can_be_written_is_locked_and_of_a_threads_stack_the_end_that_is_used() {
-        for (line, due) in [
+    fn private_writable_memory_is_chosen() {
+        for (line, expected) in [
             ("1000-3000 rw-p 00000000 00:00 0 [heap]", Some((0x1000, 0x2000))),
             ("1000-3000 rw-p 00001000 fe:00 42 /usr/sbin/ekeyd", Some((0x1000, 0x2000))),
             ("10000000-10200000 rw-p 00000000 00:00 0", Some((0x1020_0000 - STACK_END, STACK_END))),
@@ -81,7 +80,7 @@ mod tests {
             ("VmFlags: rd mr mw me sd", None),
             ("", None),
         ] {
-            assert_eq!(own(line), due, "{line}");
+            assert_eq!(own(line), expected, "{line}");
         }
     }
 

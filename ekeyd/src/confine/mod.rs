@@ -1,8 +1,8 @@
-//! What the daemon gives up once it has opened what it needs, so that whoever takes it over by way of a key, a socket or a file
-//! gets little: its user, its capabilities, most system calls, most files, core dumps. The same with and without systemd.
+//! The sandbox. Once the daemon has opened what it needs, it drops root, its capabilities, most system calls, most files and core
+//! dumps, so an attacker who takes it over through a key, a socket or a file gains little. It does so with and without systemd.
 //!
-//! What a kernel does not know is left out and said; the daemon serves all the same. What is in force is read back from the
-//! kernel ([`in_force`]), never taken from what was asked.
+//! A kernel that lacks a mechanism is reported, and the daemon serves anyway. The status shows what the kernel reports back
+//! ([`in_force`]), never what was requested.
 
 mod account;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
@@ -24,26 +24,27 @@ use crate::outlet::Outlet;
 
 pub(crate) use account::AccountError;
 
-/// What holds from the first moment on: no more rights than the process has, and no core dump, for the memory has long-term keys.
+/// Applies what needs no configuration: the process can gain no rights and writes no core dump, because its memory holds long-term
+/// keys. Call it first.
 pub(crate) fn from_the_start() {
     if let Err(errno) = set_no_new_privs(true) {
-        tracing::warn!("cannot give up gaining rights (no_new_privs): {errno}");
+        tracing::warn!("cannot set no_new_privs, which keeps programs from gaining rights: {errno}");
     }
     keep_memory_private();
     memory::allow_locking();
     memory::forbid_core_dumps();
 }
 
-/// Neither a core dump nor another program of the same user gets to see the memory. A change of user undoes it.
+/// Hides the memory from core dumps and from other programs of the same user. Changing the user undoes this.
 fn keep_memory_private() {
     if let Err(errno) = set_dumpable_behavior(DumpableBehavior::NotDumpable) {
-        tracing::warn!("cannot keep others out of this program's memory (PR_SET_DUMPABLE): {errno}");
+        tracing::warn!("cannot set PR_SET_DUMPABLE, which hides this program's memory: {errno}");
     }
 }
 
-/// What was done, and what is in force of it.
+/// Holds the result of entering the sandbox, and what the kernel last reported to be in force.
 pub(crate) struct Confinement {
-    /// What could not be had, each with the reason.
+    /// The mechanisms that failed, each with the reason.
     problems: Vec<String>,
     landlock: u32,
     user: String,
@@ -51,13 +52,14 @@ pub(crate) struct Confinement {
 }
 
 impl Confinement {
-    /// Becomes the user of the configuration, and gives up what is not needed any more. Call it with every socket and device open
-    /// that takes root, and before any other thread is started: what holds for a thread holds for those that it starts.
+    /// Becomes the configured user and drops everything that is no longer needed. Call it after opening the sockets and devices that
+    /// take root, and before starting any thread: a thread inherits its parent's restrictions.
     ///
     /// The part of an outlet that takes CAP_SYS_ADMIN goes to a thread of its own, the only one that keeps it.
     ///
     /// # Errors
-    /// [`AccountError`] if the user that the configuration names cannot be had. All else is noted and said.
+    /// [`AccountError`] if the process cannot become the user that the configuration names. Other failures are logged and kept for
+    /// the status.
     pub(crate) fn enter(
         config: &Config,
         config_file: Option<&Path>,
@@ -80,8 +82,7 @@ impl Confinement {
                 Err(why) => problems.push(format!("files: {why}")),
             }
         }
-        // Landlock holds for the thread that keeps the capability as well; the filter of all others would hinder it less than
-        // its own does.
+        // Started after landlock, which it inherits, and before the daemon's filter, because its own is stricter.
         for outlet in outlets.iter_mut().filter(|outlet| credits && outlet.needs_privilege()) {
             let confine = move || {
                 capabilities::keep_only(capabilities::CREDIT);
@@ -95,13 +96,12 @@ impl Confinement {
             problems.push(format!("system calls: {why}"));
         }
         for problem in &problems {
-            tracing::info!("not confined in full: {problem}");
+            tracing::info!("the sandbox is incomplete: {problem}");
         }
         Ok(Self { problems, landlock, user: account::own_name(), seen: ConfinementStatus::default() })
     }
 
-    /// Locks the memory that there is, and reads back what is in force. To be called once all has started, and whenever more of
-    /// it has come, such as another thread's.
+    /// Locks the present memory and reads back what is in force. Call it after the start, and after every new thread.
     pub(crate) fn lock_memory(&mut self) {
         memory::lock();
         self.seen = in_force::read_back(self.landlock);
@@ -109,12 +109,12 @@ impl Confinement {
         self.seen.problems.clone_from(&self.problems);
     }
 
-    /// Whether it keeps the daemon from files.
+    /// Returns whether landlock restricts files.
     pub(crate) fn bounds_files(&self) -> bool {
         self.seen.landlock > 0
     }
 
-    /// What was in force when memory was locked last.
+    /// Returns what was in force at the last [`lock_memory`](Self::lock_memory).
     pub(crate) fn status(&self) -> ConfinementStatus {
         self.seen.clone()
     }

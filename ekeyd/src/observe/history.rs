@@ -1,4 +1,4 @@
-//! The figures of the last ten minutes and the last day, in two rings that never grow: 408 steps of 24 bytes, 10 KB in all.
+//! The figures of the last ten minutes and the last day, in two rings of fixed size: 408 steps of 24 bytes, 10 KB in all.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -7,34 +7,34 @@ use ekey_control::history::{COARSE_STEP_S, COARSE_STEPS, FINE_STEP_S, FINE_STEPS
 use nix::time::{ClockId, clock_gettime};
 
 const STEP: Duration = Duration::from_secs(FINE_STEP_S as u64);
-/// Fine steps in a coarse one.
+/// Fine steps per coarse step.
 const TOGETHER: usize = (COARSE_STEP_S / FINE_STEP_S) as usize;
 
-/// How things stand, as the daemon states it every few seconds.
+/// The daemon's figures at one moment.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Sample {
-    /// Verified bytes that have come since the start.
+    /// Verified bytes since the start.
     pub received: u64,
-    /// Bytes held.
+    /// Bytes in the pool.
     pub pool: u64,
-    /// Of the hottest key, tenths of a kelvin.
+    /// The hottest key's temperature in tenths of a kelvin.
     pub temperature: Option<u32>,
-    /// What each key has counted.
+    /// Each key's counts.
     pub keys: Vec<Totals>,
 }
 
-/// What one key has counted since it was added.
+/// One key's counts since it was added.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Totals {
-    /// Its number.
+    /// The key's number.
     pub key: u32,
-    /// Frames that were refused.
+    /// Rejected frames.
     pub rejected: u64,
-    /// How often it was revived.
+    /// Successful recoveries.
     pub recoveries: u64,
 }
 
-/// One step, or several taken together.
+/// The figures of one step, or of several merged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Point {
     rate: u32,
@@ -45,20 +45,20 @@ struct Point {
 }
 const _: () = assert!(size_of::<Option<Point>>() <= 24, "the rings are larger than the first paragraph says");
 
-/// Remembers.
+/// Records the figures step by step.
 pub(crate) struct Recorder {
     fine: VecDeque<Option<Point>>,
     coarse: VecDeque<Option<Point>>,
     /// Fine steps since the last coarse one.
     since_coarse: usize,
     last: Sample,
-    /// When the newest step ended, by the clock that also runs while the machine sleeps.
+    /// When the newest step ended, by CLOCK_BOOTTIME, which includes suspension.
     end: Duration,
     next: Instant,
 }
 
 impl Recorder {
-    /// Begins with nothing.
+    /// Starts without any steps.
     pub(crate) fn new() -> Self {
         Self::starting_at(since_boot())
     }
@@ -74,12 +74,12 @@ impl Recorder {
         }
     }
 
-    /// When to [`note`](Self::note) next.
+    /// Returns when to call [`note`](Self::note) next.
     pub(crate) fn next(&self) -> Instant {
         self.next
     }
 
-    /// Takes down how things stand.
+    /// Records the present figures.
     pub(crate) fn note(&mut self, sample: Sample) {
         let at = since_boot();
         self.note_at(at, sample);
@@ -92,7 +92,7 @@ impl Recorder {
         if steps == 0 {
             return;
         }
-        // More than one step: the machine was asleep, and nothing is known of that time.
+        // After more than one step the machine was suspended, and the missing steps have no figures.
         for _ in 1..steps.min(TOGETHER * COARSE_STEPS) {
             self.push(None);
         }
@@ -125,7 +125,7 @@ impl Recorder {
         }
     }
 
-    /// Everything that is remembered.
+    /// Returns all recorded figures.
     pub(crate) fn history(&self) -> History {
         self.history_at(since_boot(), SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
     }
@@ -183,7 +183,7 @@ fn narrow(value: u64) -> u32 {
 }
 
 fn since_boot() -> Duration {
-    // It exists since Linux 2.6.39; without it, time that the machine sleeps is not seen.
+    // Available since Linux 2.6.39. Without it every step is ignored.
     clock_gettime(ClockId::CLOCK_BOOTTIME).map_or(Duration::ZERO, Duration::from)
 }
 
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn a_step_has_the_rate_the_level_and_what_was_counted_in_it() {
+    fn a_step_has_its_rate_level_and_counts() {
         let mut recorder = Recorder::starting_at(at(0));
         recorder.note_at(at(5), sample(20_000, 100, 3188, &[(1, 2, 0)]));
         recorder.note_at(at(10), sample(20_500, 50, 3190, &[(1, 5, 1), (2, 4, 0)]));
@@ -213,12 +213,12 @@ mod tests {
         assert_eq!(fine.rate_bytes_per_s, [4000, 100, 0, 0].map(Some));
         assert_eq!(fine.pool_bytes, [100, 50, 50, 50].map(Some));
         assert_eq!(fine.temperature_decikelvin, [3188, 3190, 3190, 3190].map(Some));
-        assert_eq!(fine.rejected_frames, [2, 7, 0, 1].map(Some), "a key that was removed takes nothing back");
+        assert_eq!(fine.rejected_frames, [2, 7, 0, 1].map(Some), "removing a key must not subtract its counts");
         assert_eq!(fine.recoveries, [0, 1, 0, 0].map(Some));
     }
 
     #[test]
-    fn sixty_steps_make_a_coarse_one_with_mean_lowest_highest_and_sum() {
+    fn sixty_steps_merge_into_a_coarse_one() {
         let mut recorder = Recorder::starting_at(at(0));
         for step in 1..=60 {
             let (pool, temperature) = (1000 - step, 3000 + step as u32 % 7);
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn a_machine_that_slept_has_a_gap() {
+    fn a_suspension_leaves_a_gap() {
         let mut recorder = Recorder::starting_at(at(0));
         recorder.note_at(at(5), sample(500, 1, 3000, &[]));
         recorder.note_at(at(22), sample(1350, 1, 3000, &[]));
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn looking_too_early_takes_nothing_down() {
+    fn a_sample_within_a_step_is_ignored() {
         let mut recorder = Recorder::starting_at(at(0));
         recorder.note_at(at(4), sample(500, 1, 3000, &[]));
         assert_eq!(recorder.history_at(at(4), WALL).fine.seconds(), 0);

@@ -1,6 +1,6 @@
-//! Letting others see how the daemon does: the figures of the last day, and HTTP for monitoring programs and browsers.
+//! Observation of the daemon: the figures of the last day, and HTTP for monitoring programs and browsers.
 //!
-//! All of it only looks. Nothing that is asked here changes anything, and none of it sees a byte of entropy.
+//! Everything here is read-only: no request changes anything, and no code here sees a byte of entropy.
 
 mod history;
 mod http;

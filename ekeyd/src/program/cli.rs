@@ -1,7 +1,6 @@
 //! The command line: `run`, `check`, `demo`.
 //!
-//! It is read with a small parser and not with the one that the tool and the software key use: that one would be a tenth of
-//! the daemon's memory for as long as it runs.
+//! `lexopt` parses it, not the `clap` of the tool and the software key, which would take a tenth of the daemon's memory.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -18,37 +17,37 @@ use crate::outlet::kernel::Feeder;
 use crate::program::terminal::{complain, say};
 use crate::socket::tls;
 
-/// Where the configuration is looked for if none is named: this daemon's own, else the original's.
+/// The default configuration: this daemon's own, else the original's.
 const CONFIG_FILES: [&str; 2] = ["/etc/entropykey/ekeyd.toml", "/etc/entropykey/ekeyd.conf"];
-/// `EX_USAGE` of sysexits(3): the command line is wrong.
+/// `EX_USAGE` of sysexits(3): a wrong command line.
 const EXIT_USAGE: u8 = 64;
-/// `EX_CONFIG` of sysexits(3): the configuration is wrong, and starting again does not help.
+/// `EX_CONFIG` of sysexits(3): a wrong configuration, so restarting does not help.
 const EXIT_CONFIG: u8 = 78;
 
 const HELP: &str = "\
-Drives Simtec Entropy Keys: verifies what they send, and gives it to the kernel, to EGD clients and to files.
+Drives Simtec Entropy Keys: verifies their entropy and passes it to the kernel, EGD clients and files.
 
 Usage: ekeyd run [--config FILE]
        ekeyd check FILE
        ekeyd demo [--dir DIR] [--rate N] [--http ADDR:PORT] [--fault NAME:EVERY,...]
 
-run    Run in the foreground; logs go to stderr, to the journal, or to syslog if stderr is /dev/null.
-         --config FILE  the configuration; else /etc/entropykey/ekeyd.toml, else /etc/entropykey/ekeyd.conf
-check  Name every mistake in a configuration, with file, line and column; exit 78 if there is any.
-demo   Show it all working on a key in software. Its data is NOT random, and the kernel is left alone.
-         --dir DIR      folder for the sockets; else $XDG_RUNTIME_DIR/ekeyd-demo, else /tmp/ekeyd-demo-UID
-         --rate N       frames of 32 bytes a second (126); 0 is as fast as they are taken
-         --http A:P     address and port of the page; else 127.0.0.1:9178, or any port if that is taken
-         --fault F:N    the key has a fault once in N frames, such as flip:3000,stall:30000 (ekey-sim --help lists them)
+run    Run in the foreground. Logs go to stderr, to the journal, or to syslog if stderr is /dev/null.
+         --config FILE  the configuration (default: /etc/entropykey/ekeyd.toml, else /etc/entropykey/ekeyd.conf)
+check  Report every mistake in a configuration as FILE:LINE:COLUMN. Exit with 78 if there is one.
+demo   Run the whole daemon on a software key. Its data is NOT random, so the kernel gets none of it.
+         --dir DIR      folder for the sockets (default: $XDG_RUNTIME_DIR/ekeyd-demo, else /tmp/ekeyd-demo-UID)
+         --rate N       frames of 32 bytes per second (default: 126, 0: no limit)
+         --http A:P     address and port of the page (default: 127.0.0.1:9178, or another port if that is in use)
+         --fault F:N    one fault F in every N frames, e.g. flip:3000,stall:30000 (ekey-sim --help lists the faults)
 
-  -h, --help     this text
-  -V, --version  the version
+  -h, --help     print this help
+  -V, --version  print the version
 
 Example: ekeyd run --config /etc/entropykey/ekeyd.toml
-Under the name ekeyd-egd-linux it takes the flags of that program: ekeyd-egd-linux -h
+Started under the name ekeyd-egd-linux, it takes the flags of that program: ekeyd-egd-linux -h
 ";
 
-/// What the command line asks for.
+/// A parsed command line.
 enum Asked {
     Help,
     Version,
@@ -62,7 +61,7 @@ enum Asked {
     Demo(crate::program::demo::Options),
 }
 
-/// Reads the command line and does what it says.
+/// Parses the process's command line and carries it out. Returns the exit code.
 pub(crate) fn main() -> ExitCode {
     let line = Parser::from_env();
     if egd_linux::is_called(&line) {
@@ -82,7 +81,7 @@ pub(crate) fn main() -> ExitCode {
         #[cfg(feature = "demo")]
         Ok(Asked::Demo(options)) => crate::program::demo::run(options),
         Err(error) => {
-            complain(format_args!("ekeyd: {error}; `ekeyd --help` tells what there is"));
+            complain(format_args!("ekeyd: {error}; try `ekeyd --help`"));
             ExitCode::from(EXIT_USAGE)
         }
     }
@@ -90,7 +89,7 @@ pub(crate) fn main() -> ExitCode {
 
 fn asked(mut line: Parser) -> Result<Asked, lexopt::Error> {
     let verb = match line.next()? {
-        None => return Err("say what to do: run, check or demo".into()),
+        None => return Err("expected a command: run, check or demo".into()),
         Some(Arg::Short('h') | Arg::Long("help")) => return Ok(Asked::Help),
         Some(Arg::Short('V') | Arg::Long("version")) => return Ok(Asked::Version),
         Some(Arg::Value(verb)) => verb,
@@ -105,13 +104,13 @@ fn asked(mut line: Parser) -> Result<Asked, lexopt::Error> {
         Some("check") => match options(&mut line, &mut [], 1)? {
             None => Ok(Asked::Help),
             Some(mut files) => {
-                let file = files.pop().ok_or("check: name the configuration to check")?;
+                let file = files.pop().ok_or("check: expected the path of a configuration")?;
                 Ok(Asked::Check { file: file.into() })
             }
         },
         #[cfg(feature = "demo")]
         Some("demo") => demo(&mut line),
-        _ => Err(format!("there is no `{}`: it is run, check or demo", verb.display()).into()),
+        _ => Err(format!("unknown command `{}`; expected run, check or demo", verb.display()).into()),
     }
 }
 
@@ -131,7 +130,7 @@ fn demo(line: &mut Parser) -> Result<Asked, lexopt::Error> {
     Ok(others.map_or(Asked::Help, |_| Asked::Demo(demo)))
 }
 
-/// Reads a verb's options into their places and up to `most` other arguments, or `None` if help is asked for.
+/// Parses a verb's options into `known`. Returns its other arguments, at most `most`, or `None` if the options ask for help.
 fn options(
     line: &mut Parser,
     known: &mut [(&str, &mut Option<OsString>)],
@@ -142,7 +141,7 @@ fn options(
         match arg {
             Arg::Short('h') | Arg::Long("help") => return Ok(None),
             Arg::Long(name) => match known.iter().position(|(option, _)| *option == name) {
-                Some(at) if known[at].1.is_some() => return Err(format!("--{name} is there twice").into()),
+                Some(at) if known[at].1.is_some() => return Err(format!("--{name} is given twice").into()),
                 Some(at) => *known[at].1 = Some(line.value()?),
                 None => return Err(arg.unexpected()),
             },
@@ -155,7 +154,7 @@ fn options(
 
 fn run(named: Option<PathBuf>) -> ExitCode {
     logs::start_service();
-    let file = named.unwrap_or_else(usual_config);
+    let file = named.unwrap_or_else(default_config);
     let (config, notes) = match Config::load(&file) {
         Ok(read) => read,
         Err(error) => return refuse(&error),
@@ -176,17 +175,17 @@ fn check(file: &Path) -> ExitCode {
     match Config::load(file) {
         Ok((config, notes)) => {
             notes.iter().for_each(say);
-            // Those who listen and those who fetch may well have the same files.
-            let mut told = Vec::new();
+            // [egd] and [egd-client] may name the same files: report each problem once.
+            let mut reported = Vec::new();
             for files in config.tls_in_use() {
                 if let Err(error) = tls::check(files).map_err(|error| error.to_string())
-                    && !told.contains(&error)
+                    && !reported.contains(&error)
                 {
                     complain(&error);
-                    told.push(error);
+                    reported.push(error);
                 }
             }
-            if !told.is_empty() {
+            if !reported.is_empty() {
                 return ExitCode::from(EXIT_CONFIG);
             }
             say(format_args!("{}: no mistakes", file.display()));
@@ -196,7 +195,7 @@ fn check(file: &Path) -> ExitCode {
     }
 }
 
-/// Gives up what the daemon would, started from here, and says what is in force then.
+/// Enters the daemon's sandbox and prints what is in force then.
 fn confined(config: &Config) -> ExitCode {
     confine::from_the_start();
     // The daemon may run as another user, so a device that cannot be opened from here is its to report.
@@ -205,9 +204,9 @@ fn confined(config: &Config) -> ExitCode {
         Ok(mut confinement) => {
             confinement.lock_memory();
             let status = confinement.status();
-            say(format_args!("started from here it is confined to: {}", status.line()));
-            say(format_args!("and has: {}", status.rights()));
-            status.problems.iter().for_each(|problem| say(format_args!("not confined in full: {problem}")));
+            say(format_args!("the sandbox, if you start the daemon from here: {}", status.line()));
+            say(format_args!("its rights: {}", status.rights()));
+            status.problems.iter().for_each(|problem| say(format_args!("the sandbox is incomplete: {problem}")));
             ExitCode::SUCCESS
         }
         Err(error) => {
@@ -217,15 +216,15 @@ fn confined(config: &Config) -> ExitCode {
     }
 }
 
-/// Mistakes go to stderr as they are, for editors and scripts that read `FILE:LINE:COLUMN:`.
+/// Prints the mistakes without the log's prefixes, because editors and scripts read `FILE:LINE:COLUMN:`.
 fn refuse(error: &ConfigError) -> ExitCode {
     complain(error);
     ExitCode::from(EXIT_CONFIG)
 }
 
-fn usual_config() -> PathBuf {
+fn default_config() -> PathBuf {
     let [own, original] = CONFIG_FILES.map(PathBuf::from);
-    // A link that leads nowhere is somebody's mistake, and no reason to read another file.
+    // A dangling link is a mistake to report, not a reason to read the original's file.
     if own.symlink_metadata().is_err() && original.exists() { original } else { own }
 }
 
@@ -253,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn the_manual_page_names_every_verb_and_option_of_the_help() {
+    fn the_manual_page_has_all_verbs_and_options() {
         let page = include_str!("../../../packaging/man/ekeyd.8").replace("\\-", "-");
         let words = HELP.split_whitespace().map(|word| word.trim_matches(['[', ']', ',']));
         for word in words.filter(|word| word.starts_with("--")).chain(["run", "check", "demo"]) {
@@ -262,19 +261,19 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_command_line_is_refused_with_the_word_that_is_wrong() {
+    fn the_error_names_the_wrong_word() {
         for (words, named) in [
             (&[][..], "run, check or demo"),
             (&["fly"], "fly"),
             (&["run", "--confg", "/x"], "--confg"),
             (&["run", "/x"], "/x"),
-            (&["check"], "name the configuration"),
+            (&["check"], "the path of a configuration"),
             (&["check", "/x", "/y"], "/y"),
             (&["run", "--config"], "--config"),
             #[cfg(feature = "demo")]
             (&["demo", "--fault", "flip:9,flop:9"], "--fault: `flop`"),
         ] {
-            let Err(error) = read(words) else { panic!("{words:?} was taken") };
+            let Err(error) = read(words) else { panic!("{words:?} was accepted") };
             assert!(error.contains(named), "{words:?}: {error}");
         }
     }

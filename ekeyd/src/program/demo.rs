@@ -1,6 +1,6 @@
-//! `ekeyd demo`: the whole daemon on a key in software behind a real pseudo terminal, for whoever has no key.
+//! `ekeyd demo`: the whole daemon on a software key behind a real pseudo terminal, to try it without a key.
 //!
-//! What a software key gives is **not random**, so the kernel gets nothing of it, and every status says so.
+//! A software key's data is **not random**, so the kernel gets none of it, and every status says so.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -24,36 +24,36 @@ use crate::daemon::{Daemon, DaemonError, Observer};
 use crate::program::logs;
 use crate::program::terminal::{complain, say};
 
-const EVERY: Duration = Duration::from_secs(1);
+const REFRESH: Duration = Duration::from_secs(1);
 
-/// The demonstration's command line.
+/// The options of `ekeyd demo`.
 pub(crate) struct Options {
-    /// Folder for the sockets; else `$XDG_RUNTIME_DIR/ekeyd-demo`, else `/tmp/ekeyd-demo-UID`.
+    /// Folder for the sockets; default `$XDG_RUNTIME_DIR/ekeyd-demo`, else `/tmp/ekeyd-demo-UID`.
     pub dir: Option<PathBuf>,
-    /// Frames of 32 bytes a second, 0 for as fast as they are taken; else a real key's rate.
+    /// Frames of 32 bytes per second, 0 for no limit; default a real key's rate.
     pub rate: Option<u32>,
-    /// Where to show the page; else a port of this machine.
+    /// Address of the page; default 127.0.0.1:9178, or another port if that is in use.
     pub http: Option<SocketAddr>,
-    /// What goes wrong with the key now and then.
+    /// Faults of the key.
     pub faults: Vec<Fault>,
 }
 
-/// Why there is nothing to see.
+/// Says why the demonstration cannot run.
 #[derive(Debug, thiserror::Error)]
 enum DemoError {
-    /// The folder cannot be made or used (host).
+    /// The folder cannot be created or used (host).
     #[error("{}: cannot use this folder: {source}; name another with --dir", dir.display())]
     Folder { dir: PathBuf, source: io::Error },
-    /// The folder is somebody else's (host).
-    #[error("{}: this folder is not your own alone, so others could put their sockets there; name another with --dir", .0.display())]
+    /// Other users can write to the folder (host).
+    #[error("{}: other users could replace the sockets in this folder; name one that only you can write to with --dir", .0.display())]
     NotOurs(PathBuf),
-    /// There is one already (host).
-    #[error("{}: a demonstration is running here already; end it, or name another folder with --dir", .0.display())]
+    /// Another demonstration uses the folder (host).
+    #[error("{}: a demonstration is already running here; stop it, or name another folder with --dir", .0.display())]
     Running(PathBuf),
-    /// The software key cannot be plugged in.
+    /// The software key cannot start.
     #[error(transparent)]
     Key(#[from] SimError),
-    /// Its long-term key cannot be handed to the daemon.
+    /// The keyring for its long-term key cannot be written.
     #[error(transparent)]
     Keyring(#[from] KeyringError),
     /// The daemon cannot run.
@@ -61,13 +61,13 @@ enum DemoError {
     Daemon(#[from] DaemonError),
 }
 
-/// Reads `NAME:EVERY`, or several with commas between them. The error names the one that is wrong.
+/// Parses `NAME:EVERY`, or several separated by commas. The error names the wrong one.
 pub(crate) fn faults(list: &OsStr) -> Result<Vec<Fault>, String> {
     let faults = list.to_string_lossy();
     faults.split(',').map(|fault| fault.parse().map_err(|error| format!("--fault: {error}"))).collect()
 }
 
-/// Runs the demonstration until a signal or `ekey-ctl shutdown` ends it.
+/// Runs the demonstration until a signal or `ekey-ctl shutdown` ends it. Returns the exit code.
 pub(crate) fn run(options: Options) -> ExitCode {
     logs::start(tracing::Level::WARN);
     match show(options) {
@@ -81,28 +81,28 @@ pub(crate) fn run(options: Options) -> ExitCode {
 
 fn show(options: Options) -> Result<(), DemoError> {
     confine::from_the_start();
-    let dir = own_folder(options.dir.unwrap_or_else(usual_folder))?;
+    let dir = own_folder(options.dir.unwrap_or_else(default_folder))?;
     if UnixStream::connect(dir.join("control.sock")).is_ok() {
         return Err(DemoError::Running(dir));
     }
     let rate = options.rate.unwrap_or(ekey_sim::DEFAULT_RATE);
     let setup = Setup { rate, faults: options.faults, ..Setup::from_seed(Seed::from_system()?) };
     let keyring_path = dir.join("keyring");
-    // The key of an earlier demonstration is no more.
+    // An earlier demonstration may have left its keyring.
     let _ = fs::remove_file(&keyring_path);
     let mut keyring = KeyringEdit::begin(&keyring_path)?;
     keyring.set(setup.serial, setup.long_term_key.duplicate());
     keyring.save()?;
 
     let mut pty = Pty::open(&dir.join("key"))?;
-    let config = config(&dir, keyring_path, options.http.unwrap_or_else(usual_page));
-    // The daemon takes over the signals before the key's thread is there to get any.
+    let config = config(&dir, keyring_path, options.http.unwrap_or_else(default_page));
+    // The daemon blocks the signals before the key's thread starts, so that none goes to that thread.
     let daemon = Daemon::start(config, None, true)?;
     let stop = StopHandle::new()?;
     let stop_key = stop.clone();
     let key = thread::spawn(move || ekey_sim::run(&mut Device::new(setup), &mut pty, &mut Records::none(), &stop_key));
     announce(&dir, daemon.http_address());
-    let ended = daemon.run(Some(Observer { every: EVERY, show: Box::new(Screen::new().show()) }));
+    let ended = daemon.run(Some(Observer { every: REFRESH, show: Box::new(Screen::new().show()) }));
     stop.stop();
     if let Ok(Err(error)) = key.join() {
         return Err(error.into());
@@ -111,32 +111,31 @@ fn show(options: Options) -> Result<(), DemoError> {
 }
 
 fn config(dir: &Path, keyring: PathBuf, listen: SocketAddr) -> Config {
-    let usual = Config::default();
-    let mut config = Config { keyring, control: dir.join("control.sock"), ..usual };
+    let mut config = Config { keyring, control: dir.join("control.sock"), ..Config::default() };
     config.keys.discover = false;
     config.keys.paths = vec![KeyPath { path: dir.join("key"), serial: None }];
     config.kernel.enabled = false;
-    // Its folder is of whoever started it.
+    // The folder belongs to the user that started it, so the daemon must not become another.
     config.sandbox.user = RunAs::Named("root".to_owned());
     config.egd.listen = vec![Listen::unix(dir.join("egd.sock"))];
     config.http = Some(Http { listen });
     config
 }
 
-/// The usual port, or any where that one is taken.
-fn usual_page() -> SocketAddr {
-    let usual = SocketAddr::from((Ipv4Addr::LOCALHOST, 9178));
-    if TcpListener::bind(usual).is_ok() { usual } else { SocketAddr::from((Ipv4Addr::LOCALHOST, 0)) }
+/// Returns the default address of the page, with port 0 if the default port is in use.
+fn default_page() -> SocketAddr {
+    let default = SocketAddr::from((Ipv4Addr::LOCALHOST, 9178));
+    if TcpListener::bind(default).is_ok() { default } else { SocketAddr::from((Ipv4Addr::LOCALHOST, 0)) }
 }
 
-fn usual_folder() -> PathBuf {
+fn default_folder() -> PathBuf {
     match std::env::var_os("XDG_RUNTIME_DIR") {
         Some(dir) if Path::new(&dir).is_absolute() => Path::new(&dir).join("ekeyd-demo"),
         _ => PathBuf::from(format!("/tmp/ekeyd-demo-{}", geteuid())),
     }
 }
 
-/// Makes the folder, or sees to it that the one that is there belongs to this user alone: `/tmp` is everybody's.
+/// Creates the folder, or checks that only this user can write to it: in `/tmp` another user may have created it.
 fn own_folder(dir: PathBuf) -> Result<PathBuf, DemoError> {
     let failed = |source| DemoError::Folder { dir: dir.clone(), source };
     match fs::DirBuilder::new().mode(0o700).create(&dir) {
@@ -152,18 +151,18 @@ fn own_folder(dir: PathBuf) -> Result<PathBuf, DemoError> {
 
 fn announce(dir: &Path, page: Option<SocketAddr>) {
     let control = dir.join("control.sock");
-    say("This is a key in SOFTWARE: its data is NOT RANDOM, use it for nothing but looking.");
-    say("Look at it from another terminal, and end it with ^C:");
-    // Cargo says of itself to what it runs that it was it.
+    say("This is a SOFTWARE key: its data is NOT RANDOM, so never use it for secrets.");
+    say("Stop it with ^C. Watch it from another terminal:");
+    // Cargo sets this variable in the programs that it runs.
     let tool = std::env::var_os("CARGO").map_or("ekey-ctl", |_| "cargo run --release -p ekey-ctl --");
     say(format_args!("  {tool} status --socket {}", control.display()));
     if let Some(page) = page {
-        say(format_args!("  or with a browser: http://{page}/"));
+        say(format_args!("  or in a browser: http://{page}/"));
     }
     say("");
 }
 
-/// Two lines a second: how the key is doing, and where the sockets are.
+/// Prints two lines each second: the key's state, and the sockets' paths.
 struct Screen {
     repaints: bool,
     painted: bool,
@@ -180,7 +179,7 @@ impl Screen {
             let up = if self.repaints && self.painted { "\x1b[2A" } else { "" };
             let clear = if self.repaints { "\x1b[K" } else { "" };
             let (key, sockets) = lines(status);
-            // Nobody may be reading: the demonstration goes on for those who use its sockets.
+            // An error means a closed stdout. The demonstration continues for the clients of its sockets.
             let _ = writeln!(out, "{up}{key}{clear}\n{sockets}{clear}").and_then(|()| out.flush());
             self.painted = true;
         }

@@ -1,9 +1,9 @@
-//! This program under the name `ekeyd-egd-linux`: the original's client that feeds a machine's kernel from an EGD server, with
-//! its flags, exit codes and pid file.
+//! The program under the name `ekeyd-egd-linux`: replaces the original's client, which feeds the kernel from an EGD server, with
+//! the same flags, exit codes and pid file.
 //!
-//! As with the original, `-D` puts it into the background and logs to syslog; without it, it stays in the foreground. Without
-//! `-r` the server must be there when it starts. Two things are better: it feeds kernels that never ask for entropy, and it has a
-//! control socket, so that `ekey-ctl status --socket /run/ekeyd-egd-linux.sock` shows how it fares.
+//! As in the original, `-D` makes it a background process that logs to syslog, and without `-r` it fails if the server does not
+//! answer at the start. Two things are better: it also feeds kernels that never ask for entropy, and it has a control socket, so
+//! `ekey-ctl status --socket /run/ekeyd-egd-linux.sock` shows its state.
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
@@ -25,34 +25,34 @@ use crate::daemon::{Daemon, DaemonError};
 use crate::program::logs;
 use crate::program::terminal::{complain, say};
 
-/// The name by which it is this program.
+/// The name that selects this program.
 pub(crate) const NAME: &str = "ekeyd-egd-linux";
 const CONTROL: &str = "/run/ekeyd-egd-linux.sock";
-/// Bytes of a block of the flag `-b`: 1024 bits.
+/// Bytes in a block of the flag `-b`: 1024 bits.
 const BLOCK: usize = 128;
 
 const HELP: &str = "\
-Feeds this machine's kernel with entropy from the EGD server of another one.
+Feeds this machine's kernel with entropy from another machine's EGD server.
 
 Usage: ekeyd-egd-linux [-H HOST] [-p PORT] [-b BLOCKS] [-S SHANNONS] [-r TIME] [-t TIME] [-D PIDFILE]
 
-  -H HOST      name or address of the server (127.0.0.1)
-  -p PORT      its port (8888)
-  -b BLOCKS    blocks of 1024 bits to hold ready, 1 to 4 (4)
-  -S SHANNONS  bits of entropy to credit for each byte, 1 to 8 (7); also -s
-  -r TIME      seconds between attempts to connect; 0 means that it must be there at once (0)
-  -t TIME      seconds to wait for an answer, 1 to 600 (10)
-  -D PIDFILE   go into the background, log to syslog, and write the process id there
-  -C SOCKET    the control socket, for `ekey-ctl status --socket` (/run/ekeyd-egd-linux.sock)
+  -H HOST      name or address of the server (default: 127.0.0.1)
+  -p PORT      port of the server (default: 8888)
+  -b BLOCKS    blocks of 1024 bits to keep in reserve, 1 to 4 (default: 4)
+  -S SHANNONS  bits of entropy to credit per byte, 1 to 8 (default: 7); also -s
+  -r TIME      seconds between connection attempts (default: 0, fail if the first attempt fails)
+  -t TIME      seconds to wait for an answer, 1 to 600 (default: 10)
+  -D PIDFILE   run in the background, log to syslog, and write the process id to PIDFILE
+  -C SOCKET    path of the control socket, for `ekey-ctl status --socket` (default: /run/ekeyd-egd-linux.sock)
   --tls-certificate FILE, --tls-key FILE, --tls-authority FILE
-               all three: reach the server by TLS, with these files (PEM)
-  -h           this text
-  -v           the version
+               connect by TLS with these PEM files; give all three
+  -h           print this help
+  -v           print the version
 
-The same as a section of ekeyd.toml: [egd-client] connect = \"tcp:HOST:PORT\" or \"tls:HOST:PORT\"
+The same in ekeyd.toml: [egd-client] connect = \"tcp:HOST:PORT\" or \"tls:HOST:PORT\"
 ";
 
-/// What the command line asks for.
+/// A parsed command line.
 #[derive(Debug, PartialEq, Eq)]
 enum Asked {
     Help,
@@ -60,38 +60,38 @@ enum Asked {
     Run(Box<Plan>),
 }
 
-/// What to run.
+/// A run of the program.
 #[derive(Debug, PartialEq, Eq)]
 struct Plan {
     config: Config,
     pid_file: Option<PathBuf>,
-    /// The server is connected to once before anything else, and it is over if that fails.
+    /// Whether to fail if the first connection to the server fails.
     must_be_there: bool,
 }
 
-/// What ends it.
+/// Says why the program ends.
 #[derive(Debug, thiserror::Error)]
 enum Ended {
-    /// The server is not there and no further attempt is asked for.
-    #[error("{0}: {1}; start its EGD server, or give -r SECONDS to try again")]
+    /// The first connection failed, and the flags ask for no retry.
+    #[error("{0}: {1}; start its EGD server, or retry with -r SECONDS")]
     NoServer(String, io::Error),
-    /// It cannot go into the background.
-    #[error("cannot go into the background: {0}; leave -D out")]
+    /// The system cannot start the background process.
+    #[error("cannot run in the background: {0}; omit -D")]
     Foreground(nix::errno::Errno),
     /// The pid file cannot be written.
-    #[error("{}: {source}; name a place that this user may write to with -D", path.display())]
+    #[error("{}: {source}; name a path that this user can write to with -D", path.display())]
     PidFile { path: PathBuf, source: io::Error },
     /// The daemon cannot run.
     #[error(transparent)]
     Daemon(#[from] DaemonError),
 }
 
-/// Whether the program was started under this name.
+/// Returns whether the program was started under this name.
 pub(crate) fn is_called(line: &Parser) -> bool {
     line.bin_name().is_some_and(|name| Path::new(name).file_name().is_some_and(|name| name == NAME))
 }
 
-/// Reads the command line and does what it says. Every failure exits with 1, as the original.
+/// Parses the command line and carries it out. Returns the exit code: 1 for any failure, as in the original.
 pub(crate) fn main(line: Parser) -> ExitCode {
     match asked(line) {
         Ok(Asked::Help) => say(HELP.trim_end()),
@@ -104,14 +104,14 @@ pub(crate) fn main(line: Parser) -> ExitCode {
                     return ExitCode::FAILURE;
                 }
             };
-            // From here on there may be nobody who reads stderr.
+            // In the background stderr is /dev/null, so errors go to the log from here on.
             if let Err(error) = stay(*plan, pid_file) {
                 tracing::error!("{error}");
                 return ExitCode::FAILURE;
             }
         }
         Err(error) => {
-            complain(format_args!("{NAME}: {error}; `{NAME} -h` tells what there is"));
+            complain(format_args!("{NAME}: {error}; try `{NAME} -h`"));
             return ExitCode::FAILURE;
         }
     }
@@ -165,8 +165,7 @@ fn asked(mut line: Parser) -> Result<Asked, lexopt::Error> {
 }
 
 fn config(client: EgdClient, control: PathBuf, bits_per_byte: u8) -> Config {
-    let usual = Config::default();
-    let mut config = Config { control, egd_client: Some(client), ..usual };
+    let mut config = Config { control, egd_client: Some(client), ..Config::default() };
     config.keys.discover = false;
     config.kernel = Kernel { enabled: true, bits_per_byte, ..config.kernel };
     config.pool.bytes = 4096;
@@ -186,12 +185,12 @@ where
     })
 }
 
-/// Absolute, since the background has another working directory.
+/// Makes a path absolute, because the background process has another working directory.
 fn absolute(path: &OsString) -> Result<PathBuf, lexopt::Error> {
     std::path::absolute(path).map_err(|error| format!("`{}`: {error}", path.display()).into())
 }
 
-/// All that the caller waits for. Gives the pid file, to be written once the process that it is about is there.
+/// Does what the caller waits for: connects if it must, starts logging, goes into the background. Returns the pid file, still empty.
 fn go(plan: &Plan) -> Result<Option<File>, Ended> {
     if plan.must_be_there {
         plan.config.egd_client.iter().flat_map(|client| &client.connect).try_for_each(reach)?;
@@ -201,19 +200,20 @@ fn go(plan: &Plan) -> Result<Option<File>, Ended> {
         return Ok(None);
     };
     let pid_file = make_pid_file(path).map_err(|source| Ended::PidFile { path: path.clone(), source })?;
-    // Before any thread is started, since a thread does not come along.
+    // Before the first thread, because fork(2) copies only the calling one.
     nix::unistd::daemon(false, false).map_err(Ended::Foreground)?;
     logs::start_syslog(NAME);
     Ok(Some(pid_file))
 }
 
-/// Makes the pid file, or empties the one that is there: never what a link leads to, nor a pipe, for this is root's program.
+/// Creates or empties the pid file. Rejects links and special files: the program runs as root, and another user may have put one
+/// there.
 fn make_pid_file(path: &Path) -> io::Result<File> {
     let flags = (OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY).bits();
     let file = OpenOptions::new().write(true).create(true).truncate(false).custom_flags(flags).open(path)?;
     let found = file.metadata()?;
     if !found.is_file() || found.nlink() > 1 {
-        return Err(io::Error::other("something else than a pid file is there"));
+        return Err(io::Error::other("this is not a pid file"));
     }
     file.set_len(0)?;
     Ok(file)
@@ -228,11 +228,11 @@ fn stay(plan: Plan, pid_file: Option<File>) -> Result<(), Ended> {
     }
     tracing::info!("EGD client starts, version {}", env!("CARGO_PKG_VERSION"));
     let ended = Daemon::start(plan.config, None, false).and_then(|daemon| daemon.run(None));
-    // There may be none, and whoever removed it before has done what was to be done.
+    // Removing fails without a pid file, and in a folder that only root can write to.
     if fs::remove_file(&path).is_err()
         && let Some(file) = pid_file
     {
-        // In a folder that only root may write to: an empty one names no process.
+        // An empty pid file names no process.
         let _ = file.set_len(0);
     }
     Ok(ended?)
@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_flag_it_is_as_the_original() {
+    fn the_defaults_are_the_originals() {
         let plan = plan(&[]);
         assert!(plan.must_be_there, "without -r the server must be there");
         assert_eq!(plan.pid_file, None);
@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn every_flag_is_taken_as_the_init_script_writes_it() {
+    fn the_init_scripts_flags_are_parsed() {
         let words = ["-H10.19.3.101", "-p8889", "-b3", "-S6", "-r128", "-D/run/pid", "-t", "20", "-C/c"];
         let seen = plan(&words);
         assert_eq!(seen.pid_file.as_deref(), Some(Path::new("/run/pid")));
@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_flag_is_refused_with_the_word_that_is_wrong() {
+    fn the_error_names_the_wrong_flag() {
         for (words, named) in [
             (&["-b0"][..], "-b 0: expected a whole number from 1 to 4"),
             (&["-b", "5"], "-b 5"),
@@ -308,18 +308,18 @@ mod tests {
     }
 
     #[test]
-    fn three_files_make_it_reach_the_server_by_tls() {
+    fn three_tls_files_select_tls() {
         let files = ["--tls-certificate=/c", "--tls-key=/k", "--tls-authority=/a", "-Hkeys"];
         let client = client(&files);
         assert_eq!(client.connect, [Server::Tls { host: "keys".to_owned(), port: 8888 }]);
-        let due = Tls { certificate: "/c".into(), key: "/k".into(), authority: "/a".into() };
-        assert_eq!(client.tls, Some(due));
+        let files = Tls { certificate: "/c".into(), key: "/k".into(), authority: "/a".into() };
+        assert_eq!(client.tls, Some(files));
     }
 
     #[test]
-    fn only_its_own_name_makes_it_this_program() {
-        for (name, due) in [("/usr/sbin/ekeyd-egd-linux", true), ("ekeyd-egd-linux", true), ("/x/ekeyd", false)] {
-            assert_eq!(is_called(&Parser::from_iter([name])), due, "{name}");
+    fn only_its_own_name_selects_this_program() {
+        for (name, expected) in [("/usr/sbin/ekeyd-egd-linux", true), ("ekeyd-egd-linux", true), ("/x/ekeyd", false)] {
+            assert_eq!(is_called(&Parser::from_iter([name])), expected, "{name}");
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Logs: to stderr, one line a change of state. Under systemd they go to the journal with their fields; in the background, and
-//! under whoever has led stderr to /dev/null, they go to syslog.
+//! Logging, one line per change of state: to stderr; under systemd to the journal, with fields; to syslog in the background and if
+//! stderr is /dev/null.
 
 mod journal;
 
@@ -20,18 +20,18 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use crate::program::terminal::complain;
 use journal::Journal;
 
-/// The number of /dev/null, null(4); the kernel has given it to no other file.
+/// The device number of /dev/null, null(4).
 const NULL: (u64, u64) = (1, 3);
 
-/// Starts logging what is of `usual` level or worse; `EKEYD_LOG` may name another level (`debug`, `info`, `warn`, `error`).
-pub(crate) fn start(usual: Level) {
+/// Starts logging at level `default` and above. `EKEYD_LOG` overrides the level (`debug`, `info`, `warn`, `error`).
+pub(crate) fn start(default: Level) {
     if is_journal()
         && let Ok(journal) = Journal::connect(Path::new(journal::SOCKET))
     {
-        let level = LevelFilter::from_level(level(usual));
+        let level = LevelFilter::from_level(level(default));
         return tracing_subscriber::registry().with(level).with(journal).init();
     }
-    let builder = tracing_subscriber::fmt().with_max_level(level(usual)).with_writer(io::stderr).with_target(false);
+    let builder = tracing_subscriber::fmt().with_max_level(level(default)).with_writer(io::stderr).with_target(false);
     if std::env::var_os("JOURNAL_STREAM").is_some() {
         builder.with_ansi(false).event_format(ForJournal(Format::default().without_time().with_level(false))).init();
     } else {
@@ -39,16 +39,16 @@ pub(crate) fn start(usual: Level) {
     }
 }
 
-/// Starts logging of a service: as [`start`] does, but to syslog where nobody would ever read stderr.
+/// Starts logging for a service: like [`start`], but to syslog if stderr is /dev/null.
 pub(crate) fn start_service() {
-    // As supervise-daemon of OpenRC and start-stop-daemon leave it where they have no place for it.
+    // OpenRC's supervise-daemon and start-stop-daemon set it so by default.
     if fstat(io::stderr()).is_ok_and(|stat| (major(stat.st_rdev), minor(stat.st_rdev)) == NULL) {
         return start_syslog("ekeyd");
     }
     start(Level::INFO);
 }
 
-/// Starts logging to syslog under `name`, what is informational or worse, or as `EKEYD_LOG` says.
+/// Starts logging to syslog under `name`, at level `info` and above. `EKEYD_LOG` overrides the level.
 pub(crate) fn start_syslog(name: &'static str) {
     tracing_subscriber::fmt()
         .with_max_level(level(Level::INFO))
@@ -59,21 +59,21 @@ pub(crate) fn start_syslog(name: &'static str) {
         .init();
 }
 
-/// Whether standard error leads to the journal itself, and not to a terminal or file of somebody that it started.
+/// Returns whether stderr is the journal. `JOURNAL_STREAM` alone does not show that: child processes inherit the variable.
 fn is_journal() -> bool {
     let stream = std::env::var("JOURNAL_STREAM").unwrap_or_default();
     fstat(io::stderr()).is_ok_and(|stat| stream == format!("{}:{}", stat.st_dev, stat.st_ino))
 }
 
-fn level(usual: Level) -> Level {
-    let Some(named) = std::env::var_os("EKEYD_LOG") else { return usual };
+fn level(default: Level) -> Level {
+    let Some(named) = std::env::var_os("EKEYD_LOG") else { return default };
     named.to_str().and_then(|level| level.parse().ok()).unwrap_or_else(|| {
-        complain(format_args!("EKEYD_LOG={} is no level (error, warn, info, debug): taking {usual}", named.display()));
-        usual
+        complain(format_args!("EKEYD_LOG={}: expected error, warn, info or debug; using {default}", named.display()));
+        default
     })
 }
 
-/// Sends each line as a message to the system's log, syslog(3). Opened for each, since that log may be restarted.
+/// Sends each line to the system's log, syslog(3). Connects for each line, because that log may restart.
 struct Syslog {
     name: &'static str,
 }
@@ -89,7 +89,7 @@ impl Write for Syslog {
     }
 }
 
-/// The line that starts with its level as [`ForJournal`] wrote it, as the system's log takes it.
+/// Formats a syslog message from a line that starts with its level, as [`ForJournal`] writes it.
 fn message(name: &str, line: &[u8]) -> Vec<u8> {
     /// `LOG_DAEMON` of syslog(3).
     const DAEMON: u8 = 24;
@@ -101,7 +101,7 @@ fn message(name: &str, line: &[u8]) -> Vec<u8> {
     [head.as_bytes(), text.trim_ascii()].concat()
 }
 
-/// The level as the journal reads it at the front of a line, sd-daemon(3).
+/// Starts each line with its level, as the journal expects it, sd-daemon(3).
 struct ForJournal(Format<tracing_subscriber::fmt::format::Full, ()>);
 
 impl<S, N> FormatEvent<S, N> for ForJournal
@@ -115,7 +115,7 @@ where
     }
 }
 
-/// The level as syslog(3) counts.
+/// Returns the level's number in syslog(3).
 fn priority(level: Level) -> u8 {
     match level {
         Level::ERROR => 3,
@@ -130,15 +130,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_goes_to_syslog_with_facility_level_name_and_process() {
+    fn a_syslog_line_has_its_level_name_and_process() {
         let pid = std::process::id();
-        for (line, due) in [
+        for (line, expected) in [
             (&b"<4> it closed\n"[..], format!("<28>client[{pid}]: it closed")),
             (b"<6>up\n", format!("<30>client[{pid}]: up")),
             (b"no level", format!("<30>client[{pid}]: no level")),
             (b"", format!("<30>client[{pid}]: ")),
         ] {
-            assert_eq!(String::from_utf8_lossy(&message("client", line)), due);
+            assert_eq!(String::from_utf8_lossy(&message("client", line)), expected);
         }
     }
 }

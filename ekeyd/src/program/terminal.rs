@@ -1,14 +1,14 @@
-//! What is said on the terminal. Nobody may be listening: a closed pipe or a full disk must not end the program.
+//! Output to the terminal. Ignores errors, because a closed pipe or a full disk must not end the program.
 
 use std::fmt;
 use std::io::{self, Write as _};
 
-/// Says a line on the standard output.
+/// Prints a line to stdout.
 pub(crate) fn say(line: impl fmt::Display) {
     let _ = writeln!(io::stdout(), "{line}");
 }
 
-/// Says a line on the standard error output.
+/// Prints a line to stderr.
 pub(crate) fn complain(line: impl fmt::Display) {
     let _ = writeln!(io::stderr(), "{line}");
 }

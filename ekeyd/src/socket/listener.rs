@@ -1,4 +1,4 @@
-//! A socket that the daemon listens on. A unix socket's file is made with care and removed at the end.
+//! Listening sockets. A unix socket's file replaces only a dead daemon's, and goes with the listener.
 
 use std::fs;
 use std::io;
@@ -9,47 +9,46 @@ use std::path::{Path, PathBuf};
 
 use mio::event::Source;
 use mio::net::{TcpListener, UnixListener};
-use mio::{Interest, Registry, Token};
 use nix::unistd::{Group, User, chown};
 
 use super::Stream;
 use crate::socket::tls::TlsError;
 
-/// A listening socket. Dropping it closes it and removes its file, if it has one.
+/// Accepts connections. Dropping it closes the socket and removes its file, if it has one.
 #[derive(Debug)]
 pub(crate) enum Listener {
     /// A unix stream socket and its file.
     Unix {
         /// The socket.
         listener: UnixListener,
-        /// Removes its file in the end.
+        /// Removes the file when dropped.
         _file: SocketFile,
     },
     /// A TCP port.
     Tcp(TcpListener),
 }
 
-/// A place where the daemon cannot listen.
+/// Says why the daemon cannot listen at a place.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ListenError {
     /// Another program listens there (host).
     #[error("{}: another program listens there already; stop it (is another ekeyd running?), or name another path", .0.display())]
     InUse(PathBuf),
-    /// The path is taken by something else (host).
-    #[error("{}: exists and is no socket; move it away, or name another path", .0.display())]
+    /// Another kind of file has the path (host).
+    #[error("{}: this file is not a socket; move it away, or name another path", .0.display())]
     NotASocket(PathBuf),
-    /// The user or group that shall own the socket does not exist (config).
-    #[error("{}: there is no user or group `{name}` to give the socket to; correct the name", path.display())]
+    /// The socket's configured user or group does not exist (config).
+    #[error("{}: this machine has no user or group `{name}` to own the socket; correct the name", path.display())]
     NoSuchOwner {
         /// The socket.
         path: PathBuf,
-        /// The name that nobody has.
+        /// The missing name.
         name: String,
     },
-    /// A user or group that shall be let in does not exist (config).
-    #[error("there is no user or group `{0}` on this machine to let in; correct allow-users and allow-groups in [egd]")]
+    /// A user or group that may connect does not exist (config).
+    #[error("this machine has no user or group `{0}`; correct allow-users and allow-groups in [egd]")]
     NoSuchPeer(String),
-    /// The files of TLS cannot be used (config or host).
+    /// The TLS files cannot be used (config or host).
     #[error(transparent)]
     Tls(#[from] TlsError),
     /// The system refuses (host).
@@ -57,30 +56,30 @@ pub(crate) enum ListenError {
     Refused {
         /// The path or address.
         place: String,
-        /// What the system said.
+        /// The system's reason.
         source: io::Error,
     },
 }
 
-/// Who may use a unix socket.
+/// Says who may connect to a unix socket, by its file's owner and mode.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Access<'a> {
-    /// Permission bits; 0660 if not given.
+    /// Permission bits; default 0660.
     pub mode: Option<u32>,
-    /// The user to give it to.
+    /// The owner; default the daemon's user.
     pub user: Option<&'a str>,
-    /// The group to give it to.
+    /// The group; default the daemon's group.
     pub group: Option<&'a str>,
 }
 
-const USUAL_MODE: u32 = 0o660;
+const DEFAULT_MODE: u32 = 0o660;
 const FOLDER_MODE: u32 = 0o755;
 
 impl Listener {
-    /// Listens on a unix socket. Its folder is made if there is none; a socket that nobody listens on is replaced.
+    /// Listens on a unix socket. Creates its folder if missing, and replaces a socket without a listener.
     ///
     /// # Errors
-    /// [`ListenError`] says what is in the way.
+    /// [`ListenError`] names the obstacle.
     pub(crate) fn unix(path: &Path, access: Access<'_>) -> Result<Self, ListenError> {
         let refused = |source| ListenError::Refused { place: path.display().to_string(), source };
         if let Some(folder) = path.parent().filter(|folder| !folder.exists()) {
@@ -89,28 +88,28 @@ impl Listener {
         }
         remove_stale(path)?;
         let owner = Owner::find(path, access)?;
-        // Until its mode is set below, the daemon's umask lets nobody but its own user connect.
+        // Until the mode is set below, the umask lets only the daemon's own user connect.
         let listener = UnixListener::bind(path).map_err(refused)?;
-        let made = Self::Unix { listener, _file: SocketFile::made(path).map_err(refused)? };
+        let bound = Self::Unix { listener, _file: SocketFile::at(path).map_err(refused)? };
         chown(path, owner.user, owner.group).map_err(|errno| refused(errno.into()))?;
-        let mode = fs::Permissions::from_mode(access.mode.unwrap_or(USUAL_MODE));
+        let mode = fs::Permissions::from_mode(access.mode.unwrap_or(DEFAULT_MODE));
         fs::set_permissions(path, mode).map_err(refused)?;
-        Ok(made)
+        Ok(bound)
     }
 
     /// Listens on a TCP port.
     ///
     /// # Errors
-    /// [`ListenError::Refused`] if the address is not this machine's, or the port is taken or reserved.
+    /// [`ListenError::Refused`] if this machine does not have the address, or the port is in use or reserved.
     pub(crate) fn tcp(address: SocketAddr) -> Result<Self, ListenError> {
         let refused = |source| ListenError::Refused { place: address.to_string(), source };
         TcpListener::bind(address).map(Self::Tcp).map_err(refused)
     }
 
-    /// The next connection that has come in, or `None` if there is no more for now.
+    /// Accepts one connection. Returns `None` if none is waiting.
     ///
     /// # Errors
-    /// What the system says; the next connection may work.
+    /// The system's error; the next connection may still work.
     pub(crate) fn accept(&self) -> io::Result<Option<Stream>> {
         let accepted = match self {
             Self::Unix { listener, .. } => listener.accept().map(|(stream, _)| Stream::Unix(stream)),
@@ -119,7 +118,7 @@ impl Listener {
         match accepted {
             Ok(stream) => {
                 if let Stream::Tcp(stream) = &stream {
-                    // An answer in pieces must not wait for the peer to acknowledge the first.
+                    // Otherwise the second piece of an answer waits until the peer acknowledges the first.
                     let _ = stream.set_nodelay(true);
                 }
                 Ok(Some(stream))
@@ -129,7 +128,7 @@ impl Listener {
         }
     }
 
-    /// The address of a TCP port, with the port that the system chose if it was left to it.
+    /// Returns the address of a TCP listener. For port 0 it has the port that the system chose.
     pub(crate) fn address(&self) -> Option<SocketAddr> {
         match self {
             Self::Unix { .. } => None,
@@ -145,7 +144,7 @@ impl Listener {
     }
 }
 
-/// The file of a unix socket that this process has made; removed when dropped, unless it is another one by then.
+/// Removes a unix socket's file when dropped, unless another file has taken its place.
 #[derive(Debug)]
 pub(crate) struct SocketFile {
     path: PathBuf,
@@ -153,7 +152,7 @@ pub(crate) struct SocketFile {
 }
 
 impl SocketFile {
-    fn made(path: &Path) -> io::Result<Self> {
+    fn at(path: &Path) -> io::Result<Self> {
         let found = fs::symlink_metadata(path)?;
         Ok(Self { path: path.to_owned(), identity: (found.dev(), found.ino()) })
     }
@@ -163,25 +162,13 @@ impl Drop for SocketFile {
     fn drop(&mut self) {
         let still_ours = |found: fs::Metadata| (found.dev(), found.ino()) == self.identity;
         if fs::symlink_metadata(&self.path).is_ok_and(still_ours) {
-            // Whoever removed it in this moment has done what was to be done.
+            // If this fails, another process has just removed the file.
             let _ = fs::remove_file(&self.path);
         }
     }
 }
 
-impl Source for Listener {
-    fn register(&mut self, registry: &Registry, token: Token, interests: Interest) -> io::Result<()> {
-        self.source().register(registry, token, interests)
-    }
-
-    fn reregister(&mut self, registry: &Registry, token: Token, interests: Interest) -> io::Result<()> {
-        self.source().reregister(registry, token, interests)
-    }
-
-    fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
-        self.source().deregister(registry)
-    }
-}
+registers_its_source!(Listener);
 
 struct Owner {
     user: Option<nix::unistd::Uid>,
@@ -197,7 +184,7 @@ impl Owner {
     }
 }
 
-/// Removes the socket of a daemon that has died; leaves alone whatever is in use or no socket.
+/// Removes a dead daemon's socket. Fails if the socket is in use, or if the file is not a socket.
 fn remove_stale(path: &Path) -> Result<(), ListenError> {
     let Ok(metadata) = fs::symlink_metadata(path) else { return Ok(()) };
     if !metadata.file_type().is_socket() {
@@ -205,7 +192,7 @@ fn remove_stale(path: &Path) -> Result<(), ListenError> {
     }
     match StdUnixStream::connect(path) {
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
-        // Whatever else keeps from connecting, somebody may be listening.
+        // After any other error another program may be listening.
         _ => return Err(ListenError::InUse(path.to_owned())),
     }
     fs::remove_file(path).map_err(|source| ListenError::Refused { place: path.display().to_string(), source })
@@ -213,8 +200,8 @@ fn remove_stale(path: &Path) -> Result<(), ListenError> {
 
 fn advice(source: &io::Error) -> &'static str {
     match source.kind() {
-        io::ErrorKind::PermissionDenied => "run as root, or name a place that this user may write to",
-        io::ErrorKind::AddrInUse => "stop the program that has it, or name another",
+        io::ErrorKind::PermissionDenied => "run as root, or name a place that this user can write to",
+        io::ErrorKind::AddrInUse => "stop the program that uses it, or name another",
         io::ErrorKind::AddrNotAvailable => "name an address of this machine",
         _ => "name another place",
     }
@@ -225,7 +212,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_dead_daemons_socket_is_replaced_and_a_live_ones_is_not() {
+    fn only_a_dead_daemons_socket_is_replaced() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("below/egd.sock");
         let first = Listener::unix(&path, Access::default()).unwrap();
@@ -238,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_in_the_way_is_left_alone() {
+    fn a_file_in_the_way_is_kept() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("precious");
         fs::write(&path, "text").unwrap();
@@ -247,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn an_owner_that_does_not_exist_is_named() {
+    fn the_error_names_a_missing_owner() {
         let folder = tempfile::tempdir().unwrap();
         let access = Access { group: Some("no-such-group"), ..Access::default() };
         let error = Listener::unix(&folder.path().join("s"), access).unwrap_err().to_string();

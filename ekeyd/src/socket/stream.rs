@@ -1,4 +1,4 @@
-//! One connection, over a unix socket, TCP or TLS.
+//! One non-blocking connection, over a unix socket, TCP or TLS.
 
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Shutdown};
@@ -6,37 +6,36 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use mio::event::Source;
 use mio::net::{TcpStream, UnixStream};
-use mio::{Interest, Registry, Token};
 use nix::sys::socket::{getsockopt, setsockopt, sockopt};
 
 use crate::socket::tls::Session;
 
-/// A connection that never blocks.
+/// Reads and writes one connection without blocking.
 #[derive(Debug)]
 pub(crate) enum Stream {
     /// Over a unix socket.
     Unix(UnixStream),
     /// Over TCP.
     Tcp(TcpStream),
-    /// Over TLS. In a box, since most connections are none of these and each has its place in the list of clients.
+    /// Over TLS. Boxed, because it is large and most clients do not use it.
     Tls(Box<Session>),
 }
 
-/// How long a TCP peer may be silent before it is asked whether it is still there, how often it is asked, and how many
-/// times: one whose machine has gone is noticed after some three minutes.
-const ASK_AFTER_S: u32 = 90;
-const ASK_EVERY_S: u32 = 30;
-const ASK_TIMES: u32 = 3;
+/// TCP keepalive: seconds of silence before the first probe, seconds between probes, and their count. A peer whose machine has
+/// gone is noticed after three minutes.
+const PROBE_AFTER_S: u32 = 90;
+const PROBE_EVERY_S: u32 = 30;
+const PROBES: u32 = 3;
 
 impl Stream {
-    /// The user and the primary group of whoever connected to a unix socket, at the time it did.
+    /// Returns the user and primary group that the peer of a unix socket had when it connected. `None` for TCP and TLS.
     pub(crate) fn user_and_group(&self) -> Option<(u32, u32)> {
         let Self::Unix(stream) = self else { return None };
         let peer = getsockopt(&stream.as_fd(), sockopt::PeerCredentials).ok()?;
         Some((peer.uid(), peer.gid()))
     }
 
-    /// The address of the other end, unless that is on a unix socket, or gone.
+    /// Returns the peer's address. `None` for a unix socket, or if the peer has gone.
     pub(crate) fn address(&self) -> Option<IpAddr> {
         let peer = match self {
             Self::Unix(_) => return None,
@@ -46,36 +45,36 @@ impl Stream {
         peer.ok().map(|peer| peer.ip())
     }
 
-    /// Whether it is not known yet who the other end is.
+    /// Returns whether the peer has not proven itself yet.
     pub(crate) fn is_handshaking(&self) -> bool {
         matches!(self, Self::Tls(session) if session.is_handshaking())
     }
 
-    /// What is wrong with the other end, if that was found out.
+    /// Returns why TLS rejected the peer, if it did.
     pub(crate) fn refusal(&self) -> Option<&str> {
         let Self::Tls(session) = self else { return None };
         session.refusal()
     }
 
-    /// Whether there is something to send of which the writer does not know.
+    /// Returns whether bytes that [`Write`] accepted still wait for room in the socket.
     pub(crate) fn has_unsent(&self) -> bool {
         matches!(self, Self::Tls(session) if session.has_unsent())
     }
 
-    /// Whether something has come that can be read without the socket.
+    /// Returns whether [`Read`] has bytes to give without reading the socket.
     pub(crate) fn has_unread(&mut self) -> bool {
         let Self::Tls(session) = self else { return false };
         session.has_unread()
     }
 
-    /// Whether there may be more to read after a read that did not fill its buffer. Where not, a short read has emptied the
-    /// socket (epoll(7)).
+    /// Returns whether more may be waiting after a read that did not fill its buffer. If not, a short read has emptied the socket
+    /// (epoll(7)).
     pub(crate) fn reads_in_pieces(&self) -> bool {
         matches!(self, Self::Tls(_))
     }
 
-    /// Sets what is best for many clients that are served little at a time: no more than `unread` bytes wait in the kernel
-    /// for a client that does not read, answers are not held back, and a peer that has gone without a word is noticed.
+    /// Sets the socket's options for many clients with small answers: at most `unread` bytes wait in the kernel for a client that
+    /// does not read, answers are sent at once, and keepalive notices a peer that has vanished.
     pub(crate) fn settle(&mut self, unread: usize) {
         let settled = match self {
             Self::Unix(stream) => setsockopt(&stream.as_fd(), sockopt::SndBuf, &unread),
@@ -89,22 +88,22 @@ impl Stream {
                 let fd = &stream.as_fd();
                 setsockopt(fd, sockopt::SndBuf, &unread)
                     .and(setsockopt(fd, sockopt::KeepAlive, &true))
-                    .and(setsockopt(fd, sockopt::TcpKeepIdle, &ASK_AFTER_S))
-                    .and(setsockopt(fd, sockopt::TcpKeepInterval, &ASK_EVERY_S))
-                    .and(setsockopt(fd, sockopt::TcpKeepCount, &ASK_TIMES))
+                    .and(setsockopt(fd, sockopt::TcpKeepIdle, &PROBE_AFTER_S))
+                    .and(setsockopt(fd, sockopt::TcpKeepInterval, &PROBE_EVERY_S))
+                    .and(setsockopt(fd, sockopt::TcpKeepCount, &PROBES))
                     .and(nodelay.map_err(|_| nix::errno::Errno::EINVAL))
             }
         };
         if let Err(error) = settled {
-            // Each of these makes things better; without one of them they work as well.
-            tracing::debug!("a connection keeps the system's own settings: {error}");
+            // The connection works without these options too.
+            tracing::debug!("cannot set all options of a connection: {error}");
         }
     }
 
-    /// Says that nothing more will be sent; what comes can still be read.
+    /// Tells the peer that nothing more follows. What it sends can still be read.
     ///
     /// # Errors
-    /// The other end is gone.
+    /// The peer has gone.
     pub(crate) fn finish(&mut self) -> io::Result<()> {
         match self {
             Self::Unix(stream) => stream.shutdown(Shutdown::Write),
@@ -159,16 +158,4 @@ impl Write for Stream {
     }
 }
 
-impl Source for Stream {
-    fn register(&mut self, registry: &Registry, token: Token, interests: Interest) -> io::Result<()> {
-        self.source().register(registry, token, interests)
-    }
-
-    fn reregister(&mut self, registry: &Registry, token: Token, interests: Interest) -> io::Result<()> {
-        self.source().reregister(registry, token, interests)
-    }
-
-    fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
-        self.source().deregister(registry)
-    }
-}
+registers_its_source!(Stream);

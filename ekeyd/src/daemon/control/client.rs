@@ -1,4 +1,4 @@
-//! One client of the control socket: lines in, answers out.
+//! One client of the control socket: lines in, replies out.
 
 use std::io::{self, Read as _, Write as _};
 
@@ -6,16 +6,16 @@ use ekey_control::{GREETING, Reply};
 
 use crate::socket::Stream;
 
-/// A longer line is no command.
+/// Limit of a line in bytes: no command is longer.
 const MOST_LINE: usize = 4096;
-/// Whoever does not read its answers is not asked for more.
+/// Limit of unsent bytes. A client that does not read its replies gets no more commands read.
 const MOST_UNSENT: usize = 256 * 1024;
 
-/// A connected client.
+/// Buffers one connected client's lines and replies.
 #[derive(Debug)]
 pub(super) struct Client {
     pub(super) stream: Stream,
-    /// Whether it may change anything.
+    /// Whether it may give commands that change something.
     pub(super) is_master: bool,
     input: Vec<u8>,
     output: Vec<u8>,
@@ -23,32 +23,32 @@ pub(super) struct Client {
     ended: bool,
 }
 
-/// What comes next from a client.
+/// Says what a client needs next.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Next {
-    /// A whole line, without its end.
+    /// It sent a line, here without its `\n`.
     Line(Vec<u8>),
-    /// A line longer than any command; the client cannot be understood any more once it has been told so.
+    /// It sent a line beyond the limit. After the reply the connection ends, because the next line's start is unknown.
     TooLong,
-    /// Nothing now: the event loop will say when.
+    /// Nothing until the next event on its socket.
     Event,
-    /// Nothing more.
+    /// It has gone.
     Close,
 }
 
 impl Client {
-    /// A client, to be greeted.
+    /// Starts with the greeting as the first thing to send.
     pub(super) fn new(stream: Stream, is_master: bool) -> Self {
         let output = GREETING.as_bytes().to_vec();
         Self { stream, is_master, input: Vec::new(), output, readable: true, ended: false }
     }
 
-    /// The event loop says that input may have come.
+    /// Notes that the event loop saw input.
     pub(super) fn set_readable(&mut self) {
         self.readable = true;
     }
 
-    /// The next line, sending and receiving as far as that needs no waiting.
+    /// Sends and receives without blocking, up to the next whole line.
     pub(super) fn next(&mut self) -> Next {
         loop {
             match self.send() {
@@ -79,7 +79,7 @@ impl Client {
         }
     }
 
-    /// Puts an answer behind those that are still to be sent.
+    /// Appends a reply to those that are not sent yet.
     pub(super) fn answer(&mut self, reply: &Reply) {
         self.output.extend_from_slice(reply.to_string().as_bytes());
     }

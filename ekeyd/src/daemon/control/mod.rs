@@ -1,7 +1,6 @@
-//! The control socket: takes commands from people and programs and sends the daemon's answers.
+//! The control socket: reads commands from people and programs, and sends the daemon's replies.
 //!
-//! It runs in the daemon's event loop. What a command means is the daemon's business; here it is read, checked against
-//! who asks, and answered.
+//! It runs in the daemon's event loop. The daemon carries out the commands; this room parses them and checks who may give them.
 
 mod client;
 mod link;

@@ -1,4 +1,4 @@
-//! The listener and its clients.
+//! The control socket's listeners and clients.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -14,36 +14,36 @@ use super::client::{Client, Next};
 use super::link::{ControlLink, socket_for};
 use crate::socket::{Access, ListenError, Listener, Stream};
 
-/// Clients at a time. People and scripts come and go; more than this is a mistake or an attack.
+/// Limit of clients. People and scripts come and go; more at once is a mistake or an attack.
 const MOST_CLIENTS: usize = 64;
 const MOST_LISTENERS: usize = 2;
 const INTEREST: Interest = Interest::READABLE.add(Interest::WRITABLE);
 
-/// The control socket.
+/// Serves the control socket, and a read-only TCP port if one is configured.
 pub(crate) struct Server {
-    /// The unix socket, and the port for reading only if there is one.
+    /// The unix socket, then the read-only port if there is one.
     listeners: Vec<Listener>,
     path: PathBuf,
     clients: Slab<Client>,
     first_token: usize,
-    /// Whether a connection could not be taken and waits.
+    /// Whether the last accept failed, so connections wait.
     stalled: bool,
     _link: Option<ControlLink>,
 }
 
-/// A command that is to be answered.
+/// A command that waits for the daemon's reply.
 pub(crate) struct Asked {
     client: usize,
-    /// What is asked.
+    /// The command.
     pub command: Command,
 }
 
 impl Server {
-    /// Listens at `path`, for the owner and the group of the daemon, and on a port of 127.0.0.1 if one is given, for reading
-    /// only: TCP does not tell who asks. The server's tokens are the [`TOKENS`](Self::TOKENS) from `first_token` on.
+    /// Listens at `path`, open to the daemon's user and group, and on 127.0.0.1 if `port` is given. The port is read-only because TCP
+    /// does not identify the user. The server uses [`TOKENS`](Self::TOKENS) tokens from `first_token` on.
     ///
     /// # Errors
-    /// [`ListenError`] says what is in the way.
+    /// [`ListenError`] names the obstacle.
     pub(crate) fn start(
         path: &Path,
         port: Option<u16>,
@@ -54,10 +54,7 @@ impl Server {
         let mut listeners = vec![Listener::unix(path, Access::default())?];
         if let Some(port) = port {
             listeners.push(Listener::tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))?);
-            tracing::info!(
-                "127.0.0.1:{port} is for reading only; commands that change anything go to {}",
-                path.display()
-            );
+            tracing::info!("127.0.0.1:{port} is read-only; send commands that change something to {}", path.display());
         }
         for (place, listener) in listeners.iter_mut().enumerate() {
             registry
@@ -68,15 +65,15 @@ impl Server {
         Ok(Self { listeners, path: path.to_owned(), clients: Slab::new(), first_token, stalled: false, _link: link })
     }
 
-    /// How many tokens it uses.
+    /// The count of tokens that it uses.
     pub(crate) const TOKENS: usize = MOST_LISTENERS + MOST_CLIENTS;
 
-    /// Where it listens.
+    /// Returns the path of the unix socket.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Deals with an event on one of the server's tokens, and returns what a client asks. It is to be answered with
+    /// Handles an event on one of the server's tokens. Returns a client's command, which the daemon must
     /// [`answer`](Self::answer) before the next event.
     pub(crate) fn handle(&mut self, event: &Event, registry: &Registry) -> Option<Asked> {
         match (event.token().0 - self.first_token).checked_sub(MOST_LISTENERS) {
@@ -91,7 +88,7 @@ impl Server {
         }
     }
 
-    /// Answers a command.
+    /// Sends the reply to a command.
     pub(crate) fn answer(&mut self, asked: &Asked, reply: &Reply, registry: &Registry) {
         if let Some(client) = self.clients.get_mut(asked.client) {
             client.answer(reply);
@@ -109,7 +106,7 @@ impl Server {
                 };
                 if let Err(error) = accepted {
                     if !self.stalled {
-                        tracing::warn!("{}: cannot take a connection: {error}", self.path.display());
+                        tracing::warn!("{}: cannot accept a connection: {error}", self.path.display());
                     }
                     self.stalled = true;
                     return;
@@ -119,14 +116,14 @@ impl Server {
         }
     }
 
-    /// Takes the connections that could not be taken before, if they can be now.
+    /// Tries again to accept connections, if that failed before.
     pub(crate) fn go_on(&mut self, registry: &Registry) {
         if self.stalled {
             self.accept(registry);
         }
     }
 
-    /// Sends what has been answered, as far as that needs no waiting.
+    /// Sends replies without blocking.
     pub(crate) fn flush(&mut self) {
         for (_, client) in &mut self.clients {
             let _ = client.next();
@@ -135,7 +132,7 @@ impl Server {
 
     fn admit(&mut self, mut stream: Stream, registry: &Registry) -> io::Result<()> {
         if self.clients.len() >= MOST_CLIENTS {
-            tracing::warn!("{}: more than {MOST_CLIENTS} clients at a time, one was turned away", self.path.display());
+            tracing::warn!("{}: rejected a client: {MOST_CLIENTS} are connected already", self.path.display());
             return Ok(());
         }
         let is_master = is_master(&stream);
@@ -146,7 +143,7 @@ impl Server {
         Ok(())
     }
 
-    /// Takes one line from a client, and returns it if the daemon is to answer it.
+    /// Reads one line from a client. Returns the command if the client may give it, and answers anything else itself.
     fn listen_to(&mut self, id: usize, registry: &Registry) -> Option<Asked> {
         let client = self.clients.get_mut(id)?;
         let reply = match client.next() {
@@ -173,7 +170,7 @@ impl Server {
         None
     }
 
-    /// Has the event loop come back to a client even if nothing new happens: for its answer, and for what it asked already.
+    /// Makes the event loop return to a client without new input: to send its reply and to read its buffered lines.
     fn go_on_later(&mut self, id: usize, registry: &Registry) {
         let Some(client) = self.clients.get_mut(id) else { return };
         let token = Token(self.first_token + MOST_LISTENERS + id);
@@ -183,7 +180,7 @@ impl Server {
     }
 }
 
-/// Whether the peer is root or the user that the daemon runs as.
+/// Returns whether the peer is root or the daemon's own user.
 fn is_master(stream: &Stream) -> bool {
     stream.user_and_group().is_some_and(|(user, _)| user == 0 || user == geteuid().as_raw())
 }

@@ -1,4 +1,4 @@
-//! What is answered, with its headers.
+//! HTTP responses with their headers.
 
 use std::io::{self, Write as _};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -10,28 +10,28 @@ use super::request::{Refusal, Request, What};
 use crate::observe::metrics::metrics;
 use crate::observe::page;
 
-/// What there is to be seen.
+/// What the responses show.
 pub(crate) struct View<'v> {
-    /// The daemon now.
+    /// The daemon's present status.
     pub status: &'v Status,
-    /// What has been.
+    /// The figures of the last day.
     pub history: &'v History,
 }
 
-/// The status as it is handed out here: with what a person is told to do.
+/// The status with the advice for the operator.
 #[derive(Serialize)]
 struct StatusJson<'s> {
     #[serde(flatten)]
     status: &'s Status,
-    /// Empty if all is well.
+    /// Empty if the daemon needs no attention.
     advice: Vec<String>,
 }
 
-/// For everything that is no page.
+/// The content security policy of everything except the page.
 const NO_CONTENT: &str = "default-src 'none'; frame-ancestors 'none'";
 
 impl View<'_> {
-    /// The whole answer to a request.
+    /// Builds the response to a request.
     pub(crate) fn answer(&self, request: &Request) -> Vec<u8> {
         let json = "application/json; charset=utf-8";
         let content = match request.what {
@@ -55,7 +55,7 @@ impl View<'_> {
     }
 }
 
-/// The whole answer to what is refused.
+/// Builds the response to a rejected request.
 pub(super) fn refusal(refusal: Refusal) -> Vec<u8> {
     let more = if refusal == Refusal::Method { "Allow: GET, HEAD\r\n" } else { "" };
     whole(refusal.status(), "text/plain; charset=utf-8", NO_CONTENT, more, refusal.advice(), false)
@@ -86,7 +86,7 @@ fn whole(status: &str, kind: &str, policy: &str, more: &str, text: &str, head_on
     out
 }
 
-/// Now, as HTTP writes it (RFC 9110 5.6.7).
+/// Returns the present time in the format of HTTP (RFC 9110 5.6.7).
 fn date() -> String {
     const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
     const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
@@ -114,13 +114,13 @@ mod tests {
     }
 
     #[test]
-    fn every_answer_has_its_length_and_lets_nobody_else_in() {
+    fn every_response_has_length_and_security_headers() {
         for what in [What::Page(None), What::Status, What::History, What::Metrics(Format::Text)] {
             let (head, body) = answer(what, false);
             assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
             assert!(head.contains(&format!("Content-Length: {}\r\n", body.len())), "{head}");
-            for due in ["Connection: close", "nosniff", "default-src 'none'", "frame-ancestors 'none'"] {
-                assert!(head.contains(due), "{what:?} lacks {due}: {head}");
+            for expected in ["Connection: close", "nosniff", "default-src 'none'", "frame-ancestors 'none'"] {
+                assert!(head.contains(expected), "{what:?} lacks {expected}: {head}");
             }
             let (head_only, nothing) = answer(what, true);
             assert_eq!(nothing, "");
@@ -129,23 +129,23 @@ mod tests {
     }
 
     #[test]
-    fn the_status_is_the_daemons_with_what_to_do() {
+    fn the_status_includes_the_advice() {
         let (_, body) = answer(What::Status, false);
         let json: serde_json::Value = serde_json::from_str(&body).unwrap();
         assert_eq!(json["keys"][0]["state"]["name"], "gone");
         assert!(json["advice"][0].as_str().unwrap().contains("plug the key in"), "{json}");
-        assert!(Status::from_json(&body).is_ok(), "a reader of the control socket's status reads it too");
+        assert!(Status::from_json(&body).is_ok(), "it must parse like the control socket's status");
     }
 
     #[test]
-    fn a_refusal_says_what_to_do() {
+    fn a_rejection_says_what_to_do() {
         let text = String::from_utf8(refusal(Refusal::Method)).unwrap();
         assert!(text.starts_with("HTTP/1.1 405 ") && text.contains("\r\nAllow: GET, HEAD\r\n"), "{text}");
         assert!(text.ends_with("ekey-ctl\n"), "{text}");
     }
 
     #[test]
-    fn the_date_is_one_of_http() {
+    fn the_date_has_the_format_of_http() {
         let date = date();
         let shape: String = date.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
         assert!(shape.ends_with(":00:00 GMT") && shape.len() == "Sun, 06 Nov 1994 08:49:37 GMT".len(), "{date}");

@@ -1,4 +1,4 @@
-//! One connection: a request in, an answer out, and the end.
+//! One connection: receives a request, sends the response, closes.
 
 use std::io::{self, Read as _, Write as _};
 use std::time::Instant;
@@ -6,40 +6,41 @@ use std::time::Instant;
 use super::request::{Refusal, Request};
 use crate::socket::Stream;
 
-/// A longer request is none.
+/// Limit of a request in bytes.
 pub(super) const MOST_REQUEST: usize = 8192;
-/// What is read and thrown away after the answer; whoever sends more has not listened.
+/// Limit of bytes that are read and discarded after the response.
 const MOST_DRAINED: usize = 64 * 1024;
 
-/// A connected client.
+/// Drives one connected client.
 pub(super) struct Client {
     pub(super) stream: Stream,
-    /// When it must be done.
+    /// When the connection ends, finished or not.
     pub(super) deadline: Instant,
     state: State,
 }
 
 enum State {
-    /// The request so far.
+    /// Receives the request; holds the part that has come.
     Asking(Vec<u8>),
-    /// The request is handed over, its answer is to come.
+    /// Waits for the response.
     Asked,
-    /// The answer, and how much of it was sent.
+    /// Sends the response; holds it and the count of sent bytes.
     Answering(Vec<u8>, usize),
-    /// All is sent; until the client closes, what it still sends is read, lest the system throws the answer away.
+    /// Discards what the client still sends until it closes, and counts those bytes. Closing with unread bytes would reset the
+    /// connection, and the client could lose the response.
     Draining(usize),
 }
 
-/// What comes next.
+/// Says what a client needs next.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Next {
-    /// Nothing now: the event loop will say when.
+    /// Nothing until the next event on its socket.
     Event,
-    /// This is asked, and to be answered.
+    /// The response to this request.
     Asked(Request),
-    /// This is to be answered with an error.
+    /// An error response.
     Refused(Refusal),
-    /// Nothing more.
+    /// The end of its connection.
     Close,
 }
 
@@ -48,17 +49,17 @@ impl Client {
         Self { stream, deadline, state: State::Asking(Vec::new()) }
     }
 
-    /// Whether its request is not here yet.
+    /// Returns whether its request is incomplete.
     pub(super) fn is_asking(&self) -> bool {
         matches!(self.state, State::Asking(_))
     }
 
-    /// Hands over the answer.
+    /// Takes the response to send.
     pub(super) fn answer(&mut self, answer: Vec<u8>) {
         self.state = State::Answering(answer, 0);
     }
 
-    /// Receives and sends as far as that needs no waiting.
+    /// Receives and sends without blocking. `local_only`: reject a request for another host than this machine.
     pub(super) fn proceed(&mut self, local_only: bool) -> Next {
         let outcome = match &mut self.state {
             State::Asking(_) => self.receive(local_only),
@@ -77,7 +78,7 @@ impl Client {
             if count == 0 {
                 return Ok(Next::Close);
             }
-            // The end may be split between two reads.
+            // Two reads may split the blank line.
             let searched = input.len().saturating_sub(3);
             input.extend_from_slice(&buffer[..count]);
             let fresh = &input[searched..];
@@ -122,12 +123,12 @@ impl Client {
     }
 }
 
-/// How much was read or written, or `None` if that has to wait.
+/// Returns the count of bytes, or `None` if the call would block.
 fn now(outcome: io::Result<usize>) -> io::Result<Option<usize>> {
     match outcome {
         Ok(count) => Ok(Some(count)),
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
-        // Level or edge, the event comes again; so does the data.
+        // `Interrupted` cannot happen: the socket does not block.
         Err(error) => Err(error),
     }
 }

@@ -1,9 +1,8 @@
-//! HTTP/1.1 for looking at the daemon, in its event loop: GET and HEAD of a handful of addresses, one request a connection.
+//! Read-only HTTP/1.1 in the daemon's event loop: GET and HEAD of four addresses, one request per connection.
 //!
-//! Whoever connects is hostile until shown otherwise: there are at most [`Server::TOKENS`]` - 1` connections, each has ten
-//! seconds for everything, a request has at most 8 KB, and a body is refused. Where only this machine may ask, a request
-//! must also name this machine as its host: a page from elsewhere cannot read the status through a name that it has
-//! pointed here.
+//! It expects hostile clients. Limits: [`Server::TOKENS`]` - 1` connections, ten seconds for each, 8 KB per request, no body. If it
+//! listens on loopback, the `Host` header must name this machine: otherwise a web page could read the status through a DNS name
+//! that points to 127.0.0.1 (DNS rebinding).
 
 mod answer;
 mod client;

@@ -1,4 +1,4 @@
-//! What is asked, taken apart strictly.
+//! Strict parsing of requests.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -6,22 +6,22 @@ use ekey_control::chart::Range;
 
 use crate::observe::metrics::Format;
 
-/// Header lines at the most; a browser sends about fifteen.
+/// Limit of header lines; a browser sends about fifteen.
 const MOST_HEADERS: usize = 64;
 
-/// A request that can be answered.
+/// A valid request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Request {
-    /// What is wanted.
+    /// The content.
     pub(super) what: What,
-    /// Whether only the headers are wanted.
+    /// Whether the client wants the headers only.
     pub(super) head_only: bool,
 }
 
-/// What there is to be had.
+/// Names the content that a request asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum What {
-    /// The page, with the range that was asked for.
+    /// The page, with the range in the query.
     Page(Option<Range>),
     /// The status as JSON.
     Status,
@@ -31,27 +31,27 @@ pub(super) enum What {
     Metrics(Format),
 }
 
-/// Why there is no answer but an error.
+/// Says why a request is rejected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Refusal {
-    /// It is no HTTP/1 request, or one that contradicts itself.
+    /// Not HTTP/1, or contradictory.
     Malformed,
-    /// Nothing is at that address.
+    /// An unknown address.
     NotFound,
     /// Neither GET nor HEAD.
     Method,
-    /// The whole request was not here in time.
+    /// Incomplete at the deadline.
     TooSlow,
-    /// With a body.
+    /// Has a body.
     Body,
-    /// For another host than this one.
+    /// Names another host.
     Misdirected,
-    /// Longer than any request that is due.
+    /// Exceeds a limit.
     TooLong,
 }
 
 impl Refusal {
-    /// The status code and its words.
+    /// Returns the status code and its reason phrase.
     pub(super) fn status(self) -> &'static str {
         match self {
             Self::Malformed => "400 Bad Request",
@@ -64,22 +64,25 @@ impl Refusal {
         }
     }
 
-    /// What to do about it.
+    /// Returns the text of the response, which says what to do.
     pub(super) fn advice(self) -> &'static str {
         match self {
-            Self::Malformed => "this is no HTTP/1.1 request\n",
-            Self::NotFound => "there are / (the page), /status.json, /history.json and /metrics\n",
-            Self::Method => "only GET and HEAD: the daemon is steered with ekey-ctl\n",
+            Self::Malformed => "malformed request; send HTTP/1.1 with one Host header\n",
+            Self::NotFound => "not found; try / (the page), /status.json, /history.json or /metrics\n",
+            Self::Method => "send GET or HEAD; to control the daemon, use ekey-ctl\n",
             Self::TooSlow => "the request did not come within ten seconds\n",
             Self::Body => "send no body\n",
-            Self::Misdirected => "name this machine as 127.0.0.1, [::1] or localhost\n",
-            Self::TooLong => "a request has at most 8192 bytes and 64 header lines\n",
+            Self::Misdirected => "use 127.0.0.1, [::1] or localhost as the host name\n",
+            Self::TooLong => "send at most 8192 bytes and 64 header lines\n",
         }
     }
 }
 
 impl Request {
-    /// Takes a request apart that is here up to its blank line. `local_only`: refuse it if it is for another host.
+    /// Parses a request that is complete up to its blank line. `local_only`: reject one for another host than this machine.
+    ///
+    /// # Errors
+    /// [`Refusal`] for the first problem.
     pub(super) fn parse(bytes: &[u8], local_only: bool) -> Result<Self, Refusal> {
         let mut headers = [httparse::EMPTY_HEADER; MOST_HEADERS];
         let mut request = httparse::Request::new(&mut headers);
@@ -119,7 +122,7 @@ fn check_headers(request: &httparse::Request<'_, '_>, local_only: bool) -> Resul
     let mut hosts = values(request, "host");
     let host = match (hosts.next(), hosts.next()) {
         (Some(host), None) => Some(std::str::from_utf8(host).map_err(|_| Refusal::Malformed)?),
-        // HTTP/1.0 knows no host.
+        // HTTP/1.0 has no Host header.
         (None, _) if request.version == Some(0) => None,
         _ => return Err(Refusal::Malformed),
     };
@@ -133,7 +136,7 @@ fn check_headers(request: &httparse::Request<'_, '_>, local_only: bool) -> Resul
     Ok(())
 }
 
-/// Whether a `Host` names this machine as no name of the network can.
+/// Returns whether a `Host` names this machine in a way that DNS cannot redirect.
 fn is_this_machine(host: &str) -> bool {
     let is_port =
         |text: &str| text.is_empty() || text.strip_prefix(':').is_some_and(|port| port.parse::<u16>().is_ok());
@@ -174,7 +177,7 @@ mod tests {
 
     #[test]
     fn each_address_has_its_content() {
-        for (target, due) in [
+        for (target, expected) in [
             ("/", What::Page(None)),
             ("/?range=10m", What::Page(Some(Range::Minutes))),
             ("/?x=1&range=24h", What::Page(Some(Range::Day))),
@@ -183,18 +186,18 @@ mod tests {
             ("/history.json?", What::History),
             ("/metrics", What::Metrics(Format::Text)),
         ] {
-            assert_eq!(get(target, ""), Ok(Request { what: due, head_only: false }), "{target}");
+            assert_eq!(get(target, ""), Ok(Request { what: expected, head_only: false }), "{target}");
         }
         let accept = "aCCept: application/openmetrics-text; version=1.0.0\r\n";
-        let due = Request { what: What::Metrics(Format::OpenMetrics), head_only: false };
-        assert_eq!(get("/metrics", accept), Ok(due));
+        let expected = Request { what: What::Metrics(Format::OpenMetrics), head_only: false };
+        assert_eq!(get("/metrics", accept), Ok(expected));
         let head = parse("HEAD / HTTP/1.0\r\n\r\n");
         assert_eq!(head, Ok(Request { what: What::Page(None), head_only: true }));
     }
 
     #[test]
-    fn what_is_not_due_is_refused_with_its_reason() {
-        for (target, headers, due) in [
+    fn a_bad_request_is_rejected_with_its_reason() {
+        for (target, headers, reason) in [
             ("/etc/passwd", "", Refusal::NotFound),
             ("/../status.json", "", Refusal::NotFound),
             ("http://localhost/", "", Refusal::Malformed),
@@ -205,11 +208,11 @@ mod tests {
             ("/", "no colon\r\n", Refusal::Malformed),
             ("/", "A : b\r\n", Refusal::Malformed),
         ] {
-            assert_eq!(get(target, headers), Err(due), "{target} {headers}");
+            assert_eq!(get(target, headers), Err(reason), "{target} {headers}");
         }
         assert_eq!(get("/", &"A: b\r\n".repeat(64)), Err(Refusal::TooLong));
         assert_eq!(get("/", "Content-Length: 0\r\n").map(|request| request.what), Ok(What::Page(None)));
-        for (text, due) in [
+        for (text, reason) in [
             ("POST / HTTP/1.1\r\nHost: localhost\r\n\r\n", Refusal::Method),
             ("GET / HTTP/1.1\r\n\r\n", Refusal::Malformed),
             ("GET / HTTP/2.0\r\nHost: localhost\r\n\r\n", Refusal::Malformed),
@@ -218,12 +221,12 @@ mod tests {
             ("", Refusal::Malformed),
             ("\u{16}\u{3}\u{1}\r\n\r\n", Refusal::Malformed),
         ] {
-            assert_eq!(parse(text), Err(due), "{text:?}");
+            assert_eq!(parse(text), Err(reason), "{text:?}");
         }
     }
 
     #[test]
-    fn only_names_that_nobody_can_point_here_are_this_machine() {
+    fn only_names_that_dns_cannot_redirect_are_local() {
         for host in ["localhost", "LOCALHOST:9178", "127.0.0.1", "127.8.8.8:1", "[::1]", "[::1]:9178"] {
             assert!(is_this_machine(host), "{host}");
         }
@@ -249,7 +252,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_is_sent_is_taken_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..600), local in any::<bool>()) {
+        fn no_input_makes_the_parser_panic(bytes in prop::collection::vec(any::<u8>(), 0..600), local in any::<bool>()) {
             let _ = Request::parse(&bytes, local);
             let line = [b"GET /".as_slice(), &bytes, b" HTTP/1.1\r\nHost: ", &bytes, b"\r\n\r\n"].concat();
             if let Ok(request) = Request::parse(&line, true) {

@@ -1,4 +1,4 @@
-//! The listener, its connections, and their time limits.
+//! The HTTP listener, its connections, and their deadlines.
 
 use std::io;
 use std::net::SocketAddr;
@@ -13,42 +13,42 @@ use super::client::{Client, Next};
 use super::request::{Refusal, Request};
 use crate::socket::{ListenError, Listener, Stream};
 
-/// Connections at a time. When another comes, the oldest that has not asked yet makes room, else the oldest.
+/// Limit of connections. Another one replaces the oldest without a request, else the oldest.
 const MOST_CLIENTS: usize = 32;
-/// How long a connection may last, from beginning to end.
+/// Limit of a connection's duration.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Connections taken before anything else is looked at.
+/// Limit of connections to accept in one turn of the event loop.
 const ACCEPTS_AT_ONCE: usize = 64;
-/// How long connections wait after one could not be taken.
+/// Time until the next attempt after accepting failed.
 const PAUSE: Duration = Duration::from_secs(1);
 const INTEREST: Interest = Interest::READABLE.add(Interest::WRITABLE);
 
-/// The HTTP server.
+/// Serves HTTP.
 pub(crate) struct Server {
     listener: Listener,
     address: SocketAddr,
     local_only: bool,
     clients: Slab<Client>,
     first_token: usize,
-    /// When to try again to take a connection, after one could not be taken.
+    /// When to accept again, after accepting failed or reached its limit.
     retry: Option<Instant>,
 }
 
-/// A request that is to be answered.
+/// A request that waits for the daemon's response.
 pub(crate) struct Asked {
     client: usize,
-    /// What is asked.
+    /// The request.
     pub(crate) request: Request,
 }
 
 impl Server {
-    /// How many tokens it uses.
+    /// The count of tokens that it uses.
     pub(crate) const TOKENS: usize = 1 + MOST_CLIENTS;
 
-    /// Listens at `address`. The server's tokens are the [`TOKENS`](Self::TOKENS) from `first_token` on.
+    /// Listens at `address`. The server uses [`TOKENS`](Self::TOKENS) tokens from `first_token` on.
     ///
     /// # Errors
-    /// [`ListenError`] says what is in the way.
+    /// [`ListenError`] names the obstacle.
     pub(crate) fn start(address: SocketAddr, registry: &Registry, first_token: usize) -> Result<Self, ListenError> {
         let refused = |source| ListenError::Refused { place: address.to_string(), source };
         let mut listener = Listener::tcp(address)?;
@@ -58,13 +58,13 @@ impl Server {
         Ok(Self { listener, address, local_only, clients: Slab::new(), first_token, retry: None })
     }
 
-    /// Where it listens, with the port that the system chose if it was left to it.
+    /// Returns the address. For port 0 it has the port that the system chose.
     #[cfg(feature = "demo")]
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Deals with an event on one of the server's tokens, and returns what a client asks. It is to be answered with
+    /// Handles an event on one of the server's tokens. Returns a client's request, which the daemon must
     /// [`answer`](Self::answer) before the next event.
     pub(crate) fn handle(&mut self, event: &Event, registry: &Registry) -> Option<Asked> {
         match event.token().0 - self.first_token {
@@ -76,7 +76,7 @@ impl Server {
         }
     }
 
-    /// Sends the answer to a request.
+    /// Sends the response to a request.
     pub(crate) fn answer(&mut self, asked: &Asked, answer: Vec<u8>) {
         if let Some(client) = self.clients.get_mut(asked.client) {
             client.answer(answer);
@@ -84,13 +84,13 @@ impl Server {
         }
     }
 
-    /// When to call [`expire`](Self::expire) next.
+    /// Returns when to call [`expire`](Self::expire) next.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
         self.clients.iter().map(|(_, client)| client.deadline).chain(self.retry).min()
     }
 
-    /// Ends the connections that have been here for too long; those that have not asked are told so. Takes connections that
-    /// could not be taken before.
+    /// Closes connections at their deadline, with an error response if their request is incomplete. Accepts connections again after a
+    /// failure.
     pub(crate) fn expire(&mut self, now: Instant, registry: &Registry) {
         if self.retry.is_some_and(|at| at <= now) {
             self.accept(registry);
@@ -121,13 +121,13 @@ impl Server {
             if let Err(error) = accepted {
                 if self.retry.is_none() {
                     let advice = "is the limit of open files too low?";
-                    tracing::warn!("http {}: cannot take a connection: {error}; {advice}", self.address);
+                    tracing::warn!("http {}: cannot accept a connection: {error}; {advice}", self.address);
                 }
                 self.retry = Some(Instant::now() + PAUSE);
                 return;
             }
         }
-        // There may be more, after everything else had its turn.
+        // More may be waiting, but everything else gets its turn first.
         self.retry = Some(Instant::now());
     }
 
@@ -140,7 +140,7 @@ impl Server {
         }
         let entry = self.clients.vacant_entry();
         let token = Token(self.first_token + 1 + entry.key());
-        // Registering tells of what has come before it, too.
+        // The event loop also reports input that came before this.
         registry.register(&mut stream, token, INTEREST)?;
         entry.insert(Client::new(stream, Instant::now() + PATIENCE));
         Ok(())

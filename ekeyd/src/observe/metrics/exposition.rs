@@ -1,11 +1,10 @@
-//! The two ways in which metrics are written down: OpenMetrics 1.0, and the older text format (0.0.4) that every program reads.
+//! The two formats of metrics: OpenMetrics 1.0, and the older text format (0.0.4) that every program reads.
 //!
-//! They differ in how a counter and an information are named in the line that says what they are, in units, and in how the
-//! text ends.
+//! They differ in the names of counters and infos on the HELP and TYPE lines, in units, and in the end of the text.
 
 use std::fmt::{Display, Write as _};
 
-/// How to write metrics down.
+/// A format of metrics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Format {
     /// The older text format.
@@ -15,12 +14,12 @@ pub(crate) enum Format {
 }
 
 impl Format {
-    /// The one that a client wants, which is OpenMetrics only if it names it among what it accepts.
+    /// Returns the format for a client's `Accept` header: OpenMetrics only if the header names it.
     pub(crate) fn wanted(accept: &str) -> Self {
         if accept.contains("application/openmetrics-text") { Self::OpenMetrics } else { Self::Text }
     }
 
-    /// For the header `Content-Type`.
+    /// Returns the `Content-Type` header.
     pub(crate) fn content_type(self) -> &'static str {
         match self {
             Self::Text => "text/plain; version=0.0.4; charset=utf-8",
@@ -29,24 +28,27 @@ impl Format {
     }
 }
 
-/// What a metric is.
+/// The units of metrics, which their names end with.
+const UNITS: [&str; 5] = ["bytes", "seconds", "celsius", "volts", "ratio"];
+
+/// A metric's type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     /// Goes up and down.
     Gauge,
-    /// Only grows, until the daemon or the key starts anew.
+    /// Only grows, until the daemon or the key restarts.
     Counter,
-    /// Always 1, for the sake of its labels.
+    /// Always 1; its labels carry the information.
     Info,
 }
 
-/// Text that is being written.
+/// Writes the metrics as text.
 pub(super) struct Exposition {
     format: Format,
     out: String,
 }
 
-/// One metric, its lines of what it is written already.
+/// One metric, after its HELP and TYPE lines.
 pub(super) struct Family<'e> {
     exposition: &'e mut Exposition,
     sample: String,
@@ -57,14 +59,13 @@ impl Exposition {
         Self { format, out: String::with_capacity(16 * 1024) }
     }
 
-    /// Begins a metric. `name` is without `_total` and `_info`, and ends with `unit` where there is one.
-    pub(super) fn family(&mut self, kind: Kind, name: &str, unit: &str, help: &str) -> Family<'_> {
+    /// Begins a metric. `name` has no `_total` or `_info`, and ends with the metric's unit if it has one.
+    pub(super) fn family(&mut self, kind: Kind, name: &str, help: &str) -> Family<'_> {
         let (suffix, word) = match kind {
             Kind::Gauge => ("", "gauge"),
             Kind::Counter => ("_total", "counter"),
             Kind::Info => ("_info", "info"),
         };
-        debug_assert!(unit.is_empty() || name.ends_with(unit), "{name} lacks its unit");
         let sample = format!("ekeyd_{name}{suffix}");
         let (family, word) = match (self.format, kind) {
             (Format::OpenMetrics, _) => (format!("ekeyd_{name}"), word),
@@ -73,7 +74,9 @@ impl Exposition {
         };
         // Writing into a String cannot fail.
         let _ = writeln!(self.out, "# HELP {family} {help}\n# TYPE {family} {word}");
-        if self.format == Format::OpenMetrics && !unit.is_empty() {
+        if self.format == Format::OpenMetrics
+            && let Some(unit) = UNITS.into_iter().find(|unit| name.ends_with(unit))
+        {
             let _ = writeln!(self.out, "# UNIT {family} {unit}");
         }
         Family { exposition: self, sample }
@@ -104,7 +107,7 @@ impl Family<'_> {
         self
     }
 
-    /// Writes one sample, if there is a value.
+    /// Writes one sample if there is a value.
     pub(super) fn maybe(&mut self, labels: &[(&str, &str)], value: Option<impl Display>) {
         if let Some(value) = value {
             self.sample(labels, value);

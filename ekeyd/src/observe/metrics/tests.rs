@@ -41,7 +41,7 @@ fn full() -> Status {
     status
 }
 
-/// A line a metric: its name, type, unit and labels.
+/// Lists the metrics, one per line: name, type, unit and labels.
 fn promise(text: &str) -> String {
     let mut seen: BTreeMap<String, (String, String, BTreeSet<String>)> = BTreeMap::new();
     for line in text.lines() {
@@ -70,14 +70,14 @@ fn promise(text: &str) -> String {
 }
 
 #[test]
-fn names_types_units_and_labels_are_those_that_were_promised() {
+fn names_types_units_and_labels_keep_the_promise() {
     let seen = promise(&metrics(&full(), Format::OpenMetrics));
-    let due = include_str!("promise.txt");
-    assert_eq!(seen, due, "a metric may be added to promise.txt; none may change or go. Seen:\n{seen}");
+    let promised = include_str!("promise.txt");
+    assert_eq!(seen, promised, "add new metrics to promise.txt; never change or remove one. Seen:\n{seen}");
 }
 
 #[test]
-fn openmetrics_ends_with_its_mark_and_each_metric_stands_together_with_its_help() {
+fn each_metric_has_one_help_and_openmetrics_ends_so() {
     let text = metrics(&full(), Format::OpenMetrics);
     assert!(text.ends_with("# EOF\n") && text.matches("# EOF").count() == 1);
     let mut helped = BTreeSet::new();
@@ -89,16 +89,16 @@ fn openmetrics_ends_with_its_mark_and_each_metric_stands_together_with_its_help(
 }
 
 #[test]
-fn the_older_format_names_counters_and_informations_whole() {
+fn the_older_format_has_suffixes_on_type_lines() {
     let text = metrics(&full(), Format::Text);
-    for due in [
+    for expected in [
         "# TYPE ekeyd_key_entropy_bytes_total counter\nekeyd_key_entropy_bytes_total{key=\"1\",serial=\"NwBvBlg3OTBJORFD\"} 29520000\n",
         "# TYPE ekeyd_build_info gauge\nekeyd_build_info{version=\"0.1.0\"} 1\n",
         "ekeyd_key_state{key=\"2\",serial=\"NwBvBlg3OTBJORFD\",state=\"gone\"} 1\n",
         "ekeyd_kernel_credited_bytes_total 6888\n",
         "ekeyd_key_temperature_celsius{key=\"1\",serial=\"NwBvBlg3OTBJORFD\"} 41.15\n",
     ] {
-        assert!(text.contains(due), "no {due:?} in\n{text}");
+        assert!(text.contains(expected), "no {expected:?} in\n{text}");
     }
     assert!(!text.contains("# EOF") && !text.contains("# UNIT"));
 }
@@ -110,8 +110,8 @@ fn a_key_is_in_exactly_one_state() {
         let states: Vec<&str> =
             text.lines().filter(|line| line.starts_with("ekeyd_key_state{") && line.ends_with(" 1")).collect();
         let json = serde_json::to_value(state).unwrap();
-        let due = format!("state=\"{}\"", json["name"].as_str().unwrap());
-        assert!(states.len() == 1 && states[0].contains(&due), "{state:?}: {states:?}");
+        let expected = format!("state=\"{}\"", json["name"].as_str().unwrap());
+        assert!(states.len() == 1 && states[0].contains(&expected), "{state:?}: {states:?}");
     }
 }
 
@@ -124,7 +124,7 @@ fn labels_cannot_break_out_of_their_quotes() {
 }
 
 #[test]
-fn openmetrics_is_for_those_who_ask_for_it() {
+fn openmetrics_must_be_in_the_accept_header() {
     let prometheus = "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.2,*/*;q=0.1";
     assert_eq!(Format::wanted(prometheus), Format::OpenMetrics);
     assert_eq!(Format::wanted("*/*"), Format::Text);

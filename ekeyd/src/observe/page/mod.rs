@@ -1,7 +1,7 @@
-//! The page: the glance of the terminal, and charts of what has been, in one HTML file that needs nothing from elsewhere.
+//! The page: the terminal's overview and charts of the last day, in one HTML file that loads nothing else.
 //!
-//! It is whole without its script, which only takes a fresh copy every few seconds and puts the parts in place that have
-//! changed (those with `data-live`).
+//! It is complete without its script, which fetches the page again every few seconds and replaces the changed parts (those with
+//! `data-live`).
 
 mod parts;
 
@@ -11,7 +11,7 @@ use ekey_control::{History, Status, amount};
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
 
-/// The page. `range` is what was asked for, if anything.
+/// Writes the page. `range` comes from the query, if it has one.
 pub(super) fn page(status: &Status, history: &History, range: Option<Range>) -> String {
     let range = range.unwrap_or_else(|| Range::usual(history));
     let title = parts::title(status);
@@ -39,7 +39,7 @@ pub(super) fn page(status: &Status, history: &History, range: Option<Range>) -> 
 <header><h1>Entropy Key</h1><p id="about" data-live>{about}</p></header>
 <main>
 <div id="verdict" role="status" data-live>{verdict}</div>
-<p id="lost" role="alert" hidden>The daemon does not answer: this is how it was. Is it running? (systemctl status ekeyd)</p>
+<p id="lost" role="alert" hidden>The daemon does not answer; the figures below are old. Check that it runs (systemctl status ekeyd).</p>
 <section id="keys" aria-label="Keys" data-live>{keys}</section>
 <section id="history" aria-labelledby="history-title">
 <div class="top"><h2 id="history-title">History</h2><nav id="ranges" aria-label="How far back" data-live>{ranges}</nav></div>
@@ -61,8 +61,7 @@ pub(super) fn page(status: &Status, history: &History, range: Option<Range>) -> 
     )
 }
 
-/// The header `Content-Security-Policy`: the page's own script and style, known by their SHA-256, fresh copies of the page,
-/// and nothing else.
+/// The `Content-Security-Policy` header. Allows the page's script and style, by their SHA-256, and fetching the page again.
 pub(super) const POLICY: &str = concat!(
     "default-src 'none'; script-src 'sha256-",
     include_str!("page.js.sha256"),

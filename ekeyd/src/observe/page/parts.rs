@@ -1,4 +1,4 @@
-//! The parts of the page that change.
+//! The parts of the page that change while it is open.
 
 use std::fmt::Write as _;
 
@@ -10,7 +10,7 @@ use ekey_control::{History, Status, advice};
 /// Rows of the table.
 const ROWS: usize = 12;
 
-/// For the browser's tab: the state first.
+/// Writes the title for the browser's tab, with the state first.
 pub(super) fn title(status: &Status) -> String {
     let running = status.running();
     let words = match running {
@@ -21,7 +21,7 @@ pub(super) fn title(status: &Status) -> String {
     format!("{words}: {running} of {} running – Entropy Key", status.keys.len())
 }
 
-/// Whether all is well, and if not, what to do.
+/// Writes whether the daemon needs attention, and the advice if it does.
 pub(super) fn verdict(status: &Status) -> String {
     let advice = advice::advice(status);
     let mut out = String::new();
@@ -42,45 +42,33 @@ pub(super) fn verdict(status: &Status) -> String {
     out
 }
 
-/// Each key with all that is known of it.
+/// Writes a card for each source: keys, the EGD server, and keys that are not driven.
 pub(super) fn keys(status: &Status) -> String {
     let mut out = String::new();
     for key in &status.keys {
-        let _ = write!(
-            out,
-            r#"<article class="key {}"><h2>{}</h2><dl>{}</dl></article>"#,
-            class(glance::key_mood(key)),
-            heading(&glance::key_title(key)),
-            rows(&glance::key_rows(key))
-        );
+        card(&mut out, glance::key_mood(key), &glance::key_title(key), &glance::key_rows(key));
     }
     if let Some(client) = &status.egd_client {
-        let _ = write!(
-            out,
-            r#"<article class="key {}"><h2>{}</h2><dl>{}</dl></article>"#,
-            class(glance::server_mood(client)),
-            heading(&glance::server_title(client)),
-            rows(&glance::server_rows(client))
-        );
+        card(&mut out, glance::server_mood(client), &glance::server_title(client), &glance::server_rows(client));
     }
     for key in &status.idle_keys {
-        let serial = escaped(key.serial.as_deref().unwrap_or("(serial number not known)"));
-        let _ = write!(
-            out,
-            r#"<article class="key bad"><h2>Not driven: {serial}</h2><dl><dt>port</dt><dd>{}</dd><dt>why</dt><dd>{}</dd></dl></article>"#,
-            escaped(&key.port),
-            escaped(&key.why)
-        );
+        let title = format!("Not driven: {}", key.serial.as_deref().unwrap_or("(serial number not known)"));
+        card(&mut out, Mood::Bad, &title, &[("port", key.port.clone()), ("why", key.why.clone())]);
     }
     out
 }
 
-/// The outputs' rows.
+fn card(out: &mut String, mood: Mood, title: &str, shown: &[Row]) {
+    let (class, heading, rows) = (class(mood), heading(title), rows(shown));
+    let _ = write!(out, r#"<article class="key {class}"><h2>{heading}</h2><dl>{rows}</dl></article>"#);
+}
+
+/// Writes the outputs' rows.
 pub(super) fn outputs(status: &Status) -> String {
     rows(&glance::output_rows(status))
 }
 
-/// The links to choose how far back to look.
+/// Writes the links that select a range.
 pub(super) fn ranges(shown: Range) -> String {
     let mut out = String::new();
     for range in Range::ALL {
@@ -90,7 +78,7 @@ pub(super) fn ranges(shown: Range) -> String {
     out
 }
 
-/// One chart for each figure, with its words.
+/// Writes a chart for each figure, with its summary in words.
 pub(super) fn charts(history: &History, range: Range) -> String {
     let mut out = String::new();
     for figure in Figure::ALL {
@@ -106,7 +94,7 @@ pub(super) fn charts(history: &History, range: Range) -> String {
     out
 }
 
-/// The same in figures, by twelfths of the time.
+/// Writes the charts' figures as a table of twelve rows.
 pub(super) fn table(history: &History, range: Range) -> String {
     let tracks = Figure::ALL.map(|figure| Track::new(history, figure, range));
     let columns = tracks.each_ref().map(|track| track.parts(ROWS));
@@ -124,7 +112,7 @@ pub(super) fn table(history: &History, range: Range) -> String {
     out
 }
 
-/// The terminal keeps the parts of a title apart by two blanks, which HTML would make one.
+/// Replaces the terminal's separator of two blanks, because HTML shows them as one.
 fn heading(title: &str) -> String {
     escaped(title).replace("  ", " · ")
 }

@@ -1,4 +1,4 @@
-//! What the page says and what it must not load.
+//! What the page shows, and what it must not load.
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};
@@ -27,7 +27,7 @@ fn history() -> History {
 }
 
 #[test]
-fn every_state_is_shown_with_the_words_of_the_terminal_and_what_to_do() {
+fn every_state_has_the_terminals_words_and_advice() {
     for state in all_states() {
         let status = status(vec![key(state)]);
         let page = page(&status, &history(), None);
@@ -43,7 +43,7 @@ fn every_state_is_shown_with_the_words_of_the_terminal_and_what_to_do() {
 }
 
 #[test]
-fn every_chart_has_a_picture_and_says_in_words_what_it_shows() {
+fn every_chart_says_in_words_what_it_shows() {
     let page = page(&status(vec![key(State::Running)]), &history(), Some(Range::Minutes));
     assert_eq!(page.matches("<svg ").count(), 5);
     assert_eq!(page.matches("role=\"img\" aria-label=\"").count(), 5);
@@ -53,7 +53,7 @@ fn every_chart_has_a_picture_and_says_in_words_what_it_shows() {
 }
 
 #[test]
-fn nothing_comes_from_elsewhere_and_nothing_runs_that_the_policy_does_not_name() {
+fn the_page_loads_and_runs_nothing_else() {
     let page = page(&status(vec![key(State::Running)]), &history(), None);
     for sign in ["http://", "https://", "//cdn", "@import", "url(", " src=", " on", " style="] {
         let found = page.find(sign).filter(|_| sign != " on");
@@ -67,13 +67,13 @@ fn nothing_comes_from_elsewhere_and_nothing_runs_that_the_policy_does_not_name()
     for (text, name, stated) in
         [(SCRIPT, "page.js", include_str!("page.js.sha256")), (STYLE, "page.css", include_str!("page.css.sha256"))]
     {
-        let due = sha256(text);
-        assert_eq!(stated, due, "{name} has changed: write what is due into {name}.sha256, without a line end");
+        let sum = sha256(text);
+        assert_eq!(stated, sum, "{name} has changed: write its sum into {name}.sha256, without a line end");
     }
 }
 
 #[test]
-fn what_a_key_or_a_file_says_cannot_become_markup() {
+fn text_from_outside_cannot_become_markup() {
     let mut status = status(vec![key(State::Silent)]);
     let evil = "<script>alert('x')</script>\"&";
     status.keys[0].path = evil.to_owned();
@@ -89,7 +89,7 @@ fn what_a_key_or_a_file_says_cannot_become_markup() {
 }
 
 #[test]
-fn data_that_is_not_random_is_said_so_first() {
+fn the_page_says_first_that_data_is_not_random() {
     let mut status = status(vec![key(State::Running)]);
     status.not_random = true;
     let page = page(&status, &history(), None);
@@ -98,7 +98,7 @@ fn data_that_is_not_random_is_said_so_first() {
 }
 
 #[test]
-fn the_page_stays_small() {
+fn the_page_is_at_most_128_kb() {
     let long = |value| vec![Some(value); 288];
     let coarse = Series {
         step_s: 300,
@@ -113,7 +113,7 @@ fn the_page_stays_small() {
     assert!(page.len() < 128 * 1024, "{} bytes", page.len());
 }
 
-/// In base64, as policies have it; by coreutils.
+/// Returns the SHA-256 in base64, the form of the policy. Uses coreutils.
 fn sha256(text: &str) -> String {
     let mut child = Command::new("sha256sum").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();

@@ -1,7 +1,10 @@
-//! The journal's own protocol: each line with its fields beside it, so that `journalctl KEY=…` finds what is about one key
-//! (systemd.journal-fields(7), and "Native Journal Protocol" of systemd's documentation).
+//! Logs to the journal in its native protocol, with fields, so `journalctl KEY=…` finds the lines about one key
+//! (systemd.journal-fields(7), and "Native Journal Protocol" in systemd's documentation).
 //!
-//! The message has the fields as well, since that is all that `journalctl` shows unless asked.
+//! The message repeats the fields, because `journalctl` shows only the message by default.
+//!
+//! `tracing-journald` 0.3 does not fit: its socket blocks, so a hung journal would stop the keys; it drops a line that the journal
+//! rejects; its message lacks the fields; and a long line takes memfd_create(2), which the sandbox rejects.
 
 use std::fmt::{self, Write as _};
 use std::io::{self, Write as _};
@@ -13,12 +16,12 @@ use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 
-/// Where the journal listens.
+/// The journal's socket.
 pub(super) const SOCKET: &str = "/run/systemd/journal/socket";
-/// Bytes of one value; more is no line of a log, and would not fit into a datagram.
+/// Limit of a value in bytes, so that a line fits into one datagram.
 const MOST_VALUE: usize = 8192;
 
-/// Sends what is logged to the journal.
+/// Sends each event to the journal.
 pub(super) struct Journal {
     socket: UnixDatagram,
 }
@@ -27,11 +30,11 @@ impl Journal {
     /// Connects to the journal at `path`.
     ///
     /// # Errors
-    /// There is none, or it may not be used.
+    /// This system has no journal, or the process may not use it.
     pub(super) fn connect(path: &Path) -> io::Result<Self> {
         let socket = UnixDatagram::unbound()?;
         socket.connect(path)?;
-        // A journal that hangs must not hold up a key.
+        // A hung journal must not stop a key.
         socket.set_nonblocking(true)?;
         Ok(Self { socket })
     }
@@ -43,13 +46,13 @@ impl<S: Subscriber> Layer<S> for Journal {
         event.record(&mut line);
         let priority = super::priority(*event.metadata().level());
         if self.socket.send(&line.datagram(priority, *event.metadata().level())).is_err() {
-            // The service manager reads this as well, only without the fields.
+            // The service manager logs stderr too, without the fields.
             let _ = writeln!(io::stderr(), "<{priority}>{}", line.message());
         }
     }
 }
 
-/// One line, taken apart.
+/// Collects the parts of one line.
 #[derive(Default)]
 struct Line {
     text: String,
@@ -57,7 +60,7 @@ struct Line {
 }
 
 impl Line {
-    /// As a person reads it.
+    /// Returns the text with the fields after it, for people.
     fn message(&self) -> String {
         let mut out = self.text.clone();
         for (name, value) in &self.fields {
@@ -92,7 +95,7 @@ impl Visit for Line {
     }
 }
 
-/// `NAME=VALUE`, or where the value has more than one line, its length before it.
+/// Appends `NAME=VALUE`, or the form with a length if the value has several lines.
 fn put(out: &mut Vec<u8>, name: &str, value: &str) {
     let end = (0..=value.len().min(MOST_VALUE)).rev().find(|at| value.is_char_boundary(*at)).unwrap_or(0);
     let value = &value[..end];
@@ -124,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_has_its_fields_beside_it_and_within_it() {
+    fn a_line_carries_its_fields_and_repeats_them() {
         let seen = logged(|| tracing::warn!(key = "/dev/ttyACM0", rung = %"usb-reset", bytes = 7, "being revived"));
         assert_eq!(
             seen,
@@ -135,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_of_two_lines_cannot_make_a_field_of_its_own() {
+    fn a_value_of_two_lines_cannot_forge_a_field() {
         let seen = logged(|| tracing::info!(key = "x\nPRIORITY=0", "opened"));
         assert!(seen.contains("KEY\n\u{c}\0\0\0\0\0\0\0x\nPRIORITY=0\n"), "{seen:?}");
         let long = logged(|| tracing::info!("{}", "ä".repeat(MOST_VALUE)));
@@ -143,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_journal_there_is_none_to_connect_to() {
+    fn connecting_fails_without_a_journal() {
         assert!(Journal::connect(Path::new("/nonexistent/socket")).is_err());
     }
 }

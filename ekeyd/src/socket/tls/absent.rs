@@ -1,4 +1,4 @@
-//! What stands for TLS where it is not built in: types that nothing can be of. A configuration that wants TLS is refused before.
+//! Stands in for TLS in a build without it: types without values. The configuration rejects TLS before anything asks for one.
 
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -9,24 +9,24 @@ use mio::net::TcpStream;
 
 use crate::config;
 
-/// No file of TLS is ever read.
+/// Says that this build has no TLS.
 #[derive(Debug, thiserror::Error)]
 #[error("this ekeyd was built without TLS; build it with the feature `tls`, or use `tcp:`")]
 pub(crate) struct TlsError;
 
-/// No session is ever made.
+/// Never exists in this build.
 #[derive(Debug)]
 pub(crate) enum Session {}
 
-/// Nobody is ever let in.
+/// Never exists in this build.
 #[derive(Debug)]
 pub(crate) enum Acceptor {}
 
-/// Nobody is ever connected to.
+/// Never exists in this build.
 #[derive(Debug)]
 pub(crate) enum Connector {}
 
-/// Refuses.
+/// Rejects every configuration.
 ///
 /// # Errors
 /// Always.

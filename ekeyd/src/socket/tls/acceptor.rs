@@ -1,4 +1,4 @@
-//! The server's end: makes sessions of connections that come in, each with the certificate of the moment.
+//! The server's end: starts a TLS session on each accepted connection, with the certificate that is loaded at that moment.
 
 use std::io;
 use std::sync::Arc;
@@ -15,26 +15,27 @@ use super::error::TlsError;
 use super::identity::{Identity, provider};
 use super::session::Session;
 use super::validity::{self, Validity};
-use super::words::Other;
+use super::words::Peer;
 use crate::config;
 
 const DAY: i64 = 86_400;
 
-/// What the sessions are made with.
+/// Starts sessions from the configured certificate files.
 #[derive(Debug)]
 pub(crate) struct Acceptor {
     files: config::Tls,
     terms: Arc<ServerConfig>,
     validity: Validity,
-    /// Why the files were not taken when they were read last.
+    /// Why the last reading of the files failed, or found a certificate that is not valid now.
     problem: Option<String>,
 }
 
 impl Acceptor {
-    /// Reads the files. A certificate that does not hold at the moment is logged and used: the rest of the daemon does not depend on it.
+    /// Reads the files. A certificate that is not valid now is logged and used: it must not keep the rest of the daemon from
+    /// starting.
     ///
     /// # Errors
-    /// [`TlsError`] for the first thing that is wrong otherwise.
+    /// [`TlsError`] for the first file that cannot be used.
     pub(crate) fn open(files: &config::Tls) -> Result<Self, TlsError> {
         let identity = Identity::load(files)?;
         let problem = identity.holds_now(files).err().map(|error| error.to_string());
@@ -45,10 +46,10 @@ impl Acceptor {
         Ok(Self { files: files.clone(), terms, validity: identity.validity, problem })
     }
 
-    /// Reads the files again, for the sessions from now on. Those that there are go on as they are.
+    /// Reads the files again for later sessions. Sessions that are open keep their certificate.
     ///
     /// # Errors
-    /// [`TlsError`]; then everything stays as it was, and the status says so.
+    /// [`TlsError`]; the previous certificate then stays in use, and the status shows the problem.
     pub(crate) fn reload(&mut self) -> Result<(), TlsError> {
         let read = || {
             let identity = Identity::load(&self.files)?;
@@ -61,29 +62,29 @@ impl Acceptor {
                 Ok(())
             }
             Err(error) => {
-                self.problem = Some(format!("{error}; until then the one before stays in use"));
+                self.problem = Some(format!("{error}; the previous certificate stays in use until then"));
                 Err(error)
             }
         }
     }
 
-    /// Begins a session; nothing has been sent yet.
+    /// Starts a session on `socket`. Sends nothing yet.
     ///
     /// # Errors
-    /// What the library says if it cannot.
+    /// Whatever rustls reports.
     pub(crate) fn accept(&self, socket: TcpStream) -> io::Result<Session> {
         let mut connection = ServerConnection::new(Arc::clone(&self.terms)).map_err(io::Error::other)?;
-        // Answers are small, and no more than one batch of them is encrypted ahead.
+        // Answers are small: one batch of them is the most that is encrypted ahead.
         connection.set_buffer_limit(Some(16 * 1024));
-        Ok(Session::new(Connection::Server(connection), socket, Other::Client))
+        Ok(Session::new(Connection::Server(connection), socket, Peer::Client))
     }
 
-    /// When the certificate ends, for the log.
+    /// Returns when the certificate expires, in UTC, for the log.
     pub(crate) fn valid_until(&self) -> String {
         amount::utc(self.validity.until)
     }
 
-    /// The certificate as people and programs get to see it; the counts are the listener's to fill in.
+    /// Reports the certificate. The listener fills in the counts.
     pub(crate) fn status(&self) -> EgdTlsStatus {
         let left = self.validity.until.cast_signed() - validity::now().cast_signed();
         EgdTlsStatus {

@@ -1,4 +1,4 @@
-//! The client's end: makes sessions of connections to a server whose certificate must be of the authority, and for its name.
+//! The client's end: starts a TLS session with a server. Its certificate must be for its name, and from the configured authority.
 
 use std::io;
 use std::sync::Arc;
@@ -13,10 +13,10 @@ use rustls::{ClientConfig, ClientConnection, Connection};
 use super::error::TlsError;
 use super::identity::{Identity, provider};
 use super::session::Session;
-use super::words::Other;
+use super::words::Peer;
 use crate::config;
 
-/// What the sessions with one server are made with.
+/// Starts sessions with one server.
 #[derive(Debug)]
 pub(crate) struct Connector {
     terms: Arc<ClientConfig>,
@@ -24,10 +24,10 @@ pub(crate) struct Connector {
 }
 
 impl Connector {
-    /// Reads the files, for sessions with the server of this name or address.
+    /// Reads the files. `host` is the server's name or address.
     ///
     /// # Errors
-    /// [`TlsError`] for the first thing that is wrong.
+    /// [`TlsError`] for the first file that cannot be used, or if `host` cannot be in a certificate.
     pub(crate) fn open(files: &config::Tls, host: &str) -> Result<Self, TlsError> {
         let identity = Identity::load(files)?;
         identity.holds_now(files)?;
@@ -44,12 +44,12 @@ impl Connector {
         Ok(Self { terms: Arc::new(terms), name })
     }
 
-    /// Begins a session on a connection that was taken.
+    /// Starts a session on a connected `socket`. Sends nothing yet.
     ///
     /// # Errors
-    /// What the library says if it cannot.
+    /// Whatever rustls reports.
     pub(crate) fn connect(&self, socket: TcpStream) -> io::Result<Session> {
         let connection = ClientConnection::new(Arc::clone(&self.terms), self.name.clone()).map_err(io::Error::other)?;
-        Ok(Session::new(Connection::Client(connection), socket, Other::Server))
+        Ok(Session::new(Connection::Client(connection), socket, Peer::Server))
     }
 }

@@ -1,4 +1,4 @@
-//! The files of one end: its certificate, its private key, and the authorities that the other end's certificate must be of.
+//! Reads the TLS files: this machine's certificate and private key, and the authorities that may have issued the peer's.
 
 use std::fs::OpenOptions;
 use std::io::Read as _;
@@ -20,33 +20,33 @@ use super::error::TlsError;
 use super::validity::{self, Validity};
 use crate::config;
 
-/// A file larger than this, in bytes, is none of these.
+/// Size limit of each file, in bytes: more is neither a certificate nor a key.
 const MOST_BYTES: u64 = 256 * 1024;
 
-/// What the files held.
+/// Holds what the files contain.
 #[derive(Debug)]
 pub(super) struct Identity {
-    /// Certificate and private key.
+    /// The certificate chain and the private key.
     pub(super) pair: Arc<CertifiedKey>,
-    /// When the certificate, and all between it and its authority, hold.
+    /// When all certificates of the chain are valid.
     pub(super) validity: Validity,
-    /// Whose certificates the other end may have.
+    /// The authorities that may have issued the peer's certificate.
     pub(super) roots: Arc<RootCertStore>,
 }
 
-/// Reads the files, and tells what is wrong with them by the time of now.
+/// Reads the files and checks that the certificate is valid now.
 ///
 /// # Errors
-/// [`TlsError`] for the first thing that is wrong.
+/// [`TlsError`] for the first problem.
 pub(crate) fn check(files: &config::Tls) -> Result<(), TlsError> {
     Identity::load(files)?.holds_now(files)
 }
 
 impl Identity {
-    /// Reads the files. Whether the certificate holds at the moment is another question.
+    /// Reads the files. Does not check whether the certificate is valid now.
     ///
     /// # Errors
-    /// [`TlsError`] for the first thing that is wrong.
+    /// [`TlsError`] for the first file that cannot be used.
     pub(super) fn load(files: &config::Tls) -> Result<Self, TlsError> {
         let chain = certificates(&files.certificate)?;
         let validity =
@@ -67,7 +67,7 @@ impl Identity {
         Ok(Self { pair: Arc::new(pair), validity, roots: Arc::new(roots) })
     }
 
-    /// Says whether the certificate holds at the moment.
+    /// Checks that the certificate is valid now.
     ///
     /// # Errors
     /// [`TlsError::Expired`] or [`TlsError::NotYet`].
@@ -83,7 +83,7 @@ impl Identity {
     }
 }
 
-/// The one implementation of cryptography that is built in.
+/// Returns the only cryptography that is built in.
 pub(super) fn provider() -> Arc<CryptoProvider> {
     Arc::new(ring::default_provider())
 }
@@ -106,10 +106,10 @@ fn private_key(path: &Path) -> Result<Arc<dyn SigningKey>, TlsError> {
     key.map_err(|_| TlsError::UnusableKey(path.to_owned()))
 }
 
-/// The whole file; a `secret` one only if nobody else may read it, as with the keyring.
+/// Reads a whole file. A `secret` one must have a trusted owner and be closed to other users, like the keyring.
 fn text_of(path: &Path, secret: bool) -> Result<Zeroizing<Vec<u8>>, TlsError> {
     let unreadable = |source| TlsError::Unreadable { path: path.to_owned(), source };
-    // Without waiting, or a pipe that nobody writes would hang the daemon.
+    // Non-blocking, because opening a pipe without a writer would hang the daemon.
     let nonblocking = OFlag::O_NONBLOCK.bits();
     let file = OpenOptions::new().read(true).custom_flags(nonblocking).open(path).map_err(unreadable)?;
     let found = file.metadata().map_err(unreadable)?;
@@ -126,7 +126,7 @@ fn text_of(path: &Path, secret: bool) -> Result<Zeroizing<Vec<u8>>, TlsError> {
     if found.len() > MOST_BYTES {
         return Err(TlsError::TooLarge(path));
     }
-    // As large as it can become, since growing would leave a copy behind.
+    // Allocated at full size, because a growing Vec leaves copies of the key behind.
     let mut text = Zeroizing::new(Vec::with_capacity(MOST_BYTES as usize + 64));
     file.take(MOST_BYTES).read_to_end(&mut text).map_err(unreadable)?;
     Ok(text)

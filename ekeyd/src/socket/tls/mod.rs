@@ -1,8 +1,8 @@
-//! TLS, version 1.3 alone, with a certificate at either end: how EGD goes from one machine to another.
+//! TLS 1.3 with a certificate at both ends, for EGD between machines.
 //!
-//! [`Acceptor`] is the server's end and [`Connector`] the client's; either makes a [`Session`] of a TCP connection, which is read and
-//! written as any other. Whoever has no certificate of the configured authority gets as far as the handshake and no further.
-//! Nothing is resumed: each connection shows its certificate anew, so that one that has expired lets nobody in.
+//! [`Acceptor`] is the server's end and [`Connector`] the client's. Both turn a TCP connection into a [`Session`], which the daemon
+//! reads and writes like any other connection. A peer without a certificate from the configured authority fails in the handshake.
+//! Sessions are never resumed: each connection checks the certificate again, so an expired one stops working at once.
 
 #[cfg(not(feature = "tls"))]
 mod absent;

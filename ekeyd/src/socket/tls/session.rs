@@ -1,7 +1,7 @@
-//! One TLS connection that never blocks, from the first byte of the handshake on.
+//! One non-blocking TLS connection, from the first byte of the handshake on.
 //!
-//! What is written is encrypted in the place that it is copied to, so that no plaintext of it stays behind. What is read goes through
-//! buffers of the library that it does not wipe: at the server these are requests, at the client the entropy itself.
+//! rustls encrypts what is written inside the buffer that it copies it to, so no plaintext stays behind. What is read passes through
+//! buffers that rustls does not wipe: requests at the server, but entropy at the client.
 
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -10,59 +10,59 @@ use mio::event::Source;
 use mio::net::TcpStream;
 use rustls::Connection;
 
-use super::words::Other;
+use super::words::Peer;
 
-/// Bytes that may come before the handshake is over: a few certificates of the larger kind.
+/// Limit of received bytes during the handshake: enough for a chain of large certificates.
 const MOST_HANDSHAKE: usize = 24 * 1024;
-/// Bytes of plaintext that are encrypted before they have gone.
+/// Limit of plaintext bytes that one write encrypts.
 const MOST_WRITTEN: usize = 4096;
 
-/// The connection.
+/// Reads and writes plaintext over one TCP connection.
 #[derive(Debug)]
 pub(crate) struct Session {
     connection: Connection,
     socket: TcpStream,
-    other: Other,
-    /// Bytes that have come in the handshake.
-    came: usize,
-    /// Why there is none, or none any more.
+    peer: Peer,
+    /// Bytes received during the handshake.
+    handshake_bytes: usize,
+    /// Why this end gave up on the peer.
     refusal: Option<String>,
 }
 
 impl Session {
-    pub(super) fn new(connection: Connection, socket: TcpStream, other: Other) -> Self {
-        Self { connection, socket, other, came: 0, refusal: None }
+    pub(super) fn new(connection: Connection, socket: TcpStream, peer: Peer) -> Self {
+        Self { connection, socket, peer, handshake_bytes: 0, refusal: None }
     }
 
-    /// The TCP connection below it.
+    /// Returns the TCP connection below it.
     pub(crate) fn socket(&self) -> &TcpStream {
         &self.socket
     }
 
-    /// Whether it is not known yet who the other end is.
+    /// Returns whether the peer has not proven itself yet.
     pub(crate) fn is_handshaking(&self) -> bool {
         self.connection.is_handshaking()
     }
 
-    /// Whether there is something to send that the socket has had no room for.
+    /// Returns whether encrypted bytes wait for room in the socket.
     pub(crate) fn has_unsent(&self) -> bool {
         self.connection.wants_write()
     }
 
-    /// Whether something has come that can be read without the socket.
+    /// Returns whether [`Read`] has bytes to give without reading the socket.
     pub(crate) fn has_unread(&mut self) -> bool {
         self.connection.process_new_packets().is_ok_and(|state| state.plaintext_bytes_to_read() > 0)
     }
 
-    /// What is wrong with the other end, if that was found out.
+    /// Returns why this end gave up on the peer, if it did.
     pub(crate) fn refusal(&self) -> Option<&str> {
         self.refusal.as_deref()
     }
 
-    /// Goes on with the handshake as far as that is possible now. Returns whether it is over.
+    /// Continues the handshake without blocking. Returns whether it is complete.
     ///
     /// # Errors
-    /// As with reading and writing.
+    /// Those of reading and writing; `InvalidData` if TLS rejects the peer, and [`refusal`](Self::refusal) says why.
     pub(crate) fn shake_hands(&mut self) -> io::Result<bool> {
         loop {
             let sent = would_block(self.flush())?;
@@ -78,29 +78,29 @@ impl Session {
         }
     }
 
-    /// Says that nothing more will be sent.
+    /// Tells the peer that nothing more follows. It can still send.
     ///
     /// # Errors
-    /// The other end is gone.
+    /// The peer has gone.
     pub(crate) fn finish(&mut self) -> io::Result<()> {
         self.connection.send_close_notify();
         self.flush()?;
         self.socket.shutdown(std::net::Shutdown::Write)
     }
 
-    /// Reads once from the socket. Returns how many bytes that brought, of whatever kind.
+    /// Reads once from the socket. Returns the count of encrypted bytes.
     fn take_in(&mut self) -> io::Result<usize> {
         let count = self.connection.read_tls(&mut self.socket)?;
         if self.is_handshaking() {
-            self.came += count;
-            if self.came > MOST_HANDSHAKE {
-                return Err(self.refuse("it sends more than any handshake has; see who it is".to_owned()));
+            self.handshake_bytes += count;
+            if self.handshake_bytes > MOST_HANDSHAKE {
+                return Err(self.refuse("it sends too much for a handshake; find out what it is".to_owned()));
             }
         }
         if let Err(error) = self.connection.process_new_packets() {
-            // The other end is told why; whether it gets that is its own affair.
+            // Sends the alert that says why. The session ends anyway, so an error here does not matter.
             let _ = self.flush();
-            let words = self.other.refused(&error);
+            let words = self.peer.refused(&error);
             return Err(self.refuse(words));
         }
         would_block(self.flush())?;
@@ -113,7 +113,7 @@ impl Session {
     }
 }
 
-/// Whether it went well at once.
+/// Turns `WouldBlock` into `false` and success into `true`.
 fn would_block(outcome: io::Result<()>) -> io::Result<bool> {
     match outcome {
         Ok(()) => Ok(true),
@@ -124,7 +124,7 @@ fn would_block(outcome: io::Result<()>) -> io::Result<bool> {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        // A farewell, so that the other end can tell it from a connection that was cut.
+        // The close alert lets the peer tell this from a cut connection.
         if !self.is_handshaking() {
             self.connection.send_close_notify();
         }
@@ -132,14 +132,14 @@ impl Drop for Session {
     }
 }
 
-/// Gives up after one look at the socket that brought no plaintext, with [`io::ErrorKind::Interrupted`]: whoever sends much that
-/// means nothing must not hold up the others.
+/// Reads the socket at most once. If that gives no plaintext, fails with [`io::ErrorKind::Interrupted`]: a peer that floods the
+/// connection with empty records must not block the other clients.
 impl Read for Session {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         for last in [false, true] {
             match self.connection.reader().read(buf) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                // Requests and answers of EGD have a length, so that an end without a farewell cuts nothing unseen.
+                // EGD requests and answers state their length, so a missing close alert cannot hide a truncation.
                 Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(0),
                 outcome => return outcome,
             }
@@ -151,7 +151,7 @@ impl Read for Session {
     }
 }
 
-/// What was written and has found no room goes before anything else; until then nothing more is taken.
+/// Sends pending bytes first and accepts new ones only after that.
 impl Write for Session {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
         self.flush()?;
@@ -180,7 +180,7 @@ impl AsFd for Session {
 }
 
 impl Session {
-    /// What the event loop watches.
+    /// Returns the socket, for the event loop to watch.
     pub(crate) fn source(&mut self) -> &mut dyn Source {
         &mut self.socket
     }

@@ -1,18 +1,16 @@
-//! From when to when a certificate holds: RFC 5280 4.1.2.5, read out of its DER as far as needed and no further.
+//! Reads the period in which a certificate is valid (RFC 5280 4.1.2.5), to warn the operator before this machine's own expires.
 //!
-//! It judges nobody. Whether the other end's certificate holds is decided by the library; this is for telling the operator when
-//! this machine's own ends.
+//! rustls checks the peer's certificate itself, but gives no access to the times.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-const SEQUENCE: u8 = 0x30;
-const INTEGER: u8 = 0x02;
-const VERSION: u8 = 0xa0;
-const UTC_TIME: u8 = 0x17;
-const GENERALIZED_TIME: u8 = 0x18;
-const DAY: u64 = 86_400;
+use x509_cert::der::{self, Reader as _, SliceReader};
+use x509_cert::time;
 
-/// The times of a certificate, in seconds since 1970.
+/// The tag of a certificate's optional first field.
+const VERSION: u8 = 0xa0;
+
+/// A period of validity, in seconds since 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Validity {
     /// The first second.
@@ -22,124 +20,92 @@ pub(super) struct Validity {
 }
 
 impl Validity {
-    /// Reads it from a certificate; none if that is no certificate.
+    /// Reads the period from a certificate in DER. Returns `None` if it cannot be parsed.
     pub(super) fn of(certificate: &[u8]) -> Option<Self> {
-        let (certificate, _) = expect(SEQUENCE, certificate)?;
-        let (body, _) = expect(SEQUENCE, certificate)?;
-        let after_version = expect(VERSION, body).map_or(body, |(_, rest)| rest);
-        let (_serial, rest) = expect(INTEGER, after_version)?;
-        let (_algorithm, rest) = expect(SEQUENCE, rest)?;
-        let (_issuer, rest) = expect(SEQUENCE, rest)?;
-        let (times, _) = expect(SEQUENCE, rest)?;
-        let (from, rest) = time(times)?;
-        let (until, _) = time(rest)?;
+        let validity = read(certificate).ok()?;
+        let [from, until] = [validity.not_before, validity.not_after].map(|time| time.to_unix_duration().as_secs());
         Some(Self { from, until })
     }
 
-    /// The time in which both hold.
+    /// Returns the period in which both are valid.
     pub(super) fn and(self, other: Self) -> Self {
         Self { from: self.from.max(other.from), until: self.until.min(other.until) }
     }
 }
 
-/// Seconds since 1970; 0 for a clock that is before.
+/// Finds the times in a certificate. `x509_cert::Certificate` would parse the names and extensions too, which rustls does with its own
+/// parser, for another 35 KB of code.
+fn read(certificate: &[u8]) -> der::Result<time::Validity> {
+    SliceReader::new(certificate)?.sequence(|certificate| {
+        let validity = certificate.sequence(|fields| {
+            if fields.peek_byte() == Some(VERSION) {
+                fields.tlv_bytes()?;
+            }
+            for _ in ["serialNumber", "signature", "issuer"] {
+                fields.tlv_bytes()?;
+            }
+            let validity = fields.decode()?;
+            fields.drain(fields.remaining_len())?;
+            Ok::<_, der::Error>(validity)
+        })?;
+        certificate.drain(certificate.remaining_len())?;
+        Ok(validity)
+    })
+}
+
+/// Returns the seconds since 1970; 0 if the clock is set to an earlier time.
 pub(super) fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs()
 }
 
-/// The content of an element with this tag, and what comes after it.
-fn expect(tag: u8, input: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (&[seen, first], rest) = input.split_first_chunk::<2>()?;
-    if seen != tag {
-        return None;
-    }
-    let (length, rest) = match first {
-        0..=0x7f => (usize::from(first), rest),
-        0x81..=0x84 => {
-            let (digits, rest) = rest.split_at_checked(usize::from(first & 0x7f))?;
-            (digits.iter().try_fold(0usize, |sum, digit| sum.checked_mul(256)?.checked_add(usize::from(*digit)))?, rest)
-        }
-        _ => return None,
-    };
-    rest.split_at_checked(length)
-}
-
-fn time(input: &[u8]) -> Option<(u64, &[u8])> {
-    let (year, text, rest) = if let Some((text, rest)) = expect(UTC_TIME, input) {
-        let year = number(text, 0)?;
-        (if year < 50 { year + 2000 } else { year + 1900 }, text.get(2..)?, rest)
-    } else {
-        let (text, rest) = expect(GENERALIZED_TIME, input)?;
-        (number(text, 0)? * 100 + number(text, 2)?, text.get(4..)?, rest)
-    };
-    if text.len() != 11 || text.last() != Some(&b'Z') {
-        return None;
-    }
-    let [month, day, hour, minute, second] = [0, 2, 4, 6, 8].map(|at| number(text, at));
-    let days = days_since_1970(year, month?, day?)?;
-    let seconds = hour? * 3600 + minute? * 60 + second?;
-    Some((days.checked_mul(DAY)?.checked_add(seconds)?, rest))
-}
-
-/// Two digits.
-fn number(text: &[u8], at: usize) -> Option<u64> {
-    let digits = text.get(at..at + 2)?;
-    digits.iter().all(u8::is_ascii_digit).then(|| u64::from(digits[0] - b'0') * 10 + u64::from(digits[1] - b'0'))
-}
-
-/// None for a day that no calendar has, or before 1970.
-fn days_since_1970(year: u64, month: u64, day: u64) -> Option<u64> {
-    if !(1..=12).contains(&month) || !(1..=31).contains(&day) {
-        return None;
-    }
-    let (year, month) = if month > 2 { (year, month - 3) } else { (year.checked_sub(1)?, month + 9) };
-    let before = year * 365 + year / 4 - year / 100 + year / 400;
-    (before + (153 * month + 2) / 5 + day - 1).checked_sub(719_468)
-}
-
 #[cfg(test)]
 mod tests {
+    use base64ct::{Base64, Encoding as _};
+
     use super::*;
 
+    // Made with `openssl ca -selfsign -startdate … -enddate …`; the times in seconds are those of `date -u -d … +%s`.
+    const CERTIFICATES: [(&str, Validity); 3] = [
+        (
+            "MIHyMIGloAMCAQICAQowBQYDK2VwMAwxCjAIBgNVBAMMAWEwHhcNMjYwMTAxMDAwMDAwWhcNMjcwMTAxMDAwMDAwWjAMMQowCAYDVQQD\
+             DAFhMCowBQYDK2VwAyEAxdeslPqs9WQvZ+6+14LFCUvPimgeOjDJANC+dGM3rS2jLDAqMAkGA1UdEwQCMAAwHQYDVR0OBBYEFDGXQo12\
+             TyC28ZVZ1K71H1vVHJuxMAUGAytlcANBAPn1CH4o6xjhEclYqYIDg6/1J7eCHeiiT7jyItmk9v8aXZaQcxV27/LskKacoLCUsHJfr47B\
+             c24u2gvF8ykAXA4=",
+            Validity { from: 1_767_225_600, until: 1_798_761_600 },
+        ),
+        (
+            "MIHAMHQCAQgwBQYDK2VwMAwxCjAIBgNVBAMMAWEwIBcNNDkxMjMxMjM1OTU5WhgPMjA1MDAxMDEwMDAwMDBaMAwxCjAIBgNVBAMMAWEw\
+             KjAFBgMrZXADIQDF16yU+qz1ZC9n7r7XgsUJS8+KaB46MMkA0L50YzetLTAFBgMrZXADQQAjy7VBbR/x6kAO1KmQef976PQfltERxRse\
+             gBUWGqxqJCp3RVubJkSHEt3OXwaNkj9pVfe98Z8oiIWa78CEfdYE",
+            Validity { from: 2_524_607_999, until: 2_524_608_000 },
+        ),
+        (
+            "MIHAMHQCAQkwBQYDK2VwMAwxCjAIBgNVBAMMAWEwIBcNNzAwMTAxMDAwMDAwWhgPOTk5OTEyMzEyMzU5NTlaMAwxCjAIBgNVBAMMAWEw\
+             KjAFBgMrZXADIQDF16yU+qz1ZC9n7r7XgsUJS8+KaB46MMkA0L50YzetLTAFBgMrZXADQQANPgxB0Pnc4S6GeIXFczQkjRJwotu/qpOi\
+             nNsdTdZYA5Pgh1s4LNoYvIDla8jPNc4abtlB5J//bGlay8YxXpsC",
+            Validity { from: 0, until: 253_402_300_799 },
+        ),
+    ];
+
     #[test]
-    fn a_time_is_read_as_the_calendar_has_it() {
-        // The seconds are those of `date -u -d ... +%s`.
-        for (tag, text, seconds) in [
-            (UTC_TIME, "700101000000Z", 0),
-            (UTC_TIME, "261120132711Z", 1_795_181_231),
-            (UTC_TIME, "491231235959Z", 2_524_607_999),
-            (UTC_TIME, "240229120000Z", 1_709_208_000),
-            (GENERALIZED_TIME, "20500101000000Z", 2_524_608_000),
-            (GENERALIZED_TIME, "99991231235959Z", 253_402_300_799),
-        ] {
-            let mut element = vec![tag, text.len() as u8];
-            element.extend_from_slice(text.as_bytes());
-            assert_eq!(time(&element), Some((seconds, &[][..])), "{text}");
+    fn both_forms_of_time_are_read() {
+        for (certificate, expected) in CERTIFICATES {
+            let certificate = Base64::decode_vec(certificate).unwrap();
+            assert_eq!(Validity::of(&certificate), Some(expected));
         }
     }
 
     #[test]
-    fn what_is_no_certificate_is_none_wherever_it_is_cut() {
-        let certificate = [
-            &[0x30, 0x81, 0x30, 0x30, 0x2e, 0xa0, 0x03, 0x02, 0x01, 0x02, 0x02, 0x01, 0x07, 0x30, 0x00, 0x30, 0x00][..],
-            &[0x30, 0x1e, 0x17, 0x0d],
-            b"260101000000Z",
-            &[0x17, 0x0d],
-            b"270101000000Z",
-            &[0x05, 0x00],
-        ]
-        .concat();
-        let due = Validity { from: 1_767_225_600, until: 1_798_761_600 };
-        let end = certificate.len() - 2;
-        assert_eq!(Validity::of(&certificate), Some(due));
-        for cut in 0..end {
-            assert_eq!(Validity::of(&certificate[..cut]), None, "cut at {cut}");
+    fn a_truncated_certificate_is_rejected() {
+        let certificate = Base64::decode_vec(CERTIFICATES[0].0).unwrap();
+        for end in 0..certificate.len() {
+            assert_eq!(Validity::of(&certificate[..end]), None, "cut at {end}");
         }
-        for at in 0..certificate.len() {
-            let mut damaged = certificate.clone();
-            damaged[at] ^= 0xff;
-            // Whatever it says, it must not panic.
-            let _ = Validity::of(&damaged);
-        }
+    }
+
+    #[test]
+    fn two_certificates_share_the_shorter_period() {
+        let [one, other] = [Validity { from: 1, until: 5 }, Validity { from: 3, until: 9 }];
+        assert_eq!(one.and(other), Validity { from: 3, until: 5 });
     }
 }

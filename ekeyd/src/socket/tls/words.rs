@@ -1,22 +1,22 @@
-//! What TLS says of the other end, in words that tell what to do. Nothing that the other end sent is repeated.
+//! Explains TLS errors to the operator: what is wrong with the peer, and what to do. Repeats nothing that the peer sent.
 
 use rustls::{CertificateError, Error, PeerIncompatible};
 
-/// Which end the other one is.
+/// Says which end the peer is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Other {
-    /// Somebody who connected to this machine.
+pub(super) enum Peer {
+    /// It connected to this machine.
     Client,
-    /// Whom this machine connected to.
+    /// This machine connected to it.
     Server,
 }
 
-impl Other {
-    /// Why there is no session with it.
+impl Peer {
+    /// Explains why there is no session with it.
     pub(super) fn refused(self, error: &Error) -> String {
         match (error, self) {
             (Error::NoCertificatesPresented, _) => {
-                "it shows no certificate; give it one of the authority in `tls-authority`".to_owned()
+                "it shows no certificate; give it one from the authority in `tls-authority`".to_owned()
             }
             (Error::InvalidCertificate(error), _) => self.certificate(error),
             (
@@ -24,16 +24,16 @@ impl Other {
                     PeerIncompatible::NoCipherSuitesInCommon | PeerIncompatible::NoKxGroupsInCommon,
                 ),
                 _,
-            ) => "it has no method of encryption in common with this machine; bring its TLS up to date".to_owned(),
+            ) => "it has no cipher in common with this machine; update its TLS library".to_owned(),
             (Error::PeerIncompatible(_), _) | (Error::AlertReceived(rustls::AlertDescription::ProtocolVersion), _) => {
-                "it does not speak TLS 1.3; bring its TLS up to date".to_owned()
+                "it does not speak TLS 1.3; update its TLS library".to_owned()
             }
             (
                 Error::InvalidMessage(_)
                 | Error::InappropriateMessage { .. }
                 | Error::InappropriateHandshakeMessage { .. },
                 Self::Client,
-            ) => "it does not speak TLS; correct its configuration, or have it use another port".to_owned(),
+            ) => "it does not speak TLS; correct its configuration, or give it a `tcp:` port".to_owned(),
             (
                 Error::InvalidMessage(_)
                 | Error::InappropriateMessage { .. }
@@ -52,28 +52,28 @@ impl Other {
         };
         let words = match error {
             Expired | ExpiredContext { .. } => {
-                "its certificate has expired; have a new one made for it, and see that this machine's clock is right"
+                "its certificate has expired; get a new one for it, and check this machine's clock"
             }
             NotValidYet | NotValidYetContext { .. } => {
-                "its certificate is of the future; see that the clocks of both machines are right"
+                "its certificate is not valid yet; check the clocks of both machines"
             }
-            // Another authority of the same name.
+            // BadSignature: another authority has the same name.
             UnknownIssuer | BadSignature => {
-                "its certificate is of another authority; have one made by the authority in `tls-authority`"
+                "its certificate is from another authority; give it one from the authority in `tls-authority`"
             }
             NotValidForName | NotValidForNameContext { .. } => {
-                "its certificate is for another name; connect by a name that it has, or have one made with this name (subjectAltName)"
+                "its certificate is for another name; connect by a name in the certificate, or add this name to it (subjectAltName)"
             }
             InvalidPurpose | InvalidPurposeContext { .. } if self == Self::Client => {
-                "its certificate is for another purpose; have one made for clients (clientAuth)"
+                "its certificate is for another purpose; give it one for clients (clientAuth)"
             }
             InvalidPurpose | InvalidPurposeContext { .. } => {
-                "its certificate is for another purpose; have one made for servers (serverAuth)"
+                "its certificate is for another purpose; give it one for servers (serverAuth)"
             }
-            BadEncoding => "its certificate cannot be read; have a new one made",
+            BadEncoding => "its certificate is damaged; give it a new one",
             other => {
                 return format!(
-                    "its certificate is refused ({other}); have one made by the authority in `tls-authority`"
+                    "its certificate is rejected ({other}); give it one from the authority in `tls-authority`"
                 );
             }
         };
@@ -86,10 +86,14 @@ impl Other {
             UnsupportedCertificate,
         };
         match alert {
-            CertificateExpired => "it refuses this machine's certificate as expired; have a new one made, and see that the clocks of both machines are right".to_owned(),
-            UnknownCA => "it refuses this machine's certificate as of another authority; have one made by the authority that it trusts".to_owned(),
+            CertificateExpired => {
+                "it rejects this machine's certificate as expired; get a new one, and check the clocks of both machines".to_owned()
+            }
+            UnknownCA => {
+                "it rejects this machine's certificate as from another authority; get one from the authority that it trusts".to_owned()
+            }
             BadCertificate | CertificateRequired | CertificateUnknown | UnsupportedCertificate => {
-                format!("it refuses this machine's certificate ({alert:?}); see `tls-certificate` here and `tls-authority` there")
+                format!("it rejects this machine's certificate ({alert:?}); compare `tls-certificate` here with `tls-authority` there")
             }
             alert => format!("it ends the handshake ({alert:?}); see its log"),
         }

@@ -1,41 +1,41 @@
-//! The clock that a session is given: it stands still while the daemon, and not the key, is what holds things up.
+//! The clock of a session. It stands still while the daemon does not read the key, so that such a pause is not a key's silence.
 
 use std::time::{Duration, Instant};
 
 use ekey_proto::Instant as SessionInstant;
 use nix::time::{ClockId, clock_gettime};
 
-/// A machine that was suspended for less than this is not asked about.
+/// A shorter suspension of the machine does not count.
 const NOTICED_SLEEP: Duration = Duration::from_secs(1);
 
-/// Turns the system's time into a session's and back.
+/// Converts between the system's and the session's time.
 pub(super) struct Clock {
     start: Instant,
     asleep: Duration,
 }
 
 impl Clock {
-    /// A clock that starts now.
+    /// Starts the session's time at zero.
     pub(super) fn new() -> Self {
         Self { start: Instant::now(), asleep: time_asleep() }
     }
 
-    /// The session's time.
+    /// Returns the session's time.
     pub(super) fn now(&self) -> SessionInstant {
         SessionInstant::after_start(self.start.elapsed())
     }
 
-    /// The system's time at a session's time.
+    /// Converts a session's time to the system's.
     pub(super) fn instant(&self, at: SessionInstant) -> Instant {
         self.start + at.since_start()
     }
 
-    /// Leaves out a stretch of time in which the key was not listened to, so that it does not count as silence.
+    /// Skips a pause in which the daemon did not read the key.
     pub(super) fn leave_out(&mut self, pause: Duration) {
         self.start += pause;
     }
 
-    /// Whether the machine was suspended since this was asked last. The key may have lost its power meanwhile.
+    /// Returns whether the machine was suspended since the last call. If so, the key may have lost power.
     pub(super) fn has_slept(&mut self) -> bool {
         let asleep = time_asleep();
         let slept = asleep.saturating_sub(self.asleep) >= NOTICED_SLEEP;
@@ -44,7 +44,7 @@ impl Clock {
     }
 }
 
-/// How long the machine has been suspended since it was started: what CLOCK_BOOTTIME counts and CLOCK_MONOTONIC does not.
+/// Returns how long the machine has been suspended since its boot: CLOCK_BOOTTIME counts that time, CLOCK_MONOTONIC does not.
 fn time_asleep() -> Duration {
     let read = |clock| clock_gettime(clock).map(Duration::from).unwrap_or_default();
     let awake = read(ClockId::CLOCK_MONOTONIC);

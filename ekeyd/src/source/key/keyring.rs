@@ -1,4 +1,4 @@
-//! The keyring as the daemon's threads share it: read again when somebody says so, kept as it was if that fails.
+//! The keyring that the daemon's threads share. If a reload fails, the previous content stays in use.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -7,7 +7,7 @@ use ekey_control::status::KeyringStatus;
 use ekey_keyring::{Keyring, KeyringError};
 use ekey_proto::{LongTermKey, Serial};
 
-/// A handle on the one keyring of the daemon; clones share it.
+/// Shares the daemon's one keyring; clones refer to the same one.
 #[derive(Clone)]
 pub(crate) struct SharedKeyring {
     inner: Arc<RwLock<Inner>>,
@@ -20,8 +20,8 @@ struct Inner {
 }
 
 impl SharedKeyring {
-    /// Reads the keyring at `path`. One that cannot be read is logged and stated in the status; keys are then without a
-    /// long-term key until it can.
+    /// Reads the keyring at `path`. If that fails, logs the error and shows it in the status; keys then have no long-term key until a
+    /// reload succeeds.
     pub(crate) fn open(path: &Path) -> Self {
         let inner = Inner { path: path.to_owned(), keyring: None, problem: None };
         let shared = Self { inner: Arc::new(RwLock::new(inner)) };
@@ -31,10 +31,10 @@ impl SharedKeyring {
         shared
     }
 
-    /// Reads the keyring at `path` from now on, and returns how many long-term keys it holds.
+    /// Reads the keyring at `path`, which also becomes the path in the status. Returns the count of long-term keys.
     ///
     /// # Errors
-    /// [`KeyringError`]; the long-term keys that were known stay known.
+    /// [`KeyringError`]; the previous long-term keys stay in use.
     pub(crate) fn read_from(&self, path: &Path) -> Result<usize, KeyringError> {
         let outcome = Keyring::load(path);
         let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
@@ -55,13 +55,13 @@ impl SharedKeyring {
         }
     }
 
-    /// A copy of the long-term key of `serial`, if there is one.
+    /// Returns a copy of the long-term key of `serial`, if the keyring has one.
     pub(crate) fn long_term_key(&self, serial: &Serial) -> Option<LongTermKey> {
         let inner = self.inner.read().unwrap_or_else(PoisonError::into_inner);
         inner.keyring.as_ref()?.get(serial).map(LongTermKey::duplicate)
     }
 
-    /// The keyring as people and programs get to see it.
+    /// Reports the keyring.
     pub(crate) fn status(&self) -> KeyringStatus {
         let inner = self.inner.read().unwrap_or_else(PoisonError::into_inner);
         let keys = inner.keyring.as_ref().map_or(0, |keyring| keyring.serials().count());

@@ -1,24 +1,24 @@
-//! The host's contributions to session keys.
+//! The host's nonces, which go into session keys.
 
 use std::fs::File;
 use std::io::{self, Read as _};
 
 use ekey_proto::Nonce;
 
-/// Makes nonces that never repeat: a counter, and random bytes.
+/// Makes nonces that never repeat, from a counter and random bytes.
 #[derive(Debug, Default)]
 pub(crate) struct Nonces {
     made: u32,
-    /// Held open, so that a nonce can be made even when the process has no descriptor left.
+    /// Stays open, so that a process at its limit of open files can still make a nonce.
     source: Option<File>,
 }
 
 impl Nonces {
-    /// The next nonce. The random bytes come from `/dev/urandom`, which does not wait for a kernel that is still to be
-    /// seeded, perhaps by this very daemon: a nonce must be new, it need not be secret.
+    /// Returns the next nonce. Takes the random bytes from `/dev/urandom`, which does not wait for an unseeded kernel: this daemon
+    /// may be the one that seeds it, and a nonce must be new but not secret.
     ///
     /// # Errors
-    /// Whatever keeps `/dev/urandom` from being read.
+    /// `/dev/urandom` cannot be read.
     pub(crate) fn next(&mut self) -> io::Result<Nonce> {
         let mut random = [0; 8];
         let mut source = match self.source.take() {

@@ -1,6 +1,6 @@
-//! Where a key is right now: the path that was named, or wherever USB has it under its serial number.
+//! Finds a key: at its configured path, or by its serial number on USB.
 //!
-//! A key that was reset or plugged in again may come back under another name; its serial number stays.
+//! A key may come back under another path after a reset or replugging. Its serial number stays.
 
 use std::fs;
 use std::os::unix::fs::FileTypeExt as _;
@@ -11,32 +11,32 @@ use ekey_link::{LinkError, Transport};
 
 use crate::config;
 
-/// How a key is named.
+/// Names a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Name {
     /// A tty, a usbfs node or a unix socket.
     Path(PathBuf),
-    /// The serial number that USB states.
+    /// The serial number in its USB descriptor.
     Serial(String),
 }
 
-/// Finds the key that was named, each time anew.
+/// Finds the named key again for each connection.
 pub(super) struct Place {
     name: Name,
     transport: config::Transport,
-    /// Whether to take the transport that is second choice.
+    /// Whether to prefer USB to the tty, if the configuration allows both.
     other_transport: bool,
-    /// What USB calls the key, once it was found there.
+    /// The serial number in its USB descriptor, once it is known.
     usb_serial: Option<String>,
 }
 
-/// Where a key was found.
+/// Says where a key is.
 pub(super) struct Spot {
-    /// What to open.
+    /// The path to open.
     pub(super) path: PathBuf,
-    /// What to open if that cannot be: the same device by the other transport, if there is one and it may be used.
+    /// The path to open if that fails: the same device by the other transport, if the configuration allows it.
     pub(super) other: Option<PathBuf>,
-    /// The USB device, if it is one.
+    /// The USB device, if the key is one.
     pub(super) found: Option<FoundKey>,
 }
 
@@ -49,7 +49,7 @@ impl Place {
     /// Looks for the key.
     ///
     /// # Errors
-    /// [`LinkError::Gone`] if USB does not have it.
+    /// [`LinkError::Gone`] if it is named by serial number and not on USB, or has no usable transport.
     pub(super) fn look(&mut self) -> Result<Spot, LinkError> {
         if let Name::Path(path) = &self.name
             && let Some(found) = find::behind(path)
@@ -66,12 +66,12 @@ impl Place {
         }
     }
 
-    /// Whether the kernel tells when the key comes back, so that there is no need to look for it often.
+    /// Returns whether the kernel announces the key's return. If so, there is no need to poll for it.
     pub(super) fn is_on_usb(&self) -> bool {
         self.usb_serial.is_some()
     }
 
-    /// Takes the other transport from now on.
+    /// Switches between the preferred and the other transport, from the next [`look`](Self::look) on.
     pub(super) fn switch_transport(&mut self) {
         self.other_transport = !self.other_transport;
     }
@@ -91,7 +91,7 @@ impl Place {
 }
 
 impl Name {
-    /// What people see before the key was found.
+    /// Returns the name to show until the key is found.
     pub(crate) fn shown(&self) -> String {
         match self {
             Self::Path(path) => path.display().to_string(),
@@ -99,7 +99,7 @@ impl Name {
         }
     }
 
-    /// Whether this names the key that is plugged in there.
+    /// Returns whether this names the key `found` on USB.
     pub(crate) fn names(&self, found: &FoundKey) -> bool {
         match self {
             Self::Serial(serial) => found.serial.as_ref() == Some(serial),
@@ -111,7 +111,7 @@ impl Name {
     }
 }
 
-/// How a path would be reached, for the status of a key that could not be opened yet.
+/// Guesses the transport of a path, for the status of a key that has not been opened.
 pub(super) fn likely_transport(path: &Path) -> Transport {
     if fs::metadata(path).is_ok_and(|metadata| metadata.file_type().is_socket()) {
         Transport::Unix

@@ -1,4 +1,4 @@
-//! The rate at which a key gives entropy, over the last few seconds.
+//! A key's rate of entropy over the last five seconds.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -6,18 +6,18 @@ use std::time::{Duration, Instant};
 const WINDOW: Duration = Duration::from_secs(5);
 const STEP: Duration = Duration::from_millis(500);
 
-/// Remembers how much had been given at a few times within the last five seconds.
+/// Remembers the total at a few moments of the last five seconds.
 pub(super) struct Rate {
     marks: VecDeque<(Instant, u64)>,
 }
 
 impl Rate {
-    /// Begins with nothing given.
+    /// Starts at a total of zero.
     pub(super) fn new(now: Instant) -> Self {
         Self { marks: VecDeque::from([(now, 0)]) }
     }
 
-    /// Notes that `total` bytes have been given so far.
+    /// Notes the total in bytes at `now`.
     pub(super) fn note(&mut self, now: Instant, total: u64) {
         if self.marks.back().is_none_or(|(last, _)| now.duration_since(*last) >= STEP) {
             self.marks.push_back((now, total));
@@ -27,7 +27,7 @@ impl Rate {
         }
     }
 
-    /// Bytes a second, given that it is `total` bytes at `now`.
+    /// Returns the rate in bytes per second, for a total of `total` bytes at `now`.
     pub(super) fn bytes_per_second(&self, now: Instant, total: u64) -> f64 {
         let since = self.marks.iter().rev().find(|(at, _)| now.duration_since(*at) >= WINDOW).or(self.marks.front());
         let Some((at, then)) = since else { return 0.0 };
@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_steady_source_shows_its_rate_and_a_dead_one_falls_to_zero() {
+    fn the_rate_follows_a_source_and_falls_to_zero() {
         let start = Instant::now();
         let at = |ms| start + Duration::from_millis(ms);
         let mut rate = Rate::new(start);

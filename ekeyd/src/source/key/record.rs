@@ -1,4 +1,4 @@
-//! What is known of one key, across all its sessions, for whoever asks.
+//! What the daemon knows about one key, over all its sessions, for the status.
 
 use std::path::Path;
 use std::time::Instant;
@@ -16,14 +16,14 @@ use super::KeySettings;
 use super::rate::Rate;
 use crate::source::key::health::Vitals;
 
-/// The books of one key. Counts begin when the key is added and only grow.
+/// Collects the figures of one key. Counts start when the key is added and only grow.
 pub(super) struct Record {
     number: u32,
     path: String,
     expected: Option<Serial>,
     transport: Transport,
     serial: Option<Serial>,
-    /// As USB stated it when the key was opened last.
+    /// The serial number in the USB descriptor when the key was last opened.
     usb_serial: Option<String>,
     state: KeyState,
     since: Instant,
@@ -41,14 +41,14 @@ pub(super) struct Record {
     warnings: Vec<String>,
 }
 
-/// The counts of one session, or of all that are over.
+/// Counts of one session, or of all that have ended.
 #[derive(Debug, Clone, Copy, Default)]
 struct Counts {
     session: Counters,
     framer: FramerCounters,
 }
 
-/// Bytes on the link.
+/// Counts bytes on the link.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Bytes {
     pub(super) read: u64,
@@ -82,7 +82,7 @@ impl Record {
         }
     }
 
-    /// Takes over the counts of the session that runs.
+    /// Takes over the counts of the running session.
     pub(super) fn note_session(&mut self, session: &Session, bytes: Bytes, last_verified: Option<Instant>) {
         self.current = Counts { session: session.counters(), framer: session.framer_counters() };
         self.bytes = bytes;
@@ -91,14 +91,14 @@ impl Record {
         self.rate.note(Instant::now(), self.books.verified_bytes);
     }
 
-    /// The session is over: its counts become past.
+    /// Adds the ended session's counts to those of past sessions.
     pub(super) fn end_session(&mut self) {
         let ended = std::mem::take(&mut self.current);
         self.past.session += ended.session;
         self.past.framer += ended.framer;
     }
 
-    /// Notes the state and why. Returns whether that is news.
+    /// Notes the state and its reason. Returns whether either has changed.
     pub(super) fn enter(&mut self, state: KeyState, detail: Option<String>) -> bool {
         let news = self.state != state || (detail.is_some() && self.detail != detail);
         self.detail = detail;
@@ -109,28 +109,28 @@ impl Record {
         news
     }
 
-    /// Where the key is now, and how it is reached.
+    /// Notes where the key is and by which transport.
     pub(super) fn set_path(&mut self, path: &Path, transport: Transport) {
         self.path = path.display().to_string();
         self.transport = transport;
     }
 
-    /// Which USB device the key is, if it is one.
+    /// Notes the serial number in the key's USB descriptor, if it has one.
     pub(super) fn set_usb_serial(&mut self, serial: Option<&String>) {
         self.usb_serial = serial.cloned();
     }
 
-    /// Whether the key runs and is not put aside.
+    /// Returns whether the key runs and its health tests have not retired it.
     pub(super) fn is_serving(&self) -> bool {
         self.state.is_running() && self.vitals.is_none_or(|vitals| !vitals.is_put_aside())
     }
 
-    /// What USB calls the key.
+    /// Returns the serial number in the key's USB descriptor.
     pub(super) fn usb_serial(&self) -> Option<&String> {
         self.usb_serial.as_ref()
     }
 
-    /// Takes over the books of the ladder, and the last step that could not be taken.
+    /// Takes over the ladder's counts, and the last step that failed to start.
     pub(super) fn set_revival(&mut self, ladder: &Ladder, refused: Option<&(Rung, String)>) {
         let status = |rung| {
             let tally = ladder.tally(rung);
@@ -142,18 +142,18 @@ impl Record {
         self.revival = Rung::ALL.into_iter().filter_map(status).collect();
     }
 
-    /// Takes over what became of the bytes, and the key's health.
+    /// Takes over the account of the key's bytes, and its health.
     pub(super) fn set_books(&mut self, books: KeyBooks, vitals: Option<Vitals>) {
         self.books = books;
         self.vitals = vitals;
     }
 
-    /// What became of the bytes.
+    /// Returns the account of the key's bytes.
     pub(super) fn books(&self) -> KeyBooks {
         self.books
     }
 
-    /// Takes over what the key says of its health, and what is not well in it; what this frame leaves out stays as it was.
+    /// Takes over the key's own report of its health and the warnings about it. Values that `info` lacks stay unchanged.
     pub(super) fn note_info(&mut self, info: &Info, warnings: Vec<String>) {
         self.warnings = warnings;
         let sensors = &mut self.sensors;
@@ -163,7 +163,7 @@ impl Record {
         sensors.generators = info.generators.or(sensors.generators);
     }
 
-    /// All of it, as people and programs get to see it.
+    /// Reports the key.
     pub(super) fn status(&self) -> KeyStatus {
         let now = Instant::now();
         let mut all = self.past;
