@@ -33,7 +33,7 @@ const REFUSED: &str = "dmesg | grep type=1326";
 
 #[test]
 #[ignore = "needs the static programs for aarch64: run packaging/test"]
-fn keys_on_every_link_are_served_and_no_call_that_it_takes_is_refused() {
+fn keys_on_every_link_serve_and_no_call_is_refused() {
     let scratch = Scratch::make();
     let plan = KeyPlan::named("usb").identity(USB_SERIAL, LONG_TERM_KEY).plug(Plug::UsbRedir).rate(126);
     let key = plan.plug_in(&scratch);
@@ -97,7 +97,7 @@ fn keys_on_every_link_are_served_and_no_call_that_it_takes_is_refused() {
 
 #[test]
 #[ignore = "needs the static programs for aarch64: run packaging/test"]
-fn a_daemon_that_was_taken_over_can_make_no_other_call() {
+fn the_sandbox_refuses_every_other_call() {
     let libraries = "usr/lib/aarch64-linux-gnu";
     let guest = with_programs(Guest::aarch64())
         .file("/usr/bin/gdb", &arm64_file("usr/bin/gdb"))

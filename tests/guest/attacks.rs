@@ -36,7 +36,7 @@ struct Siege {
 }
 
 #[test]
-fn an_attacker_gets_nothing_that_the_threat_model_denies_him() {
+fn every_attack_on_the_unit_fails() {
     let mut guest = installed(equipped(), CONFIG);
     guest.check("systemctl start --no-block ekeyd");
     besiege(guest, "attacks.md");
@@ -44,7 +44,7 @@ fn an_attacker_gets_nothing_that_the_threat_model_denies_him() {
 
 #[test]
 #[ignore = "needs a package: run packaging/test"]
-fn nor_does_he_get_more_of_the_package() {
+fn every_attack_on_the_package_fails() {
     // The package starts the service by itself, for the key that its configuration names.
     besiege(installed_package(equipped(), CONFIG), "attacks-package.md");
 }

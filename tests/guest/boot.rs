@@ -11,7 +11,7 @@ use ekey_tests::Scratch;
 use ekey_tests::guest::Guest;
 
 #[test]
-fn a_guest_boots_to_a_line_and_ends_with_the_exit_code_of_its_script() {
+fn a_guest_ends_with_its_scripts_exit_code() {
     let mut guest = Guest::new().init_script("echo the kernel is $(uname -s)\nexit 42").boot();
     let line = guest.await_line("the kernel is");
     assert_eq!(line, "the kernel is Linux");
@@ -34,7 +34,7 @@ fn a_file_leaves_the_guest_byte_for_byte() {
 }
 
 #[test]
-fn a_commands_exit_code_and_words_come_back() {
+fn a_command_returns_exit_code_and_output() {
     let mut guest = Guest::new().boot();
     let said = guest.sh("echo to one side; echo to the other >&2; exit 7");
     assert_eq!((said.code, said.text.as_str()), (7, "to one side\nto the other\n"));
@@ -46,19 +46,19 @@ fn a_commands_exit_code_and_words_come_back() {
 }
 
 #[test]
-fn a_program_of_this_machine_runs_in_the_guest_with_its_libraries() {
+fn a_host_program_runs_in_the_guest() {
     let this_test = std::env::current_exe().expect("a running test has a path");
     for guest in [Guest::new(), Guest::systemd()] {
         let mut guest = guest.file("/bin/this-test", &this_test).boot();
         let listed = guest.check("this-test --list");
-        let name = "boot::a_program_of_this_machine_runs_in_the_guest_with_its_libraries: test";
+        let name = "boot::a_host_program_runs_in_the_guest: test";
         assert!(listed.lines().any(|line| line == name), "a test lists its tests, also in the guest: {listed}");
         guest.power_off();
     }
 }
 
 #[test]
-fn the_kernel_has_todays_random_device_and_a_usb_bus() {
+fn the_kernel_has_a_modern_random_device_and_usb() {
     let mut guest = Guest::new().boot();
     let pool = guest.check("cat /proc/sys/kernel/random/poolsize");
     assert_eq!(pool.trim(), "256", "poolsize of a kernel since the rewrite of 2022");
@@ -83,7 +83,7 @@ fn the_drivers_of_tty_and_software_usb_load() {
 }
 
 #[test]
-fn the_guests_hwrng_yields_the_bytes_of_an_egd_server() {
+fn hwrng_reads_the_bytes_of_an_egd_server() {
     let scratch = Scratch::make();
     let socket = scratch.path("egd.sock");
     let served = serve_counted_words(&UnixListener::bind(&socket).expect("a scratch socket can be made"));

@@ -10,7 +10,7 @@ use serde_json::Value;
 const WINDOW: Duration = Duration::from_secs(30);
 
 #[test]
-fn ours_feeds_a_guests_kernel_and_the_original_asks_for_nothing() {
+fn ours_feeds_a_seeded_kernel_the_original_does_not() {
     let server = "keyring = \"/etc/entropykey/keyring\"\ncontrol = \"/run/server.sock\"\n\
         [keys]\ndiscover = false\npaths = [\"/run/key\"]\n[kernel]\nenabled = false\n\
         [egd]\nlisten = [\"tcp:127.0.0.1:8888\", \"tcp:127.0.0.1:8889\"]\n";

@@ -7,7 +7,7 @@ use ekey_tests::{DaemonPlan, KeyPlan, Scratch};
 const PIECE: usize = 8;
 
 #[test]
-fn a_guests_hwrng_yields_bytes_that_the_key_has_sent() {
+fn hwrng_reads_bytes_that_the_key_sent() {
     let scratch = Scratch::make();
     let plan = KeyPlan::named("key").rate(2000);
     let key = plan.plug_in(&scratch);

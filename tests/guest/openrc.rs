@@ -17,7 +17,7 @@ const CRASHES: usize = 12;
 
 #[test]
 #[ignore = "needs the static archive: run packaging/test"]
-fn a_service_that_starts_reloads_survives_its_death_and_is_started_by_a_key() {
+fn openrc_starts_reloads_and_restarts_the_service() {
     let scratch = Scratch::make();
     let key = KeyPlan::named("key").identity(SERIAL, LONG_TERM_KEY).plug(Plug::UsbRedir).rate(126).plug_in(&scratch);
     let mut guest = booted(&scratch, "respawn_delay=0\n");
@@ -65,7 +65,7 @@ fn a_service_that_starts_reloads_survives_its_death_and_is_started_by_a_key() {
 
 #[test]
 #[ignore = "needs the static archive: run packaging/test"]
-fn the_service_does_without_the_supervisor() {
+fn the_service_works_without_the_supervisor() {
     let scratch = Scratch::make();
     let mut guest = booted(&scratch, "ekeyd_supervisor=\nekeyd_config=/etc/entropykey/other.toml\n");
     guest.check("mv /etc/entropykey/ekeyd.toml /etc/entropykey/other.toml; openrc sysinit");

@@ -57,7 +57,7 @@ const HOTPLUG: &str = "for script in /etc/hotplug.d/usb/*; do (. $script); done"
 
 #[test]
 #[ignore = "needs a package: run packaging/test"]
-fn the_package_starts_reloads_and_stops_its_service_and_a_key_starts_it() {
+fn the_openwrt_package_runs_its_service() {
     let scratch = Scratch::make();
     let key = KeyPlan::named("key").identity(SERIAL, LONG_TERM_KEY).plug(Plug::UsbRedir).rate(126).plug_in(&scratch);
     let package = made_in(&binaries::target_folder().join("packages"), "_x86_64.ipk", "packaging/test");

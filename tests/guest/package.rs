@@ -29,7 +29,7 @@ done
 
 #[test]
 #[ignore = "needs a package: run packaging/test"]
-fn put_on_plugged_in_served_renewed_and_taken_off_without_a_trace() {
+fn installs_serves_upgrades_and_purges_without_trace() {
     let scratch = Scratch::make();
     let key = software_key(&scratch);
     let newer = newer(&scratch);
@@ -75,7 +75,7 @@ fn put_on_plugged_in_served_renewed_and_taken_off_without_a_trace() {
 
 #[test]
 #[ignore = "needs a package: run packaging/test"]
-fn it_takes_the_originals_place_and_keeps_the_keys_when_that_is_purged() {
+fn it_replaces_the_original_and_keeps_its_keys() {
     let scratch = Scratch::make();
     let key = software_key(&scratch);
     let original = original();

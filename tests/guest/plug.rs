@@ -6,7 +6,7 @@ use ekey_tests::Scratch;
 use ekey_tests::guest::{Booted, Guest, serve_plain_usb};
 
 #[test]
-fn devices_come_and_go_as_they_are_plugged_and_unplugged() {
+fn usb_devices_can_be_plugged_and_unplugged() {
     let scratch = Scratch::make();
     let sockets = [(0x1111, "a"), (0x2222, "b"), (0x3333, "c")].map(|(product, name)| {
         let socket = scratch.path(&format!("{name}.sock"));
@@ -31,7 +31,7 @@ fn devices_come_and_go_as_they_are_plugged_and_unplugged() {
 }
 
 #[test]
-fn under_systemd_plugging_in_starts_a_service_as_a_udev_rule_says() {
+fn plugging_in_starts_the_service_of_a_udev_rule() {
     let scratch = Scratch::make();
     let socket: PathBuf = scratch.path("a.sock");
     serve_plain_usb(&socket, 0x1209, 0x1111);

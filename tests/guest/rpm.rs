@@ -20,7 +20,7 @@ const PID: &str = "systemctl show -P MainPID ekeyd";
 
 #[test]
 #[ignore = "needs a package: run packaging/test"]
-fn put_on_plugged_in_renewed_and_taken_off_with_the_keyring_left() {
+fn the_rpm_installs_upgrades_and_leaves_the_keyring() {
     let scratch = Scratch::make();
     let key = KeyPlan::named("key").identity(SERIAL, LONG_TERM_KEY).plug(Plug::UsbRedir).rate(126).plug_in(&scratch);
     let guest = with_fetched(Guest::systemd().module("cdc-acm"), "rpm")

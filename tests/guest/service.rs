@@ -7,7 +7,7 @@ use ekey_tests::{Scratch, guest};
 const CONFIG: &str = "[keys]\npaths = [\"/run/sim/key\"]\n";
 
 #[test]
-fn the_unit_runs_as_its_own_user_and_credits_the_kernel() {
+fn the_unit_credits_the_kernel_as_its_own_user() {
     // As `systemctl enable` does it.
     let wanted = "/etc/systemd/system/systemd-udev-trigger.service.wants/ekeyd.service";
     let shorter = ("/etc/systemd/system/ekeyd.service.d/shorter.conf", "[Unit]\nJobRunningTimeoutSec=3s\n");
@@ -60,7 +60,7 @@ fn the_unit_runs_as_its_own_user_and_credits_the_kernel() {
 }
 
 #[test]
-fn plugging_in_starts_the_service_which_may_use_the_key_both_ways() {
+fn plugging_in_starts_the_service_on_both_transports() {
     let scratch = Scratch::make();
     let plan = KeyPlan::named("key").identity(SECOND_SERIAL, LONG_TERM_KEY).plug(Plug::UsbRedir).rate(126);
     let key = plan.plug_in(&scratch);
@@ -96,7 +96,7 @@ fn plugging_in_starts_the_service_which_may_use_the_key_both_ways() {
 }
 
 #[test]
-fn a_wrong_configuration_is_not_tried_again_and_a_killed_daemon_is() {
+fn systemd_restarts_after_a_kill_not_after_a_mistake() {
     let mut guest = installed(Guest::systemd());
     guest.check("cp /etc/entropykey/ekeyd.toml /root/right && echo wrong >/etc/entropykey/ekeyd.toml");
     assert_ne!(guest.sh("systemctl start ekeyd").code, 0, "it cannot start");
@@ -111,7 +111,7 @@ fn a_wrong_configuration_is_not_tried_again_and_a_killed_daemon_is() {
 }
 
 #[test]
-fn udevs_rules_name_the_key_give_it_to_the_daemon_and_keep_others_away() {
+fn udev_rules_name_the_key_and_keep_others_away() {
     let mut guest = installed(with_key_in_sysfs(Guest::systemd(), "M/1A+2B3C4D5E6F7"));
     let device = "/sys/devices/pci0000:00/usb1/1-1";
     let key = rules_for(&mut guest, device);

@@ -20,7 +20,7 @@ fn a_kernel_finds_an_entropy_key_with_a_tty() {
 }
 
 #[test]
-fn over_vhci_the_daemon_gets_every_byte_both_ways() {
+fn over_vhci_every_byte_arrives_on_both_transports() {
     let mut guest = with_vhci().boot();
     for transport in ["tty", "usb"] {
         plug_in_by_vhci(&mut guest, transport, "");
@@ -40,7 +40,7 @@ fn over_vhci_the_daemon_gets_every_byte_both_ways() {
 }
 
 #[test]
-fn over_vhci_a_reset_and_a_re_enumeration_revive_a_key_that_needs_them() {
+fn over_vhci_reset_and_re_enumeration_revive_a_key() {
     let mut guest = with_vhci().boot();
     for (step, seen) in [("usb-reset", "bus reset (1)"), ("re-enumeration", "set configuration 0")] {
         plug_in_by_vhci(&mut guest, step, &format!("--wedge until-{step}:500"));
@@ -54,7 +54,7 @@ fn over_vhci_a_reset_and_a_re_enumeration_revive_a_key_that_needs_them() {
 }
 
 #[test]
-fn a_reset_a_re_enumeration_and_a_replug_are_seen_as_what_they_are() {
+fn the_key_distinguishes_reset_enumeration_and_replug() {
     let scratch = Scratch::make();
     let key = plan("key").plug_in(&scratch);
     let mut guest = guest(&key).boot();

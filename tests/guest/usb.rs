@@ -13,7 +13,7 @@ fn is_running(key: &Value) -> bool {
 }
 
 #[test]
-fn the_tty_link_delivers_every_frame_and_refuses_a_second_program() {
+fn the_tty_link_delivers_and_refuses_a_second_opener() {
     delivers_and_refuses("tty", "/dev/ttyACM0", |guest| {
         // One that knows nothing of the daemon's lock, and is not root.
         guest.check("echo nobody:x:65534:65534::/:/bin/sh >>/etc/passwd; chmod 666 /dev/ttyACM0");
@@ -23,7 +23,7 @@ fn the_tty_link_delivers_every_frame_and_refuses_a_second_program() {
 }
 
 #[test]
-fn the_usb_link_delivers_every_frame_and_refuses_a_second_program() {
+fn the_usb_link_delivers_and_refuses_a_second_opener() {
     delivers_and_refuses("usb", "/dev/bus/usb", |_| {});
 }
 
@@ -50,7 +50,7 @@ fn delivers_and_refuses(transport: &'static str, node: &str, refuses_others_too:
 }
 
 #[test]
-fn a_key_that_hangs_is_revived_by_the_step_that_it_needs() {
+fn the_step_that_a_hung_key_needs_revives_it() {
     for (wedge, rung) in [
         ("until-ctrl-c", "soft"),
         ("until-reopen", "reopen"),
@@ -64,7 +64,7 @@ fn a_key_that_hangs_is_revived_by_the_step_that_it_needs() {
 }
 
 #[test]
-fn a_key_that_needs_a_replug_says_so_and_recovers_by_itself_after_one() {
+fn a_key_that_needs_a_replug_recovers_after_one() {
     let mut machine = UsbMachine::with(KeyPlan::named("key").rate(500).wedge("until-replug:1000"));
     UsbDaemon { transport: "auto", blocks: None }.start(&mut machine.guest);
     machine.guest.await_key("the state that asks for a replug", |key| {
@@ -104,7 +104,7 @@ fn on_the_same_hung_keys_the_original_stays_silent() {
 }
 
 #[test]
-fn a_usb_reset_is_a_bus_reset_for_the_key_and_a_tty_that_comes_back_under_another_name_is_the_same_key() {
+fn a_bus_reset_keeps_the_key_under_a_new_tty_name() {
     let mut machine = UsbMachine::with(KeyPlan::named("key").rate(500));
     UsbDaemon { transport: "tty", blocks: None }.start(&mut machine.guest);
     let key = machine.guest.await_key("a running key", is_running);
@@ -124,7 +124,7 @@ fn a_usb_reset_is_a_bus_reset_for_the_key_and_a_tty_that_comes_back_under_anothe
 }
 
 #[test]
-fn unplugging_and_plugging_in_leaves_nothing_over_on_either_transport() {
+fn replugging_leaks_nothing_on_either_transport() {
     let cycles = std::env::var("EKEY_REPLUG_CYCLES").ok().and_then(|count| count.parse().ok()).unwrap_or(10);
     for transport in ["tty", "usb"] {
         let mut machine = UsbMachine::with(KeyPlan::named("key").rate(500));

@@ -26,7 +26,7 @@ const ALLOWED: [(&str, &[&str], &[&str]); 10] = [
 ];
 
 #[test]
-fn no_crate_knows_one_that_it_may_not_know() {
+fn every_crate_depends_only_on_allowed_crates() {
     let dependencies = workspace_dependencies();
     let seen = dependencies.keys().map(String::as_str).collect::<BTreeSet<_>>();
     let due = ALLOWED.iter().map(|(name, ..)| *name).collect::<BTreeSet<_>>();
@@ -45,7 +45,7 @@ fn no_crate_knows_one_that_it_may_not_know() {
 }
 
 #[test]
-fn the_daemon_knows_the_software_key_only_for_the_demo() {
+fn only_the_demo_links_the_software_key() {
     let dependencies = workspace_dependencies();
     let sim =
         dependencies["ekeyd"].iter().filter(|dependency| dependency.name == "ekey-sim" && dependency.kind == "normal");
@@ -55,7 +55,7 @@ fn the_daemon_knows_the_software_key_only_for_the_demo() {
 }
 
 #[test]
-fn within_the_protocol_session_knows_crypt_knows_wire_and_never_back() {
+fn ekey_protos_imports_point_towards_wire() {
     let source = tree::root().join("ekey-proto/src");
     let arrows: [(&str, &[&str]); 2] = [("wire", &["crypt", "session"]), ("crypt", &["session"])];
     for (folder, forbidden) in arrows {

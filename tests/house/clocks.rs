@@ -31,13 +31,13 @@ const MAY_MEASURE: [&str; 6] = ["await_until.rs", "costs", "load", "soak", "usag
 const LEAST_DEADLINE: u64 = 60;
 
 #[test]
-fn what_a_test_measures_is_held_only_against_a_deadline() {
+fn tests_compare_measurements_only_with_deadlines() {
     let found: Vec<String> = files().iter().flat_map(|path| figures(path)).collect();
     assert!(found.is_empty(), "figures belong into tests/src/costs: {found:#?}");
 }
 
 #[test]
-fn every_deadline_is_one_that_only_a_hang_can_reach() {
+fn only_a_hang_can_reach_a_deadline() {
     for path in files().into_iter().chain([tree::root().join("tests/src/await_until.rs")]) {
         for (number, line) in tree::code_lines(&path) {
             let Some(seconds) = line.split_once("DEADLINE: Duration = Duration::from_secs(") else { continue };
@@ -48,7 +48,7 @@ fn every_deadline_is_one_that_only_a_hang_can_reach() {
 }
 
 #[test]
-fn a_figure_in_a_test_would_be_found() {
+fn the_search_finds_measurements() {
     for line in [
         "    assert!(asked.elapsed() < Duration::from_secs(2));",
         "    let share = processor_time(id).as_secs_f64();",

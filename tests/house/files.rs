@@ -36,7 +36,7 @@ fn every_source_file_starts_with_what_it_is_for() {
 }
 
 #[test]
-fn every_test_file_is_a_module_of_its_folders_target() {
+fn every_test_file_belongs_to_its_folders_target() {
     let manifest = fs::read_to_string(tree::root().join("tests/Cargo.toml")).expect("the harness has a manifest");
     let mains: Vec<&str> =
         manifest.lines().filter_map(|line| line.strip_prefix("path = \"")?.strip_suffix('"')).collect();
@@ -62,7 +62,7 @@ fn the_protocol_needs_no_std_and_forbids_unsafe_code() {
 }
 
 #[test]
-fn only_the_daemon_and_its_links_make_exceptions_for_unsafe_code() {
+fn only_ekeyd_and_ekey_link_allow_unsafe_code() {
     let lint = "unsafe_code";
     let exceptions = ["expect", "allow", "warn"].map(|level| format!("{level}({lint}"));
     for folder in ["ekey-proto", "ekey-health", "ekey-keyring", "ekey-control", "ekey-ctl", "ekey-sim", "tests"] {

@@ -9,7 +9,7 @@ use ekey_tests::{binaries, tree};
 const PROGRAMS: [&str; 3] = ["ekeyd", "ekey-ctl", "ekey-sim"];
 
 #[test]
-fn every_command_of_the_documents_is_known_to_its_program() {
+fn every_documented_command_exists() {
     assert!(!commands(&readme()).is_empty(), "README.md shows no command of {PROGRAMS:?} in a fenced block");
     for (document, text) in documents() {
         for words in commands(&text) {
@@ -19,7 +19,7 @@ fn every_command_of_the_documents_is_known_to_its_program() {
 }
 
 #[test]
-fn every_script_that_the_readme_names_can_be_run() {
+fn every_script_that_the_readme_names_is_executable() {
     use std::os::unix::fs::PermissionsExt;
     let readme = readme();
     assert!(readme.contains("tests/run"), "README.md does not name tests/run");
@@ -31,7 +31,7 @@ fn every_script_that_the_readme_names_can_be_run() {
 }
 
 #[test]
-fn every_file_that_the_documents_link_to_is_there() {
+fn every_linked_file_exists() {
     for (document, text) in documents() {
         for link in text.split("](").skip(1) {
             let target = link.split([')', '#']).next().unwrap_or_default();

@@ -12,7 +12,7 @@ fn start(scratch: &Scratch) -> Observed {
 }
 
 #[test]
-fn the_status_is_the_same_as_over_the_control_socket_with_what_to_do() {
+fn http_and_control_socket_give_the_same_status() {
     let scratch = Scratch::make();
     let mut running = start(&scratch);
     running.daemon.await_state(&scratch, "running");
@@ -29,7 +29,7 @@ fn the_status_is_the_same_as_over_the_control_socket_with_what_to_do() {
 }
 
 #[test]
-fn the_history_fills_by_itself_with_what_the_key_gives() {
+fn the_history_fills_with_what_the_key_gives() {
     let scratch = Scratch::make();
     let mut running = start(&scratch);
     running.daemon.await_state(&scratch, "running");
@@ -48,7 +48,7 @@ fn the_history_fills_by_itself_with_what_the_key_gives() {
 }
 
 #[test]
-fn whatever_is_not_due_is_refused_and_the_daemon_goes_on() {
+fn bad_requests_are_refused_and_serving_continues() {
     let scratch = Scratch::make();
     let running = start(&scratch);
     let long = format!("GET / HTTP/1.1\r\nHost: localhost\r\nA: {}\r\n\r\n", "a".repeat(9000));
@@ -77,7 +77,7 @@ fn whatever_is_not_due_is_refused_and_the_daemon_goes_on() {
 }
 
 #[test]
-fn those_who_send_nothing_or_slowly_make_room_for_others_and_are_sent_away() {
+fn silent_and_slow_clients_are_disconnected() {
     let scratch = Scratch::make();
     let running = start(&scratch);
     let mut idle: Vec<TcpStream> =
@@ -95,7 +95,7 @@ fn those_who_send_nothing_or_slowly_make_room_for_others_and_are_sent_away() {
 }
 
 #[test]
-fn those_who_do_not_read_their_answer_hold_up_nobody() {
+fn clients_that_do_not_read_delay_no_other() {
     let scratch = Scratch::make();
     let running = start(&scratch);
     let deaf: Vec<TcpStream> = (0..300)
@@ -110,7 +110,7 @@ fn those_who_do_not_read_their_answer_hold_up_nobody() {
 }
 
 #[test]
-fn without_its_section_nothing_listens() {
+fn without_its_section_http_does_not_listen() {
     let scratch = Scratch::make();
     let daemon = DaemonPlan::default().start(&scratch);
     let sockets = std::fs::read_to_string(format!("/proc/{}/net/tcp", daemon.program.id())).expect("it is Linux");

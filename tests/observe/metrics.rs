@@ -40,7 +40,7 @@ fn promtool(arguments: &[&str], input: &str) -> Output {
 }
 
 #[test]
-fn promtool_and_the_reader_of_openmetrics_find_no_fault() {
+fn promtool_and_the_openmetrics_parser_find_no_fault() {
     let (older, newer) = metrics();
     assert!(older.lines().filter(|line| line.starts_with("# TYPE")).count() >= 45, "{older}");
     let output = promtool(&["check", "metrics"], &older);
@@ -59,13 +59,13 @@ fn promtool_and_the_reader_of_openmetrics_find_no_fault() {
 }
 
 #[test]
-fn a_sick_metric_is_found_so_that_the_check_means_something() {
+fn the_checkers_find_a_broken_metric() {
     let output = promtool(&["check", "metrics"], "# TYPE ekeyd_bits counter\nekeyd_bits 1\n");
     assert!(!output.status.success(), "{output:?}");
 }
 
 #[test]
-fn the_alerts_are_rules_and_fire_when_and_only_when_they_should() {
+fn the_alerts_fire_exactly_when_they_should() {
     let rules = tree::root().join("packaging/prometheus/ekeyd.rules.yml");
     let output = promtool(&["check", "rules", rules.to_str().expect("a path")], "");
     assert!(output.status.success(), "{output:?}");
@@ -80,7 +80,7 @@ fn the_alerts_are_rules_and_fire_when_and_only_when_they_should() {
 }
 
 #[test]
-fn alerts_and_dashboard_use_only_metrics_that_there_are() {
+fn alerts_and_dashboard_use_only_existing_metrics() {
     let (older, _) = metrics();
     let promised = fs::read_to_string(tree::root().join("ekeyd/src/observe/metrics/promise.txt")).expect("it is there");
     let mut known: Vec<String> = Vec::new();
@@ -108,7 +108,7 @@ fn alerts_and_dashboard_use_only_metrics_that_there_are() {
 }
 
 #[test]
-fn the_dashboard_is_json_with_a_title_a_unit_and_a_question_for_each_panel() {
+fn every_dashboard_panel_has_title_unit_and_question() {
     let text = fs::read_to_string(tree::root().join("packaging/grafana/ekeyd.json")).expect("it is there");
     let dashboard: Value = serde_json::from_str(&text).expect("it is JSON");
     let panels = dashboard["panels"].as_array().expect("it has panels");

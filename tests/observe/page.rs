@@ -50,7 +50,7 @@ fn start(scratch: &Scratch) -> Observed {
 }
 
 #[test]
-fn the_page_is_readable_on_a_phone_and_a_desktop_and_asks_nobody_else() {
+fn the_page_fits_every_screen_and_asks_no_other_host() {
     let scratch = Scratch::make();
     let mut running = start(&scratch);
     let mut browser = Browser::start(&scratch);
@@ -85,7 +85,7 @@ fn the_page_is_readable_on_a_phone_and_a_desktop_and_asks_nobody_else() {
 }
 
 #[test]
-fn the_page_can_be_used_by_keyboard_alone_and_says_what_its_pictures_show() {
+fn the_page_works_by_keyboard_and_describes_images() {
     let scratch = Scratch::make();
     let running = start(&scratch);
     let mut browser = Browser::start(&scratch);
@@ -120,7 +120,7 @@ fn the_page_can_be_used_by_keyboard_alone_and_says_what_its_pictures_show() {
 }
 
 #[test]
-fn without_script_the_page_is_whole() {
+fn the_page_is_complete_without_scripts() {
     let scratch = Scratch::make();
     let running = start(&scratch);
     let mut browser = Browser::start(&scratch);

@@ -77,7 +77,7 @@ impl Top {
 }
 
 #[test]
-fn top_draws_in_place_and_gives_the_terminal_back_however_it_ends() {
+fn top_restores_the_terminal_however_it_ends() {
     let scratch = Scratch::make();
     let (daemon, _key) = start(&scratch);
     for (how, key, signal) in [
@@ -103,7 +103,7 @@ fn top_draws_in_place_and_gives_the_terminal_back_however_it_ends() {
 }
 
 #[test]
-fn top_goes_on_when_the_daemon_does_not() {
+fn top_survives_the_daemon() {
     let scratch = Scratch::make();
     let (mut daemon, _key) = start(&scratch);
     let mut top = Top::start(&daemon);
@@ -117,7 +117,7 @@ fn top_goes_on_when_the_daemon_does_not() {
 }
 
 #[test]
-fn top_without_a_terminal_prints_once_and_plainly() {
+fn top_without_a_terminal_prints_plain_text_once() {
     let scratch = Scratch::make();
     let (daemon, _key) = start(&scratch);
     let shown = await_until("a step of history", || {
@@ -134,7 +134,7 @@ fn top_without_a_terminal_prints_once_and_plainly() {
 }
 
 #[test]
-fn watch_tells_of_a_change_within_a_second_or_two_in_words_and_in_json() {
+fn watch_reports_a_change_in_words_and_in_json() {
     let scratch = Scratch::make();
     let (daemon, mut key) = start(&scratch);
     let watch = |name: &str, arguments: &[&str]| {
@@ -160,7 +160,7 @@ fn watch_tells_of_a_change_within_a_second_or_two_in_words_and_in_json() {
 }
 
 #[test]
-fn plot_draws_the_history_and_overwrites_nothing() {
+fn plot_draws_the_history_and_never_overwrites() {
     let scratch = Scratch::make();
     let (daemon, _key) = start(&scratch);
     let file = scratch.path("history.svg");
@@ -186,7 +186,7 @@ fn plot_draws_the_history_and_overwrites_nothing() {
 }
 
 #[test]
-fn completions_are_scripts_that_know_the_verbs() {
+fn completion_scripts_know_the_verbs() {
     for shell in ["bash", "zsh", "fish"] {
         let output = binaries::command("ekey-ctl").args(["completions", shell]).output().expect("ekey-ctl can be run");
         let script = String::from_utf8_lossy(&output.stdout).into_owned();

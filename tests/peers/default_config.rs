@@ -11,7 +11,7 @@ use ekey_tests::{Program, Scratch, await_until, binaries, original};
 const CONFIGURATION_ERROR: Option<i32> = Some(78);
 
 #[test]
-fn the_packaged_configuration_passes_as_it_is() {
+fn the_packaged_configuration_passes_unchanged() {
     let scratch = Scratch::make();
     let packaged = original::file("etc/entropykey/ekeyd.conf");
     let mut command = binaries::command("ekeyd");
@@ -21,7 +21,7 @@ fn the_packaged_configuration_passes_as_it_is() {
 }
 
 #[test]
-fn every_option_that_is_commented_out_runs_or_is_refused_with_its_line() {
+fn every_option_of_the_original_runs_or_is_refused() {
     let packaged = fs::read_to_string(original::file("etc/entropykey/ekeyd.conf")).expect("it is text");
     let options: Vec<(usize, &str)> = packaged.lines().enumerate().filter_map(option).collect();
     assert!(options.len() >= 8, "the packaged file has more options that are commented out than {options:?}");

@@ -14,7 +14,7 @@ use ekey_tests::{DaemonPlan, KeyPlan, Program, Scratch, await_until, binaries, o
 const WINDOW: Duration = Duration::from_secs(10);
 
 #[test]
-fn ours_feeds_this_kernel_and_the_original_only_one_that_asks() {
+fn ours_feeds_this_kernel_the_original_does_not() {
     let scratch = Scratch::make();
     let plan = KeyPlan::named("key").rate(126);
     let key = plan.plug_in(&scratch);
@@ -57,7 +57,7 @@ fn ours_feeds_this_kernel_and_the_original_only_one_that_asks() {
 }
 
 #[test]
-fn ours_fetches_from_the_originals_server_byte_for_byte() {
+fn ours_fetches_every_byte_of_the_originals_server() {
     const BLOCKS: u64 = 300;
     let there = Scratch::make();
     let plan = KeyPlan::named("key").rate(500);

@@ -10,7 +10,7 @@ use ekey_tests::software_key::{SERIAL, SoftwareKey};
 use ekey_tests::{DaemonPlan, Finished, KeyPlan, Program, Scratch, await_until};
 
 #[test]
-fn the_list_has_the_same_columns_and_the_same_words() {
+fn the_lists_have_the_same_columns_and_words() {
     let (original, ours) = ask_both(&["list"], |finished| finished.stdout.contains("Running OK"));
     assert_eq!(original.code, ours.code, "exit codes of `ekeydctl list`");
     let rows = |finished: &Finished| {
@@ -28,7 +28,7 @@ fn the_list_has_the_same_columns_and_the_same_words() {
 }
 
 #[test]
-fn the_statistics_have_the_same_names_and_read_as_the_same_kind_of_value() {
+fn the_statistics_have_the_same_names_and_types() {
     let (original, ours) = ask_both(&["stats", SERIAL], |finished| {
         ["KeyTemperatureK=", "KeyVoltage=", "FipsFrameRate=", "KeyRawBadness="]
             .iter()
@@ -42,7 +42,7 @@ fn the_statistics_have_the_same_names_and_read_as_the_same_kind_of_value() {
 }
 
 #[test]
-fn over_tcp_the_original_tool_may_read_and_may_change_nothing() {
+fn over_tcp_the_original_tool_may_only_read() {
     let scratch = Scratch::make();
     let plan = KeyPlan::named("key").rate(126);
     let key = plan.plug_in(&scratch);
@@ -62,7 +62,7 @@ fn over_tcp_the_original_tool_may_read_and_may_change_nothing() {
 }
 
 #[test]
-fn a_key_is_removed_by_the_end_of_its_path_and_added_again() {
+fn the_end_of_its_path_removes_a_key() {
     let scratch = Scratch::make();
     let plan = KeyPlan::named("key").rate(126);
     let key = plan.plug_in(&scratch);
@@ -91,7 +91,7 @@ fn shutdown_ends_the_daemon() {
 }
 
 #[test]
-fn every_command_ends_and_prints_as_with_the_original_daemon() {
+fn every_command_acts_as_with_the_original_daemon() {
     let scratch = Scratch::make();
     let plan = KeyPlan::named("key").rate(126);
     let key = plan.plug_in(&scratch);

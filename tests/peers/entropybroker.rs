@@ -12,7 +12,7 @@ use ekey_tests::{KeyPlan, Program, await_until};
 const PORTION: usize = 4096;
 
 #[test]
-fn entropybroker_gets_what_the_key_sent_and_every_byte_once() {
+fn entropybroker_gets_each_byte_once() {
     let (scratch, key, daemon) = ours(&KeyPlan::named("key").rate(2000));
     let fetched = scratch.path("fetched");
     // It wants a name and a password even where it talks to no broker.

@@ -11,7 +11,7 @@ use ekey_tests::{
 };
 
 #[test]
-fn the_originals_plugin_shows_two_keys_one_with_a_slash() {
+fn the_originals_plugin_shows_a_serial_with_a_slash() {
     let scene = Scene::make(original::file("usr/share/munin/plugins/ekeyd_stat_").as_path());
     assert_eq!(scene.say("ekeyd_stat_", "autoconf").stdout, "yes\n");
     assert_eq!(scene.say("ekeyd_stat_", "suggest").stdout, "total_TotalEntropy\nKeyTemperatureC\n");
@@ -38,7 +38,7 @@ fn the_originals_plugin_shows_two_keys_one_with_a_slash() {
 }
 
 #[test]
-fn our_own_plugin_shows_the_same_keys_with_names_that_munin_takes() {
+fn our_plugin_gives_the_keys_names_that_munin_accepts() {
     let scene = Scene::make(&tree::root().join("packaging/munin/ekeyd_"));
     assert_eq!(scene.say("ekeyd_", "autoconf").stdout, "yes\n");
     let suggested = scene.say("ekeyd_", "suggest").stdout;
@@ -72,7 +72,7 @@ fn our_own_plugin_shows_the_same_keys_with_names_that_munin_takes() {
 }
 
 #[test]
-fn our_own_plugin_says_why_it_cannot_run() {
+fn our_plugin_says_why_it_cannot_run() {
     let mut scene = Scene::make(&tree::root().join("packaging/munin/ekeyd_"));
     scene.daemon.program.kill();
     let autoconf = scene.run("ekeyd_", "autoconf");

@@ -11,12 +11,12 @@ use nix::sys::signal::Signal;
 const BLOCKS: u64 = 5 * 4096 + 100;
 
 #[test]
-fn the_original_daemon_takes_five_sessions_from_a_unix_socket() {
+fn the_original_reads_our_key_from_a_unix_socket() {
     assert_eq!(the_original_takes_five_sessions_from(Plug::Unix), Ok(()));
 }
 
 #[test]
-fn the_original_daemon_takes_five_sessions_from_a_terminal() {
+fn the_original_reads_our_key_from_a_terminal() {
     // On a busy machine it now and then starts over with a terminal that it has just opened, and drops what comes meanwhile.
     let mut tries = (0..10).map(|_| the_original_takes_five_sessions_from(Plug::Pty));
     assert!(tries.any(|outcome| outcome == Ok(())), "it never delivered each block");

@@ -7,14 +7,14 @@ use ekey_tests::fips::{self, Counting, Fips};
 use ekey_tests::outside::{capture, ent, ours, rngtest};
 
 #[test]
-fn captured_bytes_pass_rngtest_and_ent_which_count_as_we_do() {
+fn rngtest_and_ent_agree_with_us_on_good_bytes() {
     let scratch = Scratch::make();
     let file = capture(&scratch, 20_000_004);
     count_alike(&scratch, &fs::read(&file).expect("the captured file"), true);
 }
 
 #[test]
-fn of_bad_bytes_they_and_we_count_the_same_failures_too() {
+fn rngtest_and_ent_agree_with_us_on_bad_bytes() {
     let scratch = Scratch::make();
     let bytes = fs::read(capture(&scratch, 2_500_004)).expect("the captured file");
     // Leaning to ones by some per cent, and with long runs: some blocks fail, some do not.

@@ -14,7 +14,7 @@ const BLOCKS: u64 = 100;
 const OTHERS: &str = "# a comment\nAAAAAAAAAAAAAAAA AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n";
 
 #[test]
-fn long_term_keys_set_in_turn_by_the_original_and_by_ours_serve_both_daemons() {
+fn both_daemons_accept_keys_that_either_tool_set() {
     let scratch = Scratch::make();
     // As fast as a real key: a faster one drowns what ekey-setkey waits for.
     let plan = KeyPlan::named("key").master_key(MASTER_KEY).rate(126);
@@ -39,7 +39,7 @@ fn long_term_keys_set_in_turn_by_the_original_and_by_ours_serve_both_daemons() {
 }
 
 #[test]
-fn the_originals_rekey_script_works_against_our_daemon() {
+fn the_originals_rekey_script_works_with_our_daemon() {
     let scratch = Scratch::make();
     let plan = KeyPlan::named("key").master_key(MASTER_KEY).rate(126);
     let other = KeyPlan::named("other").identity(SECOND_SERIAL, SECOND_LONG_TERM_KEY).rate(126);

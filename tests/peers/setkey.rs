@@ -13,7 +13,7 @@ use ekey_tests::{DaemonPlan, Finished, KeyPlan, Program, Scratch, blocks};
 const BLOCKS: u64 = 2000;
 
 #[test]
-fn a_long_term_key_set_by_the_original_serves_the_original_daemon_and_ours() {
+fn a_long_term_key_set_by_the_original_serves_both() {
     let scratch = Scratch::make();
     let plan = KeyPlan::named("key").master_key(MASTER_KEY);
     let key = plan.plug_in(&scratch);

@@ -46,14 +46,14 @@ fn they_add_up_when_the_key_hangs() {
 }
 
 #[test]
-fn they_add_up_when_the_source_goes_bad_and_comes_back() {
+fn they_add_up_when_the_source_goes_bad_and_recovers() {
     for source in SOURCES {
         watch(&KeyPlan::named("key").bad_source(source), source);
     }
 }
 
 #[test]
-fn what_is_watched_here_is_all_that_can_go_wrong_with_the_software_key() {
+fn these_tests_cover_every_fault_of_the_software_key() {
     let help = binaries::command("ekey-sim").arg("--help").output().expect("it can be run");
     let help = String::from_utf8_lossy(&help.stdout).split_whitespace().collect::<Vec<_>>().join(" ");
     for (begin, end, watched) in [
@@ -71,7 +71,7 @@ fn what_is_watched_here_is_all_that_can_go_wrong_with_the_software_key() {
 }
 
 #[test]
-fn they_add_up_when_the_key_vanishes_and_returns_and_in_the_end_nothing_is_on_the_way() {
+fn they_add_up_to_the_byte_when_the_key_returns() {
     let scratch = Scratch::make();
     let plan = KeyPlan::named("key");
     let output = scratch.path("entropy");
@@ -111,7 +111,7 @@ fn they_add_up_when_keys_are_removed_and_added() {
 }
 
 #[test]
-fn they_add_up_when_readers_leave_without_what_they_asked_for() {
+fn they_add_up_when_readers_leave_early() {
     let scratch = Scratch::make();
     let plan = KeyPlan::named("key");
     let key = plan.plug_in(&scratch);
@@ -135,7 +135,7 @@ fn they_add_up_when_readers_leave_without_what_they_asked_for() {
 }
 
 #[test]
-fn they_add_up_when_keys_are_combined_and_one_goes_bad() {
+fn they_add_up_when_a_combined_key_goes_bad() {
     let scratch = Scratch::make();
     let good = KeyPlan::named("good");
     let bad = KeyPlan::named("bad").identity(SECOND_SERIAL, SECOND_LONG_TERM_KEY).bad_source("constant:60");

@@ -9,7 +9,7 @@ use ekey_tests::{Daemon, DaemonPlan, KeyPlan, Scratch, Status, await_until};
 const RATE: u32 = 500;
 
 #[test]
-fn a_crowd_that_asks_for_three_times_the_supply_is_told_so() {
+fn a_crowd_that_asks_for_three_times_the_supply_waits() {
     let (scratch, daemon, _key) = serving();
     let told = ask(&daemon, &scratch, &["--clients", "100:burst:120/0.25s", "--supply", "16000", "--hours", "0.01"]);
     assert_eq!(told.at("/enough"), false, "{told}");
@@ -19,7 +19,7 @@ fn a_crowd_that_asks_for_three_times_the_supply_is_told_so() {
 }
 
 #[test]
-fn a_crowd_that_asks_for_half_of_the_supply_is_told_that_it_is_enough_and_is_served() {
+fn a_crowd_that_asks_for_half_of_the_supply_is_served() {
     let (scratch, daemon, _key) = serving();
     let told = ask(&daemon, &scratch, &["--clients", "20:burst:100/0.25s", "--supply", "16000", "--hours", "0.01"]);
     assert_eq!((told.code(), told.at("/enough")), (Some(0), &true.into()), "{told}");
@@ -36,7 +36,7 @@ fn a_crowd_that_asks_for_half_of_the_supply_is_told_that_it_is_enough_and_is_ser
 }
 
 #[test]
-fn clients_that_wait_at_this_moment_are_seen() {
+fn clients_that_wait_now_are_counted() {
     let (scratch, daemon, _key) = serving();
     let mut load = Load::new().with(20, Habit::greedy(), &daemon.egd);
     let seen = await_until("the greedy to wait", || {

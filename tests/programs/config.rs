@@ -36,17 +36,17 @@ fn a_number_out_of_range_is_named_where_it_stands() {
 }
 
 #[test]
-fn a_word_that_is_no_transport_is_named_with_those_that_are() {
+fn an_unknown_transport_is_named_with_the_known_ones() {
     names_mistakes("[keys]\ntransport = \"pigeon\"\n", &[2], "auto");
 }
 
 #[test]
-fn an_address_of_no_known_kind_is_named_where_it_stands() {
+fn an_unknown_kind_of_address_is_located() {
     names_mistakes("[egd]\nlisten = [\"udp:127.0.0.1:1\"]\n", &[2], "unix:");
 }
 
 #[test]
-fn text_that_is_no_toml_is_named_where_it_breaks() {
+fn broken_toml_is_named_where_it_breaks() {
     names_mistakes("[kernel]\nenabled = = true\n", &[2], "");
 }
 
@@ -56,7 +56,7 @@ fn two_mistakes_are_both_named_in_one_run() {
 }
 
 #[test]
-fn a_statement_of_the_original_that_nobody_knows_is_named_where_it_stands() {
+fn an_unknown_lua_statement_is_named_where_it_stands() {
     let scratch = Scratch::make();
     let text = "Keyring \"/tmp/keyring\"\n-- a comment\nSetOutputToMoon(7)\n";
     let path = scratch.write("ekeyd.conf", text, 0o644);
@@ -67,7 +67,7 @@ fn a_statement_of_the_original_that_nobody_knows_is_named_where_it_stands() {
 }
 
 #[test]
-fn the_originals_own_statements_are_understood() {
+fn the_originals_statements_are_understood() {
     let scratch = Scratch::make();
     let text = "-- as the original ships it\n\
                 UnixControlSocket \"/tmp/nowhere/ekeyd.sock\"\n\
@@ -82,7 +82,7 @@ fn the_originals_own_statements_are_understood() {
 }
 
 #[test]
-fn a_daemon_does_not_run_on_a_configuration_with_a_mistake() {
+fn a_daemon_refuses_a_configuration_with_a_mistake() {
     let scratch = Scratch::make();
     let path = scratch.write("ekeyd.toml", "[kernel]\nenabled = \"perhaps\"\n", 0o644);
     let path = path.display().to_string();
@@ -93,7 +93,7 @@ fn a_daemon_does_not_run_on_a_configuration_with_a_mistake() {
 }
 
 #[test]
-fn a_daemon_does_not_run_without_the_configuration_that_it_was_given() {
+fn a_daemon_refuses_a_missing_configuration() {
     let scratch = Scratch::make();
     let path = scratch.path("missing.toml").display().to_string();
     let finished = ekeyd(&scratch, &["run", "--config", &path]);

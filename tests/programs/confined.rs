@@ -10,7 +10,7 @@ use serde_json::Value;
 const DAC_OVERRIDE: u64 = 1 << 1;
 
 #[test]
-fn every_thread_is_filtered_and_none_can_gain_a_right() {
+fn every_thread_is_filtered_and_gains_no_right() {
     let scratch = Scratch::make();
     let plan = KeyPlan::named("key").rate(0);
     let key = plan.plug_in(&scratch);
@@ -43,7 +43,7 @@ fn every_thread_is_filtered_and_none_can_gain_a_right() {
 }
 
 #[test]
-fn a_file_that_no_configuration_named_cannot_be_read_and_the_answer_says_why() {
+fn the_sandbox_denies_files_that_appear_on_reload() {
     let (scratch, elsewhere) = (Scratch::make(), Scratch::make());
     let daemon = DaemonPlan::default().egd().start(&scratch);
     let said = confinement(&daemon, &scratch);
@@ -65,7 +65,7 @@ fn a_file_that_no_configuration_named_cannot_be_read_and_the_answer_says_why() {
 }
 
 #[test]
-fn a_sandbox_that_is_off_bounds_neither_calls_nor_files_and_says_so() {
+fn a_sandbox_that_is_off_says_so() {
     let (scratch, elsewhere) = (Scratch::make(), Scratch::make());
     let daemon = DaemonPlan::default().egd().extra("[sandbox]\nenabled = false\n").start(&scratch);
     let said = confinement(&daemon, &scratch);
@@ -80,7 +80,7 @@ fn a_sandbox_that_is_off_bounds_neither_calls_nor_files_and_says_so() {
 }
 
 #[test]
-fn a_user_that_is_not_there_keeps_the_daemon_from_starting() {
+fn an_unknown_user_stops_the_start() {
     if !nix::unistd::geteuid().is_root() {
         return println!("only root can become another user");
     }

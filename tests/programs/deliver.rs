@@ -5,12 +5,12 @@ use ekey_tests::{DaemonPlan, KeyPlan, Scratch, blocks};
 use nix::sys::signal::Signal;
 
 #[test]
-fn two_hundred_thousand_frames_from_a_unix_socket_arrive_byte_for_byte() {
+fn two_hundred_thousand_socket_frames_arrive() {
     frames_arrive(Plug::Unix, 200_000);
 }
 
 #[test]
-fn twenty_thousand_frames_from_a_terminal_arrive_byte_for_byte() {
+fn twenty_thousand_terminal_frames_arrive() {
     frames_arrive(Plug::Pty, 20_000);
 }
 

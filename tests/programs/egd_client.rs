@@ -15,7 +15,7 @@ use nix::sys::signal::Signal;
 const BLOCK: usize = blocks::BLOCK;
 
 #[test]
-fn what_a_server_hands_out_arrives_byte_for_byte_by_one_request_at_a_time() {
+fn every_byte_of_a_server_arrives() {
     let server = EgdServer::start(Manner::Serves);
     let mut fetching = Fetching::from(&[server.place()], "request-bytes = 100", Some(200));
     fetching.await_blocks(200);
@@ -34,7 +34,7 @@ fn what_a_server_hands_out_arrives_byte_for_byte_by_one_request_at_a_time() {
 }
 
 #[test]
-fn a_daemon_that_nobody_asks_fetches_its_reserve_and_no_more() {
+fn an_idle_daemon_fetches_only_its_reserve() {
     let server = EgdServer::start(Manner::Serves);
     let scratch = Scratch::make();
     let daemon = DaemonPlan::default().egd().fetch_from(&[server.place()], "reserve-bytes = 300").start(&scratch);
@@ -56,7 +56,7 @@ fn a_daemon_that_nobody_asks_fetches_its_reserve_and_no_more() {
 }
 
 #[test]
-fn a_slow_server_is_waited_for() {
+fn the_daemon_waits_for_a_slow_server() {
     let server = EgdServer::start(Manner::Slow(Duration::from_millis(100)));
     let mut fetching = Fetching::from(&[server.place()], "timeout-s = 10", Some(3));
     // A request of 128 bytes takes longer than the timeout, which is for each byte.
@@ -67,7 +67,7 @@ fn a_slow_server_is_waited_for() {
 }
 
 #[test]
-fn a_server_that_is_none_gets_nothing_in() {
+fn a_server_that_breaks_the_protocol_adds_nothing() {
     let banner = b"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n";
     let error = b"HTTP/1.1 400 Bad Request\r\n\r\n";
     let too_much = &[0x55; 200];
@@ -84,7 +84,7 @@ fn a_server_that_is_none_gets_nothing_in() {
 }
 
 #[test]
-fn a_server_that_hangs_up_amid_an_answer_loses_no_byte_that_it_sent() {
+fn a_server_that_hangs_up_mid_answer_loses_no_byte() {
     let server = EgdServer::start(Manner::HangsUpAfter(40));
     let mut fetching = Fetching::from(&[server.place()], "request-bytes = 32", Some(7));
     fetching.await_blocks(7);
@@ -94,7 +94,7 @@ fn a_server_that_hangs_up_amid_an_answer_loses_no_byte_that_it_sent() {
 }
 
 #[test]
-fn a_server_that_never_answers_is_told_from_one_that_is_not_there() {
+fn silent_and_absent_servers_are_told_apart() {
     let silent = EgdServer::start(Manner::Silent);
     for (place, due) in [
         (silent.place(), "has sent nothing for 1 s"),
@@ -138,7 +138,7 @@ fn the_next_server_of_the_list_takes_over() {
 }
 
 #[test]
-fn a_key_of_another_machine_serves_this_one_byte_for_byte() {
+fn a_key_of_another_machine_serves_this_one() {
     let there = Scratch::make();
     let plan = KeyPlan::named("key").rate(500);
     let key = plan.plug_in(&there);

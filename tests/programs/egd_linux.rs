@@ -12,7 +12,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 #[test]
-fn it_feeds_this_machines_kernel_within_seconds() {
+fn it_feeds_this_machines_kernel() {
     let server = EgdServer::start(Manner::Serves);
     let scratch = Scratch::make();
     let mut command = named(&scratch);
@@ -31,7 +31,7 @@ fn it_feeds_this_machines_kernel_within_seconds() {
 }
 
 #[test]
-fn in_the_background_it_writes_its_process_id_and_ends_by_it() {
+fn in_the_background_it_writes_its_process_id() {
     let scratch = Scratch::make();
     let pid_file = scratch.path("pid");
     let mut command = named(&scratch);
@@ -58,7 +58,7 @@ fn in_the_background_it_writes_its_process_id_and_ends_by_it() {
 }
 
 #[test]
-fn without_a_server_and_without_retry_it_ends_at_once_as_the_original_does() {
+fn without_server_and_retry_it_ends_like_the_original() {
     let scratch = Scratch::make();
     let pid_file = scratch.path("pid");
     let mut command = named(&scratch);
@@ -70,7 +70,7 @@ fn without_a_server_and_without_retry_it_ends_at_once_as_the_original_does() {
 }
 
 #[test]
-fn help_version_and_mistakes_have_the_originals_exit_codes() {
+fn it_has_the_originals_exit_codes() {
     for (words, code, due) in [
         (&["-h"][..], 0, "-H HOST"),
         (&["-v"], 0, "ekeyd-egd-linux: Version "),

@@ -39,7 +39,7 @@ fn drain(daemon: &Daemon, scratch: &Scratch) {
 }
 
 #[test]
-fn a_client_gets_what_openssl_makes_of_the_keys_bytes() {
+fn a_client_gets_what_openssl_derives_from_the_seed() {
     let scratch = Scratch::make();
     let plan = KeyPlan::named("key").rate(50);
     let key = plan.plug_in(&scratch);
@@ -59,7 +59,7 @@ fn a_client_gets_what_openssl_makes_of_the_keys_bytes() {
 }
 
 #[test]
-fn pool_and_expanded_bytes_never_mix_and_are_booked_apart() {
+fn pool_and_expanded_bytes_never_mix() {
     let scratch = Scratch::make();
     let plan = KeyPlan::named("key").rate(2000);
     let key = plan.plug_in(&scratch);
@@ -99,7 +99,7 @@ fn pool_and_expanded_bytes_never_mix_and_are_booked_apart() {
 }
 
 #[test]
-fn it_says_that_it_is_not_full_entropy_wherever_it_is_asked() {
+fn it_says_everywhere_that_it_is_not_full_entropy() {
     let scratch = Scratch::make();
     let plan = KeyPlan::named("key").rate(500);
     let key = plan.plug_in(&scratch);
@@ -125,7 +125,7 @@ fn it_says_that_it_is_not_full_entropy_wherever_it_is_asked() {
 }
 
 #[test]
-fn nothing_comes_before_a_key_has_given_a_seed_nor_when_a_fresh_one_is_overdue() {
+fn without_a_fresh_seed_it_gives_nothing() {
     let scratch = Scratch::make();
     let plan = KeyPlan::named("key").rate(100);
     let mut key = plan.plug_in(&scratch);
@@ -154,7 +154,7 @@ fn nothing_comes_before_a_key_has_given_a_seed_nor_when_a_fresh_one_is_overdue()
 }
 
 #[test]
-fn what_is_fetched_is_no_seed() {
+fn fetched_bytes_never_seed() {
     let scratch = Scratch::make();
     let server = EgdServer::start(Manner::Serves);
     let plan = KeyPlan::named("key").rate(500);
@@ -172,7 +172,7 @@ fn what_is_fetched_is_no_seed() {
 }
 
 #[test]
-fn where_keys_are_combined_one_key_alone_is_no_seed() {
+fn one_of_combined_keys_alone_never_seeds() {
     let scratch = Scratch::make();
     let first = KeyPlan::named("first").rate(500);
     let second = KeyPlan::named("second").rate(500).identity(SECOND_SERIAL, SECOND_LONG_TERM_KEY);
@@ -191,7 +191,7 @@ fn where_keys_are_combined_one_key_alone_is_no_seed() {
 }
 
 #[test]
-fn a_key_that_fails_takes_its_seed_along() {
+fn a_key_that_fails_its_test_costs_its_seed() {
     let scratch = Scratch::make();
     let plan = KeyPlan::named("key").rate(1000).bad_source("constant:30");
     let key = plan.plug_in(&scratch);
@@ -205,7 +205,7 @@ fn a_key_that_fails_takes_its_seed_along() {
 }
 
 #[test]
-fn the_limits_of_egd_hold_here_as_well_and_each_counts_its_own() {
+fn the_limits_of_egd_hold_for_expanded_bytes() {
     let scratch = Scratch::make();
     let plan = KeyPlan::named("key").rate(2000);
     let key = plan.plug_in(&scratch);

@@ -35,7 +35,7 @@ fn noise_between_frames_costs_no_frame() {
 }
 
 #[test]
-fn a_truncated_frame_costs_itself_and_not_its_successor() {
+fn a_truncated_frame_costs_only_itself() {
     let status = deliver_despite("truncate:100");
     assert_counted(&status, &["framing_errors"]);
 }
@@ -47,7 +47,7 @@ fn a_gap_in_the_sequence_is_counted_and_harmless() {
 }
 
 #[test]
-fn all_of_them_together_still_deliver_each_whole_block_once() {
+fn all_faults_together_deliver_each_whole_block_once() {
     let faults = ["flip:101", "drop:103", "replay:107", "old-session:109", "noise:113", "truncate:127", "gap:131"];
     let status = deliver_despite_all(&faults);
     for counter in ["mac_failures", "framing_errors", "gaps", "replayed"] {
@@ -56,18 +56,18 @@ fn all_of_them_together_still_deliver_each_whole_block_once() {
 }
 
 #[test]
-fn a_key_that_stalls_again_and_again_is_running_again_without_anyone() {
+fn a_key_that_stalls_recovers_unattended() {
     // Each stall lasts until a ^C: three stretches need two revivals.
     is_revived(&KeyPlan::named("key").fault("stall:500"), 1_100);
 }
 
 #[test]
-fn a_key_that_hangs_until_a_reset_is_running_again_without_anyone() {
+fn a_key_that_hangs_until_reset_recovers_unattended() {
     is_revived(&KeyPlan::named("key").wedge("until-ctrl-c:500"), 5_000);
 }
 
 #[test]
-fn a_key_that_hangs_until_reopened_is_running_again_without_anyone() {
+fn a_key_that_hangs_until_reopen_recovers_unattended() {
     is_revived(&KeyPlan::named("key").wedge("until-reopen:500"), 5_000);
 }
 

@@ -17,32 +17,32 @@ const FROM: u64 = 100;
 const SEED: u32 = 1;
 
 #[test]
-fn a_constant_source_is_put_aside_by_the_repetition_count_within_six_bytes() {
+fn repetition_count_retires_a_constant_source() {
     is_put_aside("constant", &["repetition-count"], 6);
 }
 
 #[test]
-fn a_source_stuck_at_a_period_is_put_aside_within_a_kilobyte() {
+fn a_source_stuck_at_a_period_is_retired() {
     is_put_aside("stuck", &["period", "adaptive-proportion", "replay"], 1024);
 }
 
 #[test]
-fn half_the_bits_are_put_aside_by_the_adaptive_proportion_within_two_kilobytes() {
+fn adaptive_proportion_retires_half_the_bits() {
     is_put_aside("half", &["adaptive-proportion"], 2048);
 }
 
 #[test]
-fn a_replay_is_put_aside_within_twenty_kilobytes() {
+fn a_replay_is_retired() {
     is_put_aside("replay", &["replay"], 20_000);
 }
 
 #[test]
-fn a_bias_of_one_per_cent_is_put_aside_by_the_bias_test_within_two_windows() {
+fn the_bias_test_retires_a_bias_of_one_per_cent() {
     is_put_aside("biased", &["bias", "fips-ratio"], 320_000);
 }
 
 #[test]
-fn a_key_that_is_good_again_is_taken_back_after_its_run_of_good_blocks() {
+fn a_good_run_readmits_a_retired_key() {
     let scratch = Scratch::make();
     let plan = KeyPlan::named("key").seed(SEED).bad_source("half:100-120");
     let key = plan.plug_in(&scratch);
@@ -72,7 +72,7 @@ fn a_key_that_is_good_again_is_taken_back_after_its_run_of_good_blocks() {
 }
 
 #[test]
-fn a_key_whose_own_estimates_fall_is_named_before_it_stops() {
+fn falling_estimates_are_reported_early() {
     let scratch = Scratch::make();
     let plan = KeyPlan::named("key").rate(126).fading();
     let key = plan.plug_in(&scratch);
@@ -89,7 +89,7 @@ fn a_key_whose_own_estimates_fall_is_named_before_it_stops() {
 }
 
 #[test]
-fn tests_that_are_off_put_nothing_aside() {
+fn disabled_tests_retire_no_key() {
     let scratch = Scratch::make();
     let plan = KeyPlan::named("key").seed(SEED).bad_source("constant:1");
     let key = plan.plug_in(&scratch);

@@ -13,7 +13,7 @@ use ekey_tests::{DaemonPlan, KeyPlan, Scratch, await_until, blocks};
 use nix::sys::signal::Signal;
 
 #[test]
-fn a_client_that_floods_the_egd_server_holds_up_nobody() {
+fn a_client_that_floods_egd_delays_no_other() {
     let scratch = Scratch::make();
     let plan = KeyPlan::named("key").rate(126);
     let key = plan.plug_in(&scratch);
@@ -80,7 +80,7 @@ fn a_key_that_floods_garbage_leaves_the_others_alone() {
 }
 
 #[test]
-fn the_smallest_pool_still_feeds_a_file_beside_an_egd_server() {
+fn the_smallest_pool_feeds_file_and_egd_server() {
     let scratch = Scratch::make();
     let plan = KeyPlan::named("key").rate(0);
     let key = plan.plug_in(&scratch);

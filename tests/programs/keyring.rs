@@ -22,7 +22,7 @@ fn the_list_has_the_serial_numbers_and_no_secret() {
 }
 
 #[test]
-fn a_key_is_added_and_removed_and_the_rest_is_kept() {
+fn adding_and_removing_a_key_keeps_the_rest() {
     let scratch = Scratch::make();
     let before = format!("# head\n{SERIAL}\t{LONG_TERM_KEY}\n# tail\n");
     let keyring = scratch.write("keyring", &before, 0o600);
@@ -42,7 +42,7 @@ fn a_key_is_added_and_removed_and_the_rest_is_kept() {
 }
 
 #[test]
-fn a_key_that_is_added_runs_at_once_without_the_daemon_being_started_again() {
+fn an_added_key_runs_without_a_restart() {
     let scratch = Scratch::make();
     let plan = KeyPlan::named("key").rate(126);
     let key = plan.plug_in(&scratch);
@@ -56,7 +56,7 @@ fn a_key_that_is_added_runs_at_once_without_the_daemon_being_started_again() {
 }
 
 #[test]
-fn a_keyring_changed_by_hand_is_read_again_on_reload() {
+fn reload_reads_a_keyring_changed_by_hand() {
     let scratch = Scratch::make();
     let plan = KeyPlan::named("key").rate(126);
     let key = plan.plug_in(&scratch);

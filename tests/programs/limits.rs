@@ -13,7 +13,7 @@ use ekey_tests::serving::{USUAL, ours, ours_with};
 use ekey_tests::{KeyPlan, blocks};
 
 #[test]
-fn an_idle_client_is_let_go_and_one_that_waits_is_not() {
+fn an_idle_client_is_dropped_a_waiting_one_is_not() {
     let plan = KeyPlan::named("key").rate(1);
     let (scratch, _key, daemon) = ours_with(&plan, |plan| plan.egd_lines("idle-timeout-s = 1"));
     let mut idle = UnixStream::connect(&daemon.egd).expect("the EGD server takes a client");
@@ -43,7 +43,7 @@ fn a_silent_client_stays_if_nothing_is_configured() {
 }
 
 #[test]
-fn one_client_too_many_of_a_peer_is_refused_and_counted() {
+fn one_client_over_the_peers_limit_is_refused() {
     let plan = KeyPlan::named("key").rate(1000);
     let (scratch, _key, daemon) = ours_with(&plan, |plan| plan.egd_lines("clients-per-peer = 3"));
     await_until("room for three", || (daemon.status(&scratch).count("/egd/0/clients") == 0).then_some(()));
@@ -57,7 +57,7 @@ fn one_client_too_many_of_a_peer_is_refused_and_counted() {
 }
 
 #[test]
-fn a_peer_gets_its_burst_and_then_waits_beside_a_full_pool() {
+fn after_its_burst_a_peer_waits_despite_a_full_pool() {
     const BURST: u64 = 4000;
     let plan = KeyPlan::named("key").rate(4000);
     let lines = format!("bytes-per-s-per-peer = 500\nburst-bytes-per-peer = {BURST}");
@@ -74,7 +74,7 @@ fn a_peer_gets_its_burst_and_then_waits_beside_a_full_pool() {
 }
 
 #[test]
-fn who_is_not_on_the_list_gets_nothing() {
+fn a_peer_that_is_not_allowed_gets_nothing() {
     let plan = KeyPlan::named("key").rate(1000);
     let port = free_port();
     // A user that this test is not run by.
@@ -98,7 +98,7 @@ fn who_is_not_on_the_list_gets_nothing() {
 }
 
 #[test]
-fn the_kernel_gets_its_share_each_interval_however_many_clients_wait() {
+fn the_kernel_gets_its_share_before_waiting_clients() {
     let plan = KeyPlan::named("key").rate(500);
     let (scratch, _key, daemon) = ours_with(&plan, |plan| plan.uncredited_kernel("enabled = true\ninterval-s = 1"));
     let mut load = Load::new().with(100, Habit::greedy(), &daemon.egd);
@@ -114,7 +114,7 @@ fn the_kernel_gets_its_share_each_interval_however_many_clients_wait() {
 }
 
 #[test]
-fn the_file_gets_its_share_beside_greedy_clients() {
+fn the_file_gets_its_share_despite_greedy_clients() {
     let plan = KeyPlan::named("key").rate(2000);
     let scratch = ekey_tests::Scratch::make();
     let key = plan.plug_in(&scratch);
@@ -142,7 +142,7 @@ fn the_file_gets_its_share_beside_greedy_clients() {
 }
 
 #[test]
-fn what_clients_offer_is_mixed_into_the_kernel_only_if_that_is_wanted() {
+fn offered_bytes_reach_the_kernel_only_if_configured() {
     for (line, mixed) in [("offered = \"ignore\"", 0), ("offered = \"mix\"", 255 + u64::from(USUAL))] {
         let plan = KeyPlan::named("key").rate(1000);
         let (scratch, _key, daemon) = ours_with(&plan, |plan| plan.egd_lines(line));

@@ -27,7 +27,7 @@ const THE_ORIGINALS: [&str; 2] = [
 ];
 
 #[test]
-fn ten_thousand_mutated_lines_are_each_answered_within_bounds() {
+fn each_of_ten_thousand_mutated_lines_is_answered() {
     let scratch = Scratch::make();
     let plan = KeyPlan::named("key").rate(126);
     let key = plan.plug_in(&scratch);
@@ -40,7 +40,7 @@ fn ten_thousand_mutated_lines_are_each_answered_within_bounds() {
 }
 
 #[test]
-fn ten_thousand_lines_of_who_may_not_change_anything_change_nothing() {
+fn ten_thousand_unprivileged_lines_change_nothing() {
     if let Some(control) = std::env::var_os(AS_PEER) {
         return say_as_peer(Path::new(&control));
     }
@@ -66,7 +66,7 @@ fn ten_thousand_lines_of_who_may_not_change_anything_change_nothing() {
     install.args(["-m", "755"]).arg(std::env::current_exe().expect("it runs")).arg(&copy);
     assert_eq!(Program::run("install", install, &scratch).code, Some(0));
     let mut peer = Command::new(copy);
-    peer.args(["--exact", "mutations::ten_thousand_lines_of_who_may_not_change_anything_change_nothing"]);
+    peer.args(["--exact", "mutations::ten_thousand_unprivileged_lines_change_nothing"]);
     peer.env(AS_PEER, &daemon.control).current_dir("/").uid(65534).gid(65534);
     let finished = Program::run("peer", peer, &scratch);
     assert_eq!(finished.code, Some(0), "{finished:?}");
@@ -116,7 +116,7 @@ fn say_all(control: &Path, seed: u64, look: impl Fn(&str, &str)) {
 }
 
 #[test]
-fn ten_thousand_mutated_configurations_are_taken_or_refused_with_a_place() {
+fn mutated_configurations_are_accepted_or_located() {
     let workers = 4;
     std::thread::scope(|scope| {
         for worker in 0..workers {

@@ -6,7 +6,7 @@ use ekey_tests::{DaemonPlan, KeyPlan, Scratch, await_until};
 use nix::sys::signal::Signal;
 
 #[test]
-fn no_byte_is_handed_out_twice_and_none_is_altered() {
+fn each_byte_is_served_once_and_unaltered() {
     let scratch = Scratch::make();
     let plan = KeyPlan::named("key").rate(20_000);
     let key = plan.plug_in(&scratch);

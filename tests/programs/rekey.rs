@@ -17,7 +17,7 @@ const TYPED: &str = "/GE7 Tf1n Nqe9 JoyK DnTt DRwE\n qVn1 nddO 8odJ g/1E P8mh\n"
 const HEAD: &str = "# kept\n";
 
 #[test]
-fn one_key_is_rekeyed_through_the_daemon_and_the_other_goes_on() {
+fn rekeying_one_key_leaves_the_other_running() {
     let scratch = Scratch::make();
     let scene = Scene::two_keys(&scratch);
     let other = scene.keys[1].path.display().to_string();
@@ -43,7 +43,7 @@ fn one_key_is_rekeyed_through_the_daemon_and_the_other_goes_on() {
 }
 
 #[test]
-fn the_only_key_is_found_by_itself_and_two_are_not_guessed_at() {
+fn the_only_key_needs_no_name_two_keys_do() {
     let scratch = Scratch::make();
     let scene = Scene::two_keys(&scratch);
     let finished = scene.rekey(&scratch, &[], TYPED);
@@ -56,7 +56,7 @@ fn the_only_key_is_found_by_itself_and_two_are_not_guessed_at() {
 }
 
 #[test]
-fn a_wrong_master_key_changes_nothing_and_the_daemon_has_the_key_back() {
+fn a_wrong_master_key_changes_nothing() {
     let scratch = Scratch::make();
     let mut scene = Scene::two_keys(&scratch);
     let before = keyring(&scratch);
@@ -69,7 +69,7 @@ fn a_wrong_master_key_changes_nothing_and_the_daemon_has_the_key_back() {
 }
 
 #[test]
-fn a_mistyped_master_key_is_noticed_before_the_key_is_touched() {
+fn a_mistyped_master_key_stops_before_the_key_changes() {
     let scratch = Scratch::make();
     let scene = Scene::two_keys(&scratch);
     let path = scene.keys[0].path.display().to_string();
@@ -87,7 +87,7 @@ fn a_mistyped_master_key_is_noticed_before_the_key_is_touched() {
 }
 
 #[test]
-fn a_keyring_that_cannot_be_written_is_noticed_before_the_key_is_touched() {
+fn a_readonly_keyring_stops_before_the_key_changes() {
     let scratch = Scratch::make();
     let scene = Scene::two_keys(&scratch);
     let path = scene.keys[0].path.display().to_string();
@@ -104,7 +104,7 @@ fn a_keyring_that_cannot_be_written_is_noticed_before_the_key_is_touched() {
 }
 
 #[test]
-fn a_keyring_that_fails_after_the_key_has_changed_is_mended_with_the_command_that_is_told() {
+fn the_printed_command_repairs_the_keyring() {
     let scratch = Scratch::make();
     let plan = KeyPlan::named("key").master_key(MASTER_KEY).rate(126);
     let key = plan.plug_in(&scratch);
@@ -147,7 +147,7 @@ fn a_keyring_that_fails_after_the_key_has_changed_is_mended_with_the_command_tha
 }
 
 #[test]
-fn without_a_daemon_the_key_at_a_node_is_rekeyed() {
+fn without_a_daemon_a_key_at_a_node_is_rekeyed() {
     let scratch = Scratch::make();
     let key = KeyPlan::named("key").master_key(MASTER_KEY).plug_in(&scratch);
     let node = key.path.display().to_string();
@@ -164,7 +164,7 @@ fn without_a_daemon_the_key_at_a_node_is_rekeyed() {
 }
 
 #[test]
-fn a_key_that_does_not_answer_is_said_so_and_handed_back() {
+fn a_key_that_does_not_answer_is_handed_back() {
     let scratch = Scratch::make();
     let plan = KeyPlan::named("key").master_key(MASTER_KEY).wedge("until-replug");
     let key = plan.plug_in(&scratch);

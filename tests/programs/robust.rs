@@ -15,7 +15,7 @@ use nix::sys::signal::Signal;
 const NOBODY: u32 = 65_534;
 
 #[test]
-fn twenty_kills_later_the_same_key_runs_and_the_file_has_only_what_it_sent() {
+fn twenty_kills_corrupt_nothing() {
     let scratch = Scratch::make();
     let plan = KeyPlan::named("key");
     let key = plan.plug_in(&scratch);
@@ -43,7 +43,7 @@ fn twenty_kills_later_the_same_key_runs_and_the_file_has_only_what_it_sent() {
 }
 
 #[test]
-fn a_daemon_of_another_user_drives_the_pty_of_one_that_was_killed() {
+fn another_user_takes_over_a_killed_daemons_pty() {
     let scratch = Scratch::make();
     let plan = KeyPlan::named("key").rate(126).plug(Plug::Pty);
     let key = plan.plug_in(&scratch);
@@ -71,7 +71,7 @@ fn a_daemon_of_another_user_drives_the_pty_of_one_that_was_killed() {
 }
 
 #[test]
-fn a_full_disk_is_one_log_line_and_the_key_goes_on() {
+fn a_full_disk_is_logged_once_and_the_key_runs() {
     let scratch = Scratch::make();
     let plan = KeyPlan::named("key").rate(2000);
     let key = plan.plug_in(&scratch);
@@ -80,7 +80,7 @@ fn a_full_disk_is_one_log_line_and_the_key_goes_on() {
 }
 
 #[test]
-fn a_reader_that_hangs_up_is_one_log_line_and_the_key_goes_on() {
+fn a_lost_reader_is_logged_once_and_the_key_runs() {
     let scratch = Scratch::make();
     let plan = KeyPlan::named("key").rate(2000);
     let key = plan.plug_in(&scratch);
@@ -100,7 +100,7 @@ fn a_reader_that_hangs_up_is_one_log_line_and_the_key_goes_on() {
 }
 
 #[test]
-fn sigterm_ends_it_with_0_and_takes_its_sockets_away() {
+fn sigterm_ends_it_with_0_and_removes_its_sockets() {
     let scratch = Scratch::make();
     let plan = KeyPlan::named("key").rate(126);
     let key = plan.plug_in(&scratch);
@@ -115,7 +115,7 @@ fn sigterm_ends_it_with_0_and_takes_its_sockets_away() {
 }
 
 #[test]
-fn a_keyring_that_others_may_read_is_refused_with_the_command_that_mends_it() {
+fn a_readable_keyring_is_refused_with_its_remedy() {
     let scratch = Scratch::make();
     let plan = KeyPlan::named("key").rate(126);
     let key = plan.plug_in(&scratch);

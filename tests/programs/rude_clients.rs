@@ -15,7 +15,7 @@ use ekey_tests::usage::open_descriptors;
 const COUNT: u64 = 50_000;
 
 #[test]
-fn rude_clients_keep_nobody_from_being_served() {
+fn rude_clients_delay_no_other_client() {
     let (scratch, _key, daemon) = ours(&KeyPlan::named("key").rate(10_000));
     allow_open_files(4000);
     let mut polite = Load::new().with(1000, Habit::steady(USUAL), &daemon.egd);
@@ -45,7 +45,7 @@ fn rude_clients_keep_nobody_from_being_served() {
 }
 
 #[test]
-fn while_fifty_thousand_come_and_go_the_others_are_served() {
+fn fifty_thousand_passing_clients_delay_no_other() {
     let (_scratch, _key, daemon) = ours(&KeyPlan::named("key").rate(10_000));
     let mut polite = Load::new().with(1000, Habit::steady(USUAL), &daemon.egd);
     let egd = daemon.egd.clone();
@@ -60,7 +60,7 @@ fn while_fifty_thousand_come_and_go_the_others_are_served() {
 }
 
 #[test]
-fn garbage_is_hung_up_on_and_a_request_before_it_is_answered() {
+fn a_request_before_garbage_is_answered() {
     let (_scratch, _key, daemon) = ours(&KeyPlan::named("key").rate(1000));
     let mut stream = UnixStream::connect(&daemon.egd).expect("the EGD server takes a client");
     stream.set_read_timeout(Some(DEADLINE)).expect("a timeout can be set");
@@ -72,7 +72,7 @@ fn garbage_is_hung_up_on_and_a_request_before_it_is_answered() {
 }
 
 #[test]
-fn fifty_thousand_connections_in_a_row_leave_nothing_behind() {
+fn fifty_thousand_connections_leak_nothing() {
     // A key that is slow, so that most of them leave while they wait.
     let (scratch, _key, daemon) = ours(&KeyPlan::named("key").rate(100));
     let process = daemon.program.id();

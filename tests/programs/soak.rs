@@ -5,7 +5,7 @@ use std::time::Duration;
 use ekey_tests::soak::{Order, soak};
 
 #[test]
-fn whatever_happens_each_byte_is_handed_out_once_and_as_the_key_sent_it() {
+fn under_all_disturbances_each_byte_is_served_once() {
     let order = Order { span: Duration::from_secs(20), seed: 20 };
     let report = soak(order, |line, _| println!("{line}"));
     assert!(report.findings.is_empty(), "with seed {}: {:#?}", order.seed, report.findings);

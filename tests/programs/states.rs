@@ -17,7 +17,7 @@ fn a_healthy_key_is_running_and_the_exit_code_is_0() {
 }
 
 #[test]
-fn single_faults_are_counted_and_all_is_well_nevertheless() {
+fn single_faults_are_counted_and_harmless() {
     for fault in ["flip:50", "drop:50", "replay:50", "old-session:50", "noise:50", "truncate:50", "gap:50", "stall:500"]
     {
         let mut scene = Scene::of(KeyPlan::named("key").rate(500).fault(fault));
@@ -32,7 +32,7 @@ fn single_faults_are_counted_and_all_is_well_nevertheless() {
 }
 
 #[test]
-fn without_a_key_one_is_plugged_in_or_named() {
+fn without_a_key_the_advice_is_to_plug_one_in() {
     let scratch = Scratch::make();
     let plan = KeyPlan::named("key").rate(126);
     let key = plan.plug_in(&scratch);
@@ -47,7 +47,7 @@ fn without_a_key_one_is_plugged_in_or_named() {
 }
 
 #[test]
-fn a_key_whose_generators_went_bad_is_unplugged_and_plugged_in_again() {
+fn a_key_that_stopped_itself_runs_after_a_replug() {
     let mut scene = Scene::of(KeyPlan::named("key").fault("badness:5000"));
     scene.says(
         &format!(
@@ -60,7 +60,7 @@ fn a_key_whose_generators_went_bad_is_unplugged_and_plugged_in_again() {
 }
 
 #[test]
-fn a_key_with_another_long_term_key_than_the_keyring_is_rekeyed() {
+fn a_key_with_a_wrong_long_term_key_runs_after_rekey() {
     let plan = KeyPlan::named("key").rate(126).master_key(MASTER_KEY_ON_CARD);
     let scene = Scene::with_keyring(plan, &format!("{SERIAL} {SECOND_LONG_TERM_KEY}\n"));
     scene.says(
@@ -75,7 +75,7 @@ fn a_key_with_another_long_term_key_than_the_keyring_is_rekeyed() {
 }
 
 #[test]
-fn a_key_that_derives_every_session_from_another_long_term_key_has_the_same_words() {
+fn every_session_failing_advises_a_rekey() {
     let scene = Scene::of(KeyPlan::named("key").fault("ltk-mismatch:1"));
     scene.says(
         &format!(
@@ -87,7 +87,7 @@ fn a_key_that_derives_every_session_from_another_long_term_key_has_the_same_word
 }
 
 #[test]
-fn a_key_that_the_keyring_does_not_know_is_rekeyed() {
+fn an_unknown_key_runs_after_a_rekey() {
     let plan = KeyPlan::named("key").rate(126).master_key(MASTER_KEY_ON_CARD);
     let scene = Scene::with_keyring(plan, "");
     scene.says(
@@ -102,7 +102,7 @@ fn a_key_that_the_keyring_does_not_know_is_rekeyed() {
 }
 
 #[test]
-fn a_key_that_is_not_the_one_asked_for_gives_way_to_that_one() {
+fn a_key_with_another_serial_makes_way() {
     let scratch = Scratch::make();
     let plan = KeyPlan::named("key").rate(126).fault("wrong-serial:1");
     let key = plan.plug_in(&scratch);
@@ -126,7 +126,7 @@ fn a_key_that_is_not_the_one_asked_for_gives_way_to_that_one() {
 }
 
 #[test]
-fn a_key_that_hangs_is_revived_or_asks_for_a_hand() {
+fn a_hung_key_is_revived_or_advises_a_replug() {
     for wedge in ["until-ctrl-c", "until-reopen"] {
         Scene::of(KeyPlan::named("key").rate(126).wedge(wedge)).ends_well();
     }
@@ -139,7 +139,7 @@ fn a_key_that_hangs_is_revived_or_asks_for_a_hand() {
 }
 
 #[test]
-fn a_node_that_is_not_there_or_dead_is_plugged_in_and_the_daemon_finds_it() {
+fn a_missing_or_dead_node_runs_once_plugged_in() {
     for plug in [Plug::Unix, Plug::Pty] {
         let mut scene = Scene::of(KeyPlan::named("key").rate(126).plug(plug));
         scene.ends_well();
@@ -163,7 +163,7 @@ fn a_node_that_is_not_there_or_dead_is_plugged_in_and_the_daemon_finds_it() {
 }
 
 #[test]
-fn a_key_that_another_program_holds_is_had_once_that_has_ended() {
+fn a_busy_key_runs_once_the_other_program_ends() {
     let plan = KeyPlan::named("key").rate(126).plug(Plug::Pty);
     let mut holds = Scene::of(plan.clone());
     holds.ends_well();
@@ -178,7 +178,7 @@ fn a_key_that_another_program_holds_is_had_once_that_has_ended() {
 }
 
 #[test]
-fn a_key_that_is_put_aside_is_replaced() {
+fn a_retired_key_advises_a_replacement() {
     let mut scene = Scene::of(KeyPlan::named("key").bad_source("half:100"));
     scene.says(
         &format!(
@@ -192,7 +192,7 @@ fn a_key_that_is_put_aside_is_replaced() {
 }
 
 #[test]
-fn one_of_two_keys_not_running_is_exit_code_1_and_the_other_has_the_last_word() {
+fn one_of_two_keys_not_running_is_exit_code_1() {
     let scene = Scene::of(KeyPlan::named("good").rate(126));
     let bad = KeyPlan::named("bad").rate(126).identity(SECOND_SERIAL, SECOND_LONG_TERM_KEY);
     let bad = bad.plug_in(&scene.scratch);

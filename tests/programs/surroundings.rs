@@ -13,7 +13,7 @@ use nix::sys::signal::Signal;
 use nix::unistd::geteuid;
 
 #[test]
-fn a_keyring_that_others_can_read_is_closed_to_them_and_read_again() {
+fn a_readable_keyring_works_after_chmod() {
     let scene = Scene::with_keyring(KeyPlan::named("key").rate(126), "");
     let path = scene.scratch.write("keyring", &scene.plan.keyring_line(), 0o644);
     let _ = scene.daemon.ctl(&scene.scratch, &["keyring", "reload"]);
@@ -31,7 +31,7 @@ fn a_keyring_that_others_can_read_is_closed_to_them_and_read_again() {
 }
 
 #[test]
-fn a_keyring_that_is_no_keyring_is_corrected_and_read_again() {
+fn a_broken_keyring_works_after_correction() {
     let scene = Scene::with_keyring(KeyPlan::named("key").rate(126), "");
     let path = scene.scratch.write("keyring", "# mine\nthis is none\n", 0o600);
     let _ = scene.daemon.ctl(&scene.scratch, &["keyring", "reload"]);
@@ -44,7 +44,7 @@ fn a_keyring_that_is_no_keyring_is_corrected_and_read_again() {
 }
 
 #[test]
-fn a_keyring_that_is_lost_is_made_by_rekeying() {
+fn a_lost_keyring_returns_by_rekeying() {
     let plan = KeyPlan::named("key").rate(126).master_key(MASTER_KEY_ON_CARD);
     let scene = Scene::with_keyring(plan, "");
     let path = scene.scratch.path("keyring");
@@ -63,7 +63,7 @@ fn a_keyring_that_is_lost_is_made_by_rekeying() {
 }
 
 #[test]
-fn a_file_that_cannot_be_written_is_made_possible_and_the_daemon_restarted() {
+fn an_unwritable_file_works_after_a_restart() {
     let scratch = Scratch::make();
     let plan = KeyPlan::named("key").rate(126);
     let key = plan.plug_in(&scratch);
@@ -83,7 +83,7 @@ fn a_file_that_cannot_be_written_is_made_possible_and_the_daemon_restarted() {
 }
 
 #[test]
-fn a_kernel_that_may_not_be_credited_is_named_and_needs_nothing_once_it_is_seeded() {
+fn a_missing_right_to_credit_is_reported() {
     let scratch = Scratch::make();
     let plan = KeyPlan::named("key").rate(126);
     let key = plan.plug_in(&scratch);
@@ -94,7 +94,7 @@ fn a_kernel_that_may_not_be_credited_is_named_and_needs_nothing_once_it_is_seede
 }
 
 #[test]
-fn an_egd_server_that_is_not_there_is_started() {
+fn a_missing_egd_server_is_found_once_started() {
     let scratch = Scratch::make();
     let server = format!("tcp:127.0.0.1:{}", free_port());
     let daemon = DaemonPlan::default().egd().fetch_from(std::slice::from_ref(&server), "").start(&scratch);
@@ -111,7 +111,7 @@ fn an_egd_server_that_is_not_there_is_started() {
 }
 
 #[test]
-fn combining_with_one_key_gets_another() {
+fn combining_works_once_a_second_key_is_there() {
     let scratch = Scratch::make();
     let plan = KeyPlan::named("key").rate(126);
     let second = KeyPlan::named("second").rate(126).identity(SECOND_SERIAL, SECOND_LONG_TERM_KEY);
@@ -127,7 +127,7 @@ fn combining_with_one_key_gets_another() {
 }
 
 #[test]
-fn without_a_daemon_the_words_name_the_socket_and_starting_it_helps() {
+fn without_a_daemon_the_advice_is_to_start_it() {
     let scratch = Scratch::make();
     let socket = scratch.path("control.sock");
     let finished = status_at(&socket, &scratch);
@@ -154,7 +154,7 @@ fn without_a_daemon_the_words_name_the_socket_and_starting_it_helps() {
 }
 
 #[test]
-fn whoever_may_not_use_the_socket_is_told_which_group_may() {
+fn the_tool_names_the_group_that_may_use_the_socket() {
     if !geteuid().is_root() {
         eprintln!("only root can become somebody else: not tried");
         return;

@@ -11,7 +11,7 @@ use ekey_tests::{KeyPlan, await_until};
 use nix::sys::signal::Signal;
 
 #[test]
-fn a_client_with_a_certificate_gets_what_the_key_sent_and_nobody_gets_it_again() {
+fn a_client_with_a_certificate_gets_each_byte_once() {
     let server = TlsServer::start(&KeyPlan::named("key").rate(2000), |plan| plan);
     let clients = [server.client(), server.client()];
     let taken: Vec<Vec<u8>> = (0..40).map(|turn| clients[turn % 2].take(248).expect("who may is served")).collect();
@@ -25,7 +25,7 @@ fn a_client_with_a_certificate_gets_what_the_key_sent_and_nobody_gets_it_again()
 }
 
 #[test]
-fn who_has_no_certificate_or_a_wrong_one_gets_not_one_byte_and_is_counted() {
+fn without_a_valid_certificate_no_byte_is_served() {
     let server = TlsServer::start(&KeyPlan::named("key").rate(2000), |plan| plan);
     let own = &server.certificates;
     own.client_for("expired", -1);
@@ -57,7 +57,7 @@ fn who_has_no_certificate_or_a_wrong_one_gets_not_one_byte_and_is_counted() {
 }
 
 #[test]
-fn a_client_that_speaks_no_tls_1_3_is_refused() {
+fn a_client_without_tls_1_3_is_refused() {
     let server = TlsServer::start(&KeyPlan::named("key").rate(2000), |plan| plan);
     let files = ["client.pem", "client.key"].map(|name| server.certificates.path(name));
     let client = TlsClient::connect(server.port, &server.certificates.path("authority.pem"), &files, &["-tls1_2"]);
@@ -98,7 +98,7 @@ fn two_hundred_clients_at_once_get_each_byte_once() {
 }
 
 #[test]
-fn a_new_certificate_is_shown_to_new_clients_and_the_old_ones_go_on() {
+fn reload_shows_new_clients_the_new_certificate() {
     let server = TlsServer::start(&KeyPlan::named("key").rate(2000), |plan| plan);
     let serial = || {
         let port = server.port;
@@ -142,7 +142,7 @@ fn a_new_certificate_is_shown_to_new_clients_and_the_old_ones_go_on() {
 }
 
 #[test]
-fn the_limits_of_a_peer_hold_over_tls_and_begin_with_the_handshake() {
+fn a_peers_limits_hold_from_the_handshake_on() {
     let lines = "clients-per-peer = 2\nbytes-per-s-per-peer = 500\nburst-bytes-per-peer = 500";
     let server = TlsServer::start(&KeyPlan::named("key").rate(2000), |plan| plan.egd_lines(lines));
     let one = server.client();
@@ -170,7 +170,7 @@ fn the_limits_of_a_peer_hold_over_tls_and_begin_with_the_handshake() {
 }
 
 #[test]
-fn a_client_that_waits_keeps_its_place_and_gets_its_bytes_when_they_come() {
+fn a_waiting_client_gets_its_bytes_when_they_come() {
     let server = TlsServer::start(&KeyPlan::named("key").rate(10), |plan| plan);
     let client = server.client();
     // The key begins with a block of 78 frames, and has the next after eight seconds.

@@ -13,7 +13,7 @@ use ekey_tests::tls::{Certificates, OpensslServer, TlsServer};
 use ekey_tests::{Daemon, DaemonPlan, KeyPlan, Scratch, Status};
 
 #[test]
-fn what_openssl_hands_on_arrives_byte_for_byte() {
+fn bytes_through_openssl_s_server_arrive() {
     let scratch = Scratch::make();
     let certificates = Certificates::make(&scratch, "tls");
     let port = free_port();
@@ -38,7 +38,7 @@ fn what_openssl_hands_on_arrives_byte_for_byte() {
 }
 
 #[test]
-fn from_one_daemon_to_the_other_each_byte_goes_once_and_again_after_the_server_was_away() {
+fn daemon_to_daemon_survives_a_server_restart() {
     let mut server = TlsServer::start(&KeyPlan::named("key").rate(4000), |plan| plan);
     let scratch = Scratch::make();
     let output = scratch.path("entropy");
@@ -63,7 +63,7 @@ fn from_one_daemon_to_the_other_each_byte_goes_once_and_again_after_the_server_w
 }
 
 #[test]
-fn each_thing_that_is_wrong_with_a_certificate_is_said_with_what_to_do() {
+fn every_certificate_error_has_a_remedy() {
     let scratch = Scratch::make();
     let own = Certificates::make(&scratch, "tls");
     let other = Certificates::make(&scratch, "other");
@@ -102,7 +102,7 @@ fn each_thing_that_is_wrong_with_a_certificate_is_said_with_what_to_do() {
 }
 
 #[test]
-fn a_server_that_speaks_no_tls_is_never_asked_in_the_clear() {
+fn a_plain_server_is_never_asked_in_the_clear() {
     let plain = EgdServer::start(Manner::Serves);
     let scratch = Scratch::make();
     let certificates = Certificates::make(&scratch, "tls");
@@ -112,7 +112,7 @@ fn a_server_that_speaks_no_tls_is_never_asked_in_the_clear() {
 }
 
 #[test]
-fn a_new_certificate_of_the_clients_is_used_from_the_next_connection_on() {
+fn a_new_client_certificate_serves_on_reconnect() {
     let server = TlsServer::start(&KeyPlan::named("key").rate(2000), |plan| plan);
     let scratch = Scratch::make();
     server.certificates.shell(

@@ -7,7 +7,7 @@ use ekey_tests::{KeyPlan, Program, Scratch, binaries};
 const EXIT_CONFIG: i32 = 78;
 
 #[test]
-fn each_mistake_in_the_files_is_named_with_its_file_and_what_to_do() {
+fn every_mistake_in_tls_files_has_a_remedy() {
     let scratch = Scratch::make();
     let certificates = Certificates::make(&scratch, "tls");
     certificates.client_for("expired", -1);
@@ -45,7 +45,7 @@ fn each_mistake_in_the_files_is_named_with_its_file_and_what_to_do() {
 }
 
 #[test]
-fn a_daemon_with_files_that_cannot_be_used_does_not_start() {
+fn a_daemon_with_bad_tls_files_does_not_start() {
     let scratch = Scratch::make();
     let certificates = Certificates::make(&scratch, "tls");
     certificates.shell("cp client.key server.key");
@@ -59,7 +59,7 @@ fn a_daemon_with_files_that_cannot_be_used_does_not_start() {
 }
 
 #[test]
-fn a_certificate_that_ends_soon_or_has_ended_is_on_the_screen() {
+fn the_status_warns_of_expiring_certificates() {
     for (days, due) in [(10, "ends on 20"), (-1, "the certificate ended on 20")] {
         let server = TlsServer::start(&KeyPlan::named("key").rate(1000), |plan| plan);
         let renewed = format!(

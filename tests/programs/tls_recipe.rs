@@ -8,7 +8,7 @@ use ekey_tests::tls::{Certificates, blocks};
 use ekey_tests::{DaemonPlan, KeyPlan, Scratch, await_until};
 
 #[test]
-fn the_documents_commands_and_configurations_bring_entropy_to_another_machine() {
+fn the_documented_recipe_brings_entropy() {
     let scratch = Scratch::make();
     let made = Certificates::make(&scratch, "tls");
     let port = free_port();

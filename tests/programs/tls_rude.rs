@@ -41,7 +41,7 @@ fn garbage_and_plain_egd_get_no_entropy() {
 }
 
 #[test]
-fn a_client_that_vanishes_in_the_handshake_is_let_go() {
+fn a_client_that_vanishes_mid_handshake_is_dropped() {
     let server = start("");
     for length in [0, 1, 5, 200] {
         let mut stream = connect(&server);
@@ -52,7 +52,7 @@ fn a_client_that_vanishes_in_the_handshake_is_let_go() {
 }
 
 #[test]
-fn a_handshake_that_is_sent_byte_by_byte_is_cut_off_at_its_time() {
+fn a_byte_by_byte_handshake_ends_at_its_deadline() {
     let server = start("tls-handshake-s = 2");
     let mut slow = connect(&server);
     let mut silent = connect(&server);
@@ -68,7 +68,7 @@ fn a_handshake_that_is_sent_byte_by_byte_is_cut_off_at_its_time() {
 }
 
 #[test]
-fn a_crowd_in_the_handshake_leaves_room_for_others() {
+fn crowded_handshakes_leave_room_for_others() {
     const CROWD: usize = 1000;
     let server = start("tls-handshake-s = 60");
     ekey_tests::load::allow_open_files(CROWD);
@@ -95,7 +95,7 @@ fn a_crowd_in_the_handshake_leaves_room_for_others() {
 }
 
 #[test]
-fn a_flood_of_handshakes_leaves_the_others_their_turns() {
+fn a_flood_of_handshakes_delays_no_other() {
     let server = start("");
     // As much work as a client can ask for without any of its own: the same ClientHello again and again.
     let hello = client_hello(&server);

@@ -13,7 +13,7 @@ use ekey_tests::{Daemon, DaemonPlan, KeyPlan, Scratch, await_until};
 const RATE: u32 = 1000;
 
 #[test]
-fn a_key_that_goes_and_comes_back_neither_stops_the_other_nor_repeats_a_byte() {
+fn replugging_one_key_leaves_the_other_running() {
     let scratch = Scratch::make();
     let steady = KeyPlan::named("steady").rate(RATE);
     let fickle = KeyPlan::named("fickle").rate(RATE).identity(SECOND_SERIAL, SECOND_LONG_TERM_KEY);

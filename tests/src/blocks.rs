@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_block_that_differs_is_named_with_its_place_in_the_log() {
+    fn the_first_differing_block_is_named_with_its_place() {
         let log = blocks(&[1, 2, 3, 4]);
         assert_eq!(is_prefix(&blocks(&[1, 2]), &log, 2), Ok(()));
         let complaint = is_prefix(&blocks(&[1, 3]), &log, 2).unwrap_err();
@@ -195,14 +195,14 @@ mod tests {
     }
 
     #[test]
-    fn an_output_shorter_than_due_or_longer_than_its_log_is_no_prefix() {
+    fn a_too_short_or_too_long_output_is_refused() {
         let log = blocks(&[1, 2]);
         assert!(is_prefix(&blocks(&[1]), &log, 2).is_err());
         assert!(is_prefix(&blocks(&[1, 2, 3]), &log, 2).is_err());
     }
 
     #[test]
-    fn pieces_in_order_may_have_gaps_between_but_no_repeats_and_nothing_else() {
+    fn pieces_may_have_gaps_but_no_repeats() {
         let log = blocks(&[1, 2, 3, 4, 5]);
         assert_eq!(is_in_order(&blocks(&[1, 3, 4]), &log), Ok(()));
         for wrong in [&[1, 1][..], &[2, 1], &[6], &[1, 6], &[1, 2, 2], &[1, 2, 1]] {
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn a_piece_may_end_within_a_block_but_not_begin_there() {
+    fn a_piece_may_end_but_not_begin_within_a_block() {
         let mut log = blocks(&[1, 2, 3, 4, 5]);
         for cut in [33, 40, 63] {
             assert_eq!(is_in_order(&log[..cut], &log), Ok(()), "at the end");
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn a_byte_is_booked_out_once_however_the_stream_is_cut() {
+    fn a_byte_is_booked_once_however_the_stream_is_cut() {
         let logs = [blocks(&[1, 2, 3]), blocks(&[11, 12])];
         let mut account = Account::of(&logs);
         let mixed = [&logs[0][..40], &logs[1][..32], &logs[0][40..]].concat();
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cut_before_a_byte_that_looks_like_the_continuation_confuses_nothing() {
+    fn a_cut_before_a_matching_byte_is_no_error() {
         // The block after the cut starts as the log would have gone on.
         let mut other = blocks(&[11]);
         let log = blocks(&[1, 2]);

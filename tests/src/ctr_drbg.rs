@@ -65,7 +65,7 @@ mod tests {
     use crate::tree;
 
     #[test]
-    fn nists_first_case_comes_out() {
+    fn nists_first_test_case_passes() {
         let path = tree::root().join("ekeyd/tests/vectors/CTR_DRBG.rsp");
         let text = std::fs::read_to_string(path).expect("the known answers");
         let value = |name: &str| -> Vec<u8> {

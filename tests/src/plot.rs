@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_point_lies_within_the_frame_and_higher_values_lie_higher() {
+    fn higher_values_are_drawn_higher_within_the_frame() {
         let curve = Curve { name: "c".to_owned(), points: vec![(1.0, 0.001), (50.0, 0.02), (99.0, 7.0)] };
         let svg = logarithmic("t", "across", "s", &[curve]);
         let points = svg.split("points=\"").nth(1).and_then(|rest| rest.split('"').next()).expect("a curve");

@@ -9,7 +9,7 @@ use ekey_tests::{Scratch, await_until, tree};
 const KEY: [(&str, &str); 3] = [("ACTION", "add"), ("PRODUCT", "20df/1/100"), ("DEVPATH", "/devices/usb1/1-1")];
 
 #[test]
-fn a_key_that_is_plugged_in_starts_the_daemon_if_none_answers() {
+fn plugging_in_starts_a_daemon_if_none_answers() {
     let machine = Machine::new(3);
     machine.event(&KEY);
     await_until("the daemon to be started", || (machine.calls() == "ekeyd run\n").then_some(()));
@@ -40,7 +40,7 @@ fn other_devices_and_other_events_start_nothing() {
 }
 
 #[test]
-fn the_systems_own_way_of_starting_it_goes_first() {
+fn the_systems_own_init_script_goes_first() {
     let machine = Machine::new(3);
     machine.program("etc/init.d/ekeyd", "echo init.d \"$@\" >>$CALLS");
     machine.event(&KEY);

@@ -30,7 +30,7 @@ fn systemd_finds_no_mistake_in_the_unit() {
 }
 
 #[test]
-fn a_mistake_in_the_unit_would_be_seen() {
+fn systemd_finds_a_planted_mistake_in_the_unit() {
     for (right, wrong) in [("PrivateTmp=yes", "PrivateTemp=yes"), ("WatchdogSec=30s", "WatchdogSec=often")] {
         let output = verify(|unit| unit.replace(right, wrong));
         assert!(words(&output).contains("ekeyd.service"), "{wrong} was not seen: {output:?}");
@@ -38,7 +38,7 @@ fn a_mistake_in_the_unit_would_be_seen() {
 }
 
 #[test]
-fn no_key_is_one_that_the_unit_dies_with() {
+fn unplugging_a_key_does_not_stop_the_unit() {
     let unit = fs::read_to_string(file("ekeyd.service")).expect("the unit is there");
     let bound =
         unit.lines().find(|line| ["BindsTo=", "Requires=", "PartOf="].iter().any(|word| line.starts_with(word)));
@@ -46,7 +46,7 @@ fn no_key_is_one_that_the_unit_dies_with() {
 }
 
 #[test]
-fn the_user_is_made_once_and_has_no_shell() {
+fn the_user_is_created_once_without_a_shell() {
     let scratch = Scratch::make();
     fs::create_dir(scratch.path("etc")).expect("a folder");
     for _ in 0..2 {
@@ -62,7 +62,7 @@ fn the_user_is_made_once_and_has_no_shell() {
 }
 
 #[test]
-fn the_old_control_socket_is_linked_and_the_keyring_closed_to_others() {
+fn tmpfiles_link_the_old_socket_and_close_the_keyring() {
     let scratch = Scratch::make();
     fs::create_dir_all(scratch.path("etc/entropykey")).expect("a folder");
     fs::create_dir(scratch.path("run")).expect("a folder");

@@ -149,7 +149,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_bound_is_kept_up_to_its_value_and_missed_above() {
+    fn a_figure_meets_its_bound_up_to_its_value() {
         let figure = |bound| Figure::new("x", Unit::Count, 4.0).beside("y", 10.0).bound(bound);
         for (kept, missed) in [
             (Bound::Most(4.0), Bound::Most(3.9)),
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bound_to_a_reference_that_is_missing_is_missed() {
+    fn a_bound_without_its_reference_is_missed() {
         for bound in [Bound::MostTimes(9.0), Bound::LeastTimes(0.0), Bound::MostMore(9.0)] {
             assert!(!Figure::new("x", Unit::Count, 1.0).bound(bound).holds(), "{bound:?}");
         }

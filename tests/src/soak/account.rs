@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_sent_is_booked_out_once_in_any_order() {
+    fn what_was_sent_is_booked_once_in_any_order() {
         let sent = noise(40);
         let (_folder, mut account) = account_of(&sent);
         assert_eq!(account.book(&sent[160..]), Ok(()));
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_single_bit_that_differs_is_a_cell_that_no_key_sent() {
+    fn a_flipped_bit_makes_a_cell_unknown() {
         let mut sent = noise(4);
         let (_folder, mut account) = account_of(&sent);
         sent[17] ^= 1;
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_long_past_is_forgotten_and_memory_stays_bounded() {
+    fn old_cells_are_forgotten_and_memory_stays_bounded() {
         let sent = noise(REMEMBERED + 1000);
         let (_folder, mut account) = account_of(&sent);
         assert_eq!(account.book(&sent[8 * 1000..]), Ok(()));

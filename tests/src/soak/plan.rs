@@ -121,14 +121,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_plan_follows_from_its_seed_and_every_seed_has_its_own() {
+    fn each_seed_has_its_own_plan() {
         let hour = Duration::from_secs(3600);
         assert_eq!(schedule(7, hour), schedule(7, hour));
         assert_ne!(schedule(7, hour), schedule(8, hour));
     }
 
     #[test]
-    fn twenty_seconds_see_most_kinds_and_ten_minutes_all() {
+    fn twenty_seconds_cover_most_kinds_ten_minutes_all() {
         let kinds = |seconds| {
             let plan = schedule(1, Duration::from_secs(seconds));
             plan.iter().map(|(_, what)| what.kind()).collect::<std::collections::BTreeSet<_>>().len()

@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn a_leak_shows_in_the_longest_life_and_a_peak_in_the_middle_does_not() {
+    fn a_leak_is_found_a_passing_peak_is_not() {
         let judge = |samples: &[Sample]| thirds(samples).map(|(first, last)| is_flat(first, last));
         let mut samples = life(1, 20, |at| 9000 + at * 100);
         samples.extend(life(2, 90, |at| if at == 40 { 90_000 } else { 4000 + at }));

@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_under_way_may_be_lost_and_no_more() {
+    fn only_what_was_in_flight_may_be_lost() {
         let mut lines = Lines::default();
         let begun = Stretch { sent: 320, verified: 32, ..Stretch::default() };
         assert_eq!(lines.end(begun, 320 + 32_000, 32 + 32_000 - 78 * 32), Ok(()));
