@@ -1,14 +1,17 @@
-//! Each way in which a key can fail to serve has words of its own, which tell a person what to do; and whoever does that has a key
-//! that runs.
+//! Each way in which a key can fail to serve has its own advice on the screen, and following the advice makes the key run. The
+//! advice is in states.txt.
 
 use std::fs;
 
 use ekey_tests::control::ControlClient;
+use ekey_tests::golden::Golden;
 use ekey_tests::scene::{Scene, WELL};
-use ekey_tests::screen::await_last_words;
+use ekey_tests::screen::{await_advice, await_last_words};
 use ekey_tests::software_key::{MASTER_KEY_ON_CARD, Plug, SECOND_LONG_TERM_KEY, SECOND_SERIAL, SERIAL};
 use ekey_tests::{DaemonPlan, KeyPlan, Scratch, await_until};
 use nix::sys::signal::Signal;
+
+const ADVICE: Golden = Golden("programs/states.txt");
 
 #[test]
 fn a_healthy_key_is_running_and_the_exit_code_is_0() {
@@ -38,7 +41,7 @@ fn without_a_key_the_advice_is_to_plug_one_in() {
     let key = plan.plug_in(&scratch);
     let daemon = DaemonPlan::default().keyring_line(&plan.keyring_line()).start(&scratch);
     let scene = Scene { scratch, plan, key, daemon };
-    scene.says("No key is attached: plug an Entropy Key in, or give its node under [keys] paths in ekeyd.toml.", 2);
+    scene.advises(&ADVICE.sentence("no key", &[]), 2);
     let config = fs::read_to_string(&scene.daemon.config).expect("it is there");
     let named = config.replace("paths = []", &format!("paths = [{:?}]", scene.key.path));
     fs::write(&scene.daemon.config, named).expect("it can be written");
@@ -49,12 +52,7 @@ fn without_a_key_the_advice_is_to_plug_one_in() {
 #[test]
 fn a_key_that_stopped_itself_runs_after_a_replug() {
     let mut scene = Scene::of(KeyPlan::named("key").fault("badness:5000"));
-    scene.says(
-        &format!(
-            "Key 1 ({SERIAL}): stopped itself: unplug the key, wait ten seconds, plug it in again; if it stops again, replace it."
-        ),
-        2,
-    );
+    scene.advises(&ADVICE.sentence("the key stopped itself", &[("serial", SERIAL)]), 2);
     scene.replug(KeyPlan::named("key").rate(126));
     scene.ends_well();
 }
@@ -63,13 +61,7 @@ fn a_key_that_stopped_itself_runs_after_a_replug() {
 fn a_key_with_a_wrong_long_term_key_runs_after_rekey() {
     let plan = KeyPlan::named("key").rate(126).master_key(MASTER_KEY_ON_CARD);
     let scene = Scene::with_keyring(plan, &format!("{SERIAL} {SECOND_LONG_TERM_KEY}\n"));
-    scene.says(
-        &format!(
-            "Key 1 ({SERIAL}): wrong long-term key: the keyring's long-term key is not the one in this key: run `ekey-ctl rekey \
-             {SERIAL}` (or `ekey-setkey`) with the master key from the card."
-        ),
-        2,
-    );
+    scene.advises(&ADVICE.sentence("wrong long-term key", &[("serial", SERIAL)]), 2);
     scene.rekeys();
     scene.ends_well();
 }
@@ -77,26 +69,14 @@ fn a_key_with_a_wrong_long_term_key_runs_after_rekey() {
 #[test]
 fn every_session_failing_advises_a_rekey() {
     let scene = Scene::of(KeyPlan::named("key").fault("ltk-mismatch:1"));
-    scene.says(
-        &format!(
-            "Key 1 ({SERIAL}): wrong long-term key: the keyring's long-term key is not the one in this key: run `ekey-ctl rekey \
-             {SERIAL}` (or `ekey-setkey`) with the master key from the card."
-        ),
-        2,
-    );
+    scene.advises(&ADVICE.sentence("wrong long-term key", &[("serial", SERIAL)]), 2);
 }
 
 #[test]
 fn an_unknown_key_runs_after_a_rekey() {
     let plan = KeyPlan::named("key").rate(126).master_key(MASTER_KEY_ON_CARD);
     let scene = Scene::with_keyring(plan, "");
-    scene.says(
-        &format!(
-            "Key 1 ({SERIAL}): no long-term key for this serial in the keyring: run `ekey-ctl rekey {SERIAL}` (or `ekey-setkey`) \
-             with the master key from the card."
-        ),
-        2,
-    );
+    scene.advises(&ADVICE.sentence("unknown key", &[("serial", SERIAL)]), 2);
     scene.rekeys();
     scene.ends_well();
 }
@@ -114,13 +94,7 @@ fn a_key_with_another_serial_makes_way() {
     let mut scene = Scene { scratch, plan, key, daemon };
     let status = scene.daemon.await_state(&scene.scratch, "wrong-serial");
     let serial = status.at("/keys/0/serial").as_str().expect("what it takes itself for").to_owned();
-    scene.says(
-        &format!(
-            "Key 1 ({serial}): another key than expected: plug the expected key in at {path}, or correct the serial number that is \
-             asked for there."
-        ),
-        2,
-    );
+    scene.advises(&ADVICE.sentence("wrong serial", &[("serial", &serial), ("path", &path)]), 2);
     scene.replug(KeyPlan::named("key").rate(126));
     scene.ends_well();
 }
@@ -131,7 +105,7 @@ fn a_hung_key_is_revived_or_advises_a_replug() {
         Scene::of(KeyPlan::named("key").rate(126).wedge(wedge)).ends_well();
     }
     let mut scene = Scene::of(KeyPlan::named("key").wedge("until-replug"));
-    scene.says("Key 1: dead, replug needed: nothing revived it: unplug the key and plug it in again.", 2);
+    scene.advises(&ADVICE.sentence("dead", &[]), 2);
     let status = scene.daemon.status(&scene.scratch);
     assert_eq!((status.key(0).state(), status.key(0).rung()), ("recovering", "pause"), "{status}");
     scene.replug(KeyPlan::named("key").rate(126));
@@ -145,18 +119,8 @@ fn a_missing_or_dead_node_runs_once_plugged_in() {
         scene.ends_well();
         scene.key.program.kill();
         let path = scene.key.path.display().to_string();
-        scene.says(
-            &match plug {
-                Plug::Pty => format!(
-                    "Key 1 ({SERIAL}): {path}: cannot open: No such file or directory (os error 2); plug the key in, or correct the path."
-                ),
-                _ => format!(
-                    "Key 1 ({SERIAL}): {path}: cannot open: Connection refused (os error 111); nothing listens there: start the \
-                     program that made the socket."
-                ),
-            },
-            2,
-        );
+        let advice = if plug == Plug::Pty { "no node" } else { "a socket without a program" };
+        scene.advises(&ADVICE.sentence(advice, &[("serial", SERIAL), ("path", &path)]), 2);
         scene.replug(scene.plan.clone());
         scene.ends_well();
     }
@@ -169,10 +133,8 @@ fn a_busy_key_runs_once_the_other_program_ends() {
     holds.ends_well();
     let scratch = Scratch::make();
     let daemon = DaemonPlan::default().key(&plan, &holds.key).start(&scratch);
-    let path = holds.key.path.display();
-    let held =
-        format!("Key 1: {path}: another program holds the key; stop it (fuser -v {path} names it), then try again.");
-    await_last_words(&daemon, &scratch, &held);
+    let path = holds.key.path.display().to_string();
+    await_advice(&daemon, &scratch, &ADVICE.sentence("held by another program", &[("path", &path)]));
     holds.daemon.program.kill();
     await_last_words(&daemon, &scratch, WELL);
 }
@@ -180,13 +142,7 @@ fn a_busy_key_runs_once_the_other_program_ends() {
 #[test]
 fn a_retired_key_advises_a_replacement() {
     let mut scene = Scene::of(KeyPlan::named("key").bad_source("half:100"));
-    scene.says(
-        &format!(
-            "Key 1 ({SERIAL}): its output failed the adaptive-proportion test and is not handed out; after 128 good blocks (0 so \
-             far) it is used again, and if it then fails again, replace the key."
-        ),
-        2,
-    );
+    scene.advises(&ADVICE.sentence("failed its test", &[("serial", SERIAL)]), 2);
     scene.replug(KeyPlan::named("key").rate(3000));
     scene.ends_well();
 }
@@ -198,13 +154,7 @@ fn one_of_two_keys_not_running_is_exit_code_1() {
     let bad = bad.plug_in(&scene.scratch);
     let added = scene.daemon.ctl(&scene.scratch, &["add", &bad.path.display().to_string()]);
     assert_eq!(added.code, Some(0), "{added:?}");
-    scene.says(
-        &format!(
-            "Key 2 ({SECOND_SERIAL}): no long-term key for this serial in the keyring: run `ekey-ctl rekey {SECOND_SERIAL}` (or \
-             `ekey-setkey`) with the master key from the card."
-        ),
-        1,
-    );
+    scene.advises(&ADVICE.sentence("unknown second key", &[("serial", SECOND_SERIAL)]), 1);
     assert_eq!(scene.daemon.ctl(&scene.scratch, &["remove", SECOND_SERIAL]).code, Some(0));
     scene.ends_well();
 }

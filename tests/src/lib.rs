@@ -1,4 +1,4 @@
-//! The harness: starts whole programs, watches them, and compares what they did with what was due.
+//! The harness: starts whole programs, watches them, and compares what they did with what was expected.
 //!
 //! Nothing here uses the crates under test. The command lines, files and sockets that it relies on are the project's
 //! promises, so a change there shows up here as a failing test, never as a harness that quietly followed along.
@@ -15,6 +15,7 @@ pub mod daemon;
 pub mod egd;
 pub mod egd_server;
 pub mod fips;
+pub mod golden;
 pub mod guest;
 pub mod http;
 pub mod load;
