@@ -1,4 +1,4 @@
-//! The guest itself: that it boots, ends, shares files, and has what the other tests with a real kernel build on.
+//! The guest itself: it boots, ends, shares files, and has what the other tests on a real kernel need.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -20,7 +20,7 @@ fn a_guest_ends_with_its_scripts_exit_code() {
 
 #[test]
 fn a_file_leaves_the_guest_byte_for_byte() {
-    // Every byte value in every place of a long word, and a length that is no multiple of any block.
+    // Every byte value at every position of a long word, and a length that is not a multiple of any block.
     let sent = (0..4_000_037_u32).map(|at| (at.wrapping_mul(2_654_435_761) >> 24) as u8).collect::<Vec<_>>();
     let scratch = Scratch::make();
     let path = scratch.path("sent");
@@ -28,7 +28,7 @@ fn a_file_leaves_the_guest_byte_for_byte() {
     let mut guest = Guest::new().file("/root/sent", &path).boot();
     guest.check("cp /root/sent /share/returned");
     let returned = fs::read(guest.shared("returned")).expect("the guest wrote it");
-    let first = sent.iter().zip(&returned).position(|(due, seen)| due != seen);
+    let first = sent.iter().zip(&returned).position(|(expected, seen)| expected != seen);
     assert!(sent == returned, "{} of {} bytes came back, the first wrong one at {first:?}", returned.len(), sent.len());
     guest.power_off();
 }
@@ -38,7 +38,7 @@ fn a_command_returns_exit_code_and_output() {
     let mut guest = Guest::new().boot();
     let said = guest.sh("echo to one side; echo to the other >&2; exit 7");
     assert_eq!((said.code, said.text.as_str()), (7, "to one side\nto the other\n"));
-    // What is in the background outlives the command that started it.
+    // A process in the background outlives the command that started it.
     guest.check("(until [ -e /share/go ]; do usleep 10000; done; echo gone >/share/went) &");
     fs::write(guest.shared("go"), "").expect("the shared folder can be written");
     guest.await_sh("grep gone /share/went");
@@ -77,7 +77,7 @@ fn the_drivers_of_tty_and_software_usb_load() {
     }
     guest.check("[ -d /sys/bus/usb/drivers/cdc_acm ]");
     guest.check("[ -w /sys/devices/platform/vhci_hcd.0/attach ]");
-    // Also by name, as a person would.
+    // A name works as well as a path.
     guest.check("modprobe virtio-rng && grep -q '^virtio_rng ' /proc/modules");
     guest.power_off();
 }
@@ -96,7 +96,7 @@ fn hwrng_reads_the_bytes_of_an_egd_server() {
     guest.check("dd if=/dev/hwrng of=/share/bytes bs=64 count=16");
     let bytes = fs::read(guest.shared("bytes")).expect("the guest wrote it");
     assert_eq!(bytes.len(), 1024, "the guest read 16 times 64 bytes");
-    // The kernel takes a share for itself, so there may be gaps, but never a word twice or one that was not served.
+    // The kernel keeps a part for itself, so gaps may occur, but never a repeated word or one that was not served.
     let words = bytes.chunks_exact(8).map(|word| u64::from_be_bytes(word.try_into().expect("8 bytes")));
     let words = words.collect::<Vec<_>>();
     assert!(words.is_sorted_by(|one, next| one < next), "not the words of the server in their order: {words:?}");
@@ -106,7 +106,7 @@ fn hwrng_reads_the_bytes_of_an_egd_server() {
     guest.power_off();
 }
 
-/// Serves one client of the EGD protocol with the words 1, 2, 3, … and counts them; it may ask by 0x02 only.
+/// Serves one EGD client the words 1, 2, 3, … and counts them; accepts only the command 0x02.
 fn serve_counted_words(listener: &UnixListener) -> Arc<AtomicU64> {
     let next = Arc::new(AtomicU64::new(1));
     let counted = Arc::clone(&next);

@@ -1,4 +1,4 @@
-//! The original's EGD client and ours beside each other on a real kernel that is seeded: who feeds it.
+//! The original's EGD client and ours on one real kernel that is seeded: which of them feeds it.
 
 use std::time::Duration;
 

@@ -23,7 +23,8 @@ fn hwrng_reads_bytes_that_the_key_sent() {
     let bytes = blocks::read(&guest.shared("bytes"));
     assert_eq!(bytes.len(), 4096, "the guest read 64 times 64 bytes");
     let log = blocks::read(&key.plain_log);
-    // The guest's kernel takes a share for itself and may cut anywhere, so pieces are looked for and not whole blocks.
+    // The guest's kernel keeps a part for itself and may cut anywhere, so the test searches for pieces, not whole
+    // blocks.
     let known = bytes.windows(PIECE).filter(|piece| log.windows(PIECE).any(|sent| sent == *piece)).count();
     println!("{known} of {} pieces of {PIECE} bytes are in the key's log", bytes.len() - PIECE + 1);
     assert!(

@@ -1,4 +1,4 @@
-//! Plugging USB devices into a guest and out of it.
+//! Plugging USB devices into a guest and unplugging them.
 
 use std::path::PathBuf;
 
@@ -20,7 +20,7 @@ fn usb_devices_can_be_plugged_and_unplugged() {
     await_products(&mut guest, "2222");
     guest.plug("c", c);
     await_products(&mut guest, "2222 3333");
-    // The same one again, several times: each time a new connection to its server.
+    // The same device several times, each time a new connection to its server.
     for _ in 0..5 {
         guest.plug("a", a);
         await_products(&mut guest, "1111 2222 3333");
@@ -49,9 +49,11 @@ fn plugging_in_starts_the_service_of_a_udev_rule() {
     guest.power_off();
 }
 
-/// Waits until just these products of the test's vendor are there, in ascending order.
-fn await_products(guest: &mut Booted, due: &str) {
+/// Waits until exactly these products of the test's vendor are present, in ascending order.
+fn await_products(guest: &mut Booted, expected: &str) {
     let there =
         "grep -l 1209 /sys/bus/usb/devices/*/idVendor | sed s/idVendor/idProduct/ | xargs -r cat | sort | xargs";
-    guest.await_sh(&format!("seen=$({there}); echo \"seen: $seen, due: {due}\"; [ \"$seen\" = \"{due}\" ]"));
+    guest.await_sh(&format!(
+        "seen=$({there}); echo \"seen: $seen, expected: {expected}\"; [ \"$seen\" = \"{expected}\" ]"
+    ));
 }

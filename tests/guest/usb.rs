@@ -1,4 +1,4 @@
-//! Keys on a real USB bus, with the kernel's own cdc_acm and usbfs.
+//! Keys on a real USB bus, with the kernel's cdc_acm and usbfs.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ fn is_running(key: &Value) -> bool {
 #[test]
 fn the_tty_link_delivers_and_refuses_a_second_opener() {
     delivers_and_refuses("tty", "/dev/ttyACM0", |guest| {
-        // One that knows nothing of the daemon's lock, and is not root.
+        // A program that ignores the daemon's lock and does not run as root.
         guest.check("echo nobody:x:65534:65534::/:/bin/sh >>/etc/passwd; chmod 666 /dev/ttyACM0");
         let said = guest.sh("su nobody -c ': <>/dev/ttyACM0'");
         assert!(said.code != 0 && said.text.contains("Device or resource busy"), "{}: {}", said.code, said.text);
@@ -94,7 +94,7 @@ fn on_the_same_hung_keys_the_original_stays_silent() {
         machine.guest.check(start);
         let output = machine.guest.shared("original.out");
         await_until("what the original takes before the hang", || (size(&output) > 900 * 32).then_some(()));
-        // The key has sent 1,000 frames, and sends more only if something revives it. Ours does that within ten seconds.
+        // The key has sent 1,000 frames and sends more only after a revival. Ours revives it within ten seconds.
         std::thread::sleep(Duration::from_secs(20));
         let taken = size(&output);
         println!("{wedge}: the original has {taken} bytes, and no more 20 s later");
@@ -109,10 +109,10 @@ fn a_bus_reset_keeps_the_key_under_a_new_tty_name() {
     UsbDaemon { transport: "tty", blocks: None }.start(&mut machine.guest);
     let key = machine.guest.await_key("a running key", is_running);
     assert_eq!(key["path"], "/dev/ttyACM0");
-    // Whoever holds the tty keeps its name taken, as root can although the daemon has it exclusively.
+    // A program that holds the tty keeps its name taken; root can open it although the daemon has it exclusively.
     machine.guest.check("sh -c 'exec 3<>/dev/ttyACM0; sleep 1000' >/dev/null 2>&1 &");
     let resets = machine.key.program.stderr().matches("bus reset").count();
-    // The tool waits for an answer for twelve seconds, in which an emulated machine may not get far.
+    // An emulated machine may need longer than the twelve seconds that the tool waits for an answer.
     machine.guest.await_sh("ekey-ctl reset 1 --level usb --socket /run/control.sock | grep answered");
     let seen = machine.key.program.stderr().matches("bus reset").count();
     assert!(seen > resets, "the key saw no bus reset: {}", machine.key.program.stderr());
@@ -139,7 +139,7 @@ fn replugging_leaks_nothing_on_either_transport() {
             let key = machine.guest.await_key("the key back", is_running);
             assert_eq!(key["number"], 1, "cycle {cycle}: another key was made of it");
             let most = *after_warm_up.get_or_insert_with(|| leftovers(&mut machine.guest));
-            // What belonged to the key that was pulled out may take a moment to go.
+            // Descriptors of the unplugged key may take a moment to close.
             await_until(&format!("no more than {most:?} in cycle {cycle}"), || {
                 let left = leftovers(&mut machine.guest);
                 (left.descriptors <= most.descriptors && left.threads <= most.threads).then_some(())
@@ -150,7 +150,7 @@ fn replugging_leaks_nothing_on_either_transport() {
     }
 }
 
-/// What the daemon holds.
+/// Returns what the daemon holds open.
 #[derive(Debug, Clone, Copy)]
 struct Leftovers {
     descriptors: u64,

@@ -1,4 +1,4 @@
-//! What README and the other documents tell people to type, and where they lead them, is there.
+//! The commands and links in README.md and the other documents work.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -43,7 +43,7 @@ fn every_linked_file_exists() {
     }
 }
 
-/// What people read, and where it stands.
+/// Returns the documents, each with its path.
 fn documents() -> Vec<(PathBuf, String)> {
     let root = tree::root();
     let mut paths: Vec<PathBuf> =
@@ -60,7 +60,7 @@ fn documents() -> Vec<(PathBuf, String)> {
     paths.into_iter().map(read).collect()
 }
 
-/// The lines of fenced blocks that run one of our programs, in words, from the program's name on.
+/// Returns the lines of fenced blocks that run one of our programs, as words from the program's name on.
 fn commands(text: &str) -> Vec<Vec<String>> {
     let mut fenced = false;
     let mut commands = Vec::new();

@@ -1,4 +1,4 @@
-//! The tests that docs/threat-model.md names exist, each under that name.
+//! The tests that docs/threat-model.md names exist.
 
 use std::fs;
 
@@ -11,7 +11,7 @@ fn every_test_that_the_threat_model_names_exists() {
     let named: Vec<(&str, &str)> = quoted.filter_map(|words| words.rsplit_once("::")).collect();
     assert!(named.len() > 30, "it names {} tests", named.len());
     for (place, name) in named.iter().filter(|(place, _)| !["folder::file", "crate"].contains(place)) {
-        assert!(is_test(place, name), "docs/threat-model.md names `{place}::{name}`, and there is no such test");
+        assert!(is_test(place, name), "docs/threat-model.md names `{place}::{name}`, which does not exist");
     }
 }
 
@@ -23,7 +23,7 @@ fn a_missing_test_is_noticed() {
     }
 }
 
-/// Whether a file `folder::file` of this crate, or a crate of the workspace, has a test of that name.
+/// Returns whether a file `folder::file` of this crate, or a crate of the workspace, has a test of that name.
 fn is_test(place: &str, name: &str) -> bool {
     let files = match place.split_once("::") {
         Some((folder, file)) => vec![tree::root().join("tests").join(folder).join(file).with_extension("rs")],

@@ -1,4 +1,4 @@
-//! HTTP from outside: what is answered, what is refused, and that nobody can hold up the daemon with it.
+//! HTTP from outside: what the daemon answers, what it refuses, and that no client can block it.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -33,8 +33,8 @@ fn the_history_fills_with_what_the_key_gives() {
     let scratch = Scratch::make();
     let mut running = start(&scratch);
     running.daemon.await_state(&scratch, "running");
-    // 126 frames of 32 bytes a second are 4032 bytes. The first step begins with the key; and on a machine that is busy for seconds
-    // a step may have less, and the next one more.
+    // 126 frames of 32 bytes a second are 4032 bytes. The first step begins with the key, and on a busy machine a step
+    // may have less and the next one more.
     let usual = |rate: &Value| rate.as_u64().is_some_and(|rate| (3200..=4800).contains(&rate));
     let (fine, at) = await_until("a step of history with the rate of the key", || {
         let answer = http::get(running.address, "/history.json", "");
@@ -87,7 +87,7 @@ fn silent_and_slow_clients_are_disconnected() {
     for _ in 0..20 {
         assert_eq!(http::get(running.address, "/metrics", "").code, 200);
     }
-    let answer = http::answer(&mut slow).expect("it is told");
+    let answer = http::answer(&mut slow).expect("an answer");
     assert_eq!(answer.code, 408, "{answer:?}");
     let mut left = [0];
     let open = idle.iter_mut().filter_map(|stream| stream.read(&mut left).ok()).filter(|count| *count > 0).count();

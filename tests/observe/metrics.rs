@@ -1,4 +1,4 @@
-//! The metrics before those who judge them: promtool, and the reference reader of OpenMetrics; and the alerts made of them.
+//! The metrics as promtool and the reference parser of OpenMetrics read them, and the alerts on them.
 
 use std::fs;
 use std::io::Write as _;
@@ -8,14 +8,14 @@ use ekey_tests::http::Observed;
 use ekey_tests::{KeyPlan, Scratch, await_until, browser, http, tree};
 use serde_json::Value;
 
-/// Both formats, of a daemon with a running key and every output.
+/// Returns both formats, from a daemon with a running key and every output.
 fn metrics() -> (String, String) {
     let scratch = Scratch::make();
     let file = scratch.path("entropy");
     let mut running = Observed::start(&scratch, &KeyPlan::named("key").rate(500), |plan| plan.file(&file, None));
     let address = running.address;
     running.daemon.await_state(&scratch, "running");
-    // What the key says of itself comes once a second.
+    // The key reports on itself once a second.
     await_until("the key's temperature", || {
         http::get(address, "/metrics", "").body.contains("ekeyd_key_temperature_celsius{").then_some(())
     });
@@ -100,7 +100,7 @@ fn alerts_and_dashboard_use_only_existing_metrics() {
         let mut count = 0;
         for name in names {
             count += 1;
-            assert!(known.iter().any(|known| known == name), "{file} uses {name}, which is no metric");
+            assert!(known.iter().any(|known| known == name), "{file} uses the unknown metric {name}");
         }
         assert!(count > 8, "{file} uses only {count} metrics");
     }

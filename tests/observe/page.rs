@@ -1,4 +1,4 @@
-//! The page in a real browser: at the width of a phone and of a desktop, light and dark, with keyboard only, and without script.
+//! The page in a real browser: on a phone and a desktop, light and dark, by keyboard only, and without scripts.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -11,7 +11,8 @@ use serde_json::Value;
 const PHONE: (u32, u32) = (360, 740);
 const DESKTOP: (u32, u32) = (1280, 900);
 
-/// For each text and each line of a chart: what it is, its contrast against what is behind it, and what is due (WCAG 2.1, AA).
+/// Lists, for each text and each chart line: its name, its contrast with its background, and the required contrast
+/// (WCAG 2.1, AA).
 const CONTRAST: &str = r#"(() => {
   const rgb = (text) => (text.match(/[\d.]+/g) || []).map(Number);
   const light = ([r, g, b]) => [r, g, b].map((v) => v / 255).map((v) => v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
@@ -37,7 +38,7 @@ const CONTRAST: &str = r#"(() => {
   return out;
 })()"#;
 
-/// A daemon with a key whose frames are damaged at times, once its charts have something to show.
+/// Starts a daemon with a key that damages frames at times, and waits until its charts have data.
 fn start(scratch: &Scratch) -> Observed {
     let mut running = Observed::start(scratch, &KeyPlan::named("key").rate(126).fault("flip:200"), |plan| plan);
     running.daemon.await_state(scratch, "running");
@@ -102,9 +103,10 @@ fn the_page_works_by_keyboard_and_describes_images() {
             assert_eq!(browser.evaluate("document.querySelector('details').open"), true);
         }
     }
-    for due in ["Skip to the charts", "last 10 minutes", "last 24 hours", "The same figures as a table", "status.json"]
+    for expected in
+        ["Skip to the charts", "last 10 minutes", "last 24 hours", "The same figures as a table", "status.json"]
     {
-        assert!(reached.iter().any(|words| words == due), "{due} cannot be reached: {reached:?}");
+        assert!(reached.iter().any(|words| words == expected), "{expected} cannot be reached: {reached:?}");
     }
     let rows = browser.evaluate("document.querySelectorAll('#figures tr').length");
     assert_eq!(rows, 12);
@@ -153,7 +155,7 @@ fn contrast_is_enough(browser: &mut Browser, when: &str) {
     assert!(poor.is_empty(), "{when}: {poor:#?}");
 }
 
-/// The figures change by themselves, and what has the focus keeps it.
+/// Checks that the figures refresh and the focus stays.
 fn renews_itself(browser: &mut Browser) {
     browser.evaluate("document.querySelector('summary').focus()");
     let before = browser.evaluate("document.getElementById('keys').textContent");

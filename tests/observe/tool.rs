@@ -1,4 +1,4 @@
-//! The tool's live verbs against a real daemon: `top` at a real terminal, `watch`, `plot`, completions.
+//! The tool's live verbs with a real daemon: `top` at a real terminal, `watch`, `plot`, completions.
 
 use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
@@ -54,14 +54,14 @@ impl Top {
         thread::spawn(move || {
             let mut chunk = [0; 4096];
             while let Ok(count) = screen.read(&mut chunk) {
-                kept.lock().expect("nobody panics with it").extend_from_slice(&chunk[..count]);
+                kept.lock().expect("no thread panics while it holds the lock").extend_from_slice(&chunk[..count]);
             }
         });
         Self { child, keyboard, slave: pty.slave, before, shown }
     }
 
     fn shown(&self) -> String {
-        String::from_utf8_lossy(&self.shown.lock().expect("nobody panics with it")).into_owned()
+        String::from_utf8_lossy(&self.shown.lock().expect("no thread panics while it holds the lock")).into_owned()
     }
 
     fn await_shown(&self, what: &str) {

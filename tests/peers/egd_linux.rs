@@ -1,5 +1,5 @@
-//! The original's `ekeyd-egd-linux` and ours, side by side at one EGD server of ours for ten seconds: how often each asks. And
-//! ours at the original's EGD server.
+//! The original's `ekeyd-egd-linux` and ours at one EGD server of ours for ten seconds: how often each asks. And ours
+//! at the original's EGD server.
 
 use std::fs;
 use std::os::unix::fs::symlink;

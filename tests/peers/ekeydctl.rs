@@ -1,4 +1,4 @@
-//! The original's `ekeydctl` cannot tell our daemon from its own: same columns, same words, same statistics.
+//! The original's `ekeydctl` reads our daemon like its own: same columns, words and statistics.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -106,17 +106,17 @@ fn every_command_acts_as_with_the_original_daemon() {
     let of_ours = all_commands(&scratch, &ours.control, &key);
     ours.program.wait();
     assert_eq!(of_ours.len(), of_original.len());
-    for (seen, due) in of_ours.iter().zip(&of_original) {
-        // The original says OK and has no long-term key any more; ours says what is wrong and keeps those that it knows.
+    for (seen, expected) in of_ours.iter().zip(&of_original) {
+        // The original says OK and has lost its long-term key; ours reports the mistake and keeps the keys it knows.
         if seen.0.ends_with("/missing") && seen.0.starts_with("keyring") {
-            assert_eq!((seen.1, due.1), (Some(4), Some(0)), "{}", seen.0);
+            assert_eq!((seen.1, expected.1), (Some(4), Some(0)), "{}", seen.0);
             continue;
         }
-        assert_eq!(seen, due, "ours and the original's (command, exit code, standard output)");
+        assert_eq!(seen, expected, "ours and the original's (command, exit code, standard output)");
     }
 }
 
-/// What each command ends with and prints, from a running key to the daemon's end.
+/// Returns what each command prints and its exit code, from a running key to the daemon's end.
 fn all_commands(scratch: &Scratch, control: &Path, key: &SoftwareKey) -> Vec<(String, Option<i32>, String)> {
     let path = |name: &str| scratch.path(name).display().to_string();
     let (device, folder, keyring) = (key.path.display().to_string(), path("keys"), path("own.keyring"));
@@ -159,7 +159,7 @@ fn all_commands(scratch: &Scratch, control: &Path, key: &SoftwareKey) -> Vec<(St
     outcomes
 }
 
-/// The answers of the original daemon and of ours to the same question, each as soon as it is `complete`.
+/// Returns the answers of the original daemon and of ours to the same question, each once it is `complete`.
 fn ask_both(words: &[&str], complete: impl Fn(&Finished) -> bool) -> (Finished, Finished) {
     let scratch = Scratch::make();
     let plan = KeyPlan::named("original").rate(126);

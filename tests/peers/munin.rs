@@ -1,4 +1,4 @@
-//! Munin's graphs go on: the original's plugin works unchanged against our daemon, and our own shows the same numbers.
+//! Munin's graphs continue: the original's plugin works unchanged with our daemon, and our own shows the same numbers.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::symlink;
@@ -62,7 +62,7 @@ fn our_plugin_gives_the_keys_names_that_munin_accepts() {
         let voltage = stats.lines().find_map(|line| line.strip_prefix("KeyVoltage=")).expect("the key has said it");
         voltage.parse::<f64>().expect("a number")
     };
-    // The key says another one now and then.
+    // The key's own value changes now and then.
     let (shown, said) = await_until("a voltage that stays as it is for a moment", || {
         let before = voltage();
         let shown = values(&scene.say("ekeyd_KeyVoltage", ""))[&format!("key_{SERIAL}")];
@@ -119,7 +119,7 @@ impl Scene {
         Self { scratch, daemon, _keys: keys }
     }
 
-    /// Runs the plugin as Munin does; it must end well.
+    /// Runs the plugin as Munin does, and checks that it succeeds.
     fn say(&self, plugin: &str, word: &str) -> Finished {
         let finished = self.run(plugin, word);
         assert_eq!(finished.code, Some(0), "{plugin} {word}: {finished:?}");
@@ -135,7 +135,7 @@ impl Scene {
     }
 }
 
-/// The lines `FIELD.value NUMBER`.
+/// Returns the lines `FIELD.value NUMBER`.
 fn values(finished: &Finished) -> BTreeMap<String, f64> {
     let value = |line: &str| {
         let (field, number) = line.split_once(".value ")?;

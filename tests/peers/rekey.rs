@@ -1,4 +1,5 @@
-//! The original's tools and ours set long-term keys on the same software key in turn, and each keyring serves both daemons.
+//! The original's tools and ours set long-term keys on one software key in turn, and each keyring works with both
+//! daemons.
 
 use std::fs;
 use std::path::Path;
@@ -16,7 +17,7 @@ const OTHERS: &str = "# a comment\nAAAAAAAAAAAAAAAA AAAAAAAAAAAAAAAAAAAAAAAAAAAA
 #[test]
 fn both_daemons_accept_keys_that_either_tool_set() {
     let scratch = Scratch::make();
-    // As fast as a real key: a faster one drowns what ekey-setkey waits for.
+    // At a real key's rate: a faster key floods ekey-setkey's wait for the answer.
     let plan = KeyPlan::named("key").master_key(MASTER_KEY).rate(126);
     let key = plan.plug_in(&scratch);
     let keyring = scratch.write("turns.keyring", &format!("{OTHERS}{}", plan.keyring_line()), 0o600);
@@ -76,7 +77,7 @@ fn daemon_status(scratch: &Scratch, control: &Path) -> ekey_tests::Status {
     ekey_tests::Status::of(&Program::run("ekey-ctl-status", command, scratch))
 }
 
-/// A folder with `ekeydctl` and `ekey-setkey` as the script expects them in its PATH: the original ones, with what they load.
+/// Makes a folder with the original `ekeydctl` and `ekey-setkey` as the script expects them in its PATH.
 fn tools(scratch: &Scratch, control: &Path) -> std::path::PathBuf {
     let folder = scratch.path("tools");
     fs::create_dir(&folder).expect("a folder");

@@ -1,4 +1,4 @@
-//! The original's `ekey-setkey` gives our software key a new long-term key, which then serves both daemons.
+//! The original's `ekey-setkey` gives our software key a new long-term key, which then works with both daemons.
 
 use std::fs;
 use std::path::Path;
@@ -37,7 +37,7 @@ fn a_wrong_master_key_changes_neither_keyring_nor_key() {
     let keyring = scratch.write("old.keyring", &plan.keyring_line(), 0o600);
 
     let finished = set_key(&scratch, &key, SECOND_LONG_TERM_KEY, &keyring);
-    // 2: the key itself refused; a master key out of form would be 1.
+    // 2: the key itself refused. A malformed master key would be 1.
     assert_eq!(finished.code, Some(2), "ekey-setkey: {finished:?}");
     let text = fs::read_to_string(&keyring).expect("the keyring is there");
     assert_eq!(text, plan.keyring_line(), "a refused rekey touched the keyring");

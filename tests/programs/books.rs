@@ -1,5 +1,5 @@
-//! The books add up at every moment: under every fault of the key, when it vanishes and comes back, when it is removed and added,
-//! and whatever becomes of those who read.
+//! The books add up at every moment: under every fault of the key, when it vanishes and returns, when it is removed and
+//! added, and when readers leave.
 
 use std::time::Duration;
 
@@ -62,11 +62,11 @@ fn these_tests_cover_every_fault_of_the_software_key() {
         ("Give ", " instead of noise", &SOURCES[..]),
     ] {
         let list = help.split_once(begin).and_then(|(_, rest)| rest.split_once(end)).expect("the help lists them").0;
-        let mut due: Vec<&str> = list.split([',', ' ']).filter(|word| !["", "or"].contains(word)).collect();
+        let mut expected: Vec<&str> = list.split([',', ' ']).filter(|word| !["", "or"].contains(word)).collect();
         let mut seen: Vec<&str> = watched.iter().filter_map(|entry| entry.split(':').next()).collect();
-        due.sort_unstable();
+        expected.sort_unstable();
         seen.sort_unstable();
-        assert_eq!(seen, due, "watched (left) and known to the software key (right)");
+        assert_eq!(seen, expected, "watched (left) and known to the software key (right)");
     }
 }
 
@@ -151,11 +151,11 @@ fn they_add_up_when_a_combined_key_goes_bad() {
     let mut client = EgdClient::connect(&daemon.egd).expect("an EGD server");
     client.take(255).expect("bytes of both");
     look_for(&daemon, &scratch, WATCHED);
-    let status = await_until("the bad key to be put aside", || {
+    let status = await_until("the bad key to be retired", || {
         let status = daemon.status(&scratch);
         status.key(1).put_aside().is_some().then_some(status)
     });
-    assert_eq!(status.root()["combine"]["running_keys"], 1, "a key that is put aside is not one of two: {status}");
+    assert_eq!(status.root()["combine"]["running_keys"], 1, "a retired key does not count: {status}");
     look_for(&daemon, &scratch, Duration::from_millis(300));
 }
 
@@ -174,7 +174,7 @@ fn they_add_up_when_the_disk_is_full() {
     look_for(&daemon, &scratch, Duration::from_millis(300));
 }
 
-/// A daemon with such a key and all outputs but the kernel, looked at over and over.
+/// Checks the books of a daemon with such a key and all outputs but the kernel again and again.
 fn watch(plan: &KeyPlan, what: &str) {
     let scratch = Scratch::make();
     let key = plan.plug_in(&scratch);
@@ -182,7 +182,7 @@ fn watch(plan: &KeyPlan, what: &str) {
     let daemon = DaemonPlan::default().key(plan, &key).file(&output, None).egd().start(&scratch);
     let looks = look_for(&daemon, &scratch, WATCHED);
     assert!(looks > 0, "no look under {what}");
-    // The tool's own sums agree: it would say so on its screen.
+    // The tool checks the sums itself and would show an error.
     let human = daemon.ctl(&scratch, &["status"]).words();
     assert!(!human.contains("books"), "under {what}: {human}");
 }

@@ -1,4 +1,5 @@
-//! Combined keys: clients get what no single key has sent, as much as the books say, and nothing at all of one key alone.
+//! Combined keys: clients get bytes that no single key has sent, as many as the books say, and none made of one key
+//! alone.
 
 use std::collections::HashSet;
 

@@ -101,7 +101,7 @@ fn a_daemon_refuses_a_missing_configuration() {
     assert!(finished.words().contains(&path), "{path} is not in {finished:?}");
 }
 
-/// `ekeyd check` ends with 78, names `FILE:LINE:COLUMN` for each of `lines`, and its words contain `word`.
+/// Checks that `ekeyd check` exits with 78, names `FILE:LINE:COLUMN` for each of `lines`, and prints `word`.
 fn names_mistakes(text: &str, lines: &[u32], word: &str) {
     let finished = check(text);
     assert_eq!(finished.code, CONFIGURATION_ERROR, "{finished:?} of:\n{text}");

@@ -1,4 +1,5 @@
-//! What the daemon has given up by itself, as the kernel says it: `/proc/PID/task/*/status`, `/proc/PID/limits`, and by trying.
+//! The rights that the daemon drops, as the kernel reports them: `/proc/PID/task/*/status`, `/proc/PID/limits`, and by
+//! trying.
 
 use std::fs;
 
@@ -6,7 +7,7 @@ use ekey_tests::control::ControlClient;
 use ekey_tests::{Daemon, DaemonPlan, KeyPlan, Scratch, await_until, blocks};
 use serde_json::Value;
 
-/// CAP_DAC_OVERRIDE of capabilities(7), which root keeps where it has no other user to become.
+/// CAP_DAC_OVERRIDE of capabilities(7), which root keeps if it has no other user to become.
 const DAC_OVERRIDE: u64 = 1 << 1;
 
 #[test]
@@ -30,7 +31,7 @@ fn every_thread_is_filtered_and_gains_no_right() {
     let core = limits.lines().find(|line| line.starts_with("Max core file size")).expect("a limit");
     assert_eq!(core.split_whitespace().nth(4), Some("0"), "{core}");
 
-    // What it says of itself is what the kernel says of it.
+    // The daemon's own report agrees with the kernel's.
     let said = confinement(&daemon, &scratch);
     assert_eq!(said["filter"], true, "{said}");
     assert_eq!(said["no_new_privs"], true, "{said}");
@@ -58,7 +59,7 @@ fn the_sandbox_denies_files_that_appear_on_reload() {
     assert!(answer.verdict.contains("[sandbox]") && answer.verdict.contains("restart"), "{answer:?}");
     let answer = control.say(&format!("AddEntropyKeys \"{}\"", elsewhere.folder().display())).expect("an answer");
     assert!(answer.verdict.starts_with("ERROR") && answer.verdict.contains("[keys] paths"), "{answer:?}");
-    // One in a folder that it knows may come and go.
+    // A file in a known folder may come and go.
     let keyring = scratch.write("another", "", 0o600);
     let answer = control.say(&format!("Keyring \"{}\"", keyring.display())).expect("an answer");
     assert!(answer.ok(), "{answer:?}");

@@ -1,4 +1,4 @@
-//! What `ekey-ctl config convert` writes is a configuration that `ekeyd check` has nothing to say against.
+//! `ekeyd check` accepts every configuration that `ekey-ctl config convert` writes.
 
 use ekey_tests::{Finished, Program, Scratch, binaries};
 

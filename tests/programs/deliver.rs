@@ -1,4 +1,4 @@
-//! What the key sends is what comes out, byte for byte, through whole sessions and both kinds of pipe.
+//! What the key sends comes out byte for byte, through whole sessions and both kinds of link.
 
 use ekey_tests::software_key::Plug;
 use ekey_tests::{DaemonPlan, KeyPlan, Scratch, blocks};

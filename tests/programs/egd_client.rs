@@ -1,4 +1,4 @@
-//! A daemon that fetches from EGD servers: what they hand out comes out byte for byte, and what they do wrong does no harm.
+//! A daemon that fetches from EGD servers: it outputs what they serve byte for byte, and their mistakes do no harm.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use ekey_tests::ports::free_port;
 use ekey_tests::{Daemon, DaemonPlan, KeyPlan, Scratch, Status, await_until};
 use nix::sys::signal::Signal;
 
-/// Bytes in the blocks that tests count in.
+/// Bytes of the blocks that the tests count in.
 const BLOCK: usize = blocks::BLOCK;
 
 #[test]
@@ -29,7 +29,7 @@ fn every_byte_of_a_server_arrives() {
     assert_eq!(status.count("/egd_client/failures"), 0, "{status}");
     assert_eq!(status.count("/egd_client/reconnects"), 0, "{status}");
     assert_eq!(status.at("/egd_client/server"), server.place().as_str(), "{status}");
-    assert_eq!(status.code(), Some(0), "a server at hand and no key is all well: {status}");
+    assert_eq!(status.code(), Some(0), "a server and no key is no fault: {status}");
     fetching.ends_cleanly();
 }
 
@@ -41,7 +41,7 @@ fn an_idle_daemon_fetches_only_its_reserve() {
     await_until("the reserve", || (server.sent().len() >= 300).then_some(()));
     hold_for(Duration::from_secs(1), || match server.sent().len() {
         300 => Ok(()),
-        more => Err(format!("{more} bytes were asked for, due are 300")),
+        more => Err(format!("{more} bytes were requested, expected 300")),
     });
     let mut client = EgdClient::connect(&daemon.egd).expect("it listens");
     let taken: Vec<u8> = (0..4).flat_map(|_| client.take(255).expect("it serves")).collect();
@@ -51,7 +51,7 @@ fn an_idle_daemon_fetches_only_its_reserve() {
     assert_eq!(account.book(&taken[..255]), Ok(()), "the first answer to a client");
     hold_for(Duration::from_secs(1), || match server.sent().len() {
         1320 => Ok(()),
-        other => Err(format!("{other} bytes were asked for, due are 300 and the 1020 that were taken")),
+        other => Err(format!("{other} bytes were requested, expected 300 and the 1020 that were taken")),
     });
 }
 
@@ -96,7 +96,7 @@ fn a_server_that_hangs_up_mid_answer_loses_no_byte() {
 #[test]
 fn silent_and_absent_servers_are_told_apart() {
     let silent = EgdServer::start(Manner::Silent);
-    for (place, due) in [
+    for (place, expected) in [
         (silent.place(), "has sent nothing for 1 s"),
         (format!("tcp:127.0.0.1:{}", free_port()), "cannot connect"),
         ("tcp:no-such-host.invalid:8888".to_owned(), "name cannot be resolved"),
@@ -105,9 +105,9 @@ fn silent_and_absent_servers_are_told_apart() {
         let fetching = Fetching::from(std::slice::from_ref(&place), "timeout-s = 1", None);
         let status = fetching.await_failures(1);
         let said = status.at("/egd_client/last_error").as_str().unwrap_or_default().to_owned();
-        assert!(said.contains(due) && said.contains(&place), "{place}: {said}");
+        assert!(said.contains(expected) && said.contains(&place), "{place}: {said}");
         let screen = fetching.daemon.ctl(&fetching.scratch, &["status"]).stdout;
-        assert!(screen.contains(due), "the last words name the reason: {screen}");
+        assert!(screen.contains(expected), "the last words name the reason: {screen}");
         fetching.ends_cleanly();
     }
 }
@@ -130,8 +130,8 @@ fn the_next_server_of_the_list_takes_over() {
     assert!(status.count("/egd_client/reconnects") >= 1, "{status}");
     second.close();
     let (output, sent) = (fetching.output(), [first.sent(), second.sent()]);
-    let common = output.iter().zip(&sent[0]).take_while(|(seen, due)| seen == due).count();
-    // The second's first bytes may by chance be what the first had sent last and was not heard with.
+    let common = output.iter().zip(&sent[0]).take_while(|(seen, expected)| seen == expected).count();
+    // The second server's first bytes may by chance equal the last ones of the first, which the daemon did not receive.
     let cut = (common.saturating_sub(4)..=common).find(|cut| sent[1].starts_with(&output[*cut..]));
     let cut = cut.unwrap_or_else(|| panic!("after {common} bytes of the first come others than the second's"));
     assert!((5 * BLOCK..output.len()).contains(&cut), "{cut} of {} bytes are of the first", output.len());
@@ -174,7 +174,7 @@ fn a_server_that_comes_back_is_found_again() {
     assert_eq!(account.book(&fetching.output()), Ok(()), "each byte is the key's, and comes once");
 }
 
-/// A daemon without a key that writes to a file what it fetches.
+/// A daemon without a key that writes what it fetches to a file.
 struct Fetching {
     daemon: Daemon,
     file: PathBuf,
@@ -208,10 +208,10 @@ impl Fetching {
         })
     }
 
-    fn await_client(&self, place: &str, due: &str) -> Status {
-        await_until(&format!("{place} to be {due}"), || {
+    fn await_client(&self, place: &str, expected: &str) -> Status {
+        await_until(&format!("{place} to be {expected}"), || {
             let status = self.status();
-            (status.at(&format!("/egd_client{place}")) == due).then_some(status)
+            (status.at(&format!("/egd_client{place}")) == expected).then_some(status)
         })
     }
 

@@ -1,5 +1,5 @@
-//! The listener for those who want much and not full entropy: what it gives is what the standard's generator makes of the key's
-//! bytes, it is nobody else's, nothing comes of it without a fresh seed, and it says what it is.
+//! The listener for expanded bytes: they are what the standard's generator makes of the key's bytes, no other client
+//! gets them, they stop without a fresh seed, and the daemon says what they are.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -29,7 +29,7 @@ fn await_seed(daemon: &Daemon, scratch: &Scratch) {
     await_until("a seed", || (daemon.status(scratch).at("/expand/seeded") == true).then_some(()));
 }
 
-/// Takes all that the pool has, and what comes meanwhile.
+/// Takes all that the pool has until it stays empty.
 fn drain(daemon: &Daemon, scratch: &Scratch) {
     let mut drinker = EgdClient::connect(&daemon.egd).expect("the EGD server takes a client");
     await_until("an empty pool", || {
@@ -48,7 +48,7 @@ fn a_client_gets_what_openssl_derives_from_the_seed() {
     let given = client(&socket).take(255).expect("bytes of the generator");
     assert_eq!(daemon.status(&scratch).count("/expand/seeds"), 1, "seeds in the first minute");
     let sent = read(&key.plain_log);
-    // The seed is three blocks in a row, of those that came first.
+    // The seed is three consecutive blocks among the first.
     let made = sent.windows(SEED.iter().sum()).step_by(32).take(200).find_map(|seed| {
         let (entropy, nonce) = seed.split_at(SEED[0]);
         let made = ctr_drbg::given(entropy, nonce, b"ekeyd [expand]", &[READY]).remove(0);
@@ -90,7 +90,7 @@ fn pool_and_expanded_bytes_never_mix() {
     for given in full.given() {
         account.book(given).expect("a client of [egd] gets what the key sent, once");
     }
-    // Held against the pool's clients as well as against the key, and against each other.
+    // Each byte is compared with those of the pool's clients, of the key, and of the other listener.
     let mut seen: std::collections::HashSet<&[u8]> = sent.windows(8).collect();
     for given in expanded.given() {
         let known = given.windows(8).position(|window| !seen.insert(window));
@@ -197,7 +197,7 @@ fn a_key_that_fails_its_test_costs_its_seed() {
     let key = plan.plug_in(&scratch);
     let (daemon_plan, _socket) = expanding(DaemonPlan::default().key(&plan, &key).egd(), &scratch, "");
     let daemon = daemon_plan.start(&scratch);
-    await_until("a key that is put aside", || daemon.status(&scratch).key(0).put_aside().map(drop));
+    await_until("the key to be retired", || daemon.status(&scratch).key(0).put_aside().map(drop));
     let log = await_until("the seed to be forgotten", || {
         Some(daemon.program.stderr()).filter(|log| log.contains("[expand] has forgotten its seed"))
     });

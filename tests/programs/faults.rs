@@ -1,4 +1,4 @@
-//! A disturbed line costs the disturbed frames and nothing else: no reset, no lost block, none twice.
+//! A disturbed line costs only the disturbed frames: no reset, no lost block, no repeated block.
 
 use ekey_tests::{DaemonPlan, KeyPlan, Scratch, Status, blocks};
 
@@ -71,7 +71,7 @@ fn a_key_that_hangs_until_reopen_recovers_unattended() {
     is_revived(&KeyPlan::named("key").wedge("until-reopen:500"), 5_000);
 }
 
-/// The key brings so many frames in the end, each in its order and once, with the daemon left to itself.
+/// Checks that a key delivers `FRAMES` frames in order and once, without any intervention.
 fn is_revived(plan: &KeyPlan, frames: u64) {
     let scratch = Scratch::make();
     let key = plan.plug_in(&scratch);
@@ -92,7 +92,7 @@ fn deliver_despite_all(faults: &[&str]) -> Status {
     let plan = faults.iter().fold(KeyPlan::named("key"), |plan, fault| plan.fault(fault));
     let key = plan.plug_in(&scratch);
     let output = scratch.path("entropy");
-    // On a busy machine a key is silent for seconds, which is no reason to reset it here.
+    // On a busy machine a key is silent for seconds, which must not cause a reset here.
     let plan = DaemonPlan::default().key(&plan, &key).file(&output, Some(FRAMES));
     let mut daemon = plan.extra("[recovery]\nsilence-ms = 600000\n").start(&scratch);
     daemon.await_blocks(&output, FRAMES);
@@ -104,7 +104,7 @@ fn deliver_despite_all(faults: &[&str]) -> Status {
     status
 }
 
-/// Of the counters with these names, at least one has counted.
+/// Checks that at least one of the counters has counted.
 fn assert_counted(status: &Status, counters: &[&str]) {
     let counts = counters.iter().map(|name| status.key(0).frames(name)).collect::<Vec<_>>();
     assert!(counts.iter().any(|count| *count > 0), "{counters:?} are {counts:?}: the faults went uncounted: {status}");

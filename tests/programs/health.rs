@@ -1,5 +1,5 @@
-//! A key whose generators go bad without its noticing is put aside, by the test that should and in time; nothing of it is
-//! handed out from then on, and it is taken back when it is good again.
+//! A key whose generators go bad unnoticed is retired by the right test and in time; none of its bytes is served from
+//! then on, and a good run readmits it.
 
 use std::fs;
 
@@ -8,12 +8,12 @@ use ekey_tests::{DaemonPlan, KeyPlan, Scratch, await_until, blocks};
 
 /// Bytes of the key's blocks of 78 frames.
 const BLOCK: u64 = 78 * 32;
-/// A batch, as a key's thread hands it on at most: bytes are judged by the batch.
+/// The largest batch that a key's thread passes on: bytes are judged by the batch.
 const BATCH: u64 = 8192;
 /// The first bad block.
 const FROM: u64 = 100;
-/// What a key sends follows from this, so that no test here is a matter of chance: with bytes that differ from run to run the bias of
-/// one per cent would be missed once in 6,000 runs. (The judges themselves are tried with many seeds: ekey-health/tests/power.rs.)
+/// The key's bytes follow from this seed, so that no result is chance: with random bytes the test would miss the bias
+/// of one per cent once in 6,000 runs. (ekey-health/tests/power.rs tries the health tests with many seeds.)
 const SEED: u32 = 1;
 
 #[test]
@@ -54,20 +54,21 @@ fn a_good_run_readmits_a_retired_key() {
     });
     assert_eq!((status.code(), status.key(0).health("times_put_aside")), (Some(0), 1), "{status}");
     let aside = status.key(0).books("put_aside_bytes");
-    // 20 bad blocks and the run of 128 of 2,500 bytes; it begins anew where the bad ones weigh in a window of the bias test.
-    let due = 20 * BLOCK + 128 * 2500;
+    // 20 bad blocks and the run of 128 blocks of 2,500 bytes; the run restarts while bad blocks weigh in a window of
+    // the bias test.
+    let expected = 20 * BLOCK + 128 * 2500;
     assert!(
-        (due - 5_000..due + 160_000 + 2 * BATCH).contains(&aside),
-        "{aside} bytes were put aside, due are {due}: {status}"
+        (expected - 5_000..expected + 160_000 + 2 * BATCH).contains(&aside),
+        "{aside} bytes were discarded, expected about {expected}: {status}"
     );
-    // What comes now is handed out again.
+    // New bytes are served again.
     let blocks = blocks::blocks_in(&output);
     daemon.await_blocks(&output, blocks + 1000);
     daemon.program.kill();
     blocks::assert_in_order(&output, &key.plain_log);
     let log = daemon.program.stderr();
-    for (words, due) in [("put aside, nothing of it", 1), ("taken back after 128 good blocks", 1)] {
-        assert_eq!(log.matches(words).count(), due, "{words:?} in the log:\n{log}");
+    for (words, expected) in [("put aside, nothing of it", 1), ("taken back after 128 good blocks", 1)] {
+        assert_eq!(log.matches(words).count(), expected, "{words:?} in the log:\n{log}");
     }
 }
 
@@ -105,20 +106,20 @@ fn disabled_tests_retire_no_key() {
     assert_books_add_up(&status, OnTheWay::Some);
 }
 
-/// The key is put aside by one of `tests` within `bytes` of going bad, and what was handed out ends there.
+/// Checks that one of `tests` retires the key within `bytes` of going bad, and that the output ends there.
 fn is_put_aside(source: &str, tests: &[&str], bytes: u64) {
     let scratch = Scratch::make();
     let plan = KeyPlan::named("key").seed(SEED).bad_source(&format!("{source}:{FROM}"));
     let key = plan.plug_in(&scratch);
     let output = scratch.path("entropy");
     let daemon = DaemonPlan::default().key(&plan, &key).file(&output, None).egd().start(&scratch);
-    let status = await_until("the key to be put aside", || {
+    let status = await_until("the key to be retired", || {
         let status = daemon.status(&scratch);
         status.key(0).put_aside().is_some().then_some(status)
     });
     let key_status = status.key(0);
     let test = key_status.put_aside().expect("a test");
-    assert!(tests.contains(&test), "{source} was found by {test}, due is one of {tests:?}: {status}");
+    assert!(tests.contains(&test), "{source} was found by {test}, expected one of {tests:?}: {status}");
     let at = key_status.health("put_aside/at_byte");
     let bad_from = FROM * BLOCK;
     assert!((bad_from..bad_from + bytes).contains(&at), "{source} was found at byte {at}, bad from {bad_from} on");
@@ -126,7 +127,7 @@ fn is_put_aside(source: &str, tests: &[&str], bytes: u64) {
     let human = daemon.ctl(&scratch, &["status"]).words().replace('\n', " ");
     assert!(human.contains(&format!("{test} test failed")) && human.contains("not handed out"), "{human}");
 
-    // Much more comes, and nothing of it is handed out.
+    // Much more arrives, and none of it is served.
     let handed = key_status.books("handed_bytes");
     let more = key_status.books("verified_bytes") + 1_000_000;
     let status = await_until("another megabyte", || {

@@ -1,4 +1,4 @@
-//! What a client can do to the daemon, and what it must not get by it.
+//! What a client can do to the daemon, and what it must not gain by it.
 
 use std::fs::File;
 use std::io::{Read as _, Write as _};
@@ -28,7 +28,7 @@ fn a_client_that_floods_egd_delays_no_other() {
             stream.set_write_timeout(Some(Duration::from_millis(100))).expect("a timeout");
             thread::spawn(move || {
                 while !over.load(Ordering::Relaxed) {
-                    // The server asks nothing more of a client that reads no answers; what it sends meanwhile waits.
+                    // The server reads no more from a client that reads no answers; its further requests wait.
                     let _ = stream.write(&burst);
                 }
             })

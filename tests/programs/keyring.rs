@@ -1,4 +1,4 @@
-//! `ekey-ctl keyring`: who is in it, never what; changed whole or not at all, and told to the daemon.
+//! `ekey-ctl keyring`: lists serials, never secrets; writes the whole file or nothing; informs the daemon.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;

@@ -1,4 +1,5 @@
-//! The limits of the EGD server: who may connect, how often, how much each gets, and that the kernel's need comes first.
+//! The limits of the EGD server: who may connect, how often, how much each client gets, and that the kernel's demand
+//! comes first.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -26,7 +27,7 @@ fn an_idle_client_is_dropped_a_waiting_one_is_not() {
         stream.set_read_timeout(Some(DEADLINE)).expect("a timeout can be set");
         assert_eq!(stream.read(&mut [0; 1]).expect("the server hangs up"), 0, "what the {what} client got");
     }
-    // At 32 bytes a second this takes eight of the idle client's times.
+    // At 32 bytes a second this takes eight times the idle limit.
     waits.set_read_timeout(Some(DEADLINE)).expect("a timeout can be set");
     waits.read_exact(&mut [0; 255]).expect("who waits gets all of its bytes");
     let status = daemon.status(&scratch);
@@ -77,7 +78,7 @@ fn after_its_burst_a_peer_waits_despite_a_full_pool() {
 fn a_peer_that_is_not_allowed_gets_nothing() {
     let plan = KeyPlan::named("key").rate(1000);
     let port = free_port();
-    // A user that this test is not run by.
+    // A user that does not run this test.
     let lines = format!("allow-networks = [\"127.0.0.2\"]\nallow-users = [{}]", nix::unistd::geteuid().as_raw() + 1);
     let scratch = ekey_tests::Scratch::make();
     let key = plan.plug_in(&scratch);
@@ -103,14 +104,14 @@ fn the_kernel_gets_its_share_before_waiting_clients() {
     let (scratch, _key, daemon) = ours_with(&plan, |plan| plan.uncredited_kernel("enabled = true\ninterval-s = 1"));
     let mut load = Load::new().with(100, Habit::greedy(), &daemon.egd);
     let mixed = || daemon.status(&scratch).count("/kernel/mixed_bytes");
-    // 64 bytes an interval, all of it while the pool is empty.
-    let due = mixed() + 5 * 64;
+    // 64 bytes an interval, the whole interval while the pool is empty.
+    let goal = mixed() + 5 * 64;
     await_until("the kernel's next five shares", || {
         let measured = load.run_for(Duration::from_millis(100));
         assert_eq!(measured.lost, 0, "clients hung up on");
-        (mixed() >= due).then_some(())
+        (mixed() >= goal).then_some(())
     });
-    assert!(daemon.status(&scratch).count("/egd/0/waiting") > 0, "nobody waits, so nothing was scarce");
+    assert!(daemon.status(&scratch).count("/egd/0/waiting") > 0, "no client waits, so nothing was scarce");
 }
 
 #[test]
@@ -137,7 +138,7 @@ fn the_file_gets_its_share_despite_greedy_clients() {
         let now = given();
         now.iter().zip(before).all(|(now, before)| *now >= before + 20_000).then_some(now)
     });
-    // And that is where it arrives.
+    // The kernel's counter shows that they arrive.
     await_until("the file's share to be written", || (blocks::read(&output).len() as u64 >= after[0]).then_some(()));
 }
 

@@ -1,4 +1,5 @@
-//! Whatever the key sent reaches one consumer, once, as it was: a hundred clients, the kernel and a file at the same time.
+//! Each byte that the key sent reaches one consumer, once, unaltered: a hundred clients, the kernel and a file at the
+//! same time.
 
 use ekey_tests::blocks::{Account, read};
 use ekey_tests::load::{Habit, Load};
@@ -18,7 +19,7 @@ fn each_byte_is_served_once_and_unaltered() {
         .egd_lines("share-percent = 60\npool-bytes = 65536")
         .egd()
         .start(&scratch);
-    // Multiples of eight, which the account needs to know a piece by.
+    // Multiples of eight, by which the account identifies a piece.
     let mut load = Load::new();
     for bytes in [8, 24, 64, 120, 248] {
         let steady = Habit::steady(bytes);

@@ -60,7 +60,7 @@ fn a_wrong_master_key_changes_nothing() {
     let scratch = Scratch::make();
     let mut scene = Scene::two_keys(&scratch);
     let before = keyring(&scratch);
-    // Base64 of 32 bytes without check digits, and not this key's.
+    // Base64 of 32 bytes without check digits, not this key's.
     let finished = scene.rekey(&scratch, &[SERIAL], SECOND_LONG_TERM_KEY);
     assert_eq!(finished.code, Some(1), "{finished:?}");
     assert!(finished.stderr.contains("nothing was changed"), "{finished:?}");
@@ -109,7 +109,8 @@ fn the_printed_command_repairs_the_keyring() {
     let plan = KeyPlan::named("key").master_key(MASTER_KEY).rate(126);
     let key = plan.plug_in(&scratch);
     let (path, aside) = (scratch.path("keyring"), scratch.path("aside"));
-    // When the key is told to take a new long-term key, a folder comes into the keyring's place: not even root can rename over it.
+    // While the key accepts a new long-term key, a folder replaces the keyring: not even root can rename a file over
+    // it.
     let proxy = {
         let (path, aside) = (path.clone(), aside.clone());
         let act = move || {
@@ -127,7 +128,7 @@ fn the_printed_command_repairs_the_keyring() {
     assert_eq!(finished.code, Some(2), "{finished:?}");
     let json: Value = serde_json::from_str(&finished.stdout).expect("JSON");
     let kept = PathBuf::from(json["kept_in"].as_str().expect("it is kept somewhere"));
-    assert_eq!(kept.parent(), Some(scratch.folder()), "it is kept beside the keyring");
+    assert_eq!(kept.parent(), Some(scratch.folder()), "it is kept next to the keyring");
     assert_eq!(fs::metadata(&kept).expect("it is there").permissions().mode() & 0o777, 0o600);
     let line = fs::read_to_string(&kept).expect("it is there");
     let secret = line.split_whitespace().nth(1).expect("a serial number and a key");
@@ -137,9 +138,9 @@ fn the_printed_command_repairs_the_keyring() {
 
     fs::remove_dir(&path).expect("an own folder");
     fs::rename(&aside, &path).expect("an own file");
-    let told = finished.stderr.lines().find_map(|line| line.trim().strip_prefix("ekey-ctl keyring add "));
-    let told = told.unwrap_or_else(|| panic!("no command in {finished:?}"));
-    let words: Vec<&str> = ["keyring", "add"].into_iter().chain(told.split(' ')).collect();
+    let command = finished.stderr.lines().find_map(|line| line.trim().strip_prefix("ekey-ctl keyring add "));
+    let command = command.unwrap_or_else(|| panic!("no command in {finished:?}"));
+    let words: Vec<&str> = ["keyring", "add"].into_iter().chain(command.split(' ')).collect();
     let mended = daemon.ctl(&scratch, &words);
     assert_eq!(mended.code, Some(0), "{words:?}: {mended:?}");
     assert_eq!(keyring(&scratch), format!("{HEAD}{line}"));
@@ -177,7 +178,7 @@ fn a_key_that_does_not_answer_is_handed_back() {
     assert_eq!(daemon.status(&scratch).keys(), 1, "the daemon has the key back");
 }
 
-/// A daemon with two keys that run.
+/// A daemon with two running keys.
 struct Scene {
     daemon: Daemon,
     keys: [SoftwareKey; 2],

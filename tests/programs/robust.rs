@@ -1,4 +1,4 @@
-//! Kills, full disks, broken pipes: the daemon comes back or goes on, and never hands out a byte that no key sent.
+//! Kills, full disks, broken pipes: the daemon returns or continues, and never outputs a byte that no key sent.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -25,7 +25,7 @@ fn twenty_kills_corrupt_nothing() {
     for kill in 0..20 {
         let before = blocks::blocks_in(&output);
         let mut daemon = daemons.spawn(&scratch);
-        // A fifth of the kills hits the start, before any entropy.
+        // A fifth of the kills hit the start, before any entropy.
         if kill % 5 == 4 {
             let pause = Duration::from_micros(moments.next(20_000));
             hold_for(pause, || Ok(()));
@@ -51,10 +51,11 @@ fn another_user_takes_over_a_killed_daemons_pty() {
     daemon.await_state(&scratch, "running");
     daemon.program.kill();
 
-    // Whoever is not root is without CAP_SYS_ADMIN already.
+    // Other users than root lack CAP_SYS_ADMIN already.
     let mut plan = DaemonPlan::default().key(&plan, &key);
     if nix::unistd::geteuid().is_root() {
-        // The target folder may be closed to others. Copied by another program: a file that this one has open cannot be run.
+        // The target folder may be closed to other users. Another program makes the copy: a file that this process has
+        // open cannot be run.
         let copy = scratch.path("ekeyd");
         let mut install = Command::new("install");
         install.args(["-m", "755"]).arg(binaries::built("ekeyd")).arg(&copy);
@@ -120,7 +121,7 @@ fn a_readable_keyring_is_refused_with_its_remedy() {
     let plan = KeyPlan::named("key").rate(126);
     let key = plan.plug_in(&scratch);
     let daemons = DaemonPlan::default().key(&plan, &key);
-    // The first start writes the files; the second finds the keyring open to others.
+    // The first start writes the files; the second finds the keyring readable.
     drop(daemons.spawn(&scratch));
     let keyring = scratch.path("keyring");
     fs::set_permissions(&keyring, fs::Permissions::from_mode(0o644)).expect("an own file");
@@ -136,7 +137,8 @@ fn a_readable_keyring_is_refused_with_its_remedy() {
     program.kill();
 }
 
-/// For two seconds the key's frames keep coming, and exactly one line of the log is about the output `about`.
+/// Checks for two seconds that the key's frames keep coming, and that exactly one line of the log is about the output
+/// `about`.
 fn goes_on_with_one_line(scratch: &Scratch, daemon: &mut Daemon, about: &str) {
     let mut lines = || {
         let log = daemon.program.stderr();
@@ -147,7 +149,7 @@ fn goes_on_with_one_line(scratch: &Scratch, daemon: &mut Daemon, about: &str) {
     await_until("a log line about the output", || (!lines().is_empty()).then_some(()));
     hold_for(Duration::from_secs(2), || match lines().as_slice() {
         [_] => Ok(()),
-        more => Err(format!("{} lines where one is due: {more:#?}", more.len())),
+        more => Err(format!("expected one line, got {}: {more:#?}", more.len())),
     });
     let before = daemon.status(scratch).key(0).frames("ok");
     await_until("100 more frames", || (daemon.status(scratch).key(0).frames("ok") >= before + 100).then_some(()));
@@ -159,11 +161,11 @@ fn is_trouble(line: &str, about: &str) -> bool {
     trouble && line.contains(about)
 }
 
-/// Moments that look random and are the same in each run (xorshift).
+/// Moments that look random and repeat in each run (xorshift).
 struct Moments(u64);
 
 impl Moments {
-    /// A number below `bound`.
+    /// Returns a number below `bound`.
     fn next(&mut self, bound: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;

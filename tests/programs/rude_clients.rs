@@ -1,5 +1,5 @@
-//! Clients that do not read, say nothing, send garbage, vanish in the middle, or come by the thousand: the others get their
-//! bytes, and the daemon keeps no descriptors.
+//! Clients that do not read, send nothing, send garbage, vanish midway, or come by the thousand: the others get their
+//! bytes, and the daemon leaks no descriptors.
 
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixStream;
@@ -30,14 +30,14 @@ fn rude_clients_delay_no_other_client() {
         many(500, &daemon.egd, |stream| drop(stream.write_all(&[0x02]))),
         many(500, &daemon.egd, |stream| drop(stream.write_all(b"GET / HTTP/1.1\r\n\r\n"))),
     ];
-    // Those that ask for 50 KB each and read nothing have soon got what the kernel holds for them.
+    // Clients that ask for 50 KB each and read nothing soon fill their kernel buffers.
     await_until("the deaf to be full", || {
         let served = daemon.status(&scratch).count("/egd/0/served_bytes");
         are_served("with 1550 rude clients");
         (served > 50 * 10_000).then_some(())
     });
     drop(held);
-    // These ask, and are gone before the answer is.
+    // These ask and leave before the answer.
     for _ in 0..1000 {
         drop(many(1, &daemon.egd, |stream| drop(stream.write_all(&[0x02, 255, 0x02]))));
     }
@@ -73,7 +73,7 @@ fn a_request_before_garbage_is_answered() {
 
 #[test]
 fn fifty_thousand_connections_leak_nothing() {
-    // A key that is slow, so that most of them leave while they wait.
+    // A slow key, so that most of them leave while they wait.
     let (scratch, _key, daemon) = ours(&KeyPlan::named("key").rate(100));
     let process = daemon.program.id();
     let row = |count: u32| {
@@ -89,11 +89,11 @@ fn fifty_thousand_connections_leak_nothing() {
     let descriptors = open_descriptors(process);
     row(50_000);
     settled(&daemon, &scratch);
-    // The last of them may still be in the socket's queue; what is kept for good does not go away by waiting.
+    // The last of them may still be in the socket's queue; a leak does not go away by waiting.
     await_until("no more open descriptors than before", || (open_descriptors(process) <= descriptors).then_some(()));
 }
 
-/// Waits until the daemon has no clients and nobody waits.
+/// Waits until the daemon has no clients and none waits.
 fn settled(daemon: &ekey_tests::Daemon, scratch: &ekey_tests::Scratch) {
     await_until("all clients to be gone", || {
         let status = daemon.status(scratch);
@@ -104,7 +104,7 @@ fn settled(daemon: &ekey_tests::Daemon, scratch: &ekey_tests::Scratch) {
 fn many(count: usize, path: &Path, mut say: impl FnMut(&mut UnixStream)) -> Vec<UnixStream> {
     let one = |_| {
         let mut stream = connect(path);
-        stream.set_nonblocking(true).expect("a socket can be told not to block");
+        stream.set_nonblocking(true).expect("a socket can be non-blocking");
         say(&mut stream);
         stream
     };

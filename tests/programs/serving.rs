@@ -1,4 +1,4 @@
-//! The EGD server under load: ten thousand clients at once, and greedy ones beside modest ones.
+//! The EGD server under load: ten thousand clients at once, and greedy ones next to modest ones.
 
 use ekey_tests::KeyPlan;
 use ekey_tests::load::{Habit, Load};

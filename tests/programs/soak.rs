@@ -1,4 +1,4 @@
-//! Twenty seconds of what `soak` does for hours: everything at once, disturbed in every way, and each byte compared.
+//! Twenty seconds of what `soak` does for hours: every load and disturbance at once, and each byte compared.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ fn under_all_disturbances_each_byte_is_served_once() {
     assert!(report.findings.is_empty(), "with seed {}: {:#?}", order.seed, report.findings);
     let table = report.table();
     assert!(report.client_bytes > 200_000 && report.file_bytes > 50_000, "{table}");
-    // What is no whole cell at the end of a connection cannot be compared.
+    // An incomplete cell at the end of a connection cannot be compared.
     assert!(
         report.compared.served + 1000 + 8 * report.connections > report.client_bytes + report.file_bytes,
         "{table}"

@@ -1,5 +1,5 @@
-//! EGD over TLS before `openssl s_client`: whoever has a certificate of the authority is served as any other client, and nobody else
-//! gets a byte.
+//! EGD over TLS with `openssl s_client`: a client with a certificate of the authority is served like any other, and no
+//! other client gets a byte.
 
 use std::io::Read as _;
 use std::time::Duration;
@@ -19,7 +19,7 @@ fn a_client_with_a_certificate_gets_each_byte_once() {
     assert_eq!(server.count("served_bytes"), 40 * 248);
     await_until("the log of what was taken", || {
         let mut account = Account::of(&[read(&server.key.plain_log)]);
-        // The key notes a block when it is sent whole, which may be a moment after the daemon has it.
+        // The key logs a block when it is sent whole, which may be a moment after the daemon has it.
         taken.iter().all(|bytes| account.book(bytes).is_ok()).then_some(())
     });
 }
@@ -71,13 +71,13 @@ fn a_client_without_tls_1_3_is_refused() {
 #[test]
 fn two_hundred_clients_at_once_get_each_byte_once() {
     const CLIENTS: usize = 200;
-    // A multiple of eight, which the account needs to know a piece by.
+    // A multiple of eight, by which the account identifies a piece.
     const REQUEST: u8 = 248;
     let mut server = TlsServer::start(&KeyPlan::named("key").rate(4000), |plan| plan.egd_lines("pool-bytes = 16384"));
     let clients: Vec<TlsClient> = (0..CLIENTS).map(|_| server.client()).collect();
     let streams = clients.iter().map(|client| {
         let stream = client.stream().try_clone().expect("a second handle");
-        stream.set_nonblocking(true).expect("a socket can be told not to wait");
+        stream.set_nonblocking(true).expect("a socket can be non-blocking");
         mio::net::UnixStream::from_std(stream)
     });
     let mut load = Load::new().with_streams(streams, Habit { ahead: 64, ..Habit::steady(REQUEST) }).keeping();
@@ -88,7 +88,7 @@ fn two_hundred_clients_at_once_get_each_byte_once() {
     assert_eq!(server.count("tls/handshakes"), CLIENTS as u64);
     server.daemon.program.signal(Signal::SIGTERM);
     server.daemon.program.wait();
-    // What was on the way reaches the clients yet.
+    // Bytes in flight still reach the clients.
     let _ = load.run_for(Duration::from_millis(500));
     let mut account = Account::of(&[read(&server.key.plain_log)]);
     for (number, given) in load.given().enumerate() {
@@ -117,8 +117,8 @@ fn reload_shows_new_clients_the_new_certificate() {
     );
     server.daemon.program.signal(Signal::SIGHUP);
     await_until("the new certificate", || (serial() != before).then_some(()));
-    let due = server.certificates.shell("openssl x509 -in server.pem -noout -serial");
-    assert_eq!(serial().as_bytes(), due, "the certificate that is shown");
+    let expected = server.certificates.shell("openssl x509 -in server.pem -noout -serial");
+    assert_eq!(serial().as_bytes(), expected, "the certificate that is shown");
     assert_eq!(old.take(32).expect("the old client goes on").len(), 32);
     let status = server.daemon.status(&server.scratch);
     let days = status.at("/egd/1/tls/days_left").as_i64();
@@ -127,7 +127,7 @@ fn reload_shows_new_clients_the_new_certificate() {
     let end = String::from_utf8_lossy(&end).trim().replace("notAfter=", "").replace(' ', "T");
     assert_eq!(status.at("/egd/1/tls/valid_until").as_str(), Some(end.as_str()), "the end as openssl says it");
 
-    // A file that cannot be used changes nothing, and the status says what is wrong with it.
+    // A bad file changes nothing, and the status says what is wrong with it.
     server.certificates.shell("cp client.key server.key");
     server.daemon.program.signal(Signal::SIGHUP);
     let problem = await_until("the bad file to be noticed", || {
@@ -146,14 +146,14 @@ fn a_peers_limits_hold_from_the_handshake_on() {
     let lines = "clients-per-peer = 2\nbytes-per-s-per-peer = 500\nburst-bytes-per-peer = 500";
     let server = TlsServer::start(&KeyPlan::named("key").rate(2000), |plan| plan.egd_lines(lines));
     let one = server.client();
-    // 500 at once, and then it waits, however much the pool has.
+    // 500 at once, and then it waits, even if the pool has more.
     one.ask(&[0x02, 250].repeat(40));
     await_until("it to wait although the pool has something", || {
         let status = server.daemon.status(&server.scratch);
         (status.count("/egd/1/waiting") == 1 && status.count("/pool/bytes") > 10_000).then_some(())
     });
     one.stream().read_exact(&mut [0; 1500]).expect("who may is served");
-    // Who says nothing in the handshake is a client of the peer as well.
+    // A silent client in the handshake counts for its peer too.
     let _silent = std::net::TcpStream::connect(("127.0.0.1", server.port)).expect("a connection is taken");
     await_until("the silent one to be counted", || (server.count("clients") == 2).then_some(()));
     let third = server.client();
@@ -173,7 +173,7 @@ fn a_peers_limits_hold_from_the_handshake_on() {
 fn a_waiting_client_gets_its_bytes_when_they_come() {
     let server = TlsServer::start(&KeyPlan::named("key").rate(10), |plan| plan);
     let client = server.client();
-    // The key begins with a block of 78 frames, and has the next after eight seconds.
+    // The key begins with a block of 78 frames, and sends the next after eight seconds.
     client.ask(&[0x02, 255].repeat(12));
     let mut bytes = [0; 78 * 32];
     let mut stream = client.stream();

@@ -1,5 +1,4 @@
-//! The daemon as a client over TLS: before `openssl s_server`, and before our own listener, with everything that can be wrong with a
-//! certificate.
+//! The daemon as a TLS client: of `openssl s_server` and of our own listener, with every possible certificate error.
 
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixStream;
@@ -77,14 +76,14 @@ fn every_certificate_error_has_a_remedy() {
          cp client.key expired.key",
     );
     let stranger = other.lines("client");
-    for (shown, lines, due) in [
+    for (shown, lines, expected) in [
         ("old-server.pem", own.lines("client"), "its certificate has expired"),
         ("elsewhere.pem", own.lines("client"), "its certificate is for another name"),
         ("client.pem", own.lines("client"), "its certificate is"),
         ("server.pem", stranger.clone(), "its certificate is of another authority"),
         ("server.pem", own.lines("expired"), "expired.pem: the certificate ended on "),
         ("server.pem", own.lines("missing"), "missing.pem: cannot read"),
-        // The right authority, and a certificate that the server does not know: told after the handshake.
+        // The right authority, and a client certificate that the server does not know: it says so after the handshake.
         ("server.pem", stranger.replace("other/authority", "tls/authority"), "it refuses this machine's certificate"),
     ] {
         let port = free_port();
@@ -94,7 +93,7 @@ fn every_certificate_error_has_a_remedy() {
         let daemon = DaemonPlan::default().fetch_from(std::slice::from_ref(&place), &lines).start(&scratch);
         let status = await_client(&daemon, &scratch, |status| status.count("/egd_client/failures") > 0);
         let said = status.at("/egd_client/last_error").as_str().unwrap_or_default().to_owned();
-        assert!(said.contains(due) && said.contains(&place), "{shown} gives {said:?}, due is {due:?}");
+        assert!(said.contains(expected) && said.contains(&place), "{shown} gives {said:?}, expected {expected:?}");
         assert!(said.contains(';'), "it does not say what to do: {said}");
         assert_eq!(status.count("/egd_client/received_bytes"), 0, "{status}");
         drop(server);
@@ -135,11 +134,11 @@ fn fetch(
     more(plan).start(scratch)
 }
 
-fn await_client(daemon: &Daemon, scratch: &Scratch, is_due: impl Fn(&Status) -> bool) -> Status {
-    await_until("the client's state", || Some(daemon.status(scratch)).filter(&is_due))
+fn await_client(daemon: &Daemon, scratch: &Scratch, is_expected: impl Fn(&Status) -> bool) -> Status {
+    await_until("the client's state", || Some(daemon.status(scratch)).filter(&is_expected))
 }
 
-/// Answers what has been asked on the other side of `openssl s_server`, with bytes that tell their place.
+/// Answers a request on the other side of `openssl s_server`, with bytes that identify their place.
 fn answer(mut stream: &UnixStream, sent: &mut Vec<u8>) {
     stream.set_read_timeout(Some(Duration::from_millis(20))).expect("a timeout can be set");
     let mut request = [0; 2];

@@ -1,4 +1,5 @@
-//! `ekeyd check` reads the files of TLS: each mistake is named with its file and what to do, and nothing of a key is ever shown.
+//! `ekeyd check` reads the TLS files: it names each mistake with its file and remedy, and never shows any of a private
+//! key.
 
 use ekey_tests::tls::{Certificates, TlsServer};
 use ekey_tests::{KeyPlan, Program, Scratch, binaries};
@@ -60,14 +61,14 @@ fn a_daemon_with_bad_tls_files_does_not_start() {
 
 #[test]
 fn the_status_warns_of_expiring_certificates() {
-    for (days, due) in [(10, "ends on 20"), (-1, "the certificate ended on 20")] {
+    for (days, expected) in [(10, "ends on 20"), (-1, "the certificate ended on 20")] {
         let server = TlsServer::start(&KeyPlan::named("key").rate(1000), |plan| plan);
         let renewed = format!(
             "openssl x509 -req -in server.csr -CA authority.pem -CAkey authority.key -CAcreateserial -days {days} \
              -extfile server.ext -out server.pem"
         );
         server.certificates.shell(&renewed);
-        // Read at the start; SIGHUP would refuse one that has ended, and keep the good one.
+        // The daemon reads it at the start; SIGHUP would refuse an expired one and keep the good one.
         let TlsServer { daemon, key, certificates, port, scratch } = server;
         drop(daemon);
         let daemon = ekey_tests::DaemonPlan::default()
@@ -77,7 +78,7 @@ fn the_status_warns_of_expiring_certificates() {
             .egd_lines(&certificates.lines("server"))
             .start(&scratch);
         let screen = daemon.ctl(&scratch, &["status"]).stdout.replace('\n', " ");
-        assert!(screen.contains(due), "for {days} days the screen is:\n{screen}");
+        assert!(screen.contains(expected), "for {days} days the screen is:\n{screen}");
         let doctor = daemon.ctl(&scratch, &["doctor"]).stdout.replace('\n', " ");
         assert!(doctor.contains("certificate"), "for {days} days the doctor says:\n{doctor}");
     }

@@ -1,5 +1,4 @@
-//! What comes in at a TLS port and is no honest client: none of it gets a byte, stays for long, or keeps others from
-//! being served.
+//! Garbage and broken clients at a TLS port: none gets a byte, stays for long, or delays the others.
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpStream};
@@ -10,7 +9,7 @@ use ekey_tests::await_until::{DEADLINE, await_until};
 use ekey_tests::egd::EgdClient;
 use ekey_tests::tls::TlsServer;
 
-/// The beginning of a record that has a ClientHello in it, as far as its length: 512 bytes are to follow.
+/// The beginning of a record with a ClientHello, up to its length: 512 bytes follow.
 const HELLO: [u8; 5] = [0x16, 0x03, 0x01, 0x02, 0x00];
 
 #[test]
@@ -26,7 +25,7 @@ fn garbage_and_plain_egd_get_no_entropy() {
     ]) {
         let mut stream = connect(&server);
         stream.write_all(words).expect("the server listens");
-        // Two bytes may be the beginning of anything, until no more come.
+        // Two bytes may be the beginning of anything, until the deadline.
         stream.shutdown(Shutdown::Write).expect("it is there");
         let mut answer = Vec::new();
         let _ = stream.read_to_end(&mut answer);
@@ -61,7 +60,7 @@ fn a_byte_by_byte_handshake_ends_at_its_deadline() {
         std::thread::sleep(Duration::from_millis(100));
         slow.write_all(&[**byte]).is_ok()
     });
-    // Each byte keeps it busy, and none buys it time.
+    // Each byte keeps the connection active, and none extends its deadline.
     assert!(cut.count() < 300, "512 bytes at ten a second were all taken");
     assert_eq!(silent.read(&mut [0; 1]).expect("the silent one is hung up on"), 0);
     await_until("both to be counted", || (server.count("tls/unfinished") == 2).then_some(()));
@@ -72,22 +71,22 @@ fn crowded_handshakes_leave_room_for_others() {
     const CROWD: usize = 1000;
     let server = start("tls-handshake-s = 60");
     ekey_tests::load::allow_open_files(CROWD);
-    // Each sends all but the end of the largest record that there is.
+    // Each sends all but the end of the largest possible record.
     let record = [&[0x16, 0x03, 0x01, 0x40, 0x00][..], &[0x01; 16_000]].concat();
     let crowd: Vec<TcpStream> = (0..CROWD)
         .map(|_| {
             let mut stream = connect(&server);
-            stream.set_nonblocking(true).expect("a socket can be told not to wait");
+            stream.set_nonblocking(true).expect("a socket can be non-blocking");
             let _ = stream.write(&record);
             stream
         })
         .collect();
     await_until("as many as there is room for", || (server.count("tls/half_open") >= 250).then_some(()));
     assert!(server.count("tls/half_open") <= 256, "{} are in the handshake", server.count("tls/half_open"));
-    // Those on the unix socket notice nothing.
+    // Clients on the unix socket notice nothing.
     let mut other = EgdClient::connect(&server.daemon.egd).expect("the EGD server takes a client");
     (0..20).for_each(|_| assert_eq!(other.take(64).expect("it is served").len(), 64));
-    // Each of the crowd has its second, and those behind it come in.
+    // Each of the crowd has one second, and later clients get in.
     let honest = server.client();
     assert_eq!(honest.take(64).expect("an honest client comes in between").len(), 64);
     drop(crowd);
@@ -97,7 +96,7 @@ fn crowded_handshakes_leave_room_for_others() {
 #[test]
 fn a_flood_of_handshakes_delays_no_other() {
     let server = start("");
-    // As much work as a client can ask for without any of its own: the same ClientHello again and again.
+    // The most work that a client can cause without any of its own: the same ClientHello again and again.
     let hello = client_hello(&server);
     let port = server.port;
     let (stop, stopped) = std::sync::mpsc::channel::<()>();
@@ -128,7 +127,7 @@ fn connect(server: &TlsServer) -> TcpStream {
     stream
 }
 
-/// What `openssl s_client` says first.
+/// Returns the first message of `openssl s_client`.
 fn client_hello(server: &TlsServer) -> Vec<u8> {
     let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("there is a free port");
     let port = listener.local_addr().expect("it has an address").port();

@@ -1,4 +1,4 @@
-//! Our daemon as it serves EGD clients.
+//! Our daemon serving EGD clients.
 
 use crate::await_until;
 use crate::daemon::{Daemon, DaemonPlan};
@@ -6,22 +6,22 @@ use crate::egd::EgdClient;
 use crate::scratch::Scratch;
 use crate::software_key::{KeyPlan, SoftwareKey};
 
-/// What a virtual machine asks for at a time, in bytes: QEMU's `rng-egd`.
+/// Bytes that a virtual machine asks for at a time, as QEMU's `rng-egd` does.
 pub const USUAL: u8 = 64;
 
-/// Our daemon serving on a software key, with the first entropy there.
+/// Starts our daemon on a software key, and waits for the first entropy.
 ///
 /// # Panics
-/// When there is none.
+/// When none comes.
 #[must_use]
 pub fn ours(plan: &KeyPlan) -> (Scratch, SoftwareKey, Daemon) {
     ours_with(plan, |daemon| daemon)
 }
 
-/// Like [`ours`], with what `more` adds to the daemon's plan.
+/// Does the same as [`ours`], with what `more` adds to the daemon's plan.
 ///
 /// # Panics
-/// When there is no entropy.
+/// When no entropy comes.
 #[must_use]
 pub fn ours_with(plan: &KeyPlan, more: impl FnOnce(DaemonPlan) -> DaemonPlan) -> (Scratch, SoftwareKey, Daemon) {
     let scratch = Scratch::make();

@@ -1,18 +1,18 @@
-//! The project's own text: where it is, and every file of Rust in it.
+//! The project's own files.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The folder that holds the workspace.
+/// Returns the folder of the workspace.
 ///
 /// # Panics
-/// When the harness has been moved out of it.
+/// When the harness has moved out of it.
 #[must_use]
 pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the harness is a folder of the workspace").to_owned()
 }
 
-/// Every `.rs` file below `folder`, outside of `target` and of hidden folders, sorted.
+/// Returns every `.rs` file below `folder`, outside of `target` and of hidden folders, sorted.
 ///
 /// # Panics
 /// When a folder cannot be read.
@@ -36,7 +36,7 @@ pub fn rust_files(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// A file's text without its comments of whole lines, each line with its number from 1.
+/// Returns a file's text without its comments of whole lines, each line with its number from 1.
 ///
 /// # Panics
 /// When it cannot be read.

@@ -1,4 +1,4 @@
-//! The hotplug script for systems without systemd, with programs that only note that they were called.
+//! The hotplug script for systems without systemd, with programs that only record that they were called.
 
 use std::fs;
 use std::path::PathBuf;
@@ -67,7 +67,7 @@ struct Machine {
 }
 
 impl Machine {
-    /// One where `ekey-ctl` ends with `answer`.
+    /// Makes one where `ekey-ctl` exits with `answer`.
     fn new(answer: i32) -> Self {
         let machine = Self { scratch: Scratch::make() };
         machine.program("bin/ekey-ctl", &format!("exit {answer}"));
@@ -82,7 +82,7 @@ impl Machine {
         let _ = self.scratch.write(path, &format!("#!/bin/sh\n{script}\n"), 0o755);
     }
 
-    /// Runs the script as the kernel's helper would, and expects no word of it.
+    /// Runs the script as the kernel's helper would, and checks that it prints nothing.
     #[track_caller]
     fn event(&self, environment: &[(&str, &str)]) {
         let path = format!("{}:/usr/bin:/bin", self.scratch.path("bin").display());

@@ -1,4 +1,4 @@
-//! The unit, the user and the files that come with it, by the programs of systemd that read them.
+//! The unit, the user and the other files of `udev/`, as systemd's programs judge them.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -8,7 +8,7 @@ use std::process::{Command, Output};
 use ekey_tests::guest::{system_folder, system_program};
 use ekey_tests::{Scratch, tree};
 
-/// The most exposed that the unit may be, by systemd's own reckoning from 0 to 10.
+/// The highest exposure that systemd may compute for the unit, from 0 to 10.
 const MOST_EXPOSED: f64 = 2.5;
 
 #[test]
@@ -68,7 +68,7 @@ fn tmpfiles_link_the_old_socket_and_close_the_keyring() {
     fs::create_dir(scratch.path("run")).expect("a folder");
     let keyring = scratch.write("etc/entropykey/keyring", "", 0o644);
     let owner = fs::metadata(&keyring).expect("it is there");
-    // Whoever runs this test may give files to nobody but himself.
+    // The user who runs this test may give files only to itself.
     let own = format!("{} {} ", owner.uid(), owner.gid());
     let lines = fs::read_to_string(file("ekeyd.tmpfiles")).expect("it is there");
     let lines = lines.replace("ekeyd ekeyd ", &own).replace("root  root  ", &own);
@@ -80,7 +80,8 @@ fn tmpfiles_link_the_old_socket_and_close_the_keyring() {
     assert_eq!(fs::metadata(&keyring).expect("it is there").mode() & 0o7777, 0o600);
 }
 
-/// What systemd says of the unit after a change. Its programs are taken from the guest's Debian; ours need not be installed.
+/// Returns what systemd says of the unit after a change. Takes systemd's programs from the guest's Debian; ours need
+/// not be installed.
 fn verify(change: impl Fn(String) -> String) -> Output {
     let scratch = Scratch::make();
     let unit = fs::read_to_string(file("ekeyd.service")).expect("the unit is there");

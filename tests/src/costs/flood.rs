@@ -1,4 +1,4 @@
-//! What floods cost: a key that sends garbage, and clients that ask without reading.
+//! The cost of floods: a key that sends garbage, and clients that ask without reading.
 
 use std::fs::File;
 use std::io::{Read as _, Write as _};
@@ -77,7 +77,7 @@ fn egd() -> Result<Vec<Figure>, Missing> {
             stream.set_write_timeout(Some(Duration::from_millis(100))).expect("a timeout");
             thread::spawn(move || {
                 while !over.load(Ordering::Relaxed) {
-                    // The server asks nothing more of a client that reads no answers; what it sends meanwhile waits.
+                    // The server reads no more from a client that reads no answers; its further requests wait.
                     let _ = stream.write(&burst);
                 }
             })
@@ -93,7 +93,7 @@ fn egd() -> Result<Vec<Figure>, Missing> {
     floods.into_iter().for_each(|flood| flood.join().expect("a flood ends"));
     Ok(vec![
         Figure::new("slowest of 5 answers, each with a status", Unit::Seconds, beside)
-            .beside("without a flood", alone)
+            .against("without a flood", alone)
             .bound(Bound::Most(1.0)),
         Figure::new("SIGTERM to the end", Unit::Seconds, end).bound(Bound::Most(2.0)),
     ])

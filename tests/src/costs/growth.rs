@@ -1,4 +1,4 @@
-//! What the daemon keeps in memory of those who talk to it: anonymous memory before and after.
+//! The memory that the daemon keeps for its clients: anonymous memory before and after.
 
 use std::io::Write as _;
 use std::net::TcpStream;
@@ -23,11 +23,11 @@ pub(super) const SUBJECTS: &[Subject] = &[
     Subject { name: "growth-floods", says: "memory after a megabyte of nonsense at each listener", measure: floods },
 ];
 
-/// A daemon's anonymous memory now, before, and what may have been added, in KB.
+/// Compares a daemon's anonymous memory with `before`, and with what may have been added, in KB.
 fn grown(what: &str, daemon: &Daemon, before: u64, most_more: f64) -> Vec<Figure> {
     let after = memory(daemon.program.id()).own;
     let figure = Figure::new(what, Unit::Kilobytes, after as f64);
-    vec![figure.beside("before", before as f64).bound(Bound::MostMore(most_more))]
+    vec![figure.against("before", before as f64).bound(Bound::MostMore(most_more))]
 }
 
 fn running(plan: &KeyPlan, more: impl FnOnce(DaemonPlan) -> DaemonPlan) -> (Scratch, SoftwareKey, Daemon, u64) {
@@ -45,7 +45,7 @@ fn control() -> Result<Vec<Figure>, Missing> {
     let mut client = ControlClient::connect(&daemon.control).expect("a connection");
     for _ in 0..LINES {
         let line = mutated(&mut chance, &STATEMENTS).replace(['\n', '\r'], " ");
-        // A line that is too long is hung up on.
+        // The daemon hangs up on a line that is too long.
         if client.say(&line).is_err() || line.len() > 4096 {
             client = ControlClient::connect(&daemon.control).expect("a connection");
         }
@@ -80,7 +80,7 @@ fn deaf() -> Result<Vec<Figure>, Missing> {
 }
 
 fn connections() -> Result<Vec<Figure>, Missing> {
-    // A key that is slow, so that most of them leave while they wait.
+    // A slow key, so that most of them leave while they wait.
     let (scratch, _key, daemon) = ours(&KeyPlan::named("key").rate(100));
     let row = |count: u32| {
         for number in 0..count {
@@ -104,7 +104,7 @@ fn floods() -> Result<Vec<Figure>, Missing> {
         Observed::start(&scratch, &KeyPlan::named("key").rate(126), |plan| plan);
     let before = memory(daemon.program.id()).own;
     let flood = |mut stream: Box<dyn std::io::Write>, words: &[u8]| {
-        // Each is hung up on at some point, or takes no more.
+        // The daemon hangs up on each at some point, or reads no more.
         let _ = stream.write_all(&words.repeat((1 << 20) / words.len()));
     };
     let unix = |path| {

@@ -34,7 +34,7 @@ fn first_entropy() -> Result<Vec<Figure>, Missing> {
         started.elapsed().as_secs_f64()
     });
     let figure = Figure::new("start to first entropy at 126 frames/s, median of 5", Unit::Seconds, ours);
-    Ok(vec![figure.beside(ORIGINAL, original).bound(Bound::MostMore(CHANCE))])
+    Ok(vec![figure.against(ORIGINAL, original).bound(Bound::MostMore(CHANCE))])
 }
 
 fn natural_rate() -> Result<Vec<Figure>, Missing> {
@@ -49,7 +49,7 @@ fn natural_rate() -> Result<Vec<Figure>, Missing> {
         started.elapsed().as_secs_f64()
     });
     let figure = Figure::new("378 frames from a key that sends 126 a second", Unit::Seconds, ours);
-    Ok(vec![figure.beside(ORIGINAL, original).bound(Bound::Most(6.0))])
+    Ok(vec![figure.against(ORIGINAL, original).bound(Bound::Most(6.0))])
 }
 
 fn stop() -> Result<Vec<Figure>, Missing> {
@@ -65,5 +65,5 @@ fn stop() -> Result<Vec<Figure>, Missing> {
         asked.elapsed().as_secs_f64()
     });
     let figure = Figure::new("SIGTERM to the end, median of 3", Unit::Seconds, ours);
-    Ok(vec![figure.beside(ORIGINAL, original).bound(Bound::Most(2.0))])
+    Ok(vec![figure.against(ORIGINAL, original).bound(Bound::Most(2.0))])
 }

@@ -1,8 +1,8 @@
 //! The soak: the real daemon with four faulty keys, every output, a steady crowd of clients, reloads, clock jumps,
-//! suspensions and restarts, for minutes or hours, with every byte handed out compared with what the keys say they sent.
+//! suspensions and restarts, for minutes or hours; every served byte is compared with the keys' logs.
 //!
-//! What happens follows from a seed. How far the machine is at that moment does not, so that a finding comes back with the same
-//! seed often, and not always.
+//! The plan follows from a seed. The machine's timing does not, so a finding often returns with the same seed, but not
+//! always.
 
 mod account;
 mod chance;
@@ -39,28 +39,28 @@ use keys::{SLOTS, STEADFAST, Slot};
 use plan::COMES_AND_GOES;
 use stretch::Stretch;
 
-/// How long a key that could work may bring nothing. A key that hangs is revived within seconds; one that the daemon has
-/// been mistaken about is tried again after a minute.
+/// How long a key that could work may bring nothing. A hung key recovers within seconds; the daemon tries one that it
+/// misjudged again after a minute.
 const BARREN: Duration = Duration::from_secs(300);
-/// Findings after which it is no use to go on.
+/// The number of findings that ends the soak.
 const ENOUGH: usize = 30;
 
-/// The first listeners are for clients who take all that they ask for.
+/// The first listeners are for clients that take all that they ask for.
 const POLITE: usize = 2;
 
-/// What a soak is to be.
+/// The settings of a soak.
 #[derive(Debug, Clone, Copy)]
 pub struct Order {
-    /// How long.
+    /// How long it runs.
     pub span: Duration,
-    /// What everything that happens follows from.
+    /// The seed of every choice.
     pub seed: u64,
 }
 
-/// Runs a soak. `say` gets a line whenever something is found, and about each minute.
+/// Runs a soak. Calls `say` with a line for each finding, and about once a minute.
 ///
 /// # Panics
-/// When the programs are not built, or the machine refuses what a test needs.
+/// When the programs are not built, or the machine refuses what the soak needs.
 pub fn soak(order: Order, mut say: impl FnMut(&str, &Report)) -> Report {
     let mut soak = Soak::begin(order);
     let mut said = 0;
@@ -112,19 +112,19 @@ struct Soak {
     crowd: Option<Crowd>,
     /// Of each listener's clients.
     counts: [Arc<Count>; 4],
-    /// What those had got before this daemon.
+    /// What those had received before this daemon.
     got_before: [u64; 4],
     /// What the output file had before this daemon.
     file_before: u64,
     fruit: [(u64, Instant); SLOTS],
     struck_before: BTreeMap<&'static str, u64>,
-    /// What former daemons verified.
+    /// What earlier daemons verified.
     verified_before: u64,
     counters: Counters,
     report: Report,
 }
 
-/// Counters of the status that begin anew with each daemon, key or connection, added up.
+/// Counters of the status that restart with each daemon, key or connection, added up.
 #[derive(Default)]
 struct Counters {
     last: BTreeMap<String, u64>,
@@ -146,7 +146,7 @@ impl Soak {
         let keeper = Keeper::start(&scratch, &slots, order.seed);
         let clerk = Clerk::begin(keeper.output.clone());
         for slot in &mut slots {
-            // Noted first, or what the key sends at once would be unknown to the clerk.
+            // The clerk must know the key before it sends anything.
             let log = slot.next_log(&scratch);
             clerk.note(Note::Plugged(log.clone()));
             slot.plug_in(&scratch, None, &log);
@@ -190,7 +190,7 @@ impl Soak {
         self.report.findings.push(format!("at {at:.1} s: {what}"));
     }
 
-    /// The status; a daemon that gives none is a finding.
+    /// Returns the status; a daemon that gives none is a finding.
     fn status(&mut self) -> Option<Status> {
         if let Some(ended) = self.keeper.daemon.ended() {
             self.find(&format!("the daemon has ended by itself: {ended}"));
@@ -200,10 +200,10 @@ impl Soak {
         self.keeper.status().map_err(|complaint| self.find(&complaint)).ok()
     }
 
-    /// Takes a sample, and checks what holds at any moment.
+    /// Takes a sample, and checks what must hold at any moment.
     fn look(&mut self) {
         for statement in ["ListEntropyKeys()", "StatEntropyKey(\"1\")", "History()"] {
-            // Whether they are right is for other tests; here they are load.
+            // Other tests check these answers; here they are load.
             let _ = self.keeper.say(statement);
         }
         let Some(status) = self.status() else { return };
@@ -218,7 +218,7 @@ impl Soak {
         self.figures(&status);
     }
 
-    /// A key that could bring entropy and does not is a finding.
+    /// Reports each key that could bring entropy and does not.
     fn judge_fruit(&mut self, status: &Status) {
         for slot in 0..SLOTS {
             let could = self.slots[slot].key.as_ref().is_some_and(|plugged| !plugged.is_mortal)
@@ -235,7 +235,7 @@ impl Soak {
         }
     }
 
-    /// What the daemon has verified of a slot's keys, in bytes, since it was started or the key was added.
+    /// Returns the bytes that the daemon has verified of a slot's keys since its start or since the key was added.
     fn verified(&self, status: &Status, slot: usize) -> u64 {
         let path = self.slots[slot].path(&self.scratch).display().to_string();
         status.key_at(&path).map_or(0, |key| key.books("verified_bytes"))
@@ -262,7 +262,7 @@ impl Soak {
         self.report.counted = self.counters.sums.clone();
     }
 
-    /// Brings the report up to what the clerk and the crowd know.
+    /// Updates the report with what the clerk and the crowd know.
     fn collect(&mut self) {
         for complaint in self.clerk.complaints() {
             self.find(&complaint);

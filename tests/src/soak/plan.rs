@@ -1,41 +1,41 @@
-//! What is to happen during a soak, and when: all of it follows from the seed.
+//! The events of a soak and their times; all follow from the seed.
 
 use std::time::Duration;
 
 use super::chance::Chance;
 use super::keys::SLOTS;
 
-/// Something that is done to the daemon or its surroundings.
+/// An event that disturbs the daemon or its surroundings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Happening {
-    /// A key is pulled out, and a fresh one with the same identity plugged in after a pause.
+    /// A key is unplugged, and a fresh one with the same identity plugged in after a pause.
     Replug(usize, Duration),
-    /// As before, and the new one hangs in this way after so many frames.
+    /// The same, and the new key hangs in this way after that many frames.
     Wedge(usize, &'static str, u64),
-    /// The configuration loses the key that comes and goes, or gets it back; it also states other limits. SIGHUP.
+    /// The configuration loses the key that comes and goes, or gets it back, and changes the limits. SIGHUP.
     ReloadKeys,
     /// The keyring loses that key's line, or gets it back. SIGHUP.
     ReloadKeyring,
     /// The configuration has a mistake for a moment. SIGHUP.
     ReloadMistake,
-    /// The wall clock is so many seconds away from the right time from now on.
+    /// The wall clock is this many seconds off from now on.
     Clock(i64),
-    /// The daemon stands still for so long.
+    /// The daemon is suspended for this long.
     Suspend(Duration),
-    /// The daemon and all keys stand still for so long.
+    /// The daemon and all keys are suspended for this long.
     SuspendAll(Duration),
-    /// The control socket lets go of a key and takes it back.
+    /// The control socket removes a key and adds it again.
     RemoveAndAdd(usize),
     /// The control socket resets a key.
     Reset(usize, &'static str),
-    /// So many clients ask for much, read nothing, and leave together.
+    /// This many clients ask for much, read nothing, and leave together.
     Deaf(usize),
     /// The daemon is stopped and started with other limits.
     Restart,
 }
 
 impl Happening {
-    /// What it counts as in the report.
+    /// Returns its name in the report.
     pub(super) fn kind(&self) -> &'static str {
         match self {
             Self::Replug(..) => "keys replugged",
@@ -57,10 +57,10 @@ impl Happening {
 /// The slot of the key that configuration and keyring lose now and then.
 pub(super) const COMES_AND_GOES: usize = 3;
 
-/// All that happens, with the moment from the start on at which it does, ascending.
+/// Returns all events, each with its time from the start, ascending.
 pub(super) fn schedule(seed: u64, span: Duration) -> Vec<(Duration, Happening)> {
     let mut chance = Chance::new(seed, 1);
-    // A short soak has to see everything, a long one is to be quiet now and then.
+    // A short soak must see everything, a long one needs quiet times.
     let short = span < Duration::from_secs(120);
     let gap = if short { (500, 1500) } else { (2000, 8000) };
     let mut plan = restarts(span);
@@ -78,7 +78,7 @@ pub(super) fn schedule(seed: u64, span: Duration) -> Vec<(Duration, Happening)> 
     plan
 }
 
-/// All early, so that most of the time is one life of the daemon, whose memory can be compared with itself.
+/// Returns the restarts: all early, so that most of the time is one life of the daemon, whose memory can be compared with itself.
 fn restarts(span: Duration) -> Vec<(Duration, Happening)> {
     let at: &[u32] = if span < Duration::from_secs(120) { &[400] } else { &[20, 40, 60, 80, 100] };
     at.iter().map(|thousandths| (span * *thousandths / 1000, Happening::Restart)).collect()

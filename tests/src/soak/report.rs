@@ -1,4 +1,4 @@
-//! What a soak has shown, for people: a table, and the daemon's memory over time as a picture.
+//! What a soak has shown: a table, and a plot of the daemon's memory over time.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -20,11 +20,11 @@ const HEAD: &str = "| lasted | seed | compared | faults of keys | happenings | b
 /// The figures so far.
 #[derive(Debug, Clone)]
 pub struct Report {
-    /// What was ordered.
+    /// The settings.
     pub order: Order,
     /// How long it has lasted.
     pub lasted: Duration,
-    /// Everything that is not right, with the moment it was seen.
+    /// Every finding, with the moment it was seen.
     pub findings: Vec<String>,
     /// What was compared.
     pub compared: Compared,
@@ -34,31 +34,31 @@ pub struct Report {
     pub verified_bytes: u64,
     /// Bytes that clients have read.
     pub client_bytes: u64,
-    /// Connections that they have made.
+    /// Connections that clients have made.
     pub connections: u64,
     /// Bytes in the output file.
     pub file_bytes: u64,
-    /// How often each fault of the keys has struck, about.
+    /// Roughly how often each fault of the keys has struck.
     pub faults: BTreeMap<&'static str, u64>,
-    /// How often each thing of the plan has happened.
+    /// How often each event of the plan has happened.
     pub happened: BTreeMap<&'static str, u64>,
     /// Counters of the status, added up.
     pub counted: BTreeMap<String, u64>,
     /// Commands on the control socket that changed something.
     pub commands: u64,
-    /// How often the books were looked at.
+    /// How often the books were checked.
     pub looks: u64,
-    /// How often everything stood still, and each byte was where it belongs.
+    /// How often everything settled and each byte had arrived.
     pub settled: u64,
     /// Lines in the logs of the daemons that have ended.
     pub log_lines: u64,
     /// Whole frames that arrived or did not.
     pub lines: Lines,
-    /// The daemon over time.
+    /// Samples of the daemon.
     pub samples: Vec<Sample>,
-    /// Whether there is the library that sets the daemon's wall clock.
+    /// Whether the library that sets the daemon's wall clock was found.
     pub has_clock: bool,
-    /// Where everything is that was written.
+    /// The folder of all files.
     pub folder: PathBuf,
 }
 
@@ -92,7 +92,7 @@ impl Report {
         self.findings.len() >= ENOUGH
     }
 
-    /// Where it stands, in one line.
+    /// Returns the progress in one line.
     #[must_use]
     pub fn line(&self) -> String {
         let last = self.samples.last();
@@ -109,7 +109,7 @@ impl Report {
         )
     }
 
-    /// The row that docs/soak.md keeps of a long run.
+    /// Returns the row that docs/soak.md keeps of a long run.
     #[must_use]
     pub fn row(&self) -> String {
         let memory = thirds(&self.samples).map_or_else(
@@ -136,7 +136,7 @@ impl Report {
         )
     }
 
-    /// All of it, as Markdown.
+    /// Returns the whole report as Markdown.
     #[must_use]
     pub fn table(&self) -> String {
         let mut text = format!("{HEAD}\n{}\n\n| what | figure |\n|---|---:|\n", self.row());
@@ -201,7 +201,7 @@ impl Report {
         text
     }
 
-    /// Memory and clients over time.
+    /// Plots memory and clients over time.
     #[must_use]
     pub fn picture(&self) -> String {
         let minutes = |sample: &Sample| sample.at.as_secs_f64() / 60.0;
