@@ -91,7 +91,7 @@ fn keys_on_every_link_serve_and_no_call_is_refused() {
     end(&mut guest);
 
     let refused = guest.sh(REFUSED);
-    assert_eq!(refused.code, 1, "calls that the daemon takes are refused:\n{}", refused.text);
+    assert_eq!(refused.code, 1, "the sandbox refuses calls that the daemon makes:\n{}", refused.text);
     guest.power_off();
 }
 

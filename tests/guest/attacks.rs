@@ -76,11 +76,11 @@ impl Siege {
     fn users(&mut self) {
         let statements =
             READING.iter().chain(&CHANGING).map(|words| format!("'{words}'")).collect::<Vec<_>>().join(" ");
-        let places = [CONTROL, "/run/ekeyd.sock"].map(|socket| ("a stranger says each statement", socket));
+        let places = [CONTROL, "/run/ekeyd.sock"].map(|socket| ("another user sends each statement", socket));
         for (attack, socket) in places {
             self.is_refused(&format!("{attack} at {socket}"), &format!("{NOBODY} attacker say {socket} {statements}"));
         }
-        self.is_refused("a stranger asks for entropy", &format!("{NOBODY} attacker ask unix:/run/ekeyd/egd.sock"));
+        self.is_refused("another user asks for entropy", &format!("{NOBODY} attacker ask unix:/run/ekeyd/egd.sock"));
         let before = self.daemon();
         let said = self.sh(&format!("{MEMBER} attacker say {CONTROL} {statements}"));
         for (words, may) in READING.iter().map(|words| (words, true)).chain(CHANGING.iter().map(|words| (words, false)))
@@ -88,18 +88,18 @@ impl Siege {
             let answer = said.lines().find_map(|line| line.strip_prefix(&format!("{words}\t"))).unwrap_or("no answer");
             let held =
                 if may { answer.starts_with("OK") } else { answer.contains("only root and the daemon's own user") };
-            self.row(&format!("one of the group says `{words}`"), answer, held);
+            self.row(&format!("a group member sends `{words}`"), answer, held);
         }
         let after = self.daemon();
         self.row("… and after all of that", &format!("{before}, then {after}"), before == after);
         for (attack, command) in [
-            ("a stranger removes the control socket", format!("rm {CONTROL}")),
-            ("a stranger puts a file of his in its place", format!("touch /tmp/x; mv -f /tmp/x {CONTROL}")),
-            ("a stranger makes a folder of ours in /run first", "mkdir /run/ekeyd-next".to_owned()),
-            ("a stranger reads the keyring", "cat /etc/entropykey/keyring".to_owned()),
-            ("a stranger plants a file next to the keyring", "touch /etc/entropykey/.keyring.1-0.new".to_owned()),
-            ("a stranger ends the daemon", "kill -TERM $PID".to_owned()),
-            ("a stranger reads the daemon's memory", "head -c1 /proc/$PID/mem".to_owned()),
+            ("another user removes the control socket", format!("rm {CONTROL}")),
+            ("another user replaces it by a file", format!("touch /tmp/x; mv -f /tmp/x {CONTROL}")),
+            ("another user makes a folder of ours in /run first", "mkdir /run/ekeyd-next".to_owned()),
+            ("another user reads the keyring", "cat /etc/entropykey/keyring".to_owned()),
+            ("another user plants a file next to the keyring", "touch /etc/entropykey/.keyring.1-0.new".to_owned()),
+            ("another user ends the daemon", "kill -TERM $PID".to_owned()),
+            ("another user reads the daemon's memory", "head -c1 /proc/$PID/mem".to_owned()),
         ] {
             self.is_refused(attack, &format!("{NOBODY} sh -c \"{command}\""));
         }
@@ -123,9 +123,9 @@ impl Siege {
             self.serves_on(what, said.trim());
         }
         for (what, address, count, held_most) in [
-            ("200 connections that say one byte, at the control socket", "unix:/run/ekeyd/control.sock", 200, 200),
-            ("200 connections that say one byte, by HTTP", http, 200, 200),
-            ("500 connections that say one byte, by EGD over TCP", tcp, 500, 500),
+            ("200 connections that send one byte, at the control socket", "unix:/run/ekeyd/control.sock", 200, 200),
+            ("200 connections that send one byte, by HTTP", http, 200, 200),
+            ("500 connections that send one byte, by EGD over TCP", tcp, 500, 500),
         ] {
             self.sh(&format!(
                 "rm -f /tmp/held; (attacker hold {address} {count} >/tmp/held 2>&1 & echo $! >/tmp/holder)"
@@ -133,7 +133,7 @@ impl Siege {
             let said = self.guest.await_sh("grep -E 'held|failed' /tmp/held");
             let others = self.others_are_served(address);
             self.sh("kill $(cat /tmp/holder)");
-            let back = self.guest.await_sh("ekey-ctl list >/dev/null && echo all are served when they have gone");
+            let back = self.guest.await_sh("ekey-ctl list >/dev/null && echo all are served afterwards");
             let result = format!("{}; {others}; {}", said.trim(), back.trim());
             let count: u32 = said.trim().rsplit(' ').next().and_then(|count| count.parse().ok()).unwrap_or(u32::MAX);
             self.row(what, &result, count <= held_most && !others.contains("NOT"));
@@ -145,7 +145,7 @@ impl Siege {
         let run = "systemd-run --quiet --unit sim -p RuntimeDirectory=sim -p UMask=0 \
                    ekey-sim --unix /run/sim/key --serial NwBvBlg3OTBJORFD --ltk-file /root/ltk";
         for (what, arguments) in [
-            ("a key that is another one after each second reset", "--rate 126 --fault wrong-serial:2"),
+            ("a key whose serial changes on every second reset", "--rate 126 --fault wrong-serial:2"),
             ("a key that claims 2^32 of everything, and a nonce of 4095 bytes", "--rate 126 --fault boast:2"),
             ("a key that floods with frames that verify", "--rate 0"),
         ] {
@@ -266,7 +266,7 @@ impl Siege {
     /// Checks that the same daemon still answers.
     fn serves_on(&mut self, attack: &str, result: &str) {
         let said = self.sh("timeout 300 ekey-ctl list >/dev/null; echo $? $(systemctl show -P NRestarts ekeyd)");
-        self.row(attack, &format!("{result}; serves on"), said.trim() == "0 0");
+        self.row(attack, &format!("{result}; still serves"), said.trim() == "0 0");
     }
 
     fn others_are_served(&mut self, address: &str) -> String {

@@ -116,7 +116,7 @@ fn serve_counted_words(listener: &UnixListener) -> Arc<AtomicU64> {
         let mut request = [0; 2];
         while stream.read_exact(&mut request).is_ok() {
             let [0x02, count] = request else { panic!("QEMU asks {request:?} of an EGD server") };
-            assert_eq!(count % 8, 0, "whole words are asked for");
+            assert_eq!(count % 8, 0, "requests for whole words");
             let first = counted.fetch_add(u64::from(count) / 8, Ordering::SeqCst);
             let answer = (first..first + u64::from(count) / 8).flat_map(u64::to_be_bytes).collect::<Vec<_>>();
             if stream.write_all(&answer).is_err() {

@@ -37,7 +37,7 @@ fn every_crate_depends_only_on_allowed_crates() {
                 || (dependency.kind == "dev" && in_tests.contains(&dependency.name.as_str()));
             assert!(
                 allowed,
-                "{name} has {} as a {} dependency; it may know only {normal:?}, in tests also {in_tests:?}",
+                "{name} has {} as a {} dependency; allowed are only {normal:?}, in tests also {in_tests:?}",
                 dependency.name, dependency.kind
             );
         }
@@ -77,7 +77,7 @@ fn no_mention(file: &Path, forbidden: &[&str]) {
                 || (line.contains("crate::{") && line.contains(module));
             assert!(
                 !mentioned,
-                "{}:{number} knows {module}, against the arrow session -> crypt -> wire: {line}",
+                "{}:{number} uses {module}, against the arrow session -> crypt -> wire: {line}",
                 file.display()
             );
         }

@@ -33,7 +33,7 @@ const LEAST_DEADLINE: u64 = 60;
 #[test]
 fn tests_compare_measurements_only_with_deadlines() {
     let found: Vec<String> = files().iter().flat_map(|path| figures(path)).collect();
-    assert!(found.is_empty(), "figures belong into tests/src/costs: {found:#?}");
+    assert!(found.is_empty(), "measurements belong in tests/src/costs: {found:#?}");
 }
 
 #[test]
@@ -63,7 +63,10 @@ fn the_search_finds_measurements() {
     {
         assert!(!is_figure(line), "{line}");
     }
-    assert!(files().iter().any(|path| path.ends_with("house/files.rs")), "the tests next to this one are looked at");
+    assert!(
+        files().iter().any(|path| path.ends_with("house/files.rs")),
+        "the search covers the tests next to this one"
+    );
 }
 
 /// Returns the tests of all crates and the harness, except for what may measure and this file, which has examples. Unit

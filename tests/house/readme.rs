@@ -25,7 +25,7 @@ fn every_script_that_the_readme_names_is_executable() {
     assert!(readme.contains("tests/run"), "README.md does not name tests/run");
     for script in ["tests/run", ".ci/run"] {
         let path = tree::root().join(script);
-        let mode = fs::metadata(&path).expect("it is there").permissions().mode();
+        let mode = fs::metadata(&path).expect("it exists").permissions().mode();
         assert!(mode & 0o100 != 0, "{script} is not executable");
     }
 }
@@ -37,7 +37,7 @@ fn every_linked_file_exists() {
             let target = link.split([')', '#']).next().unwrap_or_default();
             if !target.is_empty() && !target.contains("://") {
                 let path = document.with_file_name(target);
-                assert!(path.exists(), "{} links to {target}, which is not there", document.display());
+                assert!(path.exists(), "{} links to {target}, which does not exist", document.display());
             }
         }
     }

@@ -91,7 +91,7 @@ fn silent_and_slow_clients_are_disconnected() {
     assert_eq!(answer.code, 408, "{answer:?}");
     let mut left = [0];
     let open = idle.iter_mut().filter_map(|stream| stream.read(&mut left).ok()).filter(|count| *count > 0).count();
-    assert!(open <= 32, "{open} of 200 idle connections were still there, and got an answer");
+    assert!(open <= 32, "{open} of 200 idle connections stayed open or got an answer");
 }
 
 #[test]
@@ -126,5 +126,5 @@ fn without_its_section_http_does_not_listen() {
         let columns: Vec<&str> = line.split_whitespace().collect();
         columns.get(3) == Some(&"0A") && columns.get(9).is_some_and(|inode| inodes.iter().any(|own| own == inode))
     });
-    assert_eq!(listening.count(), 0, "a TCP port is open though none was asked for");
+    assert_eq!(listening.count(), 0, "an open TCP port that is not configured");
 }

@@ -82,7 +82,7 @@ fn the_alerts_fire_exactly_when_they_should() {
 #[test]
 fn alerts_and_dashboard_use_only_existing_metrics() {
     let (older, _) = metrics();
-    let promised = fs::read_to_string(tree::root().join("ekeyd/src/observe/metrics/promise.txt")).expect("it is there");
+    let promised = fs::read_to_string(tree::root().join("ekeyd/src/observe/metrics/promise.txt")).expect("it exists");
     let mut known: Vec<String> = Vec::new();
     for line in promised.lines() {
         let mut words = line.split(' ');
@@ -94,7 +94,7 @@ fn alerts_and_dashboard_use_only_existing_metrics() {
         });
     }
     for file in ["packaging/prometheus/ekeyd.rules.yml", "packaging/grafana/ekeyd.json"] {
-        let text = fs::read_to_string(tree::root().join(file)).expect("it is there");
+        let text = fs::read_to_string(tree::root().join(file)).expect("it exists");
         let names =
             text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').filter(|word| word.starts_with("ekeyd_"));
         let mut count = 0;
@@ -109,7 +109,7 @@ fn alerts_and_dashboard_use_only_existing_metrics() {
 
 #[test]
 fn every_dashboard_panel_has_title_unit_and_question() {
-    let text = fs::read_to_string(tree::root().join("packaging/grafana/ekeyd.json")).expect("it is there");
+    let text = fs::read_to_string(tree::root().join("packaging/grafana/ekeyd.json")).expect("it exists");
     let dashboard: Value = serde_json::from_str(&text).expect("it is JSON");
     let panels = dashboard["panels"].as_array().expect("it has panels");
     assert!(panels.len() >= 8, "{} panels", panels.len());

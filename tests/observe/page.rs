@@ -75,11 +75,11 @@ fn the_page_fits_every_screen_and_asks_no_other_host() {
     assert_eq!(browser.complaints(), Vec::<String>::new());
     let own = |request: &String| request.starts_with(&url) || request == "data:," || request == "about:blank";
     let others: Vec<String> = browser.requests().into_iter().filter(|request| !own(request)).collect();
-    assert_eq!(others, Vec::<String>::new(), "the page asks elsewhere");
+    assert_eq!(others, Vec::<String>::new(), "the page requests other hosts");
 
     assert_eq!(browser.evaluate("document.getElementById('lost').hidden"), true);
     running.daemon.program.kill();
-    browser.await_that("the page says that the daemon is gone", |browser| {
+    browser.await_expression("the page says that the daemon is gone", |browser| {
         browser.evaluate("document.getElementById('lost').checkVisibility()") == true
     });
     contrast_is_enough(&mut browser, "without a daemon");
@@ -97,7 +97,7 @@ fn the_page_works_by_keyboard_and_describes_images() {
         let words = browser.evaluate("document.activeElement.textContent.trim().slice(0, 30)");
         reached.push(words.as_str().unwrap_or_default().to_owned());
         let outline = browser.evaluate("getComputedStyle(document.activeElement).outlineStyle");
-        assert_ne!(outline, "none", "what has the focus shows it: {reached:?}");
+        assert_ne!(outline, "none", "the focus is invisible: {reached:?}");
         if words == "The same figures as a table" {
             browser.press("Enter");
             assert_eq!(browser.evaluate("document.querySelector('details').open"), true);
@@ -159,7 +159,7 @@ fn contrast_is_enough(browser: &mut Browser, when: &str) {
 fn renews_itself(browser: &mut Browser) {
     browser.evaluate("document.querySelector('summary').focus()");
     let before = browser.evaluate("document.getElementById('keys').textContent");
-    browser.await_that("the page has renewed itself", |browser| {
+    browser.await_expression("the page has renewed itself", |browser| {
         browser.evaluate("document.getElementById('keys').textContent") != before
     });
     assert_eq!(browser.evaluate("document.activeElement.tagName"), "SUMMARY");

@@ -144,7 +144,7 @@ fn watch_reports_a_change_in_words_and_in_json() {
     };
     let [mut words, mut json] = [watch("words", &[]), watch("json", &["--json"])];
     for program in [&words, &json] {
-        await_until("what is there at the start", || (program.stdout().lines().count() == 2).then_some(()));
+        await_until("the bytes at the start", || (program.stdout().lines().count() == 2).then_some(()));
     }
     key.program.kill();
     for program in [&mut words, &mut json] {
@@ -177,9 +177,9 @@ fn plot_draws_the_history_and_never_overwrites() {
     let refused = plot(&[name]);
     assert_eq!(refused.code, Some(4), "{refused:?}");
     assert!(refused.stderr.contains("--force"), "{refused:?}");
-    assert_eq!(fs::read_to_string(&file).expect("it is there"), "precious");
+    assert_eq!(fs::read_to_string(&file).expect("it exists"), "precious");
     assert_eq!(plot(&[name, "--force", "--range", "24h"]).code, Some(0));
-    let text = fs::read_to_string(&file).expect("it is there");
+    let text = fs::read_to_string(&file).expect("it exists");
     assert!(text.contains("last 24 hours") && text.contains("NwBvBlg3OTBJORFD"), "{text:.300}");
     let printed = plot(&["-"]);
     assert!(printed.stdout.starts_with("<svg ") && printed.stdout.ends_with("</svg>\n"), "{printed:?}");

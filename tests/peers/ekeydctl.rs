@@ -58,7 +58,7 @@ fn over_tcp_the_original_tool_may_only_read() {
     let removed = ask(&["remove", SERIAL]);
     assert_eq!(removed.code, Some(4), "{removed:?}");
     assert!(removed.stderr.contains("only root and the daemon's own user"), "{removed:?}");
-    assert!(ask(&["list"]).stdout.contains("Running OK"), "the key is not driven any more");
+    assert!(ask(&["list"]).stdout.contains("Running OK"), "the daemon has dropped the key");
 }
 
 #[test]

@@ -29,9 +29,9 @@ fn entropybroker_gets_each_byte_once() {
     let mut bytes = read(&fetched);
     bytes.truncate(bytes.len() / PORTION * PORTION);
     Account::of(&[read(&key.plain_log)]).book(&bytes).expect("what it fetched is what the key sent, once");
-    let served = await_until("the client to be gone", || {
+    let served = await_until("the client to leave", || {
         let status = daemon.status(&scratch);
         (status.count("/egd/0/clients") <= 1).then(|| status.count("/egd/0/served_bytes"))
     });
-    assert!(served >= bytes.len() as u64, "{served} bytes are booked, {} were fetched", bytes.len());
+    assert!(served >= bytes.len() as u64, "{served} bytes are booked, {} fetched", bytes.len());
 }

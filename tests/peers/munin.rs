@@ -59,11 +59,11 @@ fn our_plugin_gives_the_keys_names_that_munin_accepts() {
 
     let voltage = || {
         let stats = scene.daemon.ctl(&scene.scratch, &["stats", SERIAL]).stdout;
-        let voltage = stats.lines().find_map(|line| line.strip_prefix("KeyVoltage=")).expect("the key has said it");
+        let voltage = stats.lines().find_map(|line| line.strip_prefix("KeyVoltage=")).expect("the key has reported it");
         voltage.parse::<f64>().expect("a number")
     };
     // The key's own value changes now and then.
-    let (shown, said) = await_until("a voltage that stays as it is for a moment", || {
+    let (shown, said) = await_until("a steady voltage", || {
         let before = voltage();
         let shown = values(&scene.say("ekeyd_KeyVoltage", ""))[&format!("key_{SERIAL}")];
         (voltage() == before).then_some((shown, before))
@@ -112,7 +112,7 @@ impl Scene {
         ] {
             symlink(plugin, scratch.path(name)).expect("a link can be made");
         }
-        await_until("both keys to have said how warm they are", || {
+        await_until("both keys to report their temperatures", || {
             let said = |serial| daemon.ctl(&scratch, &["stats", serial]).stdout.contains("KeyVoltage=");
             (said(SERIAL) && said(SECOND_SERIAL)).then_some(())
         });

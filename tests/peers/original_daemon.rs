@@ -19,7 +19,7 @@ fn the_original_reads_our_key_from_a_unix_socket() {
 fn the_original_reads_our_key_from_a_terminal() {
     // On a busy machine it sometimes reopens a terminal that it has just opened, and drops what arrives meanwhile.
     let mut tries = (0..10).map(|_| the_original_takes_five_sessions_from(Plug::Pty));
-    assert!(tries.any(|outcome| outcome == Ok(())), "it never delivered each block");
+    assert!(tries.any(|outcome| outcome == Ok(())), "it never delivered every block");
 }
 
 /// Returns whether it has written every block from the first one on; checks that its output is what the key sent, in

@@ -21,7 +21,7 @@ fn both_daemons_accept_keys_that_either_tool_set() {
     let plan = KeyPlan::named("key").master_key(MASTER_KEY).rate(126);
     let key = plan.plug_in(&scratch);
     let keyring = scratch.write("turns.keyring", &format!("{OTHERS}{}", plan.keyring_line()), 0o600);
-    let mut before = fs::read_to_string(&keyring).expect("it is there");
+    let mut before = fs::read_to_string(&keyring).expect("it exists");
     for turn in 0..4 {
         let (name, finished) = if turn % 2 == 0 {
             ("ekey-ctl rekey", rekey(&scratch, &key, &keyring))
@@ -47,7 +47,7 @@ fn the_originals_rekey_script_works_with_our_daemon() {
     let (key, other_key) = (plan.plug_in(&scratch), other.plug_in(&scratch));
     let mut daemon = DaemonPlan::default().key(&plan, &key).key(&other, &other_key).start(&scratch);
     daemon.await_state(&scratch, "running");
-    let before = fs::read_to_string(scratch.path("keyring")).expect("it is there");
+    let before = fs::read_to_string(scratch.path("keyring")).expect("it exists");
 
     let tools = tools(&scratch, &daemon.control);
     let mut command = Command::new("sh");
@@ -61,7 +61,7 @@ fn the_originals_rekey_script_works_with_our_daemon() {
 
     assert_eq!(finished.code, Some(0), "{finished:?}");
     assert!(!finished.words().contains("Could not detach"), "{finished:?}");
-    let after = fs::read_to_string(scratch.path("keyring")).expect("it is there");
+    let after = fs::read_to_string(scratch.path("keyring")).expect("it exists");
     assert_ne!(after, before, "the keyring is as before: {finished:?}");
     let path = key.path.display().to_string();
     daemon.program.await_while_running("the key to run with its new long-term key", || {
@@ -117,7 +117,7 @@ fn the_original_runs(scratch: &Scratch, key: &SoftwareKey, keyring: &Path, turn:
 
 fn ours_runs(scratch: &Scratch, key: &SoftwareKey, keyring: &str, turn: u32) {
     let output = scratch.path(&format!("ours-{turn}.entropy"));
-    let plan = DaemonPlan::default().stranger(key).keyring_line(keyring).file(&output, Some(BLOCKS));
+    let plan = DaemonPlan::default().unknown_key(key).keyring_line(keyring).file(&output, Some(BLOCKS));
     let mut daemon = plan.start(scratch);
     daemon.await_blocks(&output, BLOCKS);
     blocks::assert_in_order(&output, &key.plain_log);

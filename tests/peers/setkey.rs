@@ -61,7 +61,7 @@ fn the_original_runs(scratch: &Scratch, key: &SoftwareKey, keyring: &Path) {
 fn ours_runs(scratch: &Scratch, key: &SoftwareKey, keyring: &str) {
     let output = scratch.path("ours.entropy");
     let mut daemon =
-        DaemonPlan::default().stranger(key).keyring_line(keyring).file(&output, Some(BLOCKS)).start(scratch);
+        DaemonPlan::default().unknown_key(key).keyring_line(keyring).file(&output, Some(BLOCKS)).start(scratch);
     daemon.await_blocks(&output, BLOCKS);
     blocks::assert_in_order(&output, &key.plain_log);
 }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use ekey_tests::await_until::hold_for;
+use ekey_tests::await_until::assert_stays;
 use ekey_tests::books::{OnTheWay, add_up, assert_books_add_up};
 use ekey_tests::control::ControlClient;
 use ekey_tests::egd::EgdClient;
@@ -124,7 +124,7 @@ fn they_add_up_when_readers_leave_early() {
         client.take(255).expect("some bytes");
         assert_books_add_up(&daemon.status(&scratch), OnTheWay::Some);
     }
-    let status = await_until("the clients to be gone", || {
+    let status = await_until("the clients to leave", || {
         let status = daemon.status(&scratch);
         (status.root()["egd"][0]["clients"] == 0).then_some(status)
     });
@@ -153,7 +153,7 @@ fn they_add_up_when_a_combined_key_goes_bad() {
     look_for(&daemon, &scratch, WATCHED);
     let status = await_until("the bad key to be retired", || {
         let status = daemon.status(&scratch);
-        status.key(1).put_aside().is_some().then_some(status)
+        status.key(1).failed_test().is_some().then_some(status)
     });
     assert_eq!(status.root()["combine"]["running_keys"], 1, "a retired key does not count: {status}");
     look_for(&daemon, &scratch, Duration::from_millis(300));
@@ -189,7 +189,7 @@ fn watch(plan: &KeyPlan, what: &str) {
 
 fn look_for(daemon: &Daemon, scratch: &Scratch, time: Duration) -> usize {
     let mut looks = 0;
-    hold_for(time, || {
+    assert_stays(time, || {
         looks += 1;
         add_up(&daemon.status(scratch), OnTheWay::Some)
     });
@@ -204,7 +204,7 @@ fn await_nothing_on_the_way(daemon: &Daemon, scratch: &Scratch) {
         let handed: u64 = keys.filter_map(|key| key["handed_bytes"].as_u64()).sum();
         (handed, root["pool"]["received_bytes"].as_u64().unwrap_or_default())
     };
-    let status = await_until("what is on the way to arrive", || {
+    let status = await_until("the bytes in flight", || {
         let status = daemon.status(scratch);
         let (handed, received) = handed(&status);
         (handed == received).then_some(status)

@@ -28,7 +28,7 @@ fn a_crowd_that_asks_for_half_of_the_supply_is_served() {
     let measured = Load::new().with(20, habit, &daemon.egd).run_until_all_are_served();
     assert!(measured.is_flawless(), "{measured:?}");
     // The daemon's own record agrees.
-    let seen = await_until("the record to say so", || {
+    let seen = await_until("the record", || {
         let seen = ask(&daemon, &scratch, &[]);
         (seen.code() == Some(0)).then_some(seen)
     });

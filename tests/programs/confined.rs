@@ -50,7 +50,7 @@ fn the_sandbox_denies_files_that_appear_on_reload() {
     let said = confinement(&daemon, &scratch);
     if said["landlock"] == 0 {
         let why = said["problems"].to_string();
-        assert!(why.contains("landlock"), "nothing bounds its files, and it does not say why: {said}");
+        assert!(why.contains("landlock"), "its files are not confined, and it does not say why: {said}");
         return println!("this kernel has no landlock: {why}");
     }
     let keyring = elsewhere.write("keyring", "", 0o600);

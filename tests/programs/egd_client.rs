@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use ekey_tests::await_until::hold_for;
+use ekey_tests::await_until::assert_stays;
 use ekey_tests::blocks::{self, Account};
 use ekey_tests::egd::EgdClient;
 use ekey_tests::egd_server::{EgdServer, Manner};
@@ -39,17 +39,17 @@ fn an_idle_daemon_fetches_only_its_reserve() {
     let scratch = Scratch::make();
     let daemon = DaemonPlan::default().egd().fetch_from(&[server.place()], "reserve-bytes = 300").start(&scratch);
     await_until("the reserve", || (server.sent().len() >= 300).then_some(()));
-    hold_for(Duration::from_secs(1), || match server.sent().len() {
+    assert_stays(Duration::from_secs(1), || match server.sent().len() {
         300 => Ok(()),
         more => Err(format!("{more} bytes were requested, expected 300")),
     });
     let mut client = EgdClient::connect(&daemon.egd).expect("it listens");
     let taken: Vec<u8> = (0..4).flat_map(|_| client.take(255).expect("it serves")).collect();
     assert_eq!(taken.len(), 4 * 255);
-    await_until("what was taken to be fetched again", || (server.sent().len() >= 300 + 4 * 255).then_some(()));
+    await_until("the taken bytes to be fetched again", || (server.sent().len() >= 300 + 4 * 255).then_some(()));
     let mut account = Account::of(&[server.sent()]);
     assert_eq!(account.book(&taken[..255]), Ok(()), "the first answer to a client");
-    hold_for(Duration::from_secs(1), || match server.sent().len() {
+    assert_stays(Duration::from_secs(1), || match server.sent().len() {
         1320 => Ok(()),
         other => Err(format!("{other} bytes were requested, expected 300 and the 1020 that were taken")),
     });
@@ -122,7 +122,7 @@ fn the_next_server_of_the_list_takes_over() {
     let places = [nobody, first.place(), second.place()];
     let mut fetching = Fetching::from(&places, "", None);
     fetching.await_blocks(5);
-    assert_eq!(second.connections(), 0, "the second is not bothered while the first works");
+    assert_eq!(second.connections(), 0, "the second is left alone while the first works");
     first.close();
     let so_far = first.sent().len() / BLOCK + 5;
     fetching.await_blocks(so_far as u64);
@@ -133,7 +133,7 @@ fn the_next_server_of_the_list_takes_over() {
     let common = output.iter().zip(&sent[0]).take_while(|(seen, expected)| seen == expected).count();
     // The second server's first bytes may by chance equal the last ones of the first, which the daemon did not receive.
     let cut = (common.saturating_sub(4)..=common).find(|cut| sent[1].starts_with(&output[*cut..]));
-    let cut = cut.unwrap_or_else(|| panic!("after {common} bytes of the first come others than the second's"));
+    let cut = cut.unwrap_or_else(|| panic!("the bytes after {common} of the first are not the second's"));
     assert!((5 * BLOCK..output.len()).contains(&cut), "{cut} of {} bytes are of the first", output.len());
 }
 

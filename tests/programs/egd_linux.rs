@@ -38,13 +38,13 @@ fn in_the_background_it_writes_its_process_id() {
     let mut command = named(&scratch);
     command.args([&format!("-p{}", free_port()), "-r1"]).arg(format!("-D{}", pid_file.display()));
     let finished = Program::run("client", command, &scratch);
-    assert_eq!((finished.code, finished.words().as_str()), (Some(0), ""), "what the init script gets to see");
+    assert_eq!((finished.code, finished.words().as_str()), (Some(0), ""), "what the init script sees");
     let pid: i32 = await_until("the process id", || fs::read_to_string(&pid_file).ok()?.trim_end().parse().ok());
     let background = Background(Pid::from_raw(pid));
     match fs::read_link(format!("/proc/{pid}/exe")) {
         Ok(program) => {
             let expected = fs::canonicalize(binaries::built("ekeyd")).expect("it is built");
-            assert_eq!(program, expected, "the process of that number");
+            assert_eq!(program, expected, "the process of that id");
         }
         // Only root may look.
         Err(error) => assert!(!nix::unistd::geteuid().is_root(), "process {pid}: {error}"),
@@ -55,7 +55,7 @@ fn in_the_background_it_writes_its_process_id() {
         (status.count("/egd_client/failures") >= 2).then_some(())
     });
     drop(background);
-    await_until("the pid file to be gone", || (!pid_file.exists()).then_some(()));
+    await_until("the pid file to vanish", || (!pid_file.exists()).then_some(()));
 }
 
 #[test]

@@ -33,7 +33,7 @@ fn await_seed(daemon: &Daemon, scratch: &Scratch) {
 fn drain(daemon: &Daemon, scratch: &Scratch) {
     let mut drinker = EgdClient::connect(&daemon.egd).expect("the EGD server takes a client");
     await_until("an empty pool", || {
-        while drinker.take_what_is_there(255).is_ok_and(|bytes| !bytes.is_empty()) {}
+        while drinker.take_available(255).is_ok_and(|bytes| !bytes.is_empty()) {}
         (daemon.status(scratch).count("/pool/bytes") == 0).then_some(())
     });
 }
@@ -54,8 +54,8 @@ fn a_client_gets_what_openssl_derives_from_the_seed() {
         let made = ctr_drbg::given(entropy, nonce, b"ekeyd [expand]", &[READY]).remove(0);
         made.windows(32).any(|window| window == &given[..32]).then_some(made)
     });
-    let made = made.expect("what the client got is made of no three blocks in a row that the key sent");
-    Account::of(&[made]).book(&given).expect("all of it is of the generator, and no byte is there twice");
+    let made = made.expect("three consecutive blocks of the key seed the client's bytes");
+    Account::of(&[made]).book(&given).expect("all of it is the generator's, and no byte repeats");
 }
 
 #[test]
@@ -110,9 +110,9 @@ fn it_says_everywhere_that_it_is_not_full_entropy() {
     let mut bits = Vec::new();
     for _ in 0..4 {
         bits.push(client.available_bits().expect("an answer"));
-        assert_eq!(client.take_what_is_there(16).expect("an answer").len(), 16, "bytes are given all the same");
+        assert_eq!(client.take_available(16).expect("an answer").len(), 16, "bytes are given all the same");
     }
-    assert_eq!(bits, [256, 128, 0, 0], "bits said to be available, with 16 bytes taken between");
+    assert_eq!(bits, [256, 128, 0, 0], "bits reported, with 16 bytes taken between");
     let full = EgdClient::connect(&daemon.egd).and_then(|mut client| client.available_bits()).expect("an answer");
     assert!(full > 256, "the pool says that it has {full} bits");
     let status = daemon.status(&scratch);
@@ -135,7 +135,7 @@ fn without_a_fresh_seed_it_gives_nothing() {
     let daemon = daemon_plan.start(&scratch);
     let mut client = client(&socket);
     assert_eq!(client.available_bits().expect("an answer"), 0, "bits without a seed");
-    assert_eq!(client.take_what_is_there(255).expect("an answer").len(), 0, "bytes without a seed");
+    assert_eq!(client.take_available(255).expect("an answer").len(), 0, "bytes without a seed");
     let problem = daemon.status(&scratch).at("/expand/problem").to_string();
     assert!(problem.contains("no seed yet"), "{problem}");
 
@@ -146,7 +146,7 @@ fn without_a_fresh_seed_it_gives_nothing() {
     await_until("an overdue seed", || {
         daemon.status(&scratch).at("/expand/problem").as_str().filter(|text| text.contains("for too long")).map(drop)
     });
-    assert_eq!(client.take_what_is_there(255).expect("an answer").len(), 0, "bytes of a seed that is overdue");
+    assert_eq!(client.take_available(255).expect("an answer").len(), 0, "bytes of a seed that is overdue");
     let screen = daemon.ctl(&scratch, &["status"]).stdout.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(screen.contains("had no fresh seed for too long"), "the screen does not say why nothing comes: {screen}");
     let _key = plan.plug_in(&scratch);
@@ -165,7 +165,7 @@ fn fetched_bytes_never_seed() {
     let daemon = daemon_plan.start(&scratch);
     let mut client = client(&socket);
     await_until("fetched bytes in the pool", || (daemon.status(&scratch).count("/pool/bytes") >= 128).then_some(()));
-    assert_eq!(client.take_what_is_there(255).expect("an answer").len(), 0, "bytes made of what was fetched");
+    assert_eq!(client.take_available(255).expect("an answer").len(), 0, "bytes made of what was fetched");
     let _key = plan.plug_in(&scratch);
     assert_eq!(client.take(64).expect("bytes once there is a key").len(), 64);
     books::assert_books_add_up(&daemon.status(&scratch), books::OnTheWay::Some);
@@ -184,9 +184,9 @@ fn one_of_combined_keys_alone_never_seeds() {
     let daemon = daemon_plan.start(&scratch);
     await_until("bytes of one key", || (daemon.status(&scratch).count("/pool/received_bytes") >= 1024).then_some(()));
     let mut client = client(&socket);
-    assert_eq!(client.take_what_is_there(255).expect("an answer").len(), 0, "bytes made of one key");
+    assert_eq!(client.take_available(255).expect("an answer").len(), 0, "bytes made of one key");
     let _second_key = second.plug_in(&scratch);
-    assert_eq!(client.take(64).expect("bytes once there are two").len(), 64);
+    assert_eq!(client.take(64).expect("bytes of two keys").len(), 64);
     books::assert_books_add_up(&daemon.status(&scratch), books::OnTheWay::Some);
 }
 
@@ -197,8 +197,8 @@ fn a_key_that_fails_its_test_costs_its_seed() {
     let key = plan.plug_in(&scratch);
     let (daemon_plan, _socket) = expanding(DaemonPlan::default().key(&plan, &key).egd(), &scratch, "");
     let daemon = daemon_plan.start(&scratch);
-    await_until("the key to be retired", || daemon.status(&scratch).key(0).put_aside().map(drop));
-    let log = await_until("the seed to be forgotten", || {
+    await_until("the key to be retired", || daemon.status(&scratch).key(0).failed_test().map(drop));
+    let log = await_until("the daemon to forget the seed", || {
         Some(daemon.program.stderr()).filter(|log| log.contains("[expand] has forgotten its seed"))
     });
     assert!(log.contains("[expand] is seeded"), "{log}");
@@ -216,12 +216,12 @@ fn the_limits_of_egd_hold_for_expanded_bytes() {
     await_seed(&daemon, &scratch);
     let mut load = Load::new().with(20, Habit::greedy(), &socket);
     let mut refused = EgdClient::connect(&socket).expect("a connection is taken and closed");
-    assert!(refused.take(8).is_err(), "a client too many got bytes");
+    assert!(refused.take(8).is_err(), "a client over the limit got bytes");
     let mut other = EgdClient::connect(&daemon.egd).expect("the EGD server takes a client");
-    assert_eq!(other.take(8).expect("those of [egd] are counted by themselves").len(), 8);
+    assert_eq!(other.take(8).expect("[egd] counts its own clients").len(), 8);
     let measured = load.run_until_all_are_served();
     assert!(measured.is_flawless(), "{} clients were hung up on", measured.lost);
-    await_until("clients that wait although the generator could go on", || {
+    await_until("clients that wait despite a seeded generator", || {
         let status = daemon.status(&scratch);
         (status.count("/expand/listeners/0/waiting") == 20 && status.at("/expand/seeded") == true).then_some(())
     });

@@ -18,27 +18,27 @@ const SEED: u32 = 1;
 
 #[test]
 fn repetition_count_retires_a_constant_source() {
-    is_put_aside("constant", &["repetition-count"], 6);
+    is_retired_by("constant", &["repetition-count"], 6);
 }
 
 #[test]
 fn a_source_stuck_at_a_period_is_retired() {
-    is_put_aside("stuck", &["period", "adaptive-proportion", "replay"], 1024);
+    is_retired_by("stuck", &["period", "adaptive-proportion", "replay"], 1024);
 }
 
 #[test]
 fn adaptive_proportion_retires_half_the_bits() {
-    is_put_aside("half", &["adaptive-proportion"], 2048);
+    is_retired_by("half", &["adaptive-proportion"], 2048);
 }
 
 #[test]
 fn a_replay_is_retired() {
-    is_put_aside("replay", &["replay"], 20_000);
+    is_retired_by("replay", &["replay"], 20_000);
 }
 
 #[test]
 fn the_bias_test_retires_a_bias_of_one_per_cent() {
-    is_put_aside("biased", &["bias", "fips-ratio"], 320_000);
+    is_retired_by("biased", &["bias", "fips-ratio"], 320_000);
 }
 
 #[test]
@@ -48,9 +48,9 @@ fn a_good_run_readmits_a_retired_key() {
     let key = plan.plug_in(&scratch);
     let output = scratch.path("entropy");
     let mut daemon = DaemonPlan::default().key(&plan, &key).file(&output, None).start(&scratch);
-    let status = await_until("the key to be taken back", || {
+    let status = await_until("the key to be readmitted", || {
         let status = daemon.status(&scratch);
-        (status.key(0).health("times_put_aside") > 0 && status.key(0).put_aside().is_none()).then_some(status)
+        (status.key(0).health("times_put_aside") > 0 && status.key(0).failed_test().is_none()).then_some(status)
     });
     assert_eq!((status.code(), status.key(0).health("times_put_aside")), (Some(0), 1), "{status}");
     let aside = status.key(0).books("put_aside_bytes");
@@ -84,7 +84,7 @@ fn falling_estimates_are_reported_early() {
     });
     let warning = status.key(0).warnings().join(" ");
     assert!(warning.contains("the left generator has fallen from 2.9"), "{warning}");
-    assert_eq!((status.key(0).state(), status.code()), ("running", Some(0)), "it is used nevertheless: {status}");
+    assert_eq!((status.key(0).state(), status.code()), ("running", Some(0)), "it is still used: {status}");
     let human = daemon.ctl(&scratch, &["status"]).words().replace('\n', " ");
     assert!(human.contains("it may stop itself soon"), "{human}");
 }
@@ -107,7 +107,7 @@ fn disabled_tests_retire_no_key() {
 }
 
 /// Checks that one of `tests` retires the key within `bytes` of going bad, and that the output ends there.
-fn is_put_aside(source: &str, tests: &[&str], bytes: u64) {
+fn is_retired_by(source: &str, tests: &[&str], bytes: u64) {
     let scratch = Scratch::make();
     let plan = KeyPlan::named("key").seed(SEED).bad_source(&format!("{source}:{FROM}"));
     let key = plan.plug_in(&scratch);
@@ -115,15 +115,15 @@ fn is_put_aside(source: &str, tests: &[&str], bytes: u64) {
     let daemon = DaemonPlan::default().key(&plan, &key).file(&output, None).egd().start(&scratch);
     let status = await_until("the key to be retired", || {
         let status = daemon.status(&scratch);
-        status.key(0).put_aside().is_some().then_some(status)
+        status.key(0).failed_test().is_some().then_some(status)
     });
     let key_status = status.key(0);
-    let test = key_status.put_aside().expect("a test");
+    let test = key_status.failed_test().expect("a test");
     assert!(tests.contains(&test), "{source} was found by {test}, expected one of {tests:?}: {status}");
     let at = key_status.health("put_aside/at_byte");
     let bad_from = FROM * BLOCK;
     assert!((bad_from..bad_from + bytes).contains(&at), "{source} was found at byte {at}, bad from {bad_from} on");
-    assert_eq!((key_status.state(), status.code()), ("running", Some(2)), "it runs and is of no use: {status}");
+    assert_eq!((key_status.state(), status.code()), ("running", Some(2)), "it runs and serves nothing: {status}");
     let human = daemon.ctl(&scratch, &["status"]).words().replace('\n', " ");
     assert!(human.contains(&format!("{test} test failed")) && human.contains("not handed out"), "{human}");
 
@@ -135,7 +135,7 @@ fn is_put_aside(source: &str, tests: &[&str], bytes: u64) {
         (status.key(0).books("verified_bytes") > more).then_some(status)
     });
     assert_eq!(status.key(0).books("handed_bytes"), handed, "{status}");
-    assert!(handed <= at && handed + BATCH > at, "{handed} bytes were handed on, the test failed at {at}");
+    assert!(handed <= at && handed + BATCH > at, "{handed} bytes were passed on, the test failed at {at}");
     assert!(status.root()["books"]["aside_dropped_bytes"].as_u64() > Some(1_000_000), "{status}");
     assert_books_add_up(&status, OnTheWay::Some);
     let written = fs::metadata(&output).expect("the output").len();

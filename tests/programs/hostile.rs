@@ -73,7 +73,7 @@ fn a_key_that_floods_garbage_leaves_the_others_alone() {
     let status = garbage(500_000);
     assert_eq!(status.key(1).frames("ok"), 0, "frames of garbage: {status}");
     assert_ne!(status.key(1).state(), "running", "{status}");
-    await_until("the other key to go on", || {
+    await_until("the other key to keep sending", || {
         let key = daemon.status(&scratch);
         (key.key(0).state() == "running" && key.key(0).frames("ok") > before + 126).then_some(())
     });

@@ -29,13 +29,13 @@ fn adding_and_removing_a_key_keeps_the_rest() {
     let file = scratch.write("ltk", SECOND_LONG_TERM_KEY, 0o600).display().to_string();
     let added = ctl(&scratch, &["keyring", "add", SECOND_SERIAL, "--file", &file], &keyring);
     assert_eq!(added.code, Some(0), "{added:?}");
-    let text = fs::read_to_string(&keyring).expect("it is there");
+    let text = fs::read_to_string(&keyring).expect("it exists");
     assert_eq!(text, format!("{before}{SECOND_SERIAL} {SECOND_LONG_TERM_KEY}\n"));
-    assert_eq!(fs::metadata(&keyring).expect("it is there").permissions().mode() & 0o777, 0o600);
+    assert_eq!(fs::metadata(&keyring).expect("it exists").permissions().mode() & 0o777, 0o600);
 
     let removed = ctl(&scratch, &["keyring", "remove", SECOND_SERIAL], &keyring);
     assert_eq!(removed.code, Some(0), "{removed:?}");
-    assert_eq!(fs::read_to_string(&keyring).expect("it is there"), before);
+    assert_eq!(fs::read_to_string(&keyring).expect("it exists"), before);
     let again = ctl(&scratch, &["keyring", "remove", SECOND_SERIAL], &keyring);
     assert_eq!(again.code, Some(4), "{again:?}");
     assert!(!added.words().contains(SECOND_LONG_TERM_KEY), "a secret is shown: {added:?}");
@@ -46,7 +46,7 @@ fn an_added_key_runs_without_a_restart() {
     let scratch = Scratch::make();
     let plan = KeyPlan::named("key").rate(126);
     let key = plan.plug_in(&scratch);
-    let mut daemon = DaemonPlan::default().stranger(&key).start(&scratch);
+    let mut daemon = DaemonPlan::default().unknown_key(&key).start(&scratch);
     daemon.await_state(&scratch, "serial-unknown");
     let file = scratch.write("ltk", &plan.keyring_line(), 0o600).display().to_string();
     // Without --keyring: the one that the daemon reads.
@@ -60,7 +60,7 @@ fn reload_reads_a_keyring_changed_by_hand() {
     let scratch = Scratch::make();
     let plan = KeyPlan::named("key").rate(126);
     let key = plan.plug_in(&scratch);
-    let mut daemon = DaemonPlan::default().stranger(&key).start(&scratch);
+    let mut daemon = DaemonPlan::default().unknown_key(&key).start(&scratch);
     daemon.await_state(&scratch, "serial-unknown");
     let _ = scratch.write("keyring", &plan.keyring_line(), 0o600);
     let reloaded = daemon.ctl(&scratch, &["keyring", "reload", "--json"]);

@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
-use ekey_tests::await_until::{DEADLINE, await_until, hold_for};
+use ekey_tests::await_until::{DEADLINE, assert_stays, await_until};
 use ekey_tests::egd::EgdClient;
 use ekey_tests::load::{Habit, Load};
 use ekey_tests::ports::free_port;
@@ -29,7 +29,7 @@ fn an_idle_client_is_dropped_a_waiting_one_is_not() {
     }
     // At 32 bytes a second this takes eight times the idle limit.
     waits.set_read_timeout(Some(DEADLINE)).expect("a timeout can be set");
-    waits.read_exact(&mut [0; 255]).expect("who waits gets all of its bytes");
+    waits.read_exact(&mut [0; 255]).expect("a waiting client gets all its bytes");
     let status = daemon.status(&scratch);
     assert!(status.count("/egd/0/dropped_idle") >= 2, "{status}");
 }
@@ -38,9 +38,9 @@ fn an_idle_client_is_dropped_a_waiting_one_is_not() {
 fn a_silent_client_stays_if_nothing_is_configured() {
     let (_scratch, _key, daemon) = ours(&KeyPlan::named("key").rate(1000));
     let mut client = EgdClient::connect(&daemon.egd).expect("the EGD server takes a client");
-    client.take(8).expect("the server gives");
-    hold_for(Duration::from_secs(3), || Ok(()));
-    assert_eq!(client.take(8).expect("the server still gives").len(), 8);
+    client.take(8).expect("the server answers");
+    assert_stays(Duration::from_secs(3), || Ok(()));
+    assert_eq!(client.take(8).expect("the server still answers").len(), 8);
 }
 
 #[test]
@@ -49,7 +49,7 @@ fn one_client_over_the_peers_limit_is_refused() {
     let (scratch, _key, daemon) = ours_with(&plan, |plan| plan.egd_lines("clients-per-peer = 3"));
     await_until("room for three", || (daemon.status(&scratch).count("/egd/0/clients") == 0).then_some(()));
     let mut held = [(); 3].map(|()| EgdClient::connect(&daemon.egd).expect("the EGD server takes a client"));
-    held.iter_mut().for_each(|client| assert_eq!(client.take(8).expect("the server gives").len(), 8));
+    held.iter_mut().for_each(|client| assert_eq!(client.take(8).expect("the server answers").len(), 8));
     let mut refused = EgdClient::connect(&daemon.egd).expect("a connection is taken and closed");
     assert!(refused.take(8).is_err(), "a fourth client got bytes");
     assert_eq!(daemon.status(&scratch).count("/egd/0/refused"), 1);
@@ -68,7 +68,7 @@ fn after_its_burst_a_peer_waits_despite_a_full_pool() {
     let measured = load.run_until_all_are_served();
     assert!(measured.is_flawless(), "{} clients were hung up on", measured.lost);
     assert!(measured.bytes.iter().sum::<u64>() >= BURST, "{:?}", measured.bytes);
-    await_until("clients that wait although the pool is full", || {
+    await_until("clients that wait despite a full pool", || {
         let status = daemon.status(&scratch);
         (status.count("/egd/0/waiting") == 20 && status.count("/pool/bytes") > 10_000).then_some(())
     });
@@ -156,7 +156,11 @@ fn offered_bytes_reach_the_kernel_only_if_configured() {
         stream.write_all(&[0x04]).expect("the server listens");
         let mut length = [0; 1];
         stream.read_exact(&mut length).expect("the request after the offers is answered");
-        assert_eq!(usize::from(length[0]), daemon.program.id().to_string().len(), "the length of the daemon's number");
+        assert_eq!(
+            usize::from(length[0]),
+            daemon.program.id().to_string().len(),
+            "the length of the daemon's process id"
+        );
         assert_eq!(daemon.status(&scratch).count("/offered_bytes"), mixed, "bytes mixed with {line}");
     }
 }

@@ -13,7 +13,7 @@ fn a_key_that_reports_huge_numbers_keeps_serving() {
     let output = scratch.path("output");
     let mut daemon = DaemonPlan::default().key(&plan, &key).file(&output, None).start(&scratch);
     daemon.await_state(&scratch, "running");
-    let lied = await_until("information that makes no sense", || {
+    let lied = await_until("nonsense in the information", || {
         let status = daemon.status(&scratch);
         (status.count("/keys/0/frames/malformed") >= 2).then_some(status)
     });
@@ -55,7 +55,7 @@ fn a_key_that_changes_its_serial_gives_nothing() {
         if other {
             // None of its bytes arrives: the last block of the right serial comes out soon, and then no more.
             let written = || blocks::blocks_in(&output);
-            await_until("the file to come to rest", || {
+            await_until("the file to stop growing", || {
                 let before = written();
                 std::thread::sleep(Duration::from_millis(300));
                 (written() == before).then_some(())

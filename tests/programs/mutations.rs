@@ -53,13 +53,13 @@ fn ten_thousand_unprivileged_lines_change_nothing() {
     if !nix::unistd::geteuid().is_root() {
         // Only root can run a program as another user: without root no other user reaches the socket, which its mode
         // shows.
-        let mode = fs::metadata(&daemon.control).expect("it is there").permissions().mode();
+        let mode = fs::metadata(&daemon.control).expect("it exists").permissions().mode();
         assert_eq!(mode & 0o777, 0o660, "the socket's mode");
         return;
     }
     // All users may connect, so that only the daemon's check of its peer protects it.
     for (path, mode) in [(scratch.folder(), 0o711), (&daemon.control, 0o666)] {
-        fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("an own file");
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("a file of its own");
     }
     // The target folder may be closed to other users. Another program makes the copy: a file that this process has open
     // cannot be run.
@@ -151,5 +151,5 @@ fn ends_well(scratch: &Scratch, program: &str, words: &[&str], refused: i32, pat
     assert!(code == Some(0) || code == Some(refused), "{program} ended with {code:?} for {text:?}: {said}");
     let place = format!("{}:", path.display());
     assert!(code == Some(0) || said.contains(&place), "{program} names no place in {said} for {text:?}");
-    assert!(said.len() < MOST_ANSWER, "{program} said {} bytes about {text:?}", said.len());
+    assert!(said.len() < MOST_ANSWER, "{program} printed {} bytes for {text:?}", said.len());
 }

@@ -27,7 +27,7 @@ fn each_byte_is_served_once_and_unaltered() {
     }
     let mut load = load.keeping();
     let given = |load: &Load| load.given().map(<[u8]>::len).sum::<usize>();
-    await_until("as much as is to be looked at", || {
+    await_until("enough to compare", || {
         let measured = load.run_until_all_are_served();
         assert!(measured.is_flawless(), "{} clients were hung up on: {:?}", measured.lost, measured.requests);
         (given(&load) > 500_000 && read(&output).len() > 100_000).then_some(())

@@ -21,7 +21,7 @@ fn rekeying_one_key_leaves_the_other_running() {
     let scratch = Scratch::make();
     let scene = Scene::two_keys(&scratch);
     let other = scene.keys[1].path.display().to_string();
-    let before = scene.daemon.status(&scratch).key_at(&other).expect("it is driven").resets();
+    let before = scene.daemon.status(&scratch).key_at(&other).expect("the daemon lists the key").resets();
 
     let finished = scene.rekey(&scratch, &[SERIAL, "--json"], TYPED);
     assert_eq!(finished.code, Some(0), "{finished:?}");
@@ -33,10 +33,14 @@ fn rekeying_one_key_leaves_the_other_running() {
     assert!(text.starts_with(HEAD), "the comment is gone:\n{text}");
     assert!(text.contains(&format!("{SECOND_SERIAL} {SECOND_LONG_TERM_KEY}\n")), "the other key is gone:\n{text}");
     assert!(text.contains(SERIAL) && !text.contains(LONG_TERM_KEY), "the old long-term key is there:\n{text}");
-    let mode = fs::metadata(scratch.path("keyring")).expect("it is there").permissions().mode();
+    let mode = fs::metadata(scratch.path("keyring")).expect("it exists").permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     let after = scene.daemon.status(&scratch);
-    assert_eq!(after.key_at(&other).expect("it is driven").resets(), before, "the other key was disturbed: {after}");
+    assert_eq!(
+        after.key_at(&other).expect("the daemon lists the key").resets(),
+        before,
+        "the other key was disturbed: {after}"
+    );
     assert_eq!(after.keys(), 2);
     let new = text.split_whitespace().find(|word| word.len() == 44 && *word != SECOND_LONG_TERM_KEY).expect("a key");
     assert!(!finished.words().contains(new), "the new long-term key is shown");
@@ -73,7 +77,7 @@ fn a_mistyped_master_key_stops_before_the_key_changes() {
     let scratch = Scratch::make();
     let scene = Scene::two_keys(&scratch);
     let path = scene.keys[0].path.display().to_string();
-    let before = scene.daemon.status(&scratch).key_at(&path).expect("it is driven").resets();
+    let before = scene.daemon.status(&scratch).key_at(&path).expect("the daemon lists the key").resets();
     for typed in [TYPED.replace("P8mh", "P8mi"), TYPED.replace("P8mh", ""), String::new(), "A".repeat(10_000)] {
         let finished = scene.rekey(&scratch, &[SERIAL], &typed);
         assert_eq!(finished.code, Some(1), "{finished:?} of {typed:?}");
@@ -91,7 +95,7 @@ fn a_readonly_keyring_stops_before_the_key_changes() {
     let scratch = Scratch::make();
     let scene = Scene::two_keys(&scratch);
     let path = scene.keys[0].path.display().to_string();
-    let before = scene.daemon.status(&scratch).key_at(&path).expect("it is driven").resets();
+    let before = scene.daemon.status(&scratch).key_at(&path).expect("the daemon lists the key").resets();
     let finished = scene.rekey(&scratch, &[SERIAL, "--keyring", "/proc/keyring"], TYPED);
     assert_eq!(finished.code, Some(1), "{finished:?}");
     assert!(finished.stderr.contains("nothing was changed"), "{finished:?}");
@@ -114,8 +118,8 @@ fn the_printed_command_repairs_the_keyring() {
     let proxy = {
         let (path, aside) = (path.clone(), aside.clone());
         let act = move || {
-            fs::rename(&path, &aside).expect("an own file");
-            fs::create_dir(&path).expect("an own folder");
+            fs::rename(&path, &aside).expect("a file of its own");
+            fs::create_dir(&path).expect("a folder of its own");
         };
         Proxy::before(b'L', act, &scratch.path("proxy.key"), &key.path)
     };
@@ -127,17 +131,17 @@ fn the_printed_command_repairs_the_keyring() {
     let finished = run(&scratch, &daemon.control, &["--json"], TYPED);
     assert_eq!(finished.code, Some(2), "{finished:?}");
     let json: Value = serde_json::from_str(&finished.stdout).expect("JSON");
-    let kept = PathBuf::from(json["kept_in"].as_str().expect("it is kept somewhere"));
+    let kept = PathBuf::from(json["kept_in"].as_str().expect("the path where it is kept"));
     assert_eq!(kept.parent(), Some(scratch.folder()), "it is kept next to the keyring");
-    assert_eq!(fs::metadata(&kept).expect("it is there").permissions().mode() & 0o777, 0o600);
-    let line = fs::read_to_string(&kept).expect("it is there");
+    assert_eq!(fs::metadata(&kept).expect("it exists").permissions().mode() & 0o777, 0o600);
+    let line = fs::read_to_string(&kept).expect("it exists");
     let secret = line.split_whitespace().nth(1).expect("a serial number and a key");
     assert!(!finished.words().contains(secret), "the new long-term key is shown");
     let old = daemon.await_state(&scratch, "long-term-key-bad");
     assert_eq!(old.keys(), 1, "the daemon has the key back");
 
-    fs::remove_dir(&path).expect("an own folder");
-    fs::rename(&aside, &path).expect("an own file");
+    fs::remove_dir(&path).expect("a folder of its own");
+    fs::rename(&aside, &path).expect("a file of its own");
     let command = finished.stderr.lines().find_map(|line| line.trim().strip_prefix("ekey-ctl keyring add "));
     let command = command.unwrap_or_else(|| panic!("no command in {finished:?}"));
     let words: Vec<&str> = ["keyring", "add"].into_iter().chain(command.split(' ')).collect();
@@ -155,12 +159,12 @@ fn without_a_daemon_a_key_at_a_node_is_rekeyed() {
     let new = scratch.path("new.keyring").display().to_string();
     let nobody = scratch.path("no-daemon.sock");
     let other = run(&scratch, &nobody, &[SECOND_SERIAL, "--device", &node, "--keyring", &new], MASTER_KEY_ON_CARD);
-    assert_eq!(other.code, Some(1), "another key than the one named: {other:?}");
-    assert!(!Path::new(&new).exists(), "a keyring was made for nothing");
+    assert_eq!(other.code, Some(1), "a key other than the named one: {other:?}");
+    assert!(!Path::new(&new).exists(), "it made a keyring needlessly");
     let finished = run(&scratch, &nobody, &["--device", &node, "--keyring", &new], MASTER_KEY_ON_CARD);
     assert_eq!(finished.code, Some(0), "{finished:?}");
     let text = fs::read_to_string(&new).expect("it was made");
-    let mut daemon = DaemonPlan::default().stranger(&key).keyring_line(&text).start(&scratch);
+    let mut daemon = DaemonPlan::default().unknown_key(&key).keyring_line(&text).start(&scratch);
     daemon.await_state(&scratch, "running");
 }
 

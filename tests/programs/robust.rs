@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use ekey_tests::await_until::hold_for;
+use ekey_tests::await_until::assert_stays;
 use ekey_tests::software_key::Plug;
 use ekey_tests::{Daemon, DaemonPlan, KeyPlan, Program, Scratch, await_until, binaries, blocks};
 use nix::sys::signal::Signal;
@@ -28,7 +28,7 @@ fn twenty_kills_corrupt_nothing() {
         // A fifth of the kills hit the start, before any entropy.
         if kill % 5 == 4 {
             let pause = Duration::from_micros(moments.next(20_000));
-            hold_for(pause, || Ok(()));
+            assert_stays(pause, || Ok(()));
         } else {
             daemon.await_blocks(&output, before + 1 + moments.next(6000));
         }
@@ -124,7 +124,7 @@ fn a_readable_keyring_is_refused_with_its_remedy() {
     // The first start writes the files; the second finds the keyring readable.
     drop(daemons.spawn(&scratch));
     let keyring = scratch.path("keyring");
-    fs::set_permissions(&keyring, fs::Permissions::from_mode(0o644)).expect("an own file");
+    fs::set_permissions(&keyring, fs::Permissions::from_mode(0o644)).expect("a file of its own");
 
     let mut command = binaries::command("ekeyd");
     command.args(["run", "--config"]).arg(scratch.path("ekeyd.toml"));
@@ -147,7 +147,7 @@ fn goes_on_with_one_line(scratch: &Scratch, daemon: &mut Daemon, about: &str) {
         lines.map(str::to_owned).collect::<Vec<_>>()
     };
     await_until("a log line about the output", || (!lines().is_empty()).then_some(()));
-    hold_for(Duration::from_secs(2), || match lines().as_slice() {
+    assert_stays(Duration::from_secs(2), || match lines().as_slice() {
         [_] => Ok(()),
         more => Err(format!("expected one line, got {}: {more:#?}", more.len())),
     });

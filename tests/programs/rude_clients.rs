@@ -31,7 +31,7 @@ fn rude_clients_delay_no_other_client() {
         many(500, &daemon.egd, |stream| drop(stream.write_all(b"GET / HTTP/1.1\r\n\r\n"))),
     ];
     // Clients that ask for 50 KB each and read nothing soon fill their kernel buffers.
-    await_until("the deaf to be full", || {
+    await_until("the silent readers' sockets to fill", || {
         let served = daemon.status(&scratch).count("/egd/0/served_bytes");
         are_served("with 1550 rude clients");
         (served > 50 * 10_000).then_some(())
@@ -95,7 +95,7 @@ fn fifty_thousand_connections_leak_nothing() {
 
 /// Waits until the daemon has no clients and none waits.
 fn settled(daemon: &ekey_tests::Daemon, scratch: &ekey_tests::Scratch) {
-    await_until("all clients to be gone", || {
+    await_until("all clients to leave", || {
         let status = daemon.status(scratch);
         (status.count("/egd/0/clients") == 0 && status.count("/egd/0/waiting") == 0).then_some(())
     });

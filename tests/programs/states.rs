@@ -42,7 +42,7 @@ fn without_a_key_the_advice_is_to_plug_one_in() {
     let daemon = DaemonPlan::default().keyring_line(&plan.keyring_line()).start(&scratch);
     let scene = Scene { scratch, plan, key, daemon };
     scene.advises(&ADVICE.sentence("no key", &[]), 2);
-    let config = fs::read_to_string(&scene.daemon.config).expect("it is there");
+    let config = fs::read_to_string(&scene.daemon.config).expect("it exists");
     let named = config.replace("paths = []", &format!("paths = [{:?}]", scene.key.path));
     fs::write(&scene.daemon.config, named).expect("it can be written");
     scene.daemon.program.signal(Signal::SIGHUP);
@@ -93,7 +93,7 @@ fn a_key_with_another_serial_makes_way() {
     assert!(reply.ok(), "{reply:?}");
     let mut scene = Scene { scratch, plan, key, daemon };
     let status = scene.daemon.await_state(&scene.scratch, "wrong-serial");
-    let serial = status.at("/keys/0/serial").as_str().expect("what it takes itself for").to_owned();
+    let serial = status.at("/keys/0/serial").as_str().expect("the serial that it reports").to_owned();
     scene.advises(&ADVICE.sentence("wrong serial", &[("serial", &serial), ("path", &path)]), 2);
     scene.replug(KeyPlan::named("key").rate(126));
     scene.ends_well();

@@ -44,7 +44,7 @@ fn a_lost_keyring_returns_by_rekeying() {
     let plan = KeyPlan::named("key").rate(126).master_key(MASTER_KEY_ON_CARD);
     let scene = Scene::with_keyring(plan, "");
     let path = scene.scratch.path("keyring");
-    fs::remove_file(&path).expect("it was there");
+    fs::remove_file(&path).expect("it existed");
     let _ = scene.daemon.ctl(&scene.scratch, &["keyring", "reload"]);
     let path = path.display().to_string();
     scene.advises(&ADVICE.sentence("no keyring", &[("path", &path)]), 2);
@@ -122,8 +122,8 @@ fn without_a_daemon_the_advice_is_to_start_it() {
     daemon.await_state(&scratch, "running");
     await_until("a status", || (status_at(&socket, &scratch).code == Some(0)).then_some(()));
     daemon.program.signal(Signal::SIGSTOP);
-    await_until("the daemon to stand still", || {
-        let status = fs::read_to_string(format!("/proc/{}/status", daemon.program.id())).expect("it is there");
+    await_until("the daemon to stop", || {
+        let status = fs::read_to_string(format!("/proc/{}/status", daemon.program.id())).expect("it exists");
         status.lines().any(|line| line.starts_with("State:\tT")).then_some(())
     });
     let finished = status_at(&socket, &scratch);

@@ -14,7 +14,8 @@ use nix::sys::signal::Signal;
 fn a_client_with_a_certificate_gets_each_byte_once() {
     let server = TlsServer::start(&KeyPlan::named("key").rate(2000), |plan| plan);
     let clients = [server.client(), server.client()];
-    let taken: Vec<Vec<u8>> = (0..40).map(|turn| clients[turn % 2].take(248).expect("who may is served")).collect();
+    let taken: Vec<Vec<u8>> =
+        (0..40).map(|turn| clients[turn % 2].take(248).expect("an allowed client is served")).collect();
     assert_eq!((server.count("tls/handshakes"), server.count("tls/refused")), (2, 0));
     assert_eq!(server.count("served_bytes"), 40 * 248);
     await_until("the log of what was taken", || {
@@ -53,7 +54,7 @@ fn without_a_valid_certificate_no_byte_is_served() {
     assert_eq!(given, [0; 3], "bytes given to them: {status}");
     let words = server.daemon.program.stderr();
     assert_eq!(words.matches(": refused ").count(), 1, "the log has one line a minute about it:\n{words}");
-    assert_eq!(server.client().take(64).expect("who may is still served").len(), 64);
+    assert_eq!(server.client().take(64).expect("an allowed client is still served").len(), 64);
 }
 
 #[test]
@@ -109,7 +110,7 @@ fn reload_shows_new_clients_the_new_certificate() {
         String::from_utf8_lossy(&shown).into_owned()
     };
     let old = server.client();
-    assert_eq!(old.take(32).expect("who may is served").len(), 32);
+    assert_eq!(old.take(32).expect("an allowed client is served").len(), 32);
     let before = serial();
     server.certificates.shell(
         "openssl x509 -req -in server.csr -CA authority.pem -CAkey authority.key -CAcreateserial \
@@ -119,7 +120,7 @@ fn reload_shows_new_clients_the_new_certificate() {
     await_until("the new certificate", || (serial() != before).then_some(()));
     let expected = server.certificates.shell("openssl x509 -in server.pem -noout -serial");
     assert_eq!(serial().as_bytes(), expected, "the certificate that is shown");
-    assert_eq!(old.take(32).expect("the old client goes on").len(), 32);
+    assert_eq!(old.take(32).expect("the old client is still served").len(), 32);
     let status = server.daemon.status(&server.scratch);
     let days = status.at("/egd/1/tls/days_left").as_i64();
     assert!(matches!(days, Some(19 | 20)), "days left: {days:?}");
@@ -137,8 +138,8 @@ fn reload_shows_new_clients_the_new_certificate() {
     assert!(problem.contains("server.key") && problem.contains("belong together"), "{problem}");
     let screen = server.daemon.ctl(&server.scratch, &["status"]).stdout;
     assert!(screen.contains("server.pem") && screen.contains("another"), "the screen says:\n{screen}");
-    assert_eq!(old.take(32).expect("the old client goes on").len(), 32);
-    assert_eq!(server.client().take(32).expect("a new one comes in by the old certificate").len(), 32);
+    assert_eq!(old.take(32).expect("the old client is still served").len(), 32);
+    assert_eq!(server.client().take(32).expect("a new client is served with the old certificate").len(), 32);
 }
 
 #[test]
@@ -148,11 +149,11 @@ fn a_peers_limits_hold_from_the_handshake_on() {
     let one = server.client();
     // 500 at once, and then it waits, even if the pool has more.
     one.ask(&[0x02, 250].repeat(40));
-    await_until("it to wait although the pool has something", || {
+    await_until("it to wait despite bytes in the pool", || {
         let status = server.daemon.status(&server.scratch);
         (status.count("/egd/1/waiting") == 1 && status.count("/pool/bytes") > 10_000).then_some(())
     });
-    one.stream().read_exact(&mut [0; 1500]).expect("who may is served");
+    one.stream().read_exact(&mut [0; 1500]).expect("an allowed client is served");
     // A silent client in the handshake counts for its peer too.
     let _silent = std::net::TcpStream::connect(("127.0.0.1", server.port)).expect("a connection is taken");
     await_until("the silent one to be counted", || (server.count("clients") == 2).then_some(()));
@@ -177,8 +178,8 @@ fn a_waiting_client_gets_its_bytes_when_they_come() {
     client.ask(&[0x02, 255].repeat(12));
     let mut bytes = [0; 78 * 32];
     let mut stream = client.stream();
-    stream.read_exact(&mut bytes).expect("what there is comes at once");
+    stream.read_exact(&mut bytes).expect("available bytes come at once");
     await_until("it to wait", || (server.count("waiting") == 1).then_some(()));
-    stream.read_exact(&mut bytes[..100]).expect("who waits is served");
+    stream.read_exact(&mut bytes[..100]).expect("a waiting client is served");
     assert!(server.count("served_bytes") >= 78 * 32 + 100);
 }

@@ -53,7 +53,7 @@ fn daemon_to_daemon_survives_a_server_restart() {
         .listen(&format!("tls:127.0.0.1:{}", server.port))
         .egd_lines(&server.certificates.lines("server"))
         .start(&server.scratch);
-    await_until("some more", || (read(&output).len() > before + 8192).then_some(()));
+    await_until("more bytes", || (read(&output).len() > before + 8192).then_some(()));
     drop(restarted);
     let taken = read(&output);
     await_until("the log of what was taken", || {

@@ -26,12 +26,12 @@ fn garbage_and_plain_egd_get_no_entropy() {
         let mut stream = connect(&server);
         stream.write_all(words).expect("the server listens");
         // Two bytes may be the beginning of anything, until the deadline.
-        stream.shutdown(Shutdown::Write).expect("it is there");
+        stream.shutdown(Shutdown::Write).expect("it exists");
         let mut answer = Vec::new();
         let _ = stream.read_to_end(&mut answer);
         let is_alert = |answer: &[u8]| answer.len() == 7 && answer[0] == 0x15;
         assert!(answer.is_empty() || is_alert(&answer), "{what} was answered with {answer:02x?}");
-        await_until("it to be let go", || {
+        await_until("the daemon to drop it", || {
             (server.count("tls/refused") + server.count("tls/unfinished") == number).then_some(())
         });
     }
@@ -46,7 +46,7 @@ fn a_client_that_vanishes_mid_handshake_is_dropped() {
         let mut stream = connect(&server);
         stream.write_all(&[&HELLO[..], &[0x01; 300]].concat()[..length]).expect("the server listens");
     }
-    await_until("all to be gone", || (server.count("tls/unfinished") == 4).then_some(()));
+    await_until("all to leave", || (server.count("tls/unfinished") == 4).then_some(()));
     assert_eq!((server.count("clients"), server.count("tls/half_open")), (0, 0));
 }
 
@@ -61,8 +61,8 @@ fn a_byte_by_byte_handshake_ends_at_its_deadline() {
         slow.write_all(&[**byte]).is_ok()
     });
     // Each byte keeps the connection active, and none extends its deadline.
-    assert!(cut.count() < 300, "512 bytes at ten a second were all taken");
-    assert_eq!(silent.read(&mut [0; 1]).expect("the silent one is hung up on"), 0);
+    assert!(cut.count() < 300, "the server read all 512 bytes at ten a second");
+    assert_eq!(silent.read(&mut [0; 1]).expect("the server hangs up on the silent client"), 0);
     await_until("both to be counted", || (server.count("tls/unfinished") == 2).then_some(()));
 }
 
@@ -88,9 +88,9 @@ fn crowded_handshakes_leave_room_for_others() {
     (0..20).for_each(|_| assert_eq!(other.take(64).expect("it is served").len(), 64));
     // Each of the crowd has one second, and later clients get in.
     let honest = server.client();
-    assert_eq!(honest.take(64).expect("an honest client comes in between").len(), 64);
+    assert_eq!(honest.take(64).expect("an honest client gets in").len(), 64);
     drop(crowd);
-    await_until("all to be gone", || (server.count("tls/half_open") == 0).then_some(()));
+    await_until("all to leave", || (server.count("tls/half_open") == 0).then_some(()));
 }
 
 #[test]

@@ -21,19 +21,19 @@ fn replugging_one_key_leaves_the_other_running() {
     let mut fickle_key = fickle.plug_in(&scratch);
     let daemon = DaemonPlan::default().key(&steady, &steady_key).key(&fickle, &fickle_key).egd().start(&scratch);
     let reader = Reader::start(&daemon);
-    runs(&scratch, &daemon, &steady_key);
-    runs(&scratch, &daemon, &fickle_key);
+    await_running(&scratch, &daemon, &steady_key);
+    await_running(&scratch, &daemon, &fickle_key);
 
     let mut logs = vec![fickle_key.plain_log.clone()];
     for _ in 0..3 {
         fickle_key.program.kill();
         let before = frames(&scratch, &daemon, &steady_key);
-        goes_on(&scratch, &daemon, &steady_key, before);
+        await_progress(&scratch, &daemon, &steady_key, before);
         fickle_key = fickle.plug_in(&scratch);
         logs.push(fickle_key.plain_log.clone());
         let before = frames(&scratch, &daemon, &steady_key);
-        runs(&scratch, &daemon, &fickle_key);
-        goes_on(&scratch, &daemon, &steady_key, before);
+        await_running(&scratch, &daemon, &fickle_key);
+        await_progress(&scratch, &daemon, &steady_key, before);
     }
     logs.push(steady_key.plain_log.clone());
 
@@ -46,18 +46,18 @@ fn replugging_one_key_leaves_the_other_running() {
 }
 
 /// Waits until the key runs and its frames grow.
-fn runs(scratch: &Scratch, daemon: &Daemon, key: &SoftwareKey) {
+fn await_running(scratch: &Scratch, daemon: &Daemon, key: &SoftwareKey) {
     let path = key.path.display().to_string();
     await_until(&format!("{path} to run"), || {
         let status = daemon.status(scratch);
         let running = status.key_at(&path)?.state() == "running";
         running.then_some(())
     });
-    goes_on(scratch, daemon, key, frames(scratch, daemon, key));
+    await_progress(scratch, daemon, key, frames(scratch, daemon, key));
 }
 
 /// Waits until the key has brought a second's frames more than `before`.
-fn goes_on(scratch: &Scratch, daemon: &Daemon, key: &SoftwareKey, before: u64) {
+fn await_progress(scratch: &Scratch, daemon: &Daemon, key: &SoftwareKey, before: u64) {
     let goal = before + u64::from(RATE);
     let what = format!("frame {goal} of {}", key.path.display());
     await_until(&what, || (frames(scratch, daemon, key) >= goal).then_some(()));

@@ -38,7 +38,7 @@ pub fn await_within<T>(deadline: Duration, what: &str, mut probe: impl FnMut() -
 ///
 /// # Panics
 /// At the first complaint, with its text.
-pub fn hold_for(span: Duration, mut holds: impl FnMut() -> Result<(), String>) {
+pub fn assert_stays(span: Duration, mut holds: impl FnMut() -> Result<(), String>) {
     let started = Instant::now();
     while started.elapsed() < span {
         if let Err(complaint) = holds() {

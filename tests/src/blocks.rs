@@ -236,7 +236,7 @@ mod tests {
         let mixed = [&logs[0][..40], &logs[1][..32], &logs[0][40..]].concat();
         assert_eq!(account.book(&mixed), Ok(()));
         let again = account.book(&logs[0][32..64]).unwrap_err();
-        assert!(again.contains("handed out before"), "{again}");
+        assert!(again.contains("served before"), "{again}");
     }
 
     #[test]

@@ -52,7 +52,7 @@ fn openssl(mode: &str, key: &[u8], start: u128, input: &[u8]) -> Vec<u8> {
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
-        .expect("openssl is needed for this");
+        .expect("openssl is installed");
     openssl.stdin.take().expect("a pipe").write_all(input).expect("openssl reads");
     let output = openssl.wait_with_output().expect("openssl ends");
     assert!(output.status.success() && output.stdout.len() == input.len(), "openssl enc -{mode}: {}", output.status);

@@ -53,12 +53,12 @@ impl DaemonPlan {
     #[must_use]
     pub fn key(self, plan: &KeyPlan, key: &SoftwareKey) -> Self {
         let line = plan.keyring_line();
-        self.stranger(key).keyring_line(&line)
+        self.unknown_key(key).keyring_line(&line)
     }
 
     /// Adds this key without a line in the keyring.
     #[must_use]
-    pub fn stranger(self, key: &SoftwareKey) -> Self {
+    pub fn unknown_key(self, key: &SoftwareKey) -> Self {
         self.path(&key.path)
     }
 

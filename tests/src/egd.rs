@@ -38,7 +38,7 @@ impl EgdClient {
     ///
     /// # Errors
     /// When the server hangs up or is silent.
-    pub fn take_what_is_there(&mut self, count: u8) -> io::Result<Vec<u8>> {
+    pub fn take_available(&mut self, count: u8) -> io::Result<Vec<u8>> {
         self.stream.write_all(&[0x01, count])?;
         let mut given = [0; 1];
         self.stream.read_exact(&mut given)?;

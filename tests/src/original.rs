@@ -121,7 +121,7 @@ fn with_libraries(program: &Path, under: &[String]) -> Command {
     let libraries = libraries_below(&root());
     let scripts = root().join("usr/share/lua/5.1");
     let mut words = under.iter().map(OsStr::new).chain([program.as_os_str()]);
-    let mut command = Command::new(words.next().expect("the program at least"));
+    let mut command = Command::new(words.next().expect("at least the program"));
     command
         .args(words)
         .env("LD_LIBRARY_PATH", &libraries)

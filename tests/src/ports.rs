@@ -35,6 +35,6 @@ pub fn free_port() -> u16 {
 
 /// Returns a port for a machine whose kernel range leaves no other.
 fn any_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("this machine has a port left");
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("this machine has a free port");
     listener.local_addr().expect("a listener has an address").port()
 }

@@ -24,7 +24,7 @@ impl Proxy {
     /// When it cannot listen on `path`.
     #[must_use]
     pub fn before(letter: u8, act: impl FnOnce() + Send + 'static, path: &Path, key: &Path) -> Self {
-        let listener = UnixListener::bind(path).expect("a socket of one's own");
+        let listener = UnixListener::bind(path).expect("a socket of its own");
         let (key, act) = (key.to_owned(), Arc::new(Mutex::new(Some(Box::new(act) as Act))));
         thread::spawn(move || {
             for host in listener.incoming().flatten() {

@@ -34,7 +34,7 @@ impl Scene {
     pub fn with_keyring(plan: KeyPlan, keyring: &str) -> Self {
         let scratch = Scratch::make();
         let key = plan.plug_in(&scratch);
-        let daemon = DaemonPlan::default().stranger(&key).keyring_line(keyring).start(&scratch);
+        let daemon = DaemonPlan::default().unknown_key(&key).keyring_line(keyring).start(&scratch);
         Self { scratch, plan, key, daemon }
     }
 

@@ -37,7 +37,7 @@ impl Scratch {
     /// Never while the scratch lives.
     #[must_use]
     pub fn folder(&self) -> &Path {
-        self.folder.as_ref().expect("it is there until drop").path()
+        self.folder.as_ref().expect("it lives until drop").path()
     }
 
     /// Returns a path inside the folder; makes nothing there.

@@ -70,7 +70,7 @@ impl Status {
     /// When there is no value.
     #[must_use]
     pub fn at(&self, place: &str) -> &Value {
-        self.root.pointer(place).unwrap_or_else(|| panic!("there is nothing at {place} of {self}"))
+        self.root.pointer(place).unwrap_or_else(|| panic!("nothing at {place} of {self}"))
     }
 
     /// Returns a count anywhere in the status, such as `/egd/0/clients`.
@@ -137,7 +137,7 @@ impl<'a> KeyStatus<'a> {
 
     /// Returns the test that has failed, if the key is retired.
     #[must_use]
-    pub fn put_aside(self) -> Option<&'a str> {
+    pub fn failed_test(self) -> Option<&'a str> {
         self.0.pointer("/health/put_aside/test").and_then(Value::as_str)
     }
 

@@ -58,7 +58,7 @@ fn the_key_is_kept_awake() {
     fs::create_dir_all(switch.parent().expect("a folder")).expect("a folder");
     fs::write(&switch, "auto\n").expect("a file");
     machine.event(&KEY);
-    assert_eq!(fs::read_to_string(switch).expect("it is there"), "on\n");
+    assert_eq!(fs::read_to_string(switch).expect("it exists"), "on\n");
 }
 
 /// Programs and files for the script, in a folder.

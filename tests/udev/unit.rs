@@ -33,7 +33,7 @@ fn systemd_finds_no_mistake_in_the_unit() {
 fn systemd_finds_a_planted_mistake_in_the_unit() {
     for (right, wrong) in [("PrivateTmp=yes", "PrivateTemp=yes"), ("WatchdogSec=30s", "WatchdogSec=often")] {
         let output = verify(|unit| unit.replace(right, wrong));
-        assert!(words(&output).contains("ekeyd.service"), "{wrong} was not seen: {output:?}");
+        assert!(words(&output).contains("ekeyd.service"), "{wrong} was not noticed: {output:?}");
     }
 }
 
@@ -42,7 +42,7 @@ fn unplugging_a_key_does_not_stop_the_unit() {
     let unit = fs::read_to_string(file("ekeyd.service")).expect("the unit is there");
     let bound =
         unit.lines().find(|line| ["BindsTo=", "Requires=", "PartOf="].iter().any(|word| line.starts_with(word)));
-    assert_eq!(bound, None, "pulling out one key must not stop a daemon that has another");
+    assert_eq!(bound, None, "unplugging one key must not stop a daemon that has another");
 }
 
 #[test]
@@ -67,17 +67,17 @@ fn tmpfiles_link_the_old_socket_and_close_the_keyring() {
     fs::create_dir_all(scratch.path("etc/entropykey")).expect("a folder");
     fs::create_dir(scratch.path("run")).expect("a folder");
     let keyring = scratch.write("etc/entropykey/keyring", "", 0o644);
-    let owner = fs::metadata(&keyring).expect("it is there");
+    let owner = fs::metadata(&keyring).expect("it exists");
     // The user who runs this test may give files only to itself.
     let own = format!("{} {} ", owner.uid(), owner.gid());
-    let lines = fs::read_to_string(file("ekeyd.tmpfiles")).expect("it is there");
+    let lines = fs::read_to_string(file("ekeyd.tmpfiles")).expect("it exists");
     let lines = lines.replace("ekeyd ekeyd ", &own).replace("root  root  ", &own);
     let lines = scratch.write("ekeyd.conf", &lines, 0o644);
     let output = run(system_program("usr/bin/systemd-tmpfiles").arg("--create").arg(root_option(&scratch)).arg(lines));
     assert_eq!((output.status.code(), words(&output).as_str()), (Some(0), ""), "systemd-tmpfiles");
     let link = fs::read_link(scratch.path("run/ekeyd.sock")).expect("the link");
     assert_eq!(Path::new("/run").join(link), Path::new("/run/ekeyd/control.sock"));
-    assert_eq!(fs::metadata(&keyring).expect("it is there").mode() & 0o7777, 0o600);
+    assert_eq!(fs::metadata(&keyring).expect("it exists").mode() & 0o7777, 0o600);
 }
 
 /// Returns what systemd says of the unit after a change. Takes systemd's programs from the guest's Debian; ours need

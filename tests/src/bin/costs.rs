@@ -16,7 +16,7 @@ fn main() -> ExitCode {
         return ExitCode::from(64);
     };
     if let Wanted::List = wanted {
-        subjects().for_each(|subject| println!("{:20} {}", subject.name, subject.says));
+        subjects().for_each(|subject| println!("{:20} {}", subject.name, subject.title));
         return ExitCode::SUCCESS;
     }
     // Only the files align the columns.

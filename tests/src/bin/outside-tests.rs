@@ -87,7 +87,7 @@ fn arguments() -> Result<Asked, String> {
             "--bytes" => asked.bytes = value.parse().map_err(|error| format!("--bytes {value}: {error}"))?,
             "--file" => asked.file = Some(PathBuf::from(value)),
             "--ea-non-iid" => asked.program = Some(PathBuf::from(value)),
-            _ => return Err(format!("there is no {word}")),
+            _ => return Err(format!("{word} is unknown")),
         }
     }
     Ok(asked)
@@ -136,8 +136,8 @@ fn print_dieharder(file: &Path) -> bool {
         println!("| dieharder | {word} | {} of {} |", count(word), lines.len());
     }
     let expected = 2.0 * WEAK * lines.len() as f64;
-    println!("| dieharder | WEAK by chance, in the mean | {expected:.1} |");
-    println!("| dieharder | tests that need more bytes than there are | {too_long} |");
+    println!("| dieharder | WEAK by chance, on average | {expected:.1} |");
+    println!("| dieharder | tests that need more bytes | {too_long} |");
     for line in lines.iter().filter(|line| line.assessment != "PASSED") {
         println!("| dieharder | {} | p {:.6}, {} |", line.name, line.p, line.assessment);
     }

@@ -31,7 +31,7 @@ pub struct Browser {
 #[must_use]
 pub fn fetched() -> PathBuf {
     let folder = binaries::target_folder().join("browser");
-    assert!(folder.join("done/chromium").exists(), "{} is not there: run tests/fetch-browser", folder.display());
+    assert!(folder.join("done/chromium").exists(), "{} is missing: run tests/fetch-browser", folder.display());
     folder
 }
 
@@ -90,7 +90,7 @@ impl Browser {
         let loads = self.loads();
         let outcome = self.ask("Page.navigate", &json!({ "url": url }));
         assert_eq!(outcome["errorText"], Value::Null, "{url} does not load");
-        self.await_that("the page has loaded", |browser| browser.loads() > loads);
+        self.await_expression("the page has loaded", |browser| browser.loads() > loads);
     }
 
     /// Sets the preferred colour scheme: `light` or `dark`.
@@ -156,7 +156,7 @@ impl Browser {
     ///
     /// # Panics
     /// When it never is.
-    pub fn await_that(&mut self, what: &str, mut is: impl FnMut(&mut Self) -> bool) {
+    pub fn await_expression(&mut self, what: &str, mut is: impl FnMut(&mut Self) -> bool) {
         let started = Instant::now();
         while !is(self) {
             assert!(started.elapsed() < DEADLINE, "waited {} s until {what}", DEADLINE.as_secs());

@@ -14,9 +14,9 @@ use crate::scratch::Scratch;
 use crate::software_key::KeyPlan;
 
 pub(super) const SUBJECTS: &[Subject] = &[
-    Subject { name: "status", says: "how long `ekey-ctl status` takes", measure: status },
-    Subject { name: "control", says: "the slowest answer to mutated lines", measure: control },
-    Subject { name: "http-idle", says: "answers by HTTP with 200 idle connections", measure: idle },
+    Subject { name: "status", title: "how long `ekey-ctl status` takes", measure: status },
+    Subject { name: "control", title: "the slowest answer to mutated lines", measure: control },
+    Subject { name: "http-idle", title: "answers by HTTP with 200 idle connections", measure: idle },
 ];
 
 fn status() -> Result<Vec<Figure>, Missing> {

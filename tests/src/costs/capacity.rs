@@ -11,7 +11,7 @@ use crate::software_key::KeyPlan;
 use crate::status::Status;
 
 pub(super) const SUBJECTS: &[Subject] =
-    &[Subject { name: "capacity", says: "waits of a crowd, and their prediction", measure }];
+    &[Subject { name: "capacity", title: "waits of a crowd, and their prediction", measure }];
 
 fn measure() -> Result<Vec<Figure>, Missing> {
     const SPAN: Duration = Duration::from_secs(4);

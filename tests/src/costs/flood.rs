@@ -19,8 +19,8 @@ use crate::software_key::KeyPlan;
 use crate::usage::processor_time;
 
 pub(super) const SUBJECTS: &[Subject] = &[
-    Subject { name: "garbage", says: "a key that floods garbage", measure: garbage },
-    Subject { name: "egd-flood", says: "answers and the end while clients flood the EGD server", measure: egd },
+    Subject { name: "garbage", title: "a key that floods garbage", measure: garbage },
+    Subject { name: "egd-flood", title: "answers and the end while clients flood the EGD server", measure: egd },
 ];
 
 fn garbage() -> Result<Vec<Figure>, Missing> {
@@ -84,7 +84,7 @@ fn egd() -> Result<Vec<Figure>, Missing> {
         })
         .collect();
     await_until("the floods", || (daemon.status(&scratch).count("/egd/0/requests") > 10_000).then_some(()));
-    let beside = slowest();
+    let loaded = slowest();
     let asked = Instant::now();
     daemon.program.signal(Signal::SIGTERM);
     daemon.program.wait();
@@ -92,7 +92,7 @@ fn egd() -> Result<Vec<Figure>, Missing> {
     over.store(true, Ordering::Relaxed);
     floods.into_iter().for_each(|flood| flood.join().expect("a flood ends"));
     Ok(vec![
-        Figure::new("slowest of 5 answers, each with a status", Unit::Seconds, beside)
+        Figure::new("slowest of 5 answers, each with a status", Unit::Seconds, loaded)
             .against("without a flood", alone)
             .bound(Bound::Most(1.0)),
         Figure::new("SIGTERM to the end", Unit::Seconds, end).bound(Bound::Most(2.0)),

@@ -13,8 +13,12 @@ use crate::software_key::{KeyPlan, Plug, SoftwareKey};
 use crate::usage::processor_time;
 
 pub(super) const SUBJECTS: &[Subject] = &[
-    Subject { name: "frame-unix", says: "processor time a frame, key on a unix socket", measure: || frame(Plug::Unix) },
-    Subject { name: "frame-pty", says: "processor time a frame, key on a terminal", measure: || frame(Plug::Pty) },
+    Subject {
+        name: "frame-unix",
+        title: "processor time a frame, key on a unix socket",
+        measure: || frame(Plug::Unix),
+    },
+    Subject { name: "frame-pty", title: "processor time a frame, key on a terminal", measure: || frame(Plug::Pty) },
 ];
 
 /// Frames before the measured ones: the first session, so that startup does not count.

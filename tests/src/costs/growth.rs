@@ -16,11 +16,11 @@ use crate::usage::memory;
 use crate::{await_until, load};
 
 pub(super) const SUBJECTS: &[Subject] = &[
-    Subject { name: "growth-control", says: "memory after ten thousand mutated lines", measure: control },
-    Subject { name: "growth-boast", says: "memory after a key that claims 2^32 of everything", measure: boast },
-    Subject { name: "growth-http", says: "memory with 300 clients that read no answer", measure: deaf },
-    Subject { name: "growth-connections", says: "memory after 50,000 connections in a row", measure: connections },
-    Subject { name: "growth-floods", says: "memory after a megabyte of nonsense at each listener", measure: floods },
+    Subject { name: "growth-control", title: "memory after ten thousand mutated lines", measure: control },
+    Subject { name: "growth-boast", title: "memory after a key that claims 2^32 of everything", measure: boast },
+    Subject { name: "growth-http", title: "memory with 300 clients that read no answer", measure: deaf },
+    Subject { name: "growth-connections", title: "memory after 50,000 connections in a row", measure: connections },
+    Subject { name: "growth-floods", title: "memory after a megabyte of nonsense at each listener", measure: floods },
 ];
 
 /// Compares a daemon's anonymous memory with `before`, and with what may have been added, in KB.
@@ -55,7 +55,7 @@ fn control() -> Result<Vec<Figure>, Missing> {
 
 fn boast() -> Result<Vec<Figure>, Missing> {
     let (scratch, _key, daemon, before) = running(&KeyPlan::named("key").rate(126).fault("boast:2"), DaemonPlan::egd);
-    await_until("information that makes no sense", || {
+    await_until("nonsense in the information", || {
         (daemon.status(&scratch).count("/keys/0/frames/malformed") >= 4).then_some(())
     });
     Ok(grown("anonymous memory after it", &daemon, before, 1024.0))
@@ -89,7 +89,7 @@ fn connections() -> Result<Vec<Figure>, Missing> {
                 drop(stream.write_all(&[0x02, 255]));
             }
         }
-        await_until("all clients to be gone", || (daemon.status(&scratch).count("/egd/0/clients") == 0).then_some(()));
+        await_until("all clients to leave", || (daemon.status(&scratch).count("/egd/0/clients") == 0).then_some(()));
     };
     load::allow_open_files(1000);
     row(2000);

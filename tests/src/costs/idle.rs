@@ -12,9 +12,9 @@ use crate::software_key::{KeyPlan, Plug};
 use crate::usage::{context_switches, processor_time};
 
 pub(super) const SUBJECTS: &[Subject] = &[
-    Subject { name: "idle", says: "wake-ups and processor time at a key's own rate", measure: idle },
-    Subject { name: "sim-idle", says: "processor time of software keys without a host", measure: sims },
-    Subject { name: "observed", says: "what health tests, EGD, HTTP and scrapes add at that rate", measure: observed },
+    Subject { name: "idle", title: "wake-ups and processor time at a key's own rate", measure: idle },
+    Subject { name: "sim-idle", title: "processor time of software keys without a host", measure: sims },
+    Subject { name: "observed", title: "what health tests, EGD, HTTP and scrapes add at that rate", measure: observed },
 ];
 
 /// How long.

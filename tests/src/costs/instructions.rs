@@ -16,7 +16,7 @@ use nix::sys::signal::Signal;
 
 pub(super) const SUBJECTS: &[Subject] = &[Subject {
     name: "instructions",
-    says: "instructions a frame by callgrind, health tests on, into a file",
+    title: "instructions a frame by callgrind, health tests on, into a file",
     measure,
 }];
 

@@ -11,9 +11,9 @@ use crate::serving::ours_with;
 use crate::software_key::KeyPlan;
 
 pub(super) const SUBJECTS: &[Subject] = &[
-    Subject { name: "limit-egd", says: "a peer's burst and rate", measure: egd },
-    Subject { name: "limit-expand", says: "a peer's rate of expanded bytes", measure: expand },
-    Subject { name: "share-file", says: "the file's share with greedy clients", measure: file },
+    Subject { name: "limit-egd", title: "a peer's burst and rate", measure: egd },
+    Subject { name: "limit-expand", title: "a peer's rate of expanded bytes", measure: expand },
+    Subject { name: "share-file", title: "the file's share with greedy clients", measure: file },
 ];
 
 fn given(measured: &Measured) -> f64 {

@@ -14,13 +14,13 @@ use crate::software_key::KeyPlan;
 use crate::usage::{Memory, memory};
 
 pub(super) const SUBJECTS: &[Subject] = &[
-    Subject { name: "memory", says: "memory with a full pool, serving EGD", measure: serving },
+    Subject { name: "memory", title: "memory with a full pool, serving EGD", measure: serving },
     Subject {
         name: "memory-everything",
-        says: "memory with every output on, after many requests by HTTP",
+        title: "memory with every output on, after many requests by HTTP",
         measure: everything,
     },
-    Subject { name: "static", says: "size and memory of the static daemon", measure: static_daemon },
+    Subject { name: "static", title: "size and memory of the static daemon", measure: static_daemon },
 ];
 
 /// The measured pool, in bytes: the default.
@@ -59,7 +59,7 @@ fn serving_egd(plan_of_daemon: &DaemonPlan) -> Memory {
         let bits = client.available_bits().expect("the EGD server answers");
         (bits >= POOL / 100 * 99 * 8).then_some(())
     });
-    client.take(255).expect("the EGD server gives");
+    client.take(255).expect("the EGD server answers");
     memory(daemon.program.id())
 }
 
@@ -71,7 +71,7 @@ fn original_serving_egd() -> Memory {
     let keyring = scratch.write("original.keyring", &plan.keyring_line(), 0o600);
     let daemon = OriginalDaemon::start_serving("original", &scratch, &key, &keyring);
     let mut client = EgdClient::connect(&daemon.output).expect("the original's EGD socket");
-    client.take(255).expect("the original gives");
+    client.take(255).expect("the original answers");
     memory(daemon.program.id())
 }
 

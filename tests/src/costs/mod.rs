@@ -42,7 +42,7 @@ pub struct Subject {
     /// Its name for `--only`.
     pub name: &'static str,
     /// What it shows.
-    pub says: &'static str,
+    pub title: &'static str,
     measure: fn() -> Result<Vec<Figure>, Missing>,
 }
 

@@ -20,7 +20,7 @@ pub(super) fn prefer_this_thread() {
 }
 
 /// Returns the calling thread, and those that it starts from now on, to the usual priority.
-pub(super) fn prefer_this_thread_no_more() {
+pub(super) fn stop_preferring_this_thread() {
     let thread = nix::unistd::gettid().as_raw().to_string();
     let mut chrt = Command::new("chrt");
     chrt.args(["--other", "--pid", "0", &thread]).stdout(Stdio::null()).stderr(Stdio::null());

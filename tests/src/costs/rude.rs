@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use super::priority::{prefer, prefer_this_thread, prefer_this_thread_no_more};
+use super::priority::{prefer, prefer_this_thread, stop_preferring_this_thread};
 use super::{Bound, Figure, Missing, Subject, Unit, median as middle_of};
 use crate::await_until;
 use crate::egd::EgdClient;
@@ -23,13 +23,13 @@ use crate::serving::{USUAL, ours};
 use crate::software_key::KeyPlan;
 
 pub(super) const SUBJECTS: &[Subject] = &[
-    Subject { name: "rude-stay", says: "what others notice of rude clients that stay", measure: stay },
+    Subject { name: "rude-stay", title: "what others notice of rude clients that stay", measure: stay },
     Subject {
         name: "rude-come-and-go",
-        says: "what others notice of 10,000 that come and go a second",
+        title: "what others notice of 10,000 that come and go a second",
         measure: paced,
     },
-    Subject { name: "rude-flood", says: "what others notice of as many as can come and go", measure: flooding },
+    Subject { name: "rude-flood", title: "what others notice of as many as can come and go", measure: flooding },
 ];
 
 /// How many times longer an answer may take while others come and go.
@@ -61,20 +61,22 @@ fn stay() -> Result<Vec<Figure>, Missing> {
         many(500, &daemon.egd, b"GET / HTTP/1.1\r\n\r\n"),
     ];
     // Clients that ask for 50 KB each and read nothing soon fill their kernel buffers.
-    await_until("the deaf to be full", || (daemon.status(&scratch).count("/egd/0/waiting") == 0).then_some(()));
-    let beside = usual();
+    await_until("the silent readers' sockets to fill", || {
+        (daemon.status(&scratch).count("/egd/0/waiting") == 0).then_some(())
+    });
+    let with_rude = usual();
     drop(held);
     // These ask and leave before the answer.
     for _ in 0..1000 {
         drop(many(1, &daemon.egd, &[0x02, 255, 0x02]));
     }
     let after = usual();
-    prefer_this_thread_no_more();
+    stop_preferring_this_thread();
     let figure = |what: &str, seen| {
         Figure::new(what, Unit::Seconds, seen).against("before", before).bound(Bound::MostTimes(MOST))
     };
     Ok(vec![
-        figure("usual answer with 1,550 rude clients, median of 5", beside),
+        figure("usual answer with 1,550 rude clients, median of 5", with_rude),
         figure("usual answer after 1,000 vanished, median of 5", after),
     ])
 }
@@ -99,7 +101,7 @@ fn flooding() -> Result<Vec<Figure>, Missing> {
 
 /// Measures the answers to polite clients while the rude come and go at the daemon, and at a dummy.
 fn come_and_go_at(pace: u32, most_late: f64) -> Vec<Figure> {
-    let noticed = beside(COUNT, pace);
+    let noticed = during_connections(COUNT, pace);
     [("usual (50 of 100)", noticed.usual, MOST), ("late (90 of 100)", noticed.late, most_late)]
         .into_iter()
         .map(|(name, [dummy, daemon], most)| {
@@ -136,8 +138,8 @@ impl Noticed {
 
 /// Measures our daemon with a thousand polite clients, two requests a second each, and fifty that ask and never read,
 /// while `connections` connections come and go, `pace` a second at most.
-fn beside(connections: u64, pace: u32) -> Noticed {
-    prefer_this_thread_no_more();
+fn during_connections(connections: u64, pace: u32) -> Noticed {
+    stop_preferring_this_thread();
     let (scratch, _key, daemon) = ours(&KeyPlan::named("key").rate(10_000));
     let crowd = Crowd::gather(&daemon.egd, pace);
     prefer(&[daemon.program.id()]);
@@ -150,10 +152,12 @@ fn beside(connections: u64, pace: u32) -> Noticed {
         client
     });
     // Clients that read nothing soon fill their kernel buffers.
-    await_until("the deaf to be full", || (daemon.status(&scratch).count("/egd/0/waiting") == 0).then_some(()));
+    await_until("the silent readers' sockets to fill", || {
+        (daemon.status(&scratch).count("/egd/0/waiting") == 0).then_some(())
+    });
     let _ = polite.run_for(Duration::from_millis(700));
     let noticed = crowd.noticed(&mut polite, connections);
-    prefer_this_thread_no_more();
+    stop_preferring_this_thread();
     drop(deaf);
     noticed
 }

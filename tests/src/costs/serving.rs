@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::priority::{prefer, prefer_this_thread, prefer_this_thread_no_more};
+use super::priority::{prefer, prefer_this_thread, stop_preferring_this_thread};
 use super::{Bound, Figure, Missing, ORIGINAL, Subject, Unit, Which, median};
 use crate::daemon::DaemonPlan;
 use crate::load::{Habit, Load, Measured};
@@ -14,15 +14,11 @@ use crate::software_key::KeyPlan;
 use crate::usage::{event_loop_time, memory};
 
 pub(super) const SUBJECTS: &[Subject] = &[
-    Subject { name: "egd-rate", says: "EGD requests a second, 100 clients", measure: rate },
-    Subject { name: "egd-latency", says: "how long one EGD client waits", measure: latency },
-    Subject { name: "egd-crowd", says: "ten thousand EGD clients at once", measure: crowd },
-    Subject {
-        name: "egd-below-supply",
-        says: "late answers when half of the supply is asked for",
-        measure: below_supply,
-    },
-    Subject { name: "egd-shares", says: "what modest clients get next to greedy ones", measure: shares },
+    Subject { name: "egd-rate", title: "EGD requests a second, 100 clients", measure: rate },
+    Subject { name: "egd-latency", title: "how long one EGD client waits", measure: latency },
+    Subject { name: "egd-crowd", title: "ten thousand EGD clients at once", measure: crowd },
+    Subject { name: "egd-below-supply", title: "late answers at a demand of half the supply", measure: below_supply },
+    Subject { name: "egd-shares", title: "what modest clients get next to greedy ones", measure: shares },
 ];
 
 /// Ours answers at least this many times the requests of the original.
@@ -35,7 +31,7 @@ fn rate() -> Result<Vec<Figure>, Missing> {
     // The original sometimes answers none of a hundred clients.
     let original =
         if original.is_answered() { original } else { unthrottled(Which::Original, 1, Duration::from_secs(4)) };
-    assert!(original.is_answered(), "the original answered nothing in 12 s: there is nothing to compare with");
+    assert!(original.is_answered(), "the original answered nothing in 12 s: no reference");
     let ours = median([(); 3].map(|()| {
         let ours = unthrottled(Which::Ours, 100, Duration::from_secs(3));
         assert!(ours.is_flawless(), "{} clients were hung up on: {:?}", ours.lost, ours.requests);
@@ -119,7 +115,7 @@ fn below_supply() -> Result<Vec<Figure>, Missing> {
         assert_eq!((measured.lost, measured.unasked), (0, 0), "clients hung up on, bytes not asked for");
         [50, 99].map(|hundredths| measured.percentile(hundredths).as_secs_f64())
     });
-    prefer_this_thread_no_more();
+    stop_preferring_this_thread();
     let [usual, late] = [0, 1].map(|at| median(runs.map(|run| run[at])));
     let figure = Figure::new("99 of 100 answers to 10,000 clients, median of 9", Unit::Seconds, late);
     Ok(vec![figure.against("50 of 100", usual).bound(Bound::MostTimes(4.0))])
@@ -145,7 +141,7 @@ fn shares() -> Result<Vec<Figure>, Missing> {
             let parts = measured.bytes[100..].iter().map(|bytes| *bytes as f64 / fair);
             parts.fold([f64::INFINITY, 0.0], |[least, most], part| [part.min(least), part.max(most)])
         });
-        prefer_this_thread_no_more();
+        stop_preferring_this_thread();
         for (at, name) in [(0, "least"), (1, "most")] {
             let what = format!("{name} of a fair share to a client that asks for {modest} bytes, median of 3");
             let figure = Figure::new(what, Unit::Times, median(runs.map(|run| run[at])));

@@ -12,9 +12,9 @@ use crate::scratch::Scratch;
 use crate::software_key::{KeyPlan, Plug};
 
 pub(super) const SUBJECTS: &[Subject] = &[
-    Subject { name: "first-entropy", says: "from the start to the first entropy", measure: first_entropy },
-    Subject { name: "natural-rate", says: "three seconds' worth of a key at its own rate", measure: natural_rate },
-    Subject { name: "stop", says: "from SIGTERM to the end", measure: stop },
+    Subject { name: "first-entropy", title: "from the start to the first entropy", measure: first_entropy },
+    Subject { name: "natural-rate", title: "three seconds' worth of a key at its own rate", measure: natural_rate },
+    Subject { name: "stop", title: "from SIGTERM to the end", measure: stop },
 ];
 
 /// One frame at 126 a second: where in the key's rhythm a daemon starts is chance.

@@ -15,9 +15,9 @@ use crate::tls::{OpensslServer, TlsClient, TlsServer};
 use crate::usage::memory;
 
 pub(super) const SUBJECTS: &[Subject] = &[
-    Subject { name: "tls-handshakes", says: "full handshakes a second", measure: handshakes },
-    Subject { name: "tls-crowd", says: "a thousand clients in the handshake", measure: crowd },
-    Subject { name: "tls-flood", says: "the slowest answer during a flood of handshakes", measure: flood },
+    Subject { name: "tls-handshakes", title: "full handshakes a second", measure: handshakes },
+    Subject { name: "tls-crowd", title: "a thousand clients in the handshake", measure: crowd },
+    Subject { name: "tls-flood", title: "the slowest answer during a flood of handshakes", measure: flood },
 ];
 
 fn handshakes() -> Result<Vec<Figure>, Missing> {
@@ -52,14 +52,14 @@ fn crowd() -> Result<Vec<Figure>, Missing> {
         })
         .collect();
     await_until("as many as there is room for", || (server.count("tls/half_open") >= 250).then_some(()));
-    let beside = twenty();
+    let loaded = twenty();
     let most = own();
     drop(crowd);
     Ok(vec![
         Figure::new("anonymous memory with 256 in the handshake", Unit::Kilobytes, most)
             .against("before", before)
             .bound(Bound::MostMore(12.0 * 1024.0)),
-        Figure::new("20 answers to another client", Unit::Seconds, beside)
+        Figure::new("20 answers to another client", Unit::Seconds, loaded)
             .against("before", alone)
             .bound(Bound::Most(5.0)),
     ])
@@ -93,10 +93,10 @@ fn flood() -> Result<Vec<Figure>, Missing> {
         }
     });
     await_until("the flood", || (server.count("tls/unfinished") > 100).then_some(()));
-    let beside = slowest();
+    let loaded = slowest();
     drop(stop);
     flood.join().expect("the flood ends");
-    let figure = Figure::new("slowest of 100 answers, median of 5", Unit::Seconds, beside);
+    let figure = Figure::new("slowest of 100 answers, median of 5", Unit::Seconds, loaded);
     Ok(vec![figure.against("without it", alone).bound(Bound::Most(1.0))])
 }
 

@@ -8,9 +8,9 @@ use crate::guest::{Booted, UsbDaemon, UsbMachine, revived};
 use crate::software_key::KeyPlan;
 
 pub(super) const SUBJECTS: &[Subject] = &[
-    Subject { name: "usb-revival", says: "how long a key that hangs is silent (in a guest)", measure: revival },
-    Subject { name: "usb-bad-keys", says: "what bad keys cost (in a guest)", measure: bad_keys },
-    Subject { name: "usb-replug", says: "memory after unplugging and plugging in (in a guest)", measure: replug },
+    Subject { name: "usb-revival", title: "how long a hung key is silent (in a guest)", measure: revival },
+    Subject { name: "usb-bad-keys", title: "what bad keys cost (in a guest)", measure: bad_keys },
+    Subject { name: "usb-replug", title: "memory after replugging (in a guest)", measure: replug },
 ];
 
 /// A guest's processor is emulated: compare its figures only with one of the same kind.

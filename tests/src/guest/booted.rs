@@ -203,7 +203,7 @@ impl Booted {
         fs::write(script, "/guest/end 0\n").expect("the shared folder can be written");
         writeln!(self.agent.get_mut(), "{}", self.calls).unwrap_or_else(|error| panic!("the guest is gone: {error}"));
         let code = self.wait();
-        assert_eq!(code, 0, "the guest was to end with 0");
+        assert_eq!(code, 0, "the guest's exit code");
     }
 
     /// Returns the agent's next line.
@@ -215,7 +215,7 @@ impl Booted {
         self.qemu.await_while_running(what, || match agent.read_until(b'\n', &mut line) {
             Ok(_) if line.ends_with(b"\n") => Some(()),
             Err(error) if !matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
-                panic!("the guest is gone while waiting for {what}: {error}")
+                panic!("the guest ended while the test waited for {what}: {error}")
             }
             _ => None,
         });
@@ -228,7 +228,7 @@ impl Drop for Booted {
         if std::thread::panicking() {
             eprintln!("-- the guest's console:\n{}", self.console());
             let last = self.files.share.join(format!(".calls/{}.out", self.calls));
-            eprintln!("-- what the last command in it said:\n{}", fs::read_to_string(last).unwrap_or_default());
+            eprintln!("-- output of its last command:\n{}", fs::read_to_string(last).unwrap_or_default());
         }
     }
 }

@@ -113,7 +113,7 @@ impl Load {
         let end = Instant::now() + DEADLINE;
         while !self.clients.iter().all(Client::is_answered) {
             let left = end.saturating_duration_since(Instant::now());
-            assert!(!left.is_zero(), "not everything that was asked for came within {DEADLINE:?}");
+            assert!(!left.is_zero(), "some requests were not answered within {DEADLINE:?}");
             match self.poll.poll(&mut self.events, Some(left)) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 outcome => outcome.expect("an event queue works"),
@@ -166,7 +166,7 @@ impl Load {
             let client = &mut self.clients[place];
             client.ask();
             self.turns.pop();
-            let every = client.habit.every.expect("only who asks at intervals has turns");
+            let every = client.habit.every.expect("only clients with an interval have turns");
             self.turns.push(Reverse((at + every, place)));
         }
     }

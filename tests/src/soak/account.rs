@@ -75,7 +75,7 @@ impl Account {
                 continue;
             } else if self.served.contains(&cell) {
                 self.compared.twice += CELL as u64;
-                "was handed out before"
+                "was served before"
             } else {
                 self.compared.altered += CELL as u64;
                 "was sent by no key"
@@ -141,7 +141,7 @@ mod tests {
         assert_eq!(account.book(&sent[160..]), Ok(()));
         assert_eq!(account.book(&sent[..160]), Ok(()));
         let again = account.book(&sent[80..88]).unwrap_err();
-        assert!(again.contains("handed out before"), "{again}");
+        assert!(again.contains("served before"), "{again}");
         assert_eq!(account.compared, Compared { sent: 320, served: 328, altered: 0, twice: 8 });
     }
 

@@ -175,7 +175,7 @@ impl Keeper {
                 Err(error) => error.to_string(),
             };
             if started.elapsed() > PATIENCE {
-                return Err(format!("no status came for {} s: {said}", PATIENCE.as_secs()));
+                return Err(format!("no status for {} s: {said}", PATIENCE.as_secs()));
             }
             std::thread::sleep(Duration::from_millis(100));
         }

@@ -8,7 +8,7 @@ mod account;
 mod chance;
 mod clerk;
 mod crowd;
-mod happenings;
+mod events;
 mod keeper;
 mod keys;
 mod plan;
@@ -89,7 +89,7 @@ pub fn soak(order: Order, mut say: impl FnMut(&str, &Report)) -> Report {
         if soak.begun.elapsed() >= order.span || !tell(&mut soak) {
             break;
         }
-        soak.happen(&what);
+        soak.carry_out(&what);
     }
     soak.end();
     tell(&mut soak);
@@ -214,12 +214,12 @@ impl Soak {
         let clients = (0..4).map(|egd| status.count(&format!("/egd/{egd}/clients"))).sum();
         let process = self.keeper.daemon.id();
         self.report.samples.push(Sample::take(self.begun.elapsed(), self.keeper.lives, process, clients));
-        self.judge_fruit(&status);
+        self.check_supply(&status);
         self.figures(&status);
     }
 
     /// Reports each key that could bring entropy and does not.
-    fn judge_fruit(&mut self, status: &Status) {
+    fn check_supply(&mut self, status: &Status) {
         for slot in 0..SLOTS {
             let could = self.slots[slot].key.as_ref().is_some_and(|plugged| !plugged.is_mortal)
                 && (slot != COMES_AND_GOES || (self.keeper.is_configured && self.keeper.is_in_keyring));

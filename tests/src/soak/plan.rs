@@ -7,7 +7,7 @@ use super::keys::SLOTS;
 
 /// An event that disturbs the daemon or its surroundings.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Happening {
+pub(super) enum Event {
     /// A key is unplugged, and a fresh one with the same identity plugged in after a pause.
     Replug(usize, Duration),
     /// The same, and the new key hangs in this way after that many frames.
@@ -34,7 +34,7 @@ pub(super) enum Happening {
     Restart,
 }
 
-impl Happening {
+impl Event {
     /// Returns its name in the report.
     pub(super) fn kind(&self) -> &'static str {
         match self {
@@ -58,7 +58,7 @@ impl Happening {
 pub(super) const COMES_AND_GOES: usize = 3;
 
 /// Returns all events, each with its time from the start, ascending.
-pub(super) fn schedule(seed: u64, span: Duration) -> Vec<(Duration, Happening)> {
+pub(super) fn schedule(seed: u64, span: Duration) -> Vec<(Duration, Event)> {
     let mut chance = Chance::new(seed, 1);
     // A short soak must see everything, a long one needs quiet times.
     let short = span < Duration::from_secs(120);
@@ -79,39 +79,39 @@ pub(super) fn schedule(seed: u64, span: Duration) -> Vec<(Duration, Happening)> 
 }
 
 /// Returns the restarts: all early, so that most of the time is one life of the daemon, whose memory can be compared with itself.
-fn restarts(span: Duration) -> Vec<(Duration, Happening)> {
+fn restarts(span: Duration) -> Vec<(Duration, Event)> {
     let at: &[u32] = if span < Duration::from_secs(120) { &[400] } else { &[20, 40, 60, 80, 100] };
-    at.iter().map(|thousandths| (span * *thousandths / 1000, Happening::Restart)).collect()
+    at.iter().map(|thousandths| (span * *thousandths / 1000, Event::Restart)).collect()
 }
 
-fn one_round(chance: &mut Chance, short: bool) -> Vec<Happening> {
+fn one_round(chance: &mut Chance, short: bool) -> Vec<Event> {
     let slots = SLOTS as u64 - 1;
     let pause = |chance: &mut Chance| if short { chance.millis(0, 500) } else { chance.millis(0, 5000) };
     let stand_still = |chance: &mut Chance| if short { chance.millis(100, 1500) } else { chance.millis(500, 12_000) };
     let mut round = vec![
-        Happening::Suspend(stand_still(chance)),
-        Happening::SuspendAll(stand_still(chance)),
-        Happening::Wedge(
+        Event::Suspend(stand_still(chance)),
+        Event::SuspendAll(stand_still(chance)),
+        Event::Wedge(
             chance.between(2, slots) as usize,
             chance.one_of(&["until-ctrl-c", "until-reopen", "until-replug"]),
             chance.between(500, 20_000),
         ),
-        Happening::RemoveAndAdd(2),
-        Happening::Reset(chance.between(2, slots) as usize, chance.one_of(&["soft", "reopen"])),
-        Happening::Deaf(chance.between(20, 200) as usize),
-        Happening::ReloadMistake,
-        Happening::Clock(0),
+        Event::RemoveAndAdd(2),
+        Event::Reset(chance.between(2, slots) as usize, chance.one_of(&["soft", "reopen"])),
+        Event::Deaf(chance.between(20, 200) as usize),
+        Event::ReloadMistake,
+        Event::Clock(0),
     ];
     for _ in 0..2 {
         let far = chance.one_of(&[2, 90, 3700, 86_400, 40_000_000]);
         let away = i64::try_from(chance.between(1, far)).unwrap_or(1);
-        round.push(Happening::Clock(if chance.once_in(2) { away } else { -away }));
+        round.push(Event::Clock(if chance.once_in(2) { away } else { -away }));
         // Gone, and back again.
-        round.push(Happening::ReloadKeys);
-        round.push(Happening::ReloadKeyring);
+        round.push(Event::ReloadKeys);
+        round.push(Event::ReloadKeyring);
     }
     for slot in 0..SLOTS {
-        round.push(Happening::Replug(slot, pause(chance)));
+        round.push(Event::Replug(slot, pause(chance)));
     }
     round
 }

@@ -151,19 +151,16 @@ impl Report {
         row("bytes in the file", &self.file_bytes);
         row("bytes compared", &self.compared.served);
         row("bytes altered", &self.compared.altered);
-        row("bytes handed out twice", &self.compared.twice);
+        row("bytes served twice", &self.compared.twice);
         row("connections", &self.connections);
-        row("the books looked at, and right", &self.looks);
-        row("everything at rest, and each byte in its place", &self.settled);
+        row("the books checked and right", &self.looks);
+        row("everything settled and each byte arrived", &self.settled);
         let lines = self.lines;
         row("whole frames of steadfast keys, undisturbed", &lines.calm_blocks);
-        row("of these missing in sum", &lines.missing());
+        row("of these missing in total", &lines.missing());
         row("stretches of time for these", &lines.calm);
-        row(
-            "whole frames of steadfast keys, the daemon suspended or beginning anew with the key",
-            &lines.disturbed_blocks,
-        );
-        row("of these missing in sum", &lines.disturbed_lost);
+        row("whole frames of steadfast keys, the daemon suspended or reopening the key", &lines.disturbed_blocks);
+        row("of these missing in total", &lines.disturbed_lost);
         row("stretches of time for these", &lines.disturbed);
         row("commands that changed something", &self.commands);
         row("lines of log", &self.log_lines);
@@ -181,19 +178,19 @@ impl Report {
                 "resident memory, first and last third of the longest life, KB",
                 &format_args!("{} and {}", first.resident, last.resident),
             );
-            row("descriptors but for clients'", &format_args!("{} and {}", first.descriptors, last.descriptors));
+            row("descriptors without clients'", &format_args!("{} and {}", first.descriptors, last.descriptors));
             row("threads", &format_args!("{} and {}", first.threads, last.threads));
         }
         let peak = self.samples.iter().map(|sample| sample.resident).max().unwrap_or_default();
-        row("most resident memory seen, KB", &peak);
+        row("peak resident memory seen, KB", &peak);
         if !self.has_clock {
-            row("the wall clock was left alone", &"libfaketime is missing: run tests/run");
+            row("the wall clock was not changed", &"libfaketime is missing: run tests/run");
         }
         text.push('\n');
         if self.findings.is_empty() {
-            text.push_str("Nothing was found.\n");
+            text.push_str("No findings.\n");
         } else {
-            let _ = writeln!(text, "Found (what was written is in {}):\n", self.folder.display());
+            let _ = writeln!(text, "Findings (logs and output are in {}):\n", self.folder.display());
             for finding in &self.findings {
                 let _ = writeln!(text, "- {finding}");
             }
@@ -216,7 +213,7 @@ impl Report {
             &[
                 curve("resident memory, KB", &|sample| sample.resident as f64),
                 curve("clients", &|sample| sample.clients as f64),
-                curve("descriptors but for clients'", &|sample| sample.descriptors as f64),
+                curve("descriptors without clients'", &|sample| sample.descriptors as f64),
                 curve("threads", &|sample| sample.threads as f64),
             ],
         )

@@ -77,7 +77,7 @@ impl Lines {
         self.calm_lost += lost;
         if !is_explained {
             return Err(format!(
-                "a key sent {sent} frames whole, {verified} were verified, and {UNDER_WAY} may be under way"
+                "a key sent {sent} frames whole, {verified} were verified, and {UNDER_WAY} may be in flight"
             ));
         }
         Ok(())

@@ -13,43 +13,43 @@ use super::clerk::Note;
 use super::crowd::Door;
 use super::keeper::PATIENCE;
 use super::keys::STEADFAST;
-use super::plan::{COMES_AND_GOES, Happening};
+use super::plan::{COMES_AND_GOES, Event};
 
 impl Soak {
     /// Carries out one event of the plan.
-    pub(super) fn happen(&mut self, what: &Happening) {
-        *self.report.happened.entry(what.kind()).or_default() += 1;
-        match what {
-            Happening::Replug(slot, pause) => self.replug(*slot, *pause, None),
-            Happening::Wedge(slot, kind, after) => self.replug(*slot, Duration::ZERO, Some((kind, *after))),
-            Happening::ReloadKeys => self.reload_keys(),
-            Happening::ReloadKeyring => self.keeper.toggle_keyring(&self.scratch),
-            Happening::ReloadMistake => {
+    pub(super) fn carry_out(&mut self, event: &Event) {
+        *self.report.happened.entry(event.kind()).or_default() += 1;
+        match event {
+            Event::Replug(slot, pause) => self.replug(*slot, *pause, None),
+            Event::Wedge(slot, kind, after) => self.replug(*slot, Duration::ZERO, Some((kind, *after))),
+            Event::ReloadKeys => self.reload_keys(),
+            Event::ReloadKeyring => self.keeper.toggle_keyring(&self.scratch),
+            Event::ReloadMistake => {
                 self.keeper.mistake(&self.scratch);
                 sleep(Duration::from_millis(300));
                 self.keeper.reload(&self.scratch);
             }
-            Happening::Clock(away) => self.keeper.set_clock(*away),
-            Happening::Suspend(span) => {
+            Event::Clock(away) => self.keeper.set_clock(*away),
+            Event::Suspend(span) => {
                 self.settle();
                 self.signal_keys(Signal::SIGCONT);
                 self.suspend(*span);
             }
-            Happening::SuspendAll(span) => {
+            Event::SuspendAll(span) => {
                 self.settle();
                 self.suspend(*span);
             }
-            Happening::RemoveAndAdd(slot) => {
+            Event::RemoveAndAdd(slot) => {
                 let path = self.slots[*slot].path(&self.scratch).display().to_string();
                 self.say(&format!("RemoveEntropyKey({path:?})"));
                 self.say(&format!("AddEntropyKey({path:?})"));
             }
-            Happening::Reset(slot, level) => {
+            Event::Reset(slot, level) => {
                 let path = self.slots[*slot].path(&self.scratch).display().to_string();
                 self.say(&format!("ResetEntropyKey({path:?}, {level:?})"));
             }
-            Happening::Deaf(count) => self.deaf(*count),
-            Happening::Restart => self.restart(),
+            Event::Deaf(count) => self.deaf(*count),
+            Event::Restart => self.restart(),
         }
     }
 
