@@ -64,7 +64,7 @@ fn the_search_finds_measurements() {
         assert!(!is_figure(line), "{line}");
     }
     assert!(
-        files().iter().any(|path| path.ends_with("house/files.rs")),
+        files().iter().any(|path| path.ends_with("house/sources.rs")),
         "the search covers the tests next to this one"
     );
 }

@@ -25,12 +25,12 @@ pub fn await_advice(daemon: &Daemon, scratch: &Scratch, advice: &Sentence) -> Op
     if !golden::updates() {
         return await_last_words(daemon, scratch, &advice.expected());
     }
-    let (mut words, mut since) = (String::new(), Instant::now());
+    let (mut words, mut deadline) = (String::new(), Instant::now() + SETTLED);
     loop {
         let (screen, code) = look(daemon, scratch);
         if last_words(&screen) != words {
-            (words, since) = (last_words(&screen), Instant::now());
-        } else if since.elapsed() > SETTLED {
+            (words, deadline) = (last_words(&screen), Instant::now() + SETTLED);
+        } else if Instant::now() > deadline {
             advice.check(&words);
             return code;
         }

@@ -18,6 +18,15 @@ pub fn root() -> PathBuf {
 /// When a folder cannot be read.
 #[must_use]
 pub fn rust_files(folder: &Path) -> Vec<PathBuf> {
+    files_ending(folder, &[".rs"])
+}
+
+/// Returns every file below `folder` with one of these endings, outside of `target` and of hidden folders, sorted.
+///
+/// # Panics
+/// When a folder cannot be read.
+#[must_use]
+pub fn files_ending(folder: &Path, endings: &[&str]) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("{} cannot be read: {error}", folder.display()));
     for entry in entries.flatten() {
@@ -26,9 +35,9 @@ pub fn rust_files(folder: &Path) -> Vec<PathBuf> {
         let name = name.to_string_lossy();
         if path.is_dir() {
             if name != "target" && !name.starts_with('.') {
-                found.extend(rust_files(&path));
+                found.extend(files_ending(&path, endings));
             }
-        } else if name.ends_with(".rs") {
+        } else if endings.iter().any(|ending| name.ends_with(ending)) {
             found.push(path);
         }
     }
