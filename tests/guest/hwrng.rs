@@ -2,17 +2,14 @@
 
 use ekey_tests::blocks::{self, Account};
 use ekey_tests::guest::Guest;
-use ekey_tests::{DaemonPlan, KeyPlan, Scratch};
+use ekey_tests::serving::running;
+use ekey_tests::{DaemonPlan, KeyPlan};
 
 const PIECE: usize = 8;
 
 #[test]
 fn hwrng_reads_bytes_that_the_key_sent() {
-    let scratch = Scratch::make();
-    let plan = KeyPlan::named("key").rate(2000);
-    let key = plan.plug_in(&scratch);
-    let mut daemon = DaemonPlan::default().key(&plan, &key).egd().start(&scratch);
-    daemon.await_state(&scratch, "running");
+    let (_scratch, key, daemon) = running(&KeyPlan::named("key").rate(2000), DaemonPlan::egd);
     let mut guest = Guest::new()
         .module("virtio-rng")
         .qemu(&["-chardev", &format!("socket,id=egd,path={}", daemon.egd.display())])

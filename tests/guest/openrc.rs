@@ -8,8 +8,9 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use ekey_tests::guest::package::made_in;
+use ekey_tests::guest::usb_key;
 use ekey_tests::guest::{Booted, Guest, system_folder};
-use ekey_tests::software_key::{KeyPlan, LONG_TERM_KEY, Plug, SERIAL};
+use ekey_tests::software_key::{LONG_TERM_KEY, SERIAL};
 use ekey_tests::{Scratch, binaries};
 
 /// More crashes than supervise-daemon forgives by default.
@@ -19,7 +20,7 @@ const CRASHES: usize = 12;
 #[ignore = "needs the static archive: run packaging/test"]
 fn openrc_starts_reloads_and_restarts_the_service() {
     let scratch = Scratch::make();
-    let key = KeyPlan::named("key").identity(SERIAL, LONG_TERM_KEY).plug(Plug::UsbRedir).rate(126).plug_in(&scratch);
+    let key = usb_key(&scratch);
     let mut guest = booted(&scratch, "respawn_delay=0\n");
 
     // The runlevel starts it at boot.

@@ -9,7 +9,8 @@ use std::process::Command;
 
 use ekey_tests::guest::Guest;
 use ekey_tests::guest::package::made_in;
-use ekey_tests::software_key::{KeyPlan, LONG_TERM_KEY, Plug, SERIAL};
+use ekey_tests::guest::usb_key;
+use ekey_tests::software_key::{LONG_TERM_KEY, SERIAL};
 use ekey_tests::{Scratch, binaries};
 
 /// Stands for `/etc/rc.common` and procd: the first argument is the init script, the second the action. `start` runs
@@ -61,7 +62,7 @@ const HOTPLUG: &str = "for script in /etc/hotplug.d/usb/*; do (. $script); done"
 #[ignore = "needs a package: run packaging/test"]
 fn the_openwrt_package_runs_its_service() {
     let scratch = Scratch::make();
-    let key = KeyPlan::named("key").identity(SERIAL, LONG_TERM_KEY).plug(Plug::UsbRedir).rate(126).plug_in(&scratch);
+    let key = usb_key(&scratch);
     let package = made_in(&binaries::target_folder().join("packages"), "_x86_64.ipk", "packaging/test");
     unpack(&package, &scratch.path("package"));
     for part in ["control", "data"] {

@@ -9,8 +9,9 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use ekey_tests::guest::package::{made_in, package, with_dpkg};
+use ekey_tests::guest::usb_key;
 use ekey_tests::guest::{Booted, Guest};
-use ekey_tests::software_key::{KeyPlan, LONG_TERM_KEY, Plug, SERIAL, SoftwareKey};
+use ekey_tests::software_key::{LONG_TERM_KEY, SERIAL};
 use ekey_tests::{Scratch, binaries};
 
 /// Succeeds once the service is ready, and prints its state until then.
@@ -33,7 +34,7 @@ done
 #[ignore = "needs a package: run packaging/test"]
 fn installs_serves_upgrades_and_purges_without_trace() {
     let scratch = Scratch::make();
-    let key = software_key(&scratch);
+    let key = usb_key(&scratch);
     let newer = newer(&scratch);
     let guest = with_dpkg(Guest::systemd().module("cdc-acm"))
         .file("/root/entropykey.deb", &package())
@@ -79,7 +80,7 @@ fn installs_serves_upgrades_and_purges_without_trace() {
 #[ignore = "needs a package: run packaging/test"]
 fn it_replaces_the_original_and_keeps_its_keys() {
     let scratch = Scratch::make();
-    let key = software_key(&scratch);
+    let key = usb_key(&scratch);
     let original = original();
     let guest = with_dpkg(Guest::systemd().module("cdc-acm"))
         .file("/root/entropykey.deb", &package())
@@ -111,11 +112,6 @@ fn it_replaces_the_original_and_keeps_its_keys() {
     guest.check(&format!("grep -q '^{SERIAL} ' /etc/entropykey/keyring"));
     guest.check("systemctl restart ekeyd && ekey-ctl wait --bytes 4096 --timeout 600");
     guest.power_off();
-}
-
-/// Makes a key as a USB device, at the rate of a real one.
-fn software_key(scratch: &Scratch) -> SoftwareKey {
-    KeyPlan::named("key").identity(SERIAL, LONG_TERM_KEY).plug(Plug::UsbRedir).rate(126).plug_in(scratch)
 }
 
 /// Returns the original's package from Debian.

@@ -9,7 +9,8 @@ use std::process::Command;
 
 use ekey_tests::guest::Guest;
 use ekey_tests::guest::package::{made_in, with_fetched};
-use ekey_tests::software_key::{KeyPlan, LONG_TERM_KEY, Plug, SERIAL};
+use ekey_tests::guest::usb_key;
+use ekey_tests::software_key::{LONG_TERM_KEY, SERIAL};
 use ekey_tests::{Scratch, binaries, tree};
 
 /// Succeeds once the service is ready, and prints its state until then.
@@ -22,7 +23,7 @@ const PID: &str = "systemctl show -P MainPID ekeyd";
 #[ignore = "needs a package: run packaging/test"]
 fn the_rpm_installs_upgrades_and_leaves_the_keyring() {
     let scratch = Scratch::make();
-    let key = KeyPlan::named("key").identity(SERIAL, LONG_TERM_KEY).plug(Plug::UsbRedir).rate(126).plug_in(&scratch);
+    let key = usb_key(&scratch);
     let guest = with_fetched(Guest::systemd().module("cdc-acm"), "rpm")
         .file("/root/entropykey.rpm", &package())
         .file("/root/newer.rpm", &newer(&scratch))

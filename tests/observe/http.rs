@@ -3,6 +3,7 @@
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 
+use ekey_tests::floods::unread_pages;
 use ekey_tests::http::Observed;
 use ekey_tests::{DaemonPlan, KeyPlan, Scratch, await_until, http};
 use serde_json::Value;
@@ -98,13 +99,7 @@ fn silent_and_slow_clients_are_disconnected() {
 fn clients_that_do_not_read_delay_no_other() {
     let scratch = Scratch::make();
     let running = start(&scratch);
-    let deaf: Vec<TcpStream> = (0..300)
-        .filter_map(|_| {
-            let mut stream = http::connect(running.address).ok()?;
-            stream.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").ok()?;
-            Some(stream)
-        })
-        .collect();
+    let deaf = unread_pages(running.address);
     assert_eq!(http::get(running.address, "/", "").code, 200);
     assert!(deaf.len() > 32, "only {} connections were taken", deaf.len());
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use ekey_tests::original::{self, OriginalDaemon};
 use ekey_tests::ports::free_port;
+use ekey_tests::serving::started;
 use ekey_tests::software_key::{SERIAL, SoftwareKey};
 use ekey_tests::{DaemonPlan, Finished, KeyPlan, Program, Scratch, await_until};
 
@@ -63,10 +64,7 @@ fn over_tcp_the_original_tool_may_only_read() {
 
 #[test]
 fn the_end_of_its_path_removes_a_key() {
-    let scratch = Scratch::make();
-    let plan = KeyPlan::named("key").rate(126);
-    let key = plan.plug_in(&scratch);
-    let daemon = DaemonPlan::default().key(&plan, &key).start(&scratch);
+    let (scratch, key, daemon) = started(&KeyPlan::named("key").rate(126), |daemon| daemon);
     let ask = |words: &[&str]| ekeydctl(&scratch, &daemon.control, words);
     let path = key.path.display().to_string();
 

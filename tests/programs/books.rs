@@ -7,6 +7,7 @@ use ekey_tests::await_until::assert_stays;
 use ekey_tests::books::{OnTheWay, add_up, assert_books_add_up};
 use ekey_tests::control::ControlClient;
 use ekey_tests::egd::EgdClient;
+use ekey_tests::serving::started;
 use ekey_tests::software_key::{SECOND_LONG_TERM_KEY, SECOND_SERIAL};
 use ekey_tests::{Daemon, DaemonPlan, KeyPlan, Scratch, await_until, binaries};
 
@@ -33,23 +34,17 @@ const SOURCES: [&str; 5] = ["constant:40", "half:40-45", "stuck:40", "replay:40"
 
 #[test]
 fn they_add_up_under_every_fault_of_the_key() {
-    for fault in FAULTS {
-        watch(&KeyPlan::named("key").fault(fault), fault);
-    }
+    FAULTS.iter().for_each(|fault| watch(&KeyPlan::named("key").fault(fault), fault));
 }
 
 #[test]
 fn they_add_up_when_the_key_hangs() {
-    for wedge in WEDGES {
-        watch(&KeyPlan::named("key").wedge(wedge), wedge);
-    }
+    WEDGES.iter().for_each(|wedge| watch(&KeyPlan::named("key").wedge(wedge), wedge));
 }
 
 #[test]
 fn they_add_up_when_the_source_goes_bad_and_recovers() {
-    for source in SOURCES {
-        watch(&KeyPlan::named("key").bad_source(source), source);
-    }
+    SOURCES.iter().for_each(|source| watch(&KeyPlan::named("key").bad_source(source), source));
 }
 
 #[test]
@@ -90,10 +85,7 @@ fn they_add_up_to_the_byte_when_the_key_returns() {
 
 #[test]
 fn they_add_up_when_keys_are_removed_and_added() {
-    let scratch = Scratch::make();
-    let plan = KeyPlan::named("key");
-    let key = plan.plug_in(&scratch);
-    let mut daemon = DaemonPlan::default().key(&plan, &key).egd().start(&scratch);
+    let (scratch, key, mut daemon) = started(&KeyPlan::named("key"), DaemonPlan::egd);
     let mut control = ControlClient::connect(&daemon.control).expect("the control socket greets");
     let path = key.path.display().to_string();
     for _ in 0..5 {
@@ -112,10 +104,7 @@ fn they_add_up_when_keys_are_removed_and_added() {
 
 #[test]
 fn they_add_up_when_readers_leave_early() {
-    let scratch = Scratch::make();
-    let plan = KeyPlan::named("key");
-    let key = plan.plug_in(&scratch);
-    let daemon = DaemonPlan::default().key(&plan, &key).egd().start(&scratch);
+    let (scratch, _key, daemon) = started(&KeyPlan::named("key"), DaemonPlan::egd);
     await_until("entropy", || (daemon.status(&scratch).key(0).books("handed_bytes") > 200_000).then_some(()));
     for _ in 0..20 {
         // Asks for far more than a socket holds, reads a little of it, and leaves.
@@ -161,10 +150,8 @@ fn they_add_up_when_a_combined_key_goes_bad() {
 
 #[test]
 fn they_add_up_when_the_disk_is_full() {
-    let scratch = Scratch::make();
-    let plan = KeyPlan::named("key");
-    let key = plan.plug_in(&scratch);
-    let daemon = DaemonPlan::default().key(&plan, &key).file("/dev/full".as_ref(), None).egd().start(&scratch);
+    let (scratch, _key, daemon) =
+        started(&KeyPlan::named("key"), |daemon| daemon.file("/dev/full".as_ref(), None).egd());
     let status = await_until("the file to stop", || {
         let status = daemon.status(&scratch);
         status.root()["file"]["stopped"].is_string().then_some(status)

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use ekey_tests::load::{Habit, Load};
-use ekey_tests::{Daemon, DaemonPlan, KeyPlan, Scratch, Status, await_until};
+use ekey_tests::serving::started;
+use ekey_tests::{Daemon, KeyPlan, Scratch, Status, await_until};
 
 /// Frames a second: 16,000 bytes.
 const RATE: u32 = 500;
@@ -49,10 +50,7 @@ fn clients_that_wait_now_are_counted() {
 
 /// Starts a daemon with one key and a small pool that holds something.
 fn serving() -> (Scratch, Daemon, ekey_tests::SoftwareKey) {
-    let scratch = Scratch::make();
-    let plan = KeyPlan::named("key").rate(RATE);
-    let key = plan.plug_in(&scratch);
-    let daemon = DaemonPlan::default().key(&plan, &key).egd().pool(16_384).start(&scratch);
+    let (scratch, key, daemon) = started(&KeyPlan::named("key").rate(RATE), |daemon| daemon.egd().pool(16_384));
     await_until("the pool to fill", || (daemon.status(&scratch).count("/pool/bytes") > 10_000).then_some(()));
     (scratch, daemon, key)
 }

@@ -16,43 +16,19 @@ fn a_configuration_without_mistakes_passes() {
 }
 
 #[test]
-fn an_unknown_key_is_named_where_it_stands() {
-    names_mistakes("control = \"/tmp/c\"\n[kernel]\nbits-per-bite = 7\n", &[3], "bits-per-bite");
-}
-
-#[test]
-fn an_unknown_section_is_named_where_it_stands() {
-    names_mistakes("[kernel]\nenabled = true\n[kernal]\nenabled = true\n", &[3], "kernal");
-}
-
-#[test]
-fn a_value_of_the_wrong_kind_is_named_where_it_stands() {
-    names_mistakes("[egd]\npool-bytes = \"big\"\n", &[2], "pool-bytes");
-}
-
-#[test]
-fn a_number_out_of_range_is_named_where_it_stands() {
-    names_mistakes("[kernel]\n\nbits-per-byte = 9\n", &[3], "bits-per-byte");
-}
-
-#[test]
-fn an_unknown_transport_is_named_with_the_known_ones() {
-    names_mistakes("[keys]\ntransport = \"pigeon\"\n", &[2], "auto");
-}
-
-#[test]
-fn an_unknown_kind_of_address_is_located() {
-    names_mistakes("[egd]\nlisten = [\"udp:127.0.0.1:1\"]\n", &[2], "unix:");
-}
-
-#[test]
-fn broken_toml_is_named_where_it_breaks() {
-    names_mistakes("[kernel]\nenabled = = true\n", &[2], "");
-}
-
-#[test]
-fn two_mistakes_are_both_named_in_one_run() {
-    names_mistakes("[kernel]\nbits-per-byte = 9\n[egd]\nmax-clients = \"many\"\n", &[2, 4], "");
+fn every_mistake_is_named_where_it_stands() {
+    for (text, lines, word) in [
+        ("control = \"/tmp/c\"\n[kernel]\nbits-per-bite = 7\n", &[3][..], "bits-per-bite"),
+        ("[kernel]\nenabled = true\n[kernal]\nenabled = true\n", &[3], "kernal"),
+        ("[egd]\npool-bytes = \"big\"\n", &[2], "pool-bytes"),
+        ("[kernel]\n\nbits-per-byte = 9\n", &[3], "bits-per-byte"),
+        ("[keys]\ntransport = \"pigeon\"\n", &[2], "auto"),
+        ("[egd]\nlisten = [\"udp:127.0.0.1:1\"]\n", &[2], "unix:"),
+        ("[kernel]\nenabled = = true\n", &[2], ""),
+        ("[kernel]\nbits-per-byte = 9\n[egd]\nmax-clients = \"many\"\n", &[2, 4], ""),
+    ] {
+        names_mistakes(text, lines, word);
+    }
 }
 
 #[test]

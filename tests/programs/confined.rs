@@ -4,6 +4,7 @@
 use std::fs;
 
 use ekey_tests::control::ControlClient;
+use ekey_tests::serving::writing;
 use ekey_tests::{Daemon, DaemonPlan, KeyPlan, Scratch, await_until, blocks};
 use serde_json::Value;
 
@@ -12,11 +13,7 @@ const DAC_OVERRIDE: u64 = 1 << 1;
 
 #[test]
 fn every_thread_is_filtered_and_gains_no_right() {
-    let scratch = Scratch::make();
-    let plan = KeyPlan::named("key").rate(0);
-    let key = plan.plug_in(&scratch);
-    let output = scratch.path("output");
-    let daemon = DaemonPlan::default().key(&plan, &key).egd().file(&output, None).start(&scratch);
+    let ((scratch, _key, daemon), output) = writing(&KeyPlan::named("key").rate(0), None, DaemonPlan::egd);
     await_until("100 blocks in the file", || (blocks::blocks_in(&output) >= 100).then_some(()));
     let threads = threads(&daemon);
     assert!(threads.len() >= 3, "event loop, key and file: {}", threads.len());

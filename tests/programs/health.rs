@@ -4,7 +4,8 @@
 use std::fs;
 
 use ekey_tests::books::{OnTheWay, assert_books_add_up};
-use ekey_tests::{DaemonPlan, KeyPlan, Scratch, await_until, blocks};
+use ekey_tests::serving::{started, writing};
+use ekey_tests::{DaemonPlan, KeyPlan, await_until, blocks};
 
 /// Bytes of the key's blocks of 78 frames.
 const BLOCK: u64 = 78 * 32;
@@ -43,11 +44,8 @@ fn the_bias_test_retires_a_bias_of_one_per_cent() {
 
 #[test]
 fn a_good_run_readmits_a_retired_key() {
-    let scratch = Scratch::make();
-    let plan = KeyPlan::named("key").seed(SEED).bad_source("half:100-120");
-    let key = plan.plug_in(&scratch);
-    let output = scratch.path("entropy");
-    let mut daemon = DaemonPlan::default().key(&plan, &key).file(&output, None).start(&scratch);
+    let ((scratch, key, mut daemon), output) =
+        writing(&KeyPlan::named("key").seed(SEED).bad_source("half:100-120"), None, |daemon| daemon);
     let status = await_until("the key to be readmitted", || {
         let status = daemon.status(&scratch);
         (status.key(0).health("times_put_aside") > 0 && status.key(0).failed_test().is_none()).then_some(status)
@@ -74,10 +72,7 @@ fn a_good_run_readmits_a_retired_key() {
 
 #[test]
 fn falling_estimates_are_reported_early() {
-    let scratch = Scratch::make();
-    let plan = KeyPlan::named("key").rate(126).fading();
-    let key = plan.plug_in(&scratch);
-    let daemon = DaemonPlan::default().key(&plan, &key).egd().start(&scratch);
+    let (scratch, _key, daemon) = started(&KeyPlan::named("key").rate(126).fading(), DaemonPlan::egd);
     let status = await_until("a warning", || {
         let status = daemon.status(&scratch);
         (!status.key(0).warnings().is_empty()).then_some(status)
@@ -91,15 +86,10 @@ fn falling_estimates_are_reported_early() {
 
 #[test]
 fn disabled_tests_retire_no_key() {
-    let scratch = Scratch::make();
-    let plan = KeyPlan::named("key").seed(SEED).bad_source("constant:1");
-    let key = plan.plug_in(&scratch);
-    let output = scratch.path("entropy");
-    let mut daemon = DaemonPlan::default()
-        .key(&plan, &key)
-        .file(&output, Some(5000))
-        .extra("[health]\nenabled = false\n")
-        .start(&scratch);
+    let ((scratch, _key, mut daemon), output) =
+        writing(&KeyPlan::named("key").seed(SEED).bad_source("constant:1"), Some(5000), |daemon| {
+            daemon.extra("[health]\nenabled = false\n")
+        });
     daemon.await_blocks(&output, 5000);
     let status = daemon.status(&scratch);
     assert!(status.root()["keys"][0]["health"].is_null(), "{status}");
@@ -108,11 +98,8 @@ fn disabled_tests_retire_no_key() {
 
 /// Checks that one of `tests` retires the key within `bytes` of going bad, and that the output ends there.
 fn is_retired_by(source: &str, tests: &[&str], bytes: u64) {
-    let scratch = Scratch::make();
-    let plan = KeyPlan::named("key").seed(SEED).bad_source(&format!("{source}:{FROM}"));
-    let key = plan.plug_in(&scratch);
-    let output = scratch.path("entropy");
-    let daemon = DaemonPlan::default().key(&plan, &key).file(&output, None).egd().start(&scratch);
+    let ((scratch, key, daemon), output) =
+        writing(&KeyPlan::named("key").seed(SEED).bad_source(&format!("{source}:{FROM}")), None, DaemonPlan::egd);
     let status = await_until("the key to be retired", || {
         let status = daemon.status(&scratch);
         status.key(0).failed_test().is_some().then_some(status)

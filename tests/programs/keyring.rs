@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
+use ekey_tests::scene::Scene;
 use ekey_tests::software_key::{LONG_TERM_KEY, SECOND_LONG_TERM_KEY, SECOND_SERIAL, SERIAL};
 use ekey_tests::{DaemonPlan, Finished, KeyPlan, Program, Scratch, binaries};
 
@@ -43,11 +44,7 @@ fn adding_and_removing_a_key_keeps_the_rest() {
 
 #[test]
 fn an_added_key_runs_without_a_restart() {
-    let scratch = Scratch::make();
-    let plan = KeyPlan::named("key").rate(126);
-    let key = plan.plug_in(&scratch);
-    let mut daemon = DaemonPlan::default().unknown_key(&key).start(&scratch);
-    daemon.await_state(&scratch, "serial-unknown");
+    let Scene { scratch, plan, key: _key, mut daemon } = unknown();
     let file = scratch.write("ltk", &plan.keyring_line(), 0o600).display().to_string();
     // Without --keyring: the one that the daemon reads.
     let added = daemon.ctl(&scratch, &["keyring", "add", SERIAL, "--file", &file]);
@@ -57,11 +54,7 @@ fn an_added_key_runs_without_a_restart() {
 
 #[test]
 fn reload_reads_a_keyring_changed_by_hand() {
-    let scratch = Scratch::make();
-    let plan = KeyPlan::named("key").rate(126);
-    let key = plan.plug_in(&scratch);
-    let mut daemon = DaemonPlan::default().unknown_key(&key).start(&scratch);
-    daemon.await_state(&scratch, "serial-unknown");
+    let Scene { scratch, plan, key: _key, mut daemon } = unknown();
     let _ = scratch.write("keyring", &plan.keyring_line(), 0o600);
     let reloaded = daemon.ctl(&scratch, &["keyring", "reload", "--json"]);
     assert_eq!(reloaded.code, Some(0), "{reloaded:?}");
@@ -84,6 +77,13 @@ fn the_tool_adds_and_removes_keys_of_the_daemon() {
     assert_eq!(daemon.status(&scratch).keys(), 0);
     let again = daemon.ctl(&scratch, &["remove", SERIAL]);
     assert_eq!(again.code, Some(4), "{again:?}");
+}
+
+/// Starts a daemon on a key that its keyring lacks.
+fn unknown() -> Scene {
+    let mut scene = Scene::with_keyring(KeyPlan::named("key").rate(126), "");
+    scene.daemon.await_state(&scene.scratch, "serial-unknown");
+    scene
 }
 
 fn ctl(scratch: &Scratch, words: &[&str], keyring: &Path) -> Finished {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use ekey_tests::serving::writing;
 use ekey_tests::{DaemonPlan, KeyPlan, Scratch, await_until, blocks};
 
 #[test]
@@ -37,11 +38,8 @@ fn a_key_that_reports_huge_numbers_keeps_serving() {
 
 #[test]
 fn a_key_that_changes_its_serial_gives_nothing() {
-    let scratch = Scratch::make();
-    let plan = KeyPlan::named("key").rate(126).fault("wrong-serial:2");
-    let key = plan.plug_in(&scratch);
-    let output = scratch.path("output");
-    let mut daemon = DaemonPlan::default().key(&plan, &key).file(&output, None).start(&scratch);
+    let ((scratch, key, mut daemon), output) =
+        writing(&KeyPlan::named("key").rate(126).fault("wrong-serial:2"), None, |daemon| daemon);
     daemon.await_blocks(&output, 50);
     // Each reset changes its serial, or changes it back.
     for _ in 0..4 {

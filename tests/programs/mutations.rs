@@ -9,7 +9,8 @@ use std::process::Command;
 
 use ekey_tests::control::ControlClient;
 use ekey_tests::mutations::{Chance, LINES, STATEMENTS, mutated};
-use ekey_tests::{DaemonPlan, KeyPlan, Program, Scratch, binaries};
+use ekey_tests::serving::{running, started};
+use ekey_tests::{KeyPlan, Program, Scratch, binaries};
 
 /// Limit of an answer's length in bytes; the status of one key is far below it.
 const MOST_ANSWER: usize = 64 * 1024;
@@ -28,11 +29,7 @@ const THE_ORIGINALS: [&str; 2] = [
 
 #[test]
 fn each_of_ten_thousand_mutated_lines_is_answered() {
-    let scratch = Scratch::make();
-    let plan = KeyPlan::named("key").rate(126);
-    let key = plan.plug_in(&scratch);
-    let mut daemon = DaemonPlan::default().key(&plan, &key).start(&scratch);
-    daemon.await_state(&scratch, "running");
+    let (scratch, _key, mut daemon) = running(&KeyPlan::named("key").rate(126), |daemon| daemon);
     say_all(&daemon.control, 0x5eed_0001, |_, _| {});
     assert_eq!(daemon.program.ended(), None, "the daemon ended");
     assert!(!daemon.program.stderr().contains("panicked"), "{}", daemon.program.stderr());
@@ -44,10 +41,7 @@ fn ten_thousand_unprivileged_lines_change_nothing() {
     if let Some(control) = std::env::var_os(AS_PEER) {
         return say_as_peer(Path::new(&control));
     }
-    let scratch = Scratch::make();
-    let plan = KeyPlan::named("key").rate(126);
-    let key = plan.plug_in(&scratch);
-    let mut daemon = DaemonPlan::default().key(&plan, &key).start(&scratch);
+    let (scratch, _key, mut daemon) = started(&KeyPlan::named("key").rate(126), |daemon| daemon);
     // One reset opens a key, and another a key that was slow to answer.
     let resets = daemon.await_state(&scratch, "running").key(0).resets();
     if !nix::unistd::geteuid().is_root() {

@@ -3,22 +3,18 @@
 
 use ekey_tests::blocks::{Account, read};
 use ekey_tests::load::{Habit, Load};
-use ekey_tests::{DaemonPlan, KeyPlan, Scratch, await_until};
+use ekey_tests::serving::writing;
+use ekey_tests::{KeyPlan, await_until};
 use nix::sys::signal::Signal;
 
 #[test]
 fn each_byte_is_served_once_and_unaltered() {
-    let scratch = Scratch::make();
-    let plan = KeyPlan::named("key").rate(20_000);
-    let key = plan.plug_in(&scratch);
-    let output = scratch.path("entropy");
-    let mut daemon = DaemonPlan::default()
-        .key(&plan, &key)
-        .file(&output, None)
-        .uncredited_kernel("enabled = true\ninterval-s = 1")
-        .egd_lines("share-percent = 60\npool-bytes = 65536")
-        .egd()
-        .start(&scratch);
+    let ((_scratch, key, mut daemon), output) = writing(&KeyPlan::named("key").rate(20_000), None, |daemon| {
+        daemon
+            .uncredited_kernel("enabled = true\ninterval-s = 1")
+            .egd_lines("share-percent = 60\npool-bytes = 65536")
+            .egd()
+    });
     // Multiples of eight, by which the account identifies a piece.
     let mut load = Load::new();
     for bytes in [8, 24, 64, 120, 248] {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use ekey_tests::proxy::Proxy;
+use ekey_tests::serving::started;
 use ekey_tests::software_key::{
     LONG_TERM_KEY, MASTER_KEY, MASTER_KEY_ON_CARD, SECOND_LONG_TERM_KEY, SECOND_SERIAL, SERIAL, SoftwareKey,
 };
@@ -76,35 +77,23 @@ fn a_wrong_master_key_changes_nothing() {
 fn a_mistyped_master_key_stops_before_the_key_changes() {
     let scratch = Scratch::make();
     let scene = Scene::two_keys(&scratch);
-    let path = scene.keys[0].path.display().to_string();
-    let before = scene.daemon.status(&scratch).key_at(&path).expect("the daemon lists the key").resets();
+    let before = scene.resets(&scratch, 0);
     for typed in [TYPED.replace("P8mh", "P8mi"), TYPED.replace("P8mh", ""), String::new(), "A".repeat(10_000)] {
         let finished = scene.rekey(&scratch, &[SERIAL], &typed);
         assert_eq!(finished.code, Some(1), "{finished:?} of {typed:?}");
     }
-    let status = scene.daemon.status(&scratch);
-    assert_eq!(
-        status.key_at(&path).map(ekey_tests::status::KeyStatus::resets),
-        Some(before),
-        "the key was reset: {status}"
-    );
+    assert_eq!(scene.resets(&scratch, 0), before, "the key was reset");
 }
 
 #[test]
 fn a_readonly_keyring_stops_before_the_key_changes() {
     let scratch = Scratch::make();
     let scene = Scene::two_keys(&scratch);
-    let path = scene.keys[0].path.display().to_string();
-    let before = scene.daemon.status(&scratch).key_at(&path).expect("the daemon lists the key").resets();
+    let before = scene.resets(&scratch, 0);
     let finished = scene.rekey(&scratch, &[SERIAL, "--keyring", "/proc/keyring"], TYPED);
     assert_eq!(finished.code, Some(1), "{finished:?}");
     assert!(finished.stderr.contains("nothing was changed"), "{finished:?}");
-    let status = scene.daemon.status(&scratch);
-    assert_eq!(
-        status.key_at(&path).map(ekey_tests::status::KeyStatus::resets),
-        Some(before),
-        "the key was reset: {status}"
-    );
+    assert_eq!(scene.resets(&scratch, 0), before, "the key was reset");
 }
 
 #[test]
@@ -170,10 +159,8 @@ fn without_a_daemon_a_key_at_a_node_is_rekeyed() {
 
 #[test]
 fn a_key_that_does_not_answer_is_handed_back() {
-    let scratch = Scratch::make();
-    let plan = KeyPlan::named("key").master_key(MASTER_KEY).wedge("until-replug");
-    let key = plan.plug_in(&scratch);
-    let daemon = DaemonPlan::default().key(&plan, &key).start(&scratch);
+    let (scratch, _key, daemon) =
+        started(&KeyPlan::named("key").master_key(MASTER_KEY).wedge("until-replug"), |daemon| daemon);
     let before = keyring(&scratch);
     let finished = run(&scratch, &daemon.control, &[], TYPED);
     assert_eq!(finished.code, Some(1), "{finished:?}");
@@ -212,6 +199,11 @@ impl Scene {
             let runs = status.key_at(&path).is_some_and(|key| key.state() == "running");
             runs.then_some(())
         });
+    }
+
+    fn resets(&self, scratch: &Scratch, key: usize) -> u64 {
+        let path = self.keys[key].path.display().to_string();
+        self.daemon.status(scratch).key_at(&path).expect("the daemon lists the key").resets()
     }
 
     fn rekey(&self, scratch: &Scratch, words: &[&str], master_key: &str) -> Finished {

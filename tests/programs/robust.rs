@@ -8,6 +8,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use ekey_tests::await_until::assert_stays;
+use ekey_tests::serving::{running, started};
 use ekey_tests::software_key::Plug;
 use ekey_tests::{Daemon, DaemonPlan, KeyPlan, Program, Scratch, await_until, binaries, blocks};
 use nix::sys::signal::Signal;
@@ -44,11 +45,8 @@ fn twenty_kills_corrupt_nothing() {
 
 #[test]
 fn another_user_takes_over_a_killed_daemons_pty() {
-    let scratch = Scratch::make();
     let plan = KeyPlan::named("key").rate(126).plug(Plug::Pty);
-    let key = plan.plug_in(&scratch);
-    let mut daemon = DaemonPlan::default().key(&plan, &key).start(&scratch);
-    daemon.await_state(&scratch, "running");
+    let (scratch, key, mut daemon) = running(&plan, |daemon| daemon);
     daemon.program.kill();
 
     // Other users than root lack CAP_SYS_ADMIN already.
@@ -73,10 +71,8 @@ fn another_user_takes_over_a_killed_daemons_pty() {
 
 #[test]
 fn a_full_disk_is_logged_once_and_the_key_runs() {
-    let scratch = Scratch::make();
-    let plan = KeyPlan::named("key").rate(2000);
-    let key = plan.plug_in(&scratch);
-    let mut daemon = DaemonPlan::default().key(&plan, &key).file(Path::new("/dev/full"), None).egd().start(&scratch);
+    let (scratch, _key, mut daemon) =
+        started(&KeyPlan::named("key").rate(2000), |daemon| daemon.file(Path::new("/dev/full"), None).egd());
     goes_on_with_one_line(&scratch, &mut daemon, "/dev/full");
 }
 
@@ -102,11 +98,7 @@ fn a_lost_reader_is_logged_once_and_the_key_runs() {
 
 #[test]
 fn sigterm_ends_it_with_0_and_removes_its_sockets() {
-    let scratch = Scratch::make();
-    let plan = KeyPlan::named("key").rate(126);
-    let key = plan.plug_in(&scratch);
-    let mut daemon = DaemonPlan::default().key(&plan, &key).egd().start(&scratch);
-    daemon.await_state(&scratch, "running");
+    let (_scratch, _key, mut daemon) = running(&KeyPlan::named("key").rate(126), DaemonPlan::egd);
     daemon.program.signal(Signal::SIGTERM);
     let ended = daemon.program.wait();
     assert_eq!(ended.code(), Some(0), "how it ended");

@@ -3,11 +3,10 @@
 
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixStream;
-use std::path::Path;
 
 use ekey_tests::KeyPlan;
 use ekey_tests::await_until::{DEADLINE, await_until};
-use ekey_tests::costs::rude::come_and_go;
+use ekey_tests::floods::{come_and_go, rude_clients, vanishing_clients};
 use ekey_tests::load::{Habit, Load, allow_open_files};
 use ekey_tests::serving::{USUAL, ours};
 use ekey_tests::usage::open_descriptors;
@@ -24,12 +23,7 @@ fn rude_clients_delay_no_other_client() {
         assert!(measured.is_flawless(), "{when}: {} polite clients were hung up on", measured.lost);
     };
     are_served("before");
-    let held = [
-        many(50, &daemon.egd, |stream| drop(stream.write_all(&[0x02, 255].repeat(200)))),
-        many(500, &daemon.egd, |_| {}),
-        many(500, &daemon.egd, |stream| drop(stream.write_all(&[0x02]))),
-        many(500, &daemon.egd, |stream| drop(stream.write_all(b"GET / HTTP/1.1\r\n\r\n"))),
-    ];
+    let held = rude_clients(&daemon.egd);
     // Clients that ask for 50 KB each and read nothing soon fill their kernel buffers.
     await_until("the silent readers' sockets to fill", || {
         let served = daemon.status(&scratch).count("/egd/0/served_bytes");
@@ -37,10 +31,7 @@ fn rude_clients_delay_no_other_client() {
         (served > 50 * 10_000).then_some(())
     });
     drop(held);
-    // These ask and leave before the answer.
-    for _ in 0..1000 {
-        drop(many(1, &daemon.egd, |stream| drop(stream.write_all(&[0x02, 255, 0x02]))));
-    }
+    vanishing_clients(&daemon.egd);
     are_served("after 1000 vanished");
 }
 
@@ -78,7 +69,7 @@ fn fifty_thousand_connections_leak_nothing() {
     let process = daemon.program.id();
     let row = |count: u32| {
         for number in 0..count {
-            let mut stream = connect(&daemon.egd);
+            let mut stream = UnixStream::connect(&daemon.egd).expect("a connection");
             if number % 2 == 0 {
                 drop(stream.write_all(&[0x02, 255]));
             }
@@ -99,19 +90,4 @@ fn settled(daemon: &ekey_tests::Daemon, scratch: &ekey_tests::Scratch) {
         let status = daemon.status(scratch);
         (status.count("/egd/0/clients") == 0 && status.count("/egd/0/waiting") == 0).then_some(())
     });
-}
-
-fn many(count: usize, path: &Path, mut say: impl FnMut(&mut UnixStream)) -> Vec<UnixStream> {
-    let one = |_| {
-        let mut stream = connect(path);
-        stream.set_nonblocking(true).expect("a socket can be non-blocking");
-        say(&mut stream);
-        stream
-    };
-    (0..count).map(one).collect()
-}
-
-fn connect(path: &Path) -> UnixStream {
-    // A blocking connection waits for room in the server's queue by itself.
-    UnixStream::connect(path).unwrap_or_else(|error| panic!("cannot connect to {}: {error}", path.display()))
 }

@@ -8,6 +8,7 @@ use ekey_tests::golden::Golden;
 use ekey_tests::ports::free_port;
 use ekey_tests::scene::{Scene, WELL};
 use ekey_tests::screen::{await_advice, await_last_words};
+use ekey_tests::serving::started;
 use ekey_tests::software_key::{MASTER_KEY_ON_CARD, SECOND_LONG_TERM_KEY, SECOND_SERIAL};
 use ekey_tests::{DaemonPlan, Finished, KeyPlan, Program, Scratch, await_until, binaries};
 use nix::sys::signal::Signal;
@@ -71,10 +72,8 @@ fn an_unwritable_file_works_after_a_restart() {
 
 #[test]
 fn a_missing_right_to_credit_is_reported() {
-    let scratch = Scratch::make();
-    let plan = KeyPlan::named("key").rate(126);
-    let key = plan.plug_in(&scratch);
-    let daemon = DaemonPlan::default().key(&plan, &key).uncredited_kernel("enabled = true").start(&scratch);
+    let (scratch, _key, daemon) =
+        started(&KeyPlan::named("key").rate(126), |daemon| daemon.uncredited_kernel("enabled = true"));
     await_last_words(&daemon, &scratch, WELL);
     let screen = daemon.ctl(&scratch, &["status"]).words();
     assert!(screen.contains(" 0 bits credited, may not credit, ready"), "{screen}");

@@ -7,6 +7,7 @@ use std::time::Duration;
 use ekey_tests::KeyPlan;
 use ekey_tests::await_until::{DEADLINE, await_until};
 use ekey_tests::egd::EgdClient;
+use ekey_tests::floods::{Flood, unfinished_handshakes};
 use ekey_tests::tls::TlsServer;
 
 /// The beginning of a record with a ClientHello, up to its length: 512 bytes follow.
@@ -71,16 +72,7 @@ fn crowded_handshakes_leave_room_for_others() {
     const CROWD: usize = 1000;
     let server = start("tls-handshake-s = 60");
     ekey_tests::load::allow_open_files(CROWD);
-    // Each sends all but the end of the largest possible record.
-    let record = [&[0x16, 0x03, 0x01, 0x40, 0x00][..], &[0x01; 16_000]].concat();
-    let crowd: Vec<TcpStream> = (0..CROWD)
-        .map(|_| {
-            let mut stream = connect(&server);
-            stream.set_nonblocking(true).expect("a socket can be non-blocking");
-            let _ = stream.write(&record);
-            stream
-        })
-        .collect();
+    let crowd = unfinished_handshakes(&server, CROWD);
     await_until("as many as there is room for", || (server.count("tls/half_open") >= 250).then_some(()));
     assert!(server.count("tls/half_open") <= 256, "{} are in the handshake", server.count("tls/half_open"));
     // Clients on the unix socket notice nothing.
@@ -96,25 +88,11 @@ fn crowded_handshakes_leave_room_for_others() {
 #[test]
 fn a_flood_of_handshakes_delays_no_other() {
     let server = start("");
-    // The most work that a client can cause without any of its own: the same ClientHello again and again.
-    let hello = client_hello(&server);
-    let port = server.port;
-    let (stop, stopped) = std::sync::mpsc::channel::<()>();
-    let flood = std::thread::spawn(move || {
-        let mut count = 0;
-        while stopped.try_recv() == Err(std::sync::mpsc::TryRecvError::Empty) {
-            let streams: Vec<_> = (0..50).filter_map(|_| TcpStream::connect(("127.0.0.1", port)).ok()).collect();
-            for mut stream in &streams {
-                count += u32::from(stream.write_all(&hello).is_ok());
-            }
-        }
-        count
-    });
+    let flood = Flood::of_handshakes(&server);
     await_until("the flood", || (server.count("tls/unfinished") > 100).then_some(()));
     let mut other = EgdClient::connect(&server.daemon.egd).expect("the EGD server takes a client");
     (0..200).for_each(|_| assert_eq!(other.take(64).expect("it is served").len(), 64));
-    drop(stop);
-    println!("{} handshakes were begun", flood.join().expect("the flood ends"));
+    println!("{} handshakes were begun", flood.end());
 }
 
 fn start(lines: &str) -> TlsServer {
@@ -125,18 +103,4 @@ fn connect(server: &TlsServer) -> TcpStream {
     let stream = TcpStream::connect(("127.0.0.1", server.port)).expect("a connection is taken");
     stream.set_read_timeout(Some(DEADLINE)).expect("a timeout can be set");
     stream
-}
-
-/// Returns the first message of `openssl s_client`.
-fn client_hello(server: &TlsServer) -> Vec<u8> {
-    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("there is a free port");
-    let port = listener.local_addr().expect("it has an address").port();
-    let authority = server.certificates.path("authority.pem");
-    let _client = ekey_tests::tls::TlsClient::connect(port, &authority, &[], &[]);
-    let (mut stream, _) = listener.accept().expect("it connects");
-    let mut head = [0; 5];
-    stream.read_exact(&mut head).expect("it says hello");
-    let mut body = vec![0; usize::from(u16::from_be_bytes([head[3], head[4]]))];
-    stream.read_exact(&mut body).expect("all of it");
-    [&head[..], &body].concat()
 }

@@ -15,6 +15,7 @@ pub mod daemon;
 pub mod egd;
 pub mod egd_server;
 pub mod fips;
+pub mod floods;
 pub mod golden;
 pub mod guest;
 pub mod http;

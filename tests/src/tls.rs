@@ -1,7 +1,8 @@
 //! TLS from the outside: certificates made by the commands of docs/guests.md, and `openssl` as the peer.
 
 use std::fs;
-use std::io;
+use std::io::{self, Read as _};
+use std::net::TcpListener;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -140,6 +141,23 @@ impl TlsServer {
     pub fn client_with(&self, files: &[&str]) -> TlsClient {
         let paths: Vec<PathBuf> = files.iter().map(|name| self.certificates.path(name)).collect();
         TlsClient::connect(self.port, &self.certificates.path("authority.pem"), &paths, &[])
+    }
+
+    /// Returns the first message of `openssl s_client`.
+    ///
+    /// # Panics
+    /// When it does not come.
+    #[must_use]
+    pub fn client_hello(&self) -> Vec<u8> {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).expect("there is a free port");
+        let port = listener.local_addr().expect("it has an address").port();
+        let _client = TlsClient::connect(port, &self.certificates.path("authority.pem"), &[], &[]);
+        let (mut stream, _) = listener.accept().expect("it connects");
+        let mut head = [0; 5];
+        stream.read_exact(&mut head).expect("it says hello");
+        let mut body = vec![0; usize::from(u16::from_be_bytes([head[3], head[4]]))];
+        stream.read_exact(&mut body).expect("all of it");
+        [&head[..], &body].concat()
     }
 
     /// Returns the count of that name in the TLS listener's status, such as `tls/refused`.

@@ -11,6 +11,7 @@ use crate::daemon::DaemonPlan;
 use crate::http::{self, Observed};
 use crate::mutations::{Chance, STATEMENTS, mutated};
 use crate::scratch::Scratch;
+use crate::serving::running;
 use crate::software_key::KeyPlan;
 
 pub(super) const SUBJECTS: &[Subject] = &[
@@ -20,11 +21,7 @@ pub(super) const SUBJECTS: &[Subject] = &[
 ];
 
 fn status() -> Result<Vec<Figure>, Missing> {
-    let scratch = Scratch::make();
-    let plan = KeyPlan::named("key").rate(126);
-    let key = plan.plug_in(&scratch);
-    let mut daemon = DaemonPlan::default().key(&plan, &key).egd().start(&scratch);
-    daemon.await_state(&scratch, "running");
+    let (_scratch, _key, daemon) = running(&KeyPlan::named("key").rate(126), DaemonPlan::egd);
     let took = |arguments: &[&str]| {
         median([(); 9].map(|()| {
             let mut command = binaries::command("ekey-ctl");

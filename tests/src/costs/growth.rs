@@ -1,16 +1,16 @@
 //! The memory that the daemon keeps for its clients: anonymous memory before and after.
 
 use std::io::Write as _;
-use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 
 use super::{Bound, Figure, Missing, Subject, Unit};
 use crate::control::ControlClient;
 use crate::daemon::{Daemon, DaemonPlan};
+use crate::floods::unread_pages;
 use crate::http::{self, Observed};
 use crate::mutations::{Chance, LINES, STATEMENTS, mutated};
 use crate::scratch::Scratch;
-use crate::serving::ours;
+use crate::serving::{self, ours};
 use crate::software_key::{KeyPlan, SoftwareKey};
 use crate::usage::memory;
 use crate::{await_until, load};
@@ -31,10 +31,7 @@ fn grown(what: &str, daemon: &Daemon, before: u64, most_more: f64) -> Vec<Figure
 }
 
 fn running(plan: &KeyPlan, more: impl FnOnce(DaemonPlan) -> DaemonPlan) -> (Scratch, SoftwareKey, Daemon, u64) {
-    let scratch = Scratch::make();
-    let key = plan.plug_in(&scratch);
-    let mut daemon = more(DaemonPlan::default().key(plan, &key)).start(&scratch);
-    daemon.await_state(&scratch, "running");
+    let (scratch, key, daemon) = serving::running(plan, more);
     let before = memory(daemon.program.id()).own;
     (scratch, key, daemon, before)
 }
@@ -66,13 +63,7 @@ fn deaf() -> Result<Vec<Figure>, Missing> {
     let running = Observed::start(&scratch, &KeyPlan::named("key").rate(126), |plan| plan);
     assert_eq!(http::get(running.address, "/", "").code, 200);
     let before = memory(running.daemon.program.id()).own;
-    let deaf: Vec<TcpStream> = (0..300)
-        .filter_map(|_| {
-            let mut stream = http::connect(running.address).ok()?;
-            stream.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").ok()?;
-            Some(stream)
-        })
-        .collect();
+    let deaf = unread_pages(running.address);
     assert_eq!(http::get(running.address, "/", "").code, 200);
     let figures = grown("anonymous memory with them", &running.daemon, before, 2048.0);
     drop(deaf);

@@ -5,7 +5,7 @@
 //! to that is not the daemon's fault: so the same rude clients visit in turn a dummy, which accepts and hangs up, while
 //! the same measurement runs at the daemon. Windows of both kinds alternate, so that other load affects both.
 
-use std::io::{Read as _, Write as _};
+use std::io::Read as _;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,6 +17,7 @@ use super::priority::{prefer, prefer_this_thread, stop_preferring_this_thread};
 use super::{Bound, Figure, Missing, Subject, Unit, median as middle_of};
 use crate::await_until;
 use crate::egd::EgdClient;
+use crate::floods::{come_and_go, rude_clients, vanishing_clients};
 use crate::load::{Habit, Load, Measured};
 use crate::scratch::Scratch;
 use crate::serving::{USUAL, ours};
@@ -54,22 +55,14 @@ fn stay() -> Result<Vec<Figure>, Missing> {
         }))
     };
     let before = usual();
-    let held = [
-        many(50, &daemon.egd, &[0x02, 255].repeat(200)),
-        many(500, &daemon.egd, b""),
-        many(500, &daemon.egd, &[0x02]),
-        many(500, &daemon.egd, b"GET / HTTP/1.1\r\n\r\n"),
-    ];
+    let held = rude_clients(&daemon.egd);
     // Clients that ask for 50 KB each and read nothing soon fill their kernel buffers.
     await_until("the silent readers' sockets to fill", || {
         (daemon.status(&scratch).count("/egd/0/waiting") == 0).then_some(())
     });
     let with_rude = usual();
     drop(held);
-    // These ask and leave before the answer.
-    for _ in 0..1000 {
-        drop(many(1, &daemon.egd, &[0x02, 255, 0x02]));
-    }
+    vanishing_clients(&daemon.egd);
     let after = usual();
     stop_preferring_this_thread();
     let figure = |what: &str, seen| {
@@ -79,16 +72,6 @@ fn stay() -> Result<Vec<Figure>, Missing> {
         figure("usual answer with 1,550 rude clients, median of 5", with_rude),
         figure("usual answer after 1,000 vanished, median of 5", after),
     ])
-}
-
-fn many(count: usize, path: &Path, words: &[u8]) -> Vec<UnixStream> {
-    let one = |_| {
-        let mut stream = UnixStream::connect(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        stream.set_nonblocking(true).expect("a socket can be non-blocking");
-        drop(stream.write_all(words));
-        stream
-    };
-    (0..count).map(one).collect()
 }
 
 fn paced() -> Result<Vec<Figure>, Missing> {
@@ -241,23 +224,6 @@ impl Drop for Rude {
         // Its failure would show in the measurement.
         let _ = self.thread.take().map(JoinHandle::join);
     }
-}
-
-/// Connects and leaves in turn in four ways: says nothing, asks and leaves, sends half a request, sends garbage. The
-/// requests are so small that there is enough for all; how to share too little is another measurement.
-///
-/// # Panics
-/// When the server does not accept a connection.
-pub fn come_and_go(path: &Path, number: u64) {
-    let mut stream = UnixStream::connect(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    let words: &[u8] = match number % 4 {
-        0 => &[],
-        1 => &[0x02, 16],
-        2 => &[0x02],
-        _ => b"GET / HTTP/1.1\r\n\r\n",
-    };
-    // The server may have hung up.
-    let _ = stream.write_all(words);
 }
 
 /// Accepts and hangs up: the least that any server costs the machine.

@@ -1,17 +1,15 @@
 //! The cost of TLS: handshakes, compared with `openssl s_server`, and a crowd and a flood that never finish theirs.
 
-use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
-use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use super::{Bound, Figure, Missing, Subject, Unit, median};
 use crate::await_until;
 use crate::egd::EgdClient;
+use crate::floods::{Flood, unfinished_handshakes};
 use crate::load::allow_open_files;
 use crate::ports::free_port;
 use crate::software_key::KeyPlan;
-use crate::tls::{OpensslServer, TlsClient, TlsServer};
+use crate::tls::{OpensslServer, TlsServer};
 use crate::usage::memory;
 
 pub(super) const SUBJECTS: &[Subject] = &[
@@ -41,16 +39,7 @@ fn crowd() -> Result<Vec<Figure>, Missing> {
     };
     let (alone, before) = (twenty(), own());
     allow_open_files(CROWD);
-    // Each sends all but the end of the largest possible record.
-    let record = [&[0x16, 0x03, 0x01, 0x40, 0x00][..], &[0x01; 16_000]].concat();
-    let crowd: Vec<TcpStream> = (0..CROWD)
-        .map(|_| {
-            let mut stream = connect(&server);
-            stream.set_nonblocking(true).expect("a socket can be non-blocking");
-            let _ = stream.write(&record);
-            stream
-        })
-        .collect();
+    let crowd = unfinished_handshakes(&server, CROWD);
     await_until("as many as there is room for", || (server.count("tls/half_open") >= 250).then_some(()));
     let loaded = twenty();
     let most = own();
@@ -79,43 +68,12 @@ fn flood() -> Result<Vec<Figure>, Missing> {
         }))
     };
     let alone = slowest();
-    // The most work that a client can cause without any of its own: the same ClientHello again and again.
-    let hello = client_hello(&server);
-    let port = server.port;
-    let (stop, stopped) = mpsc::channel::<()>();
-    let flood = std::thread::spawn(move || {
-        while stopped.try_recv() == Err(mpsc::TryRecvError::Empty) {
-            let streams: Vec<_> = (0..50).filter_map(|_| TcpStream::connect(("127.0.0.1", port)).ok()).collect();
-            for mut stream in &streams {
-                // The server may refuse it.
-                let _ = stream.write_all(&hello);
-            }
-        }
-    });
+    let flood = Flood::of_handshakes(&server);
     await_until("the flood", || (server.count("tls/unfinished") > 100).then_some(()));
     let loaded = slowest();
-    drop(stop);
-    flood.join().expect("the flood ends");
+    flood.end();
     let figure = Figure::new("slowest of 100 answers, median of 5", Unit::Seconds, loaded);
     Ok(vec![figure.against("without it", alone).bound(Bound::Most(1.0))])
-}
-
-fn connect(server: &TlsServer) -> TcpStream {
-    TcpStream::connect(("127.0.0.1", server.port)).expect("a connection is taken")
-}
-
-/// Returns the first message of `openssl s_client`.
-fn client_hello(server: &TlsServer) -> Vec<u8> {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("there is a free port");
-    let port = listener.local_addr().expect("it has an address").port();
-    let authority = server.certificates.path("authority.pem");
-    let _client = TlsClient::connect(port, &authority, &[], &[]);
-    let (mut stream, _) = listener.accept().expect("it connects");
-    let mut head = [0; 5];
-    stream.read_exact(&mut head).expect("it says hello");
-    let mut body = vec![0; usize::from(u16::from_be_bytes([head[3], head[4]]))];
-    stream.read_exact(&mut body).expect("all of it");
-    [&head[..], &body].concat()
 }
 
 /// Returns the full handshakes a second that `openssl s_time` completes, one after the other, with `openssl s_server`

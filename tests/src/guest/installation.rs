@@ -2,7 +2,8 @@
 
 use super::Booted;
 use super::plan::Guest;
-use crate::software_key::{LONG_TERM_KEY, SERIAL};
+use crate::scratch::Scratch;
+use crate::software_key::{KeyPlan, LONG_TERM_KEY, Plug, SERIAL, SoftwareKey};
 use crate::{binaries, tree};
 
 /// Boots `guest` with all parts of an installation, this configuration, and a keyring of the first software key that
@@ -39,4 +40,10 @@ pub fn plug_in_software_key(guest: &mut Booted, arguments: &str) {
     let run = "systemd-run --quiet --unit sim -p RuntimeDirectory=sim -p UMask=0";
     guest.check(&format!("{run} ekey-sim --unix /run/sim/key {arguments}"));
     guest.await_sh("[ -S /run/sim/key ]");
+}
+
+/// Plugs in a software key for a guest's USB bus, at the rate of a real one.
+#[must_use]
+pub fn usb_key(scratch: &Scratch) -> SoftwareKey {
+    KeyPlan::named("key").plug(Plug::UsbRedir).rate(126).plug_in(scratch)
 }

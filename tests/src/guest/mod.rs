@@ -33,7 +33,7 @@ mod usb_machine;
 
 pub use booted::{Booted, Said};
 pub use fetched::{arm64_file, system_folder, system_program};
-pub use installation::{installed, plug_in_software_key};
+pub use installation::{installed, plug_in_software_key, usb_key};
 pub use plain_usb::serve_plain_usb;
 pub use plan::Guest;
 pub use qmp::Qmp;
