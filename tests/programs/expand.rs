@@ -16,6 +16,14 @@ use nix::sys::signal::Signal;
 const SEED: [usize; 2] = [64, 32];
 const READY: usize = 16_384;
 
+/// Checks that a client gets no byte before this key is plugged in, then its bytes.
+fn is_seeded_by(plan: &KeyPlan, client: &mut EgdClient, daemon: &Daemon, scratch: &Scratch) {
+    assert_eq!(client.take_available(255).expect("an answer").len(), 0, "bytes without the key");
+    let _key = plan.plug_in(scratch);
+    assert_eq!(client.take(64).expect("bytes of the key").len(), 64);
+    books::assert_books_add_up(&daemon.status(scratch), books::OnTheWay::Some);
+}
+
 fn expanding(plan: DaemonPlan, scratch: &Scratch, lines: &str) -> (DaemonPlan, PathBuf) {
     let socket = scratch.path("expand.sock");
     (plan.extra(&format!("[expand]\nlisten = [\"unix:{}\"]\n{lines}\n", socket.display())), socket)
@@ -165,10 +173,7 @@ fn fetched_bytes_never_seed() {
     let daemon = daemon_plan.start(&scratch);
     let mut client = client(&socket);
     await_until("fetched bytes in the pool", || (daemon.status(&scratch).count("/pool/bytes") >= 128).then_some(()));
-    assert_eq!(client.take_available(255).expect("an answer").len(), 0, "bytes made of what was fetched");
-    let _key = plan.plug_in(&scratch);
-    assert_eq!(client.take(64).expect("bytes once there is a key").len(), 64);
-    books::assert_books_add_up(&daemon.status(&scratch), books::OnTheWay::Some);
+    is_seeded_by(&plan, &mut client, &daemon, &scratch);
 }
 
 #[test]
@@ -184,10 +189,7 @@ fn one_of_combined_keys_alone_never_seeds() {
     let daemon = daemon_plan.start(&scratch);
     await_until("bytes of one key", || (daemon.status(&scratch).count("/pool/received_bytes") >= 1024).then_some(()));
     let mut client = client(&socket);
-    assert_eq!(client.take_available(255).expect("an answer").len(), 0, "bytes made of one key");
-    let _second_key = second.plug_in(&scratch);
-    assert_eq!(client.take(64).expect("bytes of two keys").len(), 64);
-    books::assert_books_add_up(&daemon.status(&scratch), books::OnTheWay::Some);
+    is_seeded_by(&second, &mut client, &daemon, &scratch);
 }
 
 #[test]

@@ -51,10 +51,7 @@ fn without_a_key_the_advice_is_to_plug_one_in() {
 
 #[test]
 fn a_key_that_stopped_itself_runs_after_a_replug() {
-    let mut scene = Scene::of(KeyPlan::named("key").fault("badness:5000"));
-    scene.advises(&ADVICE.sentence("the key stopped itself", &[("serial", SERIAL)]), 2);
-    scene.replug(KeyPlan::named("key").rate(126));
-    scene.ends_well();
+    runs_after_a_replug(KeyPlan::named("key").fault("badness:5000"), "the key stopped itself", 126);
 }
 
 #[test]
@@ -141,10 +138,7 @@ fn a_busy_key_runs_once_the_other_program_ends() {
 
 #[test]
 fn a_retired_key_advises_a_replacement() {
-    let mut scene = Scene::of(KeyPlan::named("key").bad_source("half:100"));
-    scene.advises(&ADVICE.sentence("failed its test", &[("serial", SERIAL)]), 2);
-    scene.replug(KeyPlan::named("key").rate(3000));
-    scene.ends_well();
+    runs_after_a_replug(KeyPlan::named("key").bad_source("half:100"), "failed its test", 3000);
 }
 
 #[test]
@@ -156,5 +150,13 @@ fn one_of_two_keys_not_running_is_exit_code_1() {
     assert_eq!(added.code, Some(0), "{added:?}");
     scene.advises(&ADVICE.sentence("unknown second key", &[("serial", SECOND_SERIAL)]), 1);
     assert_eq!(scene.daemon.ctl(&scene.scratch, &["remove", SECOND_SERIAL]).code, Some(0));
+    scene.ends_well();
+}
+
+/// Checks the advice for this key, and that a healthy key in its place runs.
+fn runs_after_a_replug(plan: KeyPlan, advice: &str, rate: u32) {
+    let mut scene = Scene::of(plan);
+    scene.advises(&ADVICE.sentence(advice, &[("serial", SERIAL)]), 2);
+    scene.replug(KeyPlan::named("key").rate(rate));
     scene.ends_well();
 }

@@ -18,26 +18,13 @@ const ADVICE: Golden = Golden("programs/surroundings.txt");
 
 #[test]
 fn a_readable_keyring_works_after_chmod() {
-    let scene = Scene::with_keyring(KeyPlan::named("key").rate(126), "");
-    let path = scene.scratch.write("keyring", &scene.plan.keyring_line(), 0o644);
-    let _ = scene.daemon.ctl(&scene.scratch, &["keyring", "reload"]);
-    let path = path.display().to_string();
-    scene.advises(&ADVICE.sentence("a readable keyring", &[("path", &path)]), 2);
-    let _ = scene.scratch.write("keyring", &scene.plan.keyring_line(), 0o600);
-    scene.follows(&[]);
-    scene.ends_well();
+    let line = KeyPlan::named("key").keyring_line();
+    a_bad_keyring_works_after_its_repair(&line, 0o644, "a readable keyring");
 }
 
 #[test]
 fn a_broken_keyring_works_after_correction() {
-    let scene = Scene::with_keyring(KeyPlan::named("key").rate(126), "");
-    let path = scene.scratch.write("keyring", "# mine\nthis is none\n", 0o600);
-    let _ = scene.daemon.ctl(&scene.scratch, &["keyring", "reload"]);
-    let path = path.display().to_string();
-    scene.advises(&ADVICE.sentence("a malformed keyring", &[("path", &path)]), 2);
-    let _ = scene.scratch.write("keyring", &scene.plan.keyring_line(), 0o600);
-    scene.follows(&[]);
-    scene.ends_well();
+    a_bad_keyring_works_after_its_repair("# mine\nthis is none\n", 0o600, "a malformed keyring");
 }
 
 #[test]
@@ -146,6 +133,16 @@ fn the_tool_names_the_group_that_may_use_the_socket() {
     let path = scene.daemon.control.display().to_string();
     ADVICE.sentence("no right to the socket", &[("path", &path)]).check(&finished.words());
     assert_eq!(finished.code, Some(4));
+}
+
+fn a_bad_keyring_works_after_its_repair(text: &str, mode: u32, advice: &str) {
+    let scene = Scene::with_keyring(KeyPlan::named("key").rate(126), "");
+    let path = scene.scratch.write("keyring", text, mode).display().to_string();
+    let _ = scene.daemon.ctl(&scene.scratch, &["keyring", "reload"]);
+    scene.advises(&ADVICE.sentence(advice, &[("path", &path)]), 2);
+    let _ = scene.scratch.write("keyring", &scene.plan.keyring_line(), 0o600);
+    scene.follows(&[]);
+    scene.ends_well();
 }
 
 fn status_at(socket: &Path, scratch: &Scratch) -> Finished {
