@@ -158,7 +158,8 @@ impl Call {
         answer.unwrap_or_else(|| panic!("{} was not made: {said}", self.name))
     }
 
-    /// The thread has just returned from `svc`, so that instruction is the one before its program counter.
+    /// Returns what gdb prints. The thread has just returned from `svc`, so that instruction is the one before its program
+    /// counter.
     fn gdb(&self, guest: &mut Booted) -> String {
         let mut script = String::from("set $back = $pc\n");
         let registers = ["x0", "x1", "x2", "x3", "x4", "x5", "x8"];

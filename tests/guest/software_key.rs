@@ -169,7 +169,7 @@ fn deliver(guest: &mut Booted, transport: &str, frames: u64) {
     deliver_as(guest, transport, transport, frames);
 }
 
-/// Runs the daemon until it has delivered `blocks` blocks to `/share/NAME`, then ends it.
+/// Runs the daemon until it has delivered `frames` blocks to `/share/NAME`, then ends it.
 fn deliver_as(guest: &mut Booted, transport: &str, name: &str, frames: u64) {
     let config = format!(
         "keyring = \"/root/keyring\"\ncontrol = \"/run/control.sock\"\n[keys]\ntransport = \"{transport}\"\n\

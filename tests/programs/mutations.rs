@@ -121,7 +121,7 @@ fn mutated_configurations_are_accepted_or_located() {
     });
 }
 
-/// Has `ekeyd check` read `count` mutated files, and `ekey-ctl config convert` some of the original's.
+/// Has `ekeyd check` read `files` mutated files, and `ekey-ctl config convert` some of the original's.
 fn check_all(mut chance: Chance, files: u32) {
     let scratch = Scratch::make();
     for number in 0..files {

@@ -182,7 +182,7 @@ impl Crowd {
     }
 }
 
-/// Starts a thread that connects and leaves, again and again, until it must stop.
+/// A thread that connects and leaves, again and again, until it must stop.
 struct Rude {
     active: Arc<AtomicBool>,
     ended: Arc<AtomicBool>,
@@ -226,7 +226,7 @@ impl Drop for Rude {
     }
 }
 
-/// Accepts and hangs up: the least that any server costs the machine.
+/// A server that accepts and hangs up: the least that any server costs the machine.
 struct Dummy {
     path: PathBuf,
     _scratch: Scratch,

@@ -13,7 +13,8 @@ pub(super) const SUBJECTS: &[Subject] = &[
     Subject { name: "usb-replug", title: "memory after replugging (in a guest)", measure: replug },
 ];
 
-/// A guest's processor is emulated: compare its figures only with one of the same kind.
+/// Checks that a guest's kernel was fetched. A guest's processor is emulated: compare its figures only with one of the same
+/// kind.
 fn fetched() -> Result<(), Missing> {
     let folder = target_folder().join("guest/vmlinux");
     let missing = || Missing(format!("{} is missing: tests/fetch-guest", Path::new(&folder).display()));

@@ -79,7 +79,7 @@ impl Measured {
         self.bytes.iter().sum::<u64>() as f64 / self.elapsed.as_secs_f64()
     }
 
-    /// Returns the time from the request to the whole answer that `percent` of a hundred requests took at most.
+    /// Returns the time from the request to the whole answer that `hundredths` of a hundred requests took at most.
     ///
     /// # Panics
     /// When no request was answered.

@@ -61,7 +61,7 @@ impl Crowd {
         Self { stop: Arc::default(), threads: Vec::new(), notes, seed, hired: 0 }
     }
 
-    /// Adds `count` clients that connect here.
+    /// Adds `number` clients that connect here.
     pub(super) fn hire(&mut self, number: usize, manner: Manner, door: &Door, count: &Arc<Count>) {
         for _ in 0..number {
             self.hired += 1;

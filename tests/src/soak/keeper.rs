@@ -144,7 +144,7 @@ impl Keeper {
         self.daemon.signal(Signal::SIGHUP);
     }
 
-    /// Sets the daemon's wall clock to `seconds` seconds from the right time.
+    /// Sets the daemon's wall clock to `away` seconds from the right time.
     pub(super) fn set_clock(&self, away: i64) {
         if let Some(clock) = &self.clock {
             fs::write(&clock.file, format!("{away:+}s\n")).expect("a scratch file can be written");

@@ -41,7 +41,7 @@ use stretch::Stretch;
 
 /// How long a key that could work may bring nothing. A hung key recovers within seconds; the daemon tries one that it
 /// misjudged again after a minute.
-const BARREN: Duration = Duration::from_secs(300);
+const MOST_SILENCE: Duration = Duration::from_secs(300);
 /// The number of findings that ends the soak.
 const ENOUGH: usize = 30;
 
@@ -116,7 +116,7 @@ struct Soak {
     got_before: [u64; 4],
     /// What the output file had before this daemon.
     file_before: u64,
-    fruit: [(u64, Instant); SLOTS],
+    progress: [(u64, Instant); SLOTS],
     struck_before: BTreeMap<&'static str, u64>,
     /// What earlier daemons verified.
     verified_before: u64,
@@ -177,7 +177,7 @@ impl Soak {
             counts,
             got_before: [0; 4],
             file_before: 0,
-            fruit: [(0, begun); SLOTS],
+            progress: [(0, begun); SLOTS],
             struck_before: BTreeMap::new(),
             verified_before: 0,
             counters: Counters::default(),
@@ -224,13 +224,13 @@ impl Soak {
             let could = self.slots[slot].key.as_ref().is_some_and(|plugged| !plugged.is_mortal)
                 && (slot != COMES_AND_GOES || (self.keeper.is_configured && self.keeper.is_in_keyring));
             let verified = self.verified(status, slot);
-            if !could || self.fruit[slot].0 != verified {
-                self.fruit[slot] = (verified, Instant::now());
-            } else if self.fruit[slot].1.elapsed() > BARREN {
+            if !could || self.progress[slot].0 != verified {
+                self.progress[slot] = (verified, Instant::now());
+            } else if self.progress[slot].1.elapsed() > MOST_SILENCE {
                 let key = status.key_at(&self.slots[slot].path(&self.scratch).display().to_string());
-                let (seconds, key) = (BARREN.as_secs(), key.map(|key| format!("{key:?}")));
+                let (seconds, key) = (MOST_SILENCE.as_secs(), key.map(|key| format!("{key:?}")));
                 self.find(&format!("key {slot} brought nothing for {seconds} s: {key:?}"));
-                self.fruit[slot].1 = Instant::now();
+                self.progress[slot].1 = Instant::now();
             }
         }
     }

@@ -79,7 +79,7 @@ impl Soak {
     pub(super) fn begin_stretch(&mut self, slot: usize, verified: u64, resets: Option<(u64, u64)>) {
         let sent = self.sent(slot);
         self.stretches[slot] = Stretch { sent, verified, resets, is_disturbed: false };
-        self.fruit[slot] = (verified, Instant::now());
+        self.progress[slot] = (verified, Instant::now());
     }
 
     /// Returns what polite clients and the file were given and have not read.
@@ -114,8 +114,8 @@ impl Soak {
         status.key_at(&path).map(|key| (key.resets(), key.recoveries()))
     }
 
-    /// Returns whether all that a steadfast key has sent has arrived. Waits as long as a daemon on a busy machine
-    /// needs.
+    /// Returns whether all that a steadfast key has sent has arrived. The caller waits as long as a daemon on a busy
+    /// machine needs.
     fn has_arrived(&self, slot: usize, verified: u64) -> bool {
         self.stretches[slot].is_explained(self.sent(slot), verified)
     }
