@@ -1,7 +1,7 @@
-//! The static programs on a 64-bit ARM: a real kernel of that architecture, a key on each kind of link, every output, and the
-//! sandbox, whose lists of system calls are other ones there.
+//! The static programs on a 64-bit ARM: a real kernel of that architecture, a key on each kind of link, every output,
+//! and the sandbox, whose lists of system calls differ there.
 //!
-//! `packaging/test` builds the programs and fetches the guest; it runs these tests, nothing else does.
+//! `packaging/test` builds the programs, fetches the guest, and runs these tests; `tests/run` does not.
 
 use std::fmt::Write as _;
 
@@ -24,23 +24,23 @@ max-bytes = 65536
 [http]
 listen = "127.0.0.1:9178"
 "#;
-/// Requests of 255 bytes by EGD, and how much they bring.
+/// Asks by EGD for 16 times 255 bytes.
 const ASK: &str =
     "for n in $(seq 16); do printf '\\002\\377'; done >/root/ask; nc 127.0.0.1 8888 </root/ask >/share/egd";
 const ASKED: usize = 16 * 255;
-/// Nothing that the daemon wanted was refused: each refusal leaves a line with the number of the call.
+/// Prints every refusal of the sandbox: each leaves a line with the number of the call.
 const REFUSED: &str = "dmesg | grep type=1326";
 
 #[test]
 #[ignore = "needs the static programs for aarch64: run packaging/test"]
-fn keys_on_every_link_are_served_and_no_call_that_it_takes_is_refused() {
+fn keys_on_every_link_serve_and_no_call_is_refused() {
     let scratch = Scratch::make();
     let plan = KeyPlan::named("usb").identity(USB_SERIAL, LONG_TERM_KEY).plug(Plug::UsbRedir).rate(126);
     let key = plan.plug_in(&scratch);
     let mut guest = with_programs(Guest::aarch64().module("cdc-acm")).boot();
     assert_eq!(guest.check("uname -m").trim(), "aarch64");
     guest.check("ekeyd check /etc/entropykey/ekeyd.toml");
-    // In udev's place.
+    // Does what udev would do.
     guest.check("mdev -d");
     guest.plug("key", &key.path);
     guest.await_sh("[ \"$(stat -c %G /dev/ttyACM0)\" = ekeyd ]");
@@ -49,15 +49,15 @@ fn keys_on_every_link_are_served_and_no_call_that_it_takes_is_refused() {
     start(&mut guest);
     guest.await_sh(&running(3));
 
-    // Each byte that is handed out was sent by one of the keys, and none comes twice.
+    // Each served byte was sent by one of the keys, and none comes twice.
     guest.check(ASK);
     guest.await_sh("[ $(stat -c %s /var/lib/ekeyd/entropy) = 65536 ]");
     guest.check("cp /var/lib/ekeyd/entropy /share/file");
     let logs = [guest.shared("unix.plain"), guest.shared("pty.plain"), key.plain_log.clone()];
     let mut account = Account::of(&logs.map(|log| blocks::read(&log)));
-    for (name, due) in [("egd", ASKED), ("file", 65_536)] {
+    for (name, expected) in [("egd", ASKED), ("file", 65_536)] {
         let served = blocks::read(&guest.shared(name));
-        assert_eq!(served.len(), due, "{name}");
+        assert_eq!(served.len(), expected, "{name}");
         account.book(&served).unwrap_or_else(|wrong| panic!("{name}: {wrong}"));
     }
     guest.await_sh("ekey-ctl status --json | grep '\"credited_bits\":[1-9]'");
@@ -70,7 +70,7 @@ fn keys_on_every_link_are_served_and_no_call_that_it_takes_is_refused() {
     {
         assert!(doctor.contains(line), "the doctor does not say `{line}`:\n{doctor}");
     }
-    // The kernel says the same.
+    // The kernel's counts agree.
     let threads = guest.check("cat /proc/$(cat /run/pid)/task/*/status");
     let with = |line: &str| threads.lines().filter(|other| *other == line).count();
     assert!(with("Seccomp:\t2") >= 5, "{threads}");
@@ -81,7 +81,7 @@ fn keys_on_every_link_are_served_and_no_call_that_it_takes_is_refused() {
     changes(&mut guest, &key.path);
     end(&mut guest);
 
-    // The other way to the key by USB: past the kernel's driver.
+    // Over USB without the kernel's driver.
     guest.check("sed -i 's/\"tty\"/\"usb\"/' /etc/entropykey/ekeyd.toml");
     start(&mut guest);
     guest.await_sh(&running(3));
@@ -91,13 +91,13 @@ fn keys_on_every_link_are_served_and_no_call_that_it_takes_is_refused() {
     end(&mut guest);
 
     let refused = guest.sh(REFUSED);
-    assert_eq!(refused.code, 1, "calls that the daemon takes are refused:\n{}", refused.text);
+    assert_eq!(refused.code, 1, "the sandbox refuses calls that the daemon makes:\n{}", refused.text);
     guest.power_off();
 }
 
 #[test]
 #[ignore = "needs the static programs for aarch64: run packaging/test"]
-fn a_daemon_that_was_taken_over_can_make_no_other_call() {
+fn the_sandbox_refuses_every_other_call() {
     let libraries = "usr/lib/aarch64-linux-gnu";
     let guest = with_programs(Guest::aarch64())
         .file("/usr/bin/gdb", &arm64_file("usr/bin/gdb"))
@@ -109,7 +109,7 @@ fn a_daemon_that_was_taken_over_can_make_no_other_call() {
     plug_in(&mut guest, "unix", SERIAL);
     start(&mut guest);
     guest.await_sh(&running(1));
-    for (call, due) in [
+    for (call, expected) in [
         (Call { name: "getppid", number: 173, arguments: "" }, 1..=i64::MAX),
         (Call { name: "openat of what it may read", number: 56, arguments: "-100 $path 0" }, 0..=i64::MAX),
         (Call { name: "openat of another file", number: 56, arguments: "-100 $other 0" }, -EACCES..=-EACCES),
@@ -120,9 +120,9 @@ fn a_daemon_that_was_taken_over_can_make_no_other_call() {
     ] {
         let result = call.make(&mut guest);
         println!("{}: {result}", call.name);
-        assert!(due.contains(&result), "{} gave {result}, due is {due:?}", call.name);
+        assert!(expected.contains(&result), "{} gave {result}, expected {expected:?}", call.name);
     }
-    // The kernel has noted what it refused, and the daemon goes on.
+    // The kernel has logged each refusal, and the daemon still runs.
     for number in [34, 198, 29, 222] {
         guest.check(&format!("{REFUSED} | grep 'syscall={number} '"));
     }
@@ -140,24 +140,26 @@ const EACCES: i64 = 13;
 const ENOSYS: i64 = 38;
 const SIGSYS: i64 = 31;
 
-/// A system call that a debugger makes in the daemon's place, from its first thread, which waits for events.
+/// A system call that a debugger makes from the daemon's first thread, which waits for events.
 struct Call {
     name: &'static str,
-    /// As aarch64 counts, asm-generic/unistd.h.
+    /// The number on aarch64, from asm-generic/unistd.h.
     number: i64,
-    /// `$path` is `/etc/passwd`, which the daemon may read, `$other` a file that everybody may read but the daemon.
+    /// `$path` is `/etc/passwd`, which the daemon may read; `$other` is a file that all users may read but the daemon
+    /// may not.
     arguments: &'static str,
 }
 
 impl Call {
-    /// Makes it, and gives what the kernel answers: a negative number is an error.
+    /// Makes the call and returns the kernel's answer; a negative number is an error.
     fn make(&self, guest: &mut Booted) -> i64 {
         let said = self.gdb(guest);
         let answer = said.lines().find_map(|line| line.strip_prefix("answer ")?.trim().parse().ok());
         answer.unwrap_or_else(|| panic!("{} was not made: {said}", self.name))
     }
 
-    /// The thread has just come out of `svc`, so its program counter is one instruction behind it.
+    /// Returns what gdb prints. The thread has just returned from `svc`, so that instruction is the one before its program
+    /// counter.
     fn gdb(&self, guest: &mut Booted) -> String {
         let mut script = String::from("set $back = $pc\n");
         let registers = ["x0", "x1", "x2", "x3", "x4", "x5", "x8"];
@@ -184,13 +186,13 @@ impl Call {
     }
 }
 
-/// What may happen to a daemon that runs: reading everything again, resets, keys that are taken away and come back.
+/// Puts the daemon through a reload, resets, and keys that vanish and return.
 fn changes(guest: &mut Booted, usb: &std::path::Path) {
     guest.check("kill -HUP $(cat /run/pid)");
     guest.await_sh("grep 'the keyring was read again' /share/ekeyd.log");
     guest.check("ekey-ctl keyring reload");
     for (serial, level) in [(SERIAL, "soft"), (SECOND_SERIAL, "reopen"), (USB_SERIAL, "usb")] {
-        // The tool waits for an answer for twelve seconds, in which an emulated machine may not get far.
+        // An emulated machine may need longer than the twelve seconds that the tool waits for an answer.
         guest.await_sh(&format!("ekey-ctl reset '{serial}' --level {level}"));
         guest.await_sh(&running(3));
     }
@@ -199,7 +201,7 @@ fn changes(guest: &mut Booted, usb: &std::path::Path) {
     guest.check("ekey-ctl add /run/sim/unix");
     guest.await_sh(&running(3));
 
-    // A key that vanishes, and one that is pulled out.
+    // One key vanishes, another is unplugged.
     guest.check("kill $(cat /run/unix.pid)");
     guest.unplug("key");
     guest.await_sh("[ ! -e /dev/ttyACM0 ]");
@@ -209,7 +211,7 @@ fn changes(guest: &mut Booted, usb: &std::path::Path) {
     guest.await_sh(&running(3));
 }
 
-/// With the static programs, their user, and a keyring of three keys.
+/// Makes a guest with the static programs, their user, and a keyring of three keys.
 fn with_programs(guest: Guest) -> Guest {
     let tree = binaries::target_folder().join("static/aarch64");
     let keyring = [SERIAL, SECOND_SERIAL, USB_SERIAL].iter().fold(String::new(), |mut text, serial| {
@@ -246,7 +248,7 @@ fn start(guest: &mut Booted) {
     guest.check("(ekeyd run >>/share/ekeyd.log 2>&1 & echo $! >/run/pid; wait $!; echo $? >/run/exit) &");
 }
 
-/// Ends the daemon as a service manager does, and expects it to go in good order.
+/// Ends the daemon as a service manager does, and checks that it exits in good order.
 fn end(guest: &mut Booted) {
     guest.check("rm -f /run/exit; kill $(cat /run/pid)");
     guest.await_sh("[ -s /run/exit ]");
@@ -255,7 +257,7 @@ fn end(guest: &mut Booted) {
     assert!(!log.contains("ERROR") && !log.contains("panicked"), "{log}");
 }
 
-/// Succeeds when so many keys run, and says how they are until then.
+/// Returns a shell command that succeeds when `count` keys run and prints their states until then.
 fn running(count: usize) -> String {
     format!(
         "[ $(ekey-ctl status --json | grep -o '\"name\":\"running\"' | wc -l) = {count} ] || {{ ekey-ctl list; tail /share/ekeyd.log; false; }}"

@@ -1,6 +1,6 @@
-//! The attacker's list: what a local user, a network client, somebody who may plant files, and a lying key try against an installed
-//! daemon, in a guest, and what comes of each. Leaves the table behind as `target/attacks.md`; of the Debian package, which
-//! `packaging/test` builds, as `target/attacks-package.md`.
+//! The attacks on an installed daemon in a guest: what a local user, a network client, a user who may plant files, and
+//! a lying key try, and what each achieves. Writes the table to `target/attacks.md`; for the Debian package, which
+//! `packaging/test` builds, to `target/attacks-package.md`.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -16,7 +16,7 @@ const CONFIG: &str = "[keys]\npaths = [\"/run/sim/key\"]\n\
                       [http]\nlisten = \"127.0.0.1:9178\"\n";
 const CONTROL: &str = "/run/ekeyd/control.sock";
 const NOBODY: &str = "setpriv --reuid=65534 --regid=65534 --clear-groups";
-/// Of the group that may use keys and sockets.
+/// A member of the group that may use keys and sockets.
 const MEMBER: &str = "setpriv --reuid=member --regid=member --init-groups";
 const READING: [&str; 4] = ["ListEntropyKeys", "StatEntropyKey(1)", "Status", "History"];
 const CHANGING: [&str; 6] = [
@@ -28,7 +28,7 @@ const CHANGING: [&str; 6] = [
     "Shutdown",
 ];
 
-/// A guest under attack, and the table so far.
+/// A guest under attack, and the rows of the table so far.
 struct Siege {
     guest: Booted,
     rows: String,
@@ -36,7 +36,7 @@ struct Siege {
 }
 
 #[test]
-fn an_attacker_gets_nothing_that_the_threat_model_denies_him() {
+fn every_attack_on_the_unit_fails() {
     let mut guest = installed(equipped(), CONFIG);
     guest.check("systemctl start --no-block ekeyd");
     besiege(guest, "attacks.md");
@@ -44,12 +44,12 @@ fn an_attacker_gets_nothing_that_the_threat_model_denies_him() {
 
 #[test]
 #[ignore = "needs a package: run packaging/test"]
-fn nor_does_he_get_more_of_the_package() {
-    // The package starts the service by itself, for the key that its configuration names.
+fn every_attack_on_the_package_fails() {
+    // The package starts the service for the key that its configuration names.
     besiege(installed_package(equipped(), CONFIG), "attacks-package.md");
 }
 
-/// A guest with the attacker in it, somebody of the daemon's group, and a file that nobody but root may touch.
+/// Adds the attacker's program, a member of the daemon's group, and a file that only root may touch.
 fn equipped() -> Guest {
     let member = "u member -\nm member ekeyd\n";
     Guest::systemd()
@@ -58,7 +58,7 @@ fn equipped() -> Guest {
         .text("/root/victim", "root's own\n", 0o600)
 }
 
-/// Goes through the list and leaves the table as the file `table` of the target folder.
+/// Runs every attack and writes the table to the file `table` in the target folder.
 fn besiege(mut guest: Booted, table: &str) {
     plug_in_software_key(&mut guest, "");
     guest.await_sh("[ \"$(systemctl is-active ekeyd)\" = active ]");
@@ -72,15 +72,15 @@ fn besiege(mut guest: Booted, table: &str) {
 }
 
 impl Siege {
-    /// Local users, of the group and not.
+    /// Attacks as local users, inside and outside the group.
     fn users(&mut self) {
         let statements =
             READING.iter().chain(&CHANGING).map(|words| format!("'{words}'")).collect::<Vec<_>>().join(" ");
-        let places = [CONTROL, "/run/ekeyd.sock"].map(|socket| ("a stranger says each statement", socket));
+        let places = [CONTROL, "/run/ekeyd.sock"].map(|socket| ("another user sends each statement", socket));
         for (attack, socket) in places {
             self.is_refused(&format!("{attack} at {socket}"), &format!("{NOBODY} attacker say {socket} {statements}"));
         }
-        self.is_refused("a stranger asks for entropy", &format!("{NOBODY} attacker ask unix:/run/ekeyd/egd.sock"));
+        self.is_refused("another user asks for entropy", &format!("{NOBODY} attacker ask unix:/run/ekeyd/egd.sock"));
         let before = self.daemon();
         let said = self.sh(&format!("{MEMBER} attacker say {CONTROL} {statements}"));
         for (words, may) in READING.iter().map(|words| (words, true)).chain(CHANGING.iter().map(|words| (words, false)))
@@ -88,18 +88,18 @@ impl Siege {
             let answer = said.lines().find_map(|line| line.strip_prefix(&format!("{words}\t"))).unwrap_or("no answer");
             let held =
                 if may { answer.starts_with("OK") } else { answer.contains("only root and the daemon's own user") };
-            self.row(&format!("one of the group says `{words}`"), answer, held);
+            self.row(&format!("a group member sends `{words}`"), answer, held);
         }
         let after = self.daemon();
         self.row("… and after all of that", &format!("{before}, then {after}"), before == after);
         for (attack, command) in [
-            ("a stranger removes the control socket", format!("rm {CONTROL}")),
-            ("a stranger puts a file of his in its place", format!("touch /tmp/x; mv -f /tmp/x {CONTROL}")),
-            ("a stranger makes a folder of ours in /run first", "mkdir /run/ekeyd-next".to_owned()),
-            ("a stranger reads the keyring", "cat /etc/entropykey/keyring".to_owned()),
-            ("a stranger plants a file beside the keyring", "touch /etc/entropykey/.keyring.1-0.new".to_owned()),
-            ("a stranger ends the daemon", "kill -TERM $PID".to_owned()),
-            ("a stranger reads the daemon's memory", "head -c1 /proc/$PID/mem".to_owned()),
+            ("another user removes the control socket", format!("rm {CONTROL}")),
+            ("another user replaces it by a file", format!("touch /tmp/x; mv -f /tmp/x {CONTROL}")),
+            ("another user makes a folder of ours in /run first", "mkdir /run/ekeyd-next".to_owned()),
+            ("another user reads the keyring", "cat /etc/entropykey/keyring".to_owned()),
+            ("another user plants a file next to the keyring", "touch /etc/entropykey/.keyring.1-0.new".to_owned()),
+            ("another user ends the daemon", "kill -TERM $PID".to_owned()),
+            ("another user reads the daemon's memory", "head -c1 /proc/$PID/mem".to_owned()),
         ] {
             self.is_refused(attack, &format!("{NOBODY} sh -c \"{command}\""));
         }
@@ -110,7 +110,7 @@ impl Siege {
         }
     }
 
-    /// Too much, too slowly and too often, at every listener.
+    /// Attacks every listener with too much, too slowly and too often.
     fn listeners(&mut self) {
         let (unix, tcp, http) = ("unix:/run/ekeyd/egd.sock", "tcp:127.0.0.1:8888", "tcp:127.0.0.1:9178");
         for (what, address, words) in [
@@ -123,9 +123,9 @@ impl Siege {
             self.serves_on(what, said.trim());
         }
         for (what, address, count, held_most) in [
-            ("200 connections that say one byte, at the control socket", "unix:/run/ekeyd/control.sock", 200, 200),
-            ("200 connections that say one byte, by HTTP", http, 200, 200),
-            ("500 connections that say one byte, by EGD over TCP", tcp, 500, 500),
+            ("200 connections that send one byte, at the control socket", "unix:/run/ekeyd/control.sock", 200, 200),
+            ("200 connections that send one byte, by HTTP", http, 200, 200),
+            ("500 connections that send one byte, by EGD over TCP", tcp, 500, 500),
         ] {
             self.sh(&format!(
                 "rm -f /tmp/held; (attacker hold {address} {count} >/tmp/held 2>&1 & echo $! >/tmp/holder)"
@@ -133,19 +133,19 @@ impl Siege {
             let said = self.guest.await_sh("grep -E 'held|failed' /tmp/held");
             let others = self.others_are_served(address);
             self.sh("kill $(cat /tmp/holder)");
-            let back = self.guest.await_sh("ekey-ctl list >/dev/null && echo all are served when they have gone");
+            let back = self.guest.await_sh("ekey-ctl list >/dev/null && echo all are served afterwards");
             let result = format!("{}; {others}; {}", said.trim(), back.trim());
             let count: u32 = said.trim().rsplit(' ').next().and_then(|count| count.parse().ok()).unwrap_or(u32::MAX);
             self.row(what, &result, count <= held_most && !others.contains("NOT"));
         }
     }
 
-    /// A key that lies.
+    /// Attacks as a key that lies.
     fn keys(&mut self) {
         let run = "systemd-run --quiet --unit sim -p RuntimeDirectory=sim -p UMask=0 \
                    ekey-sim --unix /run/sim/key --serial NwBvBlg3OTBJORFD --ltk-file /root/ltk";
         for (what, arguments) in [
-            ("a key that is another one after each second reset", "--rate 126 --fault wrong-serial:2"),
+            ("a key whose serial changes on every second reset", "--rate 126 --fault wrong-serial:2"),
             ("a key that claims 2^32 of everything, and a nonce of 4095 bytes", "--rate 126 --fault boast:2"),
             ("a key that floods with frames that verify", "--rate 0"),
         ] {
@@ -162,7 +162,7 @@ impl Siege {
         self.sh("kill $(cat /tmp/babbler); systemctl stop ekeyd");
     }
 
-    /// Links and pipes where the daemon is to write, against a daemon that root starts without systemd.
+    /// Plants links and pipes where the daemon writes; root starts this daemon without systemd.
     fn files(&mut self) {
         for (what, plant) in [
             ("a symbolic link to root's file", "ln -s /root/victim"),
@@ -208,7 +208,7 @@ impl Siege {
         }
     }
 
-    /// What root's daemon gives up, as the kernel says it.
+    /// Checks in the kernel's account that root's daemon has dropped its rights.
     fn started_by_root(&mut self) {
         self.trap("true", "keyring = \"/trap/keyring\"\ncontrol = \"/trap/c\"\n[egd]\nlisten = []\n");
         self.sh("echo '# none' >/trap/keyring; chmod 600 /trap/keyring");
@@ -216,8 +216,9 @@ impl Siege {
             "grep -hE '^(Uid|CapEff|CapBnd|NoNewPrivs|Seccomp):' /proc/$(cat /trap/pid)/task/*/status | sort | uniq -c";
         let said = self.while_it_runs(&format!("{fields}; stat -c 'keyring of %U' /trap/keyring; id -u ekeyd"));
         let number = said.lines().last().unwrap_or_default().to_owned();
-        let all =
-            |due: &str| said.lines().filter(|line| line.contains(due.split(':').next().unwrap_or(due))).count() == 1;
+        let all = |expected: &str| {
+            said.lines().filter(|line| line.contains(expected.split(':').next().unwrap_or(expected))).count() == 1
+        };
         let one_credits = said.lines().any(|line| line.trim() == "1 CapEff:\t0000000000200000")
             && said.lines().filter(|line| line.contains("CapEff")).count() == 2
             && said.contains("CapEff:\t0000000000000000");
@@ -248,7 +249,7 @@ impl Siege {
         guest.power_off();
     }
 
-    /// The daemon's number, its keys and its keyring: what no attack changes.
+    /// Returns the daemon's process id, keys and keyring, which no attack may change.
     fn daemon(&mut self) -> String {
         let words = "echo $(systemctl show -P MainPID ekeyd) $(ekey-ctl status --json | grep -o '\"keyring\":{[^}]*}') \
                      $(ekey-ctl list --json | grep -o '\"path\"' | wc -l)";
@@ -262,10 +263,10 @@ impl Siege {
         self.row(attack, &words, said.code != 0 && refusals.iter().any(|refusal| words.contains(refusal)));
     }
 
-    /// Whether the daemon still answers, and is the same one.
+    /// Checks that the same daemon still answers.
     fn serves_on(&mut self, attack: &str, result: &str) {
         let said = self.sh("timeout 300 ekey-ctl list >/dev/null; echo $? $(systemctl show -P NRestarts ekeyd)");
-        self.row(attack, &format!("{result}; serves on"), said.trim() == "0 0");
+        self.row(attack, &format!("{result}; still serves"), said.trim() == "0 0");
     }
 
     fn others_are_served(&mut self, address: &str) -> String {
@@ -282,7 +283,7 @@ impl Siege {
         format!("meanwhile {}", served.join(", "))
     }
 
-    /// A folder of the user ekeyd with something planted in it, and a configuration of a daemon there.
+    /// Plants something in a folder of the user ekeyd, and writes the configuration of a daemon there.
     fn trap(&mut self, plant: &str, lines: &str) {
         let place = if plant == "true" { "" } else { "/trap/place" };
         self.sh(&format!("rm -rf /trap; mkdir /trap; chown ekeyd: /trap; {plant} {place}"));

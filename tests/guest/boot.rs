@@ -1,4 +1,4 @@
-//! The guest itself: that it boots, ends, shares files, and has what the other tests with a real kernel build on.
+//! The guest itself: it boots, ends, shares files, and has what the other tests on a real kernel need.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -11,7 +11,7 @@ use ekey_tests::Scratch;
 use ekey_tests::guest::Guest;
 
 #[test]
-fn a_guest_boots_to_a_line_and_ends_with_the_exit_code_of_its_script() {
+fn a_guest_ends_with_its_scripts_exit_code() {
     let mut guest = Guest::new().init_script("echo the kernel is $(uname -s)\nexit 42").boot();
     let line = guest.await_line("the kernel is");
     assert_eq!(line, "the kernel is Linux");
@@ -20,7 +20,7 @@ fn a_guest_boots_to_a_line_and_ends_with_the_exit_code_of_its_script() {
 
 #[test]
 fn a_file_leaves_the_guest_byte_for_byte() {
-    // Every byte value in every place of a long word, and a length that is no multiple of any block.
+    // Every byte value at every position of a long word, and a length that is not a multiple of any block.
     let sent = (0..4_000_037_u32).map(|at| (at.wrapping_mul(2_654_435_761) >> 24) as u8).collect::<Vec<_>>();
     let scratch = Scratch::make();
     let path = scratch.path("sent");
@@ -28,17 +28,17 @@ fn a_file_leaves_the_guest_byte_for_byte() {
     let mut guest = Guest::new().file("/root/sent", &path).boot();
     guest.check("cp /root/sent /share/returned");
     let returned = fs::read(guest.shared("returned")).expect("the guest wrote it");
-    let first = sent.iter().zip(&returned).position(|(due, seen)| due != seen);
+    let first = sent.iter().zip(&returned).position(|(expected, seen)| expected != seen);
     assert!(sent == returned, "{} of {} bytes came back, the first wrong one at {first:?}", returned.len(), sent.len());
     guest.power_off();
 }
 
 #[test]
-fn a_commands_exit_code_and_words_come_back() {
+fn a_command_returns_exit_code_and_output() {
     let mut guest = Guest::new().boot();
     let said = guest.sh("echo to one side; echo to the other >&2; exit 7");
     assert_eq!((said.code, said.text.as_str()), (7, "to one side\nto the other\n"));
-    // What is in the background outlives the command that started it.
+    // A process in the background outlives the command that started it.
     guest.check("(until [ -e /share/go ]; do usleep 10000; done; echo gone >/share/went) &");
     fs::write(guest.shared("go"), "").expect("the shared folder can be written");
     guest.await_sh("grep gone /share/went");
@@ -46,19 +46,19 @@ fn a_commands_exit_code_and_words_come_back() {
 }
 
 #[test]
-fn a_program_of_this_machine_runs_in_the_guest_with_its_libraries() {
+fn a_host_program_runs_in_the_guest() {
     let this_test = std::env::current_exe().expect("a running test has a path");
     for guest in [Guest::new(), Guest::systemd()] {
         let mut guest = guest.file("/bin/this-test", &this_test).boot();
         let listed = guest.check("this-test --list");
-        let name = "boot::a_program_of_this_machine_runs_in_the_guest_with_its_libraries: test";
+        let name = "boot::a_host_program_runs_in_the_guest: test";
         assert!(listed.lines().any(|line| line == name), "a test lists its tests, also in the guest: {listed}");
         guest.power_off();
     }
 }
 
 #[test]
-fn the_kernel_has_todays_random_device_and_a_usb_bus() {
+fn the_kernel_has_a_modern_random_device_and_usb() {
     let mut guest = Guest::new().boot();
     let pool = guest.check("cat /proc/sys/kernel/random/poolsize");
     assert_eq!(pool.trim(), "256", "poolsize of a kernel since the rewrite of 2022");
@@ -77,13 +77,13 @@ fn the_drivers_of_tty_and_software_usb_load() {
     }
     guest.check("[ -d /sys/bus/usb/drivers/cdc_acm ]");
     guest.check("[ -w /sys/devices/platform/vhci_hcd.0/attach ]");
-    // Also by name, as a person would.
+    // A name works as well as a path.
     guest.check("modprobe virtio-rng && grep -q '^virtio_rng ' /proc/modules");
     guest.power_off();
 }
 
 #[test]
-fn the_guests_hwrng_yields_the_bytes_of_an_egd_server() {
+fn hwrng_reads_the_bytes_of_an_egd_server() {
     let scratch = Scratch::make();
     let socket = scratch.path("egd.sock");
     let served = serve_counted_words(&UnixListener::bind(&socket).expect("a scratch socket can be made"));
@@ -96,7 +96,7 @@ fn the_guests_hwrng_yields_the_bytes_of_an_egd_server() {
     guest.check("dd if=/dev/hwrng of=/share/bytes bs=64 count=16");
     let bytes = fs::read(guest.shared("bytes")).expect("the guest wrote it");
     assert_eq!(bytes.len(), 1024, "the guest read 16 times 64 bytes");
-    // The kernel takes a share for itself, so there may be gaps, but never a word twice or one that was not served.
+    // The kernel keeps a part for itself, so gaps may occur, but never a repeated word or one that was not served.
     let words = bytes.chunks_exact(8).map(|word| u64::from_be_bytes(word.try_into().expect("8 bytes")));
     let words = words.collect::<Vec<_>>();
     assert!(words.is_sorted_by(|one, next| one < next), "not the words of the server in their order: {words:?}");
@@ -106,7 +106,7 @@ fn the_guests_hwrng_yields_the_bytes_of_an_egd_server() {
     guest.power_off();
 }
 
-/// Serves one client of the EGD protocol with the words 1, 2, 3, … and counts them; it may ask by 0x02 only.
+/// Serves one EGD client the words 1, 2, 3, … and counts them; accepts only the command 0x02.
 fn serve_counted_words(listener: &UnixListener) -> Arc<AtomicU64> {
     let next = Arc::new(AtomicU64::new(1));
     let counted = Arc::clone(&next);
@@ -116,7 +116,7 @@ fn serve_counted_words(listener: &UnixListener) -> Arc<AtomicU64> {
         let mut request = [0; 2];
         while stream.read_exact(&mut request).is_ok() {
             let [0x02, count] = request else { panic!("QEMU asks {request:?} of an EGD server") };
-            assert_eq!(count % 8, 0, "whole words are asked for");
+            assert_eq!(count % 8, 0, "requests for whole words");
             let first = counted.fetch_add(u64::from(count) / 8, Ordering::SeqCst);
             let answer = (first..first + u64::from(count) / 8).flat_map(u64::to_be_bytes).collect::<Vec<_>>();
             if stream.write_all(&answer).is_err() {

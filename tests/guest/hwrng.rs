@@ -2,17 +2,14 @@
 
 use ekey_tests::blocks::{self, Account};
 use ekey_tests::guest::Guest;
-use ekey_tests::{DaemonPlan, KeyPlan, Scratch};
+use ekey_tests::serving::running;
+use ekey_tests::{DaemonPlan, KeyPlan};
 
 const PIECE: usize = 8;
 
 #[test]
-fn a_guests_hwrng_yields_bytes_that_the_key_has_sent() {
-    let scratch = Scratch::make();
-    let plan = KeyPlan::named("key").rate(2000);
-    let key = plan.plug_in(&scratch);
-    let mut daemon = DaemonPlan::default().key(&plan, &key).egd().start(&scratch);
-    daemon.await_state(&scratch, "running");
+fn hwrng_reads_bytes_that_the_key_sent() {
+    let (_scratch, key, daemon) = running(&KeyPlan::named("key").rate(2000), DaemonPlan::egd);
     let mut guest = Guest::new()
         .module("virtio-rng")
         .qemu(&["-chardev", &format!("socket,id=egd,path={}", daemon.egd.display())])
@@ -23,7 +20,8 @@ fn a_guests_hwrng_yields_bytes_that_the_key_has_sent() {
     let bytes = blocks::read(&guest.shared("bytes"));
     assert_eq!(bytes.len(), 4096, "the guest read 64 times 64 bytes");
     let log = blocks::read(&key.plain_log);
-    // The guest's kernel takes a share for itself and may cut anywhere, so pieces are looked for and not whole blocks.
+    // The guest's kernel keeps a part for itself and may cut anywhere, so the test searches for pieces, not whole
+    // blocks.
     let known = bytes.windows(PIECE).filter(|piece| log.windows(PIECE).any(|sent| sent == *piece)).count();
     println!("{known} of {} pieces of {PIECE} bytes are in the key's log", bytes.len() - PIECE + 1);
     assert!(

@@ -1,32 +1,33 @@
-//! The OpenRC service of the static archive under Debian's OpenRC, with no systemd in charge: started, looked at, reloaded, killed,
-//! stopped, and started by udev when a key is plugged in.
+//! The OpenRC service of the static archive under Debian's OpenRC, without systemd: start, status, reload, kill, stop,
+//! and start by udev when a key is plugged in.
 //!
-//! `packaging/test` builds the archive and fetches OpenRC; it runs these tests, nothing else does.
+//! `packaging/test` builds the archive, fetches OpenRC, and runs these tests; `tests/run` does not.
 
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
 use ekey_tests::guest::package::made_in;
+use ekey_tests::guest::usb_key;
 use ekey_tests::guest::{Booted, Guest, system_folder};
-use ekey_tests::software_key::{KeyPlan, LONG_TERM_KEY, Plug, SERIAL};
+use ekey_tests::software_key::{LONG_TERM_KEY, SERIAL};
 use ekey_tests::{Scratch, binaries};
 
-/// More than supervise-daemon restarts a service by itself.
+/// More crashes than supervise-daemon forgives by default.
 const CRASHES: usize = 12;
 
 #[test]
 #[ignore = "needs the static archive: run packaging/test"]
-fn a_service_that_starts_reloads_survives_its_death_and_is_started_by_a_key() {
+fn openrc_starts_reloads_and_restarts_the_service() {
     let scratch = Scratch::make();
-    let key = KeyPlan::named("key").identity(SERIAL, LONG_TERM_KEY).plug(Plug::UsbRedir).rate(126).plug_in(&scratch);
+    let key = usb_key(&scratch);
     let mut guest = booted(&scratch, "respawn_delay=0\n");
 
-    // At boot, as the runlevel has it.
+    // The runlevel starts it at boot.
     guest.check("rc-update add ekeyd default && openrc sysinit && openrc boot && openrc default");
     guest.await_sh("ekey-ctl list");
     assert_eq!(status(&mut guest), (0, "started".to_owned()));
-    // supervise-daemon of today has no place for what a service says: it goes to syslog by itself.
+    // Today's supervise-daemon does not store a service's output; it goes to syslog.
     guest.await_sh("grep 'daemon.info ekeyd.*: ekeyd starts' /share/messages");
     reload(&mut guest);
     let before = pid(&mut guest);
@@ -34,7 +35,7 @@ fn a_service_that_starts_reloads_survives_its_death_and_is_started_by_a_key() {
     guest.await_sh("ekey-ctl list");
     assert_ne!(pid(&mut guest), before, "the daemon after the restart");
 
-    // Killed, it is started again, however often.
+    // OpenRC restarts it after each kill.
     for crash in 0..CRASHES {
         let before = pid(&mut guest);
         guest.check(&format!("kill -KILL {before}"));
@@ -43,13 +44,13 @@ fn a_service_that_starts_reloads_survives_its_death_and_is_started_by_a_key() {
     }
     stop(&mut guest);
 
-    // Nor does it start with mistakes in its configuration, which are named.
+    // It does not start with mistakes in its configuration, and names them.
     guest.check("cp /etc/entropykey/ekeyd.toml /root/right && echo wrong >>/etc/entropykey/ekeyd.toml");
     let said = guest.sh("rc-service ekeyd start");
     assert!(said.code != 0 && said.text.contains("ekeyd check /etc/entropykey/ekeyd.toml"), "{said:?}");
     guest.check("cp /root/right /etc/entropykey/ekeyd.toml");
 
-    // A key that is plugged in starts the service, by udev's rules and the hotplug script.
+    // Plugging in a key starts the service, through udev's rules and the hotplug script.
     guest.plug("key", &key.path);
     guest.await_sh("ekey-ctl wait --bytes 4096 --timeout 5");
     assert_eq!(status(&mut guest), (0, "started".to_owned()), "after a key was plugged in");
@@ -65,7 +66,7 @@ fn a_service_that_starts_reloads_survives_its_death_and_is_started_by_a_key() {
 
 #[test]
 #[ignore = "needs the static archive: run packaging/test"]
-fn the_service_does_without_the_supervisor() {
+fn the_service_works_without_the_supervisor() {
     let scratch = Scratch::make();
     let mut guest = booted(&scratch, "ekeyd_supervisor=\nekeyd_config=/etc/entropykey/other.toml\n");
     guest.check("mv /etc/entropykey/ekeyd.toml /etc/entropykey/other.toml; openrc sysinit");
@@ -80,7 +81,8 @@ fn the_service_does_without_the_supervisor() {
     guest.power_off();
 }
 
-/// A guest with busybox as the first process, udev, OpenRC and what the archive holds, with these lines in `/etc/conf.d/ekeyd`.
+/// Makes a guest with busybox as the first process, udev, OpenRC and the archive's files, with these lines in
+/// `/etc/conf.d/ekeyd`.
 fn booted(scratch: &Scratch, settings: &str) -> Booted {
     let archive = unpacked(scratch);
     let fetched = |path: &str| {
@@ -94,7 +96,7 @@ fn booted(scratch: &Scratch, settings: &str) -> Booted {
         .file("/usr", &system_folder("usr"))
         .file("/usr", &fetched("openrc/usr"))
         .file("/etc", &fetched("openrc/etc"))
-        // Debian's OpenRC takes dpkg's.
+        // Debian's OpenRC uses a program of dpkg.
         .file("/usr/sbin/start-stop-daemon", &fetched("dpkg/usr/sbin/start-stop-daemon"))
         .text("/etc/fstab", "", 0o644)
         .text("/etc/passwd", "root:x:0:0:root:/root:/bin/sh\nekeyd:x:990:990::/nonexistent:/bin/false\n", 0o644)
@@ -116,7 +118,7 @@ fn booted(scratch: &Scratch, settings: &str) -> Booted {
     guest
 }
 
-/// The archive of static programs, unpacked.
+/// Unpacks the archive of static programs.
 fn unpacked(scratch: &Scratch) -> PathBuf {
     let archive = made_in(&binaries::target_folder().join("packages"), "-linux-x86_64.tar.gz", "packaging/test");
     let folder = scratch.path("archive");
@@ -127,7 +129,7 @@ fn unpacked(scratch: &Scratch) -> PathBuf {
     folder
 }
 
-/// Both the configuration and the keyring are read again, by the same daemon.
+/// Checks that one reload reads both the configuration and the keyring in the same process.
 fn reload(guest: &mut Booted) {
     let before = pid(guest);
     for (from, to, seen) in [("", "\"/run/nowhere\"", ""), ("\"/run/nowhere\"", "", "! ")] {
@@ -143,14 +145,14 @@ fn stop(guest: &mut Booted) {
     guest.check("rc-service ekeyd stop");
     assert_eq!(status(guest), (3, "stopped".to_owned()));
     assert_eq!(guest.sh("pidof ekeyd").code, 1, "a daemon is left");
-    assert_eq!(guest.sh("ekey-ctl list").code, 3, "somebody answers still");
+    assert_eq!(guest.sh("ekey-ctl list").code, 3, "a daemon still answers");
 }
 
 fn pid(guest: &mut Booted) -> String {
     guest.check("pidof ekeyd").trim().to_owned()
 }
 
-/// What `rc-service ekeyd status` ends with and says.
+/// Returns the exit code and output of `rc-service ekeyd status`.
 fn status(guest: &mut Booted) -> (i32, String) {
     let said = guest.sh("rc-service --nocolor ekeyd status");
     (said.code, said.text.split("status: ").nth(1).unwrap_or(&said.text).trim().to_owned())

@@ -1,18 +1,20 @@
-//! The package for OpenWrt on a small system like its own: busybox, no /run, and in the place of rc.common, procd and opkg's helpers
-//! scripts that do what is documented of those. It cannot show that OpenWrt's own do nothing else.
+//! The package for OpenWrt on a small system of the same kind: busybox, no /run, and scripts in place of rc.common,
+//! procd and opkg's helpers that do what the documentation says. It cannot show what OpenWrt's own scripts do beyond
+//! that.
 //!
-//! `packaging/test` builds the package; it runs this test, nothing else does.
+//! `packaging/test` builds the package and runs this test; `tests/run` does not.
 
 use std::path::Path;
 use std::process::Command;
 
 use ekey_tests::guest::Guest;
 use ekey_tests::guest::package::made_in;
-use ekey_tests::software_key::{KeyPlan, LONG_TERM_KEY, Plug, SERIAL};
+use ekey_tests::guest::usb_key;
+use ekey_tests::software_key::{LONG_TERM_KEY, SERIAL};
 use ekey_tests::{Scratch, binaries};
 
-/// `/etc/rc.common` and procd in one: the first argument is the init script, the second what to do. `start` runs the command if it
-/// does not run; if it does and one of `file` is another than before, `reload_signal` is sent; else nothing happens.
+/// Stands for `/etc/rc.common` and procd: the first argument is the init script, the second the action. `start` runs
+/// the command unless it runs; if it runs and a `file` has changed, `start` sends `reload_signal`.
 const RC_COMMON: &str = r#"#!/bin/sh
 initscript=$1 action=$2 kept=/tmp/procd
 procd_open_instance() { command='' file='' signal=''; }
@@ -49,17 +51,18 @@ enable() { ln -sf "../init.d/$name" "/etc/rc.d/S$START$name"; ln -sf "../init.d/
 disable() { rm -f /etc/rc.d/[SK]??"$name"; }
 $action
 "#;
-/// What of `/lib/functions.sh` a package's scripts call: its services are enabled and started, stopped and disabled.
+/// Stands for the parts of `/lib/functions.sh` that a package's scripts call: enable and start, stop and disable its
+/// services.
 const FUNCTIONS: &str = "default_postinst() { /etc/init.d/ekeyd enable; /etc/init.d/ekeyd start; }\n\
                          default_prerm() { /etc/init.d/ekeyd disable; /etc/init.d/ekeyd stop; }\n";
-/// As `/sbin/hotplug-call` does it: each script is read by a shell of its own.
+/// Works like `/sbin/hotplug-call`: a shell of its own reads each script.
 const HOTPLUG: &str = "for script in /etc/hotplug.d/usb/*; do (. $script); done";
 
 #[test]
 #[ignore = "needs a package: run packaging/test"]
-fn the_package_starts_reloads_and_stops_its_service_and_a_key_starts_it() {
+fn the_openwrt_package_runs_its_service() {
     let scratch = Scratch::make();
-    let key = KeyPlan::named("key").identity(SERIAL, LONG_TERM_KEY).plug(Plug::UsbRedir).rate(126).plug_in(&scratch);
+    let key = usb_key(&scratch);
     let package = made_in(&binaries::target_folder().join("packages"), "_x86_64.ipk", "packaging/test");
     unpack(&package, &scratch.path("package"));
     for part in ["control", "data"] {
@@ -87,7 +90,7 @@ fn the_package_starts_reloads_and_stops_its_service_and_a_key_starts_it() {
     assert_eq!(guest.check("stat -c '%U %a' /etc/entropykey/keyring").trim(), "root 600");
     guest.check("! grep -E 'WARN|ERROR' /share/logread");
 
-    // A long-term key that came into the keyring otherwise is read on `reload`; with nothing new nothing is.
+    // `reload` reads a long-term key that another tool put into the keyring; without changes it reads nothing.
     let pid = guest.check("pidof ekeyd");
     guest.check("/etc/init.d/ekeyd reload && sleep 1 && ! grep 'was read again' /share/logread");
     guest.check(&format!("umask 077; echo '{SERIAL} {LONG_TERM_KEY}' >>/etc/entropykey/keyring"));
@@ -95,7 +98,7 @@ fn the_package_starts_reloads_and_stops_its_service_and_a_key_starts_it() {
     guest.await_sh("grep 'the keyring was read again keys=1' /share/logread");
     assert_eq!(guest.check("pidof ekeyd"), pid, "the daemon after a reload");
 
-    // A key that is plugged in finds a daemon, or starts one.
+    // Plugging in a key finds a running daemon or starts one.
     guest.plug("key", &key.path);
     guest.await_sh("ekey-ctl wait --bytes 4096 --timeout 5");
     let event = "export ACTION=add PRODUCT=20df/1/100 DEVPATH=$(readlink -f /sys/bus/usb/devices/1-1 | sed s,/sys,,)";
@@ -113,7 +116,7 @@ fn the_package_starts_reloads_and_stops_its_service_and_a_key_starts_it() {
     guest.power_off();
 }
 
-/// Unpacks a tar with gzip into a new folder.
+/// Unpacks a gzipped tar into a new folder.
 fn unpack(archive: &Path, folder: &Path) {
     std::fs::create_dir(folder).expect("a folder in the scratch folder");
     let status = Command::new("tar").args(["-xz", "-f"]).arg(archive).arg("-C").arg(folder).status();

@@ -1,19 +1,22 @@
-//! The Debian package in a guest: put on, in the place of the original's, renewed while it serves, and taken off without a trace.
+//! The Debian package in a guest: installed, in place of the original's, upgraded while it serves, and purged without
+//! trace.
 //!
-//! `packaging/test` builds the package and fetches what installs it in the guest; it runs these tests, nothing else does.
+//! `packaging/test` builds the package, fetches its installer for the guest, and runs these tests; `tests/run` does
+//! not.
 
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
 use ekey_tests::guest::package::{made_in, package, with_dpkg};
+use ekey_tests::guest::usb_key;
 use ekey_tests::guest::{Booted, Guest};
-use ekey_tests::software_key::{KeyPlan, LONG_TERM_KEY, Plug, SERIAL, SoftwareKey};
+use ekey_tests::software_key::{LONG_TERM_KEY, SERIAL};
 use ekey_tests::{Scratch, binaries};
 
-/// Succeeds once the service is ready, and says how it stands until then.
+/// Succeeds once the service is ready, and prints its state until then.
 const ACTIVE: &str = "[ \"$(systemctl is-active ekeyd)\" = active ] || { systemctl status ekeyd; journalctl -b -n 40 --no-pager; ls -lL /dev/ttyACM0; false; }";
-/// A client that asks for 16 bytes again and again, connects again when it is cut off, and says how it goes.
+/// A client that asks for 16 bytes in a loop, reconnects when it is disconnected, and logs both.
 const CLIENT: &str = r#"#!/bin/bash
 while :; do
   if exec 3<>/dev/tcp/127.0.0.1/8888; then
@@ -29,9 +32,9 @@ done
 
 #[test]
 #[ignore = "needs a package: run packaging/test"]
-fn put_on_plugged_in_served_renewed_and_taken_off_without_a_trace() {
+fn installs_serves_upgrades_and_purges_without_trace() {
     let scratch = Scratch::make();
-    let key = software_key(&scratch);
+    let key = usb_key(&scratch);
     let newer = newer(&scratch);
     let guest = with_dpkg(Guest::systemd().module("cdc-acm"))
         .file("/root/entropykey.deb", &package())
@@ -50,7 +53,7 @@ fn put_on_plugged_in_served_renewed_and_taken_off_without_a_trace() {
     guest.check("ekey-ctl wait --bytes 4096 --timeout 600");
     assert_eq!(guest.check("stat -c '%U %a' /etc/entropykey/keyring").trim(), "ekeyd 600");
 
-    // Renewed while a client is served: it is cut off once, and goes on.
+    // An upgrade while a client is served disconnects it once, and it continues.
     guest.check("/root/client >/share/client.log 2>&1 & until grep -q served /share/client.log; do sleep 1; done");
     let pid = "systemctl show -P MainPID ekeyd";
     let old = guest.check(pid);
@@ -75,9 +78,9 @@ fn put_on_plugged_in_served_renewed_and_taken_off_without_a_trace() {
 
 #[test]
 #[ignore = "needs a package: run packaging/test"]
-fn it_takes_the_originals_place_and_keeps_the_keys_when_that_is_purged() {
+fn it_replaces_the_original_and_keeps_its_keys() {
     let scratch = Scratch::make();
-    let key = software_key(&scratch);
+    let key = usb_key(&scratch);
     let original = original();
     let guest = with_dpkg(Guest::systemd().module("cdc-acm"))
         .file("/root/entropykey.deb", &package())
@@ -104,24 +107,19 @@ fn it_takes_the_originals_place_and_keeps_the_keys_when_that_is_purged() {
         "bash -c 'exec 3<>/dev/tcp/127.0.0.1/8888; printf \"\\x02\\x10\" >&3; [ $(head -c 16 <&3 | wc -c) = 16 ]'",
     );
 
-    // The keyring belongs to the original's package, and would have gone with it.
+    // The keyring belongs to the original's package, whose purge would delete it.
     guest.check("dpkg --purge ekeyd");
     guest.check(&format!("grep -q '^{SERIAL} ' /etc/entropykey/keyring"));
     guest.check("systemctl restart ekeyd && ekey-ctl wait --bytes 4096 --timeout 600");
     guest.power_off();
 }
 
-/// A key as a USB device, at the rate of a real one.
-fn software_key(scratch: &Scratch) -> SoftwareKey {
-    KeyPlan::named("key").identity(SERIAL, LONG_TERM_KEY).plug(Plug::UsbRedir).rate(126).plug_in(scratch)
-}
-
-/// The original's package, as Debian has it.
+/// Returns the original's package from Debian.
 fn original() -> PathBuf {
     made_in(&binaries::target_folder().join("peers/deb"), "ekeyd_1.1.5-6.2_amd64.deb", "tests/run")
 }
 
-/// The same package under a version that is higher than any.
+/// Builds the same package with a version higher than any.
 fn newer(scratch: &Scratch) -> PathBuf {
     let (tree, file) = (scratch.path("newer"), scratch.path("newer.deb"));
     let change = "dpkg-deb -R \"$1\" \"$2\" && sed -i 's/^Version: .*/Version: 9.9-1/' \"$2/DEBIAN/control\" && dpkg-deb -b \"$2\" \"$3\"";
@@ -131,7 +129,7 @@ fn newer(scratch: &Scratch) -> PathBuf {
     file
 }
 
-/// Every file that a package, its daemon or its scripts could have left.
+/// Lists every file that a package, its daemon or its scripts could have left.
 fn files(guest: &mut Booted) -> Vec<String> {
     let places = "/etc /usr /var /run /dev";
     let not = "-path /var/lib/dpkg -o -path /var/log -o -path /var/cache -o -path /run/udev -o -path /run/systemd -o -path /run/user";
@@ -144,7 +142,7 @@ fn state(guest: &mut Booted) -> String {
     guest.sh("systemctl is-active ekeyd").text.trim().to_owned()
 }
 
-/// The longest time between two answers, in seconds.
+/// Returns the longest time between two answers, in seconds.
 fn longest_gap(log: &str) -> f64 {
     let served = log.lines().filter_map(|line| line.strip_suffix(" served")?.parse::<u64>().ok()).collect::<Vec<_>>();
     served.windows(2).map(|two| (two[1] - two[0]) as f64 / 1e9).fold(0.0, f64::max)

@@ -1,4 +1,4 @@
-//! Plugging USB devices into a guest and out of it.
+//! Plugging USB devices into a guest and unplugging them.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,7 @@ use ekey_tests::Scratch;
 use ekey_tests::guest::{Booted, Guest, serve_plain_usb};
 
 #[test]
-fn devices_come_and_go_as_they_are_plugged_and_unplugged() {
+fn usb_devices_can_be_plugged_and_unplugged() {
     let scratch = Scratch::make();
     let sockets = [(0x1111, "a"), (0x2222, "b"), (0x3333, "c")].map(|(product, name)| {
         let socket = scratch.path(&format!("{name}.sock"));
@@ -20,7 +20,7 @@ fn devices_come_and_go_as_they_are_plugged_and_unplugged() {
     await_products(&mut guest, "2222");
     guest.plug("c", c);
     await_products(&mut guest, "2222 3333");
-    // The same one again, several times: each time a new connection to its server.
+    // The same device several times, each time a new connection to its server.
     for _ in 0..5 {
         guest.plug("a", a);
         await_products(&mut guest, "1111 2222 3333");
@@ -31,7 +31,7 @@ fn devices_come_and_go_as_they_are_plugged_and_unplugged() {
 }
 
 #[test]
-fn under_systemd_plugging_in_starts_a_service_as_a_udev_rule_says() {
+fn plugging_in_starts_the_service_of_a_udev_rule() {
     let scratch = Scratch::make();
     let socket: PathBuf = scratch.path("a.sock");
     serve_plain_usb(&socket, 0x1209, 0x1111);
@@ -49,9 +49,11 @@ fn under_systemd_plugging_in_starts_a_service_as_a_udev_rule_says() {
     guest.power_off();
 }
 
-/// Waits until just these products of the test's vendor are there, in ascending order.
-fn await_products(guest: &mut Booted, due: &str) {
+/// Waits until exactly these products of the test's vendor are present, in ascending order.
+fn await_products(guest: &mut Booted, expected: &str) {
     let there =
         "grep -l 1209 /sys/bus/usb/devices/*/idVendor | sed s/idVendor/idProduct/ | xargs -r cat | sort | xargs";
-    guest.await_sh(&format!("seen=$({there}); echo \"seen: $seen, due: {due}\"; [ \"$seen\" = \"{due}\" ]"));
+    guest.await_sh(&format!(
+        "seen=$({there}); echo \"seen: $seen, expected: {expected}\"; [ \"$seen\" = \"{expected}\" ]"
+    ));
 }

@@ -1,28 +1,29 @@
-//! The RPM in a guest with systemd: put on by rpm itself with its scriptlets, in use, renewed while it runs, and taken off, the keyring
-//! left.
+//! The RPM in a guest with systemd: rpm installs it with its scriptlets, it serves, is upgraded while it runs, and is
+//! removed; the keyring stays.
 //!
-//! `packaging/test` builds the package and fetches rpm; it runs this test, nothing else does. The guest's programs are Debian's, which
-//! rpm's own database knows nothing of: hence `--nodeps`.
+//! `packaging/test` builds the package, fetches rpm, and runs this test; `tests/run` does not. The guest's programs are
+//! Debian's, which rpm's database does not list: hence `--nodeps`.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use ekey_tests::guest::Guest;
 use ekey_tests::guest::package::{made_in, with_fetched};
-use ekey_tests::software_key::{KeyPlan, LONG_TERM_KEY, Plug, SERIAL};
+use ekey_tests::guest::usb_key;
+use ekey_tests::software_key::{LONG_TERM_KEY, SERIAL};
 use ekey_tests::{Scratch, binaries, tree};
 
-/// Succeeds once the service is ready, and says how it stands until then.
+/// Succeeds once the service is ready, and prints its state until then.
 const ACTIVE: &str = "[ \"$(systemctl is-active ekeyd)\" = active ] || { systemctl status ekeyd; false; }";
-/// Debian's rpm wants to be told that it is meant.
+/// Debian's rpm installs only with this flag.
 const RPM: &str = "rpm --force-debian --nodeps";
 const PID: &str = "systemctl show -P MainPID ekeyd";
 
 #[test]
 #[ignore = "needs a package: run packaging/test"]
-fn put_on_plugged_in_renewed_and_taken_off_with_the_keyring_left() {
+fn the_rpm_installs_upgrades_and_leaves_the_keyring() {
     let scratch = Scratch::make();
-    let key = KeyPlan::named("key").identity(SERIAL, LONG_TERM_KEY).plug(Plug::UsbRedir).rate(126).plug_in(&scratch);
+    let key = usb_key(&scratch);
     let guest = with_fetched(Guest::systemd().module("cdc-acm"), "rpm")
         .file("/root/entropykey.rpm", &package())
         .file("/root/newer.rpm", &newer(&scratch))
@@ -42,7 +43,7 @@ fn put_on_plugged_in_renewed_and_taken_off_with_the_keyring_left() {
     let doctor = guest.sh("ekey-ctl doctor");
     assert_eq!((doctor.code, doctor.text.contains("TODO")), (0, false), "{}", doctor.text);
 
-    // Renewed while it runs: another daemon serves, the settings and the keys are the same.
+    // After an upgrade while it runs another daemon serves, with the same settings and keys.
     guest.check("echo '# mine' >>/etc/entropykey/ekeyd.toml");
     let old = guest.check(PID);
     guest.check(&format!("{RPM} -U /root/newer.rpm 2>&1"));
@@ -58,8 +59,8 @@ fn put_on_plugged_in_renewed_and_taken_off_with_the_keyring_left() {
     assert_eq!(guest.sh("pidof ekeyd").code, 1, "a daemon is left");
     guest.await_sh("[ ! -e /dev/entropykey ]");
     let places = "find /etc /usr /run -path /run/udev -prune -o -print | grep -E 'ekey|entropykey'";
-    let due = "/etc/entropykey\n/etc/entropykey/ekeyd.toml\n/etc/entropykey/keyring\n";
-    assert_eq!(sorted(&guest.check(places)), due, "what is left");
+    let expected = "/etc/entropykey\n/etc/entropykey/ekeyd.toml\n/etc/entropykey/keyring\n";
+    assert_eq!(sorted(&guest.check(places)), expected, "what is left");
     guest.check(&format!("grep '^{SERIAL} ' /etc/entropykey/keyring"));
     guest.power_off();
 }
@@ -68,7 +69,7 @@ fn package() -> PathBuf {
     made_in(&binaries::target_folder().join("packages"), ".x86_64.rpm", "packaging/test")
 }
 
-/// The same package under a version that is higher than any, by the same description.
+/// Builds the same package with a version higher than any, from the same description.
 fn newer(scratch: &Scratch) -> PathBuf {
     let (top, laid_out) = (scratch.path("top"), binaries::target_folder().join("static/x86_64/rpm/tree"));
     let define = |name: &str, value: &Path| ["--define".to_owned(), format!("{name} {}", value.display())];

@@ -1,4 +1,4 @@
-//! The unit, its user and udev's rules as systemd and udev themselves take them, in a guest.
+//! The unit, its user and udev's rules, as systemd and udev in a guest apply them.
 
 use ekey_tests::guest::{Booted, Guest, plug_in_software_key};
 use ekey_tests::software_key::{KeyPlan, LONG_TERM_KEY, Plug, SECOND_SERIAL, SERIAL};
@@ -7,18 +7,18 @@ use ekey_tests::{Scratch, guest};
 const CONFIG: &str = "[keys]\npaths = [\"/run/sim/key\"]\n";
 
 #[test]
-fn the_unit_runs_as_its_own_user_and_credits_the_kernel() {
-    // As `systemctl enable` does it.
+fn the_unit_credits_the_kernel_as_its_own_user() {
+    // Does what `systemctl enable` does.
     let wanted = "/etc/systemd/system/systemd-udev-trigger.service.wants/ekeyd.service";
     let shorter = ("/etc/systemd/system/ekeyd.service.d/shorter.conf", "[Unit]\nJobRunningTimeoutSec=3s\n");
     let guest = Guest::systemd().link(wanted, "/usr/lib/systemd/system/ekeyd.service");
     let mut guest = installed(guest.text(shorter.0, shorter.1, 0o644));
 
-    // There is no key: its sockets serve, it is not ready, and the boot has not waited for it longer than it says.
+    // Without a key its sockets serve, the unit is not ready, and the boot waits no longer than the unit says.
     guest.await_sh("ekey-ctl list");
     assert_eq!(state(&mut guest), "activating", "before the first entropy");
     guest.check("systemctl list-jobs | grep 'No jobs'");
-    // The shorter time is for this one job.
+    // The shorter timeout is for this one job.
     guest.check(&format!("rm {} && systemctl daemon-reload", shorter.0));
     guest.check("systemctl show -P StatusText ekeyd | grep waiting");
 
@@ -28,11 +28,11 @@ fn the_unit_runs_as_its_own_user_and_credits_the_kernel() {
     guest.await_sh("ekey-ctl status --json | grep '\"credited_bits\":[1-9]'");
     guest.check("ekey-ctl status --json | grep '\"privileged\":true'");
 
-    // The keyring was root's, and programs of the original find the control socket where it was.
+    // The keyring was root's, and programs of the original find the control socket at its old path.
     assert_eq!(guest.check("stat -c '%U %a' /etc/entropykey/keyring").trim(), "ekeyd 600");
     guest.check("ekey-ctl list --socket /run/ekeyd.sock");
 
-    // Root may change it all the same, and it stays the daemon's, which reads it at once.
+    // Root may still change the keyring; it stays the daemon's, which reads it at once.
     guest.check(&format!("ekey-ctl keyring add {SECOND_SERIAL} --file /root/ltk"));
     assert_eq!(guest.check("stat -c '%U %a' /etc/entropykey/keyring").trim(), "ekeyd 600");
     guest.check("ekey-ctl status --json | grep '\"keyring\":{[^}]*\"keys\":2,\"problem\":null'");
@@ -53,14 +53,14 @@ fn the_unit_runs_as_its_own_user_and_credits_the_kernel() {
     let log = guest.check("journalctl -u ekeyd -b --no-pager");
     assert!(log.contains("the keyring was read again"), "{log}");
     assert!(!log.contains("ERROR"), "{log}");
-    // The journal has the fields of a line beside it.
+    // The journal has each line's fields.
     let of_key = guest.check(&format!("journalctl -b --no-pager -o cat SYSLOG_IDENTIFIER=ekeyd SERIAL={SERIAL}"));
     assert!(of_key.contains("running key="), "{of_key}");
     guest.power_off();
 }
 
 #[test]
-fn plugging_in_starts_the_service_which_may_use_the_key_both_ways() {
+fn plugging_in_starts_the_service_on_both_transports() {
     let scratch = Scratch::make();
     let plan = KeyPlan::named("key").identity(SECOND_SERIAL, LONG_TERM_KEY).plug(Plug::UsbRedir).rate(126);
     let key = plan.plug_in(&scratch);
@@ -80,15 +80,15 @@ fn plugging_in_starts_the_service_which_may_use_the_key_both_ways() {
     assert_eq!((doctor.code, doctor.text.contains("TODO")), (0, false), "{}", doctor.text);
     println!("{}", doctor.text);
 
-    // A reset of the device takes the usbfs node, which the unit must let it have as well.
-    // The tool waits for an answer for twelve seconds, in which an emulated machine may not get far.
+    // A reset of the device replaces the usbfs node, and the unit must allow that. An emulated machine may need longer
+    // than the twelve seconds that the tool waits for an answer.
     guest.await_sh(&format!("ekey-ctl reset '{SECOND_SERIAL}' --level usb"));
     guest.check("echo 'transport = \"usb\"' >>/etc/entropykey/ekeyd.toml && systemctl restart ekeyd");
     guest.await_sh("ekey-ctl status --json | grep '\"transport\":\"usb\".*\"name\":\"running\"'");
     let doctor = guest.sh("ekey-ctl doctor");
     assert_eq!((doctor.code, doctor.text.contains("TODO")), (0, false), "{}", doctor.text);
 
-    // Pulling out the only key does not end the daemon either.
+    // Unplugging the only key does not end the daemon.
     guest.unplug("key");
     guest.await_sh("[ ! -e /dev/ttyACM0 ] && ekey-ctl list");
     assert_eq!(state(&mut guest), "active", "after the key was pulled out");
@@ -96,7 +96,7 @@ fn plugging_in_starts_the_service_which_may_use_the_key_both_ways() {
 }
 
 #[test]
-fn a_wrong_configuration_is_not_tried_again_and_a_killed_daemon_is() {
+fn systemd_restarts_after_a_kill_not_after_a_mistake() {
     let mut guest = installed(Guest::systemd());
     guest.check("cp /etc/entropykey/ekeyd.toml /root/right && echo wrong >/etc/entropykey/ekeyd.toml");
     assert_ne!(guest.sh("systemctl start ekeyd").code, 0, "it cannot start");
@@ -111,11 +111,11 @@ fn a_wrong_configuration_is_not_tried_again_and_a_killed_daemon_is() {
 }
 
 #[test]
-fn udevs_rules_name_the_key_give_it_to_the_daemon_and_keep_others_away() {
+fn udev_rules_name_the_key_and_keep_others_away() {
     let mut guest = installed(with_key_in_sysfs(Guest::systemd(), "M/1A+2B3C4D5E6F7"));
     let device = "/sys/devices/pci0000:00/usb1/1-1";
     let key = rules_for(&mut guest, device);
-    for due in [
+    for expected in [
         "GROUP ekeyd",
         "MODE 0660",
         "ID_MM_DEVICE_IGNORE=1",
@@ -124,15 +124,15 @@ fn udevs_rules_name_the_key_give_it_to_the_daemon_and_keep_others_away() {
         "SYSTEMD_WANTS=ekeyd.service",
         "ATTR '/sys/devices/pci0000:00/usb1/1-1/power/control' writing 'on'",
     ] {
-        assert!(key.contains(due), "the device does not get `{due}`:\n{key}");
+        assert!(key.contains(expected), "the device does not get `{expected}`:\n{key}");
     }
     assert!(!key.contains("ekeyd-hotplug"), "that is for systems without systemd:\n{key}");
 
     let tty = rules_for(&mut guest, &format!("{device}/1-1:1.0/tty/ttyACM0"));
-    for due in ["GROUP ekeyd", "MODE 0660", "ID_MM_DEVICE_IGNORE=1", "SYSTEMD_WANTS=ekeyd.service"] {
-        assert!(tty.contains(due), "the tty does not get `{due}`:\n{tty}");
+    for expected in ["GROUP ekeyd", "MODE 0660", "ID_MM_DEVICE_IGNORE=1", "SYSTEMD_WANTS=ekeyd.service"] {
+        assert!(tty.contains(expected), "the tty does not get `{expected}`:\n{tty}");
     }
-    // The slash is made safe as the original's rules and its ekey-rekey have it; the plus stays.
+    // The original's rules and its ekey-rekey replace the slash; the plus stays.
     let links = tty.lines().find(|line| line.starts_with("DEVLINKS=")).unwrap_or_default();
     assert!(links.contains("/dev/entropykey/M_1A+2B3C4D5E6F7"), "{links:?}\n{tty}");
     guest.power_off();
@@ -146,7 +146,7 @@ fn state(guest: &mut Booted) -> String {
     guest.sh("systemctl is-active ekeyd").text.trim().to_owned()
 }
 
-/// What udev would do with a device of the sysfs that is made of files.
+/// Returns what udev would do with a device of a sysfs made of files.
 fn rules_for(guest: &mut Booted, device: &str) -> String {
     let test = format!("SYSTEMD_DEVICE_VERIFY_SYSFS=0 SYSTEMD_LOG_LEVEL=debug udevadm test --action=add {device}");
     let said = guest.check(&format!("unshare -m sh -c 'mount --bind /files/sys /sys; {test}' 2>&1"));
@@ -156,7 +156,7 @@ fn rules_for(guest: &mut Booted, device: &str) -> String {
     said.replace(&format!("GROUP {number}"), "GROUP ekeyd")
 }
 
-/// With a sysfs below `/files` in which a key is plugged in.
+/// Adds a sysfs below `/files` in which a key is plugged in.
 fn with_key_in_sysfs(guest: Guest, serial: &str) -> Guest {
     let device = "/files/sys/devices/pci0000:00/usb1/1-1";
     let interface = format!("{device}/1-1:1.0");

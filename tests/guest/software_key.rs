@@ -1,5 +1,5 @@
-//! The software key as a USB device of a real kernel: what the kernel makes of it, on QEMU's bus and on the kernel's own
-//! virtual one, and that our daemon gets every byte on the latter too.
+//! The software key as a USB device of a real kernel: what the kernel detects, on QEMU's bus and on its own virtual
+//! bus, and that our daemon gets every byte on the virtual bus.
 
 use std::fs;
 use std::path::Path;
@@ -20,7 +20,7 @@ fn a_kernel_finds_an_entropy_key_with_a_tty() {
 }
 
 #[test]
-fn over_vhci_the_daemon_gets_every_byte_both_ways() {
+fn over_vhci_every_byte_arrives_on_both_transports() {
     let mut guest = with_vhci().boot();
     for transport in ["tty", "usb"] {
         plug_in_by_vhci(&mut guest, transport, "");
@@ -40,7 +40,7 @@ fn over_vhci_the_daemon_gets_every_byte_both_ways() {
 }
 
 #[test]
-fn over_vhci_a_reset_and_a_re_enumeration_revive_a_key_that_needs_them() {
+fn over_vhci_reset_and_re_enumeration_revive_a_key() {
     let mut guest = with_vhci().boot();
     for (step, seen) in [("usb-reset", "bus reset (1)"), ("re-enumeration", "set configuration 0")] {
         plug_in_by_vhci(&mut guest, step, &format!("--wedge until-{step}:500"));
@@ -54,7 +54,7 @@ fn over_vhci_a_reset_and_a_re_enumeration_revive_a_key_that_needs_them() {
 }
 
 #[test]
-fn a_reset_a_re_enumeration_and_a_replug_are_seen_as_what_they_are() {
+fn the_key_distinguishes_reset_enumeration_and_replug() {
     let scratch = Scratch::make();
     let key = plan("key").plug_in(&scratch);
     let mut guest = guest(&key).boot();
@@ -65,7 +65,7 @@ fn a_reset_a_re_enumeration_and_a_replug_are_seen_as_what_they_are() {
     guest.check(&format!("echo 0 >{KEY}/authorized; echo 1 >{KEY}/authorized"));
     guest.await_sh("[ -c /dev/ttyACM0 ]");
     let after = Seen::by(&key);
-    assert_eq!(after.resets, before.resets, "taking it off the bus by software is no reset: {after:?}");
+    assert_eq!(after.resets, before.resets, "removal from the bus by software does not reset it: {after:?}");
     assert_eq!(after.configurations, before.configurations + 2, "none and one: {after:?}");
 
     guest.unplug("key");
@@ -75,17 +75,17 @@ fn a_reset_a_re_enumeration_and_a_replug_are_seen_as_what_they_are() {
     let after = Seen::by(&key);
     assert_eq!((after.plugged_in, after.pulled_out, after.line_states), (2, 1, 0), "{after:?}");
 
-    // While QEMU stays connected, by hand.
-    for (due, command) in [(2, "! [ -e /dev/ttyACM0 ]"), (2, "[ -c /dev/ttyACM0 ]")] {
+    // By hand, while QEMU stays connected.
+    for (expected, command) in [(2, "! [ -e /dev/ttyACM0 ]"), (2, "[ -c /dev/ttyACM0 ]")] {
         key.program.signal(nix::sys::signal::Signal::SIGUSR1);
         guest.await_sh(command);
-        assert_eq!(Seen::by(&key).pulled_out, due);
+        assert_eq!(Seen::by(&key).pulled_out, expected);
     }
     check_identity(&mut guest);
     guest.power_off();
 }
 
-/// What the key says has happened to it on its bus.
+/// The bus events that the key reports.
 #[derive(Debug)]
 struct Seen {
     plugged_in: usize,
@@ -137,7 +137,7 @@ fn with_vhci() -> Guest {
     )
 }
 
-/// Plugs a key into the guest from within, whose log and words are `/share/NAME.plain` and `/share/NAME.sim`.
+/// Plugs a key in from inside the guest; its log and output are `/share/NAME.plain` and `/share/NAME.sim`.
 fn plug_in_by_vhci(guest: &mut Booted, name: &str, more: &str) {
     let key =
         format!("--serial {SERIAL} --ltk-file /root/ltk --seed 5 --rate 0 --plain-log /share/{name}.plain {more}");
@@ -149,27 +149,27 @@ fn pull_out_by_vhci(guest: &mut Booted) {
     guest.await_sh("! grep -q 20df /sys/bus/usb/devices/*/idVendor");
 }
 
-/// What the kernel knows of the key, and that its own driver for it has made a tty.
+/// Checks the kernel's description of the key, and that its driver has made a tty.
 fn check_identity(guest: &mut Booted) {
     guest.await_sh("[ -c /dev/ttyACM0 ]");
     let names = "idVendor idProduct speed version manufacturer product serial bNumConfigurations bNumInterfaces \
                  bMaxPacketSize0";
     let said = guest.check(&format!("cd {KEY}; for name in {names}; do cat $name; done"));
-    let due = ["20df", "0001", "12", "1.10", "Simtec Electronics", "Entropy Key", SERIAL, "1", "2", "64"];
-    assert_eq!(said.lines().map(str::trim).collect::<Vec<_>>(), due, "{names}");
+    let expected = ["20df", "0001", "12", "1.10", "Simtec Electronics", "Entropy Key", SERIAL, "1", "2", "64"];
+    assert_eq!(said.lines().map(str::trim).collect::<Vec<_>>(), expected, "{names}");
     let said = guest.check(
         &format!("cd {KEY}; for ep in ?-?*:1.0/ep_82 ?-?*:1.1/ep_81 ?-?*:1.1/ep_03; do cat $ep/type $ep/wMaxPacketSize; done; for i in 0 1; do basename $(readlink ?-?*:1.$i/driver); done"),
     );
-    let due = ["Interrupt", "0010", "Bulk", "0040", "Bulk", "0040", "cdc_acm", "cdc_acm"];
-    assert_eq!(said.lines().collect::<Vec<_>>(), due, "endpoints' kinds and packets, drivers");
+    let expected = ["Interrupt", "0010", "Bulk", "0040", "Bulk", "0040", "cdc_acm", "cdc_acm"];
+    assert_eq!(said.lines().collect::<Vec<_>>(), expected, "endpoints' kinds and packets, drivers");
 }
 
-/// As [`deliver_as`], to `/share/TRANSPORT`.
+/// Calls [`deliver_as`] with `/share/TRANSPORT`.
 fn deliver(guest: &mut Booted, transport: &str, frames: u64) {
     deliver_as(guest, transport, transport, frames);
 }
 
-/// Runs the daemon until it has delivered so many blocks to `/share/NAME`, then ends it.
+/// Runs the daemon until it has delivered `frames` blocks to `/share/NAME`, then ends it.
 fn deliver_as(guest: &mut Booted, transport: &str, name: &str, frames: u64) {
     let config = format!(
         "keyring = \"/root/keyring\"\ncontrol = \"/run/control.sock\"\n[keys]\ntransport = \"{transport}\"\n\
@@ -187,8 +187,8 @@ fn deliver_as(guest: &mut Booted, transport: &str, name: &str, frames: u64) {
     guest.await_sh("[ -c /dev/ttyACM0 ]");
 }
 
-/// Checks that what was delivered is one piece of the log. It begins with the log's first block, but for a tty in a guest
-/// that was too slow to make it raw before it echoed: then with that of a later session.
+/// Checks that the output is one piece of the log. It begins with the log's first block, except for a tty in a guest
+/// too slow to set raw mode before the echo: then with a later session's.
 fn check_blocks(guest: &Booted, transport: &str, plain_log: &Path) {
     let (output, log) = (blocks::read(&guest.shared(transport)), blocks::read(plain_log));
     let start = log.chunks(blocks::BLOCK).position(|block| output.starts_with(block));

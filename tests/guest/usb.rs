@@ -1,4 +1,4 @@
-//! Keys on a real USB bus, with the kernel's own cdc_acm and usbfs.
+//! Keys on a real USB bus, with the kernel's cdc_acm and usbfs.
 
 use std::time::Duration;
 
@@ -13,9 +13,9 @@ fn is_running(key: &Value) -> bool {
 }
 
 #[test]
-fn the_tty_link_delivers_every_frame_and_refuses_a_second_program() {
+fn the_tty_link_delivers_and_refuses_a_second_opener() {
     delivers_and_refuses("tty", "/dev/ttyACM0", |guest| {
-        // One that knows nothing of the daemon's lock, and is not root.
+        // A program that ignores the daemon's lock and does not run as root.
         guest.check("echo nobody:x:65534:65534::/:/bin/sh >>/etc/passwd; chmod 666 /dev/ttyACM0");
         let said = guest.sh("su nobody -c ': <>/dev/ttyACM0'");
         assert!(said.code != 0 && said.text.contains("Device or resource busy"), "{}: {}", said.code, said.text);
@@ -23,7 +23,7 @@ fn the_tty_link_delivers_every_frame_and_refuses_a_second_program() {
 }
 
 #[test]
-fn the_usb_link_delivers_every_frame_and_refuses_a_second_program() {
+fn the_usb_link_delivers_and_refuses_a_second_opener() {
     delivers_and_refuses("usb", "/dev/bus/usb", |_| {});
 }
 
@@ -50,7 +50,7 @@ fn delivers_and_refuses(transport: &'static str, node: &str, refuses_others_too:
 }
 
 #[test]
-fn a_key_that_hangs_is_revived_by_the_step_that_it_needs() {
+fn the_step_that_a_hung_key_needs_revives_it() {
     for (wedge, rung) in [
         ("until-ctrl-c", "soft"),
         ("until-reopen", "reopen"),
@@ -64,7 +64,7 @@ fn a_key_that_hangs_is_revived_by_the_step_that_it_needs() {
 }
 
 #[test]
-fn a_key_that_needs_a_replug_says_so_and_recovers_by_itself_after_one() {
+fn a_key_that_needs_a_replug_recovers_after_one() {
     let mut machine = UsbMachine::with(KeyPlan::named("key").rate(500).wedge("until-replug:1000"));
     UsbDaemon { transport: "auto", blocks: None }.start(&mut machine.guest);
     machine.guest.await_key("the state that asks for a replug", |key| {
@@ -94,7 +94,7 @@ fn on_the_same_hung_keys_the_original_stays_silent() {
         machine.guest.check(start);
         let output = machine.guest.shared("original.out");
         await_until("what the original takes before the hang", || (size(&output) > 900 * 32).then_some(()));
-        // The key has sent 1,000 frames, and sends more only if something revives it. Ours does that within ten seconds.
+        // The key has sent 1,000 frames and sends more only after a revival. Ours revives it within ten seconds.
         std::thread::sleep(Duration::from_secs(20));
         let taken = size(&output);
         println!("{wedge}: the original has {taken} bytes, and no more 20 s later");
@@ -104,15 +104,15 @@ fn on_the_same_hung_keys_the_original_stays_silent() {
 }
 
 #[test]
-fn a_usb_reset_is_a_bus_reset_for_the_key_and_a_tty_that_comes_back_under_another_name_is_the_same_key() {
+fn a_bus_reset_keeps_the_key_under_a_new_tty_name() {
     let mut machine = UsbMachine::with(KeyPlan::named("key").rate(500));
     UsbDaemon { transport: "tty", blocks: None }.start(&mut machine.guest);
     let key = machine.guest.await_key("a running key", is_running);
     assert_eq!(key["path"], "/dev/ttyACM0");
-    // Whoever holds the tty keeps its name taken, as root can although the daemon has it exclusively.
+    // A program that holds the tty keeps its name taken; root can open it although the daemon has it exclusively.
     machine.guest.check("sh -c 'exec 3<>/dev/ttyACM0; sleep 1000' >/dev/null 2>&1 &");
     let resets = machine.key.program.stderr().matches("bus reset").count();
-    // The tool waits for an answer for twelve seconds, in which an emulated machine may not get far.
+    // An emulated machine may need longer than the twelve seconds that the tool waits for an answer.
     machine.guest.await_sh("ekey-ctl reset 1 --level usb --socket /run/control.sock | grep answered");
     let seen = machine.key.program.stderr().matches("bus reset").count();
     assert!(seen > resets, "the key saw no bus reset: {}", machine.key.program.stderr());
@@ -124,7 +124,7 @@ fn a_usb_reset_is_a_bus_reset_for_the_key_and_a_tty_that_comes_back_under_anothe
 }
 
 #[test]
-fn unplugging_and_plugging_in_leaves_nothing_over_on_either_transport() {
+fn replugging_leaks_nothing_on_either_transport() {
     let cycles = std::env::var("EKEY_REPLUG_CYCLES").ok().and_then(|count| count.parse().ok()).unwrap_or(10);
     for transport in ["tty", "usb"] {
         let mut machine = UsbMachine::with(KeyPlan::named("key").rate(500));
@@ -139,7 +139,7 @@ fn unplugging_and_plugging_in_leaves_nothing_over_on_either_transport() {
             let key = machine.guest.await_key("the key back", is_running);
             assert_eq!(key["number"], 1, "cycle {cycle}: another key was made of it");
             let most = *after_warm_up.get_or_insert_with(|| leftovers(&mut machine.guest));
-            // What belonged to the key that was pulled out may take a moment to go.
+            // Descriptors of the unplugged key may take a moment to close.
             await_until(&format!("no more than {most:?} in cycle {cycle}"), || {
                 let left = leftovers(&mut machine.guest);
                 (left.descriptors <= most.descriptors && left.threads <= most.threads).then_some(())
@@ -150,7 +150,7 @@ fn unplugging_and_plugging_in_leaves_nothing_over_on_either_transport() {
     }
 }
 
-/// What the daemon holds.
+/// Returns what the daemon holds open.
 #[derive(Debug, Clone, Copy)]
 struct Leftovers {
     descriptors: u64,

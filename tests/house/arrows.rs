@@ -1,4 +1,4 @@
-//! Who may know whom: between the crates, and between the folders of ekey-proto.
+//! The allowed dependencies: between the crates, and between the folders of ekey-proto.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -7,7 +7,7 @@ use std::process::Command;
 use ekey_tests::tree;
 use serde_json::Value;
 
-/// Crate, the crates of the workspace that it may depend on, and those that may be in its tests besides.
+/// Crate, the workspace crates that it may depend on, and further ones that its tests may.
 const ALLOWED: [(&str, &[&str], &[&str]); 10] = [
     ("ekey-proto", &[], &["ekey-sim"]),
     ("ekey-health", &[], &[]),
@@ -26,18 +26,18 @@ const ALLOWED: [(&str, &[&str], &[&str]); 10] = [
 ];
 
 #[test]
-fn no_crate_knows_one_that_it_may_not_know() {
+fn every_crate_depends_only_on_allowed_crates() {
     let dependencies = workspace_dependencies();
     let seen = dependencies.keys().map(String::as_str).collect::<BTreeSet<_>>();
-    let due = ALLOWED.iter().map(|(name, ..)| *name).collect::<BTreeSet<_>>();
-    assert_eq!(seen, due, "the workspace's crates and this test's table differ");
+    let expected = ALLOWED.iter().map(|(name, ..)| *name).collect::<BTreeSet<_>>();
+    assert_eq!(seen, expected, "the workspace's crates and this test's table differ");
     for (name, normal, in_tests) in ALLOWED {
         for dependency in &dependencies[name] {
             let allowed = normal.contains(&dependency.name.as_str())
                 || (dependency.kind == "dev" && in_tests.contains(&dependency.name.as_str()));
             assert!(
                 allowed,
-                "{name} has {} as a {} dependency; it may know only {normal:?}, in tests also {in_tests:?}",
+                "{name} has {} as a {} dependency; allowed are only {normal:?}, in tests also {in_tests:?}",
                 dependency.name, dependency.kind
             );
         }
@@ -45,7 +45,7 @@ fn no_crate_knows_one_that_it_may_not_know() {
 }
 
 #[test]
-fn the_daemon_knows_the_software_key_only_for_the_demo() {
+fn only_the_demo_links_the_software_key() {
     let dependencies = workspace_dependencies();
     let sim =
         dependencies["ekeyd"].iter().filter(|dependency| dependency.name == "ekey-sim" && dependency.kind == "normal");
@@ -55,7 +55,7 @@ fn the_daemon_knows_the_software_key_only_for_the_demo() {
 }
 
 #[test]
-fn within_the_protocol_session_knows_crypt_knows_wire_and_never_back() {
+fn ekey_protos_imports_point_towards_wire() {
     let source = tree::root().join("ekey-proto/src");
     let arrows: [(&str, &[&str]); 2] = [("wire", &["crypt", "session"]), ("crypt", &["session"])];
     for (folder, forbidden) in arrows {
@@ -68,7 +68,7 @@ fn within_the_protocol_session_knows_crypt_knows_wire_and_never_back() {
 }
 
 fn no_mention(file: &Path, forbidden: &[&str]) {
-    // How a module of this file names its way up to the crate's root.
+    // How a module of this file names the crate's root.
     let up = if file.ends_with("mod.rs") { "super" } else { "super::super" };
     for (number, line) in tree::code_lines(file) {
         for module in forbidden {
@@ -77,7 +77,7 @@ fn no_mention(file: &Path, forbidden: &[&str]) {
                 || (line.contains("crate::{") && line.contains(module));
             assert!(
                 !mentioned,
-                "{}:{number} knows {module}, against the arrow session -> crypt -> wire: {line}",
+                "{}:{number} uses {module}, against the arrow session -> crypt -> wire: {line}",
                 file.display()
             );
         }
@@ -90,7 +90,7 @@ struct Dependency {
     optional: bool,
 }
 
-/// For each crate of the workspace, the others of the workspace that it names.
+/// Returns, for each crate of the workspace, the workspace crates that it depends on.
 fn workspace_dependencies() -> BTreeMap<String, Vec<Dependency>> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)

@@ -1,11 +1,11 @@
-//! No test asserts how long something takes, how fast it goes, or what it costs: `tests/costs` measures that. A test's own time may be
-//! held only against a deadline, which only a hang can reach.
+//! No test asserts a time, a rate or a cost: `tests/costs` measures those. A test may compare its own time only with a
+//! deadline, which only a hang can reach.
 
 use std::path::{Path, PathBuf};
 
 use ekey_tests::tree;
 
-/// What measures a time, a rate, a processor share or memory.
+/// Calls and files that measure a time, a rate, a processor share or memory.
 const MEASURES: [&str; 17] = [
     ".elapsed()",
     ".duration_since(",
@@ -25,19 +25,19 @@ const MEASURES: [&str; 17] = [
     "VmHWM",
     "RssAnon",
 ];
-/// Of the harness, what waits, loads, looks after a long run or measures for `tests/costs`.
+/// Parts of the harness that wait, load, watch a long run, or measure for `tests/costs`.
 const MAY_MEASURE: [&str; 6] = ["await_until.rs", "costs", "load", "soak", "usage.rs", "bin"];
-/// No deadline of a test is shorter, in seconds.
+/// The shortest deadline that a test may have, in seconds.
 const LEAST_DEADLINE: u64 = 60;
 
 #[test]
-fn what_a_test_measures_is_held_only_against_a_deadline() {
+fn tests_compare_measurements_only_with_deadlines() {
     let found: Vec<String> = files().iter().flat_map(|path| figures(path)).collect();
-    assert!(found.is_empty(), "figures belong into tests/src/costs: {found:#?}");
+    assert!(found.is_empty(), "measurements belong in tests/src/costs: {found:#?}");
 }
 
 #[test]
-fn every_deadline_is_one_that_only_a_hang_can_reach() {
+fn only_a_hang_can_reach_a_deadline() {
     for path in files().into_iter().chain([tree::root().join("tests/src/await_until.rs")]) {
         for (number, line) in tree::code_lines(&path) {
             let Some(seconds) = line.split_once("DEADLINE: Duration = Duration::from_secs(") else { continue };
@@ -48,7 +48,7 @@ fn every_deadline_is_one_that_only_a_hang_can_reach() {
 }
 
 #[test]
-fn a_figure_in_a_test_would_be_found() {
+fn the_search_finds_measurements() {
     for line in [
         "    assert!(asked.elapsed() < Duration::from_secs(2));",
         "    let share = processor_time(id).as_secs_f64();",
@@ -63,10 +63,14 @@ fn a_figure_in_a_test_would_be_found() {
     {
         assert!(!is_figure(line), "{line}");
     }
-    assert!(files().iter().any(|path| path.ends_with("house/files.rs")), "the tests next to this one are looked at");
+    assert!(
+        files().iter().any(|path| path.ends_with("house/sources.rs")),
+        "the search covers the tests next to this one"
+    );
 }
 
-/// The tests of all crates, and the harness but for what may measure; not this file, which has examples. Unit tests have virtual clocks.
+/// Returns the tests of all crates and the harness, except for what may measure and this file, which has examples. Unit
+/// tests have virtual clocks.
 fn files() -> Vec<PathBuf> {
     let root = tree::root();
     let harness = root.join("tests/src");
@@ -80,7 +84,7 @@ fn files() -> Vec<PathBuf> {
     tests.filter(|path| !may_measure(path) && !examples(path)).collect()
 }
 
-/// The lines of a file that measure something and hold it against no deadline.
+/// Returns the lines of a file that measure something and do not compare it with a deadline.
 fn figures(path: &Path) -> Vec<String> {
     let lines = tree::code_lines(path).into_iter().filter(|(_, line)| is_figure(line));
     lines.map(|(number, line)| format!("{}:{number}: {}", path.display(), line.trim())).collect()

@@ -1,7 +1,8 @@
-//! What holds for the project's own text.
+//! What the project's own files must be like.
 
 mod arrows;
 mod clocks;
-mod files;
+mod language;
 mod readme;
+mod sources;
 mod threats;

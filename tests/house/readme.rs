@@ -1,4 +1,4 @@
-//! What README and the other documents tell people to type, and where they lead them, is there.
+//! The commands and links in README.md and the other documents work.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use ekey_tests::{binaries, tree};
 const PROGRAMS: [&str; 3] = ["ekeyd", "ekey-ctl", "ekey-sim"];
 
 #[test]
-fn every_command_of_the_documents_is_known_to_its_program() {
+fn every_documented_command_exists() {
     assert!(!commands(&readme()).is_empty(), "README.md shows no command of {PROGRAMS:?} in a fenced block");
     for (document, text) in documents() {
         for words in commands(&text) {
@@ -19,31 +19,31 @@ fn every_command_of_the_documents_is_known_to_its_program() {
 }
 
 #[test]
-fn every_script_that_the_readme_names_can_be_run() {
+fn every_script_that_the_readme_names_is_executable() {
     use std::os::unix::fs::PermissionsExt;
     let readme = readme();
     assert!(readme.contains("tests/run"), "README.md does not name tests/run");
     for script in ["tests/run", ".ci/run"] {
         let path = tree::root().join(script);
-        let mode = fs::metadata(&path).expect("it is there").permissions().mode();
+        let mode = fs::metadata(&path).expect("it exists").permissions().mode();
         assert!(mode & 0o100 != 0, "{script} is not executable");
     }
 }
 
 #[test]
-fn every_file_that_the_documents_link_to_is_there() {
+fn every_linked_file_exists() {
     for (document, text) in documents() {
         for link in text.split("](").skip(1) {
             let target = link.split([')', '#']).next().unwrap_or_default();
             if !target.is_empty() && !target.contains("://") {
                 let path = document.with_file_name(target);
-                assert!(path.exists(), "{} links to {target}, which is not there", document.display());
+                assert!(path.exists(), "{} links to {target}, which does not exist", document.display());
             }
         }
     }
 }
 
-/// What people read, and where it stands.
+/// Returns the documents, each with its path.
 fn documents() -> Vec<(PathBuf, String)> {
     let root = tree::root();
     let mut paths: Vec<PathBuf> =
@@ -60,7 +60,7 @@ fn documents() -> Vec<(PathBuf, String)> {
     paths.into_iter().map(read).collect()
 }
 
-/// The lines of fenced blocks that run one of our programs, in words, from the program's name on.
+/// Returns the lines of fenced blocks that run one of our programs, as words from the program's name on.
 fn commands(text: &str) -> Vec<Vec<String>> {
     let mut fenced = false;
     let mut commands = Vec::new();

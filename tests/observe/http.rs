@@ -1,8 +1,9 @@
-//! HTTP from outside: what is answered, what is refused, and that nobody can hold up the daemon with it.
+//! HTTP from outside: what the daemon answers, what it refuses, and that no client can block it.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 
+use ekey_tests::floods::unread_pages;
 use ekey_tests::http::Observed;
 use ekey_tests::{DaemonPlan, KeyPlan, Scratch, await_until, http};
 use serde_json::Value;
@@ -12,7 +13,7 @@ fn start(scratch: &Scratch) -> Observed {
 }
 
 #[test]
-fn the_status_is_the_same_as_over_the_control_socket_with_what_to_do() {
+fn http_and_control_socket_give_the_same_status() {
     let scratch = Scratch::make();
     let mut running = start(&scratch);
     running.daemon.await_state(&scratch, "running");
@@ -29,12 +30,12 @@ fn the_status_is_the_same_as_over_the_control_socket_with_what_to_do() {
 }
 
 #[test]
-fn the_history_fills_by_itself_with_what_the_key_gives() {
+fn the_history_fills_with_what_the_key_gives() {
     let scratch = Scratch::make();
     let mut running = start(&scratch);
     running.daemon.await_state(&scratch, "running");
-    // 126 frames of 32 bytes a second are 4032 bytes. The first step begins with the key; and on a machine that is busy for seconds
-    // a step may have less, and the next one more.
+    // 126 frames of 32 bytes a second are 4032 bytes. The first step begins with the key, and on a busy machine a step
+    // may have less and the next one more.
     let usual = |rate: &Value| rate.as_u64().is_some_and(|rate| (3200..=4800).contains(&rate));
     let (fine, at) = await_until("a step of history with the rate of the key", || {
         let answer = http::get(running.address, "/history.json", "");
@@ -48,7 +49,7 @@ fn the_history_fills_by_itself_with_what_the_key_gives() {
 }
 
 #[test]
-fn whatever_is_not_due_is_refused_and_the_daemon_goes_on() {
+fn bad_requests_are_refused_and_serving_continues() {
     let scratch = Scratch::make();
     let running = start(&scratch);
     let long = format!("GET / HTTP/1.1\r\nHost: localhost\r\nA: {}\r\n\r\n", "a".repeat(9000));
@@ -77,7 +78,7 @@ fn whatever_is_not_due_is_refused_and_the_daemon_goes_on() {
 }
 
 #[test]
-fn those_who_send_nothing_or_slowly_make_room_for_others_and_are_sent_away() {
+fn silent_and_slow_clients_are_disconnected() {
     let scratch = Scratch::make();
     let running = start(&scratch);
     let mut idle: Vec<TcpStream> =
@@ -87,30 +88,24 @@ fn those_who_send_nothing_or_slowly_make_room_for_others_and_are_sent_away() {
     for _ in 0..20 {
         assert_eq!(http::get(running.address, "/metrics", "").code, 200);
     }
-    let answer = http::answer(&mut slow).expect("it is told");
+    let answer = http::answer(&mut slow).expect("an answer");
     assert_eq!(answer.code, 408, "{answer:?}");
     let mut left = [0];
     let open = idle.iter_mut().filter_map(|stream| stream.read(&mut left).ok()).filter(|count| *count > 0).count();
-    assert!(open <= 32, "{open} of 200 idle connections were still there, and got an answer");
+    assert!(open <= 32, "{open} of 200 idle connections stayed open or got an answer");
 }
 
 #[test]
-fn those_who_do_not_read_their_answer_hold_up_nobody() {
+fn clients_that_do_not_read_delay_no_other() {
     let scratch = Scratch::make();
     let running = start(&scratch);
-    let deaf: Vec<TcpStream> = (0..300)
-        .filter_map(|_| {
-            let mut stream = http::connect(running.address).ok()?;
-            stream.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").ok()?;
-            Some(stream)
-        })
-        .collect();
+    let deaf = unread_pages(running.address);
     assert_eq!(http::get(running.address, "/", "").code, 200);
     assert!(deaf.len() > 32, "only {} connections were taken", deaf.len());
 }
 
 #[test]
-fn without_its_section_nothing_listens() {
+fn without_its_section_http_does_not_listen() {
     let scratch = Scratch::make();
     let daemon = DaemonPlan::default().start(&scratch);
     let sockets = std::fs::read_to_string(format!("/proc/{}/net/tcp", daemon.program.id())).expect("it is Linux");
@@ -126,5 +121,5 @@ fn without_its_section_nothing_listens() {
         let columns: Vec<&str> = line.split_whitespace().collect();
         columns.get(3) == Some(&"0A") && columns.get(9).is_some_and(|inode| inodes.iter().any(|own| own == inode))
     });
-    assert_eq!(listening.count(), 0, "a TCP port is open though none was asked for");
+    assert_eq!(listening.count(), 0, "an open TCP port that is not configured");
 }

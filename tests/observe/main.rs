@@ -1,4 +1,4 @@
-//! The daemon before a browser and before Prometheus' own tools, which `tests/fetch-browser` fetches.
+//! The daemon in a browser and in Prometheus' own tools, which `tests/fetch-browser` fetches.
 
 mod http;
 mod metrics;

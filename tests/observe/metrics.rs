@@ -1,4 +1,4 @@
-//! The metrics before those who judge them: promtool, and the reference reader of OpenMetrics; and the alerts made of them.
+//! The metrics as promtool and the reference parser of OpenMetrics read them, and the alerts on them.
 
 use std::fs;
 use std::io::Write as _;
@@ -8,14 +8,14 @@ use ekey_tests::http::Observed;
 use ekey_tests::{KeyPlan, Scratch, await_until, browser, http, tree};
 use serde_json::Value;
 
-/// Both formats, of a daemon with a running key and every output.
+/// Returns both formats, from a daemon with a running key and every output.
 fn metrics() -> (String, String) {
     let scratch = Scratch::make();
     let file = scratch.path("entropy");
     let mut running = Observed::start(&scratch, &KeyPlan::named("key").rate(500), |plan| plan.file(&file, None));
     let address = running.address;
     running.daemon.await_state(&scratch, "running");
-    // What the key says of itself comes once a second.
+    // The key reports on itself once a second.
     await_until("the key's temperature", || {
         http::get(address, "/metrics", "").body.contains("ekeyd_key_temperature_celsius{").then_some(())
     });
@@ -40,7 +40,7 @@ fn promtool(arguments: &[&str], input: &str) -> Output {
 }
 
 #[test]
-fn promtool_and_the_reader_of_openmetrics_find_no_fault() {
+fn promtool_and_the_openmetrics_parser_find_no_fault() {
     let (older, newer) = metrics();
     assert!(older.lines().filter(|line| line.starts_with("# TYPE")).count() >= 45, "{older}");
     let output = promtool(&["check", "metrics"], &older);
@@ -59,13 +59,13 @@ fn promtool_and_the_reader_of_openmetrics_find_no_fault() {
 }
 
 #[test]
-fn a_sick_metric_is_found_so_that_the_check_means_something() {
+fn the_checkers_find_a_broken_metric() {
     let output = promtool(&["check", "metrics"], "# TYPE ekeyd_bits counter\nekeyd_bits 1\n");
     assert!(!output.status.success(), "{output:?}");
 }
 
 #[test]
-fn the_alerts_are_rules_and_fire_when_and_only_when_they_should() {
+fn the_alerts_fire_exactly_when_they_should() {
     let rules = tree::root().join("packaging/prometheus/ekeyd.rules.yml");
     let output = promtool(&["check", "rules", rules.to_str().expect("a path")], "");
     assert!(output.status.success(), "{output:?}");
@@ -80,9 +80,9 @@ fn the_alerts_are_rules_and_fire_when_and_only_when_they_should() {
 }
 
 #[test]
-fn alerts_and_dashboard_use_only_metrics_that_there_are() {
+fn alerts_and_dashboard_use_only_existing_metrics() {
     let (older, _) = metrics();
-    let promised = fs::read_to_string(tree::root().join("ekeyd/src/observe/metrics/promise.txt")).expect("it is there");
+    let promised = fs::read_to_string(tree::root().join("ekeyd/src/observe/metrics/promise.txt")).expect("it exists");
     let mut known: Vec<String> = Vec::new();
     for line in promised.lines() {
         let mut words = line.split(' ');
@@ -94,13 +94,13 @@ fn alerts_and_dashboard_use_only_metrics_that_there_are() {
         });
     }
     for file in ["packaging/prometheus/ekeyd.rules.yml", "packaging/grafana/ekeyd.json"] {
-        let text = fs::read_to_string(tree::root().join(file)).expect("it is there");
+        let text = fs::read_to_string(tree::root().join(file)).expect("it exists");
         let names =
             text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').filter(|word| word.starts_with("ekeyd_"));
         let mut count = 0;
         for name in names {
             count += 1;
-            assert!(known.iter().any(|known| known == name), "{file} uses {name}, which is no metric");
+            assert!(known.iter().any(|known| known == name), "{file} uses the unknown metric {name}");
         }
         assert!(count > 8, "{file} uses only {count} metrics");
     }
@@ -108,8 +108,8 @@ fn alerts_and_dashboard_use_only_metrics_that_there_are() {
 }
 
 #[test]
-fn the_dashboard_is_json_with_a_title_a_unit_and_a_question_for_each_panel() {
-    let text = fs::read_to_string(tree::root().join("packaging/grafana/ekeyd.json")).expect("it is there");
+fn every_dashboard_panel_has_title_unit_and_question() {
+    let text = fs::read_to_string(tree::root().join("packaging/grafana/ekeyd.json")).expect("it exists");
     let dashboard: Value = serde_json::from_str(&text).expect("it is JSON");
     let panels = dashboard["panels"].as_array().expect("it has panels");
     assert!(panels.len() >= 8, "{} panels", panels.len());

@@ -1,4 +1,4 @@
-//! The page in a real browser: at the width of a phone and of a desktop, light and dark, with keyboard only, and without script.
+//! The page in a real browser: on a phone and a desktop, light and dark, by keyboard only, and without scripts.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -11,7 +11,8 @@ use serde_json::Value;
 const PHONE: (u32, u32) = (360, 740);
 const DESKTOP: (u32, u32) = (1280, 900);
 
-/// For each text and each line of a chart: what it is, its contrast against what is behind it, and what is due (WCAG 2.1, AA).
+/// Lists, for each text and each chart line: its name, its contrast with its background, and the required contrast
+/// (WCAG 2.1, AA).
 const CONTRAST: &str = r#"(() => {
   const rgb = (text) => (text.match(/[\d.]+/g) || []).map(Number);
   const light = ([r, g, b]) => [r, g, b].map((v) => v / 255).map((v) => v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
@@ -37,7 +38,7 @@ const CONTRAST: &str = r#"(() => {
   return out;
 })()"#;
 
-/// A daemon with a key whose frames are damaged at times, once its charts have something to show.
+/// Starts a daemon with a key that damages frames at times, and waits until its charts have data.
 fn start(scratch: &Scratch) -> Observed {
     let mut running = Observed::start(scratch, &KeyPlan::named("key").rate(126).fault("flip:200"), |plan| plan);
     running.daemon.await_state(scratch, "running");
@@ -50,7 +51,7 @@ fn start(scratch: &Scratch) -> Observed {
 }
 
 #[test]
-fn the_page_is_readable_on_a_phone_and_a_desktop_and_asks_nobody_else() {
+fn the_page_fits_every_screen_and_asks_no_other_host() {
     let scratch = Scratch::make();
     let mut running = start(&scratch);
     let mut browser = Browser::start(&scratch);
@@ -74,18 +75,18 @@ fn the_page_is_readable_on_a_phone_and_a_desktop_and_asks_nobody_else() {
     assert_eq!(browser.complaints(), Vec::<String>::new());
     let own = |request: &String| request.starts_with(&url) || request == "data:," || request == "about:blank";
     let others: Vec<String> = browser.requests().into_iter().filter(|request| !own(request)).collect();
-    assert_eq!(others, Vec::<String>::new(), "the page asks elsewhere");
+    assert_eq!(others, Vec::<String>::new(), "the page requests other hosts");
 
     assert_eq!(browser.evaluate("document.getElementById('lost').hidden"), true);
     running.daemon.program.kill();
-    browser.await_that("the page says that the daemon is gone", |browser| {
+    browser.await_expression("the page says that the daemon is gone", |browser| {
         browser.evaluate("document.getElementById('lost').checkVisibility()") == true
     });
     contrast_is_enough(&mut browser, "without a daemon");
 }
 
 #[test]
-fn the_page_can_be_used_by_keyboard_alone_and_says_what_its_pictures_show() {
+fn the_page_works_by_keyboard_and_describes_images() {
     let scratch = Scratch::make();
     let running = start(&scratch);
     let mut browser = Browser::start(&scratch);
@@ -96,15 +97,16 @@ fn the_page_can_be_used_by_keyboard_alone_and_says_what_its_pictures_show() {
         let words = browser.evaluate("document.activeElement.textContent.trim().slice(0, 30)");
         reached.push(words.as_str().unwrap_or_default().to_owned());
         let outline = browser.evaluate("getComputedStyle(document.activeElement).outlineStyle");
-        assert_ne!(outline, "none", "what has the focus shows it: {reached:?}");
+        assert_ne!(outline, "none", "the focus is invisible: {reached:?}");
         if words == "The same figures as a table" {
             browser.press("Enter");
             assert_eq!(browser.evaluate("document.querySelector('details').open"), true);
         }
     }
-    for due in ["Skip to the charts", "last 10 minutes", "last 24 hours", "The same figures as a table", "status.json"]
+    for expected in
+        ["Skip to the charts", "last 10 minutes", "last 24 hours", "The same figures as a table", "status.json"]
     {
-        assert!(reached.iter().any(|words| words == due), "{due} cannot be reached: {reached:?}");
+        assert!(reached.iter().any(|words| words == expected), "{expected} cannot be reached: {reached:?}");
     }
     let rows = browser.evaluate("document.querySelectorAll('#figures tr').length");
     assert_eq!(rows, 12);
@@ -120,7 +122,7 @@ fn the_page_can_be_used_by_keyboard_alone_and_says_what_its_pictures_show() {
 }
 
 #[test]
-fn without_script_the_page_is_whole() {
+fn the_page_is_complete_without_scripts() {
     let scratch = Scratch::make();
     let running = start(&scratch);
     let mut browser = Browser::start(&scratch);
@@ -153,11 +155,11 @@ fn contrast_is_enough(browser: &mut Browser, when: &str) {
     assert!(poor.is_empty(), "{when}: {poor:#?}");
 }
 
-/// The figures change by themselves, and what has the focus keeps it.
+/// Checks that the figures refresh and the focus stays.
 fn renews_itself(browser: &mut Browser) {
     browser.evaluate("document.querySelector('summary').focus()");
     let before = browser.evaluate("document.getElementById('keys').textContent");
-    browser.await_that("the page has renewed itself", |browser| {
+    browser.await_expression("the page has renewed itself", |browser| {
         browser.evaluate("document.getElementById('keys').textContent") != before
     });
     assert_eq!(browser.evaluate("document.activeElement.tagName"), "SUMMARY");

@@ -1,4 +1,4 @@
-//! The tool's live verbs against a real daemon: `top` at a real terminal, `watch`, `plot`, completions.
+//! The tool's live verbs with a real daemon: `top` at a real terminal, `watch`, `plot`, completions.
 
 use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
@@ -54,14 +54,14 @@ impl Top {
         thread::spawn(move || {
             let mut chunk = [0; 4096];
             while let Ok(count) = screen.read(&mut chunk) {
-                kept.lock().expect("nobody panics with it").extend_from_slice(&chunk[..count]);
+                kept.lock().expect("no thread panics while it holds the lock").extend_from_slice(&chunk[..count]);
             }
         });
         Self { child, keyboard, slave: pty.slave, before, shown }
     }
 
     fn shown(&self) -> String {
-        String::from_utf8_lossy(&self.shown.lock().expect("nobody panics with it")).into_owned()
+        String::from_utf8_lossy(&self.shown.lock().expect("no thread panics while it holds the lock")).into_owned()
     }
 
     fn await_shown(&self, what: &str) {
@@ -77,7 +77,7 @@ impl Top {
 }
 
 #[test]
-fn top_draws_in_place_and_gives_the_terminal_back_however_it_ends() {
+fn top_restores_the_terminal_however_it_ends() {
     let scratch = Scratch::make();
     let (daemon, _key) = start(&scratch);
     for (how, key, signal) in [
@@ -103,7 +103,7 @@ fn top_draws_in_place_and_gives_the_terminal_back_however_it_ends() {
 }
 
 #[test]
-fn top_goes_on_when_the_daemon_does_not() {
+fn top_survives_the_daemon() {
     let scratch = Scratch::make();
     let (mut daemon, _key) = start(&scratch);
     let mut top = Top::start(&daemon);
@@ -117,7 +117,7 @@ fn top_goes_on_when_the_daemon_does_not() {
 }
 
 #[test]
-fn top_without_a_terminal_prints_once_and_plainly() {
+fn top_without_a_terminal_prints_plain_text_once() {
     let scratch = Scratch::make();
     let (daemon, _key) = start(&scratch);
     let shown = await_until("a step of history", || {
@@ -134,7 +134,7 @@ fn top_without_a_terminal_prints_once_and_plainly() {
 }
 
 #[test]
-fn watch_tells_of_a_change_within_a_second_or_two_in_words_and_in_json() {
+fn watch_reports_a_change_in_words_and_in_json() {
     let scratch = Scratch::make();
     let (daemon, mut key) = start(&scratch);
     let watch = |name: &str, arguments: &[&str]| {
@@ -144,7 +144,7 @@ fn watch_tells_of_a_change_within_a_second_or_two_in_words_and_in_json() {
     };
     let [mut words, mut json] = [watch("words", &[]), watch("json", &["--json"])];
     for program in [&words, &json] {
-        await_until("what is there at the start", || (program.stdout().lines().count() == 2).then_some(()));
+        await_until("the bytes at the start", || (program.stdout().lines().count() == 2).then_some(()));
     }
     key.program.kill();
     for program in [&mut words, &mut json] {
@@ -160,7 +160,7 @@ fn watch_tells_of_a_change_within_a_second_or_two_in_words_and_in_json() {
 }
 
 #[test]
-fn plot_draws_the_history_and_overwrites_nothing() {
+fn plot_draws_the_history_and_never_overwrites() {
     let scratch = Scratch::make();
     let (daemon, _key) = start(&scratch);
     let file = scratch.path("history.svg");
@@ -177,16 +177,16 @@ fn plot_draws_the_history_and_overwrites_nothing() {
     let refused = plot(&[name]);
     assert_eq!(refused.code, Some(4), "{refused:?}");
     assert!(refused.stderr.contains("--force"), "{refused:?}");
-    assert_eq!(fs::read_to_string(&file).expect("it is there"), "precious");
+    assert_eq!(fs::read_to_string(&file).expect("it exists"), "precious");
     assert_eq!(plot(&[name, "--force", "--range", "24h"]).code, Some(0));
-    let text = fs::read_to_string(&file).expect("it is there");
+    let text = fs::read_to_string(&file).expect("it exists");
     assert!(text.contains("last 24 hours") && text.contains("NwBvBlg3OTBJORFD"), "{text:.300}");
     let printed = plot(&["-"]);
     assert!(printed.stdout.starts_with("<svg ") && printed.stdout.ends_with("</svg>\n"), "{printed:?}");
 }
 
 #[test]
-fn completions_are_scripts_that_know_the_verbs() {
+fn completion_scripts_know_the_verbs() {
     for shell in ["bash", "zsh", "fish"] {
         let output = binaries::command("ekey-ctl").args(["completions", shell]).output().expect("ekey-ctl can be run");
         let script = String::from_utf8_lossy(&output.stdout).into_owned();

@@ -1,5 +1,5 @@
-//! The configuration that the original is packaged with: each option in it that is commented out is switched on by itself, and
-//! then our daemon runs with it, or refuses it and names its line.
+//! The packaged configuration of the original: the test enables each commented option alone; our daemon runs with it,
+//! or refuses it and names its line.
 
 use std::fs;
 use std::os::unix::net::UnixStream;
@@ -11,7 +11,7 @@ use ekey_tests::{Program, Scratch, await_until, binaries, original};
 const CONFIGURATION_ERROR: Option<i32> = Some(78);
 
 #[test]
-fn the_packaged_configuration_passes_as_it_is() {
+fn the_packaged_configuration_passes_unchanged() {
     let scratch = Scratch::make();
     let packaged = original::file("etc/entropykey/ekeyd.conf");
     let mut command = binaries::command("ekeyd");
@@ -21,7 +21,7 @@ fn the_packaged_configuration_passes_as_it_is() {
 }
 
 #[test]
-fn every_option_that_is_commented_out_runs_or_is_refused_with_its_line() {
+fn every_option_of_the_original_runs_or_is_refused() {
     let packaged = fs::read_to_string(original::file("etc/entropykey/ekeyd.conf")).expect("it is text");
     let options: Vec<(usize, &str)> = packaged.lines().enumerate().filter_map(option).collect();
     assert!(options.len() >= 8, "the packaged file has more options that are commented out than {options:?}");
@@ -40,7 +40,7 @@ fn every_option_that_is_commented_out_runs_or_is_refused_with_its_line() {
     assert!(groups <= 1, "the option that names a group may be refused, the other not: {refused:?}");
 }
 
-/// The place and text of an option that is commented out.
+/// Returns line number and text of an option that is commented out.
 fn option((index, line): (usize, &str)) -> Option<(usize, &str)> {
     let option = line.strip_prefix("-- ")?.trim_end();
     let name: String = option.chars().take_while(char::is_ascii_alphanumeric).collect();
@@ -49,17 +49,17 @@ fn option((index, line): (usize, &str)) -> Option<(usize, &str)> {
     (is_call && name.chars().next()?.is_ascii_uppercase()).then_some((index, option))
 }
 
-/// Whether the daemon runs with this text until it is told to stop; else it must have named line `line`.
+/// Returns whether the daemon runs with this text until it is stopped; otherwise checks that it named line `line`.
 fn runs(text: &str, line: usize) -> bool {
     let scratch = Scratch::make();
-    // The same, off the machine's own folders and ports.
+    // The same, without the machine's own folders and ports.
     let text =
         text.replace("\"/", &format!("\"{}/", scratch.folder().display())).replace("8888", &free_port().to_string());
     for folder in ["var/run", "etc/entropykey", "tmp"] {
         fs::create_dir_all(scratch.path(folder)).expect("a folder");
     }
     let _ = scratch.write("etc/entropykey/keyring", "", 0o600);
-    // The machine's own kernel is none of this test's business.
+    // This test leaves the machine's kernel alone.
     let text = text.replace("\nSetOutputToKernel(7)", "\n");
     let path = scratch.write("ekeyd.conf", &text, 0o644);
     let mut command = binaries::command("ekeyd");

@@ -1,12 +1,12 @@
-//! The original's `ekeyd-egd-linux` and ours, side by side at one EGD server of ours for ten seconds: how often each asks. And
-//! ours at the original's EGD server.
+//! The original's `ekeyd-egd-linux` and ours at one EGD server of ours for ten seconds: how often each asks. And ours
+//! at the original's EGD server.
 
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::process::Command;
 use std::time::Duration;
 
-use ekey_tests::await_until::hold_for;
+use ekey_tests::await_until::assert_stays;
 use ekey_tests::blocks::{self, Account};
 use ekey_tests::ports::free_port;
 use ekey_tests::{DaemonPlan, KeyPlan, Program, Scratch, await_until, binaries, original};
@@ -14,7 +14,7 @@ use ekey_tests::{DaemonPlan, KeyPlan, Program, Scratch, await_until, binaries, o
 const WINDOW: Duration = Duration::from_secs(10);
 
 #[test]
-fn ours_feeds_this_kernel_and_the_original_only_one_that_asks() {
+fn ours_feeds_this_kernel_the_original_does_not() {
     let scratch = Scratch::make();
     let plan = KeyPlan::named("key").rate(126);
     let key = plan.plug_in(&scratch);
@@ -38,7 +38,7 @@ fn ours_feeds_this_kernel_and_the_original_only_one_that_asks() {
     await_until("ours to fetch the kernel's dose", || {
         (server.status(&scratch).count("/egd/1/served_bytes") >= 64).then_some(())
     });
-    hold_for(WINDOW, || {
+    assert_stays(WINDOW, || {
         let ended = [&mut theirs, &mut ours].map(Program::ended);
         if ended.iter().all(Option::is_none) { Ok(()) } else { Err(format!("one has ended: {ended:?}")) }
     });
@@ -52,12 +52,12 @@ fn ours_feeds_this_kernel_and_the_original_only_one_that_asks() {
     assert!(of_ours.1 >= 64, "ours fetched {} bytes, and the kernel's dose is 64", of_ours.1);
     let never_asks = fs::read_to_string("/proc/sys/kernel/random/poolsize").is_ok_and(|bits| bits.trim() == "256");
     if never_asks {
-        assert_eq!(of_original, (0, 0), "on a kernel of this kind the original is known to ask for nothing");
+        assert_eq!(of_original, (0, 0), "on such a kernel the original never asks");
     }
 }
 
 #[test]
-fn ours_fetches_from_the_originals_server_byte_for_byte() {
+fn ours_fetches_every_byte_of_the_originals_server() {
     const BLOCKS: u64 = 300;
     let there = Scratch::make();
     let plan = KeyPlan::named("key").rate(500);
@@ -78,7 +78,7 @@ fn ours_fetches_from_the_originals_server_byte_for_byte() {
     let place = format!("tcp:127.0.0.1:{port}");
     let mut ours = DaemonPlan::default().file(&file, Some(BLOCKS)).fetch_from(&[place], "").start(&here);
     ours.await_blocks(&file, BLOCKS);
-    assert_eq!(theirs.ended(), None, "the original's daemon goes on");
+    assert_eq!(theirs.ended(), None, "the original's daemon still runs");
     let mut account = Account::of(&[blocks::read(&key.plain_log)]);
     assert_eq!(account.book(&blocks::read(&file)), Ok(()), "each byte is the key's, and comes once");
 }

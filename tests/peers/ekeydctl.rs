@@ -1,4 +1,4 @@
-//! The original's `ekeydctl` cannot tell our daemon from its own: same columns, same words, same statistics.
+//! The original's `ekeydctl` reads our daemon like its own: same columns, words and statistics.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -6,11 +6,12 @@ use std::path::Path;
 
 use ekey_tests::original::{self, OriginalDaemon};
 use ekey_tests::ports::free_port;
+use ekey_tests::serving::started;
 use ekey_tests::software_key::{SERIAL, SoftwareKey};
 use ekey_tests::{DaemonPlan, Finished, KeyPlan, Program, Scratch, await_until};
 
 #[test]
-fn the_list_has_the_same_columns_and_the_same_words() {
+fn the_lists_have_the_same_columns_and_words() {
     let (original, ours) = ask_both(&["list"], |finished| finished.stdout.contains("Running OK"));
     assert_eq!(original.code, ours.code, "exit codes of `ekeydctl list`");
     let rows = |finished: &Finished| {
@@ -28,7 +29,7 @@ fn the_list_has_the_same_columns_and_the_same_words() {
 }
 
 #[test]
-fn the_statistics_have_the_same_names_and_read_as_the_same_kind_of_value() {
+fn the_statistics_have_the_same_names_and_types() {
     let (original, ours) = ask_both(&["stats", SERIAL], |finished| {
         ["KeyTemperatureK=", "KeyVoltage=", "FipsFrameRate=", "KeyRawBadness="]
             .iter()
@@ -42,7 +43,7 @@ fn the_statistics_have_the_same_names_and_read_as_the_same_kind_of_value() {
 }
 
 #[test]
-fn over_tcp_the_original_tool_may_read_and_may_change_nothing() {
+fn over_tcp_the_original_tool_may_only_read() {
     let scratch = Scratch::make();
     let plan = KeyPlan::named("key").rate(126);
     let key = plan.plug_in(&scratch);
@@ -58,15 +59,12 @@ fn over_tcp_the_original_tool_may_read_and_may_change_nothing() {
     let removed = ask(&["remove", SERIAL]);
     assert_eq!(removed.code, Some(4), "{removed:?}");
     assert!(removed.stderr.contains("only root and the daemon's own user"), "{removed:?}");
-    assert!(ask(&["list"]).stdout.contains("Running OK"), "the key is not driven any more");
+    assert!(ask(&["list"]).stdout.contains("Running OK"), "the daemon has dropped the key");
 }
 
 #[test]
-fn a_key_is_removed_by_the_end_of_its_path_and_added_again() {
-    let scratch = Scratch::make();
-    let plan = KeyPlan::named("key").rate(126);
-    let key = plan.plug_in(&scratch);
-    let daemon = DaemonPlan::default().key(&plan, &key).start(&scratch);
+fn the_end_of_its_path_removes_a_key() {
+    let (scratch, key, daemon) = started(&KeyPlan::named("key").rate(126), |daemon| daemon);
     let ask = |words: &[&str]| ekeydctl(&scratch, &daemon.control, words);
     let path = key.path.display().to_string();
 
@@ -91,7 +89,7 @@ fn shutdown_ends_the_daemon() {
 }
 
 #[test]
-fn every_command_ends_and_prints_as_with_the_original_daemon() {
+fn every_command_acts_as_with_the_original_daemon() {
     let scratch = Scratch::make();
     let plan = KeyPlan::named("key").rate(126);
     let key = plan.plug_in(&scratch);
@@ -106,17 +104,17 @@ fn every_command_ends_and_prints_as_with_the_original_daemon() {
     let of_ours = all_commands(&scratch, &ours.control, &key);
     ours.program.wait();
     assert_eq!(of_ours.len(), of_original.len());
-    for (seen, due) in of_ours.iter().zip(&of_original) {
-        // The original says OK and has no long-term key any more; ours says what is wrong and keeps those that it knows.
+    for (seen, expected) in of_ours.iter().zip(&of_original) {
+        // The original says OK and has lost its long-term key; ours reports the mistake and keeps the keys it knows.
         if seen.0.ends_with("/missing") && seen.0.starts_with("keyring") {
-            assert_eq!((seen.1, due.1), (Some(4), Some(0)), "{}", seen.0);
+            assert_eq!((seen.1, expected.1), (Some(4), Some(0)), "{}", seen.0);
             continue;
         }
-        assert_eq!(seen, due, "ours and the original's (command, exit code, standard output)");
+        assert_eq!(seen, expected, "ours and the original's (command, exit code, standard output)");
     }
 }
 
-/// What each command ends with and prints, from a running key to the daemon's end.
+/// Returns what each command prints and its exit code, from a running key to the daemon's end.
 fn all_commands(scratch: &Scratch, control: &Path, key: &SoftwareKey) -> Vec<(String, Option<i32>, String)> {
     let path = |name: &str| scratch.path(name).display().to_string();
     let (device, folder, keyring) = (key.path.display().to_string(), path("keys"), path("own.keyring"));
@@ -159,7 +157,7 @@ fn all_commands(scratch: &Scratch, control: &Path, key: &SoftwareKey) -> Vec<(St
     outcomes
 }
 
-/// The answers of the original daemon and of ours to the same question, each as soon as it is `complete`.
+/// Returns the answers of the original daemon and of ours to the same question, each once it is `complete`.
 fn ask_both(words: &[&str], complete: impl Fn(&Finished) -> bool) -> (Finished, Finished) {
     let scratch = Scratch::make();
     let plan = KeyPlan::named("original").rate(126);

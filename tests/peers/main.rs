@@ -1,4 +1,4 @@
-//! Our programs before the original ones and other people's, which `tests/run` unpacks.
+//! Our programs with the original ones and other third-party programs, which `tests/run` unpacks.
 
 mod default_config;
 mod egd_linux;

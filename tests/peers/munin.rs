@@ -1,4 +1,4 @@
-//! Munin's graphs go on: the original's plugin works unchanged against our daemon, and our own shows the same numbers.
+//! Munin's graphs continue: the original's plugin works unchanged with our daemon, and our own shows the same numbers.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::symlink;
@@ -11,7 +11,7 @@ use ekey_tests::{
 };
 
 #[test]
-fn the_originals_plugin_shows_two_keys_one_with_a_slash() {
+fn the_originals_plugin_shows_a_serial_with_a_slash() {
     let scene = Scene::make(original::file("usr/share/munin/plugins/ekeyd_stat_").as_path());
     assert_eq!(scene.say("ekeyd_stat_", "autoconf").stdout, "yes\n");
     assert_eq!(scene.say("ekeyd_stat_", "suggest").stdout, "total_TotalEntropy\nKeyTemperatureC\n");
@@ -38,7 +38,7 @@ fn the_originals_plugin_shows_two_keys_one_with_a_slash() {
 }
 
 #[test]
-fn our_own_plugin_shows_the_same_keys_with_names_that_munin_takes() {
+fn our_plugin_gives_the_keys_names_that_munin_accepts() {
     let scene = Scene::make(&tree::root().join("packaging/munin/ekeyd_"));
     assert_eq!(scene.say("ekeyd_", "autoconf").stdout, "yes\n");
     let suggested = scene.say("ekeyd_", "suggest").stdout;
@@ -59,11 +59,11 @@ fn our_own_plugin_shows_the_same_keys_with_names_that_munin_takes() {
 
     let voltage = || {
         let stats = scene.daemon.ctl(&scene.scratch, &["stats", SERIAL]).stdout;
-        let voltage = stats.lines().find_map(|line| line.strip_prefix("KeyVoltage=")).expect("the key has said it");
+        let voltage = stats.lines().find_map(|line| line.strip_prefix("KeyVoltage=")).expect("the key has reported it");
         voltage.parse::<f64>().expect("a number")
     };
-    // The key says another one now and then.
-    let (shown, said) = await_until("a voltage that stays as it is for a moment", || {
+    // The key's own value changes now and then.
+    let (shown, said) = await_until("a steady voltage", || {
         let before = voltage();
         let shown = values(&scene.say("ekeyd_KeyVoltage", ""))[&format!("key_{SERIAL}")];
         (voltage() == before).then_some((shown, before))
@@ -72,7 +72,7 @@ fn our_own_plugin_shows_the_same_keys_with_names_that_munin_takes() {
 }
 
 #[test]
-fn our_own_plugin_says_why_it_cannot_run() {
+fn our_plugin_says_why_it_cannot_run() {
     let mut scene = Scene::make(&tree::root().join("packaging/munin/ekeyd_"));
     scene.daemon.program.kill();
     let autoconf = scene.run("ekeyd_", "autoconf");
@@ -112,14 +112,14 @@ impl Scene {
         ] {
             symlink(plugin, scratch.path(name)).expect("a link can be made");
         }
-        await_until("both keys to have said how warm they are", || {
+        await_until("both keys to report their temperatures", || {
             let said = |serial| daemon.ctl(&scratch, &["stats", serial]).stdout.contains("KeyVoltage=");
             (said(SERIAL) && said(SECOND_SERIAL)).then_some(())
         });
         Self { scratch, daemon, _keys: keys }
     }
 
-    /// Runs the plugin as Munin does; it must end well.
+    /// Runs the plugin as Munin does, and checks that it succeeds.
     fn say(&self, plugin: &str, word: &str) -> Finished {
         let finished = self.run(plugin, word);
         assert_eq!(finished.code, Some(0), "{plugin} {word}: {finished:?}");
@@ -135,7 +135,7 @@ impl Scene {
     }
 }
 
-/// The lines `FIELD.value NUMBER`.
+/// Returns the lines `FIELD.value NUMBER`.
 fn values(finished: &Finished) -> BTreeMap<String, f64> {
     let value = |line: &str| {
         let (field, number) = line.split_once(".value ")?;

@@ -1,6 +1,6 @@
-//! The original daemon believes our software key: five sessions and more, every byte as the key logged it.
+//! The original daemon accepts our software key: more than five sessions, every byte as in the key's log.
 //!
-//! This is what proves the software key's cryptography, and with it everything else that is tested on that key.
+//! This proves the software key's cryptography, and with it every other test on that key.
 
 use ekey_tests::original::OriginalDaemon;
 use ekey_tests::software_key::Plug;
@@ -11,18 +11,19 @@ use nix::sys::signal::Signal;
 const BLOCKS: u64 = 5 * 4096 + 100;
 
 #[test]
-fn the_original_daemon_takes_five_sessions_from_a_unix_socket() {
+fn the_original_reads_our_key_from_a_unix_socket() {
     assert_eq!(the_original_takes_five_sessions_from(Plug::Unix), Ok(()));
 }
 
 #[test]
-fn the_original_daemon_takes_five_sessions_from_a_terminal() {
-    // On a busy machine it now and then starts over with a terminal that it has just opened, and drops what comes meanwhile.
+fn the_original_reads_our_key_from_a_terminal() {
+    // On a busy machine it sometimes reopens a terminal that it has just opened, and drops what arrives meanwhile.
     let mut tries = (0..10).map(|_| the_original_takes_five_sessions_from(Plug::Pty));
-    assert!(tries.any(|outcome| outcome == Ok(())), "it never delivered each block");
+    assert!(tries.any(|outcome| outcome == Ok(())), "it never delivered every block");
 }
 
-/// Whether it has written each block from the first one on; in any case what it has written is what the key sent, in that order.
+/// Returns whether it has written every block from the first one on; checks that its output is what the key sent, in
+/// order.
 fn the_original_takes_five_sessions_from(plug: Plug) -> Result<(), String> {
     let scratch = Scratch::make();
     let plan = KeyPlan::named("key").plug(plug);

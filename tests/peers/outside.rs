@@ -1,4 +1,4 @@
-//! Captured bytes before other people's programs: they find nothing, and where they count what we count, they count the same.
+//! Captured bytes in third-party programs: they find no fault, and their counts agree with ours.
 
 use std::fs;
 
@@ -7,17 +7,17 @@ use ekey_tests::fips::{self, Counting, Fips};
 use ekey_tests::outside::{capture, ent, ours, rngtest};
 
 #[test]
-fn captured_bytes_pass_rngtest_and_ent_which_count_as_we_do() {
+fn rngtest_and_ent_agree_with_us_on_good_bytes() {
     let scratch = Scratch::make();
     let file = capture(&scratch, 20_000_004);
     count_alike(&scratch, &fs::read(&file).expect("the captured file"), true);
 }
 
 #[test]
-fn of_bad_bytes_they_and_we_count_the_same_failures_too() {
+fn rngtest_and_ent_agree_with_us_on_bad_bytes() {
     let scratch = Scratch::make();
     let bytes = fs::read(capture(&scratch, 2_500_004)).expect("the captured file");
-    // Leaning to ones by some per cent, and with long runs: some blocks fail, some do not.
+    // A bias of some per cent towards ones, and long runs: some blocks fail, some do not.
     let bad: Vec<u8> = bytes
         .iter()
         .enumerate()
@@ -30,7 +30,7 @@ fn of_bad_bytes_they_and_we_count_the_same_failures_too() {
     count_alike(&scratch, &bad, false);
 }
 
-/// Ours, rngtest and ent on the same bytes; rngtest passes over the first four.
+/// Compares our counts with rngtest's and ent's on the same bytes; rngtest skips the first four.
 fn count_alike(scratch: &Scratch, bytes: &[u8], good: bool) {
     let all = scratch.path("all.bin");
     let without_four = scratch.path("without-four.bin");
@@ -41,9 +41,9 @@ fn count_alike(scratch: &Scratch, bytes: &[u8], good: bool) {
     let mine = ours(&without_four);
     let count = |name: &str| mine["fips"][name].as_u64().expect("a count");
     let tests = ["monobit", "poker", "runs", "long_run"].map(count);
-    let due = Fips { successes: count("blocks") - count("failures"), failures: count("failures"), tests };
-    assert_eq!(due, fips::count(&bytes[4..], Counting::Standard), "ours (left) and the standard's (right)");
-    // It goes astray at the ends of a block, which is known to the bit.
+    let expected = Fips { successes: count("blocks") - count("failures"), failures: count("failures"), tests };
+    assert_eq!(expected, fips::count(&bytes[4..], Counting::Standard), "ours (left) and the standard's (right)");
+    // It errs at the ends of a block, in a way that is known to the bit.
     assert_eq!(
         theirs,
         fips::count(&bytes[4..], Counting::Rngtest),
@@ -60,7 +60,7 @@ fn count_alike(scratch: &Scratch, bytes: &[u8], good: bool) {
         ("mean", theirs.mean, number("mean")),
         ("serial correlation", theirs.serial_correlation, number("serial_correlation")),
     ] {
-        // As far as ent prints it.
+        // To the digits that ent prints.
         assert!((theirs - mine).abs() < 1e-6, "{name}: ent says {theirs}, we say {mine}");
     }
     assert_eq!(mine["good"], good, "{mine}");

@@ -1,4 +1,5 @@
-//! The original's tools and ours set long-term keys on the same software key in turn, and each keyring serves both daemons.
+//! The original's tools and ours set long-term keys on one software key in turn, and each keyring works with both
+//! daemons.
 
 use std::fs;
 use std::path::Path;
@@ -14,13 +15,13 @@ const BLOCKS: u64 = 100;
 const OTHERS: &str = "# a comment\nAAAAAAAAAAAAAAAA AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n";
 
 #[test]
-fn long_term_keys_set_in_turn_by_the_original_and_by_ours_serve_both_daemons() {
+fn both_daemons_accept_keys_that_either_tool_set() {
     let scratch = Scratch::make();
-    // As fast as a real key: a faster one drowns what ekey-setkey waits for.
+    // At a real key's rate: a faster key floods ekey-setkey's wait for the answer.
     let plan = KeyPlan::named("key").master_key(MASTER_KEY).rate(126);
     let key = plan.plug_in(&scratch);
     let keyring = scratch.write("turns.keyring", &format!("{OTHERS}{}", plan.keyring_line()), 0o600);
-    let mut before = fs::read_to_string(&keyring).expect("it is there");
+    let mut before = fs::read_to_string(&keyring).expect("it exists");
     for turn in 0..4 {
         let (name, finished) = if turn % 2 == 0 {
             ("ekey-ctl rekey", rekey(&scratch, &key, &keyring))
@@ -39,14 +40,14 @@ fn long_term_keys_set_in_turn_by_the_original_and_by_ours_serve_both_daemons() {
 }
 
 #[test]
-fn the_originals_rekey_script_works_against_our_daemon() {
+fn the_originals_rekey_script_works_with_our_daemon() {
     let scratch = Scratch::make();
     let plan = KeyPlan::named("key").master_key(MASTER_KEY).rate(126);
     let other = KeyPlan::named("other").identity(SECOND_SERIAL, SECOND_LONG_TERM_KEY).rate(126);
     let (key, other_key) = (plan.plug_in(&scratch), other.plug_in(&scratch));
     let mut daemon = DaemonPlan::default().key(&plan, &key).key(&other, &other_key).start(&scratch);
     daemon.await_state(&scratch, "running");
-    let before = fs::read_to_string(scratch.path("keyring")).expect("it is there");
+    let before = fs::read_to_string(scratch.path("keyring")).expect("it exists");
 
     let tools = tools(&scratch, &daemon.control);
     let mut command = Command::new("sh");
@@ -60,7 +61,7 @@ fn the_originals_rekey_script_works_against_our_daemon() {
 
     assert_eq!(finished.code, Some(0), "{finished:?}");
     assert!(!finished.words().contains("Could not detach"), "{finished:?}");
-    let after = fs::read_to_string(scratch.path("keyring")).expect("it is there");
+    let after = fs::read_to_string(scratch.path("keyring")).expect("it exists");
     assert_ne!(after, before, "the keyring is as before: {finished:?}");
     let path = key.path.display().to_string();
     daemon.program.await_while_running("the key to run with its new long-term key", || {
@@ -76,7 +77,7 @@ fn daemon_status(scratch: &Scratch, control: &Path) -> ekey_tests::Status {
     ekey_tests::Status::of(&Program::run("ekey-ctl-status", command, scratch))
 }
 
-/// A folder with `ekeydctl` and `ekey-setkey` as the script expects them in its PATH: the original ones, with what they load.
+/// Makes a folder with the original `ekeydctl` and `ekey-setkey` as the script expects them in its PATH.
 fn tools(scratch: &Scratch, control: &Path) -> std::path::PathBuf {
     let folder = scratch.path("tools");
     fs::create_dir(&folder).expect("a folder");
@@ -116,7 +117,7 @@ fn the_original_runs(scratch: &Scratch, key: &SoftwareKey, keyring: &Path, turn:
 
 fn ours_runs(scratch: &Scratch, key: &SoftwareKey, keyring: &str, turn: u32) {
     let output = scratch.path(&format!("ours-{turn}.entropy"));
-    let plan = DaemonPlan::default().stranger(key).keyring_line(keyring).file(&output, Some(BLOCKS));
+    let plan = DaemonPlan::default().unknown_key(key).keyring_line(keyring).file(&output, Some(BLOCKS));
     let mut daemon = plan.start(scratch);
     daemon.await_blocks(&output, BLOCKS);
     blocks::assert_in_order(&output, &key.plain_log);

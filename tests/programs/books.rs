@@ -1,12 +1,13 @@
-//! The books add up at every moment: under every fault of the key, when it vanishes and comes back, when it is removed and added,
-//! and whatever becomes of those who read.
+//! The books add up at every moment: under every fault of the key, when it vanishes and returns, when it is removed and
+//! added, and when readers leave.
 
 use std::time::Duration;
 
-use ekey_tests::await_until::hold_for;
+use ekey_tests::await_until::assert_stays;
 use ekey_tests::books::{OnTheWay, add_up, assert_books_add_up};
 use ekey_tests::control::ControlClient;
 use ekey_tests::egd::EgdClient;
+use ekey_tests::serving::started;
 use ekey_tests::software_key::{SECOND_LONG_TERM_KEY, SECOND_SERIAL};
 use ekey_tests::{Daemon, DaemonPlan, KeyPlan, Scratch, await_until, binaries};
 
@@ -33,27 +34,21 @@ const SOURCES: [&str; 5] = ["constant:40", "half:40-45", "stuck:40", "replay:40"
 
 #[test]
 fn they_add_up_under_every_fault_of_the_key() {
-    for fault in FAULTS {
-        watch(&KeyPlan::named("key").fault(fault), fault);
-    }
+    FAULTS.iter().for_each(|fault| watch(&KeyPlan::named("key").fault(fault), fault));
 }
 
 #[test]
 fn they_add_up_when_the_key_hangs() {
-    for wedge in WEDGES {
-        watch(&KeyPlan::named("key").wedge(wedge), wedge);
-    }
+    WEDGES.iter().for_each(|wedge| watch(&KeyPlan::named("key").wedge(wedge), wedge));
 }
 
 #[test]
-fn they_add_up_when_the_source_goes_bad_and_comes_back() {
-    for source in SOURCES {
-        watch(&KeyPlan::named("key").bad_source(source), source);
-    }
+fn they_add_up_when_the_source_goes_bad_and_recovers() {
+    SOURCES.iter().for_each(|source| watch(&KeyPlan::named("key").bad_source(source), source));
 }
 
 #[test]
-fn what_is_watched_here_is_all_that_can_go_wrong_with_the_software_key() {
+fn these_tests_cover_every_fault_of_the_software_key() {
     let help = binaries::command("ekey-sim").arg("--help").output().expect("it can be run");
     let help = String::from_utf8_lossy(&help.stdout).split_whitespace().collect::<Vec<_>>().join(" ");
     for (begin, end, watched) in [
@@ -62,16 +57,16 @@ fn what_is_watched_here_is_all_that_can_go_wrong_with_the_software_key() {
         ("Give ", " instead of noise", &SOURCES[..]),
     ] {
         let list = help.split_once(begin).and_then(|(_, rest)| rest.split_once(end)).expect("the help lists them").0;
-        let mut due: Vec<&str> = list.split([',', ' ']).filter(|word| !["", "or"].contains(word)).collect();
+        let mut expected: Vec<&str> = list.split([',', ' ']).filter(|word| !["", "or"].contains(word)).collect();
         let mut seen: Vec<&str> = watched.iter().filter_map(|entry| entry.split(':').next()).collect();
-        due.sort_unstable();
+        expected.sort_unstable();
         seen.sort_unstable();
-        assert_eq!(seen, due, "watched (left) and known to the software key (right)");
+        assert_eq!(seen, expected, "watched (left) and known to the software key (right)");
     }
 }
 
 #[test]
-fn they_add_up_when_the_key_vanishes_and_returns_and_in_the_end_nothing_is_on_the_way() {
+fn they_add_up_to_the_byte_when_the_key_returns() {
     let scratch = Scratch::make();
     let plan = KeyPlan::named("key");
     let output = scratch.path("entropy");
@@ -90,10 +85,7 @@ fn they_add_up_when_the_key_vanishes_and_returns_and_in_the_end_nothing_is_on_th
 
 #[test]
 fn they_add_up_when_keys_are_removed_and_added() {
-    let scratch = Scratch::make();
-    let plan = KeyPlan::named("key");
-    let key = plan.plug_in(&scratch);
-    let mut daemon = DaemonPlan::default().key(&plan, &key).egd().start(&scratch);
+    let (scratch, key, mut daemon) = started(&KeyPlan::named("key"), DaemonPlan::egd);
     let mut control = ControlClient::connect(&daemon.control).expect("the control socket greets");
     let path = key.path.display().to_string();
     for _ in 0..5 {
@@ -111,11 +103,8 @@ fn they_add_up_when_keys_are_removed_and_added() {
 }
 
 #[test]
-fn they_add_up_when_readers_leave_without_what_they_asked_for() {
-    let scratch = Scratch::make();
-    let plan = KeyPlan::named("key");
-    let key = plan.plug_in(&scratch);
-    let daemon = DaemonPlan::default().key(&plan, &key).egd().start(&scratch);
+fn they_add_up_when_readers_leave_early() {
+    let (scratch, _key, daemon) = started(&KeyPlan::named("key"), DaemonPlan::egd);
     await_until("entropy", || (daemon.status(&scratch).key(0).books("handed_bytes") > 200_000).then_some(()));
     for _ in 0..20 {
         // Asks for far more than a socket holds, reads a little of it, and leaves.
@@ -124,7 +113,7 @@ fn they_add_up_when_readers_leave_without_what_they_asked_for() {
         client.take(255).expect("some bytes");
         assert_books_add_up(&daemon.status(&scratch), OnTheWay::Some);
     }
-    let status = await_until("the clients to be gone", || {
+    let status = await_until("the clients to leave", || {
         let status = daemon.status(&scratch);
         (status.root()["egd"][0]["clients"] == 0).then_some(status)
     });
@@ -135,7 +124,7 @@ fn they_add_up_when_readers_leave_without_what_they_asked_for() {
 }
 
 #[test]
-fn they_add_up_when_keys_are_combined_and_one_goes_bad() {
+fn they_add_up_when_a_combined_key_goes_bad() {
     let scratch = Scratch::make();
     let good = KeyPlan::named("good");
     let bad = KeyPlan::named("bad").identity(SECOND_SERIAL, SECOND_LONG_TERM_KEY).bad_source("constant:60");
@@ -151,20 +140,18 @@ fn they_add_up_when_keys_are_combined_and_one_goes_bad() {
     let mut client = EgdClient::connect(&daemon.egd).expect("an EGD server");
     client.take(255).expect("bytes of both");
     look_for(&daemon, &scratch, WATCHED);
-    let status = await_until("the bad key to be put aside", || {
+    let status = await_until("the bad key to be retired", || {
         let status = daemon.status(&scratch);
-        status.key(1).put_aside().is_some().then_some(status)
+        status.key(1).failed_test().is_some().then_some(status)
     });
-    assert_eq!(status.root()["combine"]["running_keys"], 1, "a key that is put aside is not one of two: {status}");
+    assert_eq!(status.root()["combine"]["running_keys"], 1, "a retired key does not count: {status}");
     look_for(&daemon, &scratch, Duration::from_millis(300));
 }
 
 #[test]
 fn they_add_up_when_the_disk_is_full() {
-    let scratch = Scratch::make();
-    let plan = KeyPlan::named("key");
-    let key = plan.plug_in(&scratch);
-    let daemon = DaemonPlan::default().key(&plan, &key).file("/dev/full".as_ref(), None).egd().start(&scratch);
+    let (scratch, _key, daemon) =
+        started(&KeyPlan::named("key"), |daemon| daemon.file("/dev/full".as_ref(), None).egd());
     let status = await_until("the file to stop", || {
         let status = daemon.status(&scratch);
         status.root()["file"]["stopped"].is_string().then_some(status)
@@ -174,7 +161,7 @@ fn they_add_up_when_the_disk_is_full() {
     look_for(&daemon, &scratch, Duration::from_millis(300));
 }
 
-/// A daemon with such a key and all outputs but the kernel, looked at over and over.
+/// Checks the books of a daemon with such a key and all outputs but the kernel again and again.
 fn watch(plan: &KeyPlan, what: &str) {
     let scratch = Scratch::make();
     let key = plan.plug_in(&scratch);
@@ -182,14 +169,14 @@ fn watch(plan: &KeyPlan, what: &str) {
     let daemon = DaemonPlan::default().key(plan, &key).file(&output, None).egd().start(&scratch);
     let looks = look_for(&daemon, &scratch, WATCHED);
     assert!(looks > 0, "no look under {what}");
-    // The tool's own sums agree: it would say so on its screen.
+    // The tool checks the sums itself and would show an error.
     let human = daemon.ctl(&scratch, &["status"]).words();
     assert!(!human.contains("books"), "under {what}: {human}");
 }
 
 fn look_for(daemon: &Daemon, scratch: &Scratch, time: Duration) -> usize {
     let mut looks = 0;
-    hold_for(time, || {
+    assert_stays(time, || {
         looks += 1;
         add_up(&daemon.status(scratch), OnTheWay::Some)
     });
@@ -204,7 +191,7 @@ fn await_nothing_on_the_way(daemon: &Daemon, scratch: &Scratch) {
         let handed: u64 = keys.filter_map(|key| key["handed_bytes"].as_u64()).sum();
         (handed, root["pool"]["received_bytes"].as_u64().unwrap_or_default())
     };
-    let status = await_until("what is on the way to arrive", || {
+    let status = await_until("the bytes in flight", || {
         let status = daemon.status(scratch);
         let (handed, received) = handed(&status);
         (handed == received).then_some(status)

@@ -1,34 +1,35 @@
-//! `ekey-ctl capacity` foretells what a crowd at a real daemon then goes through.
+//! `ekey-ctl capacity` predicts how a crowd at a real daemon fares.
 
 use std::time::Duration;
 
 use ekey_tests::load::{Habit, Load};
-use ekey_tests::{Daemon, DaemonPlan, KeyPlan, Scratch, Status, await_until};
+use ekey_tests::serving::started;
+use ekey_tests::{Daemon, KeyPlan, Scratch, Status, await_until};
 
 /// Frames a second: 16,000 bytes.
 const RATE: u32 = 500;
 
 #[test]
-fn a_crowd_that_asks_for_three_times_the_supply_is_told_so() {
+fn a_crowd_that_asks_for_three_times_the_supply_waits() {
     let (scratch, daemon, _key) = serving();
-    let told = ask(&daemon, &scratch, &["--clients", "100:burst:120/0.25s", "--supply", "16000", "--hours", "0.01"]);
-    assert_eq!(told.at("/enough"), false, "{told}");
-    assert!(told.at("/keys_needed").as_u64() >= Some(3), "48 kB/s are asked for, of 16 kB/s: {told}");
-    let waits = ["p50", "p95"].map(|name| told.at(&format!("/waits_s/{name}")).as_f64());
-    assert!(waits[0] > Some(0.0) && waits[1] > waits[0], "{told}");
+    let answer = ask(&daemon, &scratch, &["--clients", "100:burst:120/0.25s", "--supply", "16000", "--hours", "0.01"]);
+    assert_eq!(answer.at("/enough"), false, "{answer}");
+    assert!(answer.at("/keys_needed").as_u64() >= Some(3), "48 kB/s are asked for, of 16 kB/s: {answer}");
+    let waits = ["p50", "p95"].map(|name| answer.at(&format!("/waits_s/{name}")).as_f64());
+    assert!(waits[0] > Some(0.0) && waits[1] > waits[0], "{answer}");
 }
 
 #[test]
-fn a_crowd_that_asks_for_half_of_the_supply_is_told_that_it_is_enough_and_is_served() {
+fn a_crowd_that_asks_for_half_of_the_supply_is_served() {
     let (scratch, daemon, _key) = serving();
-    let told = ask(&daemon, &scratch, &["--clients", "20:burst:100/0.25s", "--supply", "16000", "--hours", "0.01"]);
-    assert_eq!((told.code(), told.at("/enough")), (Some(0), &true.into()), "{told}");
-    assert_eq!(told.at("/pool/capacity"), 16_384, "the daemon's own pool: {told}");
+    let answer = ask(&daemon, &scratch, &["--clients", "20:burst:100/0.25s", "--supply", "16000", "--hours", "0.01"]);
+    assert_eq!((answer.code(), answer.at("/enough")), (Some(0), &true.into()), "{answer}");
+    assert_eq!(answer.at("/pool/capacity"), 16_384, "the daemon's own pool: {answer}");
     let habit = Habit::at_intervals(100, Duration::from_millis(250));
     let measured = Load::new().with(20, habit, &daemon.egd).run_until_all_are_served();
     assert!(measured.is_flawless(), "{measured:?}");
-    // And so says the daemon's own record of it.
-    let seen = await_until("the record to say so", || {
+    // The daemon's own record agrees.
+    let seen = await_until("the record", || {
         let seen = ask(&daemon, &scratch, &[]);
         (seen.code() == Some(0)).then_some(seen)
     });
@@ -36,7 +37,7 @@ fn a_crowd_that_asks_for_half_of_the_supply_is_told_that_it_is_enough_and_is_ser
 }
 
 #[test]
-fn clients_that_wait_at_this_moment_are_seen() {
+fn clients_that_wait_now_are_counted() {
     let (scratch, daemon, _key) = serving();
     let mut load = Load::new().with(20, Habit::greedy(), &daemon.egd);
     let seen = await_until("the greedy to wait", || {
@@ -47,12 +48,9 @@ fn clients_that_wait_at_this_moment_are_seen() {
     assert!(seen.at("/verdict").as_str().is_some_and(|words| words.contains("Not enough at this moment")), "{seen}");
 }
 
-/// A daemon with one key and a small pool that holds something.
+/// Starts a daemon with one key and a small pool that holds something.
 fn serving() -> (Scratch, Daemon, ekey_tests::SoftwareKey) {
-    let scratch = Scratch::make();
-    let plan = KeyPlan::named("key").rate(RATE);
-    let key = plan.plug_in(&scratch);
-    let daemon = DaemonPlan::default().key(&plan, &key).egd().pool(16_384).start(&scratch);
+    let (scratch, key, daemon) = started(&KeyPlan::named("key").rate(RATE), |daemon| daemon.egd().pool(16_384));
     await_until("the pool to fill", || (daemon.status(&scratch).count("/pool/bytes") > 10_000).then_some(()));
     (scratch, daemon, key)
 }

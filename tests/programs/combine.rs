@@ -1,4 +1,5 @@
-//! Combined keys: clients get what no single key has sent, as much as the books say, and nothing at all of one key alone.
+//! Combined keys: clients get bytes that no single key has sent, as many as the books say, and none made of one key
+//! alone.
 
 use std::collections::HashSet;
 
@@ -29,17 +30,17 @@ fn two_keys_are_combined_and_one_alone_gives_nothing() {
     }
 
     second_key.program.kill();
-    await_until("one key to be known to be away", || {
+    await_until("the daemon to notice the missing key", || {
         (daemon.status(&scratch).count("/combine/running_keys") == 1).then_some(())
     });
     let mut client = EgdClient::connect(&daemon.egd).expect("the EGD server takes a client");
-    assert_eq!(client.available_bits().expect("the server answers"), 0, "bits said to be there of one key");
-    let alone = client.take_what_is_there(255).expect("the server answers");
+    assert_eq!(client.available_bits().expect("the server answers"), 0, "bits reported with one key");
+    let alone = client.take_available(255).expect("the server answers");
     assert!(alone.is_empty(), "{} bytes of one key", alone.len());
     let screen = daemon.ctl(&scratch, &["status"]).stdout;
     assert!(
         screen.split_whitespace().collect::<Vec<_>>().join(" ").contains("combining needs two"),
-        "the status does not say why there is nothing:\n{screen}"
+        "the status does not say why it gives nothing:\n{screen}"
     );
 
     let status = daemon.status(&scratch);
@@ -48,17 +49,15 @@ fn two_keys_are_combined_and_one_alone_gives_nothing() {
     let served = load.given().map(<[u8]>::len).sum::<usize>() as u64;
     assert!(served > 10_000 && served <= made, "{served} bytes were served, {made} were made");
     let _second = second.plug_in(&scratch);
-    await_until("bytes when there are two again", || {
-        client.take_what_is_there(64).ok().filter(|bytes| !bytes.is_empty())
-    });
+    await_until("bytes of two keys again", || client.take_available(64).ok().filter(|bytes| !bytes.is_empty()));
 
     let logs = [read(&first_key.plain_log), read(&second_key.plain_log)];
     let sent = logs.iter().flat_map(|log| log.windows(8)).collect::<HashSet<_>>();
     let mut seen = HashSet::new();
     for given in load.given() {
         let known = given.windows(8).position(|window| sent.contains(window));
-        assert_eq!(known, None, "what a key has sent was handed out as it was");
+        assert_eq!(known, None, "a key's bytes were served uncombined");
         let twice = given.windows(8).position(|window| !seen.insert(window));
-        assert_eq!(twice, None, "bytes were handed out twice");
+        assert_eq!(twice, None, "bytes were served twice");
     }
 }

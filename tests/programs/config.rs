@@ -16,47 +16,23 @@ fn a_configuration_without_mistakes_passes() {
 }
 
 #[test]
-fn an_unknown_key_is_named_where_it_stands() {
-    names_mistakes("control = \"/tmp/c\"\n[kernel]\nbits-per-bite = 7\n", &[3], "bits-per-bite");
+fn every_mistake_is_named_where_it_stands() {
+    for (text, lines, word) in [
+        ("control = \"/tmp/c\"\n[kernel]\nbits-per-bite = 7\n", &[3][..], "bits-per-bite"),
+        ("[kernel]\nenabled = true\n[kernal]\nenabled = true\n", &[3], "kernal"),
+        ("[egd]\npool-bytes = \"big\"\n", &[2], "pool-bytes"),
+        ("[kernel]\n\nbits-per-byte = 9\n", &[3], "bits-per-byte"),
+        ("[keys]\ntransport = \"pigeon\"\n", &[2], "auto"),
+        ("[egd]\nlisten = [\"udp:127.0.0.1:1\"]\n", &[2], "unix:"),
+        ("[kernel]\nenabled = = true\n", &[2], ""),
+        ("[kernel]\nbits-per-byte = 9\n[egd]\nmax-clients = \"many\"\n", &[2, 4], ""),
+    ] {
+        names_mistakes(text, lines, word);
+    }
 }
 
 #[test]
-fn an_unknown_section_is_named_where_it_stands() {
-    names_mistakes("[kernel]\nenabled = true\n[kernal]\nenabled = true\n", &[3], "kernal");
-}
-
-#[test]
-fn a_value_of_the_wrong_kind_is_named_where_it_stands() {
-    names_mistakes("[egd]\npool-bytes = \"big\"\n", &[2], "pool-bytes");
-}
-
-#[test]
-fn a_number_out_of_range_is_named_where_it_stands() {
-    names_mistakes("[kernel]\n\nbits-per-byte = 9\n", &[3], "bits-per-byte");
-}
-
-#[test]
-fn a_word_that_is_no_transport_is_named_with_those_that_are() {
-    names_mistakes("[keys]\ntransport = \"pigeon\"\n", &[2], "auto");
-}
-
-#[test]
-fn an_address_of_no_known_kind_is_named_where_it_stands() {
-    names_mistakes("[egd]\nlisten = [\"udp:127.0.0.1:1\"]\n", &[2], "unix:");
-}
-
-#[test]
-fn text_that_is_no_toml_is_named_where_it_breaks() {
-    names_mistakes("[kernel]\nenabled = = true\n", &[2], "");
-}
-
-#[test]
-fn two_mistakes_are_both_named_in_one_run() {
-    names_mistakes("[kernel]\nbits-per-byte = 9\n[egd]\nmax-clients = \"many\"\n", &[2, 4], "");
-}
-
-#[test]
-fn a_statement_of_the_original_that_nobody_knows_is_named_where_it_stands() {
+fn an_unknown_lua_statement_is_named_where_it_stands() {
     let scratch = Scratch::make();
     let text = "Keyring \"/tmp/keyring\"\n-- a comment\nSetOutputToMoon(7)\n";
     let path = scratch.write("ekeyd.conf", text, 0o644);
@@ -67,7 +43,7 @@ fn a_statement_of_the_original_that_nobody_knows_is_named_where_it_stands() {
 }
 
 #[test]
-fn the_originals_own_statements_are_understood() {
+fn the_originals_statements_are_understood() {
     let scratch = Scratch::make();
     let text = "-- as the original ships it\n\
                 UnixControlSocket \"/tmp/nowhere/ekeyd.sock\"\n\
@@ -82,7 +58,7 @@ fn the_originals_own_statements_are_understood() {
 }
 
 #[test]
-fn a_daemon_does_not_run_on_a_configuration_with_a_mistake() {
+fn a_daemon_refuses_a_configuration_with_a_mistake() {
     let scratch = Scratch::make();
     let path = scratch.write("ekeyd.toml", "[kernel]\nenabled = \"perhaps\"\n", 0o644);
     let path = path.display().to_string();
@@ -93,7 +69,7 @@ fn a_daemon_does_not_run_on_a_configuration_with_a_mistake() {
 }
 
 #[test]
-fn a_daemon_does_not_run_without_the_configuration_that_it_was_given() {
+fn a_daemon_refuses_a_missing_configuration() {
     let scratch = Scratch::make();
     let path = scratch.path("missing.toml").display().to_string();
     let finished = ekeyd(&scratch, &["run", "--config", &path]);
@@ -101,7 +77,7 @@ fn a_daemon_does_not_run_without_the_configuration_that_it_was_given() {
     assert!(finished.words().contains(&path), "{path} is not in {finished:?}");
 }
 
-/// `ekeyd check` ends with 78, names `FILE:LINE:COLUMN` for each of `lines`, and its words contain `word`.
+/// Checks that `ekeyd check` exits with 78, names `FILE:LINE:COLUMN` for each of `lines`, and prints `word`.
 fn names_mistakes(text: &str, lines: &[u32], word: &str) {
     let finished = check(text);
     assert_eq!(finished.code, CONFIGURATION_ERROR, "{finished:?} of:\n{text}");

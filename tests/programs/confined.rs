@@ -1,21 +1,19 @@
-//! What the daemon has given up by itself, as the kernel says it: `/proc/PID/task/*/status`, `/proc/PID/limits`, and by trying.
+//! The rights that the daemon drops, as the kernel reports them: `/proc/PID/task/*/status`, `/proc/PID/limits`, and by
+//! trying.
 
 use std::fs;
 
 use ekey_tests::control::ControlClient;
+use ekey_tests::serving::writing;
 use ekey_tests::{Daemon, DaemonPlan, KeyPlan, Scratch, await_until, blocks};
 use serde_json::Value;
 
-/// CAP_DAC_OVERRIDE of capabilities(7), which root keeps where it has no other user to become.
+/// CAP_DAC_OVERRIDE of capabilities(7), which root keeps if it has no other user to become.
 const DAC_OVERRIDE: u64 = 1 << 1;
 
 #[test]
-fn every_thread_is_filtered_and_none_can_gain_a_right() {
-    let scratch = Scratch::make();
-    let plan = KeyPlan::named("key").rate(0);
-    let key = plan.plug_in(&scratch);
-    let output = scratch.path("output");
-    let daemon = DaemonPlan::default().key(&plan, &key).egd().file(&output, None).start(&scratch);
+fn every_thread_is_filtered_and_gains_no_right() {
+    let ((scratch, _key, daemon), output) = writing(&KeyPlan::named("key").rate(0), None, DaemonPlan::egd);
     await_until("100 blocks in the file", || (blocks::blocks_in(&output) >= 100).then_some(()));
     let threads = threads(&daemon);
     assert!(threads.len() >= 3, "event loop, key and file: {}", threads.len());
@@ -30,7 +28,7 @@ fn every_thread_is_filtered_and_none_can_gain_a_right() {
     let core = limits.lines().find(|line| line.starts_with("Max core file size")).expect("a limit");
     assert_eq!(core.split_whitespace().nth(4), Some("0"), "{core}");
 
-    // What it says of itself is what the kernel says of it.
+    // The daemon's own report agrees with the kernel's.
     let said = confinement(&daemon, &scratch);
     assert_eq!(said["filter"], true, "{said}");
     assert_eq!(said["no_new_privs"], true, "{said}");
@@ -43,13 +41,13 @@ fn every_thread_is_filtered_and_none_can_gain_a_right() {
 }
 
 #[test]
-fn a_file_that_no_configuration_named_cannot_be_read_and_the_answer_says_why() {
+fn the_sandbox_denies_files_that_appear_on_reload() {
     let (scratch, elsewhere) = (Scratch::make(), Scratch::make());
     let daemon = DaemonPlan::default().egd().start(&scratch);
     let said = confinement(&daemon, &scratch);
     if said["landlock"] == 0 {
         let why = said["problems"].to_string();
-        assert!(why.contains("landlock"), "nothing bounds its files, and it does not say why: {said}");
+        assert!(why.contains("landlock"), "its files are not confined, and it does not say why: {said}");
         return println!("this kernel has no landlock: {why}");
     }
     let keyring = elsewhere.write("keyring", "", 0o600);
@@ -58,14 +56,14 @@ fn a_file_that_no_configuration_named_cannot_be_read_and_the_answer_says_why() {
     assert!(answer.verdict.contains("[sandbox]") && answer.verdict.contains("restart"), "{answer:?}");
     let answer = control.say(&format!("AddEntropyKeys \"{}\"", elsewhere.folder().display())).expect("an answer");
     assert!(answer.verdict.starts_with("ERROR") && answer.verdict.contains("[keys] paths"), "{answer:?}");
-    // One in a folder that it knows may come and go.
+    // A file in a known folder may come and go.
     let keyring = scratch.write("another", "", 0o600);
     let answer = control.say(&format!("Keyring \"{}\"", keyring.display())).expect("an answer");
     assert!(answer.ok(), "{answer:?}");
 }
 
 #[test]
-fn a_sandbox_that_is_off_bounds_neither_calls_nor_files_and_says_so() {
+fn a_sandbox_that_is_off_says_so() {
     let (scratch, elsewhere) = (Scratch::make(), Scratch::make());
     let daemon = DaemonPlan::default().egd().extra("[sandbox]\nenabled = false\n").start(&scratch);
     let said = confinement(&daemon, &scratch);
@@ -80,7 +78,7 @@ fn a_sandbox_that_is_off_bounds_neither_calls_nor_files_and_says_so() {
 }
 
 #[test]
-fn a_user_that_is_not_there_keeps_the_daemon_from_starting() {
+fn an_unknown_user_stops_the_start() {
     if !nix::unistd::geteuid().is_root() {
         return println!("only root can become another user");
     }

@@ -1,4 +1,4 @@
-//! What `ekey-ctl config convert` writes is a configuration that `ekeyd check` has nothing to say against.
+//! `ekeyd check` accepts every configuration that `ekey-ctl config convert` writes.
 
 use ekey_tests::{Finished, Program, Scratch, binaries};
 
@@ -9,7 +9,7 @@ const EVERYTHING: &str = "TCPControlSocket \"1234\"\nUnixControlSocket \"/var/ru
     AddEntropyKeys(\"/my \\\"own\\\" keys\\n\")\nAddEntropyKey \"/dev/cuaU0\"\nAddEntropyKey(\"/dev/a\\\\b\", \"A/BvBlg3OTBJ+RFD\")\n";
 
 #[test]
-fn every_statement_of_the_original_becomes_a_configuration_that_passes() {
+fn every_converted_statement_passes_the_check() {
     for text in [EVERYTHING, "-- nothing\n", "AddEntropyKeys \"/dev/entropykey\"\nSetOutputToKernel(8)\n"] {
         let scratch = Scratch::make();
         let original = scratch.write("ekeyd.conf", text, 0o644);
@@ -24,7 +24,7 @@ fn every_statement_of_the_original_becomes_a_configuration_that_passes() {
 }
 
 #[test]
-fn a_mistake_is_named_with_its_place_and_nothing_is_written() {
+fn a_mistake_is_located_and_nothing_is_written() {
     let scratch = Scratch::make();
     let original = scratch.write("ekeyd.conf", "Keyring \"/k\"\n  SetOutputToMoon(7)\n", 0o644);
     let converted = convert(&scratch, &original.display().to_string());

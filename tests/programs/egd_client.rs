@@ -1,9 +1,9 @@
-//! A daemon that fetches from EGD servers: what they hand out comes out byte for byte, and what they do wrong does no harm.
+//! A daemon that fetches from EGD servers: it outputs what they serve byte for byte, and their mistakes do no harm.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-use ekey_tests::await_until::hold_for;
+use ekey_tests::await_until::assert_stays;
 use ekey_tests::blocks::{self, Account};
 use ekey_tests::egd::EgdClient;
 use ekey_tests::egd_server::{EgdServer, Manner};
@@ -11,11 +11,11 @@ use ekey_tests::ports::free_port;
 use ekey_tests::{Daemon, DaemonPlan, KeyPlan, Scratch, Status, await_until};
 use nix::sys::signal::Signal;
 
-/// Bytes in the blocks that tests count in.
+/// Bytes of the blocks that the tests count in.
 const BLOCK: usize = blocks::BLOCK;
 
 #[test]
-fn what_a_server_hands_out_arrives_byte_for_byte_by_one_request_at_a_time() {
+fn every_byte_of_a_server_arrives() {
     let server = EgdServer::start(Manner::Serves);
     let mut fetching = Fetching::from(&[server.place()], "request-bytes = 100", Some(200));
     fetching.await_blocks(200);
@@ -29,34 +29,34 @@ fn what_a_server_hands_out_arrives_byte_for_byte_by_one_request_at_a_time() {
     assert_eq!(status.count("/egd_client/failures"), 0, "{status}");
     assert_eq!(status.count("/egd_client/reconnects"), 0, "{status}");
     assert_eq!(status.at("/egd_client/server"), server.place().as_str(), "{status}");
-    assert_eq!(status.code(), Some(0), "a server at hand and no key is all well: {status}");
+    assert_eq!(status.code(), Some(0), "a server and no key is no fault: {status}");
     fetching.ends_cleanly();
 }
 
 #[test]
-fn a_daemon_that_nobody_asks_fetches_its_reserve_and_no_more() {
+fn an_idle_daemon_fetches_only_its_reserve() {
     let server = EgdServer::start(Manner::Serves);
     let scratch = Scratch::make();
     let daemon = DaemonPlan::default().egd().fetch_from(&[server.place()], "reserve-bytes = 300").start(&scratch);
     await_until("the reserve", || (server.sent().len() >= 300).then_some(()));
-    hold_for(Duration::from_secs(1), || match server.sent().len() {
+    assert_stays(Duration::from_secs(1), || match server.sent().len() {
         300 => Ok(()),
-        more => Err(format!("{more} bytes were asked for, due are 300")),
+        more => Err(format!("{more} bytes were requested, expected 300")),
     });
     let mut client = EgdClient::connect(&daemon.egd).expect("it listens");
     let taken: Vec<u8> = (0..4).flat_map(|_| client.take(255).expect("it serves")).collect();
     assert_eq!(taken.len(), 4 * 255);
-    await_until("what was taken to be fetched again", || (server.sent().len() >= 300 + 4 * 255).then_some(()));
+    await_until("the taken bytes to be fetched again", || (server.sent().len() >= 300 + 4 * 255).then_some(()));
     let mut account = Account::of(&[server.sent()]);
     assert_eq!(account.book(&taken[..255]), Ok(()), "the first answer to a client");
-    hold_for(Duration::from_secs(1), || match server.sent().len() {
+    assert_stays(Duration::from_secs(1), || match server.sent().len() {
         1320 => Ok(()),
-        other => Err(format!("{other} bytes were asked for, due are 300 and the 1020 that were taken")),
+        other => Err(format!("{other} bytes were requested, expected 300 and the 1020 that were taken")),
     });
 }
 
 #[test]
-fn a_slow_server_is_waited_for() {
+fn the_daemon_waits_for_a_slow_server() {
     let server = EgdServer::start(Manner::Slow(Duration::from_millis(100)));
     let mut fetching = Fetching::from(&[server.place()], "timeout-s = 10", Some(3));
     // A request of 128 bytes takes longer than the timeout, which is for each byte.
@@ -67,7 +67,7 @@ fn a_slow_server_is_waited_for() {
 }
 
 #[test]
-fn a_server_that_is_none_gets_nothing_in() {
+fn a_server_that_breaks_the_protocol_adds_nothing() {
     let banner = b"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n";
     let error = b"HTTP/1.1 400 Bad Request\r\n\r\n";
     let too_much = &[0x55; 200];
@@ -84,7 +84,7 @@ fn a_server_that_is_none_gets_nothing_in() {
 }
 
 #[test]
-fn a_server_that_hangs_up_amid_an_answer_loses_no_byte_that_it_sent() {
+fn a_server_that_hangs_up_mid_answer_loses_no_byte() {
     let server = EgdServer::start(Manner::HangsUpAfter(40));
     let mut fetching = Fetching::from(&[server.place()], "request-bytes = 32", Some(7));
     fetching.await_blocks(7);
@@ -94,9 +94,9 @@ fn a_server_that_hangs_up_amid_an_answer_loses_no_byte_that_it_sent() {
 }
 
 #[test]
-fn a_server_that_never_answers_is_told_from_one_that_is_not_there() {
+fn silent_and_absent_servers_are_told_apart() {
     let silent = EgdServer::start(Manner::Silent);
-    for (place, due) in [
+    for (place, expected) in [
         (silent.place(), "has sent nothing for 1 s"),
         (format!("tcp:127.0.0.1:{}", free_port()), "cannot connect"),
         ("tcp:no-such-host.invalid:8888".to_owned(), "name cannot be resolved"),
@@ -105,9 +105,9 @@ fn a_server_that_never_answers_is_told_from_one_that_is_not_there() {
         let fetching = Fetching::from(std::slice::from_ref(&place), "timeout-s = 1", None);
         let status = fetching.await_failures(1);
         let said = status.at("/egd_client/last_error").as_str().unwrap_or_default().to_owned();
-        assert!(said.contains(due) && said.contains(&place), "{place}: {said}");
+        assert!(said.contains(expected) && said.contains(&place), "{place}: {said}");
         let screen = fetching.daemon.ctl(&fetching.scratch, &["status"]).stdout;
-        assert!(screen.contains(due), "the last words name the reason: {screen}");
+        assert!(screen.contains(expected), "the last words name the reason: {screen}");
         fetching.ends_cleanly();
     }
 }
@@ -122,7 +122,7 @@ fn the_next_server_of_the_list_takes_over() {
     let places = [nobody, first.place(), second.place()];
     let mut fetching = Fetching::from(&places, "", None);
     fetching.await_blocks(5);
-    assert_eq!(second.connections(), 0, "the second is not bothered while the first works");
+    assert_eq!(second.connections(), 0, "the second is left alone while the first works");
     first.close();
     let so_far = first.sent().len() / BLOCK + 5;
     fetching.await_blocks(so_far as u64);
@@ -130,15 +130,15 @@ fn the_next_server_of_the_list_takes_over() {
     assert!(status.count("/egd_client/reconnects") >= 1, "{status}");
     second.close();
     let (output, sent) = (fetching.output(), [first.sent(), second.sent()]);
-    let common = output.iter().zip(&sent[0]).take_while(|(seen, due)| seen == due).count();
-    // The second's first bytes may by chance be what the first had sent last and was not heard with.
+    let common = output.iter().zip(&sent[0]).take_while(|(seen, expected)| seen == expected).count();
+    // The second server's first bytes may by chance equal the last ones of the first, which the daemon did not receive.
     let cut = (common.saturating_sub(4)..=common).find(|cut| sent[1].starts_with(&output[*cut..]));
-    let cut = cut.unwrap_or_else(|| panic!("after {common} bytes of the first come others than the second's"));
+    let cut = cut.unwrap_or_else(|| panic!("the bytes after {common} of the first are not the second's"));
     assert!((5 * BLOCK..output.len()).contains(&cut), "{cut} of {} bytes are of the first", output.len());
 }
 
 #[test]
-fn a_key_of_another_machine_serves_this_one_byte_for_byte() {
+fn a_key_of_another_machine_serves_this_one() {
     let there = Scratch::make();
     let plan = KeyPlan::named("key").rate(500);
     let key = plan.plug_in(&there);
@@ -174,7 +174,7 @@ fn a_server_that_comes_back_is_found_again() {
     assert_eq!(account.book(&fetching.output()), Ok(()), "each byte is the key's, and comes once");
 }
 
-/// A daemon without a key that writes to a file what it fetches.
+/// A daemon without a key that writes what it fetches to a file.
 struct Fetching {
     daemon: Daemon,
     file: PathBuf,
@@ -208,10 +208,10 @@ impl Fetching {
         })
     }
 
-    fn await_client(&self, place: &str, due: &str) -> Status {
-        await_until(&format!("{place} to be {due}"), || {
+    fn await_client(&self, place: &str, expected: &str) -> Status {
+        await_until(&format!("{place} to be {expected}"), || {
             let status = self.status();
-            (status.at(&format!("/egd_client{place}")) == due).then_some(status)
+            (status.at(&format!("/egd_client{place}")) == expected).then_some(status)
         })
     }
 

@@ -1,4 +1,5 @@
-//! `ekeyd` under the name `ekeyd-egd-linux`: the original's flags and ways, and a kernel that is fed although it never asks.
+//! `ekeyd` under the name `ekeyd-egd-linux`: the original's flags and behaviour, and a kernel that is fed although it
+//! never asks.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -12,7 +13,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 #[test]
-fn it_feeds_this_machines_kernel_within_seconds() {
+fn it_feeds_this_machines_kernel() {
     let server = EgdServer::start(Manner::Serves);
     let scratch = Scratch::make();
     let mut command = named(&scratch);
@@ -23,7 +24,7 @@ fn it_feeds_this_machines_kernel_within_seconds() {
         let status = control.exists().then(|| status(&scratch, &control))?;
         (status.count("/kernel/mixed_bytes") > 0).then_some(status)
     });
-    // On a kernel that is seeded, one dose, and two blocks of 128 bytes to be ready for the next.
+    // On a seeded kernel: one dose, and two blocks of 128 bytes ready for the next.
     await_until("the dose and the reserve", || (server.sent().len() >= 64 + 256).then_some(()));
     assert_eq!(status.at("/egd_client/state"), "connected", "{status}");
     program.signal(Signal::SIGTERM);
@@ -31,21 +32,21 @@ fn it_feeds_this_machines_kernel_within_seconds() {
 }
 
 #[test]
-fn in_the_background_it_writes_its_process_id_and_ends_by_it() {
+fn in_the_background_it_writes_its_process_id() {
     let scratch = Scratch::make();
     let pid_file = scratch.path("pid");
     let mut command = named(&scratch);
     command.args([&format!("-p{}", free_port()), "-r1"]).arg(format!("-D{}", pid_file.display()));
     let finished = Program::run("client", command, &scratch);
-    assert_eq!((finished.code, finished.words().as_str()), (Some(0), ""), "what the init script gets to see");
+    assert_eq!((finished.code, finished.words().as_str()), (Some(0), ""), "what the init script sees");
     let pid: i32 = await_until("the process id", || fs::read_to_string(&pid_file).ok()?.trim_end().parse().ok());
     let background = Background(Pid::from_raw(pid));
     match fs::read_link(format!("/proc/{pid}/exe")) {
         Ok(program) => {
-            let due = fs::canonicalize(binaries::built("ekeyd")).expect("it is built");
-            assert_eq!(program, due, "the process of that number");
+            let expected = fs::canonicalize(binaries::built("ekeyd")).expect("it is built");
+            assert_eq!(program, expected, "the process of that id");
         }
-        // It lets only root look.
+        // Only root may look.
         Err(error) => assert!(!nix::unistd::geteuid().is_root(), "process {pid}: {error}"),
     }
     let control = scratch.path("control.sock");
@@ -54,11 +55,11 @@ fn in_the_background_it_writes_its_process_id_and_ends_by_it() {
         (status.count("/egd_client/failures") >= 2).then_some(())
     });
     drop(background);
-    await_until("the pid file to be gone", || (!pid_file.exists()).then_some(()));
+    await_until("the pid file to vanish", || (!pid_file.exists()).then_some(()));
 }
 
 #[test]
-fn without_a_server_and_without_retry_it_ends_at_once_as_the_original_does() {
+fn without_server_and_retry_it_ends_like_the_original() {
     let scratch = Scratch::make();
     let pid_file = scratch.path("pid");
     let mut command = named(&scratch);
@@ -66,12 +67,12 @@ fn without_a_server_and_without_retry_it_ends_at_once_as_the_original_does() {
     let finished = Program::run("client", command, &scratch);
     assert_eq!(finished.code, Some(1), "{finished:?}");
     assert!(finished.stderr.contains("127.0.0.1") && finished.stderr.contains("-r"), "{finished:?}");
-    assert!(!pid_file.exists(), "there is no process to be named");
+    assert!(!pid_file.exists(), "the file names no process");
 }
 
 #[test]
-fn help_version_and_mistakes_have_the_originals_exit_codes() {
-    for (words, code, due) in [
+fn it_has_the_originals_exit_codes() {
+    for (words, code, expected) in [
         (&["-h"][..], 0, "-H HOST"),
         (&["-v"], 0, "ekeyd-egd-linux: Version "),
         (&["-b", "9"], 1, "expected a whole number from 1 to 4"),
@@ -82,11 +83,11 @@ fn help_version_and_mistakes_have_the_originals_exit_codes() {
         command.args(words);
         let finished = Program::run("client", command, &scratch);
         assert_eq!(finished.code, Some(code), "{words:?}: {finished:?}");
-        assert!(finished.words().contains(due), "{words:?}: {finished:?}");
+        assert!(finished.words().contains(expected), "{words:?}: {finished:?}");
     }
 }
 
-/// The daemon's program behind a link of the original's name, with a control socket in the scratch folder.
+/// Returns a command for the daemon behind a link of the original's name, with a control socket in the scratch folder.
 fn named(scratch: &Scratch) -> Command {
     let link: PathBuf = scratch.path("ekeyd-egd-linux");
     symlink(binaries::built("ekeyd"), &link).expect("a link can be made");
@@ -101,7 +102,7 @@ fn status(scratch: &Scratch, control: &Path) -> Status {
     Status::of(&Program::run("ekey-ctl", command, scratch))
 }
 
-/// Ended when dropped, since no test may leave a process behind.
+/// Kills the process when dropped, since no test may leave one behind.
 struct Background(Pid);
 
 impl Drop for Background {

@@ -1,5 +1,5 @@
-//! The listener for those who want much and not full entropy: what it gives is what the standard's generator makes of the key's
-//! bytes, it is nobody else's, nothing comes of it without a fresh seed, and it says what it is.
+//! The listener for expanded bytes: they are what the standard's generator makes of the key's bytes, no other client
+//! gets them, they stop without a fresh seed, and the daemon says what they are.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -16,6 +16,14 @@ use nix::sys::signal::Signal;
 const SEED: [usize; 2] = [64, 32];
 const READY: usize = 16_384;
 
+/// Checks that a client gets no byte before this key is plugged in, then its bytes.
+fn is_seeded_by(plan: &KeyPlan, client: &mut EgdClient, daemon: &Daemon, scratch: &Scratch) {
+    assert_eq!(client.take_available(255).expect("an answer").len(), 0, "bytes without the key");
+    let _key = plan.plug_in(scratch);
+    assert_eq!(client.take(64).expect("bytes of the key").len(), 64);
+    books::assert_books_add_up(&daemon.status(scratch), books::OnTheWay::Some);
+}
+
 fn expanding(plan: DaemonPlan, scratch: &Scratch, lines: &str) -> (DaemonPlan, PathBuf) {
     let socket = scratch.path("expand.sock");
     (plan.extra(&format!("[expand]\nlisten = [\"unix:{}\"]\n{lines}\n", socket.display())), socket)
@@ -29,17 +37,17 @@ fn await_seed(daemon: &Daemon, scratch: &Scratch) {
     await_until("a seed", || (daemon.status(scratch).at("/expand/seeded") == true).then_some(()));
 }
 
-/// Takes all that the pool has, and what comes meanwhile.
+/// Takes all that the pool has until it stays empty.
 fn drain(daemon: &Daemon, scratch: &Scratch) {
     let mut drinker = EgdClient::connect(&daemon.egd).expect("the EGD server takes a client");
     await_until("an empty pool", || {
-        while drinker.take_what_is_there(255).is_ok_and(|bytes| !bytes.is_empty()) {}
+        while drinker.take_available(255).is_ok_and(|bytes| !bytes.is_empty()) {}
         (daemon.status(scratch).count("/pool/bytes") == 0).then_some(())
     });
 }
 
 #[test]
-fn a_client_gets_what_openssl_makes_of_the_keys_bytes() {
+fn a_client_gets_what_openssl_derives_from_the_seed() {
     let scratch = Scratch::make();
     let plan = KeyPlan::named("key").rate(50);
     let key = plan.plug_in(&scratch);
@@ -48,18 +56,18 @@ fn a_client_gets_what_openssl_makes_of_the_keys_bytes() {
     let given = client(&socket).take(255).expect("bytes of the generator");
     assert_eq!(daemon.status(&scratch).count("/expand/seeds"), 1, "seeds in the first minute");
     let sent = read(&key.plain_log);
-    // The seed is three blocks in a row, of those that came first.
+    // The seed is three consecutive blocks among the first.
     let made = sent.windows(SEED.iter().sum()).step_by(32).take(200).find_map(|seed| {
         let (entropy, nonce) = seed.split_at(SEED[0]);
         let made = ctr_drbg::given(entropy, nonce, b"ekeyd [expand]", &[READY]).remove(0);
         made.windows(32).any(|window| window == &given[..32]).then_some(made)
     });
-    let made = made.expect("what the client got is made of no three blocks in a row that the key sent");
-    Account::of(&[made]).book(&given).expect("all of it is of the generator, and no byte is there twice");
+    let made = made.expect("three consecutive blocks of the key seed the client's bytes");
+    Account::of(&[made]).book(&given).expect("all of it is the generator's, and no byte repeats");
 }
 
 #[test]
-fn pool_and_expanded_bytes_never_mix_and_are_booked_apart() {
+fn pool_and_expanded_bytes_never_mix() {
     let scratch = Scratch::make();
     let plan = KeyPlan::named("key").rate(2000);
     let key = plan.plug_in(&scratch);
@@ -90,7 +98,7 @@ fn pool_and_expanded_bytes_never_mix_and_are_booked_apart() {
     for given in full.given() {
         account.book(given).expect("a client of [egd] gets what the key sent, once");
     }
-    // Held against the pool's clients as well as against the key, and against each other.
+    // Each byte is compared with those of the pool's clients, of the key, and of the other listener.
     let mut seen: std::collections::HashSet<&[u8]> = sent.windows(8).collect();
     for given in expanded.given() {
         let known = given.windows(8).position(|window| !seen.insert(window));
@@ -99,7 +107,7 @@ fn pool_and_expanded_bytes_never_mix_and_are_booked_apart() {
 }
 
 #[test]
-fn it_says_that_it_is_not_full_entropy_wherever_it_is_asked() {
+fn it_says_everywhere_that_it_is_not_full_entropy() {
     let scratch = Scratch::make();
     let plan = KeyPlan::named("key").rate(500);
     let key = plan.plug_in(&scratch);
@@ -110,9 +118,9 @@ fn it_says_that_it_is_not_full_entropy_wherever_it_is_asked() {
     let mut bits = Vec::new();
     for _ in 0..4 {
         bits.push(client.available_bits().expect("an answer"));
-        assert_eq!(client.take_what_is_there(16).expect("an answer").len(), 16, "bytes are given all the same");
+        assert_eq!(client.take_available(16).expect("an answer").len(), 16, "bytes are given all the same");
     }
-    assert_eq!(bits, [256, 128, 0, 0], "bits said to be available, with 16 bytes taken between");
+    assert_eq!(bits, [256, 128, 0, 0], "bits reported, with 16 bytes taken between");
     let full = EgdClient::connect(&daemon.egd).and_then(|mut client| client.available_bits()).expect("an answer");
     assert!(full > 256, "the pool says that it has {full} bits");
     let status = daemon.status(&scratch);
@@ -125,7 +133,7 @@ fn it_says_that_it_is_not_full_entropy_wherever_it_is_asked() {
 }
 
 #[test]
-fn nothing_comes_before_a_key_has_given_a_seed_nor_when_a_fresh_one_is_overdue() {
+fn without_a_fresh_seed_it_gives_nothing() {
     let scratch = Scratch::make();
     let plan = KeyPlan::named("key").rate(100);
     let mut key = plan.plug_in(&scratch);
@@ -135,7 +143,7 @@ fn nothing_comes_before_a_key_has_given_a_seed_nor_when_a_fresh_one_is_overdue()
     let daemon = daemon_plan.start(&scratch);
     let mut client = client(&socket);
     assert_eq!(client.available_bits().expect("an answer"), 0, "bits without a seed");
-    assert_eq!(client.take_what_is_there(255).expect("an answer").len(), 0, "bytes without a seed");
+    assert_eq!(client.take_available(255).expect("an answer").len(), 0, "bytes without a seed");
     let problem = daemon.status(&scratch).at("/expand/problem").to_string();
     assert!(problem.contains("no seed yet"), "{problem}");
 
@@ -146,7 +154,7 @@ fn nothing_comes_before_a_key_has_given_a_seed_nor_when_a_fresh_one_is_overdue()
     await_until("an overdue seed", || {
         daemon.status(&scratch).at("/expand/problem").as_str().filter(|text| text.contains("for too long")).map(drop)
     });
-    assert_eq!(client.take_what_is_there(255).expect("an answer").len(), 0, "bytes of a seed that is overdue");
+    assert_eq!(client.take_available(255).expect("an answer").len(), 0, "bytes of a seed that is overdue");
     let screen = daemon.ctl(&scratch, &["status"]).stdout.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(screen.contains("had no fresh seed for too long"), "the screen does not say why nothing comes: {screen}");
     let _key = plan.plug_in(&scratch);
@@ -154,7 +162,7 @@ fn nothing_comes_before_a_key_has_given_a_seed_nor_when_a_fresh_one_is_overdue()
 }
 
 #[test]
-fn what_is_fetched_is_no_seed() {
+fn fetched_bytes_never_seed() {
     let scratch = Scratch::make();
     let server = EgdServer::start(Manner::Serves);
     let plan = KeyPlan::named("key").rate(500);
@@ -165,14 +173,11 @@ fn what_is_fetched_is_no_seed() {
     let daemon = daemon_plan.start(&scratch);
     let mut client = client(&socket);
     await_until("fetched bytes in the pool", || (daemon.status(&scratch).count("/pool/bytes") >= 128).then_some(()));
-    assert_eq!(client.take_what_is_there(255).expect("an answer").len(), 0, "bytes made of what was fetched");
-    let _key = plan.plug_in(&scratch);
-    assert_eq!(client.take(64).expect("bytes once there is a key").len(), 64);
-    books::assert_books_add_up(&daemon.status(&scratch), books::OnTheWay::Some);
+    is_seeded_by(&plan, &mut client, &daemon, &scratch);
 }
 
 #[test]
-fn where_keys_are_combined_one_key_alone_is_no_seed() {
+fn one_of_combined_keys_alone_never_seeds() {
     let scratch = Scratch::make();
     let first = KeyPlan::named("first").rate(500);
     let second = KeyPlan::named("second").rate(500).identity(SECOND_SERIAL, SECOND_LONG_TERM_KEY);
@@ -184,28 +189,25 @@ fn where_keys_are_combined_one_key_alone_is_no_seed() {
     let daemon = daemon_plan.start(&scratch);
     await_until("bytes of one key", || (daemon.status(&scratch).count("/pool/received_bytes") >= 1024).then_some(()));
     let mut client = client(&socket);
-    assert_eq!(client.take_what_is_there(255).expect("an answer").len(), 0, "bytes made of one key");
-    let _second_key = second.plug_in(&scratch);
-    assert_eq!(client.take(64).expect("bytes once there are two").len(), 64);
-    books::assert_books_add_up(&daemon.status(&scratch), books::OnTheWay::Some);
+    is_seeded_by(&second, &mut client, &daemon, &scratch);
 }
 
 #[test]
-fn a_key_that_fails_takes_its_seed_along() {
+fn a_key_that_fails_its_test_costs_its_seed() {
     let scratch = Scratch::make();
     let plan = KeyPlan::named("key").rate(1000).bad_source("constant:30");
     let key = plan.plug_in(&scratch);
     let (daemon_plan, _socket) = expanding(DaemonPlan::default().key(&plan, &key).egd(), &scratch, "");
     let daemon = daemon_plan.start(&scratch);
-    await_until("a key that is put aside", || daemon.status(&scratch).key(0).put_aside().map(drop));
-    let log = await_until("the seed to be forgotten", || {
+    await_until("the key to be retired", || daemon.status(&scratch).key(0).failed_test().map(drop));
+    let log = await_until("the daemon to forget the seed", || {
         Some(daemon.program.stderr()).filter(|log| log.contains("[expand] has forgotten its seed"))
     });
     assert!(log.contains("[expand] is seeded"), "{log}");
 }
 
 #[test]
-fn the_limits_of_egd_hold_here_as_well_and_each_counts_its_own() {
+fn the_limits_of_egd_hold_for_expanded_bytes() {
     let scratch = Scratch::make();
     let plan = KeyPlan::named("key").rate(2000);
     let key = plan.plug_in(&scratch);
@@ -216,12 +218,12 @@ fn the_limits_of_egd_hold_here_as_well_and_each_counts_its_own() {
     await_seed(&daemon, &scratch);
     let mut load = Load::new().with(20, Habit::greedy(), &socket);
     let mut refused = EgdClient::connect(&socket).expect("a connection is taken and closed");
-    assert!(refused.take(8).is_err(), "a client too many got bytes");
+    assert!(refused.take(8).is_err(), "a client over the limit got bytes");
     let mut other = EgdClient::connect(&daemon.egd).expect("the EGD server takes a client");
-    assert_eq!(other.take(8).expect("those of [egd] are counted by themselves").len(), 8);
+    assert_eq!(other.take(8).expect("[egd] counts its own clients").len(), 8);
     let measured = load.run_until_all_are_served();
     assert!(measured.is_flawless(), "{} clients were hung up on", measured.lost);
-    await_until("clients that wait although the generator could go on", || {
+    await_until("clients that wait despite a seeded generator", || {
         let status = daemon.status(&scratch);
         (status.count("/expand/listeners/0/waiting") == 20 && status.at("/expand/seeded") == true).then_some(())
     });

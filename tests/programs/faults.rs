@@ -1,4 +1,4 @@
-//! A disturbed line costs the disturbed frames and nothing else: no reset, no lost block, none twice.
+//! A disturbed line costs only the disturbed frames: no reset, no lost block, no repeated block.
 
 use ekey_tests::{DaemonPlan, KeyPlan, Scratch, Status, blocks};
 
@@ -35,7 +35,7 @@ fn noise_between_frames_costs_no_frame() {
 }
 
 #[test]
-fn a_truncated_frame_costs_itself_and_not_its_successor() {
+fn a_truncated_frame_costs_only_itself() {
     let status = deliver_despite("truncate:100");
     assert_counted(&status, &["framing_errors"]);
 }
@@ -47,7 +47,7 @@ fn a_gap_in_the_sequence_is_counted_and_harmless() {
 }
 
 #[test]
-fn all_of_them_together_still_deliver_each_whole_block_once() {
+fn all_faults_together_deliver_each_whole_block_once() {
     let faults = ["flip:101", "drop:103", "replay:107", "old-session:109", "noise:113", "truncate:127", "gap:131"];
     let status = deliver_despite_all(&faults);
     for counter in ["mac_failures", "framing_errors", "gaps", "replayed"] {
@@ -56,22 +56,22 @@ fn all_of_them_together_still_deliver_each_whole_block_once() {
 }
 
 #[test]
-fn a_key_that_stalls_again_and_again_is_running_again_without_anyone() {
+fn a_key_that_stalls_recovers_unattended() {
     // Each stall lasts until a ^C: three stretches need two revivals.
     is_revived(&KeyPlan::named("key").fault("stall:500"), 1_100);
 }
 
 #[test]
-fn a_key_that_hangs_until_a_reset_is_running_again_without_anyone() {
+fn a_key_that_hangs_until_reset_recovers_unattended() {
     is_revived(&KeyPlan::named("key").wedge("until-ctrl-c:500"), 5_000);
 }
 
 #[test]
-fn a_key_that_hangs_until_reopened_is_running_again_without_anyone() {
+fn a_key_that_hangs_until_reopen_recovers_unattended() {
     is_revived(&KeyPlan::named("key").wedge("until-reopen:500"), 5_000);
 }
 
-/// The key brings so many frames in the end, each in its order and once, with the daemon left to itself.
+/// Checks that a key delivers `FRAMES` frames in order and once, without any intervention.
 fn is_revived(plan: &KeyPlan, frames: u64) {
     let scratch = Scratch::make();
     let key = plan.plug_in(&scratch);
@@ -92,7 +92,7 @@ fn deliver_despite_all(faults: &[&str]) -> Status {
     let plan = faults.iter().fold(KeyPlan::named("key"), |plan, fault| plan.fault(fault));
     let key = plan.plug_in(&scratch);
     let output = scratch.path("entropy");
-    // On a busy machine a key is silent for seconds, which is no reason to reset it here.
+    // On a busy machine a key is silent for seconds, which must not cause a reset here.
     let plan = DaemonPlan::default().key(&plan, &key).file(&output, Some(FRAMES));
     let mut daemon = plan.extra("[recovery]\nsilence-ms = 600000\n").start(&scratch);
     daemon.await_blocks(&output, FRAMES);
@@ -104,7 +104,7 @@ fn deliver_despite_all(faults: &[&str]) -> Status {
     status
 }
 
-/// Of the counters with these names, at least one has counted.
+/// Checks that at least one of the counters has counted.
 fn assert_counted(status: &Status, counters: &[&str]) {
     let counts = counters.iter().map(|name| status.key(0).frames(name)).collect::<Vec<_>>();
     assert!(counts.iter().any(|count| *count > 0), "{counters:?} are {counts:?}: the faults went uncounted: {status}");

@@ -1,132 +1,120 @@
-//! A key whose generators go bad without its noticing is put aside, by the test that should and in time; nothing of it is
-//! handed out from then on, and it is taken back when it is good again.
+//! A key whose generators go bad unnoticed is retired by the right test and in time; none of its bytes is served from
+//! then on, and a good run readmits it.
 
 use std::fs;
 
 use ekey_tests::books::{OnTheWay, assert_books_add_up};
-use ekey_tests::{DaemonPlan, KeyPlan, Scratch, await_until, blocks};
+use ekey_tests::serving::{started, writing};
+use ekey_tests::{DaemonPlan, KeyPlan, await_until, blocks};
 
 /// Bytes of the key's blocks of 78 frames.
 const BLOCK: u64 = 78 * 32;
-/// A batch, as a key's thread hands it on at most: bytes are judged by the batch.
+/// The largest batch that a key's thread passes on: bytes are judged by the batch.
 const BATCH: u64 = 8192;
 /// The first bad block.
 const FROM: u64 = 100;
-/// What a key sends follows from this, so that no test here is a matter of chance: with bytes that differ from run to run the bias of
-/// one per cent would be missed once in 6,000 runs. (The judges themselves are tried with many seeds: ekey-health/tests/power.rs.)
+/// The key's bytes follow from this seed, so that no result is chance: with random bytes the test would miss the bias
+/// of one per cent once in 6,000 runs. (ekey-health/tests/power.rs tries the health tests with many seeds.)
 const SEED: u32 = 1;
 
 #[test]
-fn a_constant_source_is_put_aside_by_the_repetition_count_within_six_bytes() {
-    is_put_aside("constant", &["repetition-count"], 6);
+fn repetition_count_retires_a_constant_source() {
+    is_retired_by("constant", &["repetition-count"], 6);
 }
 
 #[test]
-fn a_source_stuck_at_a_period_is_put_aside_within_a_kilobyte() {
-    is_put_aside("stuck", &["period", "adaptive-proportion", "replay"], 1024);
+fn a_source_stuck_at_a_period_is_retired() {
+    is_retired_by("stuck", &["period", "adaptive-proportion", "replay"], 1024);
 }
 
 #[test]
-fn half_the_bits_are_put_aside_by_the_adaptive_proportion_within_two_kilobytes() {
-    is_put_aside("half", &["adaptive-proportion"], 2048);
+fn adaptive_proportion_retires_half_the_bits() {
+    is_retired_by("half", &["adaptive-proportion"], 2048);
 }
 
 #[test]
-fn a_replay_is_put_aside_within_twenty_kilobytes() {
-    is_put_aside("replay", &["replay"], 20_000);
+fn a_replay_is_retired() {
+    is_retired_by("replay", &["replay"], 20_000);
 }
 
 #[test]
-fn a_bias_of_one_per_cent_is_put_aside_by_the_bias_test_within_two_windows() {
-    is_put_aside("biased", &["bias", "fips-ratio"], 320_000);
+fn the_bias_test_retires_a_bias_of_one_per_cent() {
+    is_retired_by("biased", &["bias", "fips-ratio"], 320_000);
 }
 
 #[test]
-fn a_key_that_is_good_again_is_taken_back_after_its_run_of_good_blocks() {
-    let scratch = Scratch::make();
-    let plan = KeyPlan::named("key").seed(SEED).bad_source("half:100-120");
-    let key = plan.plug_in(&scratch);
-    let output = scratch.path("entropy");
-    let mut daemon = DaemonPlan::default().key(&plan, &key).file(&output, None).start(&scratch);
-    let status = await_until("the key to be taken back", || {
+fn a_good_run_readmits_a_retired_key() {
+    let ((scratch, key, mut daemon), output) =
+        writing(&KeyPlan::named("key").seed(SEED).bad_source("half:100-120"), None, |daemon| daemon);
+    let status = await_until("the key to be readmitted", || {
         let status = daemon.status(&scratch);
-        (status.key(0).health("times_put_aside") > 0 && status.key(0).put_aside().is_none()).then_some(status)
+        (status.key(0).health("times_put_aside") > 0 && status.key(0).failed_test().is_none()).then_some(status)
     });
     assert_eq!((status.code(), status.key(0).health("times_put_aside")), (Some(0), 1), "{status}");
     let aside = status.key(0).books("put_aside_bytes");
-    // 20 bad blocks and the run of 128 of 2,500 bytes; it begins anew where the bad ones weigh in a window of the bias test.
-    let due = 20 * BLOCK + 128 * 2500;
+    // 20 bad blocks and the run of 128 blocks of 2,500 bytes; the run restarts while bad blocks weigh in a window of
+    // the bias test.
+    let expected = 20 * BLOCK + 128 * 2500;
     assert!(
-        (due - 5_000..due + 160_000 + 2 * BATCH).contains(&aside),
-        "{aside} bytes were put aside, due are {due}: {status}"
+        (expected - 5_000..expected + 160_000 + 2 * BATCH).contains(&aside),
+        "{aside} bytes were discarded, expected about {expected}: {status}"
     );
-    // What comes now is handed out again.
+    // New bytes are served again.
     let blocks = blocks::blocks_in(&output);
     daemon.await_blocks(&output, blocks + 1000);
     daemon.program.kill();
     blocks::assert_in_order(&output, &key.plain_log);
     let log = daemon.program.stderr();
-    for (words, due) in [("put aside, nothing of it", 1), ("taken back after 128 good blocks", 1)] {
-        assert_eq!(log.matches(words).count(), due, "{words:?} in the log:\n{log}");
+    for (words, expected) in [("put aside, nothing of it", 1), ("taken back after 128 good blocks", 1)] {
+        assert_eq!(log.matches(words).count(), expected, "{words:?} in the log:\n{log}");
     }
 }
 
 #[test]
-fn a_key_whose_own_estimates_fall_is_named_before_it_stops() {
-    let scratch = Scratch::make();
-    let plan = KeyPlan::named("key").rate(126).fading();
-    let key = plan.plug_in(&scratch);
-    let daemon = DaemonPlan::default().key(&plan, &key).egd().start(&scratch);
+fn falling_estimates_are_reported_early() {
+    let (scratch, _key, daemon) = started(&KeyPlan::named("key").rate(126).fading(), DaemonPlan::egd);
     let status = await_until("a warning", || {
         let status = daemon.status(&scratch);
         (!status.key(0).warnings().is_empty()).then_some(status)
     });
     let warning = status.key(0).warnings().join(" ");
     assert!(warning.contains("the left generator has fallen from 2.9"), "{warning}");
-    assert_eq!((status.key(0).state(), status.code()), ("running", Some(0)), "it is used nevertheless: {status}");
+    assert_eq!((status.key(0).state(), status.code()), ("running", Some(0)), "it is still used: {status}");
     let human = daemon.ctl(&scratch, &["status"]).words().replace('\n', " ");
     assert!(human.contains("it may stop itself soon"), "{human}");
 }
 
 #[test]
-fn tests_that_are_off_put_nothing_aside() {
-    let scratch = Scratch::make();
-    let plan = KeyPlan::named("key").seed(SEED).bad_source("constant:1");
-    let key = plan.plug_in(&scratch);
-    let output = scratch.path("entropy");
-    let mut daemon = DaemonPlan::default()
-        .key(&plan, &key)
-        .file(&output, Some(5000))
-        .extra("[health]\nenabled = false\n")
-        .start(&scratch);
+fn disabled_tests_retire_no_key() {
+    let ((scratch, _key, mut daemon), output) =
+        writing(&KeyPlan::named("key").seed(SEED).bad_source("constant:1"), Some(5000), |daemon| {
+            daemon.extra("[health]\nenabled = false\n")
+        });
     daemon.await_blocks(&output, 5000);
     let status = daemon.status(&scratch);
     assert!(status.root()["keys"][0]["health"].is_null(), "{status}");
     assert_books_add_up(&status, OnTheWay::Some);
 }
 
-/// The key is put aside by one of `tests` within `bytes` of going bad, and what was handed out ends there.
-fn is_put_aside(source: &str, tests: &[&str], bytes: u64) {
-    let scratch = Scratch::make();
-    let plan = KeyPlan::named("key").seed(SEED).bad_source(&format!("{source}:{FROM}"));
-    let key = plan.plug_in(&scratch);
-    let output = scratch.path("entropy");
-    let daemon = DaemonPlan::default().key(&plan, &key).file(&output, None).egd().start(&scratch);
-    let status = await_until("the key to be put aside", || {
+/// Checks that one of `tests` retires the key within `bytes` of going bad, and that the output ends there.
+fn is_retired_by(source: &str, tests: &[&str], bytes: u64) {
+    let ((scratch, key, daemon), output) =
+        writing(&KeyPlan::named("key").seed(SEED).bad_source(&format!("{source}:{FROM}")), None, DaemonPlan::egd);
+    let status = await_until("the key to be retired", || {
         let status = daemon.status(&scratch);
-        status.key(0).put_aside().is_some().then_some(status)
+        status.key(0).failed_test().is_some().then_some(status)
     });
     let key_status = status.key(0);
-    let test = key_status.put_aside().expect("a test");
-    assert!(tests.contains(&test), "{source} was found by {test}, due is one of {tests:?}: {status}");
+    let test = key_status.failed_test().expect("a test");
+    assert!(tests.contains(&test), "{source} was found by {test}, expected one of {tests:?}: {status}");
     let at = key_status.health("put_aside/at_byte");
     let bad_from = FROM * BLOCK;
     assert!((bad_from..bad_from + bytes).contains(&at), "{source} was found at byte {at}, bad from {bad_from} on");
-    assert_eq!((key_status.state(), status.code()), ("running", Some(2)), "it runs and is of no use: {status}");
+    assert_eq!((key_status.state(), status.code()), ("running", Some(2)), "it runs and serves nothing: {status}");
     let human = daemon.ctl(&scratch, &["status"]).words().replace('\n', " ");
     assert!(human.contains(&format!("{test} test failed")) && human.contains("not handed out"), "{human}");
 
-    // Much more comes, and nothing of it is handed out.
+    // Much more arrives, and none of it is served.
     let handed = key_status.books("handed_bytes");
     let more = key_status.books("verified_bytes") + 1_000_000;
     let status = await_until("another megabyte", || {
@@ -134,7 +122,7 @@ fn is_put_aside(source: &str, tests: &[&str], bytes: u64) {
         (status.key(0).books("verified_bytes") > more).then_some(status)
     });
     assert_eq!(status.key(0).books("handed_bytes"), handed, "{status}");
-    assert!(handed <= at && handed + BATCH > at, "{handed} bytes were handed on, the test failed at {at}");
+    assert!(handed <= at && handed + BATCH > at, "{handed} bytes were passed on, the test failed at {at}");
     assert!(status.root()["books"]["aside_dropped_bytes"].as_u64() > Some(1_000_000), "{status}");
     assert_books_add_up(&status, OnTheWay::Some);
     let written = fs::metadata(&output).expect("the output").len();

@@ -1,11 +1,12 @@
-//! The limits of the EGD server: who may connect, how often, how much each gets, and that the kernel's need comes first.
+//! The limits of the EGD server: who may connect, how often, how much each client gets, and that the kernel's demand
+//! comes first.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
-use ekey_tests::await_until::{DEADLINE, await_until, hold_for};
+use ekey_tests::await_until::{DEADLINE, assert_stays, await_until};
 use ekey_tests::egd::EgdClient;
 use ekey_tests::load::{Habit, Load};
 use ekey_tests::ports::free_port;
@@ -13,7 +14,7 @@ use ekey_tests::serving::{USUAL, ours, ours_with};
 use ekey_tests::{KeyPlan, blocks};
 
 #[test]
-fn an_idle_client_is_let_go_and_one_that_waits_is_not() {
+fn an_idle_client_is_dropped_a_waiting_one_is_not() {
     let plan = KeyPlan::named("key").rate(1);
     let (scratch, _key, daemon) = ours_with(&plan, |plan| plan.egd_lines("idle-timeout-s = 1"));
     let mut idle = UnixStream::connect(&daemon.egd).expect("the EGD server takes a client");
@@ -26,9 +27,9 @@ fn an_idle_client_is_let_go_and_one_that_waits_is_not() {
         stream.set_read_timeout(Some(DEADLINE)).expect("a timeout can be set");
         assert_eq!(stream.read(&mut [0; 1]).expect("the server hangs up"), 0, "what the {what} client got");
     }
-    // At 32 bytes a second this takes eight of the idle client's times.
+    // At 32 bytes a second this takes eight times the idle limit.
     waits.set_read_timeout(Some(DEADLINE)).expect("a timeout can be set");
-    waits.read_exact(&mut [0; 255]).expect("who waits gets all of its bytes");
+    waits.read_exact(&mut [0; 255]).expect("a waiting client gets all its bytes");
     let status = daemon.status(&scratch);
     assert!(status.count("/egd/0/dropped_idle") >= 2, "{status}");
 }
@@ -37,18 +38,18 @@ fn an_idle_client_is_let_go_and_one_that_waits_is_not() {
 fn a_silent_client_stays_if_nothing_is_configured() {
     let (_scratch, _key, daemon) = ours(&KeyPlan::named("key").rate(1000));
     let mut client = EgdClient::connect(&daemon.egd).expect("the EGD server takes a client");
-    client.take(8).expect("the server gives");
-    hold_for(Duration::from_secs(3), || Ok(()));
-    assert_eq!(client.take(8).expect("the server still gives").len(), 8);
+    client.take(8).expect("the server answers");
+    assert_stays(Duration::from_secs(3), || Ok(()));
+    assert_eq!(client.take(8).expect("the server still answers").len(), 8);
 }
 
 #[test]
-fn one_client_too_many_of_a_peer_is_refused_and_counted() {
+fn one_client_over_the_peers_limit_is_refused() {
     let plan = KeyPlan::named("key").rate(1000);
     let (scratch, _key, daemon) = ours_with(&plan, |plan| plan.egd_lines("clients-per-peer = 3"));
     await_until("room for three", || (daemon.status(&scratch).count("/egd/0/clients") == 0).then_some(()));
     let mut held = [(); 3].map(|()| EgdClient::connect(&daemon.egd).expect("the EGD server takes a client"));
-    held.iter_mut().for_each(|client| assert_eq!(client.take(8).expect("the server gives").len(), 8));
+    held.iter_mut().for_each(|client| assert_eq!(client.take(8).expect("the server answers").len(), 8));
     let mut refused = EgdClient::connect(&daemon.egd).expect("a connection is taken and closed");
     assert!(refused.take(8).is_err(), "a fourth client got bytes");
     assert_eq!(daemon.status(&scratch).count("/egd/0/refused"), 1);
@@ -57,7 +58,7 @@ fn one_client_too_many_of_a_peer_is_refused_and_counted() {
 }
 
 #[test]
-fn a_peer_gets_its_burst_and_then_waits_beside_a_full_pool() {
+fn after_its_burst_a_peer_waits_despite_a_full_pool() {
     const BURST: u64 = 4000;
     let plan = KeyPlan::named("key").rate(4000);
     let lines = format!("bytes-per-s-per-peer = 500\nburst-bytes-per-peer = {BURST}");
@@ -67,17 +68,17 @@ fn a_peer_gets_its_burst_and_then_waits_beside_a_full_pool() {
     let measured = load.run_until_all_are_served();
     assert!(measured.is_flawless(), "{} clients were hung up on", measured.lost);
     assert!(measured.bytes.iter().sum::<u64>() >= BURST, "{:?}", measured.bytes);
-    await_until("clients that wait although the pool is full", || {
+    await_until("clients that wait despite a full pool", || {
         let status = daemon.status(&scratch);
         (status.count("/egd/0/waiting") == 20 && status.count("/pool/bytes") > 10_000).then_some(())
     });
 }
 
 #[test]
-fn who_is_not_on_the_list_gets_nothing() {
+fn a_peer_that_is_not_allowed_gets_nothing() {
     let plan = KeyPlan::named("key").rate(1000);
     let port = free_port();
-    // A user that this test is not run by.
+    // A user that does not run this test.
     let lines = format!("allow-networks = [\"127.0.0.2\"]\nallow-users = [{}]", nix::unistd::geteuid().as_raw() + 1);
     let scratch = ekey_tests::Scratch::make();
     let key = plan.plug_in(&scratch);
@@ -98,23 +99,23 @@ fn who_is_not_on_the_list_gets_nothing() {
 }
 
 #[test]
-fn the_kernel_gets_its_share_each_interval_however_many_clients_wait() {
+fn the_kernel_gets_its_share_before_waiting_clients() {
     let plan = KeyPlan::named("key").rate(500);
     let (scratch, _key, daemon) = ours_with(&plan, |plan| plan.uncredited_kernel("enabled = true\ninterval-s = 1"));
     let mut load = Load::new().with(100, Habit::greedy(), &daemon.egd);
     let mixed = || daemon.status(&scratch).count("/kernel/mixed_bytes");
-    // 64 bytes an interval, all of it while the pool is empty.
-    let due = mixed() + 5 * 64;
+    // 64 bytes an interval, the whole interval while the pool is empty.
+    let goal = mixed() + 5 * 64;
     await_until("the kernel's next five shares", || {
         let measured = load.run_for(Duration::from_millis(100));
         assert_eq!(measured.lost, 0, "clients hung up on");
-        (mixed() >= due).then_some(())
+        (mixed() >= goal).then_some(())
     });
-    assert!(daemon.status(&scratch).count("/egd/0/waiting") > 0, "nobody waits, so nothing was scarce");
+    assert!(daemon.status(&scratch).count("/egd/0/waiting") > 0, "no client waits, so nothing was scarce");
 }
 
 #[test]
-fn the_file_gets_its_share_beside_greedy_clients() {
+fn the_file_gets_its_share_despite_greedy_clients() {
     let plan = KeyPlan::named("key").rate(2000);
     let scratch = ekey_tests::Scratch::make();
     let key = plan.plug_in(&scratch);
@@ -137,12 +138,12 @@ fn the_file_gets_its_share_beside_greedy_clients() {
         let now = given();
         now.iter().zip(before).all(|(now, before)| *now >= before + 20_000).then_some(now)
     });
-    // And that is where it arrives.
+    // The kernel's counter shows that they arrive.
     await_until("the file's share to be written", || (blocks::read(&output).len() as u64 >= after[0]).then_some(()));
 }
 
 #[test]
-fn what_clients_offer_is_mixed_into_the_kernel_only_if_that_is_wanted() {
+fn offered_bytes_reach_the_kernel_only_if_configured() {
     for (line, mixed) in [("offered = \"ignore\"", 0), ("offered = \"mix\"", 255 + u64::from(USUAL))] {
         let plan = KeyPlan::named("key").rate(1000);
         let (scratch, _key, daemon) = ours_with(&plan, |plan| plan.egd_lines(line));
@@ -155,7 +156,11 @@ fn what_clients_offer_is_mixed_into_the_kernel_only_if_that_is_wanted() {
         stream.write_all(&[0x04]).expect("the server listens");
         let mut length = [0; 1];
         stream.read_exact(&mut length).expect("the request after the offers is answered");
-        assert_eq!(usize::from(length[0]), daemon.program.id().to_string().len(), "the length of the daemon's number");
+        assert_eq!(
+            usize::from(length[0]),
+            daemon.program.id().to_string().len(),
+            "the length of the daemon's process id"
+        );
         assert_eq!(daemon.status(&scratch).count("/offered_bytes"), mixed, "bytes mixed with {line}");
     }
 }

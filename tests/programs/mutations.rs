@@ -1,5 +1,5 @@
-//! Thousands of lines and files that are nearly right: no panic, an answer to each within bounds, and nothing changed by whoever may
-//! not change anything.
+//! Thousands of nearly right lines and files: no panic, a bounded answer to each, and no change by a peer that may not
+//! change anything.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -9,11 +9,12 @@ use std::process::Command;
 
 use ekey_tests::control::ControlClient;
 use ekey_tests::mutations::{Chance, LINES, STATEMENTS, mutated};
-use ekey_tests::{DaemonPlan, KeyPlan, Program, Scratch, binaries};
+use ekey_tests::serving::{running, started};
+use ekey_tests::{KeyPlan, Program, Scratch, binaries};
 
-/// How many bytes an answer may have: a status of the one key and more is far from it.
+/// Limit of an answer's length in bytes; the status of one key is far below it.
 const MOST_ANSWER: usize = 64 * 1024;
-/// Says to a run of this test that it is the peer that may not change anything, and where the daemon listens.
+/// Tells a run of this test that it is the peer without rights, and where the daemon listens.
 const AS_PEER: &str = "EKEY_TESTS_PEER_OF";
 
 const FILES: u32 = 10_000;
@@ -27,12 +28,8 @@ const THE_ORIGINALS: [&str; 2] = [
 ];
 
 #[test]
-fn ten_thousand_mutated_lines_are_each_answered_within_bounds() {
-    let scratch = Scratch::make();
-    let plan = KeyPlan::named("key").rate(126);
-    let key = plan.plug_in(&scratch);
-    let mut daemon = DaemonPlan::default().key(&plan, &key).start(&scratch);
-    daemon.await_state(&scratch, "running");
+fn each_of_ten_thousand_mutated_lines_is_answered() {
+    let (scratch, _key, mut daemon) = running(&KeyPlan::named("key").rate(126), |daemon| daemon);
     say_all(&daemon.control, 0x5eed_0001, |_, _| {});
     assert_eq!(daemon.program.ended(), None, "the daemon ended");
     assert!(!daemon.program.stderr().contains("panicked"), "{}", daemon.program.stderr());
@@ -40,33 +37,32 @@ fn ten_thousand_mutated_lines_are_each_answered_within_bounds() {
 }
 
 #[test]
-fn ten_thousand_lines_of_who_may_not_change_anything_change_nothing() {
+fn ten_thousand_unprivileged_lines_change_nothing() {
     if let Some(control) = std::env::var_os(AS_PEER) {
         return say_as_peer(Path::new(&control));
     }
-    let scratch = Scratch::make();
-    let plan = KeyPlan::named("key").rate(126);
-    let key = plan.plug_in(&scratch);
-    let mut daemon = DaemonPlan::default().key(&plan, &key).start(&scratch);
-    // One reset opens a key, and another one a key that was slow to answer.
+    let (scratch, _key, mut daemon) = started(&KeyPlan::named("key").rate(126), |daemon| daemon);
+    // One reset opens a key, and another a key that was slow to answer.
     let resets = daemon.await_state(&scratch, "running").key(0).resets();
     if !nix::unistd::geteuid().is_root() {
-        // Nobody but root can run a program as somebody else: then no other user reaches the socket, which the mode says.
-        let mode = fs::metadata(&daemon.control).expect("it is there").permissions().mode();
+        // Only root can run a program as another user: without root no other user reaches the socket, which its mode
+        // shows.
+        let mode = fs::metadata(&daemon.control).expect("it exists").permissions().mode();
         assert_eq!(mode & 0o777, 0o660, "the socket's mode");
         return;
     }
-    // Everybody may connect, so that only what the daemon knows of its peer stands between them.
+    // All users may connect, so that only the daemon's check of its peer protects it.
     for (path, mode) in [(scratch.folder(), 0o711), (&daemon.control, 0o666)] {
-        fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("an own file");
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("a file of its own");
     }
-    // The target folder may be closed to others. Copied by another program: a file that this one has open cannot be run.
+    // The target folder may be closed to other users. Another program makes the copy: a file that this process has open
+    // cannot be run.
     let copy = scratch.path("peer");
     let mut install = Command::new("install");
     install.args(["-m", "755"]).arg(std::env::current_exe().expect("it runs")).arg(&copy);
     assert_eq!(Program::run("install", install, &scratch).code, Some(0));
     let mut peer = Command::new(copy);
-    peer.args(["--exact", "mutations::ten_thousand_lines_of_who_may_not_change_anything_change_nothing"]);
+    peer.args(["--exact", "mutations::ten_thousand_unprivileged_lines_change_nothing"]);
     peer.env(AS_PEER, &daemon.control).current_dir("/").uid(65534).gid(65534);
     let finished = Program::run("peer", peer, &scratch);
     assert_eq!(finished.code, Some(0), "{finished:?}");
@@ -77,7 +73,7 @@ fn ten_thousand_lines_of_who_may_not_change_anything_change_nothing() {
     assert!(!log.contains("keyring was read") && !log.contains("panicked"), "{log}");
 }
 
-/// Everything that could change something, mutated or not, is refused.
+/// Checks that every line that could change something, mutated or not, is refused.
 fn say_as_peer(control: &Path) {
     assert_eq!(nix::unistd::geteuid().as_raw(), 65534, "this is the peer");
     let mut client = ControlClient::connect(control).expect("a connection");
@@ -94,7 +90,7 @@ fn say_as_peer(control: &Path) {
     });
 }
 
-/// Says mutated lines. A line that ends the connection is followed by another one.
+/// Sends mutated lines, reconnecting after a line that ends the connection.
 fn say_all(control: &Path, seed: u64, look: impl Fn(&str, &str)) {
     let mut chance = Chance(seed);
     let mut client = ControlClient::connect(control).expect("a connection");
@@ -108,7 +104,7 @@ fn say_all(control: &Path, seed: u64, look: impl Fn(&str, &str)) {
             }
             Err(error) => assert!(line.len() > 4096, "line {number}, {line:?}, got no answer: {error}"),
         }
-        // Who sends a longer line than any command is told so, and then hung up on.
+        // A line longer than any command gets an answer, and then the daemon hangs up.
         if line.len() > 4096 {
             client = ControlClient::connect(control).expect("a connection");
         }
@@ -116,7 +112,7 @@ fn say_all(control: &Path, seed: u64, look: impl Fn(&str, &str)) {
 }
 
 #[test]
-fn ten_thousand_mutated_configurations_are_taken_or_refused_with_a_place() {
+fn mutated_configurations_are_accepted_or_located() {
     let workers = 4;
     std::thread::scope(|scope| {
         for worker in 0..workers {
@@ -125,7 +121,7 @@ fn ten_thousand_mutated_configurations_are_taken_or_refused_with_a_place() {
     });
 }
 
-/// Has `ekeyd check` look at so many mutated files, and `ekey-ctl config convert` at some of the original's.
+/// Has `ekeyd check` read `files` mutated files, and `ekey-ctl config convert` some of the original's.
 fn check_all(mut chance: Chance, files: u32) {
     let scratch = Scratch::make();
     for number in 0..files {
@@ -139,7 +135,7 @@ fn check_all(mut chance: Chance, files: u32) {
     }
 }
 
-/// The program takes the file, or ends with `refused` and names a place in it, in a bounded number of words.
+/// Checks that the program accepts the file, or exits with `refused` and names a place in it, in bounded output.
 fn ends_well(scratch: &Scratch, program: &str, words: &[&str], refused: i32, path: &Path, text: &str) {
     let output = binaries::command(program).args(words).arg(path).current_dir(scratch.folder()).output();
     let output = output.expect("the program runs");
@@ -149,5 +145,5 @@ fn ends_well(scratch: &Scratch, program: &str, words: &[&str], refused: i32, pat
     assert!(code == Some(0) || code == Some(refused), "{program} ended with {code:?} for {text:?}: {said}");
     let place = format!("{}:", path.display());
     assert!(code == Some(0) || said.contains(&place), "{program} names no place in {said} for {text:?}");
-    assert!(said.len() < MOST_ANSWER, "{program} said {} bytes about {text:?}", said.len());
+    assert!(said.len() < MOST_ANSWER, "{program} printed {} bytes for {text:?}", said.len());
 }

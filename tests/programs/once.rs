@@ -1,24 +1,21 @@
-//! Whatever the key sent reaches one consumer, once, as it was: a hundred clients, the kernel and a file at the same time.
+//! Each byte that the key sent reaches one consumer, once, unaltered: a hundred clients, the kernel and a file at the
+//! same time.
 
 use ekey_tests::blocks::{Account, read};
 use ekey_tests::load::{Habit, Load};
-use ekey_tests::{DaemonPlan, KeyPlan, Scratch, await_until};
+use ekey_tests::serving::writing;
+use ekey_tests::{KeyPlan, await_until};
 use nix::sys::signal::Signal;
 
 #[test]
-fn no_byte_is_handed_out_twice_and_none_is_altered() {
-    let scratch = Scratch::make();
-    let plan = KeyPlan::named("key").rate(20_000);
-    let key = plan.plug_in(&scratch);
-    let output = scratch.path("entropy");
-    let mut daemon = DaemonPlan::default()
-        .key(&plan, &key)
-        .file(&output, None)
-        .uncredited_kernel("enabled = true\ninterval-s = 1")
-        .egd_lines("share-percent = 60\npool-bytes = 65536")
-        .egd()
-        .start(&scratch);
-    // Multiples of eight, which the account needs to know a piece by.
+fn each_byte_is_served_once_and_unaltered() {
+    let ((_scratch, key, mut daemon), output) = writing(&KeyPlan::named("key").rate(20_000), None, |daemon| {
+        daemon
+            .uncredited_kernel("enabled = true\ninterval-s = 1")
+            .egd_lines("share-percent = 60\npool-bytes = 65536")
+            .egd()
+    });
+    // Multiples of eight, by which the account identifies a piece.
     let mut load = Load::new();
     for bytes in [8, 24, 64, 120, 248] {
         let steady = Habit::steady(bytes);
@@ -26,7 +23,7 @@ fn no_byte_is_handed_out_twice_and_none_is_altered() {
     }
     let mut load = load.keeping();
     let given = |load: &Load| load.given().map(<[u8]>::len).sum::<usize>();
-    await_until("as much as is to be looked at", || {
+    await_until("enough to compare", || {
         let measured = load.run_until_all_are_served();
         assert!(measured.is_flawless(), "{} clients were hung up on: {:?}", measured.lost, measured.requests);
         (given(&load) > 500_000 && read(&output).len() > 100_000).then_some(())

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use ekey_tests::proxy::Proxy;
+use ekey_tests::serving::started;
 use ekey_tests::software_key::{
     LONG_TERM_KEY, MASTER_KEY, MASTER_KEY_ON_CARD, SECOND_LONG_TERM_KEY, SECOND_SERIAL, SERIAL, SoftwareKey,
 };
@@ -17,11 +18,11 @@ const TYPED: &str = "/GE7 Tf1n Nqe9 JoyK DnTt DRwE\n qVn1 nddO 8odJ g/1E P8mh\n"
 const HEAD: &str = "# kept\n";
 
 #[test]
-fn one_key_is_rekeyed_through_the_daemon_and_the_other_goes_on() {
+fn rekeying_one_key_leaves_the_other_running() {
     let scratch = Scratch::make();
     let scene = Scene::two_keys(&scratch);
     let other = scene.keys[1].path.display().to_string();
-    let before = scene.daemon.status(&scratch).key_at(&other).expect("it is driven").resets();
+    let before = scene.daemon.status(&scratch).key_at(&other).expect("the daemon lists the key").resets();
 
     let finished = scene.rekey(&scratch, &[SERIAL, "--json"], TYPED);
     assert_eq!(finished.code, Some(0), "{finished:?}");
@@ -33,17 +34,21 @@ fn one_key_is_rekeyed_through_the_daemon_and_the_other_goes_on() {
     assert!(text.starts_with(HEAD), "the comment is gone:\n{text}");
     assert!(text.contains(&format!("{SECOND_SERIAL} {SECOND_LONG_TERM_KEY}\n")), "the other key is gone:\n{text}");
     assert!(text.contains(SERIAL) && !text.contains(LONG_TERM_KEY), "the old long-term key is there:\n{text}");
-    let mode = fs::metadata(scratch.path("keyring")).expect("it is there").permissions().mode();
+    let mode = fs::metadata(scratch.path("keyring")).expect("it exists").permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     let after = scene.daemon.status(&scratch);
-    assert_eq!(after.key_at(&other).expect("it is driven").resets(), before, "the other key was disturbed: {after}");
+    assert_eq!(
+        after.key_at(&other).expect("the daemon lists the key").resets(),
+        before,
+        "the other key was disturbed: {after}"
+    );
     assert_eq!(after.keys(), 2);
     let new = text.split_whitespace().find(|word| word.len() == 44 && *word != SECOND_LONG_TERM_KEY).expect("a key");
     assert!(!finished.words().contains(new), "the new long-term key is shown");
 }
 
 #[test]
-fn the_only_key_is_found_by_itself_and_two_are_not_guessed_at() {
+fn the_only_key_needs_no_name_two_keys_do() {
     let scratch = Scratch::make();
     let scene = Scene::two_keys(&scratch);
     let finished = scene.rekey(&scratch, &[], TYPED);
@@ -56,11 +61,11 @@ fn the_only_key_is_found_by_itself_and_two_are_not_guessed_at() {
 }
 
 #[test]
-fn a_wrong_master_key_changes_nothing_and_the_daemon_has_the_key_back() {
+fn a_wrong_master_key_changes_nothing() {
     let scratch = Scratch::make();
     let mut scene = Scene::two_keys(&scratch);
     let before = keyring(&scratch);
-    // Base64 of 32 bytes without check digits, and not this key's.
+    // Base64 of 32 bytes without check digits, not this key's.
     let finished = scene.rekey(&scratch, &[SERIAL], SECOND_LONG_TERM_KEY);
     assert_eq!(finished.code, Some(1), "{finished:?}");
     assert!(finished.stderr.contains("nothing was changed"), "{finished:?}");
@@ -69,52 +74,41 @@ fn a_wrong_master_key_changes_nothing_and_the_daemon_has_the_key_back() {
 }
 
 #[test]
-fn a_mistyped_master_key_is_noticed_before_the_key_is_touched() {
+fn a_mistyped_master_key_stops_before_the_key_changes() {
     let scratch = Scratch::make();
     let scene = Scene::two_keys(&scratch);
-    let path = scene.keys[0].path.display().to_string();
-    let before = scene.daemon.status(&scratch).key_at(&path).expect("it is driven").resets();
+    let before = scene.resets(&scratch, 0);
     for typed in [TYPED.replace("P8mh", "P8mi"), TYPED.replace("P8mh", ""), String::new(), "A".repeat(10_000)] {
         let finished = scene.rekey(&scratch, &[SERIAL], &typed);
         assert_eq!(finished.code, Some(1), "{finished:?} of {typed:?}");
     }
-    let status = scene.daemon.status(&scratch);
-    assert_eq!(
-        status.key_at(&path).map(ekey_tests::status::KeyStatus::resets),
-        Some(before),
-        "the key was reset: {status}"
-    );
+    assert_eq!(scene.resets(&scratch, 0), before, "the key was reset");
 }
 
 #[test]
-fn a_keyring_that_cannot_be_written_is_noticed_before_the_key_is_touched() {
+fn a_readonly_keyring_stops_before_the_key_changes() {
     let scratch = Scratch::make();
     let scene = Scene::two_keys(&scratch);
-    let path = scene.keys[0].path.display().to_string();
-    let before = scene.daemon.status(&scratch).key_at(&path).expect("it is driven").resets();
+    let before = scene.resets(&scratch, 0);
     let finished = scene.rekey(&scratch, &[SERIAL, "--keyring", "/proc/keyring"], TYPED);
     assert_eq!(finished.code, Some(1), "{finished:?}");
     assert!(finished.stderr.contains("nothing was changed"), "{finished:?}");
-    let status = scene.daemon.status(&scratch);
-    assert_eq!(
-        status.key_at(&path).map(ekey_tests::status::KeyStatus::resets),
-        Some(before),
-        "the key was reset: {status}"
-    );
+    assert_eq!(scene.resets(&scratch, 0), before, "the key was reset");
 }
 
 #[test]
-fn a_keyring_that_fails_after_the_key_has_changed_is_mended_with_the_command_that_is_told() {
+fn the_printed_command_repairs_the_keyring() {
     let scratch = Scratch::make();
     let plan = KeyPlan::named("key").master_key(MASTER_KEY).rate(126);
     let key = plan.plug_in(&scratch);
     let (path, aside) = (scratch.path("keyring"), scratch.path("aside"));
-    // When the key is told to take a new long-term key, a folder comes into the keyring's place: not even root can rename over it.
+    // While the key accepts a new long-term key, a folder replaces the keyring: not even root can rename a file over
+    // it.
     let proxy = {
         let (path, aside) = (path.clone(), aside.clone());
         let act = move || {
-            fs::rename(&path, &aside).expect("an own file");
-            fs::create_dir(&path).expect("an own folder");
+            fs::rename(&path, &aside).expect("a file of its own");
+            fs::create_dir(&path).expect("a folder of its own");
         };
         Proxy::before(b'L', act, &scratch.path("proxy.key"), &key.path)
     };
@@ -126,20 +120,20 @@ fn a_keyring_that_fails_after_the_key_has_changed_is_mended_with_the_command_tha
     let finished = run(&scratch, &daemon.control, &["--json"], TYPED);
     assert_eq!(finished.code, Some(2), "{finished:?}");
     let json: Value = serde_json::from_str(&finished.stdout).expect("JSON");
-    let kept = PathBuf::from(json["kept_in"].as_str().expect("it is kept somewhere"));
-    assert_eq!(kept.parent(), Some(scratch.folder()), "it is kept beside the keyring");
-    assert_eq!(fs::metadata(&kept).expect("it is there").permissions().mode() & 0o777, 0o600);
-    let line = fs::read_to_string(&kept).expect("it is there");
+    let kept = PathBuf::from(json["kept_in"].as_str().expect("the path where it is kept"));
+    assert_eq!(kept.parent(), Some(scratch.folder()), "it is kept next to the keyring");
+    assert_eq!(fs::metadata(&kept).expect("it exists").permissions().mode() & 0o777, 0o600);
+    let line = fs::read_to_string(&kept).expect("it exists");
     let secret = line.split_whitespace().nth(1).expect("a serial number and a key");
     assert!(!finished.words().contains(secret), "the new long-term key is shown");
     let old = daemon.await_state(&scratch, "long-term-key-bad");
     assert_eq!(old.keys(), 1, "the daemon has the key back");
 
-    fs::remove_dir(&path).expect("an own folder");
-    fs::rename(&aside, &path).expect("an own file");
-    let told = finished.stderr.lines().find_map(|line| line.trim().strip_prefix("ekey-ctl keyring add "));
-    let told = told.unwrap_or_else(|| panic!("no command in {finished:?}"));
-    let words: Vec<&str> = ["keyring", "add"].into_iter().chain(told.split(' ')).collect();
+    fs::remove_dir(&path).expect("a folder of its own");
+    fs::rename(&aside, &path).expect("a file of its own");
+    let command = finished.stderr.lines().find_map(|line| line.trim().strip_prefix("ekey-ctl keyring add "));
+    let command = command.unwrap_or_else(|| panic!("no command in {finished:?}"));
+    let words: Vec<&str> = ["keyring", "add"].into_iter().chain(command.split(' ')).collect();
     let mended = daemon.ctl(&scratch, &words);
     assert_eq!(mended.code, Some(0), "{words:?}: {mended:?}");
     assert_eq!(keyring(&scratch), format!("{HEAD}{line}"));
@@ -147,28 +141,26 @@ fn a_keyring_that_fails_after_the_key_has_changed_is_mended_with_the_command_tha
 }
 
 #[test]
-fn without_a_daemon_the_key_at_a_node_is_rekeyed() {
+fn without_a_daemon_a_key_at_a_node_is_rekeyed() {
     let scratch = Scratch::make();
     let key = KeyPlan::named("key").master_key(MASTER_KEY).plug_in(&scratch);
     let node = key.path.display().to_string();
     let new = scratch.path("new.keyring").display().to_string();
     let nobody = scratch.path("no-daemon.sock");
     let other = run(&scratch, &nobody, &[SECOND_SERIAL, "--device", &node, "--keyring", &new], MASTER_KEY_ON_CARD);
-    assert_eq!(other.code, Some(1), "another key than the one named: {other:?}");
-    assert!(!Path::new(&new).exists(), "a keyring was made for nothing");
+    assert_eq!(other.code, Some(1), "a key other than the named one: {other:?}");
+    assert!(!Path::new(&new).exists(), "it made a keyring needlessly");
     let finished = run(&scratch, &nobody, &["--device", &node, "--keyring", &new], MASTER_KEY_ON_CARD);
     assert_eq!(finished.code, Some(0), "{finished:?}");
     let text = fs::read_to_string(&new).expect("it was made");
-    let mut daemon = DaemonPlan::default().stranger(&key).keyring_line(&text).start(&scratch);
+    let mut daemon = DaemonPlan::default().unknown_key(&key).keyring_line(&text).start(&scratch);
     daemon.await_state(&scratch, "running");
 }
 
 #[test]
-fn a_key_that_does_not_answer_is_said_so_and_handed_back() {
-    let scratch = Scratch::make();
-    let plan = KeyPlan::named("key").master_key(MASTER_KEY).wedge("until-replug");
-    let key = plan.plug_in(&scratch);
-    let daemon = DaemonPlan::default().key(&plan, &key).start(&scratch);
+fn a_key_that_does_not_answer_is_handed_back() {
+    let (scratch, _key, daemon) =
+        started(&KeyPlan::named("key").master_key(MASTER_KEY).wedge("until-replug"), |daemon| daemon);
     let before = keyring(&scratch);
     let finished = run(&scratch, &daemon.control, &[], TYPED);
     assert_eq!(finished.code, Some(1), "{finished:?}");
@@ -177,7 +169,7 @@ fn a_key_that_does_not_answer_is_said_so_and_handed_back() {
     assert_eq!(daemon.status(&scratch).keys(), 1, "the daemon has the key back");
 }
 
-/// A daemon with two keys that run.
+/// A daemon with two running keys.
 struct Scene {
     daemon: Daemon,
     keys: [SoftwareKey; 2],
@@ -207,6 +199,11 @@ impl Scene {
             let runs = status.key_at(&path).is_some_and(|key| key.state() == "running");
             runs.then_some(())
         });
+    }
+
+    fn resets(&self, scratch: &Scratch, key: usize) -> u64 {
+        let path = self.keys[key].path.display().to_string();
+        self.daemon.status(scratch).key_at(&path).expect("the daemon lists the key").resets()
     }
 
     fn rekey(&self, scratch: &Scratch, words: &[&str], master_key: &str) -> Finished {

@@ -1,4 +1,4 @@
-//! Kills, full disks, broken pipes: the daemon comes back or goes on, and never hands out a byte that no key sent.
+//! Kills, full disks, broken pipes: the daemon returns or continues, and never outputs a byte that no key sent.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -7,7 +7,8 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use ekey_tests::await_until::hold_for;
+use ekey_tests::await_until::assert_stays;
+use ekey_tests::serving::{running, started};
 use ekey_tests::software_key::Plug;
 use ekey_tests::{Daemon, DaemonPlan, KeyPlan, Program, Scratch, await_until, binaries, blocks};
 use nix::sys::signal::Signal;
@@ -15,7 +16,7 @@ use nix::sys::signal::Signal;
 const NOBODY: u32 = 65_534;
 
 #[test]
-fn twenty_kills_later_the_same_key_runs_and_the_file_has_only_what_it_sent() {
+fn twenty_kills_corrupt_nothing() {
     let scratch = Scratch::make();
     let plan = KeyPlan::named("key");
     let key = plan.plug_in(&scratch);
@@ -25,10 +26,10 @@ fn twenty_kills_later_the_same_key_runs_and_the_file_has_only_what_it_sent() {
     for kill in 0..20 {
         let before = blocks::blocks_in(&output);
         let mut daemon = daemons.spawn(&scratch);
-        // A fifth of the kills hits the start, before any entropy.
+        // A fifth of the kills hit the start, before any entropy.
         if kill % 5 == 4 {
             let pause = Duration::from_micros(moments.next(20_000));
-            hold_for(pause, || Ok(()));
+            assert_stays(pause, || Ok(()));
         } else {
             daemon.await_blocks(&output, before + 1 + moments.next(6000));
         }
@@ -43,18 +44,16 @@ fn twenty_kills_later_the_same_key_runs_and_the_file_has_only_what_it_sent() {
 }
 
 #[test]
-fn a_daemon_of_another_user_drives_the_pty_of_one_that_was_killed() {
-    let scratch = Scratch::make();
+fn another_user_takes_over_a_killed_daemons_pty() {
     let plan = KeyPlan::named("key").rate(126).plug(Plug::Pty);
-    let key = plan.plug_in(&scratch);
-    let mut daemon = DaemonPlan::default().key(&plan, &key).start(&scratch);
-    daemon.await_state(&scratch, "running");
+    let (scratch, key, mut daemon) = running(&plan, |daemon| daemon);
     daemon.program.kill();
 
-    // Whoever is not root is without CAP_SYS_ADMIN already.
+    // Other users than root lack CAP_SYS_ADMIN already.
     let mut plan = DaemonPlan::default().key(&plan, &key);
     if nix::unistd::geteuid().is_root() {
-        // The target folder may be closed to others. Copied by another program: a file that this one has open cannot be run.
+        // The target folder may be closed to other users. Another program makes the copy: a file that this process has
+        // open cannot be run.
         let copy = scratch.path("ekeyd");
         let mut install = Command::new("install");
         install.args(["-m", "755"]).arg(binaries::built("ekeyd")).arg(&copy);
@@ -71,16 +70,14 @@ fn a_daemon_of_another_user_drives_the_pty_of_one_that_was_killed() {
 }
 
 #[test]
-fn a_full_disk_is_one_log_line_and_the_key_goes_on() {
-    let scratch = Scratch::make();
-    let plan = KeyPlan::named("key").rate(2000);
-    let key = plan.plug_in(&scratch);
-    let mut daemon = DaemonPlan::default().key(&plan, &key).file(Path::new("/dev/full"), None).egd().start(&scratch);
+fn a_full_disk_is_logged_once_and_the_key_runs() {
+    let (scratch, _key, mut daemon) =
+        started(&KeyPlan::named("key").rate(2000), |daemon| daemon.file(Path::new("/dev/full"), None).egd());
     goes_on_with_one_line(&scratch, &mut daemon, "/dev/full");
 }
 
 #[test]
-fn a_reader_that_hangs_up_is_one_log_line_and_the_key_goes_on() {
+fn a_lost_reader_is_logged_once_and_the_key_runs() {
     let scratch = Scratch::make();
     let plan = KeyPlan::named("key").rate(2000);
     let key = plan.plug_in(&scratch);
@@ -100,12 +97,8 @@ fn a_reader_that_hangs_up_is_one_log_line_and_the_key_goes_on() {
 }
 
 #[test]
-fn sigterm_ends_it_with_0_and_takes_its_sockets_away() {
-    let scratch = Scratch::make();
-    let plan = KeyPlan::named("key").rate(126);
-    let key = plan.plug_in(&scratch);
-    let mut daemon = DaemonPlan::default().key(&plan, &key).egd().start(&scratch);
-    daemon.await_state(&scratch, "running");
+fn sigterm_ends_it_with_0_and_removes_its_sockets() {
+    let (_scratch, _key, mut daemon) = running(&KeyPlan::named("key").rate(126), DaemonPlan::egd);
     daemon.program.signal(Signal::SIGTERM);
     let ended = daemon.program.wait();
     assert_eq!(ended.code(), Some(0), "how it ended");
@@ -115,15 +108,15 @@ fn sigterm_ends_it_with_0_and_takes_its_sockets_away() {
 }
 
 #[test]
-fn a_keyring_that_others_may_read_is_refused_with_the_command_that_mends_it() {
+fn a_readable_keyring_is_refused_with_its_remedy() {
     let scratch = Scratch::make();
     let plan = KeyPlan::named("key").rate(126);
     let key = plan.plug_in(&scratch);
     let daemons = DaemonPlan::default().key(&plan, &key);
-    // The first start writes the files; the second finds the keyring open to others.
+    // The first start writes the files; the second finds the keyring readable.
     drop(daemons.spawn(&scratch));
     let keyring = scratch.path("keyring");
-    fs::set_permissions(&keyring, fs::Permissions::from_mode(0o644)).expect("an own file");
+    fs::set_permissions(&keyring, fs::Permissions::from_mode(0o644)).expect("a file of its own");
 
     let mut command = binaries::command("ekeyd");
     command.args(["run", "--config"]).arg(scratch.path("ekeyd.toml"));
@@ -136,7 +129,8 @@ fn a_keyring_that_others_may_read_is_refused_with_the_command_that_mends_it() {
     program.kill();
 }
 
-/// For two seconds the key's frames keep coming, and exactly one line of the log is about the output `about`.
+/// Checks for two seconds that the key's frames keep coming, and that exactly one line of the log is about the output
+/// `about`.
 fn goes_on_with_one_line(scratch: &Scratch, daemon: &mut Daemon, about: &str) {
     let mut lines = || {
         let log = daemon.program.stderr();
@@ -145,9 +139,9 @@ fn goes_on_with_one_line(scratch: &Scratch, daemon: &mut Daemon, about: &str) {
         lines.map(str::to_owned).collect::<Vec<_>>()
     };
     await_until("a log line about the output", || (!lines().is_empty()).then_some(()));
-    hold_for(Duration::from_secs(2), || match lines().as_slice() {
+    assert_stays(Duration::from_secs(2), || match lines().as_slice() {
         [_] => Ok(()),
-        more => Err(format!("{} lines where one is due: {more:#?}", more.len())),
+        more => Err(format!("expected one line, got {}: {more:#?}", more.len())),
     });
     let before = daemon.status(scratch).key(0).frames("ok");
     await_until("100 more frames", || (daemon.status(scratch).key(0).frames("ok") >= before + 100).then_some(()));
@@ -159,11 +153,11 @@ fn is_trouble(line: &str, about: &str) -> bool {
     trouble && line.contains(about)
 }
 
-/// Moments that look random and are the same in each run (xorshift).
+/// Moments that look random and repeat in each run (xorshift).
 struct Moments(u64);
 
 impl Moments {
-    /// A number below `bound`.
+    /// Returns a number below `bound`.
     fn next(&mut self, bound: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;

@@ -1,13 +1,12 @@
-//! Clients that do not read, say nothing, send garbage, vanish in the middle, or come by the thousand: the others get their
-//! bytes, and the daemon keeps no descriptors.
+//! Clients that do not read, send nothing, send garbage, vanish midway, or come by the thousand: the others get their
+//! bytes, and the daemon leaks no descriptors.
 
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixStream;
-use std::path::Path;
 
 use ekey_tests::KeyPlan;
 use ekey_tests::await_until::{DEADLINE, await_until};
-use ekey_tests::costs::rude::come_and_go;
+use ekey_tests::floods::{come_and_go, rude_clients, vanishing_clients};
 use ekey_tests::load::{Habit, Load, allow_open_files};
 use ekey_tests::serving::{USUAL, ours};
 use ekey_tests::usage::open_descriptors;
@@ -15,7 +14,7 @@ use ekey_tests::usage::open_descriptors;
 const COUNT: u64 = 50_000;
 
 #[test]
-fn rude_clients_keep_nobody_from_being_served() {
+fn rude_clients_delay_no_other_client() {
     let (scratch, _key, daemon) = ours(&KeyPlan::named("key").rate(10_000));
     allow_open_files(4000);
     let mut polite = Load::new().with(1000, Habit::steady(USUAL), &daemon.egd);
@@ -24,28 +23,20 @@ fn rude_clients_keep_nobody_from_being_served() {
         assert!(measured.is_flawless(), "{when}: {} polite clients were hung up on", measured.lost);
     };
     are_served("before");
-    let held = [
-        many(50, &daemon.egd, |stream| drop(stream.write_all(&[0x02, 255].repeat(200)))),
-        many(500, &daemon.egd, |_| {}),
-        many(500, &daemon.egd, |stream| drop(stream.write_all(&[0x02]))),
-        many(500, &daemon.egd, |stream| drop(stream.write_all(b"GET / HTTP/1.1\r\n\r\n"))),
-    ];
-    // Those that ask for 50 KB each and read nothing have soon got what the kernel holds for them.
-    await_until("the deaf to be full", || {
+    let held = rude_clients(&daemon.egd);
+    // Clients that ask for 50 KB each and read nothing soon fill their kernel buffers.
+    await_until("the silent readers' sockets to fill", || {
         let served = daemon.status(&scratch).count("/egd/0/served_bytes");
         are_served("with 1550 rude clients");
         (served > 50 * 10_000).then_some(())
     });
     drop(held);
-    // These ask, and are gone before the answer is.
-    for _ in 0..1000 {
-        drop(many(1, &daemon.egd, |stream| drop(stream.write_all(&[0x02, 255, 0x02]))));
-    }
+    vanishing_clients(&daemon.egd);
     are_served("after 1000 vanished");
 }
 
 #[test]
-fn while_fifty_thousand_come_and_go_the_others_are_served() {
+fn fifty_thousand_passing_clients_delay_no_other() {
     let (_scratch, _key, daemon) = ours(&KeyPlan::named("key").rate(10_000));
     let mut polite = Load::new().with(1000, Habit::steady(USUAL), &daemon.egd);
     let egd = daemon.egd.clone();
@@ -60,7 +51,7 @@ fn while_fifty_thousand_come_and_go_the_others_are_served() {
 }
 
 #[test]
-fn garbage_is_hung_up_on_and_a_request_before_it_is_answered() {
+fn a_request_before_garbage_is_answered() {
     let (_scratch, _key, daemon) = ours(&KeyPlan::named("key").rate(1000));
     let mut stream = UnixStream::connect(&daemon.egd).expect("the EGD server takes a client");
     stream.set_read_timeout(Some(DEADLINE)).expect("a timeout can be set");
@@ -72,13 +63,13 @@ fn garbage_is_hung_up_on_and_a_request_before_it_is_answered() {
 }
 
 #[test]
-fn fifty_thousand_connections_in_a_row_leave_nothing_behind() {
-    // A key that is slow, so that most of them leave while they wait.
+fn fifty_thousand_connections_leak_nothing() {
+    // A slow key, so that most of them leave while they wait.
     let (scratch, _key, daemon) = ours(&KeyPlan::named("key").rate(100));
     let process = daemon.program.id();
     let row = |count: u32| {
         for number in 0..count {
-            let mut stream = connect(&daemon.egd);
+            let mut stream = UnixStream::connect(&daemon.egd).expect("a connection");
             if number % 2 == 0 {
                 drop(stream.write_all(&[0x02, 255]));
             }
@@ -89,29 +80,14 @@ fn fifty_thousand_connections_in_a_row_leave_nothing_behind() {
     let descriptors = open_descriptors(process);
     row(50_000);
     settled(&daemon, &scratch);
-    // The last of them may still be in the socket's queue; what is kept for good does not go away by waiting.
+    // The last of them may still be in the socket's queue; a leak does not go away by waiting.
     await_until("no more open descriptors than before", || (open_descriptors(process) <= descriptors).then_some(()));
 }
 
-/// Waits until the daemon has no clients and nobody waits.
+/// Waits until the daemon has no clients and none waits.
 fn settled(daemon: &ekey_tests::Daemon, scratch: &ekey_tests::Scratch) {
-    await_until("all clients to be gone", || {
+    await_until("all clients to leave", || {
         let status = daemon.status(scratch);
         (status.count("/egd/0/clients") == 0 && status.count("/egd/0/waiting") == 0).then_some(())
     });
-}
-
-fn many(count: usize, path: &Path, mut say: impl FnMut(&mut UnixStream)) -> Vec<UnixStream> {
-    let one = |_| {
-        let mut stream = connect(path);
-        stream.set_nonblocking(true).expect("a socket can be told not to block");
-        say(&mut stream);
-        stream
-    };
-    (0..count).map(one).collect()
-}
-
-fn connect(path: &Path) -> UnixStream {
-    // A blocking connection waits for room in the server's queue by itself.
-    UnixStream::connect(path).unwrap_or_else(|error| panic!("cannot connect to {}: {error}", path.display()))
 }

@@ -1,11 +1,11 @@
-//! The EGD server under load: ten thousand clients at once, and greedy ones beside modest ones.
+//! The EGD server under load: ten thousand clients at once, and greedy ones next to modest ones.
 
 use ekey_tests::KeyPlan;
 use ekey_tests::load::{Habit, Load};
 use ekey_tests::serving::{USUAL, ours};
 
 #[test]
-fn ten_thousand_clients_are_all_served_again_and_again() {
+fn ten_thousand_clients_are_all_served() {
     let (_scratch, _key, daemon) = ours(&KeyPlan::named("key"));
     let mut load = Load::new().with(10_000, Habit::steady(USUAL), &daemon.egd);
     for round in 1..=3 {
@@ -15,7 +15,7 @@ fn ten_thousand_clients_are_all_served_again_and_again() {
 }
 
 #[test]
-fn modest_clients_are_served_beside_greedy_ones() {
+fn greedy_clients_do_not_starve_modest_ones() {
     let (_scratch, _key, daemon) = ours(&KeyPlan::named("key").rate(8000));
     for modest in [64, 16] {
         let (greedy, modest) = (Habit::greedy(), Habit::steady(modest));

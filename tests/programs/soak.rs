@@ -1,17 +1,17 @@
-//! Twenty seconds of what `soak` does for hours: everything at once, disturbed in every way, and each byte compared.
+//! Twenty seconds of what `soak` does for hours: every load and disturbance at once, and each byte compared.
 
 use std::time::Duration;
 
 use ekey_tests::soak::{Order, soak};
 
 #[test]
-fn whatever_happens_each_byte_is_handed_out_once_and_as_the_key_sent_it() {
+fn under_all_disturbances_each_byte_is_served_once() {
     let order = Order { span: Duration::from_secs(20), seed: 20 };
     let report = soak(order, |line, _| println!("{line}"));
     assert!(report.findings.is_empty(), "with seed {}: {:#?}", order.seed, report.findings);
     let table = report.table();
     assert!(report.client_bytes > 200_000 && report.file_bytes > 50_000, "{table}");
-    // What is no whole cell at the end of a connection cannot be compared.
+    // An incomplete cell at the end of a connection cannot be compared.
     assert!(
         report.compared.served + 1000 + 8 * report.connections > report.client_bytes + report.file_bytes,
         "{table}"

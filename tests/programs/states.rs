@@ -1,14 +1,17 @@
-//! Each way in which a key can fail to serve has words of its own, which tell a person what to do; and whoever does that has a key
-//! that runs.
+//! Each way in which a key can fail to serve has its own advice on the screen, and following the advice makes the key run. The
+//! advice is in states.txt.
 
 use std::fs;
 
 use ekey_tests::control::ControlClient;
+use ekey_tests::golden::Golden;
 use ekey_tests::scene::{Scene, WELL};
-use ekey_tests::screen::await_last_words;
+use ekey_tests::screen::{await_advice, await_last_words};
 use ekey_tests::software_key::{MASTER_KEY_ON_CARD, Plug, SECOND_LONG_TERM_KEY, SECOND_SERIAL, SERIAL};
 use ekey_tests::{DaemonPlan, KeyPlan, Scratch, await_until};
 use nix::sys::signal::Signal;
+
+const ADVICE: Golden = Golden("programs/states.txt");
 
 #[test]
 fn a_healthy_key_is_running_and_the_exit_code_is_0() {
@@ -17,7 +20,7 @@ fn a_healthy_key_is_running_and_the_exit_code_is_0() {
 }
 
 #[test]
-fn single_faults_are_counted_and_all_is_well_nevertheless() {
+fn single_faults_are_counted_and_harmless() {
     for fault in ["flip:50", "drop:50", "replay:50", "old-session:50", "noise:50", "truncate:50", "gap:50", "stall:500"]
     {
         let mut scene = Scene::of(KeyPlan::named("key").rate(500).fault(fault));
@@ -32,14 +35,14 @@ fn single_faults_are_counted_and_all_is_well_nevertheless() {
 }
 
 #[test]
-fn without_a_key_one_is_plugged_in_or_named() {
+fn without_a_key_the_advice_is_to_plug_one_in() {
     let scratch = Scratch::make();
     let plan = KeyPlan::named("key").rate(126);
     let key = plan.plug_in(&scratch);
     let daemon = DaemonPlan::default().keyring_line(&plan.keyring_line()).start(&scratch);
     let scene = Scene { scratch, plan, key, daemon };
-    scene.says("No key is attached: plug an Entropy Key in, or give its node under [keys] paths in ekeyd.toml.", 2);
-    let config = fs::read_to_string(&scene.daemon.config).expect("it is there");
+    scene.advises(&ADVICE.sentence("no key", &[]), 2);
+    let config = fs::read_to_string(&scene.daemon.config).expect("it exists");
     let named = config.replace("paths = []", &format!("paths = [{:?}]", scene.key.path));
     fs::write(&scene.daemon.config, named).expect("it can be written");
     scene.daemon.program.signal(Signal::SIGHUP);
@@ -47,62 +50,36 @@ fn without_a_key_one_is_plugged_in_or_named() {
 }
 
 #[test]
-fn a_key_whose_generators_went_bad_is_unplugged_and_plugged_in_again() {
-    let mut scene = Scene::of(KeyPlan::named("key").fault("badness:5000"));
-    scene.says(
-        &format!(
-            "Key 1 ({SERIAL}): stopped itself: unplug the key, wait ten seconds, plug it in again; if it stops again, replace it."
-        ),
-        2,
-    );
-    scene.replug(KeyPlan::named("key").rate(126));
-    scene.ends_well();
+fn a_key_that_stopped_itself_runs_after_a_replug() {
+    runs_after_a_replug(KeyPlan::named("key").fault("badness:5000"), "the key stopped itself", 126);
 }
 
 #[test]
-fn a_key_with_another_long_term_key_than_the_keyring_is_rekeyed() {
+fn a_key_with_a_wrong_long_term_key_runs_after_rekey() {
     let plan = KeyPlan::named("key").rate(126).master_key(MASTER_KEY_ON_CARD);
     let scene = Scene::with_keyring(plan, &format!("{SERIAL} {SECOND_LONG_TERM_KEY}\n"));
-    scene.says(
-        &format!(
-            "Key 1 ({SERIAL}): wrong long-term key: the keyring's long-term key is not the one in this key: run `ekey-ctl rekey \
-             {SERIAL}` (or `ekey-setkey`) with the master key from the card."
-        ),
-        2,
-    );
+    scene.advises(&ADVICE.sentence("wrong long-term key", &[("serial", SERIAL)]), 2);
     scene.rekeys();
     scene.ends_well();
 }
 
 #[test]
-fn a_key_that_derives_every_session_from_another_long_term_key_has_the_same_words() {
+fn every_session_failing_advises_a_rekey() {
     let scene = Scene::of(KeyPlan::named("key").fault("ltk-mismatch:1"));
-    scene.says(
-        &format!(
-            "Key 1 ({SERIAL}): wrong long-term key: the keyring's long-term key is not the one in this key: run `ekey-ctl rekey \
-             {SERIAL}` (or `ekey-setkey`) with the master key from the card."
-        ),
-        2,
-    );
+    scene.advises(&ADVICE.sentence("wrong long-term key", &[("serial", SERIAL)]), 2);
 }
 
 #[test]
-fn a_key_that_the_keyring_does_not_know_is_rekeyed() {
+fn an_unknown_key_runs_after_a_rekey() {
     let plan = KeyPlan::named("key").rate(126).master_key(MASTER_KEY_ON_CARD);
     let scene = Scene::with_keyring(plan, "");
-    scene.says(
-        &format!(
-            "Key 1 ({SERIAL}): no long-term key for this serial in the keyring: run `ekey-ctl rekey {SERIAL}` (or `ekey-setkey`) \
-             with the master key from the card."
-        ),
-        2,
-    );
+    scene.advises(&ADVICE.sentence("unknown key", &[("serial", SERIAL)]), 2);
     scene.rekeys();
     scene.ends_well();
 }
 
 #[test]
-fn a_key_that_is_not_the_one_asked_for_gives_way_to_that_one() {
+fn a_key_with_another_serial_makes_way() {
     let scratch = Scratch::make();
     let plan = KeyPlan::named("key").rate(126).fault("wrong-serial:1");
     let key = plan.plug_in(&scratch);
@@ -113,25 +90,19 @@ fn a_key_that_is_not_the_one_asked_for_gives_way_to_that_one() {
     assert!(reply.ok(), "{reply:?}");
     let mut scene = Scene { scratch, plan, key, daemon };
     let status = scene.daemon.await_state(&scene.scratch, "wrong-serial");
-    let serial = status.at("/keys/0/serial").as_str().expect("what it takes itself for").to_owned();
-    scene.says(
-        &format!(
-            "Key 1 ({serial}): another key than expected: plug the expected key in at {path}, or correct the serial number that is \
-             asked for there."
-        ),
-        2,
-    );
+    let serial = status.at("/keys/0/serial").as_str().expect("the serial that it reports").to_owned();
+    scene.advises(&ADVICE.sentence("wrong serial", &[("serial", &serial), ("path", &path)]), 2);
     scene.replug(KeyPlan::named("key").rate(126));
     scene.ends_well();
 }
 
 #[test]
-fn a_key_that_hangs_is_revived_or_asks_for_a_hand() {
+fn a_hung_key_is_revived_or_advises_a_replug() {
     for wedge in ["until-ctrl-c", "until-reopen"] {
         Scene::of(KeyPlan::named("key").rate(126).wedge(wedge)).ends_well();
     }
     let mut scene = Scene::of(KeyPlan::named("key").wedge("until-replug"));
-    scene.says("Key 1: dead, replug needed: nothing revived it: unplug the key and plug it in again.", 2);
+    scene.advises(&ADVICE.sentence("dead", &[]), 2);
     let status = scene.daemon.status(&scene.scratch);
     assert_eq!((status.key(0).state(), status.key(0).rung()), ("recovering", "pause"), "{status}");
     scene.replug(KeyPlan::named("key").rate(126));
@@ -139,72 +110,53 @@ fn a_key_that_hangs_is_revived_or_asks_for_a_hand() {
 }
 
 #[test]
-fn a_node_that_is_not_there_or_dead_is_plugged_in_and_the_daemon_finds_it() {
+fn a_missing_or_dead_node_runs_once_plugged_in() {
     for plug in [Plug::Unix, Plug::Pty] {
         let mut scene = Scene::of(KeyPlan::named("key").rate(126).plug(plug));
         scene.ends_well();
         scene.key.program.kill();
         let path = scene.key.path.display().to_string();
-        scene.says(
-            &match plug {
-                Plug::Pty => format!(
-                    "Key 1 ({SERIAL}): {path}: cannot open: No such file or directory (os error 2); plug the key in, or correct the path."
-                ),
-                _ => format!(
-                    "Key 1 ({SERIAL}): {path}: cannot open: Connection refused (os error 111); nothing listens there: start the \
-                     program that made the socket."
-                ),
-            },
-            2,
-        );
+        let advice = if plug == Plug::Pty { "no node" } else { "a socket without a program" };
+        scene.advises(&ADVICE.sentence(advice, &[("serial", SERIAL), ("path", &path)]), 2);
         scene.replug(scene.plan.clone());
         scene.ends_well();
     }
 }
 
 #[test]
-fn a_key_that_another_program_holds_is_had_once_that_has_ended() {
+fn a_busy_key_runs_once_the_other_program_ends() {
     let plan = KeyPlan::named("key").rate(126).plug(Plug::Pty);
     let mut holds = Scene::of(plan.clone());
     holds.ends_well();
     let scratch = Scratch::make();
     let daemon = DaemonPlan::default().key(&plan, &holds.key).start(&scratch);
-    let path = holds.key.path.display();
-    let held =
-        format!("Key 1: {path}: another program holds the key; stop it (fuser -v {path} names it), then try again.");
-    await_last_words(&daemon, &scratch, &held);
+    let path = holds.key.path.display().to_string();
+    await_advice(&daemon, &scratch, &ADVICE.sentence("held by another program", &[("path", &path)]));
     holds.daemon.program.kill();
     await_last_words(&daemon, &scratch, WELL);
 }
 
 #[test]
-fn a_key_that_is_put_aside_is_replaced() {
-    let mut scene = Scene::of(KeyPlan::named("key").bad_source("half:100"));
-    scene.says(
-        &format!(
-            "Key 1 ({SERIAL}): its output failed the adaptive-proportion test and is not handed out; after 128 good blocks (0 so \
-             far) it is used again, and if it then fails again, replace the key."
-        ),
-        2,
-    );
-    scene.replug(KeyPlan::named("key").rate(3000));
-    scene.ends_well();
+fn a_retired_key_advises_a_replacement() {
+    runs_after_a_replug(KeyPlan::named("key").bad_source("half:100"), "failed its test", 3000);
 }
 
 #[test]
-fn one_of_two_keys_not_running_is_exit_code_1_and_the_other_has_the_last_word() {
+fn one_of_two_keys_not_running_is_exit_code_1() {
     let scene = Scene::of(KeyPlan::named("good").rate(126));
     let bad = KeyPlan::named("bad").rate(126).identity(SECOND_SERIAL, SECOND_LONG_TERM_KEY);
     let bad = bad.plug_in(&scene.scratch);
     let added = scene.daemon.ctl(&scene.scratch, &["add", &bad.path.display().to_string()]);
     assert_eq!(added.code, Some(0), "{added:?}");
-    scene.says(
-        &format!(
-            "Key 2 ({SECOND_SERIAL}): no long-term key for this serial in the keyring: run `ekey-ctl rekey {SECOND_SERIAL}` (or \
-             `ekey-setkey`) with the master key from the card."
-        ),
-        1,
-    );
+    scene.advises(&ADVICE.sentence("unknown second key", &[("serial", SECOND_SERIAL)]), 1);
     assert_eq!(scene.daemon.ctl(&scene.scratch, &["remove", SECOND_SERIAL]).code, Some(0));
+    scene.ends_well();
+}
+
+/// Checks the advice for this key, and that a healthy key in its place runs.
+fn runs_after_a_replug(plan: KeyPlan, advice: &str, rate: u32) {
+    let mut scene = Scene::of(plan);
+    scene.advises(&ADVICE.sentence(advice, &[("serial", SERIAL)]), 2);
+    scene.replug(KeyPlan::named("key").rate(rate));
     scene.ends_well();
 }

@@ -1,5 +1,5 @@
-//! EGD over TLS before `openssl s_client`: whoever has a certificate of the authority is served as any other client, and nobody else
-//! gets a byte.
+//! EGD over TLS with `openssl s_client`: a client with a certificate of the authority is served like any other, and no
+//! other client gets a byte.
 
 use std::io::Read as _;
 use std::time::Duration;
@@ -11,21 +11,22 @@ use ekey_tests::{KeyPlan, await_until};
 use nix::sys::signal::Signal;
 
 #[test]
-fn a_client_with_a_certificate_gets_what_the_key_sent_and_nobody_gets_it_again() {
+fn a_client_with_a_certificate_gets_each_byte_once() {
     let server = TlsServer::start(&KeyPlan::named("key").rate(2000), |plan| plan);
     let clients = [server.client(), server.client()];
-    let taken: Vec<Vec<u8>> = (0..40).map(|turn| clients[turn % 2].take(248).expect("who may is served")).collect();
+    let taken: Vec<Vec<u8>> =
+        (0..40).map(|turn| clients[turn % 2].take(248).expect("an allowed client is served")).collect();
     assert_eq!((server.count("tls/handshakes"), server.count("tls/refused")), (2, 0));
     assert_eq!(server.count("served_bytes"), 40 * 248);
     await_until("the log of what was taken", || {
         let mut account = Account::of(&[read(&server.key.plain_log)]);
-        // The key notes a block when it is sent whole, which may be a moment after the daemon has it.
+        // The key logs a block when it is sent whole, which may be a moment after the daemon has it.
         taken.iter().all(|bytes| account.book(bytes).is_ok()).then_some(())
     });
 }
 
 #[test]
-fn who_has_no_certificate_or_a_wrong_one_gets_not_one_byte_and_is_counted() {
+fn without_a_valid_certificate_no_byte_is_served() {
     let server = TlsServer::start(&KeyPlan::named("key").rate(2000), |plan| plan);
     let own = &server.certificates;
     own.client_for("expired", -1);
@@ -53,11 +54,11 @@ fn who_has_no_certificate_or_a_wrong_one_gets_not_one_byte_and_is_counted() {
     assert_eq!(given, [0; 3], "bytes given to them: {status}");
     let words = server.daemon.program.stderr();
     assert_eq!(words.matches(": refused ").count(), 1, "the log has one line a minute about it:\n{words}");
-    assert_eq!(server.client().take(64).expect("who may is still served").len(), 64);
+    assert_eq!(server.client().take(64).expect("an allowed client is still served").len(), 64);
 }
 
 #[test]
-fn a_client_that_speaks_no_tls_1_3_is_refused() {
+fn a_client_without_tls_1_3_is_refused() {
     let server = TlsServer::start(&KeyPlan::named("key").rate(2000), |plan| plan);
     let files = ["client.pem", "client.key"].map(|name| server.certificates.path(name));
     let client = TlsClient::connect(server.port, &server.certificates.path("authority.pem"), &files, &["-tls1_2"]);
@@ -71,13 +72,13 @@ fn a_client_that_speaks_no_tls_1_3_is_refused() {
 #[test]
 fn two_hundred_clients_at_once_get_each_byte_once() {
     const CLIENTS: usize = 200;
-    // A multiple of eight, which the account needs to know a piece by.
+    // A multiple of eight, by which the account identifies a piece.
     const REQUEST: u8 = 248;
     let mut server = TlsServer::start(&KeyPlan::named("key").rate(4000), |plan| plan.egd_lines("pool-bytes = 16384"));
     let clients: Vec<TlsClient> = (0..CLIENTS).map(|_| server.client()).collect();
     let streams = clients.iter().map(|client| {
         let stream = client.stream().try_clone().expect("a second handle");
-        stream.set_nonblocking(true).expect("a socket can be told not to wait");
+        stream.set_nonblocking(true).expect("a socket can be non-blocking");
         mio::net::UnixStream::from_std(stream)
     });
     let mut load = Load::new().with_streams(streams, Habit { ahead: 64, ..Habit::steady(REQUEST) }).keeping();
@@ -88,7 +89,7 @@ fn two_hundred_clients_at_once_get_each_byte_once() {
     assert_eq!(server.count("tls/handshakes"), CLIENTS as u64);
     server.daemon.program.signal(Signal::SIGTERM);
     server.daemon.program.wait();
-    // What was on the way reaches the clients yet.
+    // Bytes in flight still reach the clients.
     let _ = load.run_for(Duration::from_millis(500));
     let mut account = Account::of(&[read(&server.key.plain_log)]);
     for (number, given) in load.given().enumerate() {
@@ -98,7 +99,7 @@ fn two_hundred_clients_at_once_get_each_byte_once() {
 }
 
 #[test]
-fn a_new_certificate_is_shown_to_new_clients_and_the_old_ones_go_on() {
+fn reload_shows_new_clients_the_new_certificate() {
     let server = TlsServer::start(&KeyPlan::named("key").rate(2000), |plan| plan);
     let serial = || {
         let port = server.port;
@@ -109,7 +110,7 @@ fn a_new_certificate_is_shown_to_new_clients_and_the_old_ones_go_on() {
         String::from_utf8_lossy(&shown).into_owned()
     };
     let old = server.client();
-    assert_eq!(old.take(32).expect("who may is served").len(), 32);
+    assert_eq!(old.take(32).expect("an allowed client is served").len(), 32);
     let before = serial();
     server.certificates.shell(
         "openssl x509 -req -in server.csr -CA authority.pem -CAkey authority.key -CAcreateserial \
@@ -117,9 +118,9 @@ fn a_new_certificate_is_shown_to_new_clients_and_the_old_ones_go_on() {
     );
     server.daemon.program.signal(Signal::SIGHUP);
     await_until("the new certificate", || (serial() != before).then_some(()));
-    let due = server.certificates.shell("openssl x509 -in server.pem -noout -serial");
-    assert_eq!(serial().as_bytes(), due, "the certificate that is shown");
-    assert_eq!(old.take(32).expect("the old client goes on").len(), 32);
+    let expected = server.certificates.shell("openssl x509 -in server.pem -noout -serial");
+    assert_eq!(serial().as_bytes(), expected, "the certificate that is shown");
+    assert_eq!(old.take(32).expect("the old client is still served").len(), 32);
     let status = server.daemon.status(&server.scratch);
     let days = status.at("/egd/1/tls/days_left").as_i64();
     assert!(matches!(days, Some(19 | 20)), "days left: {days:?}");
@@ -127,7 +128,7 @@ fn a_new_certificate_is_shown_to_new_clients_and_the_old_ones_go_on() {
     let end = String::from_utf8_lossy(&end).trim().replace("notAfter=", "").replace(' ', "T");
     assert_eq!(status.at("/egd/1/tls/valid_until").as_str(), Some(end.as_str()), "the end as openssl says it");
 
-    // A file that cannot be used changes nothing, and the status says what is wrong with it.
+    // A bad file changes nothing, and the status says what is wrong with it.
     server.certificates.shell("cp client.key server.key");
     server.daemon.program.signal(Signal::SIGHUP);
     let problem = await_until("the bad file to be noticed", || {
@@ -137,23 +138,23 @@ fn a_new_certificate_is_shown_to_new_clients_and_the_old_ones_go_on() {
     assert!(problem.contains("server.key") && problem.contains("belong together"), "{problem}");
     let screen = server.daemon.ctl(&server.scratch, &["status"]).stdout;
     assert!(screen.contains("server.pem") && screen.contains("server.key"), "the screen says:\n{screen}");
-    assert_eq!(old.take(32).expect("the old client goes on").len(), 32);
-    assert_eq!(server.client().take(32).expect("a new one comes in by the old certificate").len(), 32);
+    assert_eq!(old.take(32).expect("the old client is still served").len(), 32);
+    assert_eq!(server.client().take(32).expect("a new client is served with the old certificate").len(), 32);
 }
 
 #[test]
-fn the_limits_of_a_peer_hold_over_tls_and_begin_with_the_handshake() {
+fn a_peers_limits_hold_from_the_handshake_on() {
     let lines = "clients-per-peer = 2\nbytes-per-s-per-peer = 500\nburst-bytes-per-peer = 500";
     let server = TlsServer::start(&KeyPlan::named("key").rate(2000), |plan| plan.egd_lines(lines));
     let one = server.client();
-    // 500 at once, and then it waits, however much the pool has.
+    // 500 at once, and then it waits, even if the pool has more.
     one.ask(&[0x02, 250].repeat(40));
-    await_until("it to wait although the pool has something", || {
+    await_until("it to wait despite bytes in the pool", || {
         let status = server.daemon.status(&server.scratch);
         (status.count("/egd/1/waiting") == 1 && status.count("/pool/bytes") > 10_000).then_some(())
     });
-    one.stream().read_exact(&mut [0; 1500]).expect("who may is served");
-    // Who says nothing in the handshake is a client of the peer as well.
+    one.stream().read_exact(&mut [0; 1500]).expect("an allowed client is served");
+    // A silent client in the handshake counts for its peer too.
     let _silent = std::net::TcpStream::connect(("127.0.0.1", server.port)).expect("a connection is taken");
     await_until("the silent one to be counted", || (server.count("clients") == 2).then_some(()));
     let third = server.client();
@@ -170,15 +171,15 @@ fn the_limits_of_a_peer_hold_over_tls_and_begin_with_the_handshake() {
 }
 
 #[test]
-fn a_client_that_waits_keeps_its_place_and_gets_its_bytes_when_they_come() {
+fn a_waiting_client_gets_its_bytes_when_they_come() {
     let server = TlsServer::start(&KeyPlan::named("key").rate(10), |plan| plan);
     let client = server.client();
-    // The key begins with a block of 78 frames, and has the next after eight seconds.
+    // The key begins with a block of 78 frames, and sends the next after eight seconds.
     client.ask(&[0x02, 255].repeat(12));
     let mut bytes = [0; 78 * 32];
     let mut stream = client.stream();
-    stream.read_exact(&mut bytes).expect("what there is comes at once");
+    stream.read_exact(&mut bytes).expect("available bytes come at once");
     await_until("it to wait", || (server.count("waiting") == 1).then_some(()));
-    stream.read_exact(&mut bytes[..100]).expect("who waits is served");
+    stream.read_exact(&mut bytes[..100]).expect("a waiting client is served");
     assert!(server.count("served_bytes") >= 78 * 32 + 100);
 }

@@ -1,5 +1,4 @@
-//! The daemon as a client over TLS: before `openssl s_server`, and before our own listener, with everything that can be wrong with a
-//! certificate.
+//! The daemon as a TLS client: of `openssl s_server` and of our own listener, with every possible certificate error.
 
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixStream;
@@ -13,7 +12,7 @@ use ekey_tests::tls::{Certificates, OpensslServer, TlsServer};
 use ekey_tests::{Daemon, DaemonPlan, KeyPlan, Scratch, Status};
 
 #[test]
-fn what_openssl_hands_on_arrives_byte_for_byte() {
+fn bytes_through_openssl_s_server_arrive() {
     let scratch = Scratch::make();
     let certificates = Certificates::make(&scratch, "tls");
     let port = free_port();
@@ -38,7 +37,7 @@ fn what_openssl_hands_on_arrives_byte_for_byte() {
 }
 
 #[test]
-fn from_one_daemon_to_the_other_each_byte_goes_once_and_again_after_the_server_was_away() {
+fn daemon_to_daemon_survives_a_server_restart() {
     let mut server = TlsServer::start(&KeyPlan::named("key").rate(4000), |plan| plan);
     let scratch = Scratch::make();
     let output = scratch.path("entropy");
@@ -54,7 +53,7 @@ fn from_one_daemon_to_the_other_each_byte_goes_once_and_again_after_the_server_w
         .listen(&format!("tls:127.0.0.1:{}", server.port))
         .egd_lines(&server.certificates.lines("server"))
         .start(&server.scratch);
-    await_until("some more", || (read(&output).len() > before + 8192).then_some(()));
+    await_until("more bytes", || (read(&output).len() > before + 8192).then_some(()));
     drop(restarted);
     let taken = read(&output);
     await_until("the log of what was taken", || {
@@ -63,7 +62,7 @@ fn from_one_daemon_to_the_other_each_byte_goes_once_and_again_after_the_server_w
 }
 
 #[test]
-fn each_thing_that_is_wrong_with_a_certificate_is_said_with_what_to_do() {
+fn every_certificate_error_has_a_remedy() {
     let scratch = Scratch::make();
     let own = Certificates::make(&scratch, "tls");
     let other = Certificates::make(&scratch, "other");
@@ -77,14 +76,14 @@ fn each_thing_that_is_wrong_with_a_certificate_is_said_with_what_to_do() {
          cp client.key expired.key",
     );
     let stranger = other.lines("client");
-    for (shown, lines, due) in [
+    for (shown, lines, expected) in [
         ("old-server.pem", own.lines("client"), "its certificate has expired"),
         ("elsewhere.pem", own.lines("client"), "its certificate is for another name"),
         ("client.pem", own.lines("client"), "its certificate is"),
         ("server.pem", stranger.clone(), "its certificate is from another authority"),
         ("server.pem", own.lines("expired"), "expired.pem: the certificate expired on "),
         ("server.pem", own.lines("missing"), "missing.pem: cannot read"),
-        // The right authority, and a certificate that the server does not know: told after the handshake.
+        // The right authority, and a client certificate that the server does not know: it says so after the handshake.
         ("server.pem", stranger.replace("other/authority", "tls/authority"), "it rejects this machine's certificate"),
     ] {
         let port = free_port();
@@ -94,7 +93,7 @@ fn each_thing_that_is_wrong_with_a_certificate_is_said_with_what_to_do() {
         let daemon = DaemonPlan::default().fetch_from(std::slice::from_ref(&place), &lines).start(&scratch);
         let status = await_client(&daemon, &scratch, |status| status.count("/egd_client/failures") > 0);
         let said = status.at("/egd_client/last_error").as_str().unwrap_or_default().to_owned();
-        assert!(said.contains(due) && said.contains(&place), "{shown} gives {said:?}, due is {due:?}");
+        assert!(said.contains(expected) && said.contains(&place), "{shown} gives {said:?}, expected {expected:?}");
         assert!(said.contains(';'), "it does not say what to do: {said}");
         assert_eq!(status.count("/egd_client/received_bytes"), 0, "{status}");
         drop(server);
@@ -102,7 +101,7 @@ fn each_thing_that_is_wrong_with_a_certificate_is_said_with_what_to_do() {
 }
 
 #[test]
-fn a_server_that_speaks_no_tls_is_never_asked_in_the_clear() {
+fn a_plain_server_is_never_asked_in_the_clear() {
     let plain = EgdServer::start(Manner::Serves);
     let scratch = Scratch::make();
     let certificates = Certificates::make(&scratch, "tls");
@@ -112,7 +111,7 @@ fn a_server_that_speaks_no_tls_is_never_asked_in_the_clear() {
 }
 
 #[test]
-fn a_new_certificate_of_the_clients_is_used_from_the_next_connection_on() {
+fn a_new_client_certificate_serves_on_reconnect() {
     let server = TlsServer::start(&KeyPlan::named("key").rate(2000), |plan| plan);
     let scratch = Scratch::make();
     server.certificates.shell(
@@ -135,11 +134,11 @@ fn fetch(
     more(plan).start(scratch)
 }
 
-fn await_client(daemon: &Daemon, scratch: &Scratch, is_due: impl Fn(&Status) -> bool) -> Status {
-    await_until("the client's state", || Some(daemon.status(scratch)).filter(&is_due))
+fn await_client(daemon: &Daemon, scratch: &Scratch, is_expected: impl Fn(&Status) -> bool) -> Status {
+    await_until("the client's state", || Some(daemon.status(scratch)).filter(&is_expected))
 }
 
-/// Answers what has been asked on the other side of `openssl s_server`, with bytes that tell their place.
+/// Answers a request on the other side of `openssl s_server`, with bytes that identify their place.
 fn answer(mut stream: &UnixStream, sent: &mut Vec<u8>) {
     stream.set_read_timeout(Some(Duration::from_millis(20))).expect("a timeout can be set");
     let mut request = [0; 2];

@@ -1,4 +1,5 @@
-//! `ekeyd check` reads the files of TLS: each mistake is named with its file and what to do, and nothing of a key is ever shown.
+//! `ekeyd check` reads the TLS files: it names each mistake with its file and remedy, and never shows any of a private
+//! key.
 
 use ekey_tests::tls::{Certificates, TlsServer};
 use ekey_tests::{KeyPlan, Program, Scratch, binaries};
@@ -7,7 +8,7 @@ use ekey_tests::{KeyPlan, Program, Scratch, binaries};
 const EXIT_CONFIG: i32 = 78;
 
 #[test]
-fn each_mistake_in_the_files_is_named_with_its_file_and_what_to_do() {
+fn every_mistake_in_tls_files_has_a_remedy() {
     let scratch = Scratch::make();
     let certificates = Certificates::make(&scratch, "tls");
     certificates.client_for("expired", -1);
@@ -45,7 +46,7 @@ fn each_mistake_in_the_files_is_named_with_its_file_and_what_to_do() {
 }
 
 #[test]
-fn a_daemon_with_files_that_cannot_be_used_does_not_start() {
+fn a_daemon_with_bad_tls_files_does_not_start() {
     let scratch = Scratch::make();
     let certificates = Certificates::make(&scratch, "tls");
     certificates.shell("cp client.key server.key");
@@ -59,15 +60,15 @@ fn a_daemon_with_files_that_cannot_be_used_does_not_start() {
 }
 
 #[test]
-fn a_certificate_that_ends_soon_or_has_ended_is_on_the_screen() {
-    for (days, due) in [(10, "ends on 20"), (-1, "the certificate expired on 20")] {
+fn the_status_warns_of_expiring_certificates() {
+    for (days, expected) in [(10, "ends on 20"), (-1, "the certificate expired on 20")] {
         let server = TlsServer::start(&KeyPlan::named("key").rate(1000), |plan| plan);
         let renewed = format!(
             "openssl x509 -req -in server.csr -CA authority.pem -CAkey authority.key -CAcreateserial -days {days} \
              -extfile server.ext -out server.pem"
         );
         server.certificates.shell(&renewed);
-        // Read at the start; SIGHUP would refuse one that has ended, and keep the good one.
+        // The daemon reads it at the start; SIGHUP would refuse an expired one and keep the good one.
         let TlsServer { daemon, key, certificates, port, scratch } = server;
         drop(daemon);
         let daemon = ekey_tests::DaemonPlan::default()
@@ -77,7 +78,7 @@ fn a_certificate_that_ends_soon_or_has_ended_is_on_the_screen() {
             .egd_lines(&certificates.lines("server"))
             .start(&scratch);
         let screen = daemon.ctl(&scratch, &["status"]).stdout.replace('\n', " ");
-        assert!(screen.contains(due), "for {days} days the screen is:\n{screen}");
+        assert!(screen.contains(expected), "for {days} days the screen is:\n{screen}");
         let doctor = daemon.ctl(&scratch, &["doctor"]).stdout.replace('\n', " ");
         assert!(doctor.contains("certificate"), "for {days} days the doctor says:\n{doctor}");
     }

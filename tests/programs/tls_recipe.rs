@@ -1,4 +1,4 @@
-//! The recipe of docs/guests.md for another machine over TLS, run as it stands there: its commands, and both configurations.
+//! The recipe of docs/guests.md for another machine over TLS, run as documented: its commands, and both configurations.
 
 use std::fs;
 
@@ -8,7 +8,7 @@ use ekey_tests::tls::{Certificates, blocks};
 use ekey_tests::{DaemonPlan, KeyPlan, Scratch, await_until};
 
 #[test]
-fn the_documents_commands_and_configurations_bring_entropy_to_another_machine() {
+fn the_documented_recipe_brings_entropy() {
     let scratch = Scratch::make();
     let made = Certificates::make(&scratch, "tls");
     let port = free_port();
@@ -16,7 +16,7 @@ fn the_documents_commands_and_configurations_bring_entropy_to_another_machine() 
     let [serves, fetches] = &configurations[..] else {
         panic!("the document has {} configurations", configurations.len())
     };
-    // Where the document has the machine's own places, the test has its own.
+    // The test replaces the machine's paths in the document with its own.
     let here = |text: &str| {
         text.replace("/etc/entropykey", &made.path("").display().to_string()).replace(":8889", &format!(":{port}"))
     };

@@ -1,5 +1,4 @@
-//! What comes in at a TLS port and is no honest client: none of it gets a byte, stays for long, or keeps others from
-//! being served.
+//! Garbage and broken clients at a TLS port: none gets a byte, stays for long, or delays the others.
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpStream};
@@ -8,9 +7,10 @@ use std::time::Duration;
 use ekey_tests::KeyPlan;
 use ekey_tests::await_until::{DEADLINE, await_until};
 use ekey_tests::egd::EgdClient;
+use ekey_tests::floods::{Flood, unfinished_handshakes};
 use ekey_tests::tls::TlsServer;
 
-/// The beginning of a record that has a ClientHello in it, as far as its length: 512 bytes are to follow.
+/// The beginning of a record with a ClientHello, up to its length: 512 bytes follow.
 const HELLO: [u8; 5] = [0x16, 0x03, 0x01, 0x02, 0x00];
 
 #[test]
@@ -26,13 +26,13 @@ fn garbage_and_plain_egd_get_no_entropy() {
     ]) {
         let mut stream = connect(&server);
         stream.write_all(words).expect("the server listens");
-        // Two bytes may be the beginning of anything, until no more come.
-        stream.shutdown(Shutdown::Write).expect("it is there");
+        // Two bytes may be the beginning of anything, until the deadline.
+        stream.shutdown(Shutdown::Write).expect("it exists");
         let mut answer = Vec::new();
         let _ = stream.read_to_end(&mut answer);
         let is_alert = |answer: &[u8]| answer.len() == 7 && answer[0] == 0x15;
         assert!(answer.is_empty() || is_alert(&answer), "{what} was answered with {answer:02x?}");
-        await_until("it to be let go", || {
+        await_until("the daemon to drop it", || {
             (server.count("tls/refused") + server.count("tls/unfinished") == number).then_some(())
         });
     }
@@ -41,18 +41,18 @@ fn garbage_and_plain_egd_get_no_entropy() {
 }
 
 #[test]
-fn a_client_that_vanishes_in_the_handshake_is_let_go() {
+fn a_client_that_vanishes_mid_handshake_is_dropped() {
     let server = start("");
     for length in [0, 1, 5, 200] {
         let mut stream = connect(&server);
         stream.write_all(&[&HELLO[..], &[0x01; 300]].concat()[..length]).expect("the server listens");
     }
-    await_until("all to be gone", || (server.count("tls/unfinished") == 4).then_some(()));
+    await_until("all to leave", || (server.count("tls/unfinished") == 4).then_some(()));
     assert_eq!((server.count("clients"), server.count("tls/half_open")), (0, 0));
 }
 
 #[test]
-fn a_handshake_that_is_sent_byte_by_byte_is_cut_off_at_its_time() {
+fn a_byte_by_byte_handshake_ends_at_its_deadline() {
     let server = start("tls-handshake-s = 2");
     let mut slow = connect(&server);
     let mut silent = connect(&server);
@@ -61,61 +61,38 @@ fn a_handshake_that_is_sent_byte_by_byte_is_cut_off_at_its_time() {
         std::thread::sleep(Duration::from_millis(100));
         slow.write_all(&[**byte]).is_ok()
     });
-    // Each byte keeps it busy, and none buys it time.
-    assert!(cut.count() < 300, "512 bytes at ten a second were all taken");
-    assert_eq!(silent.read(&mut [0; 1]).expect("the silent one is hung up on"), 0);
+    // Each byte keeps the connection active, and none extends its deadline.
+    assert!(cut.count() < 300, "the server read all 512 bytes at ten a second");
+    assert_eq!(silent.read(&mut [0; 1]).expect("the server hangs up on the silent client"), 0);
     await_until("both to be counted", || (server.count("tls/unfinished") == 2).then_some(()));
 }
 
 #[test]
-fn a_crowd_in_the_handshake_leaves_room_for_others() {
+fn crowded_handshakes_leave_room_for_others() {
     const CROWD: usize = 1000;
     let server = start("tls-handshake-s = 60");
     ekey_tests::load::allow_open_files(CROWD);
-    // Each sends all but the end of the largest record that there is.
-    let record = [&[0x16, 0x03, 0x01, 0x40, 0x00][..], &[0x01; 16_000]].concat();
-    let crowd: Vec<TcpStream> = (0..CROWD)
-        .map(|_| {
-            let mut stream = connect(&server);
-            stream.set_nonblocking(true).expect("a socket can be told not to wait");
-            let _ = stream.write(&record);
-            stream
-        })
-        .collect();
+    let crowd = unfinished_handshakes(&server, CROWD);
     await_until("as many as there is room for", || (server.count("tls/half_open") >= 250).then_some(()));
     assert!(server.count("tls/half_open") <= 256, "{} are in the handshake", server.count("tls/half_open"));
-    // Those on the unix socket notice nothing.
+    // Clients on the unix socket notice nothing.
     let mut other = EgdClient::connect(&server.daemon.egd).expect("the EGD server takes a client");
     (0..20).for_each(|_| assert_eq!(other.take(64).expect("it is served").len(), 64));
-    // Each of the crowd has its second, and those behind it come in.
+    // Each of the crowd has one second, and later clients get in.
     let honest = server.client();
-    assert_eq!(honest.take(64).expect("an honest client comes in between").len(), 64);
+    assert_eq!(honest.take(64).expect("an honest client gets in").len(), 64);
     drop(crowd);
-    await_until("all to be gone", || (server.count("tls/half_open") == 0).then_some(()));
+    await_until("all to leave", || (server.count("tls/half_open") == 0).then_some(()));
 }
 
 #[test]
-fn a_flood_of_handshakes_leaves_the_others_their_turns() {
+fn a_flood_of_handshakes_delays_no_other() {
     let server = start("");
-    // As much work as a client can ask for without any of its own: the same ClientHello again and again.
-    let hello = client_hello(&server);
-    let port = server.port;
-    let (stop, stopped) = std::sync::mpsc::channel::<()>();
-    let flood = std::thread::spawn(move || {
-        let mut count = 0;
-        while stopped.try_recv() == Err(std::sync::mpsc::TryRecvError::Empty) {
-            let streams: Vec<_> = (0..50).filter_map(|_| TcpStream::connect(("127.0.0.1", port)).ok()).collect();
-            for mut stream in &streams {
-                count += u32::from(stream.write_all(&hello).is_ok());
-            }
-        }
-        count
-    });
+    let flood = Flood::of_handshakes(&server);
     await_until("the flood", || (server.count("tls/unfinished") > 100).then_some(()));
     let mut other = EgdClient::connect(&server.daemon.egd).expect("the EGD server takes a client");
     (0..200).for_each(|_| assert_eq!(other.take(64).expect("it is served").len(), 64));
-    drop(stop);
-    println!("{} handshakes were begun", flood.join().expect("the flood ends"));
+    println!("{} handshakes were begun", flood.end());
 }
 
 fn start(lines: &str) -> TlsServer {
@@ -126,18 +103,4 @@ fn connect(server: &TlsServer) -> TcpStream {
     let stream = TcpStream::connect(("127.0.0.1", server.port)).expect("a connection is taken");
     stream.set_read_timeout(Some(DEADLINE)).expect("a timeout can be set");
     stream
-}
-
-/// What `openssl s_client` says first.
-fn client_hello(server: &TlsServer) -> Vec<u8> {
-    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("there is a free port");
-    let port = listener.local_addr().expect("it has an address").port();
-    let authority = server.certificates.path("authority.pem");
-    let _client = ekey_tests::tls::TlsClient::connect(port, &authority, &[], &[]);
-    let (mut stream, _) = listener.accept().expect("it connects");
-    let mut head = [0; 5];
-    stream.read_exact(&mut head).expect("it says hello");
-    let mut body = vec![0; usize::from(u16::from_be_bytes([head[3], head[4]]))];
-    stream.read_exact(&mut body).expect("all of it");
-    [&head[..], &body].concat()
 }

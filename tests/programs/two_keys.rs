@@ -1,4 +1,4 @@
-//! Two keys feed one pool: one is pulled out and put back while a client reads, and the other never notices.
+//! Two keys feed one pool: one is unplugged and plugged in again while a client reads, and the other is unaffected.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,11 +9,11 @@ use ekey_tests::egd::EgdClient;
 use ekey_tests::software_key::{SECOND_LONG_TERM_KEY, SECOND_SERIAL, SoftwareKey};
 use ekey_tests::{Daemon, DaemonPlan, KeyPlan, Scratch, await_until};
 
-/// Frames a second of each key: quick enough to serve steadily, slow enough for the account to stay small.
+/// Frames a second of each key: fast enough to serve steadily, slow enough for a small account.
 const RATE: u32 = 1000;
 
 #[test]
-fn a_key_that_goes_and_comes_back_neither_stops_the_other_nor_repeats_a_byte() {
+fn replugging_one_key_leaves_the_other_running() {
     let scratch = Scratch::make();
     let steady = KeyPlan::named("steady").rate(RATE);
     let fickle = KeyPlan::named("fickle").rate(RATE).identity(SECOND_SERIAL, SECOND_LONG_TERM_KEY);
@@ -21,19 +21,19 @@ fn a_key_that_goes_and_comes_back_neither_stops_the_other_nor_repeats_a_byte() {
     let mut fickle_key = fickle.plug_in(&scratch);
     let daemon = DaemonPlan::default().key(&steady, &steady_key).key(&fickle, &fickle_key).egd().start(&scratch);
     let reader = Reader::start(&daemon);
-    runs(&scratch, &daemon, &steady_key);
-    runs(&scratch, &daemon, &fickle_key);
+    await_running(&scratch, &daemon, &steady_key);
+    await_running(&scratch, &daemon, &fickle_key);
 
     let mut logs = vec![fickle_key.plain_log.clone()];
     for _ in 0..3 {
         fickle_key.program.kill();
         let before = frames(&scratch, &daemon, &steady_key);
-        goes_on(&scratch, &daemon, &steady_key, before);
+        await_progress(&scratch, &daemon, &steady_key, before);
         fickle_key = fickle.plug_in(&scratch);
         logs.push(fickle_key.plain_log.clone());
         let before = frames(&scratch, &daemon, &steady_key);
-        runs(&scratch, &daemon, &fickle_key);
-        goes_on(&scratch, &daemon, &steady_key, before);
+        await_running(&scratch, &daemon, &fickle_key);
+        await_progress(&scratch, &daemon, &steady_key, before);
     }
     logs.push(steady_key.plain_log.clone());
 
@@ -45,22 +45,22 @@ fn a_key_that_goes_and_comes_back_neither_stops_the_other_nor_repeats_a_byte() {
     assert_eq!(booked, Ok(()), "{} bytes were served", served.len());
 }
 
-/// The key runs and its frames grow.
-fn runs(scratch: &Scratch, daemon: &Daemon, key: &SoftwareKey) {
+/// Waits until the key runs and its frames grow.
+fn await_running(scratch: &Scratch, daemon: &Daemon, key: &SoftwareKey) {
     let path = key.path.display().to_string();
     await_until(&format!("{path} to run"), || {
         let status = daemon.status(scratch);
         let running = status.key_at(&path)?.state() == "running";
         running.then_some(())
     });
-    goes_on(scratch, daemon, key, frames(scratch, daemon, key));
+    await_progress(scratch, daemon, key, frames(scratch, daemon, key));
 }
 
-/// The key has brought a second's frames more than `before` within a few seconds.
-fn goes_on(scratch: &Scratch, daemon: &Daemon, key: &SoftwareKey, before: u64) {
-    let due = before + u64::from(RATE);
-    let what = format!("frame {due} of {}", key.path.display());
-    await_until(&what, || (frames(scratch, daemon, key) >= due).then_some(()));
+/// Waits until the key has brought a second's frames more than `before`.
+fn await_progress(scratch: &Scratch, daemon: &Daemon, key: &SoftwareKey, before: u64) {
+    let goal = before + u64::from(RATE);
+    let what = format!("frame {goal} of {}", key.path.display());
+    await_until(&what, || (frames(scratch, daemon, key) >= goal).then_some(()));
 }
 
 fn frames(scratch: &Scratch, daemon: &Daemon, key: &SoftwareKey) -> u64 {
@@ -82,10 +82,10 @@ impl Reader {
     fn start(daemon: &Daemon) -> Self {
         let mut client = EgdClient::connect(&daemon.egd).expect("the EGD server takes a client");
         let enough = Arc::new(AtomicBool::new(false));
-        let told = Arc::clone(&enough);
+        let stopped = Arc::clone(&enough);
         let thread = spawn(move || {
             let mut served = Vec::new();
-            while !told.load(Ordering::Relaxed) {
+            while !stopped.load(Ordering::Relaxed) {
                 served.extend(client.take(64).expect("a waiting client is served"));
             }
             served

@@ -1,15 +1,15 @@
-//! Waiting for something to become true, with a deadline that only a hang can reach, instead of sleeping and hoping.
+//! Waits for something to become true, with a deadline that only a hang can reach.
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-/// How long a test waits for anything. A machine that is ten times slower than a contributor's laptop, with two other processes on
-/// each of its cores, is still in time.
+/// How long a test waits for anything. A machine ten times slower than a contributor's laptop, with two other processes
+/// on each of its cores, still meets it.
 pub const DEADLINE: Duration = Duration::from_secs(600);
 
-/// Asks `probe` again and again until it gives a value, and hands that value on.
+/// Calls `probe` again and again until it gives a value, and returns that value.
 ///
-/// `what` completes the sentence "waited N s for …". The pauses between two questions grow from 1 ms to 20 ms.
+/// `what` completes the sentence "waited N s for …". The pauses between two calls grow from 1 ms to 20 ms.
 ///
 /// # Panics
 /// When [`DEADLINE`] has passed: the test fails with `what`.
@@ -17,7 +17,7 @@ pub fn await_until<T>(what: &str, probe: impl FnMut() -> Option<T>) -> T {
     await_within(DEADLINE, what, probe)
 }
 
-/// The same with a deadline of its own, for what takes long by its nature.
+/// Does the same with its own deadline, for what takes long by its nature.
 ///
 /// # Panics
 /// When `deadline` has passed: the test fails with `what`.
@@ -34,11 +34,11 @@ pub fn await_within<T>(deadline: Duration, what: &str, mut probe: impl FnMut() -
     }
 }
 
-/// Watches for the whole of `span` that `holds` gives no complaint; for what must not happen.
+/// Checks during the whole of `span` that `holds` gives no complaint; for what must not happen.
 ///
 /// # Panics
 /// At the first complaint, with its text.
-pub fn hold_for(span: Duration, mut holds: impl FnMut() -> Result<(), String>) {
+pub fn assert_stays(span: Duration, mut holds: impl FnMut() -> Result<(), String>) {
     let started = Instant::now();
     while started.elapsed() < span {
         if let Err(complaint) = holds() {

@@ -1,17 +1,17 @@
-//! Where the programs under test are: the release builds in the target folder of the running test, or, for a test that was
-//! built for debugging, the debug builds.
+//! Finds the programs under test: the release builds in the target folder of the running test, or the debug builds for
+//! a debug test.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The path of a program that this workspace builds, such as `ekeyd`.
+/// Returns the path of a program that this workspace builds, such as `ekeyd`.
 ///
 /// # Panics
 /// When it has not been built.
 #[must_use]
 pub fn built(name: &str) -> PathBuf {
     let own = profile_folder();
-    // The tests have a profile of their own, quicker to build than the programs'.
+    // The tests have their own profile, quicker to build than the programs'.
     let path = if own.ends_with("debug") { own } else { target_folder().join("release") }.join(name);
     assert!(
         path.is_file(),
@@ -21,7 +21,7 @@ pub fn built(name: &str) -> PathBuf {
     path
 }
 
-/// A command that runs a program of this workspace.
+/// Returns a command that runs a program of this workspace.
 ///
 /// # Panics
 /// When it has not been built.
@@ -30,7 +30,7 @@ pub fn command(name: &str) -> Command {
     Command::new(built(name))
 }
 
-/// The target folder itself, which also holds the original programs (`peers/root`).
+/// Returns the target folder itself, which also holds the original programs (`peers/root`).
 ///
 /// # Panics
 /// When the test is not run from a target folder.
@@ -39,7 +39,7 @@ pub fn target_folder() -> PathBuf {
     parent_of(&profile_folder())
 }
 
-/// `target/release` or `target/debug`: a test runs from `deps/` in it, a program from the folder itself.
+/// Returns `target/release` or `target/debug`: a test runs from `deps/` in it, a program from the folder itself.
 fn profile_folder() -> PathBuf {
     let running = std::env::current_exe().expect("a running program has a path");
     let folder = parent_of(&running);

@@ -1,4 +1,4 @@
-//! What came out held against what the software key says it sent: 32-byte blocks, whole, in order, once.
+//! Compares output with what the software key says it sent: 32-byte blocks, whole, in order, once.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -7,7 +7,7 @@ use std::path::Path;
 /// Bytes of entropy in one frame.
 pub const BLOCK: usize = 32;
 
-/// How many whole blocks a file holds now; 0 when it is not there yet.
+/// Returns how many whole blocks a file holds now; 0 if it does not exist yet.
 #[must_use]
 pub fn blocks_in(path: &Path) -> u64 {
     fs::metadata(path).map_or(0, |file| file.len() / BLOCK as u64)
@@ -18,9 +18,9 @@ pub fn blocks_in(path: &Path) -> u64 {
 /// # Errors
 /// The first block that differs, both ways, and where the log has what the output has.
 pub fn is_prefix(output: &[u8], log: &[u8], at_least: u64) -> Result<(), String> {
-    let due = usize::try_from(at_least).map_or(usize::MAX, |blocks| blocks.saturating_mul(BLOCK));
-    if output.len() < due {
-        return Err(format!("the output has {} bytes, due are at least {due} ({at_least} blocks)", output.len()));
+    let expected = usize::try_from(at_least).map_or(usize::MAX, |blocks| blocks.saturating_mul(BLOCK));
+    if output.len() < expected {
+        return Err(format!("the output has {} bytes, expected at least {expected} ({at_least} blocks)", output.len()));
     }
     let same = output.iter().zip(log).take_while(|(a, b)| a == b).count();
     if same == output.len() {
@@ -33,7 +33,7 @@ pub fn is_prefix(output: &[u8], log: &[u8], at_least: u64) -> Result<(), String>
         .position(|chunk| chunk == seen)
         .map_or("the log has that block nowhere".to_owned(), |at| format!("the log has that block as number {at}"));
     Err(format!(
-        "block {number} of {} differs: seen {}, due {} ({elsewhere}; the log has {} blocks)",
+        "block {number} of {} differs: seen {}, expected {} ({elsewhere}; the log has {} blocks)",
         output.len().div_ceil(BLOCK),
         hex(seen),
         hex(block(log, number)),
@@ -51,16 +51,17 @@ pub fn assert_prefix(output: &Path, log: &Path, at_least: u64) {
     }
 }
 
-/// Bytes after a gap that may by chance be alike on its two sides.
+/// The number of bytes after a gap that may by chance be alike on its two sides.
 const ALIKE: usize = 4;
 
-/// Checks that `output` consists of pieces of `log`, in the log's order, nothing twice; between two pieces there may be a gap.
+/// Checks that `output` consists of pieces of `log`, in the log's order, without repeats; gaps may lie between the
+/// pieces.
 ///
-/// Each piece begins with a block and may end within one: so it is where a daemon was killed, and where what the pool still had of
-/// a key was wiped because that key was put aside.
+/// Each piece begins with a block and may end within one: so a gap looks where a daemon was killed, or where the pool
+/// wiped the bytes of a key that failed its test.
 ///
 /// # Errors
-/// The first place that does not go on as the log does, nor with a later block of it.
+/// The first place that continues neither as the log does nor with a later block of it.
 pub fn is_in_order(output: &[u8], log: &[u8]) -> Result<(), String> {
     let (mut seen, mut next) = (0, 0);
     while seen < output.len() {
@@ -95,14 +96,14 @@ pub fn assert_in_order(output: &Path, log: &Path) {
     }
 }
 
-/// How many bytes identify a place in a log: a pair that is alike by chance comes once in 2^64.
+/// The number of bytes that identify a place in a log: two places are alike by chance once in 2^64.
 const WINDOW: usize = 8;
 
-/// An account of what several keys sent, so that nothing is handed out twice and nothing is made up.
+/// An account of what several keys sent: it finds bytes that are served twice, and bytes that no key sent.
 ///
-/// An EGD server may cut the stream of blocks anywhere, so it is looked at through a window of eight bytes that moves
-/// byte by byte. A window that is in the logs was not in view before; one that straddles a cut is in no log, but each
-/// byte beside the cut is also in a window that is.
+/// An EGD server may cut the stream of blocks anywhere, so the account moves a window of eight bytes along it byte by
+/// byte. A window that is in the logs must be new; one across a cut is in no log, but each byte next to the cut is also
+/// in a window that is.
 pub struct Account {
     places: Vec<([u8; WINDOW], usize)>,
     seen: Vec<bool>,
@@ -117,10 +118,10 @@ impl Account {
         Self { seen: vec![false; places.len()], places }
     }
 
-    /// Books `served` out.
+    /// Books `served`.
     ///
     /// # Errors
-    /// The first byte that no key sent, or from which on eight bytes were booked out before.
+    /// The first byte that no key sent, or where eight bytes begin that were booked before.
     pub fn book(&mut self, served: &[u8]) -> Result<(), String> {
         let length = served.len();
         let mut known_to = 0;
@@ -148,7 +149,7 @@ fn windows(bytes: &[u8]) -> impl Iterator<Item = [u8; WINDOW]> {
     bytes.windows(WINDOW).filter_map(|window| window.try_into().ok())
 }
 
-/// A file's bytes.
+/// Reads a file.
 ///
 /// # Panics
 /// When it cannot be read.
@@ -161,7 +162,7 @@ fn block(bytes: &[u8], number: usize) -> &[u8] {
     block_from(bytes, number * BLOCK)
 }
 
-/// As much as a block has, from this byte on; less at the end.
+/// Returns the block that begins at this byte; less at the end.
 fn block_from(bytes: &[u8], from: usize) -> &[u8] {
     let from = from.min(bytes.len());
     &bytes[from..(from + BLOCK).min(bytes.len())]
@@ -186,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_block_that_differs_is_named_with_its_place_in_the_log() {
+    fn the_first_differing_block_is_named_with_its_place() {
         let log = blocks(&[1, 2, 3, 4]);
         assert_eq!(is_prefix(&blocks(&[1, 2]), &log, 2), Ok(()));
         let complaint = is_prefix(&blocks(&[1, 3]), &log, 2).unwrap_err();
@@ -195,14 +196,14 @@ mod tests {
     }
 
     #[test]
-    fn an_output_shorter_than_due_or_longer_than_its_log_is_no_prefix() {
+    fn a_too_short_or_too_long_output_is_refused() {
         let log = blocks(&[1, 2]);
         assert!(is_prefix(&blocks(&[1]), &log, 2).is_err());
         assert!(is_prefix(&blocks(&[1, 2, 3]), &log, 2).is_err());
     }
 
     #[test]
-    fn pieces_in_order_may_have_gaps_between_but_no_repeats_and_nothing_else() {
+    fn pieces_may_have_gaps_but_no_repeats() {
         let log = blocks(&[1, 2, 3, 4, 5]);
         assert_eq!(is_in_order(&blocks(&[1, 3, 4]), &log), Ok(()));
         for wrong in [&[1, 1][..], &[2, 1], &[6], &[1, 6], &[1, 2, 2], &[1, 2, 1]] {
@@ -211,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn a_piece_may_end_within_a_block_but_not_begin_there() {
+    fn a_piece_may_end_but_not_begin_within_a_block() {
         let mut log = blocks(&[1, 2, 3, 4, 5]);
         for cut in [33, 40, 63] {
             assert_eq!(is_in_order(&log[..cut], &log), Ok(()), "at the end");
@@ -222,20 +223,20 @@ mod tests {
             let again = [&log[..cut], &log[32..]].concat();
             assert!(is_in_order(&again, &log).is_err(), "bytes 32 to {cut} are there twice");
         }
-        // What comes behind the gap begins as the block before it would have gone on.
+        // The bytes after the gap equal those that would have followed the block before it.
         log[96] = log[40];
         let killed = [&log[..40], &log[96..]].concat();
         assert_eq!(is_in_order(&killed, &log), Ok(()));
     }
 
     #[test]
-    fn a_byte_is_booked_out_once_however_the_stream_is_cut() {
+    fn a_byte_is_booked_once_however_the_stream_is_cut() {
         let logs = [blocks(&[1, 2, 3]), blocks(&[11, 12])];
         let mut account = Account::of(&logs);
         let mixed = [&logs[0][..40], &logs[1][..32], &logs[0][40..]].concat();
         assert_eq!(account.book(&mixed), Ok(()));
         let again = account.book(&logs[0][32..64]).unwrap_err();
-        assert!(again.contains("handed out before"), "{again}");
+        assert!(again.contains("served before"), "{again}");
     }
 
     #[test]
@@ -250,8 +251,8 @@ mod tests {
     }
 
     #[test]
-    fn a_cut_before_a_byte_that_looks_like_the_continuation_confuses_nothing() {
-        // The block after the cut starts as the log would have gone on.
+    fn a_cut_before_a_matching_byte_is_no_error() {
+        // The block after the cut starts as the log would have continued.
         let mut other = blocks(&[11]);
         let log = blocks(&[1, 2]);
         other[0] = log[32];

@@ -1,11 +1,11 @@
-//! The books of a status, added up here once more: what came must be what went, for each key, between keys and pool, and for
-//! each output.
+//! The books of a status, added up independently: what came in must equal what went out, for each key, between keys and
+//! pool, and for each output.
 
 use serde_json::Value;
 
 use crate::status::Status;
 
-/// How many bytes may be between the keys and the pool.
+/// How many bytes may be in transit between the keys and the pool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnTheWay {
     /// None: the keys have been silent for a while.
@@ -25,10 +25,10 @@ pub fn assert_books_add_up(status: &Status, on_the_way: OnTheWay) {
     }
 }
 
-/// Whether every sum of the status is right.
+/// Returns whether every sum of the status is right.
 ///
 /// # Errors
-/// The first that is not, with both sides of it.
+/// The first wrong sum, with both sides of it.
 ///
 /// # Panics
 /// When the status lacks a count.
@@ -95,5 +95,5 @@ fn same(what: &str, came: u64, went: &[u64]) -> Result<(), String> {
 }
 
 fn count(value: &Value, name: &str) -> u64 {
-    value[name].as_u64().unwrap_or_else(|| panic!("there is no count {name} in {value:#}"))
+    value[name].as_u64().unwrap_or_else(|| panic!("no count {name} in {value:#}"))
 }

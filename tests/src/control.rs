@@ -1,6 +1,6 @@
-//! A client of the control socket (EKEYD/1), written from its description alone.
+//! A client of the control socket (EKEYD/1), written only from its description.
 //!
-//! The daemon and its tool share a crate for this language; here is a second hand that knows nothing of that crate.
+//! The daemon and its tool share a crate for this language; this client does not use that crate.
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
@@ -8,7 +8,7 @@ use std::path::Path;
 
 use crate::await_until::DEADLINE;
 
-/// One connection. Every answer is awaited for as long as only a hang can take.
+/// One connection. It waits for every answer up to the deadline.
 pub struct ControlClient {
     reader: BufReader<UnixStream>,
 }
@@ -16,14 +16,14 @@ pub struct ControlClient {
 /// The answer to one statement.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Reply {
-    /// The lines between, without their `*` and tabulator.
+    /// The lines between, without their `*` and tab.
     pub lines: Vec<String>,
     /// The last line: `OK…` or `ERROR …`.
     pub verdict: String,
 }
 
 impl Reply {
-    /// Whether the verdict is `OK`.
+    /// Returns whether the verdict is `OK`.
     #[must_use]
     pub fn ok(&self) -> bool {
         self.verdict.starts_with("OK")
@@ -34,7 +34,7 @@ impl ControlClient {
     /// Connects and reads the greeting.
     ///
     /// # Errors
-    /// When nobody listens there, or the greeting is another one.
+    /// When no daemon listens, or the greeting differs.
     pub fn connect(path: &Path) -> io::Result<Self> {
         let stream = UnixStream::connect(path)?;
         stream.set_read_timeout(Some(DEADLINE))?;
@@ -45,7 +45,7 @@ impl ControlClient {
         } else {
             Err(io::Error::new(
                 io::ErrorKind::InvalidData,
-                format!("the greeting is {greeting:?}, due is \"PROTOCOL EKEYD/1\""),
+                format!("the greeting is {greeting:?}, expected \"PROTOCOL EKEYD/1\""),
             ))
         }
     }

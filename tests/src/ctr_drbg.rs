@@ -1,5 +1,5 @@
-//! CTR_DRBG of SP 800-90A Rev. 1 with AES-256 and the derivation function, made of `openssl enc`: an outside opinion on what the
-//! daemon makes of a seed.
+//! CTR_DRBG of SP 800-90A Rev. 1 with AES-256 and the derivation function, made of `openssl enc`: an independent check
+//! of what the daemon makes of a seed.
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};
@@ -8,13 +8,13 @@ const BLOCK: usize = 16;
 /// Bytes of a key and a counter.
 const SEED: usize = 48;
 
-/// What a generator that was instantiated from this gives to requests of so many bytes, multiples of 16.
+/// Returns what a generator with this seed gives to requests of these lengths, multiples of 16.
 ///
 /// # Panics
 /// When openssl is not there or fails.
 #[must_use]
 pub fn given(entropy: &[u8], nonce: &[u8], personalization: &[u8], requests: &[usize]) -> Vec<Vec<u8>> {
-    // 10.2.1.2: adding something to a key stream is what CTR does; the key and the counter are 0 at first.
+    // 10.2.1.2: CTR adds something to a key stream; key and counter are 0 at first.
     let mut state = openssl("aes-256-ctr", &[0; 32], 1, &derived(&[entropy, nonce, personalization].concat()));
     let mut given = Vec::new();
     for count in requests {
@@ -27,7 +27,7 @@ pub fn given(entropy: &[u8], nonce: &[u8], personalization: &[u8], requests: &[u
     given
 }
 
-/// Block_Cipher_df, 10.3.2.
+/// Computes Block_Cipher_df, 10.3.2.
 fn derived(input: &[u8]) -> Vec<u8> {
     let length = |bytes: usize| u32::try_from(bytes).expect("a short input").to_be_bytes();
     let mut padded = [&length(input.len()), &length(SEED), input, &[0x80]].concat();
@@ -41,7 +41,7 @@ fn derived(input: &[u8]) -> Vec<u8> {
         })
         .collect();
     let start = u128::from_be_bytes(halfway[32..].try_into().expect("a block"));
-    // Encrypting a block again and again is CBC over nothing.
+    // Encrypting a block again and again is CBC over zeros.
     openssl("aes-256-cbc", &halfway[..32], start, &[0; SEED])
 }
 
@@ -52,7 +52,7 @@ fn openssl(mode: &str, key: &[u8], start: u128, input: &[u8]) -> Vec<u8> {
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
-        .expect("openssl is needed for this");
+        .expect("openssl is installed");
     openssl.stdin.take().expect("a pipe").write_all(input).expect("openssl reads");
     let output = openssl.wait_with_output().expect("openssl ends");
     assert!(output.status.success() && output.stdout.len() == input.len(), "openssl enc -{mode}: {}", output.status);
@@ -65,7 +65,7 @@ mod tests {
     use crate::tree;
 
     #[test]
-    fn nists_first_case_comes_out() {
+    fn nists_first_test_case_passes() {
         let path = tree::root().join("ekeyd/tests/vectors/CTR_DRBG.rsp");
         let text = std::fs::read_to_string(path).expect("the known answers");
         let value = |name: &str| -> Vec<u8> {

@@ -1,4 +1,4 @@
-//! Our daemon as a test runs it: a configuration of its own, its sockets in the scratch folder, and `ekey-ctl` beside it.
+//! Our daemon as a test runs it: with its own configuration, its sockets in the scratch folder, and `ekey-ctl`.
 
 use std::fmt::Write as _;
 use std::os::unix::net::UnixStream;
@@ -16,7 +16,7 @@ use crate::scratch::Scratch;
 use crate::software_key::{KeyPlan, SoftwareKey};
 use crate::status::Status;
 
-/// What a daemon is to be told. Without an addition it has no key, no output, and never touches the kernel.
+/// The configuration of a daemon. By default it has no key, no output, and never touches the kernel.
 #[derive(Debug, Clone, Default)]
 pub struct DaemonPlan {
     keyring: String,
@@ -35,69 +35,69 @@ pub struct DaemonPlan {
 }
 
 impl DaemonPlan {
-    /// By another build of the daemon than the one under test.
+    /// Runs another build of the daemon than the one under test.
     #[must_use]
     pub fn program(mut self, program: &Path) -> Self {
         self.program = Some(program.to_owned());
         self
     }
 
-    /// As this user and the group of the same number, without any right of root's. Only root can.
+    /// Runs it as this user and the group of the same number, without root's rights. Only root can.
     #[must_use]
     pub fn user(mut self, id: u32) -> Self {
         self.user = Some(id);
         self
     }
 
-    /// With this key, and its line in the keyring.
+    /// Adds this key, and its line in the keyring.
     #[must_use]
     pub fn key(self, plan: &KeyPlan, key: &SoftwareKey) -> Self {
         let line = plan.keyring_line();
-        self.stranger(key).keyring_line(&line)
+        self.unknown_key(key).keyring_line(&line)
     }
 
-    /// With this key, but nothing about it in the keyring.
+    /// Adds this key without a line in the keyring.
     #[must_use]
-    pub fn stranger(self, key: &SoftwareKey) -> Self {
+    pub fn unknown_key(self, key: &SoftwareKey) -> Self {
         self.path(&key.path)
     }
 
-    /// With whatever is at this path in place of a key.
+    /// Adds whatever is at this path in place of a key.
     #[must_use]
     pub fn path(mut self, path: &Path) -> Self {
         self.keys.push(path.to_owned());
         self
     }
 
-    /// With one more line in the keyring.
+    /// Adds a line to the keyring.
     #[must_use]
     pub fn keyring_line(mut self, line: &str) -> Self {
         self.keyring.push_str(line);
         self
     }
 
-    /// With a file output that stops after so many blocks of 32 bytes, if any.
+    /// Adds a file output, which stops after `blocks` blocks of 32 bytes, if given.
     #[must_use]
     pub fn file(mut self, path: &Path, blocks: Option<u64>) -> Self {
         self.file = Some((path.to_owned(), blocks));
         self
     }
 
-    /// With an EGD server on a unix socket.
+    /// Adds an EGD server on a unix socket.
     #[must_use]
     pub fn egd(mut self) -> Self {
         self.egd = true;
         self
     }
 
-    /// With an EGD server at this place too, such as `tcp:127.0.0.1:8888`.
+    /// Adds an EGD server at this address, such as `tcp:127.0.0.1:8888`.
     #[must_use]
     pub fn listen(mut self, place: &str) -> Self {
         self.listen.push(place.to_owned());
         self
     }
 
-    /// With more lines in the section `[egd]`.
+    /// Adds lines to the section `[egd]`.
     #[must_use]
     pub fn egd_lines(mut self, lines: &str) -> Self {
         self.egd_lines.push_str(lines);
@@ -105,42 +105,42 @@ impl DaemonPlan {
         self
     }
 
-    /// With this text, headline and all, for the section `[egd]`.
+    /// Replaces the section `[egd]` by this text, headline included.
     #[must_use]
     pub fn whole_egd(mut self, text: &str) -> Self {
         self.whole_egd = Some(text.to_owned());
         self
     }
 
-    /// With the kernel sink on and these lines in its section, and without the right to credit anything (CAP_SYS_ADMIN): what
-    /// a software key sends is no entropy.
+    /// Enables the kernel output with these lines in its section, without the right to credit (CAP_SYS_ADMIN): a
+    /// software key's bytes are not entropy.
     #[must_use]
     pub fn uncredited_kernel(mut self, lines: &str) -> Self {
         self.kernel = Some(lines.to_owned());
         self
     }
 
-    /// That fetches from these EGD servers, with more lines about how.
+    /// Fetches from these EGD servers, with more lines for that section.
     #[must_use]
     pub fn fetch_from(self, servers: &[String], lines: &str) -> Self {
         self.extra(&format!("[egd-client]\nconnect = {servers:?}\n{lines}\n"))
     }
 
-    /// With the control language, for reading only, on this port of 127.0.0.1.
+    /// Serves the control language read-only on this port of 127.0.0.1.
     #[must_use]
     pub fn control_tcp(mut self, port: u16) -> Self {
         self.control_tcp = Some(port);
         self
     }
 
-    /// With a pool of so many bytes.
+    /// Sets the pool's size in bytes.
     #[must_use]
     pub fn pool(mut self, bytes: u32) -> Self {
         self.pool = Some(bytes);
         self
     }
 
-    /// With more lines at the end of the configuration.
+    /// Adds lines at the end of the configuration.
     #[must_use]
     pub fn extra(mut self, lines: &str) -> Self {
         self.extra.push_str(lines);
@@ -163,7 +163,7 @@ impl DaemonPlan {
         daemon
     }
 
-    /// Writes configuration and keyring and starts the daemon, without waiting for anything.
+    /// Writes configuration and keyring and starts the daemon without waiting.
     ///
     /// # Panics
     /// When `ekeyd` is not built.
@@ -219,7 +219,7 @@ impl DaemonPlan {
     }
 }
 
-/// A command that runs `program` without CAP_SYS_ADMIN, whoever runs the test.
+/// Returns a command that runs `program` without CAP_SYS_ADMIN, even as root.
 pub(crate) fn without_sys_admin(program: &Path) -> Command {
     let mut command = Command::new("setpriv");
     command.args(["--bounding-set", "-sys_admin", "--inh-caps", "-sys_admin"]).arg(program);
@@ -234,12 +234,12 @@ pub struct Daemon {
     pub config: PathBuf,
     /// Its control socket.
     pub control: PathBuf,
-    /// Its EGD socket, where the plan has one.
+    /// Its EGD socket, if the plan has one.
     pub egd: PathBuf,
 }
 
 impl Daemon {
-    /// Runs `ekey-ctl --socket … ARGUMENTS` against it, to its end.
+    /// Runs `ekey-ctl --socket … ARGUMENTS` with it, to its end.
     ///
     /// # Panics
     /// When `ekey-ctl` is not built or does not end.
@@ -252,7 +252,7 @@ impl Daemon {
         Program::run(&format!("ekey-ctl-{number}"), command, scratch)
     }
 
-    /// What `ekey-ctl status --json` says.
+    /// Returns what `ekey-ctl status --json` prints.
     ///
     /// # Panics
     /// When that is not JSON.
@@ -266,7 +266,7 @@ impl Daemon {
         Status::of(&finished)
     }
 
-    /// Waits until the first key's state is `state`, and gives the status of that moment.
+    /// Waits until the first key's state is `state`, and returns that status.
     ///
     /// # Panics
     /// When the daemon ends first, or at the deadline; then the last status is shown.
@@ -285,7 +285,7 @@ impl Daemon {
         }
     }
 
-    /// Waits until a file has at least so many blocks.
+    /// Waits until a file has at least `blocks` blocks.
     ///
     /// # Panics
     /// When the daemon ends first, or at the deadline.

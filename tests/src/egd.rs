@@ -6,16 +6,16 @@ use std::path::Path;
 
 use crate::await_until::DEADLINE;
 
-/// One connection to an EGD server on a unix socket. Every answer is awaited for as long as only a hang can take.
+/// One connection to an EGD server on a unix socket. It waits for every answer up to the deadline.
 pub struct EgdClient {
     stream: UnixStream,
 }
 
 impl EgdClient {
-    /// Connects.
+    /// Connects to a server.
     ///
     /// # Errors
-    /// When nobody listens there.
+    /// When no server listens.
     pub fn connect(path: &Path) -> io::Result<Self> {
         let stream = UnixStream::connect(path)?;
         stream.set_read_timeout(Some(DEADLINE))?;
@@ -23,7 +23,7 @@ impl EgdClient {
         Ok(Self { stream })
     }
 
-    /// How many bits the server has (command 0x00).
+    /// Asks how many bits the server has (command 0x00).
     ///
     /// # Errors
     /// When the server hangs up or is silent.
@@ -34,11 +34,11 @@ impl EgdClient {
         Ok(u32::from_be_bytes(answer))
     }
 
-    /// At most `count` bytes, whatever is there (command 0x01).
+    /// Takes at most `count` bytes of what is available (command 0x01).
     ///
     /// # Errors
     /// When the server hangs up or is silent.
-    pub fn take_what_is_there(&mut self, count: u8) -> io::Result<Vec<u8>> {
+    pub fn take_available(&mut self, count: u8) -> io::Result<Vec<u8>> {
         self.stream.write_all(&[0x01, count])?;
         let mut given = [0; 1];
         self.stream.read_exact(&mut given)?;
@@ -47,7 +47,7 @@ impl EgdClient {
         Ok(bytes)
     }
 
-    /// Exactly `count` bytes, waiting for them (command 0x02).
+    /// Takes exactly `count` bytes, waiting for them (command 0x02).
     ///
     /// # Errors
     /// When the server hangs up or is silent.
@@ -58,7 +58,7 @@ impl EgdClient {
         Ok(bytes)
     }
 
-    /// Asks for 255 bytes (command 0x02) so many times and reads none of them.
+    /// Sends `times` requests for 255 bytes (command 0x02) and reads no answer.
     ///
     /// # Errors
     /// When the server hangs up, or takes no more requests.
@@ -66,7 +66,7 @@ impl EgdClient {
         self.stream.write_all(&[0x02, 0xff].repeat(times))
     }
 
-    /// The server's process id as it states it (command 0x04).
+    /// Asks for the server's process id (command 0x04).
     ///
     /// # Errors
     /// When the server hangs up or is silent, or the text is not UTF-8.

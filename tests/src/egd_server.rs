@@ -1,4 +1,4 @@
-//! An EGD server that is made up: it keeps account of what it was asked and what it sent, and misbehaves on demand.
+//! An EGD server for tests: it records what clients asked and what it sent, and misbehaves on demand.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -6,24 +6,24 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-/// How it treats those who connect.
+/// How it treats its clients.
 #[derive(Debug, Clone, Copy)]
 pub enum Manner {
-    /// As it should.
+    /// Follows the protocol.
     Serves,
-    /// One byte at a time, with this pause before each.
+    /// Sends one byte at a time, with this pause before each.
     Slow(Duration),
-    /// Hangs up after so many bytes of entropy.
+    /// Hangs up after this many bytes of entropy.
     HangsUpAfter(usize),
-    /// Says this at once, whatever it is asked, and nothing else.
+    /// Sends this at once, and nothing else.
     Says(&'static [u8]),
-    /// Says how much it has, and then this after every request instead of an answer.
+    /// Answers how much it has, and sends this in place of every later answer.
     Answers(&'static [u8]),
-    /// Takes the connection and says nothing.
+    /// Accepts the connection and sends nothing.
     Silent,
 }
 
-/// The server, on a port of its own. Dropping it closes its connections.
+/// The server, on its own port. Dropping it closes its connections.
 pub struct EgdServer {
     port: u16,
     seen: Arc<Mutex<Seen>>,
@@ -64,52 +64,52 @@ impl EgdServer {
         Self { port, seen }
     }
 
-    /// As a configuration names it.
+    /// Returns its address as a configuration names it.
     #[must_use]
     pub fn place(&self) -> String {
         format!("tcp:127.0.0.1:{}", self.port)
     }
 
-    /// Its port.
+    /// Returns its port.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// How many connections it took.
+    /// Returns how many connections it accepted.
     #[must_use]
     pub fn connections(&self) -> usize {
         lock(&self.seen).connections.len()
     }
 
-    /// The length that each request for entropy asked for.
+    /// Returns the length that each request for entropy asked for.
     #[must_use]
     pub fn requests(&self) -> Vec<u8> {
         lock(&self.seen).requests.clone()
     }
 
-    /// Whether anybody ever sent a request before the one before it was answered.
+    /// Returns whether a client ever sent a request before the answer to the previous one.
     #[must_use]
     pub fn was_pipelined(&self) -> bool {
         lock(&self.seen).pipelined
     }
 
-    /// All entropy that it sent, in order.
+    /// Returns all entropy that it sent, in order.
     #[must_use]
     pub fn sent(&self) -> Vec<u8> {
         lock(&self.seen).sent.clone()
     }
 
-    /// Closes all connections and takes no more.
+    /// Closes all connections and accepts no more.
     pub fn close(&self) {
         let mut seen = lock(&self.seen);
         seen.closed = true;
         for stream in &seen.connections {
-            // One that is closed already needs no closing.
+            // It may be closed already.
             let _ = stream.shutdown(Shutdown::Both);
         }
         drop(seen);
-        // Wakes the listening thread, which ends and lets go of the port.
+        // Wakes the listening thread, which ends and releases the port.
         let _ = TcpStream::connect(("127.0.0.1", self.port));
     }
 }
@@ -124,7 +124,7 @@ fn lock(seen: &Mutex<Seen>) -> MutexGuard<'_, Seen> {
     seen.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Serves one client until it hangs up, or is hung up on.
+/// Serves one client until either side hangs up.
 fn converse(mut stream: TcpStream, manner: Manner, seen: &Mutex<Seen>) {
     if let Manner::Says(words) = manner {
         let _ = stream.write_all(words);
@@ -163,7 +163,7 @@ fn send_byte(stream: &mut TcpStream, manner: Manner, seen: &Mutex<Seen>) -> std:
         thread::sleep(pause);
     }
     let mut seen = lock(seen);
-    // Any sequence will do whose bytes tell their place: a multiplicative hash of a counter.
+    // Any sequence whose bytes identify their place works: here a multiplicative hash of a counter.
     seen.next += 1;
     let byte = (seen.next.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as u8;
     seen.sent.push(byte);

@@ -1,15 +1,17 @@
-//! FIPS 140-2 (change notice 2) counted bit by bit, to hold other counts against: as the standard has it, and as rngtest 5 does.
+//! FIPS 140-2 (change notice 2) counted bit by bit, for comparison with other counts: by the standard, and as rngtest 5
+//! does it.
 //!
-//! rngtest goes astray at the ends of a block. It takes the first bit for the end of a run of no bits if it differs from the last
-//! one of the block before, and books that run where the array of its runs has no place: as a run of six or more ones if the first
-//! bit is a one, and else as one more nibble of the value 15, which is what lies before that array. And it books the block's last
-//! run with those of the other bit. About one block in ten thousand fails for it that does not fail otherwise, or the other way.
+//! rngtest errs at the ends of a block. If a block's first bit differs from the last bit of the block before, it takes
+//! that for the end of a run of length 0 and books it outside the array of its runs: as a run of six or more ones if
+//! the first bit is a one, otherwise as one more nibble of the value 15, which lies before that array. And it books the
+//! block's last run with those of the other bit. About one block in ten thousand fails only in rngtest, or passes only
+//! there.
 
 /// Bytes of a block.
 const BLOCK: usize = 2500;
 const RUNS: [(u32, u32); 6] = [(2315, 2685), (1114, 1386), (527, 723), (240, 384), (103, 209), (103, 209)];
 
-/// Whose way of counting.
+/// Which way of counting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Counting {
     /// The standard's.

@@ -1,4 +1,5 @@
-//! A client of HTTP, written from its description alone: it sends what it is told to and reads until the end. And a daemon for it.
+//! A client of HTTP, written only from its description: it sends the given bytes and reads until the end. And a daemon
+//! for it.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
@@ -9,10 +10,10 @@ use crate::ports::free_port;
 use crate::scratch::Scratch;
 use crate::software_key::{KeyPlan, SoftwareKey};
 
-/// An answer, taken apart.
+/// An answer, split into its parts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
-    /// Such as 200.
+    /// The status code, such as 200.
     pub code: u16,
     /// Everything before the empty line.
     pub head: String,
@@ -31,10 +32,10 @@ pub struct Observed {
 }
 
 impl Observed {
-    /// Starts it with this key and what `more` adds to the daemon's plan, and waits until HTTP is served.
+    /// Starts it with this key and what `more` adds to the daemon's plan, and waits until HTTP answers.
     ///
     /// # Panics
-    /// When it is not.
+    /// When it never answers.
     #[must_use]
     pub fn start(scratch: &Scratch, plan: &KeyPlan, more: impl FnOnce(DaemonPlan) -> DaemonPlan) -> Self {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
@@ -46,17 +47,17 @@ impl Observed {
     }
 }
 
-/// Connects.
+/// Connects to a daemon.
 ///
 /// # Errors
-/// When nobody listens there.
+/// When nothing listens.
 pub fn connect(address: SocketAddr) -> io::Result<TcpStream> {
     let stream = TcpStream::connect_timeout(&address, DEADLINE)?;
     stream.set_read_timeout(Some(DEADLINE))?;
     Ok(stream)
 }
 
-/// Asks for a path.
+/// Requests a path.
 ///
 /// # Panics
 /// When there is no answer.
@@ -69,7 +70,7 @@ pub fn get(address: SocketAddr, path: &str, headers: &str) -> Answer {
 /// Sends bytes and reads the answer to its end.
 ///
 /// # Errors
-/// When the connection breaks, or what comes is no answer of HTTP.
+/// When the connection breaks, or the answer is not HTTP.
 pub fn send(address: SocketAddr, request: &[u8]) -> io::Result<Answer> {
     let mut stream = connect(address)?;
     stream.write_all(request)?;
@@ -84,7 +85,7 @@ pub fn answer(stream: &mut TcpStream) -> io::Result<Answer> {
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes)?;
     let text = String::from_utf8_lossy(&bytes).into_owned();
-    let broken = || io::Error::new(io::ErrorKind::InvalidData, format!("this is no answer: {text:?}"));
+    let broken = || io::Error::new(io::ErrorKind::InvalidData, format!("not an HTTP answer: {text:?}"));
     let (head, body) = text.split_once("\r\n\r\n").ok_or_else(broken)?;
     let code = head.split(' ').nth(1).and_then(|code| code.parse().ok()).ok_or_else(broken)?;
     Ok(Answer { code, head: head.to_owned(), body: body.to_owned() })

@@ -1,7 +1,7 @@
-//! The harness: starts whole programs, watches them, and compares what they did with what was due.
+//! The harness: starts whole programs, watches them, and compares what they did with what was expected.
 //!
 //! Nothing here uses the crates under test. The command lines, files and sockets that it relies on are the project's
-//! promises, so a change there shows up here as a failing test, never as a harness that quietly followed along.
+//! promises, so a change there fails a test; the harness never adapts to it silently.
 
 pub mod await_until;
 pub mod binaries;
@@ -15,6 +15,8 @@ pub mod daemon;
 pub mod egd;
 pub mod egd_server;
 pub mod fips;
+pub mod floods;
+pub mod golden;
 pub mod guest;
 pub mod http;
 pub mod load;

@@ -1,9 +1,9 @@
-//! Lines and files that are nearly right.
+//! Nearly right lines and files.
 
-/// How many lines are said.
+/// How many lines a test sends.
 pub const LINES: u32 = 10_000;
 
-/// What people say to the control socket, before it is changed.
+/// What people send to the control socket, before mutation.
 pub const STATEMENTS: [&str; 12] = [
     "ListEntropyKeys",
     "ListEntropyKeys()",
@@ -19,7 +19,7 @@ pub const STATEMENTS: [&str; 12] = [
     "os.execute(\"touch /nowhere\")",
 ];
 
-/// One of `seeds` with up to five changes, sometimes something else altogether.
+/// Returns one of `seeds` with up to five changes, sometimes something entirely different.
 #[must_use]
 pub fn mutated(chance: &mut Chance, seeds: &[&str]) -> String {
     let mut bytes = seeds[chance.below(seeds.len())].as_bytes().to_vec();
@@ -44,11 +44,11 @@ pub fn mutated(chance: &mut Chance, seeds: &[&str]) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// Numbers that look random and are the same in each run (xorshift).
+/// Numbers that look random and repeat in each run (xorshift).
 pub struct Chance(pub u64);
 
 impl Chance {
-    /// A number below `bound`.
+    /// Returns a number below `bound`.
     pub fn below(&mut self, bound: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
@@ -56,7 +56,7 @@ impl Chance {
         usize::try_from(self.0 >> 11).unwrap_or_default() % bound.max(1)
     }
 
-    /// Any byte.
+    /// Returns any byte.
     pub fn byte(&mut self) -> u8 {
         u8::try_from(self.below(256)).unwrap_or_default()
     }

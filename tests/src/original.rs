@@ -1,8 +1,8 @@
 //! The vendor's own programs (Debian packages `ekeyd`, `lua5.1` and what they load), as `tests/run` unpacked them.
 //!
-//! What the original daemon asks of its configuration, seen by running it: a key that cannot be opened while the
-//! configuration is read ends the daemon (exit 1), so the key is plugged in first, and no pause is needed after that;
-//! the output file must exist; a control socket left behind by a forerunner is replaced.
+//! The original daemon's demands on its configuration, seen by running it: a key that cannot be opened during startup
+//! ends the daemon (exit 1), so the test plugs the key in first, and needs no pause after that; the output file must
+//! exist; the daemon replaces a control socket that an earlier one left.
 
 use std::ffi::OsStr;
 use std::os::unix::net::UnixStream;
@@ -14,7 +14,7 @@ use crate::program::Program;
 use crate::scratch::Scratch;
 use crate::software_key::SoftwareKey;
 
-/// A command that runs one of the original's programs, such as `ekeyd` or `ekey-setkey`, with what it loads.
+/// Returns a command that runs one of the original's programs, such as `ekeyd` or `ekey-setkey`, with its libraries.
 ///
 /// # Panics
 /// When `tests/run` has not unpacked it.
@@ -23,7 +23,7 @@ pub fn command(name: &str) -> Command {
     with_libraries(&unpacked(&format!("usr/sbin/{name}")), &[])
 }
 
-/// A command that runs the Lua interpreter with the sockets that the original's scripts load.
+/// Returns a command that runs the Lua interpreter with the sockets that the original's scripts load.
 ///
 /// # Panics
 /// When `tests/run` has not unpacked it.
@@ -32,7 +32,7 @@ pub fn lua() -> Command {
     with_libraries(&unpacked("usr/bin/lua5.1"), &[])
 }
 
-/// The path of one of the original's scripts, such as `ekeydctl`.
+/// Returns the path of one of the original's scripts, such as `ekeydctl`.
 ///
 /// # Panics
 /// When `tests/run` has not unpacked it.
@@ -41,7 +41,7 @@ pub fn script(name: &str) -> PathBuf {
     unpacked(&format!("usr/sbin/{name}"))
 }
 
-/// The path of a program of another package that `tests/run` unpacks, such as `eb_server_egd`.
+/// Returns the path of a program of another package that `tests/run` unpacks, such as `eb_server_egd`.
 ///
 /// # Panics
 /// When `tests/run` has not unpacked it.
@@ -50,7 +50,7 @@ pub fn outside_program(name: &str) -> PathBuf {
     unpacked(&format!("usr/bin/{name}"))
 }
 
-/// The path of one of the original's programs.
+/// Returns the path of one of the original's programs.
 ///
 /// # Panics
 /// When `tests/run` has not unpacked it.
@@ -59,19 +59,19 @@ pub fn program(name: &str) -> PathBuf {
     unpacked(&format!("usr/sbin/{name}"))
 }
 
-/// The folder with the modules that the original's Lua loads.
+/// Returns the folder with the modules that the original's Lua loads.
 #[must_use]
 pub fn lua_folder() -> PathBuf {
     root().join("usr/share/lua/5.1")
 }
 
-/// The folder with the libraries that the original's programs load.
+/// Returns the folder with the libraries that the original's programs load.
 #[must_use]
 pub fn library_folder() -> PathBuf {
     libraries_below(&root())
 }
 
-/// A file of the packages, such as `etc/entropykey/ekeyd.conf`.
+/// Returns a file of the packages, such as `etc/entropykey/ekeyd.conf`.
 ///
 /// # Panics
 /// When `tests/run` has not unpacked it.
@@ -80,7 +80,7 @@ pub fn file(name: &str) -> PathBuf {
     unpacked(name)
 }
 
-/// A command that runs the original's `ekeydctl` as it is; only its configuration file is another one, which names `control`.
+/// Returns a command that runs the original's `ekeydctl` unchanged, with a configuration file that names `control`.
 ///
 /// # Panics
 /// When `tests/run` has not unpacked it.
@@ -89,7 +89,7 @@ pub fn ekeydctl(scratch: &Scratch, control: &Path, words: &[&str]) -> Command {
     ekeydctl_at(scratch, &format!("UnixControlSocket {control:?}\n"), words)
 }
 
-/// The same with this text as its configuration file.
+/// Does the same with this text as its configuration file.
 ///
 /// # Panics
 /// When `tests/run` has not unpacked it.
@@ -105,12 +105,12 @@ pub fn ekeydctl_at(scratch: &Scratch, config: &str, words: &[&str]) -> Command {
     command
 }
 
-/// Where the packages are unpacked.
+/// Returns the folder of the unpacked packages.
 pub(crate) fn root() -> PathBuf {
     target_folder().join("peers/root")
 }
 
-/// A file of an unpacked package.
+/// Returns a file of an unpacked package.
 pub(crate) fn unpacked(name: &str) -> PathBuf {
     let path = root().join(name);
     assert!(path.is_file(), "the original is not at {}: run tests/run, which fetches it", path.display());
@@ -121,7 +121,7 @@ fn with_libraries(program: &Path, under: &[String]) -> Command {
     let libraries = libraries_below(&root());
     let scripts = root().join("usr/share/lua/5.1");
     let mut words = under.iter().map(OsStr::new).chain([program.as_os_str()]);
-    let mut command = Command::new(words.next().expect("the program at least"));
+    let mut command = Command::new(words.next().expect("at least the program"));
     command
         .args(words)
         .env("LD_LIBRARY_PATH", &libraries)
@@ -136,12 +136,12 @@ pub struct OriginalDaemon {
     pub program: Program,
     /// Its control socket.
     pub control: PathBuf,
-    /// The file that it writes entropy to, or the socket that it serves EGD clients on.
+    /// The file that it writes entropy to, or the socket on which it serves EGD clients.
     pub output: PathBuf,
 }
 
 impl OriginalDaemon {
-    /// Starts it on one key with a keyring of its own, writing to a file. `name` must be its own in the scratch folder.
+    /// Starts it on one key with its own keyring, writing to a file. `name` must be unique in the scratch folder.
     ///
     /// # Panics
     /// When it is not unpacked.
@@ -152,7 +152,7 @@ impl OriginalDaemon {
         Self::spawn(name, scratch, key, keyring, &statement, output, &[])
     }
 
-    /// Like [`start`](Self::start), but run by another program, such as `["valgrind"]`.
+    /// Does the same as [`start`](Self::start) under another program, such as `["valgrind"]`.
     ///
     /// # Panics
     /// When it is not unpacked.
@@ -163,7 +163,7 @@ impl OriginalDaemon {
         Self::spawn(name, scratch, key, keyring, &statement, output, under)
     }
 
-    /// Like [`start`](Self::start), but serving EGD clients on a unix socket; waits until it does.
+    /// Does the same as [`start`](Self::start), but serves EGD clients on a unix socket; waits until it listens.
     ///
     /// # Panics
     /// When it is not unpacked, ends, or does not listen.
@@ -200,7 +200,7 @@ impl OriginalDaemon {
         Self { program: Program::spawn(name, command, scratch), control, output }
     }
 
-    /// Waits until its output has at least so many blocks of 32 bytes.
+    /// Waits until its output has at least `blocks` blocks of 32 bytes.
     ///
     /// # Panics
     /// When it ends first, or at the deadline.
@@ -212,7 +212,7 @@ impl OriginalDaemon {
     }
 }
 
-/// Where the shared libraries are: below a folder named after the machine, such as `x86_64-linux-gnu`.
+/// Returns the folder of the shared libraries: below a folder named after the machine, such as `x86_64-linux-gnu`.
 pub(crate) fn libraries_below(root: &Path) -> PathBuf {
     let folders = std::fs::read_dir(root.join("usr/lib")).into_iter().flatten();
     folders

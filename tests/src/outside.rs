@@ -1,5 +1,5 @@
-//! What other people's programs say of captured bytes: rngtest, ent and dieharder of Debian, unpacked by `tests/run`, and NIST's
-//! estimator where somebody has built it.
+//! What third-party programs say of captured bytes: rngtest, ent and dieharder of Debian, unpacked by `tests/run`, and
+//! NIST's estimator if you have built it.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -36,16 +36,16 @@ pub struct Ent {
 pub struct DieHarder {
     /// The test, and the number of its family.
     pub name: String,
-    /// How likely good data is as far off.
+    /// The probability that good data is as far off.
     pub p: f64,
     /// `PASSED`, `WEAK` or `FAILED`.
     pub assessment: String,
 }
 
-/// Captures so many bytes of a software key with a good generator, with `ekey-ctl capture` from a daemon of its own.
+/// Captures bytes of a software key with a good generator, with `ekey-ctl capture` from its own daemon.
 ///
 /// # Panics
-/// When not all of them come.
+/// When some of them never come.
 #[must_use]
 pub fn capture(scratch: &Scratch, bytes: u64) -> PathBuf {
     let plan = KeyPlan::named("captured");
@@ -55,14 +55,14 @@ pub fn capture(scratch: &Scratch, bytes: u64) -> PathBuf {
     let mut command = binaries::command("ekey-ctl");
     command.arg("capture").arg(&file).args(["--bytes", &bytes.to_string()]).arg("--socket").arg(&daemon.control);
     let mut program = crate::Program::spawn("ekey-ctl-capture", command, scratch);
-    // A gigabyte takes its time.
+    // A gigabyte takes long.
     let ended = await_within(Duration::from_secs(6 * 3600), "ekey-ctl capture to end", || program.ended());
     assert_eq!(ended.code(), Some(0), "ekey-ctl capture: {}", program.stderr());
     await_until("the file", || File::open(&file).ok());
     file
 }
 
-/// What `ekey-ctl test` says of a file, as JSON.
+/// Returns what `ekey-ctl test` says of a file, as JSON.
 ///
 /// # Panics
 /// When it says nothing.
@@ -72,10 +72,10 @@ pub fn ours(file: &Path) -> Value {
     serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("no JSON ({error}): {output:?}"))
 }
 
-/// What rngtest says of a file. It passes over the first four bytes.
+/// Returns what rngtest says of a file. It skips the first four bytes.
 ///
 /// # Panics
-/// When it is not unpacked, or says nothing that can be read.
+/// When it is not unpacked, or its output cannot be parsed.
 #[must_use]
 pub fn rngtest(file: &Path) -> Fips {
     let output = Command::new(unpacked("usr/bin/rngtest"))
@@ -92,10 +92,10 @@ pub fn rngtest(file: &Path) -> Fips {
     Fips { successes: count("successes"), failures: count("failures"), tests }
 }
 
-/// What ent says of a file.
+/// Returns what ent says of a file.
 ///
 /// # Panics
-/// When it is not unpacked, or says nothing that can be read.
+/// When it is not unpacked, or its output cannot be parsed.
 #[must_use]
 pub fn ent(file: &Path) -> Ent {
     let output = run(Command::new(unpacked("usr/bin/ent")).arg("-t").arg(file));
@@ -108,12 +108,13 @@ pub fn ent(file: &Path) -> Ent {
     Ent { bytes: bytes as u64, entropy, chi_square, mean, serial_correlation }
 }
 
-/// What dieharder says of a file in its test of this number (`dieharder -l` lists them), with `ntuple` where the test is one of a
-/// family, and as many samples as it takes by itself: with fewer, it is known to give p too near 1. `None` if the test needs more bytes than the file has: dieharder then begins it anew, and
-/// data that repeats itself is not what was to be tested.
+/// Returns what dieharder says of a file in its test of this number (`dieharder -l` lists them), with `ntuple` for a
+/// test of a family, and its default number of samples: with fewer, it is known to give p too near 1. `None` if the
+/// test needs more bytes than the file has: dieharder then rereads the file, and repeated data is not what the test is
+/// for.
 ///
 /// # Panics
-/// When it is not unpacked, or says nothing that can be read.
+/// When it is not unpacked, or its output cannot be parsed.
 #[must_use]
 pub fn dieharder(file: &Path, test: u32, ntuple: Option<u32>) -> Option<Vec<DieHarder>> {
     let own = unpacked("usr/lib/libdieharder.so.3");
@@ -133,11 +134,11 @@ pub fn dieharder(file: &Path, test: u32, ntuple: Option<u32>) -> Option<Vec<DieH
     (!text.contains("was rewound")).then_some(lines)
 }
 
-/// What NIST's estimator says of the first million bytes of a file, taken as bytes of 8 bits: bits of min-entropy a byte, as
-/// SP 800-90B 3.1.3 estimates them of raw data. `program` is its `ea_non_iid`.
+/// Returns NIST's estimate for the first million bytes of a file, as 8-bit symbols: bits of min-entropy a byte,
+/// estimated as SP 800-90B 3.1.3 does for raw data. `program` is its `ea_non_iid`.
 ///
 /// # Panics
-/// When it cannot be run, or says nothing that can be read.
+/// When it cannot be run, or its output cannot be parsed.
 #[must_use]
 pub fn estimator(program: &Path, file: &Path) -> f64 {
     let output = run(Command::new(program).args(["-i", "-a", "-l", "0,1000000"]).arg(file).arg("8"));

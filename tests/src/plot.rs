@@ -1,4 +1,4 @@
-//! A plot as SVG: a few curves over logarithmic height, drawn without any library.
+//! A plot as SVG: a few curves on a logarithmic scale, drawn without a library.
 
 use std::fmt::Write as _;
 
@@ -10,15 +10,15 @@ const TOP: f64 = 40.0;
 const BOTTOM: f64 = 60.0;
 const COLOURS: [&str; 6] = ["#c0392b", "#1f77b4", "#2ca02c", "#8e44ad", "#e67e22", "#555555"];
 
-/// A curve: its name and its points, of which the heights are above 0.
+/// A curve: its name and its points, whose heights are above 0.
 pub struct Curve {
-    /// As the legend says it.
+    /// The name in the legend.
     pub name: String,
     /// Across and up.
     pub points: Vec<(f64, f64)>,
 }
 
-/// Draws curves over a common width, from the least to the greatest that occur; heights are logarithmic.
+/// Draws curves over a common width, from the lowest to the highest value; heights are logarithmic.
 #[must_use]
 pub fn logarithmic(title: &str, across: &str, up: &str, curves: &[Curve]) -> String {
     let points = || curves.iter().flat_map(|curve| &curve.points);
@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_point_lies_within_the_frame_and_higher_values_lie_higher() {
+    fn higher_values_are_drawn_higher_within_the_frame() {
         let curve = Curve { name: "c".to_owned(), points: vec![(1.0, 0.001), (50.0, 0.02), (99.0, 7.0)] };
         let svg = logarithmic("t", "across", "s", &[curve]);
         let points = svg.split("points=\"").nth(1).and_then(|rest| rest.split('"').next()).expect("a curve");

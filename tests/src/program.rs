@@ -1,4 +1,4 @@
-//! A running program whose words are kept, that is waited for with a deadline, and that never outlives its test.
+//! A running program whose output is kept, that is awaited with a deadline, and that never outlives its test.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use nix::unistd::Pid;
 use crate::await_until::await_until;
 use crate::scratch::Scratch;
 
-/// How much of a log is shown when a test fails, in bytes from its end.
+/// How much of a log a failing test shows, in bytes from its end.
 const SHOWN: usize = 4000;
 
 /// A child process. Its standard output and error go to files in the scratch folder; dropping it kills it.
@@ -27,14 +27,14 @@ pub struct Program {
 pub struct Finished {
     /// The exit code; `None` when a signal ended it.
     pub code: Option<i32>,
-    /// All that it wrote on its standard output.
+    /// Its standard output.
     pub stdout: String,
-    /// All that it wrote on its standard error.
+    /// Its standard error.
     pub stderr: String,
 }
 
 impl Finished {
-    /// Both outputs, for messages.
+    /// Returns both outputs, for messages.
     #[must_use]
     pub fn words(&self) -> String {
         format!("{}{}", self.stdout, self.stderr)
@@ -42,7 +42,7 @@ impl Finished {
 }
 
 impl Program {
-    /// Starts `command`; `name` names its log files and must be its own within the scratch folder.
+    /// Starts `command`; `name` names its log files and must be unique in the scratch folder.
     ///
     /// # Panics
     /// When the program cannot be started.
@@ -51,7 +51,7 @@ impl Program {
         Self::spawn_with(name, command, scratch, None)
     }
 
-    /// The same with standard input and output of the caller's, if given; then its log of output stays empty.
+    /// Does the same with the caller's standard input and output, if given; then its output log stays empty.
     ///
     /// # Panics
     /// When the program cannot be started.
@@ -71,7 +71,7 @@ impl Program {
         Self { name: name.to_owned(), child, stdout, stderr, ended: None }
     }
 
-    /// Starts a program that ends by itself, and waits for that.
+    /// Runs a program to its end.
     ///
     /// # Panics
     /// When it cannot be started or has not ended by the deadline.
@@ -82,13 +82,13 @@ impl Program {
         Finished { code: status.code(), stdout: program.stdout(), stderr: program.stderr() }
     }
 
-    /// The process id.
+    /// Returns the process id.
     #[must_use]
     pub fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// How it ended, if it has.
+    /// Returns how it ended, if it has.
     ///
     /// # Panics
     /// Never for a child of this process.
@@ -108,7 +108,7 @@ impl Program {
         await_until(&what, || self.ended())
     }
 
-    /// Waits until `probe` gives a value, as [`await_until`] does, but no longer than the program runs.
+    /// Waits until `probe` gives a value, as [`await_until`] does, but only while the program runs.
     ///
     /// # Panics
     /// When the program ends first, or at the deadline.
@@ -124,7 +124,7 @@ impl Program {
     /// Sends a signal.
     ///
     /// # Panics
-    /// When the program is no more.
+    /// When the program has ended.
     pub fn signal(&self, signal: Signal) {
         let id = i32::try_from(self.id()).expect("a process id fits");
         kill(Pid::from_raw(id), signal).expect("the program is there to be signalled");
@@ -132,18 +132,18 @@ impl Program {
 
     /// Ends it as a power cut would (SIGKILL) and waits until it is gone.
     pub fn kill(&mut self) {
-        // A program that is gone already needs no killing.
+        // It may have ended already.
         let _ = self.child.kill();
         self.ended = self.child.wait().ok();
     }
 
-    /// What it has written on its standard output so far.
+    /// Returns its standard output so far.
     #[must_use]
     pub fn stdout(&self) -> String {
         read(&self.stdout)
     }
 
-    /// What it has written on its standard error so far.
+    /// Returns its standard error so far.
     #[must_use]
     pub fn stderr(&self) -> String {
         read(&self.stderr)

@@ -1,4 +1,5 @@
-//! Something between a host and a software key on a unix socket, that acts just before a command of the host goes on to the key.
+//! A proxy between a host and a software key on a unix socket, which acts just before it passes on a command of the
+//! host.
 
 use std::io::{Read, Write};
 use std::net::Shutdown;
@@ -9,20 +10,21 @@ use std::thread;
 
 type Act = Box<dyn FnOnce() + Send>;
 
-/// A socket that leads to a key. One host at a time.
+/// A socket that leads to a key, for one host at a time.
 pub struct Proxy {
-    /// Where hosts find the key.
+    /// The socket for hosts.
     pub path: PathBuf,
 }
 
 impl Proxy {
-    /// Listens at `path` for hosts of the key at `key`. Just before the first command that begins with `letter`, it does `act`.
+    /// Listens at `path` for hosts of the key at `key`. Just before the first command that begins with `letter`, it
+    /// calls `act`.
     ///
     /// # Panics
-    /// When `path` cannot be listened on.
+    /// When it cannot listen on `path`.
     #[must_use]
     pub fn before(letter: u8, act: impl FnOnce() + Send + 'static, path: &Path, key: &Path) -> Self {
-        let listener = UnixListener::bind(path).expect("a socket of one's own");
+        let listener = UnixListener::bind(path).expect("a socket of its own");
         let (key, act) = (key.to_owned(), Arc::new(Mutex::new(Some(Box::new(act) as Act))));
         thread::spawn(move || {
             for host in listener.incoming().flatten() {
@@ -37,7 +39,7 @@ impl Proxy {
 fn join(host: UnixStream, key: UnixStream, letter: u8, act: &Arc<Mutex<Option<Act>>>) {
     let (from_key, to_host) = (key.try_clone().expect("a descriptor"), host.try_clone().expect("a descriptor"));
     let answers = thread::spawn(move || copy(from_key, to_host, |_| {}));
-    // A host writes each command by itself and awaits its answer, so that a command begins what is read.
+    // A host writes each command separately and awaits its answer, so each read begins with a command.
     copy(host, key, |bytes| {
         if bytes.first() == Some(&letter)
             && let Some(act) = act.lock().unwrap_or_else(PoisonError::into_inner).take()
@@ -56,6 +58,6 @@ fn copy(mut from: UnixStream, mut to: UnixStream, mut look: impl FnMut(&[u8])) {
             break;
         }
     }
-    // Either end that hangs up ends the whole call.
+    // When either end hangs up, the connection ends.
     let _ = (from.shutdown(Shutdown::Both), to.shutdown(Shutdown::Both));
 }

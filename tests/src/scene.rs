@@ -1,16 +1,17 @@
-//! A daemon with a key in some trouble, and a person who does what the screen says.
+//! A daemon with a key in trouble, and a person who follows the advice on the screen.
 
 use crate::daemon::{Daemon, DaemonPlan};
+use crate::golden::Sentence;
 use crate::scratch::Scratch;
-use crate::screen::{await_last_words, follow};
+use crate::screen::{await_advice, await_last_words, follow};
 use crate::software_key::{KeyPlan, MASTER_KEY_ON_CARD, SoftwareKey};
 
-/// The last words on the screen of a daemon with one key that runs.
+/// The last paragraph of the screen when the only key runs.
 pub const WELL: &str = "All is well: 1 key running.";
 
-/// A daemon with one key that a person looks after.
+/// A daemon with one key.
 pub struct Scene {
-    /// The folder that both use.
+    /// The folder of both.
     pub scratch: Scratch,
     /// What the key is like.
     pub plan: KeyPlan,
@@ -21,32 +22,32 @@ pub struct Scene {
 }
 
 impl Scene {
-    /// With the key's line in the keyring.
+    /// Starts a daemon on this key, with the key's line in the keyring.
     #[must_use]
     pub fn of(plan: KeyPlan) -> Self {
         let line = plan.keyring_line();
         Self::with_keyring(plan, &line)
     }
 
-    /// With this keyring.
+    /// Starts a daemon on this key with this keyring.
     #[must_use]
     pub fn with_keyring(plan: KeyPlan, keyring: &str) -> Self {
         let scratch = Scratch::make();
         let key = plan.plug_in(&scratch);
-        let daemon = DaemonPlan::default().stranger(&key).keyring_line(keyring).start(&scratch);
+        let daemon = DaemonPlan::default().unknown_key(&key).keyring_line(keyring).start(&scratch);
         Self { scratch, plan, key, daemon }
     }
 
-    /// Waits for these last words on the screen, which come with this exit code of `ekey-ctl status`.
+    /// Waits until the screen ends with this advice, then checks the exit code of `ekey-ctl status`.
     ///
     /// # Panics
-    /// When they do not come, or with another exit code.
-    pub fn says(&self, due: &str, code: i32) {
-        let seen = await_last_words(&self.daemon, &self.scratch, due);
-        assert_eq!(seen, Some(code), "the exit code that came with {due:?}");
+    /// When the screen never ends with it, or the exit code differs.
+    pub fn advises(&self, advice: &Sentence, code: i32) {
+        let seen = await_advice(&self.daemon, &self.scratch, advice);
+        assert_eq!(seen, Some(code), "the exit code that came with {:?}", advice.expected());
     }
 
-    /// Runs the command that the last words name, with more arguments.
+    /// Runs the command in the advice, with more arguments.
     ///
     /// # Panics
     /// When it fails.
@@ -55,24 +56,28 @@ impl Scene {
         assert_eq!(finished.code, Some(0), "{finished:?}");
     }
 
-    /// As [`Scene::follows`], with the master key from the card.
+    /// Runs the command in the advice with the master key from the card.
     pub fn rekeys(&self) {
         let card = self.scratch.write("card", MASTER_KEY_ON_CARD, 0o600).display().to_string();
         self.follows(&["--master-file", &card]);
     }
 
-    /// Another key in the same place, or the same one without power for a moment.
+    /// Plugs another key in at the same place, or the same one after a power cycle.
     pub fn replug(&mut self, plan: KeyPlan) {
         self.key.program.kill();
         self.key = plan.plug_in(&self.scratch);
         self.plan = plan;
     }
 
-    /// In the end all is well.
+    /// Waits until the screen ends with [`WELL`], then checks that the exit code is 0.
     ///
     /// # Panics
-    /// When it is not.
+    /// When the screen never ends with it, or the exit code differs.
     pub fn ends_well(&self) {
-        self.says(WELL, 0);
+        assert_eq!(
+            await_last_words(&self.daemon, &self.scratch, WELL),
+            Some(0),
+            "the exit code that came with {WELL:?}"
+        );
     }
 }

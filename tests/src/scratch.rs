@@ -1,4 +1,4 @@
-//! A folder of its own for each test, gone afterwards unless the test failed.
+//! A folder for each test, removed afterwards unless the test failed.
 
 use std::fs;
 use std::io::Write as _;
@@ -8,45 +8,45 @@ use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
-/// A temporary folder. When the test that owns it fails, the folder stays and its path is printed.
+/// A temporary folder. When its test fails, the folder stays and its path is printed.
 pub struct Scratch {
     folder: Option<TempDir>,
 }
 
 impl Scratch {
-    /// Makes the folder. Its path is short, so that unix sockets fit in it (108 bytes).
+    /// Makes the folder. Its path is short, so that paths of unix sockets fit (108 bytes).
     ///
     /// # Panics
-    /// When the machine has no room for temporary files.
+    /// When there is no room for temporary files.
     #[must_use]
     pub fn make() -> Self {
         let folder = tempfile::Builder::new().prefix("ekey-").tempdir().expect("a temporary folder can be made");
         Self { folder: Some(folder) }
     }
 
-    /// Leaves the folder where it is.
+    /// Keeps the folder.
     pub fn keep(mut self) {
         if let Some(folder) = self.folder.take() {
             let _ = folder.keep();
         }
     }
 
-    /// The folder itself.
+    /// Returns the folder.
     ///
     /// # Panics
     /// Never while the scratch lives.
     #[must_use]
     pub fn folder(&self) -> &Path {
-        self.folder.as_ref().expect("it is there until drop").path()
+        self.folder.as_ref().expect("it lives until drop").path()
     }
 
-    /// A path inside the folder; nothing is made there.
+    /// Returns a path inside the folder; makes nothing there.
     #[must_use]
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder().join(name)
     }
 
-    /// Writes a file with the permission bits `mode` and gives its path.
+    /// Writes a file with the permission bits `mode` and returns its path.
     ///
     /// # Panics
     /// When the file cannot be written.
@@ -63,8 +63,8 @@ impl Scratch {
     }
 }
 
-/// Has another program write a file that is to be run. One that this process has open for writing is open in whatever its other
-/// threads start at that moment too, and cannot be run until that has gone its way (ETXTBSY of execve(2)).
+/// Has another program write a file that will be run. A file that this process writes is also open in children that its
+/// other threads start meanwhile, and cannot be run until they close it (ETXTBSY of execve(2)).
 fn write_program(path: &Path, content: &str, mode: u32) {
     let mut install = Command::new("install");
     let mut child = install

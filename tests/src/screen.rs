@@ -1,10 +1,11 @@
-//! What `ekey-ctl status` shows to a person: whether it is one screen, and the last words on it, which say what to do.
+//! The screen that `ekey-ctl status` shows: that it fits a terminal, and its last paragraph, which says what to do.
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use crate::await_until::DEADLINE;
 use crate::daemon::Daemon;
+use crate::golden::{self, Sentence};
 use crate::program::Finished;
 use crate::scratch::Scratch;
 
@@ -12,30 +13,55 @@ use crate::scratch::Scratch;
 const LINES: usize = 23;
 const COLUMNS: usize = 80;
 
-/// Waits until the last words of the screen are these, without its line ends, and gives the exit code that came with them.
+/// How long the last paragraph must stay the same before `UPDATE_GOLDEN` writes it.
+const SETTLED: Duration = Duration::from_secs(12);
+
+/// Waits until the screen's last paragraph, its line ends removed, is this sentence of a golden file, and returns the exit code.
+/// With `UPDATE_GOLDEN`, waits until the paragraph stays the same, and writes it to the file.
 ///
 /// # Panics
-/// When they never are; then the last screen is shown. When a screen is too large.
-pub fn await_last_words(daemon: &Daemon, scratch: &Scratch, due: &str) -> Option<i32> {
+/// When the deadline passes, with the last screen, or a screen is too large.
+pub fn await_advice(daemon: &Daemon, scratch: &Scratch, advice: &Sentence) -> Option<i32> {
+    if !golden::updates() {
+        return await_last_words(daemon, scratch, &advice.expected());
+    }
+    let (mut words, mut deadline) = (String::new(), Instant::now() + SETTLED);
+    loop {
+        let (screen, code) = look(daemon, scratch);
+        if last_words(&screen) != words {
+            (words, deadline) = (last_words(&screen), Instant::now() + SETTLED);
+        } else if Instant::now() > deadline {
+            advice.check(&words);
+            return code;
+        }
+        sleep(Duration::from_millis(20));
+    }
+}
+
+/// Waits until the screen's last paragraph, its line ends removed, is `expected`, and returns the exit code.
+///
+/// # Panics
+/// When the deadline passes, with the last screen, or a screen is too large.
+pub fn await_last_words(daemon: &Daemon, scratch: &Scratch, expected: &str) -> Option<i32> {
     let started = Instant::now();
     loop {
         let (screen, code) = look(daemon, scratch);
-        if last_words(&screen) == due {
+        if last_words(&screen) == expected {
             return code;
         }
         assert!(
             started.elapsed() < DEADLINE,
-            "the last words are not\n{due}\nbut {:?} in\n{screen}",
+            "expected the last words\n{expected}\nbut got {:?} in\n{screen}",
             last_words(&screen)
         );
         sleep(Duration::from_millis(20));
     }
 }
 
-/// Runs the command that the last words name between back quotes, with more arguments.
+/// Runs the `ekey-ctl` command that the last paragraph names in back quotes, with more arguments.
 ///
 /// # Panics
-/// When they name none of `ekey-ctl`.
+/// When the paragraph names none.
 #[must_use]
 pub fn follow(daemon: &Daemon, scratch: &Scratch, more: &[&str]) -> Finished {
     let words = last_words(&look(daemon, scratch).0);
@@ -45,7 +71,7 @@ pub fn follow(daemon: &Daemon, scratch: &Scratch, more: &[&str]) -> Finished {
     daemon.ctl(scratch, &arguments)
 }
 
-/// The screen of this moment, and the exit code that comes with it.
+/// Returns the screen of this moment and the exit code.
 fn look(daemon: &Daemon, scratch: &Scratch) -> (String, Option<i32>) {
     let finished = daemon.ctl(scratch, &["status"]);
     let screen = finished.words();

@@ -1,4 +1,5 @@
-//! A key in software as a test plugs it in: `ekey-sim` on a unix socket or a pty, its secrets, and its log of the truth.
+//! A key in software as a test plugs it in: `ekey-sim` on a unix socket or a pty, its secrets, and its log of what it
+//! sent.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -13,16 +14,16 @@ use crate::scratch::Scratch;
 pub const SERIAL: &str = "NwBvBlg3OTBJORFD";
 /// A second serial number, with the two characters of base64 that are awkward in paths and expressions.
 pub const SECOND_SERIAL: &str = "Nw/vBlg3+TBJORFE";
-/// The made-up long-term key of `ekey-proto/vectors/session.json`, as a keyring spells it.
+/// The invented long-term key of `ekey-proto/vectors/session.json`, as a keyring spells it.
 pub const LONG_TERM_KEY: &str = "akY0+IKb9X5wj+9Ih/0ozcBZWbxnlse7laHCBR4EUho=";
 /// Another one.
 pub const SECOND_LONG_TERM_KEY: &str = "+v1DjWuJ9K3e9zqya37WjBXFBz9U86kXd5FTlm4xg2k=";
-/// The made-up master key of `ekey-proto/vectors/session.json`, as base64 of its 32 bytes.
+/// The invented master key of `ekey-proto/vectors/session.json`, as base64 of its 32 bytes.
 pub const MASTER_KEY: &str = "/GE7Tf1nNqe9JoyKDnTtDRwEqVn1nddO8odJg/1EP8k=";
 /// The same master key as a card spells it, with its check digits.
 pub const MASTER_KEY_ON_CARD: &str = "/GE7Tf1nNqe9JoyKDnTtDRwEqVn1nddO8odJg/1EP8mh";
 
-/// Seeds differ from key to key, or two keys would send the same blocks.
+/// The next seed: two keys with one seed would send the same blocks.
 static SEEDS: AtomicU32 = AtomicU32::new(1);
 
 /// Where the key plugs in.
@@ -36,7 +37,7 @@ pub enum Plug {
     UsbRedir,
 }
 
-/// What a software key is to be like, before it is plugged in.
+/// The plan of a software key.
 #[derive(Clone)]
 pub struct KeyPlan {
     name: String,
@@ -59,9 +60,9 @@ impl fmt::Debug for KeyPlan {
 }
 
 impl KeyPlan {
-    /// A healthy key with serial number [`SERIAL`] that sends as fast as it is read, on a unix socket.
+    /// Plans a healthy key with serial number [`SERIAL`] that sends as fast as the host reads, on a unix socket.
     ///
-    /// `name` must be its own within the scratch folder.
+    /// `name` must be unique in the scratch folder.
     #[must_use]
     pub fn named(name: &str) -> Self {
         Self {
@@ -86,7 +87,7 @@ impl KeyPlan {
         self
     }
 
-    /// Has this serial number and long-term key (44 characters).
+    /// Sets its serial number and long-term key (44 characters).
     #[must_use]
     pub fn identity(mut self, serial: &str, long_term_key: &str) -> Self {
         serial.clone_into(&mut self.serial);
@@ -94,63 +95,63 @@ impl KeyPlan {
         self
     }
 
-    /// Can be given a new long-term key by whoever knows this master key.
+    /// Sets its master key, which allows a new long-term key.
     #[must_use]
     pub fn master_key(mut self, master_key: &str) -> Self {
         self.master_key = Some(master_key.to_owned());
         self
     }
 
-    /// Sends so many frames a second; 0: as fast as it is read.
+    /// Sets its frames a second; 0: as fast as the host reads.
     #[must_use]
     pub fn rate(mut self, frames_per_second: u32) -> Self {
         self.rate = frames_per_second;
         self
     }
 
-    /// Has a fault, such as `flip:100`.
+    /// Adds a fault, such as `flip:100`.
     #[must_use]
     pub fn fault(mut self, fault: &str) -> Self {
         self.faults.push(fault.to_owned());
         self
     }
 
-    /// Hangs in this way.
+    /// Makes it hang in this way.
     #[must_use]
     pub fn wedge(mut self, kind: &str) -> Self {
         self.wedge = Some(kind.to_owned());
         self
     }
 
-    /// Sends what follows from this number, which must be its own; by default each key gets one when it is plugged in.
+    /// Sets the seed of what it sends, which must be unique; by default each key gets one when it is plugged in.
     #[must_use]
     pub fn seed(mut self, seed: u32) -> Self {
         self.seed = Some(seed);
         self
     }
 
-    /// Logs there what it sends; by default each key has a file of its own in the scratch folder.
+    /// Sets the file where it logs what it sends; by default each key has its own file in the scratch folder.
     #[must_use]
     pub fn plain_log(mut self, path: &Path) -> Self {
         self.plain_log = Some(path.to_owned());
         self
     }
 
-    /// Has generators that go bad in this way, such as `stuck:10-20`.
+    /// Makes its generators go bad in this way, such as `stuck:10-20`.
     #[must_use]
     pub fn bad_source(mut self, source: &str) -> Self {
         self.others.extend(["--bad-source".to_owned(), source.to_owned()]);
         self
     }
 
-    /// Says of itself that its left generator gets worse, from the beginning on.
+    /// Makes it report from the beginning that its left generator gets worse.
     #[must_use]
     pub fn fading(mut self) -> Self {
         self.others.extend(["--fade".to_owned(), "17".to_owned()]);
         self
     }
 
-    /// The line that a keyring needs for this key.
+    /// Returns the line that a keyring needs for this key.
     #[must_use]
     pub fn keyring_line(&self) -> String {
         format!("{} {}\n", self.serial, self.long_term_key)
@@ -166,7 +167,7 @@ impl KeyPlan {
         let path = scratch.path(&format!("{}.key", self.name));
         let own = || scratch.path(&format!("{}.{number}.plain", self.name));
         let plain_log = self.plain_log.clone().unwrap_or_else(own);
-        // What a killed forerunner left behind would look like a key that can be opened.
+        // What an earlier killed key left behind would look like a key that can be opened.
         let _ = std::fs::remove_file(&path);
         let command = self.command(scratch, number, &path, &plain_log);
         let name = format!("ekey-sim-{}-{number}", self.name);
@@ -209,8 +210,8 @@ impl KeyPlan {
     }
 }
 
-/// Whether somebody listens on the unix socket at `path`, without connecting to it: a key takes one host at a time. The
-/// file is there a moment earlier.
+/// Returns whether a program listens on the unix socket at `path`, without connecting to it: a key accepts one host at
+/// a time. The file appears a moment earlier.
 fn listens(path: &Path) -> bool {
     const LISTENING: &str = "00010000";
     let sockets = std::fs::read_to_string("/proc/net/unix").expect("the kernel lists its unix sockets");
@@ -218,7 +219,7 @@ fn listens(path: &Path) -> bool {
     sockets.lines().any(|line| line.ends_with(&name) && line.split_whitespace().nth(3) == Some(LISTENING))
 }
 
-/// A software key that is plugged in. Dropping it pulls it out.
+/// A plugged-in software key. Dropping it unplugs it.
 pub struct SoftwareKey {
     /// The program behind it.
     pub program: Program,

@@ -1,4 +1,4 @@
-//! The machine-readable status (`ekey-ctl status --json`), and every field name of it that a test relies on.
+//! The machine-readable status (`ekey-ctl status --json`), with every field name that a test relies on.
 
 use std::fmt;
 
@@ -18,7 +18,7 @@ pub struct Status {
 pub struct KeyStatus<'a>(&'a Value);
 
 impl Status {
-    /// Takes what `ekey-ctl status --json` printed.
+    /// Parses what `ekey-ctl status --json` printed.
     ///
     /// # Panics
     /// When that is not JSON.
@@ -29,57 +29,57 @@ impl Status {
         Self { root, code: finished.code }
     }
 
-    /// The exit code: 0 all keys run, 1 some do not, 2 none does, 3 no daemon.
+    /// Returns the exit code: 0 all keys run, 1 some do not, 2 none does, 3 no daemon.
     #[must_use]
     pub fn code(&self) -> Option<i32> {
         self.code
     }
 
-    /// All of it.
+    /// Returns the whole JSON.
     #[must_use]
     pub fn root(&self) -> &Value {
         &self.root
     }
 
-    /// How many keys are listed.
+    /// Returns how many keys are listed.
     #[must_use]
     pub fn keys(&self) -> usize {
         self.root["keys"].as_array().map_or(0, Vec::len)
     }
 
-    /// The key with this number, from 0.
+    /// Returns the key with this number, from 0.
     ///
     /// # Panics
     /// When there are fewer keys.
     #[must_use]
     pub fn key(&self, number: usize) -> KeyStatus<'_> {
         let key = self.root["keys"].get(number);
-        KeyStatus(key.unwrap_or_else(|| panic!("there is no key {number} in {self}")))
+        KeyStatus(key.unwrap_or_else(|| panic!("no key {number} in {self}")))
     }
 
-    /// The key whose path is `path`.
+    /// Returns the key whose path is `path`.
     #[must_use]
     pub fn key_at(&self, path: &str) -> Option<KeyStatus<'_>> {
         let keys = self.root["keys"].as_array()?;
         keys.iter().find(|key| key["path"] == path).map(KeyStatus)
     }
 
-    /// What is said at `place`, a JSON pointer such as `/egd_client/requests`.
+    /// Returns the value at `place`, a JSON pointer such as `/egd_client/requests`.
     ///
     /// # Panics
-    /// When nothing is there.
+    /// When there is no value.
     #[must_use]
     pub fn at(&self, place: &str) -> &Value {
-        self.root.pointer(place).unwrap_or_else(|| panic!("there is nothing at {place} of {self}"))
+        self.root.pointer(place).unwrap_or_else(|| panic!("nothing at {place} of {self}"))
     }
 
-    /// A count anywhere in the status, such as `/egd/0/clients`.
+    /// Returns a count anywhere in the status, such as `/egd/0/clients`.
     ///
     /// # Panics
     /// When there is no count there.
     #[must_use]
     pub fn count(&self, place: &str) -> u64 {
-        self.at(place).as_u64().unwrap_or_else(|| panic!("there is no count at {place} of {self}"))
+        self.at(place).as_u64().unwrap_or_else(|| panic!("no count at {place} of {self}"))
     }
 }
 
@@ -90,7 +90,7 @@ impl fmt::Display for Status {
 }
 
 impl<'a> KeyStatus<'a> {
-    /// The name of its state, such as `running` or `self-stopped`.
+    /// Returns the name of its state, such as `running` or `self-stopped`.
     ///
     /// # Panics
     /// When the status does not name one.
@@ -99,7 +99,7 @@ impl<'a> KeyStatus<'a> {
         self.text("/state/name")
     }
 
-    /// What is being done to revive it, such as `pause`; only where the state is `recovering`.
+    /// Returns the step that the daemon tries in order to revive it, such as `pause`; only in the state `recovering`.
     ///
     /// # Panics
     /// When the status does not say.
@@ -108,7 +108,7 @@ impl<'a> KeyStatus<'a> {
         self.text("/state/rung")
     }
 
-    /// How often the key was reset.
+    /// Returns how often the key was reset.
     ///
     /// # Panics
     /// When the status does not say.
@@ -117,7 +117,7 @@ impl<'a> KeyStatus<'a> {
         self.count("/connection/resets")
     }
 
-    /// How often the key was revived.
+    /// Returns how often the key was revived.
     ///
     /// # Panics
     /// When the status does not say.
@@ -126,7 +126,7 @@ impl<'a> KeyStatus<'a> {
         self.count("/recoveries")
     }
 
-    /// A counter of frames, such as `ok` or `mac_failures`.
+    /// Returns a counter of frames, such as `ok` or `mac_failures`.
     ///
     /// # Panics
     /// When there is no such counter.
@@ -135,23 +135,23 @@ impl<'a> KeyStatus<'a> {
         self.count(&format!("/frames/{name}"))
     }
 
-    /// Which test has failed, where the key is put aside.
+    /// Returns the test that has failed, if the key is retired.
     #[must_use]
-    pub fn put_aside(self) -> Option<&'a str> {
+    pub fn failed_test(self) -> Option<&'a str> {
         self.0.pointer("/health/put_aside/test").and_then(Value::as_str)
     }
 
-    /// A count of its health, such as `tested_bytes` or `put_aside/at_byte`.
+    /// Returns a count of its health, such as `tested_bytes` or `put_aside/at_byte`.
     ///
     /// # Panics
     /// When there is no such count.
     #[must_use]
     pub fn health(self, name: &str) -> u64 {
-        // Of a key whose thread has only just begun there is none yet.
+        // A key whose thread has just begun has none yet.
         if self.0.pointer("/health").is_some_and(Value::is_null) { 0 } else { self.count(&format!("/health/{name}")) }
     }
 
-    /// A count of its books, such as `handed_bytes`.
+    /// Returns a count of its books, such as `handed_bytes`.
     ///
     /// # Panics
     /// When there is no such count.
@@ -160,7 +160,7 @@ impl<'a> KeyStatus<'a> {
         self.count(&format!("/books/{name}"))
     }
 
-    /// What is not well in what the key says of itself.
+    /// Returns the warnings in what the key reports of itself.
     #[must_use]
     pub fn warnings(self) -> Vec<&'a str> {
         let warnings = self.0.pointer("/health/warnings").and_then(Value::as_array);
@@ -169,11 +169,11 @@ impl<'a> KeyStatus<'a> {
 
     fn text(self, place: &str) -> &'a str {
         let text = self.0.pointer(place).and_then(Value::as_str);
-        text.unwrap_or_else(|| panic!("there is no text at {place} of {:#}", self.0))
+        text.unwrap_or_else(|| panic!("no text at {place} of {:#}", self.0))
     }
 
     fn count(self, place: &str) -> u64 {
         let number = self.0.pointer(place).and_then(Value::as_u64);
-        number.unwrap_or_else(|| panic!("there is no count at {place} of {:#}", self.0))
+        number.unwrap_or_else(|| panic!("no count at {place} of {:#}", self.0))
     }
 }

@@ -1,7 +1,8 @@
-//! TLS from the outside: certificates made by the commands of docs/guests.md, and `openssl` as the other end.
+//! TLS from the outside: certificates made by the commands of docs/guests.md, and `openssl` as the peer.
 
 use std::fs;
-use std::io;
+use std::io::{self, Read as _};
+use std::net::TcpListener;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -15,16 +16,16 @@ use crate::scratch::Scratch;
 use crate::software_key::{KeyPlan, SoftwareKey};
 use crate::tree;
 
-/// The name in the document's certificates, and what it is in the tests.
+/// The name in the document's certificates, and its replacement in the tests.
 const NAMES: [(&str, &str); 2] = [("keys.example.org", "localhost"), ("192.0.2.1", "127.0.0.1")];
 
-/// A folder of certificates as the document has them made: `authority`, `server` and `client`, each `.pem` and `.key`.
+/// A folder of certificates as the document makes them: `authority`, `server` and `client`, each `.pem` and `.key`.
 pub struct Certificates {
     folder: PathBuf,
 }
 
 impl Certificates {
-    /// Runs the document's commands in a folder of that name. Two folders have two authorities.
+    /// Runs the document's commands in a folder of that name. Each folder has its own authority.
     ///
     /// # Panics
     /// When a command fails.
@@ -40,13 +41,13 @@ impl Certificates {
         made
     }
 
-    /// The path of one of the files, such as `server.pem`.
+    /// Returns the path of one of the files, such as `server.pem`.
     #[must_use]
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.join(name)
     }
 
-    /// Runs shell commands in the folder, and gives what they print.
+    /// Runs shell commands in the folder, and returns their output.
     ///
     /// # Panics
     /// When one fails.
@@ -61,7 +62,8 @@ impl Certificates {
         output.stdout
     }
 
-    /// Makes another client certificate `NAME.pem` (with the client's key) that holds for so many days from now, or ended a day ago.
+    /// Makes another client certificate `NAME.pem` (with the client's key) that is valid for `days` days, or expired a
+    /// day ago.
     pub fn client_for(&self, name: &str, days: i32) {
         self.shell(&format!(
             "openssl x509 -req -in client.csr -CA authority.pem -CAkey authority.key -CAcreateserial \
@@ -69,7 +71,7 @@ impl Certificates {
         ));
     }
 
-    /// The lines of a configuration that name the files of one end.
+    /// Returns the lines of a configuration that name the files of one end.
     #[must_use]
     pub fn lines(&self, end: &str) -> String {
         let path = |name: String| self.path(&name).display().to_string();
@@ -82,10 +84,11 @@ impl Certificates {
     }
 }
 
-/// The fenced blocks of a kind in the document's part about TLS, in order, with the tests' names in place of its own.
+/// Returns the fenced blocks of a kind in the document's part about TLS, in order, with the tests' names in place of
+/// its own.
 ///
 /// # Panics
-/// When there is no such part.
+/// When the document lacks that part.
 #[must_use]
 pub fn blocks(kind: &str) -> Vec<String> {
     let text = fs::read_to_string(tree::root().join("docs/guests.md")).expect("docs/guests.md is there");
@@ -97,7 +100,7 @@ pub fn blocks(kind: &str) -> Vec<String> {
     blocks.map(translate).collect()
 }
 
-/// A daemon with a software key and a TLS listener, the first entropy there.
+/// A daemon with a software key and a TLS listener, once it has entropy.
 pub struct TlsServer {
     /// The daemon.
     pub daemon: Daemon,
@@ -112,7 +115,7 @@ pub struct TlsServer {
 }
 
 impl TlsServer {
-    /// Starts it: a unix socket first, then the TLS listener, so that this is number 1 in the status.
+    /// Starts it: a unix socket first, then the TLS listener, so that the latter is number 1 in the status.
     ///
     /// # Panics
     /// When it does not start.
@@ -127,34 +130,52 @@ impl TlsServer {
         Self { daemon, key, certificates, port, scratch }
     }
 
-    /// A client with the document's certificate.
+    /// Connects a client with the document's certificate.
     #[must_use]
     pub fn client(&self) -> TlsClient {
         self.client_with(&["client.pem", "client.key"])
     }
 
-    /// A client with this certificate and key of the folder, or with none.
+    /// Connects a client with this certificate and key of the folder, or without.
     #[must_use]
     pub fn client_with(&self, files: &[&str]) -> TlsClient {
         let paths: Vec<PathBuf> = files.iter().map(|name| self.certificates.path(name)).collect();
         TlsClient::connect(self.port, &self.certificates.path("authority.pem"), &paths, &[])
     }
 
-    /// The count of that name in the TLS listener's status, such as `tls/refused`.
+    /// Returns the first message of `openssl s_client`.
+    ///
+    /// # Panics
+    /// When it does not come.
+    #[must_use]
+    pub fn client_hello(&self) -> Vec<u8> {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).expect("there is a free port");
+        let port = listener.local_addr().expect("it has an address").port();
+        let _client = TlsClient::connect(port, &self.certificates.path("authority.pem"), &[], &[]);
+        let (mut stream, _) = listener.accept().expect("it connects");
+        let mut head = [0; 5];
+        stream.read_exact(&mut head).expect("it says hello");
+        let mut body = vec![0; usize::from(u16::from_be_bytes([head[3], head[4]]))];
+        stream.read_exact(&mut body).expect("all of it");
+        [&head[..], &body].concat()
+    }
+
+    /// Returns the count of that name in the TLS listener's status, such as `tls/refused`.
     #[must_use]
     pub fn count(&self, name: &str) -> u64 {
         self.daemon.status(&self.scratch).count(&format!("/egd/1/{name}"))
     }
 }
 
-/// `openssl s_client` in between: what is written to the stream goes through TLS, and what comes is what the server said.
+/// A connection through `openssl s_client`: bytes written to the stream go through TLS, and bytes read from it are the
+/// server's.
 pub struct TlsClient {
     child: Child,
     stream: UnixStream,
 }
 
 impl TlsClient {
-    /// Connects to `localhost`, with a certificate and a key, or none, and more arguments for `openssl s_client`.
+    /// Connects to `localhost`, with a certificate and key if given, and more arguments for `openssl s_client`.
     ///
     /// # Panics
     /// When there is no `openssl`.
@@ -174,20 +195,20 @@ impl TlsClient {
         Self { child, stream }
     }
 
-    /// The way in and out.
+    /// Returns the stream.
     #[must_use]
     pub fn stream(&self) -> &UnixStream {
         &self.stream
     }
 
-    /// Sends a request whatever becomes of it.
+    /// Sends a request, even to a server that may have refused it.
     pub fn ask(&self, request: &[u8]) {
         use io::Write as _;
-        // Whoever was refused may be gone already.
+        // A refused client may have ended already.
         let _ = (&self.stream).write_all(request);
     }
 
-    /// Exactly so many bytes of entropy (command 0x02).
+    /// Takes exactly `count` bytes of entropy (command 0x02).
     ///
     /// # Errors
     /// When the server hangs up or is silent.
@@ -199,7 +220,7 @@ impl TlsClient {
         Ok(bytes)
     }
 
-    /// All that comes until the server hangs up.
+    /// Reads until the server hangs up.
     ///
     /// # Panics
     /// When it does not.
@@ -213,7 +234,7 @@ impl TlsClient {
         }
     }
 
-    /// Its process.
+    /// Returns its process id.
     #[must_use]
     pub fn id(&self) -> u32 {
         self.child.id()
@@ -228,15 +249,16 @@ impl Drop for TlsClient {
     }
 }
 
-/// `openssl s_server` with certificate and key, for whoever has a certificate of the authority: what comes is on the stream.
+/// `openssl s_server` with certificate and key, for clients with a certificate of the authority; their bytes are on the
+/// stream.
 pub struct OpensslServer {
     _program: Program,
-    /// What the client says and is told.
+    /// The client's bytes and the answers to it.
     pub stream: UnixStream,
 }
 
 impl OpensslServer {
-    /// Listens on `port`, and shows the certificate and key `names` of the folder.
+    /// Listens on `port` with the certificate and key `names` of the folder.
     ///
     /// # Panics
     /// When it does not listen.

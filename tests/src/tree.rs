@@ -1,23 +1,32 @@
-//! The project's own text: where it is, and every file of Rust in it.
+//! The project's own files.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The folder that holds the workspace.
+/// Returns the folder of the workspace.
 ///
 /// # Panics
-/// When the harness has been moved out of it.
+/// When the harness has moved out of it.
 #[must_use]
 pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the harness is a folder of the workspace").to_owned()
 }
 
-/// Every `.rs` file below `folder`, outside of `target` and of hidden folders, sorted.
+/// Returns every `.rs` file below `folder`, outside of `target` and of hidden folders, sorted.
 ///
 /// # Panics
 /// When a folder cannot be read.
 #[must_use]
 pub fn rust_files(folder: &Path) -> Vec<PathBuf> {
+    files_ending(folder, &[".rs"])
+}
+
+/// Returns every file below `folder` with one of these endings, outside of `target` and of hidden folders, sorted.
+///
+/// # Panics
+/// When a folder cannot be read.
+#[must_use]
+pub fn files_ending(folder: &Path, endings: &[&str]) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("{} cannot be read: {error}", folder.display()));
     for entry in entries.flatten() {
@@ -26,9 +35,9 @@ pub fn rust_files(folder: &Path) -> Vec<PathBuf> {
         let name = name.to_string_lossy();
         if path.is_dir() {
             if name != "target" && !name.starts_with('.') {
-                found.extend(rust_files(&path));
+                found.extend(files_ending(&path, endings));
             }
-        } else if name.ends_with(".rs") {
+        } else if endings.iter().any(|ending| name.ends_with(ending)) {
             found.push(path);
         }
     }
@@ -36,7 +45,7 @@ pub fn rust_files(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// A file's text without its comments of whole lines, each line with its number from 1.
+/// Returns a file's text without its comments of whole lines, each line with its number from 1.
 ///
 /// # Panics
 /// When it cannot be read.

@@ -1,4 +1,4 @@
-//! What a running process has used: processor time and memory, as the kernel counts them.
+//! The processor time and memory of a running process, as the kernel counts them.
 
 use std::fs;
 use std::time::Duration;
@@ -10,12 +10,12 @@ pub struct Memory {
     pub resident: u64,
     /// The most that was ever resident (VmHWM).
     pub peak: u64,
-    /// Resident now of what the process has asked for (RssAnon): what it holds on to shows here, and the pages of its program,
-    /// which come in as their code first runs, do not.
+    /// Resident now of what the process has allocated (RssAnon). Pages of its program, which load as their code first
+    /// runs, do not count.
     pub own: u64,
 }
 
-/// The processor time, user and system, that all living threads of a process have used, in nanoseconds' resolution.
+/// Returns the processor time, user and system, of all living threads of a process, in nanoseconds' resolution.
 ///
 /// # Panics
 /// When there is no such process, or the kernel keeps no schedstat (CONFIG_SCHED_INFO).
@@ -34,7 +34,7 @@ pub fn processor_time(process: u32) -> Duration {
     Duration::from_nanos(nanoseconds)
 }
 
-/// The processor time of a process's first thread, which is our daemon's event loop.
+/// Returns the processor time of a process's first thread, which is our daemon's event loop.
 ///
 /// # Panics
 /// As [`processor_time`] does.
@@ -49,7 +49,7 @@ fn thread_time(folder: &str) -> Duration {
     Duration::from_nanos(first.parse().expect("schedstat starts with nanoseconds"))
 }
 
-/// How often the threads of a process have given up or lost the processor.
+/// Returns how often the threads of a process have given up or lost the processor.
 ///
 /// # Panics
 /// When there is no such process.
@@ -64,13 +64,13 @@ pub fn context_switches(process: u32) -> u64 {
     statuses.map(count).sum()
 }
 
-/// How many descriptors a process has open. The daemon lets only root look; none for anybody else.
+/// Returns how many descriptors a process has open; `None` if this user may not see them: the daemon shows them only to root.
 #[must_use]
 pub fn open_descriptors(process: u32) -> Option<usize> {
     fs::read_dir(format!("/proc/{process}/fd")).ok().map(Iterator::count)
 }
 
-/// The memory of a process.
+/// Returns the memory of a process.
 ///
 /// # Panics
 /// When there is no such process.

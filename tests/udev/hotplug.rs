@@ -1,4 +1,4 @@
-//! The hotplug script for systems without systemd, with programs that only note that they were called.
+//! The hotplug script for systems without systemd, with programs that only record that they were called.
 
 use std::fs;
 use std::path::PathBuf;
@@ -9,7 +9,7 @@ use ekey_tests::{Scratch, await_until, tree};
 const KEY: [(&str, &str); 3] = [("ACTION", "add"), ("PRODUCT", "20df/1/100"), ("DEVPATH", "/devices/usb1/1-1")];
 
 #[test]
-fn a_key_that_is_plugged_in_starts_the_daemon_if_none_answers() {
+fn plugging_in_starts_a_daemon_if_none_answers() {
     let machine = Machine::new(3);
     machine.event(&KEY);
     await_until("the daemon to be started", || (machine.calls() == "ekeyd run\n").then_some(()));
@@ -40,7 +40,7 @@ fn other_devices_and_other_events_start_nothing() {
 }
 
 #[test]
-fn the_systems_own_way_of_starting_it_goes_first() {
+fn the_systems_own_init_script_goes_first() {
     let machine = Machine::new(3);
     machine.program("etc/init.d/ekeyd", "echo init.d \"$@\" >>$CALLS");
     machine.event(&KEY);
@@ -58,7 +58,7 @@ fn the_key_is_kept_awake() {
     fs::create_dir_all(switch.parent().expect("a folder")).expect("a folder");
     fs::write(&switch, "auto\n").expect("a file");
     machine.event(&KEY);
-    assert_eq!(fs::read_to_string(switch).expect("it is there"), "on\n");
+    assert_eq!(fs::read_to_string(switch).expect("it exists"), "on\n");
 }
 
 /// Programs and files for the script, in a folder.
@@ -67,7 +67,7 @@ struct Machine {
 }
 
 impl Machine {
-    /// One where `ekey-ctl` ends with `answer`.
+    /// Makes one where `ekey-ctl` exits with `answer`.
     fn new(answer: i32) -> Self {
         let machine = Self { scratch: Scratch::make() };
         machine.program("bin/ekey-ctl", &format!("exit {answer}"));
@@ -82,7 +82,7 @@ impl Machine {
         let _ = self.scratch.write(path, &format!("#!/bin/sh\n{script}\n"), 0o755);
     }
 
-    /// Runs the script as the kernel's helper would, and expects no word of it.
+    /// Runs the script as the kernel's helper would, and checks that it prints nothing.
     #[track_caller]
     fn event(&self, environment: &[(&str, &str)]) {
         let path = format!("{}:/usr/bin:/bin", self.scratch.path("bin").display());

@@ -1,4 +1,4 @@
-//! The files of `udev/`, by the programs that read them.
+//! The files of `udev/`, as the programs that read them judge them.
 
 mod hotplug;
 mod unit;

@@ -1,4 +1,4 @@
-//! The unit, the user and the files that come with it, by the programs of systemd that read them.
+//! The unit, the user and the other files of `udev/`, as systemd's programs judge them.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -8,7 +8,7 @@ use std::process::{Command, Output};
 use ekey_tests::guest::{system_folder, system_program};
 use ekey_tests::{Scratch, tree};
 
-/// The most exposed that the unit may be, by systemd's own reckoning from 0 to 10.
+/// The highest exposure that systemd may compute for the unit, from 0 to 10.
 const MOST_EXPOSED: f64 = 2.5;
 
 #[test]
@@ -30,23 +30,23 @@ fn systemd_finds_no_mistake_in_the_unit() {
 }
 
 #[test]
-fn a_mistake_in_the_unit_would_be_seen() {
+fn systemd_finds_a_planted_mistake_in_the_unit() {
     for (right, wrong) in [("PrivateTmp=yes", "PrivateTemp=yes"), ("WatchdogSec=30s", "WatchdogSec=often")] {
         let output = verify(|unit| unit.replace(right, wrong));
-        assert!(words(&output).contains("ekeyd.service"), "{wrong} was not seen: {output:?}");
+        assert!(words(&output).contains("ekeyd.service"), "{wrong} was not noticed: {output:?}");
     }
 }
 
 #[test]
-fn no_key_is_one_that_the_unit_dies_with() {
+fn unplugging_a_key_does_not_stop_the_unit() {
     let unit = fs::read_to_string(file("ekeyd.service")).expect("the unit is there");
     let bound =
         unit.lines().find(|line| ["BindsTo=", "Requires=", "PartOf="].iter().any(|word| line.starts_with(word)));
-    assert_eq!(bound, None, "pulling out one key must not stop a daemon that has another");
+    assert_eq!(bound, None, "unplugging one key must not stop a daemon that has another");
 }
 
 #[test]
-fn the_user_is_made_once_and_has_no_shell() {
+fn the_user_is_created_once_without_a_shell() {
     let scratch = Scratch::make();
     fs::create_dir(scratch.path("etc")).expect("a folder");
     for _ in 0..2 {
@@ -62,25 +62,26 @@ fn the_user_is_made_once_and_has_no_shell() {
 }
 
 #[test]
-fn the_old_control_socket_is_linked_and_the_keyring_closed_to_others() {
+fn tmpfiles_link_the_old_socket_and_close_the_keyring() {
     let scratch = Scratch::make();
     fs::create_dir_all(scratch.path("etc/entropykey")).expect("a folder");
     fs::create_dir(scratch.path("run")).expect("a folder");
     let keyring = scratch.write("etc/entropykey/keyring", "", 0o644);
-    let owner = fs::metadata(&keyring).expect("it is there");
-    // Whoever runs this test may give files to nobody but himself.
+    let owner = fs::metadata(&keyring).expect("it exists");
+    // The user who runs this test may give files only to itself.
     let own = format!("{} {} ", owner.uid(), owner.gid());
-    let lines = fs::read_to_string(file("ekeyd.tmpfiles")).expect("it is there");
+    let lines = fs::read_to_string(file("ekeyd.tmpfiles")).expect("it exists");
     let lines = lines.replace("ekeyd ekeyd ", &own).replace("root  root  ", &own);
     let lines = scratch.write("ekeyd.conf", &lines, 0o644);
     let output = run(system_program("usr/bin/systemd-tmpfiles").arg("--create").arg(root_option(&scratch)).arg(lines));
     assert_eq!((output.status.code(), words(&output).as_str()), (Some(0), ""), "systemd-tmpfiles");
     let link = fs::read_link(scratch.path("run/ekeyd.sock")).expect("the link");
     assert_eq!(Path::new("/run").join(link), Path::new("/run/ekeyd/control.sock"));
-    assert_eq!(fs::metadata(&keyring).expect("it is there").mode() & 0o7777, 0o600);
+    assert_eq!(fs::metadata(&keyring).expect("it exists").mode() & 0o7777, 0o600);
 }
 
-/// What systemd says of the unit after a change. Its programs are taken from the guest's Debian; ours need not be installed.
+/// Returns what systemd says of the unit after a change. Takes systemd's programs from the guest's Debian; ours need
+/// not be installed.
 fn verify(change: impl Fn(String) -> String) -> Output {
     let scratch = Scratch::make();
     let unit = fs::read_to_string(file("ekeyd.service")).expect("the unit is there");

@@ -1,10 +1,11 @@
-//! What somebody would try who has got onto the machine, or reaches a port of it: for the list of attacks in the guest, where it runs
-//! as that somebody. Prints what came of it.
+//! What an attacker who is on the machine, or reaches a port of it, would try; for the attacks in the guest, where it
+//! runs as that attacker. Prints what it achieved.
 //!
 //! ```text
 //! attacker say SOCKET STATEMENT…      each statement and the answer to it, one a line
-//! attacker flood ADDRESS BYTES WORDS  the words again and again, up to so many bytes; then how it ended
-//! attacker hold ADDRESS COUNT         opens so many connections, says one byte on each, and keeps them for as long as it runs
+//! attacker flood ADDRESS BYTES WORDS  the words again and again, up to BYTES bytes; then how it ended
+//! attacker hold ADDRESS COUNT         opens COUNT connections, sends one byte on each, and keeps them until it is
+//! killed
 //! attacker ask ADDRESS                16 bytes of entropy by EGD's 0x02, or how it failed
 //! attacker babble SOCKET              listens where a key is expected, and sends nonsense as fast as it is read
 //! ```
@@ -103,7 +104,7 @@ fn ask(address: &str) -> io::Result<()> {
 
 fn babble(socket: &str) -> io::Result<()> {
     let listener = UnixListener::bind(socket)?;
-    // Nonsense that looks like frames up to the MAC, so that each has to be looked at.
+    // Nonsense that looks like frames up to the MAC, so that the daemon must check each.
     let nonsense = format!("* E!{:<50}{:<8}\r\n", "AA", "AAAAAAAA").repeat(1024);
     for stream in listener.incoming() {
         let mut stream = stream?;

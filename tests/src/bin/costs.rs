@@ -1,5 +1,6 @@
-//! Measures what the programs cost and prints one table, for `tests/costs`: each figure next to a reference of the same run, and its
-//! bound. Writes it to `costs.md` and `costs.json` in the target folder. Exits with 1 if a bound is missed.
+//! Measures what the programs cost and prints one table, for `tests/costs`: each figure, a reference of the same run,
+//! and the bound. Writes it to `costs.md` and `costs.json` in the target folder. Exits with 1 if a figure misses its
+//! bound.
 
 use std::process::ExitCode;
 
@@ -15,10 +16,10 @@ fn main() -> ExitCode {
         return ExitCode::from(64);
     };
     if let Wanted::List = wanted {
-        subjects().for_each(|subject| println!("{:20} {}", subject.name, subject.says));
+        subjects().for_each(|subject| println!("{:20} {}", subject.name, subject.title));
         return ExitCode::SUCCESS;
     }
-    // Aligned only in the files.
+    // Only the files align the columns.
     print!("{HEAD}");
     let chosen = subjects().filter(|subject| wanted.includes(subject));
     let rows: Vec<Row> = chosen
@@ -50,7 +51,7 @@ impl Wanted {
     }
 }
 
-/// What the command line asks for; `None` if it makes no sense.
+/// Returns what the command line asks for; `None` if it is malformed.
 fn wanted() -> Option<Wanted> {
     let mut names = Vec::new();
     let mut arguments = std::env::args().skip(1);

@@ -1,11 +1,11 @@
-//! Prints what Debian's rngtest, ent and dieharder say of bytes captured from a software key with a good generator, and NIST's
-//! estimator of min-entropy where it is built, beside what `ekey-ctl test` says:
+//! Prints what Debian's rngtest, ent and dieharder say of bytes captured from a software key with a good generator, and
+//! NIST's estimator of min-entropy where it is built, next to what `ekey-ctl test` says:
 //! `cargo run --release -p ekey-tests --bin outside-tests [--bytes N | --file FILE] [--ea-non-iid PROGRAM]`.
-//! With `--file`, of a file of that person's own, such as one that `ekey-ctl capture` has made from a real key.
+//! `--file` reads your own file instead, such as one that `ekey-ctl capture` has made from a real key.
 //!
-//! Needs the programs built (`cargo build --release --workspace --bins`) and those of Debian unpacked (`tests/run`). NIST's
-//! `ea_non_iid` is made by `make non_iid` in the folder `cpp` of <https://github.com/usnistgov/SP800-90B_EntropyAssessment>.
-//! Exits with 1 if anything has failed.
+//! Needs the programs built (`cargo build --release --workspace --bins`) and Debian's unpacked (`tests/run`). `make
+//! non_iid` in the folder `cpp` of <https://github.com/usnistgov/SP800-90B_EntropyAssessment> makes NIST's
+//! `ea_non_iid`. Exits with 1 if anything has failed.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -15,8 +15,8 @@ use ekey_tests::outside::{DieHarder, capture, dieharder, ent, estimator, ours, r
 
 /// Enough for the tests below, each with its hundred samples.
 const BYTES: u64 = 1_000_000_000;
-/// What of `dieharder -a` is content with a gigabyte: each test with the numbers of its family. The others want from 1.3 to 230
-/// gigabytes, or minutes each. One that dieharder itself advises against is left out.
+/// The tests of `dieharder -a` that a gigabyte suffices for, each with the numbers of its family. The others need 1.3
+/// to 230 gigabytes, or minutes each. One that dieharder itself advises against is left out.
 const DIEHARDER: &[(u32, &[u32])] = &[
     (0, &[]),
     (1, &[]),
@@ -40,7 +40,7 @@ const DIEHARDER: &[(u32, &[u32])] = &[
     (204, &[]),
     (206, &[]),
 ];
-/// dieharder calls a p weak that is so near 0 or 1.
+/// dieharder calls a p weak that is this near 0 or 1.
 const WEAK: f64 = 0.005;
 
 fn main() -> ExitCode {
@@ -65,7 +65,7 @@ fn main() -> ExitCode {
     let estimate = program.map(|program| estimator(&program, &file));
     let shown = estimate.map_or_else(|| "not had".to_owned(), |bits| format!("{bits:.6} bits a byte"));
     println!("| ea_non_iid | min-entropy of the first 1,000,000 bytes (SP 800-90B 3.1.3) | {shown} |");
-    // The estimator is made to err on the low side: good data has from 6.6 to 7.4.
+    // The estimator errs on the low side by design: good data has from 6.6 to 7.4.
     good &= estimate.is_none_or(|bits| bits > 6.0);
     good &= print_dieharder(&file);
     if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
@@ -87,7 +87,7 @@ fn arguments() -> Result<Asked, String> {
             "--bytes" => asked.bytes = value.parse().map_err(|error| format!("--bytes {value}: {error}"))?,
             "--file" => asked.file = Some(PathBuf::from(value)),
             "--ea-non-iid" => asked.program = Some(PathBuf::from(value)),
-            _ => return Err(format!("there is no {word}")),
+            _ => return Err(format!("{word} is unknown")),
         }
     }
     Ok(asked)
@@ -118,7 +118,7 @@ fn print_debian(file: &Path) {
     println!("| ent | serial correlation | {:.6} |", ent.serial_correlation);
 }
 
-/// Whether none has failed.
+/// Returns whether none has failed.
 fn print_dieharder(file: &Path) -> bool {
     let mut lines: Vec<DieHarder> = Vec::new();
     let mut too_long = 0;
@@ -136,8 +136,8 @@ fn print_dieharder(file: &Path) -> bool {
         println!("| dieharder | {word} | {} of {} |", count(word), lines.len());
     }
     let expected = 2.0 * WEAK * lines.len() as f64;
-    println!("| dieharder | WEAK by chance, in the mean | {expected:.1} |");
-    println!("| dieharder | tests that need more bytes than there are | {too_long} |");
+    println!("| dieharder | WEAK by chance, on average | {expected:.1} |");
+    println!("| dieharder | tests that need more bytes | {too_long} |");
     for line in lines.iter().filter(|line| line.assessment != "PASSED") {
         println!("| dieharder | {} | p {:.6}, {} |", line.name, line.p, line.assessment);
     }

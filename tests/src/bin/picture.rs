@@ -1,4 +1,4 @@
-//! A picture of a page in the browser that the tests use: `picture URL FILE.png [WIDTH [light|dark]]`.
+//! Takes a picture of a page with the browser that the tests use: `picture URL FILE.png [WIDTH [light|dark]]`.
 
 use ekey_tests::Scratch;
 use ekey_tests::browser::Browser;

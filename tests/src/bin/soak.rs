@@ -1,6 +1,6 @@
-//! Lets everything run for a long time and holds it against the truth: `nice cargo run --release -p ekey-tests --bin soak --
-//! --for 2h`, with `--seed N` for the same happenings once more. Writes what it saw to `soak.md` and `soak.svg` in the target
-//! folder, each minute anew. Ends with 1 if anything was found.
+//! Runs everything for a long time and compares it with the truth: `nice cargo run --release -p ekey-tests --bin soak
+//! -- --for 2h`, with `--seed N` to repeat the same events. Writes its results to `soak.md` and `soak.svg` in the
+//! target folder every minute. Exits with 1 if it found a fault.
 //!
 //! Needs the programs built (`cargo build --release --workspace --bins`), and for jumps of the wall clock libfaketime
 //! unpacked (`tests/run`).

@@ -1,4 +1,4 @@
-//! A headless browser (Debian's Chromium, unpacked by tests/fetch-browser) that a test steers and looks over the shoulder of.
+//! A headless browser (Debian's Chromium, unpacked by tests/fetch-browser) that a test controls and observes.
 
 mod pipe;
 
@@ -24,19 +24,19 @@ pub struct Browser {
     scratch: PathBuf,
 }
 
-/// The folder below target/ that tests/fetch-browser fills.
+/// Returns the folder below target/ that tests/fetch-browser fills.
 ///
 /// # Panics
-/// When it was not run.
+/// When tests/fetch-browser was not run.
 #[must_use]
 pub fn fetched() -> PathBuf {
     let folder = binaries::target_folder().join("browser");
-    assert!(folder.join("done/chromium").exists(), "{} is not there: run tests/fetch-browser", folder.display());
+    assert!(folder.join("done/chromium").exists(), "{} is missing: run tests/fetch-browser", folder.display());
     folder
 }
 
 impl Browser {
-    /// Starts it, at an empty page.
+    /// Starts it with an empty page.
     ///
     /// # Panics
     /// When it does not start.
@@ -80,7 +80,7 @@ impl Browser {
         browser
     }
 
-    /// Shows a page in a window so wide and high, in points, on a display with `scale` dots a point.
+    /// Shows a page in a window of this width and height, in points, on a display with `scale` dots a point.
     ///
     /// # Panics
     /// When the page does not load.
@@ -90,21 +90,21 @@ impl Browser {
         let loads = self.loads();
         let outcome = self.ask("Page.navigate", &json!({ "url": url }));
         assert_eq!(outcome["errorText"], Value::Null, "{url} does not load");
-        self.await_that("the page has loaded", |browser| browser.loads() > loads);
+        self.await_expression("the page has loaded", |browser| browser.loads() > loads);
     }
 
-    /// Prefers a scheme of colours: `light` or `dark`.
+    /// Sets the preferred colour scheme: `light` or `dark`.
     pub fn prefer(&mut self, scheme: &str) {
         let features = json!([{ "name": "prefers-color-scheme", "value": scheme }]);
         self.ask("Emulation.setEmulatedMedia", &json!({ "features": features }));
     }
 
-    /// Lets scripts run, or not.
+    /// Enables or disables scripts.
     pub fn scripts(&mut self, run: bool) {
         self.ask("Emulation.setScriptExecutionDisabled", &json!({ "value": !run }));
     }
 
-    /// The value of an expression in the page.
+    /// Returns the value of an expression in the page.
     ///
     /// # Panics
     /// When the expression throws.
@@ -128,7 +128,7 @@ impl Browser {
         }
     }
 
-    /// A picture of the whole page, as PNG.
+    /// Returns a picture of the whole page, as PNG.
     ///
     /// # Panics
     /// When the browser gives none.
@@ -137,13 +137,13 @@ impl Browser {
         Base64::decode_vec(outcome["data"].as_str().expect("a picture is text")).expect("a picture is base64")
     }
 
-    /// Every address that was asked for since the start.
+    /// Returns every address that was requested since the start.
     pub fn requests(&mut self) -> Vec<String> {
         let of = |event: &Value| event["params"]["request"]["url"].as_str().map(str::to_owned);
         self.events("Network.requestWillBeSent").iter().filter_map(of).collect()
     }
 
-    /// Everything that the console has shown since the start: messages, errors, violations of the policy.
+    /// Returns everything that the console has shown since the start: messages, errors, violations of the policy.
     pub fn complaints(&mut self) -> Vec<String> {
         ["Runtime.consoleAPICalled", "Runtime.exceptionThrown", "Log.entryAdded"]
             .iter()
@@ -152,11 +152,11 @@ impl Browser {
             .collect()
     }
 
-    /// Waits until something is so.
+    /// Waits until an expression is true.
     ///
     /// # Panics
     /// When it never is.
-    pub fn await_that(&mut self, what: &str, mut is: impl FnMut(&mut Self) -> bool) {
+    pub fn await_expression(&mut self, what: &str, mut is: impl FnMut(&mut Self) -> bool) {
         let started = Instant::now();
         while !is(self) {
             assert!(started.elapsed() < DEADLINE, "waited {} s until {what}", DEADLINE.as_secs());
@@ -168,9 +168,9 @@ impl Browser {
         self.events("Page.loadEventFired").len()
     }
 
-    /// The events of one kind so far.
+    /// Returns the events of one kind so far.
     fn events(&mut self, method: &str) -> Vec<Value> {
-        // Any question; what has happened before comes before its answer.
+        // Asks anything: earlier events arrive before the answer.
         self.ask("Runtime.getIsolateId", &json!({}));
         self.pipe.events.iter().filter(|event| event["method"] == method).cloned().collect()
     }
@@ -188,7 +188,7 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        // One that has ended needs no ending.
+        // It may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

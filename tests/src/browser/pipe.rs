@@ -14,7 +14,7 @@ pub(super) struct Pipe {
     commands: ChildStdin,
     messages: Receiver<Value>,
     asked: u64,
-    /// Everything that has come and was no answer.
+    /// Everything that arrived and was not an answer.
     pub(super) events: Vec<Value>,
 }
 
@@ -37,7 +37,7 @@ impl Pipe {
         Self { commands, messages, asked: 0, events: Vec::new() }
     }
 
-    /// Asks, keeps the events that come meanwhile, and gives the answer or says why there is none.
+    /// Sends a question, keeps the events that arrive meanwhile, and returns the answer, or the reason why there is none.
     pub(super) fn ask(
         &mut self,
         session: &str,

@@ -1,4 +1,5 @@
-//! How soon a person and a program have an answer: the status, a line of the control language, a page beside idle connections.
+//! How soon people and programs get an answer: the status, a line of the control language, a page next to idle
+//! connections.
 
 use std::net::TcpStream;
 use std::time::Instant;
@@ -10,20 +11,17 @@ use crate::daemon::DaemonPlan;
 use crate::http::{self, Observed};
 use crate::mutations::{Chance, STATEMENTS, mutated};
 use crate::scratch::Scratch;
+use crate::serving::running;
 use crate::software_key::KeyPlan;
 
 pub(super) const SUBJECTS: &[Subject] = &[
-    Subject { name: "status", says: "how long `ekey-ctl status` takes", measure: status },
-    Subject { name: "control", says: "the slowest answer to mutated lines", measure: control },
-    Subject { name: "http-idle", says: "answers by HTTP beside 200 idle connections", measure: idle },
+    Subject { name: "status", title: "how long `ekey-ctl status` takes", measure: status },
+    Subject { name: "control", title: "the slowest answer to mutated lines", measure: control },
+    Subject { name: "http-idle", title: "answers by HTTP with 200 idle connections", measure: idle },
 ];
 
 fn status() -> Result<Vec<Figure>, Missing> {
-    let scratch = Scratch::make();
-    let plan = KeyPlan::named("key").rate(126);
-    let key = plan.plug_in(&scratch);
-    let mut daemon = DaemonPlan::default().key(&plan, &key).egd().start(&scratch);
-    daemon.await_state(&scratch, "running");
+    let (_scratch, _key, daemon) = running(&KeyPlan::named("key").rate(126), DaemonPlan::egd);
     let took = |arguments: &[&str]| {
         median([(); 9].map(|()| {
             let mut command = binaries::command("ekey-ctl");
@@ -35,7 +33,7 @@ fn status() -> Result<Vec<Figure>, Missing> {
     let socket = daemon.control.display().to_string();
     let (bare, ours) = (took(&["--version"]), took(&["status", "--socket", &socket]));
     let figure = Figure::new("`ekey-ctl status`, median of 9", Unit::Seconds, ours);
-    Ok(vec![figure.beside("`ekey-ctl --version`", bare).bound(Bound::Most(1.0))])
+    Ok(vec![figure.against("`ekey-ctl --version`", bare).bound(Bound::Most(1.0))])
 }
 
 fn control() -> Result<Vec<Figure>, Missing> {
@@ -66,7 +64,7 @@ fn idle() -> Result<Vec<Figure>, Missing> {
     };
     let alone = twenty();
     let idle: Vec<TcpStream> = (0..200).filter_map(|_| http::connect(running.address).ok()).collect();
-    let figure = Figure::new("20 answers beside 200 idle connections", Unit::Seconds, twenty());
+    let figure = Figure::new("20 answers with 200 idle connections", Unit::Seconds, twenty());
     drop(idle);
-    Ok(vec![figure.beside("without them", alone).bound(Bound::Most(9.0))])
+    Ok(vec![figure.against("without them", alone).bound(Bound::Most(9.0))])
 }

@@ -1,4 +1,4 @@
-//! What `ekey-ctl capacity` foretells beside what a crowd at a real daemon then waits.
+//! Compares the prediction of `ekey-ctl capacity` with what a crowd at a real daemon then waits.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::software_key::KeyPlan;
 use crate::status::Status;
 
 pub(super) const SUBJECTS: &[Subject] =
-    &[Subject { name: "capacity", says: "waits of a crowd, beside what was foretold", measure }];
+    &[Subject { name: "capacity", title: "waits of a crowd, and their prediction", measure }];
 
 fn measure() -> Result<Vec<Figure>, Missing> {
     const SPAN: Duration = Duration::from_secs(4);
@@ -24,14 +24,14 @@ fn measure() -> Result<Vec<Figure>, Missing> {
     let mut load = Load::new().with(100, Habit::at_intervals(120, Duration::from_millis(250)), &daemon.egd);
     let hours = (SPAN.as_secs_f64() / 3600.0).to_string();
     let arguments = ["capacity", "--json", "--clients", "100:burst:120/0.25s", "--supply", "16000", "--hours", &hours];
-    let told = Status::of(&daemon.ctl(&scratch, &arguments));
+    let answer = Status::of(&daemon.ctl(&scratch, &arguments));
     let measured = load.run_for(SPAN);
     let figures = [(50, "p50"), (95, "p95")].map(|(hundredths, name)| {
-        let foretold = told.at(&format!("/waits_s/{name}")).as_f64().unwrap_or(f64::NAN);
+        let predicted = answer.at(&format!("/waits_s/{name}")).as_f64().unwrap_or(f64::NAN);
         let seen = measured.percentile(hundredths).as_secs_f64();
         let figure =
             Figure::new(format!("{name} of 100 clients that ask for three times the supply"), Unit::Seconds, seen);
-        figure.beside("foretold", foretold).bound(Bound::Within(foretold / 1.6 - 0.2, foretold * 1.6 + 0.2))
+        figure.against("predicted", predicted).bound(Bound::Within(predicted / 1.6 - 0.2, predicted * 1.6 + 0.2))
     });
     Ok(figures.into())
 }

@@ -7,17 +7,17 @@ use std::fmt;
 pub struct Figure {
     /// What was measured.
     pub what: String,
-    /// Of both values.
+    /// The unit of both values.
     pub unit: Unit,
-    /// What ours takes.
+    /// Our value.
     pub ours: f64,
-    /// What the reference is, and what it takes.
+    /// The reference's name and value.
     pub reference: Option<(&'static str, f64)>,
-    /// What ours may take.
+    /// The bound of our value.
     pub bound: Bound,
 }
 
-/// What a value counts, as the measurement gives it.
+/// The unit of a value, as the measurement gives it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unit {
     /// Seconds, shown in the unit that suits the value.
@@ -34,53 +34,53 @@ pub enum Unit {
     Times,
 }
 
-/// What ours may take.
+/// The bound of our value.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Bound {
-    /// At most so much.
+    /// At most this much.
     Most(f64),
-    /// At least so much.
+    /// At least this much.
     Least(f64),
-    /// At most so many times the reference.
+    /// At most this many times the reference.
     MostTimes(f64),
-    /// At least so many times the reference.
+    /// At least this many times the reference.
     LeastTimes(f64),
-    /// At most so much more than the reference.
+    /// At most this much more than the reference.
     MostMore(f64),
     /// From one to the other.
     Within(f64, f64),
-    /// For information.
+    /// None: for information.
     None,
 }
 
 impl Figure {
-    /// A figure without reference and bound.
+    /// Makes a figure without reference and bound.
     #[must_use]
     pub fn new(what: impl Into<String>, unit: Unit, ours: f64) -> Self {
         Self { what: what.into(), unit, ours, reference: None, bound: Bound::None }
     }
 
-    /// With this reference.
+    /// Adds a reference.
     #[must_use]
-    pub fn beside(mut self, what: &'static str, reference: f64) -> Self {
+    pub fn against(mut self, what: &'static str, reference: f64) -> Self {
         self.reference = Some((what, reference));
         self
     }
 
-    /// With this bound.
+    /// Adds a bound.
     #[must_use]
     pub fn bound(mut self, bound: Bound) -> Self {
         self.bound = bound;
         self
     }
 
-    /// Ours in parts of the reference.
+    /// Returns our value divided by the reference.
     #[must_use]
     pub fn ratio(&self) -> Option<f64> {
         self.reference.map(|(_, reference)| self.ours / reference)
     }
 
-    /// Whether ours keeps its bound. A bound to a reference that is not there is missed.
+    /// Returns whether our value meets its bound. A bound on a missing reference is missed.
     #[must_use]
     pub fn holds(&self) -> bool {
         let ratio = self.ratio().unwrap_or(f64::NAN);
@@ -95,7 +95,7 @@ impl Figure {
         }
     }
 
-    /// The bound in words.
+    /// Returns the bound in words.
     #[must_use]
     pub fn bound_in_words(&self) -> String {
         let unit = self.unit;
@@ -112,7 +112,7 @@ impl Figure {
 }
 
 impl Unit {
-    /// A value with its unit.
+    /// Formats a value with its unit.
     #[must_use]
     pub fn show(self, value: f64) -> String {
         match self {
@@ -149,8 +149,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_bound_is_kept_up_to_its_value_and_missed_above() {
-        let figure = |bound| Figure::new("x", Unit::Count, 4.0).beside("y", 10.0).bound(bound);
+    fn a_figure_meets_its_bound_up_to_its_value() {
+        let figure = |bound| Figure::new("x", Unit::Count, 4.0).against("y", 10.0).bound(bound);
         for (kept, missed) in [
             (Bound::Most(4.0), Bound::Most(3.9)),
             (Bound::Least(4.0), Bound::Least(4.1)),
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bound_to_a_reference_that_is_missing_is_missed() {
+    fn a_bound_without_its_reference_is_missed() {
         for bound in [Bound::MostTimes(9.0), Bound::LeastTimes(0.0), Bound::MostMore(9.0)] {
             assert!(!Figure::new("x", Unit::Count, 1.0).bound(bound).holds(), "{bound:?}");
         }

@@ -1,11 +1,6 @@
-//! What floods cost: a key that sends garbage, and clients that ask without reading.
+//! The cost of floods: a key that sends garbage, and clients that ask without reading.
 
-use std::fs::File;
-use std::io::{Read as _, Write as _};
-use std::os::unix::net::{UnixListener, UnixStream};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::{self, sleep};
+use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
@@ -14,28 +9,22 @@ use super::{Bound, Figure, Missing, Subject, Unit};
 use crate::await_until;
 use crate::daemon::DaemonPlan;
 use crate::egd::EgdClient;
+use crate::floods::{Flood, key_of_garbage};
 use crate::scratch::Scratch;
+use crate::serving::running;
 use crate::software_key::KeyPlan;
 use crate::usage::processor_time;
 
 pub(super) const SUBJECTS: &[Subject] = &[
-    Subject { name: "garbage", says: "a key that floods garbage", measure: garbage },
-    Subject { name: "egd-flood", says: "answers and the end while clients flood the EGD server", measure: egd },
+    Subject { name: "garbage", title: "a key that floods garbage", measure: garbage },
+    Subject { name: "egd-flood", title: "answers and the end while clients flood the EGD server", measure: egd },
 ];
 
 fn garbage() -> Result<Vec<Figure>, Missing> {
     const SPAN: Duration = Duration::from_secs(10);
     let scratch = Scratch::make();
     let path = scratch.path("mad.key");
-    let listener = UnixListener::bind(&path).expect("a socket");
-    thread::spawn(move || {
-        let mut garbage = vec![0; 65_536];
-        File::open("/dev/urandom").and_then(|mut source| source.read_exact(&mut garbage)).expect("randomness");
-        for stream in listener.incoming() {
-            let mut stream = stream.expect("a connection");
-            while stream.write_all(&garbage).is_ok() {}
-        }
-    });
+    key_of_garbage(&path);
     let daemon = DaemonPlan::default().path(&path).start(&scratch);
     let read = || daemon.status(&scratch).count("/keys/0/bytes_read");
     await_until("the flood", || (read() > 0).then_some(()));
@@ -52,11 +41,7 @@ fn garbage() -> Result<Vec<Figure>, Missing> {
 }
 
 fn egd() -> Result<Vec<Figure>, Missing> {
-    let scratch = Scratch::make();
-    let plan = KeyPlan::named("key").rate(126);
-    let key = plan.plug_in(&scratch);
-    let mut daemon = DaemonPlan::default().key(&plan, &key).egd().start(&scratch);
-    daemon.await_state(&scratch, "running");
+    let (scratch, _key, mut daemon) = running(&KeyPlan::named("key").rate(126), DaemonPlan::egd);
     let slowest = || {
         let answers = (0..5).map(|_| {
             let before = Instant::now();
@@ -68,32 +53,17 @@ fn egd() -> Result<Vec<Figure>, Missing> {
         answers.fold(0.0, f64::max)
     };
     let alone = slowest();
-    let over = Arc::new(AtomicBool::new(false));
-    let floods: Vec<_> = [&[0x03, 0, 0, 0][..], &[0x00], &[0x01, 0]]
-        .into_iter()
-        .map(|request| {
-            let mut stream = UnixStream::connect(&daemon.egd).expect("the EGD socket");
-            let (over, burst) = (Arc::clone(&over), request.repeat(4096));
-            stream.set_write_timeout(Some(Duration::from_millis(100))).expect("a timeout");
-            thread::spawn(move || {
-                while !over.load(Ordering::Relaxed) {
-                    // The server asks nothing more of a client that reads no answers; what it sends meanwhile waits.
-                    let _ = stream.write(&burst);
-                }
-            })
-        })
-        .collect();
+    let flood = Flood::of_requests(&daemon.egd);
     await_until("the floods", || (daemon.status(&scratch).count("/egd/0/requests") > 10_000).then_some(()));
-    let beside = slowest();
+    let loaded = slowest();
     let asked = Instant::now();
     daemon.program.signal(Signal::SIGTERM);
     daemon.program.wait();
     let end = asked.elapsed().as_secs_f64();
-    over.store(true, Ordering::Relaxed);
-    floods.into_iter().for_each(|flood| flood.join().expect("a flood ends"));
+    flood.end();
     Ok(vec![
-        Figure::new("slowest of 5 answers, each with a status", Unit::Seconds, beside)
-            .beside("without a flood", alone)
+        Figure::new("slowest of 5 answers, each with a status", Unit::Seconds, loaded)
+            .against("without a flood", alone)
             .bound(Bound::Most(1.0)),
         Figure::new("SIGTERM to the end", Unit::Seconds, end).bound(Bound::Most(2.0)),
     ])

@@ -1,4 +1,4 @@
-//! Processor time that a frame takes, ours beside the original's, from a key on a unix socket and on a terminal.
+//! Processor time of a frame, ours and the original's, from a key on a unix socket and on a terminal.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -13,24 +13,28 @@ use crate::software_key::{KeyPlan, Plug, SoftwareKey};
 use crate::usage::processor_time;
 
 pub(super) const SUBJECTS: &[Subject] = &[
-    Subject { name: "frame-unix", says: "processor time a frame, key on a unix socket", measure: || frame(Plug::Unix) },
-    Subject { name: "frame-pty", says: "processor time a frame, key on a terminal", measure: || frame(Plug::Pty) },
+    Subject {
+        name: "frame-unix",
+        title: "processor time a frame, key on a unix socket",
+        measure: || frame(Plug::Unix),
+    },
+    Subject { name: "frame-pty", title: "processor time a frame, key on a terminal", measure: || frame(Plug::Pty) },
 ];
 
-/// Frames before the measured ones: the first session, so that starting up is not counted.
+/// Frames before the measured ones: the first session, so that startup does not count.
 const WARM_UP: u64 = 4096;
 /// Frames of one run.
 const FRAMES: u64 = 200_000;
-/// Of the original's processor time.
+/// The bound, as a part of the original's processor time.
 const MOST_OF_ORIGINAL: f64 = 0.40;
 
 fn frame(plug: Plug) -> Result<Vec<Figure>, Missing> {
     let (original, ours) = medians::<5>(|which| seconds_per_frame(which, plug));
     let figure = Figure::new("processor time a frame, median of 5", Unit::Seconds, ours);
-    Ok(vec![figure.beside(ORIGINAL, original).bound(Bound::MostTimes(MOST_OF_ORIGINAL))])
+    Ok(vec![figure.against(ORIGINAL, original).bound(Bound::MostTimes(MOST_OF_ORIGINAL))])
 }
 
-/// Measured from a software key that sends as fast as it is read, into a file: user and system, in seconds.
+/// Measures with a software key that sends as fast as the host reads, into a file: user and system, in seconds.
 fn seconds_per_frame(which: Which, plug: Plug) -> f64 {
     let scratch = Scratch::make();
     let plan = KeyPlan::named("speed").plug(plug);
@@ -77,14 +81,14 @@ impl Running {
         }
     }
 
-    /// Waits until the output has so many blocks.
+    /// Waits until the output has `blocks` blocks.
     pub(super) fn await_blocks(&mut self, blocks: u64) {
         let output = self.output.clone();
         let what = format!("{blocks} blocks");
         self.program().await_while_running(&what, || (blocks_in(&output) >= blocks).then_some(()));
     }
 
-    /// Once the output has `blocks` blocks: the processor time so far, and the blocks at that moment.
+    /// Returns the processor time once the output has `blocks` blocks, and the blocks at that moment.
     fn sample_at(&mut self, blocks: u64) -> (Duration, u64) {
         self.await_blocks(blocks);
         let process = self.program().id();

@@ -1,40 +1,37 @@
-//! What the daemon keeps in memory of those who talk to it: anonymous memory before and after.
+//! The memory that the daemon keeps for its clients: anonymous memory before and after.
 
 use std::io::Write as _;
-use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 
 use super::{Bound, Figure, Missing, Subject, Unit};
 use crate::control::ControlClient;
 use crate::daemon::{Daemon, DaemonPlan};
+use crate::floods::unread_pages;
 use crate::http::{self, Observed};
 use crate::mutations::{Chance, LINES, STATEMENTS, mutated};
 use crate::scratch::Scratch;
-use crate::serving::ours;
+use crate::serving::{self, ours};
 use crate::software_key::{KeyPlan, SoftwareKey};
 use crate::usage::memory;
 use crate::{await_until, load};
 
 pub(super) const SUBJECTS: &[Subject] = &[
-    Subject { name: "growth-control", says: "memory after ten thousand mutated lines", measure: control },
-    Subject { name: "growth-boast", says: "memory after a key that claims 2^32 of everything", measure: boast },
-    Subject { name: "growth-http", says: "memory with 300 clients that read no answer", measure: deaf },
-    Subject { name: "growth-connections", says: "memory after 50,000 connections in a row", measure: connections },
-    Subject { name: "growth-floods", says: "memory after a megabyte of nonsense at each listener", measure: floods },
+    Subject { name: "growth-control", title: "memory after ten thousand mutated lines", measure: control },
+    Subject { name: "growth-boast", title: "memory after a key that claims 2^32 of everything", measure: boast },
+    Subject { name: "growth-http", title: "memory with 300 clients that read no answer", measure: deaf },
+    Subject { name: "growth-connections", title: "memory after 50,000 connections in a row", measure: connections },
+    Subject { name: "growth-floods", title: "memory after a megabyte of nonsense at each listener", measure: floods },
 ];
 
-/// A daemon's anonymous memory now, before, and what may have been added, in KB.
+/// Compares a daemon's anonymous memory with `before`, and with what may have been added, in KB.
 fn grown(what: &str, daemon: &Daemon, before: u64, most_more: f64) -> Vec<Figure> {
     let after = memory(daemon.program.id()).own;
     let figure = Figure::new(what, Unit::Kilobytes, after as f64);
-    vec![figure.beside("before", before as f64).bound(Bound::MostMore(most_more))]
+    vec![figure.against("before", before as f64).bound(Bound::MostMore(most_more))]
 }
 
 fn running(plan: &KeyPlan, more: impl FnOnce(DaemonPlan) -> DaemonPlan) -> (Scratch, SoftwareKey, Daemon, u64) {
-    let scratch = Scratch::make();
-    let key = plan.plug_in(&scratch);
-    let mut daemon = more(DaemonPlan::default().key(plan, &key)).start(&scratch);
-    daemon.await_state(&scratch, "running");
+    let (scratch, key, daemon) = serving::running(plan, more);
     let before = memory(daemon.program.id()).own;
     (scratch, key, daemon, before)
 }
@@ -45,7 +42,7 @@ fn control() -> Result<Vec<Figure>, Missing> {
     let mut client = ControlClient::connect(&daemon.control).expect("a connection");
     for _ in 0..LINES {
         let line = mutated(&mut chance, &STATEMENTS).replace(['\n', '\r'], " ");
-        // A line that is too long is hung up on.
+        // The daemon hangs up on a line that is too long.
         if client.say(&line).is_err() || line.len() > 4096 {
             client = ControlClient::connect(&daemon.control).expect("a connection");
         }
@@ -55,7 +52,7 @@ fn control() -> Result<Vec<Figure>, Missing> {
 
 fn boast() -> Result<Vec<Figure>, Missing> {
     let (scratch, _key, daemon, before) = running(&KeyPlan::named("key").rate(126).fault("boast:2"), DaemonPlan::egd);
-    await_until("information that makes no sense", || {
+    await_until("nonsense in the information", || {
         (daemon.status(&scratch).count("/keys/0/frames/malformed") >= 4).then_some(())
     });
     Ok(grown("anonymous memory after it", &daemon, before, 1024.0))
@@ -66,13 +63,7 @@ fn deaf() -> Result<Vec<Figure>, Missing> {
     let running = Observed::start(&scratch, &KeyPlan::named("key").rate(126), |plan| plan);
     assert_eq!(http::get(running.address, "/", "").code, 200);
     let before = memory(running.daemon.program.id()).own;
-    let deaf: Vec<TcpStream> = (0..300)
-        .filter_map(|_| {
-            let mut stream = http::connect(running.address).ok()?;
-            stream.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").ok()?;
-            Some(stream)
-        })
-        .collect();
+    let deaf = unread_pages(running.address);
     assert_eq!(http::get(running.address, "/", "").code, 200);
     let figures = grown("anonymous memory with them", &running.daemon, before, 2048.0);
     drop(deaf);
@@ -80,7 +71,7 @@ fn deaf() -> Result<Vec<Figure>, Missing> {
 }
 
 fn connections() -> Result<Vec<Figure>, Missing> {
-    // A key that is slow, so that most of them leave while they wait.
+    // A slow key, so that most of them leave while they wait.
     let (scratch, _key, daemon) = ours(&KeyPlan::named("key").rate(100));
     let row = |count: u32| {
         for number in 0..count {
@@ -89,7 +80,7 @@ fn connections() -> Result<Vec<Figure>, Missing> {
                 drop(stream.write_all(&[0x02, 255]));
             }
         }
-        await_until("all clients to be gone", || (daemon.status(&scratch).count("/egd/0/clients") == 0).then_some(()));
+        await_until("all clients to leave", || (daemon.status(&scratch).count("/egd/0/clients") == 0).then_some(()));
     };
     load::allow_open_files(1000);
     row(2000);
@@ -104,7 +95,7 @@ fn floods() -> Result<Vec<Figure>, Missing> {
         Observed::start(&scratch, &KeyPlan::named("key").rate(126), |plan| plan);
     let before = memory(daemon.program.id()).own;
     let flood = |mut stream: Box<dyn std::io::Write>, words: &[u8]| {
-        // Each is hung up on at some point, or takes no more.
+        // The daemon hangs up on each at some point, or reads no more.
         let _ = stream.write_all(&words.repeat((1 << 20) / words.len()));
     };
     let unix = |path| {

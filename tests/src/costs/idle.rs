@@ -1,4 +1,4 @@
-//! What the daemon takes at a key's own rate: wake-ups and processor time, and what health tests and being looked at add.
+//! The daemon's load at a key's own rate: wake-ups and processor time, and what health tests and observation add.
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -12,20 +12,20 @@ use crate::software_key::{KeyPlan, Plug};
 use crate::usage::{context_switches, processor_time};
 
 pub(super) const SUBJECTS: &[Subject] = &[
-    Subject { name: "idle", says: "wake-ups and processor time at a key's own rate", measure: idle },
-    Subject { name: "sim-idle", says: "processor time of software keys without a host", measure: sims },
-    Subject { name: "observed", says: "what health tests, EGD, HTTP and scrapes add at that rate", measure: observed },
+    Subject { name: "idle", title: "wake-ups and processor time at a key's own rate", measure: idle },
+    Subject { name: "sim-idle", title: "processor time of software keys without a host", measure: sims },
+    Subject { name: "observed", title: "what health tests, EGD, HTTP and scrapes add at that rate", measure: observed },
 ];
 
 /// How long.
 const SPAN: Duration = Duration::from_secs(30);
-/// How often Prometheus looks, as its documentation has it.
+/// How often Prometheus scrapes by default.
 const SCRAPED_EVERY: Duration = Duration::from_secs(15);
 /// Context switches a second.
 const MOST_SWITCHES: f64 = 6.0;
 /// Per cent of a core.
 const MOST_SHARE: f64 = 0.03;
-/// Per cent of a core that health tests, EGD, HTTP and a scrape each 15 s may add.
+/// Per cent of a core that health tests, EGD, HTTP and a scrape every 15 s may add.
 const MOST_MORE: f64 = 0.1;
 
 fn idle() -> Result<Vec<Figure>, Missing> {
@@ -37,7 +37,7 @@ fn idle() -> Result<Vec<Figure>, Missing> {
         running.await_blocks(2 * 126);
         (running, key)
     });
-    // Both at the same time, each with a key of its own.
+    // Both at the same time, each with its own key.
     let mut processes = [original, ours].map(|(mut running, key)| (running.program().id(), running, key));
     let look = |processes: &[(u32, Running, _); 2]| {
         [0, 1].map(|at| (processor_time(processes[at].0), context_switches(processes[at].0)))
@@ -55,12 +55,12 @@ fn idle() -> Result<Vec<Figure>, Missing> {
     let switches = Figure::new("context switches a second at 126 frames/s", Unit::PerSecond, ours.0);
     let share = Figure::new("of a core at 126 frames/s", Unit::PercentOfCore, ours.1);
     Ok(vec![
-        switches.beside(ORIGINAL, original.0).bound(Bound::Most(MOST_SWITCHES)),
-        share.beside(ORIGINAL, original.1).bound(Bound::Most(MOST_SHARE)),
+        switches.against(ORIGINAL, original.0).bound(Bound::Most(MOST_SWITCHES)),
+        share.against(ORIGINAL, original.1).bound(Bound::Most(MOST_SHARE)),
     ])
 }
 
-/// What `ekey-sim` takes while no host asks.
+/// Measures the load of `ekey-sim` while no host asks.
 fn sims() -> Result<Vec<Figure>, Missing> {
     const QUIET: Duration = Duration::from_secs(5);
     let scratch = Scratch::make();
@@ -98,5 +98,5 @@ fn observed() -> Result<Vec<Figure>, Missing> {
     let [without, with] = [0, 1].map(|at| (after[at] - before[at]).as_secs_f64() / seconds * 100.0);
     let figure =
         Figure::new("of a core with health tests, EGD, HTTP and a scrape each 15 s", Unit::PercentOfCore, with);
-    Ok(vec![figure.beside("without", without).bound(Bound::MostMore(MOST_MORE))])
+    Ok(vec![figure.against("without", without).bound(Bound::MostMore(MOST_MORE))])
 }

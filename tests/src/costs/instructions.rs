@@ -1,4 +1,5 @@
-//! Instructions that a frame takes in the whole daemon, counted by callgrind: the same on every run and however busy the machine is.
+//! Instructions that a frame takes in the whole daemon, counted by callgrind: the same on every run, even on a busy
+//! machine.
 
 use std::process::Command;
 
@@ -15,15 +16,15 @@ use nix::sys::signal::Signal;
 
 pub(super) const SUBJECTS: &[Subject] = &[Subject {
     name: "instructions",
-    says: "instructions a frame by callgrind, health tests on, into a file",
+    title: "instructions a frame by callgrind, health tests on, into a file",
     measure,
 }];
 
 /// Instructions a frame.
 const MOST: f64 = 6000.0;
-/// A key sends so many frames, then twice as many, and is silent: the difference is what they cost. Several sessions.
+/// A key sends this many frames, then twice as many, and is silent: the difference is their cost. Several sessions.
 const FRAMES: u64 = 20_000;
-/// Of the frames some may be lost where a daemon opens the key.
+/// Frames that may be lost where a daemon opens the key.
 const LOST: u64 = 200;
 
 fn measure() -> Result<Vec<Figure>, Missing> {
@@ -35,15 +36,15 @@ fn measure() -> Result<Vec<Figure>, Missing> {
         (more - less) as f64 / (blocks - fewer) as f64
     });
     let figure = Figure::new("instructions a frame", Unit::Count, ours);
-    Ok(vec![figure.beside(ORIGINAL, original).bound(Bound::Most(MOST))])
+    Ok(vec![figure.against(ORIGINAL, original).bound(Bound::Most(MOST))])
 }
 
-/// The instructions of one run, and the blocks that came out.
+/// Counts the instructions of one run, and the blocks that came out.
 fn ours(frames: u64) -> (u64, u64) {
     let scratch = Scratch::make();
     let (plan, key) = key(&scratch, frames);
     let output = scratch.path("ours.entropy");
-    // Valgrind's own system calls are none that the sandbox knows. A silent key is left alone.
+    // The sandbox does not know Valgrind's system calls. A silent key is left alone.
     let settings = "[sandbox]\nenabled = false\n[recovery]\nsilence-ms = 600000\n";
     let words = valgrind(&scratch).join("' '");
     let script = format!("#!/bin/sh\nexec '{words}' '{}' \"$@\"\n", binaries::built("ekeyd").display());
@@ -54,7 +55,7 @@ fn ours(frames: u64) -> (u64, u64) {
     (end(&mut daemon.program, &scratch), blocks)
 }
 
-/// The same of the original.
+/// Does the same with the original.
 fn original(frames: u64) -> (u64, u64) {
     let scratch = Scratch::make();
     let (plan, key) = key(&scratch, frames);
@@ -76,7 +77,7 @@ fn valgrind(scratch: &Scratch) -> Vec<String> {
     ["valgrind", "--tool=callgrind", &format!("--callgrind-out-file={file}")].map(str::to_owned).to_vec()
 }
 
-/// Waits until all frames have come out, and gives how many.
+/// Waits until all frames have come out, and returns how many.
 fn settled(program: &mut Program, output: &std::path::Path, frames: u64) -> u64 {
     let mut before = 0;
     program.await_while_running(&format!("{frames} frames"), || {
@@ -88,7 +89,7 @@ fn settled(program: &mut Program, output: &std::path::Path, frames: u64) -> u64 
     })
 }
 
-/// Ends it, and reads what callgrind has counted.
+/// Ends it, and returns what callgrind has counted.
 fn end(program: &mut Program, scratch: &Scratch) -> u64 {
     program.signal(Signal::SIGTERM);
     program.wait();

@@ -1,4 +1,4 @@
-//! Whether the limits give what they say: a peer's burst and rate, and the file's share.
+//! Whether the limits give what they promise: a peer's burst and rate, and the file's share.
 
 use std::time::Duration;
 
@@ -11,9 +11,9 @@ use crate::serving::ours_with;
 use crate::software_key::KeyPlan;
 
 pub(super) const SUBJECTS: &[Subject] = &[
-    Subject { name: "limit-egd", says: "a peer's burst and rate", measure: egd },
-    Subject { name: "limit-expand", says: "a peer's rate of expanded bytes", measure: expand },
-    Subject { name: "share-file", says: "the file's share beside greedy clients", measure: file },
+    Subject { name: "limit-egd", title: "a peer's burst and rate", measure: egd },
+    Subject { name: "limit-expand", title: "a peer's rate of expanded bytes", measure: expand },
+    Subject { name: "share-file", title: "the file's share with greedy clients", measure: file },
 ];
 
 fn given(measured: &Measured) -> f64 {
@@ -34,7 +34,7 @@ fn egd() -> Result<Vec<Figure>, Missing> {
         .into_iter()
         .map(|(what, measured, expected)| {
             let part = given(measured) / expected;
-            Figure::new(what, Unit::Times, part).beside("as configured", 1.0).bound(Bound::Within(0.9, 1.05))
+            Figure::new(what, Unit::Times, part).against("as configured", 1.0).bound(Bound::Within(0.9, 1.05))
         })
         .collect();
     let (least, most) = (then.bytes.iter().min(), then.bytes.iter().max());
@@ -62,7 +62,7 @@ fn expand() -> Result<Vec<Figure>, Missing> {
     let off = measured.bytes.iter().map(|bytes| (*bytes as f64 / fair - 1.0).abs()).fold(0.0, f64::max);
     Ok(vec![
         Figure::new("rate of 20 clients of a peer", Unit::Times, part)
-            .beside("as configured", 1.0)
+            .against("as configured", 1.0)
             .bound(Bound::Within(0.85, 1.1)),
         Figure::new("how far one of them is off a fair share", Unit::Times, off).bound(Bound::Most(0.25)),
     ])
@@ -76,7 +76,7 @@ fn file() -> Result<Vec<Figure>, Missing> {
     let daemon = daemon.egd_lines("share-percent = 75").egd().start(&scratch);
     let mut load = Load::new().with(20, Habit::greedy(), &daemon.egd);
     let _ = load.run_for(Duration::from_secs(1));
-    // Both of one moment; what a client has read and what is in the file are of two.
+    // Both from one moment; what a client has read and what is in the file would be from two.
     let given = || {
         let status = daemon.status(&scratch);
         ["/file/given_bytes", "/egd/0/served_bytes"].map(|place| status.count(place))
@@ -86,5 +86,5 @@ fn file() -> Result<Vec<Figure>, Missing> {
     let after = given();
     let [file, clients] = [0, 1].map(|at| (after[at] - before[at]) as f64);
     let figure = Figure::new("the file's part of all, with share-percent = 75", Unit::Times, file / (file + clients));
-    Ok(vec![figure.beside("as configured", 0.25).bound(Bound::Within(0.2, 0.3))])
+    Ok(vec![figure.against("as configured", 0.25).bound(Bound::Within(0.2, 0.3))])
 }

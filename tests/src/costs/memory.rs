@@ -1,4 +1,4 @@
-//! Memory, anonymous and in all, with a full pool.
+//! Memory, anonymous and in total, with a full pool.
 
 use std::fs;
 
@@ -14,40 +14,41 @@ use crate::software_key::KeyPlan;
 use crate::usage::{Memory, memory};
 
 pub(super) const SUBJECTS: &[Subject] = &[
-    Subject { name: "memory", says: "memory with a full pool, serving EGD", measure: serving },
+    Subject { name: "memory", title: "memory with a full pool, serving EGD", measure: serving },
     Subject {
         name: "memory-everything",
-        says: "memory with every output on, after many requests by HTTP",
+        title: "memory with every output on, after many requests by HTTP",
         measure: everything,
     },
-    Subject { name: "static", says: "size and memory of the static daemon", measure: static_daemon },
+    Subject { name: "static", title: "size and memory of the static daemon", measure: static_daemon },
 ];
 
-/// The pool that the memory is measured with, in bytes: the default.
+/// The measured pool, in bytes: the default.
 const POOL: u32 = 1_048_576;
 /// KB, all of them.
 const MOST_OWN: f64 = 1536.0;
 const MOST_PEAK: f64 = 4096.0;
 const MOST_PEAK_OF_EVERYTHING: f64 = 6144.0;
 const MOST_RESIDENT_OF_STATIC: f64 = 3072.0;
-/// Of the static program's file, in bytes.
+/// Size of the static program's file, in bytes.
 const MOST_BYTES: f64 = 3_000_000.0;
 
 fn serving() -> Result<Vec<Figure>, Missing> {
     let (original, ours) = (original_serving_egd(), serving_egd(&DaemonPlan::default()));
     Ok(vec![
         Figure::new("anonymous (RssAnon), pool full", Unit::Kilobytes, ours.own as f64)
-            .beside(ORIGINAL, original.own as f64)
+            .against(ORIGINAL, original.own as f64)
             .bound(Bound::Most(MOST_OWN)),
         Figure::new("resident (VmRSS), pool full", Unit::Kilobytes, ours.resident as f64)
-            .beside(ORIGINAL, original.resident as f64),
+            .against(ORIGINAL, original.resident as f64),
         Figure::new("most resident (VmHWM)", Unit::Kilobytes, ours.peak as f64)
-            .beside(ORIGINAL, original.peak as f64)
+            .against(ORIGINAL, original.peak as f64)
             .bound(Bound::Most(MOST_PEAK)),
     ])
 }
 
-/// The memory of a daemon with what is planned and one key, its EGD server on, the pool full and a client that has read from it.
+/// Measures the memory of a daemon with this plan and one key, its EGD server on, the pool full and a client that has
+/// read from it.
 fn serving_egd(plan_of_daemon: &DaemonPlan) -> Memory {
     let scratch = Scratch::make();
     let plan = KeyPlan::named("memory");
@@ -58,11 +59,11 @@ fn serving_egd(plan_of_daemon: &DaemonPlan) -> Memory {
         let bits = client.available_bits().expect("the EGD server answers");
         (bits >= POOL / 100 * 99 * 8).then_some(())
     });
-    client.take(255).expect("the EGD server gives");
+    client.take(255).expect("the EGD server answers");
     memory(daemon.program.id())
 }
 
-/// The same of the original, whose pool is small.
+/// Measures the same of the original, whose pool is small.
 fn original_serving_egd() -> Memory {
     let scratch = Scratch::make();
     let plan = KeyPlan::named("memory");
@@ -70,7 +71,7 @@ fn original_serving_egd() -> Memory {
     let keyring = scratch.write("original.keyring", &plan.keyring_line(), 0o600);
     let daemon = OriginalDaemon::start_serving("original", &scratch, &key, &keyring);
     let mut client = EgdClient::connect(&daemon.output).expect("the original's EGD socket");
-    client.take(255).expect("the original gives");
+    client.take(255).expect("the original answers");
     memory(daemon.program.id())
 }
 

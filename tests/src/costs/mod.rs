@@ -1,8 +1,8 @@
-//! What the programs cost, for `tests/costs`: each figure next to a reference of the same run (the original program, a dummy, or what
-//! the machine itself takes), and its bound.
+//! What the programs cost, for `tests/costs`: each figure, a reference of the same run (the original program, a dummy,
+//! or the machine's own cost), and its bound.
 //!
-//! A file is about one subject or a few that are measured alike. A figure that other work on the machine disturbs is the middle one
-//! of several runs, ours and the reference in turn.
+//! A file has one subject or a few that are measured alike. A figure that other work on the machine disturbs is the
+//! median of several runs, ours and the reference in turn.
 
 mod answers;
 mod capacity;
@@ -27,29 +27,29 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 pub use figure::{Bound, Figure, Unit};
 pub use table::Row;
 
-/// What a measurement gave.
+/// The result of a measurement.
 pub enum Outcome {
     /// Figures.
     Figures(Vec<Figure>),
-    /// Nothing, since something is missing here.
+    /// None, because this is missing on the machine.
     Skipped(String),
-    /// Nothing, since something went wrong.
+    /// None, because of this failure.
     Failed(String),
 }
 
-/// Something that is measured.
+/// A subject to measure.
 pub struct Subject {
-    /// For `--only`.
+    /// Its name for `--only`.
     pub name: &'static str,
     /// What it shows.
-    pub says: &'static str,
+    pub title: &'static str,
     measure: fn() -> Result<Vec<Figure>, Missing>,
 }
 
-/// What has to be there for a measurement and is not.
+/// What a measurement needs and the machine lacks.
 pub struct Missing(String);
 
-/// All of them.
+/// All subjects.
 pub const SUBJECTS: [&[Subject]; 14] = [
     frame::SUBJECTS,
     instructions::SUBJECTS,
@@ -68,7 +68,7 @@ pub const SUBJECTS: [&[Subject]; 14] = [
 ];
 
 impl Subject {
-    /// Measures it. What panics becomes a row that says so.
+    /// Measures it. A panic becomes a row that says so.
     #[must_use]
     pub fn row(&self) -> Row {
         let outcome = match catch_unwind(AssertUnwindSafe(self.measure)) {
@@ -93,11 +93,11 @@ enum Which {
     Original,
 }
 
-/// How the original's daemon is called in the table.
+/// The name of the original's daemon in the table.
 const ORIGINAL: &str = "the original";
 
-/// The middle one of the original's values and of ours, `RUNS` of each, taken in turn, so that whatever else the machine does falls
-/// on both.
+/// Returns the medians of the original's values and of ours, `RUNS` of each, taken in turn, so that other load on the
+/// machine affects both.
 fn medians<const RUNS: usize>(mut measure: impl FnMut(Which) -> f64) -> (f64, f64) {
     let pairs = [(); RUNS].map(|()| (measure(Which::Original), measure(Which::Ours)));
     (median(pairs.map(|pair| pair.0)), median(pairs.map(|pair| pair.1)))

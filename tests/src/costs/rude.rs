@@ -1,11 +1,11 @@
-//! Rude clients of an EGD server while others are served: connections that come and go by the thousand, some that ask and do not
-//! wait, some that talk nonsense, beside some that stay and never read or never speak. And what the others notice of it.
+//! The effect of rude clients of an EGD server on the others: connections that come and go by the thousand, some that
+//! ask and leave, some that send garbage, and some that stay and never read or never ask.
 //!
-//! The rude ones take processor time themselves, and so does accepting them. Whatever a machine of two processors loses by that
-//! is not the daemon's doing: so the same rude ones are sent to a dummy in turn, which accepts and hangs up, while the same
-//! measurement goes on at the daemon. Windows of both kinds alternate, so that what else the machine does falls on both.
+//! The rude clients take processor time themselves, and so does accepting them. The loss of a machine of two processors
+//! to that is not the daemon's fault: so the same rude clients visit in turn a dummy, which accepts and hangs up, while
+//! the same measurement runs at the daemon. Windows of both kinds alternate, so that other load affects both.
 
-use std::io::{Read as _, Write as _};
+use std::io::Read as _;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,28 +13,29 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use super::priority::{prefer, prefer_this_thread, prefer_this_thread_no_more};
+use super::priority::{prefer, prefer_this_thread, stop_preferring_this_thread};
 use super::{Bound, Figure, Missing, Subject, Unit, median as middle_of};
 use crate::await_until;
 use crate::egd::EgdClient;
+use crate::floods::{come_and_go, rude_clients, vanishing_clients};
 use crate::load::{Habit, Load, Measured};
 use crate::scratch::Scratch;
 use crate::serving::{USUAL, ours};
 use crate::software_key::KeyPlan;
 
 pub(super) const SUBJECTS: &[Subject] = &[
-    Subject { name: "rude-stay", says: "what others notice of rude clients that stay", measure: stay },
+    Subject { name: "rude-stay", title: "what others notice of rude clients that stay", measure: stay },
     Subject {
         name: "rude-come-and-go",
-        says: "what others notice of 10,000 that come and go a second",
+        title: "what others notice of 10,000 that come and go a second",
         measure: paced,
     },
-    Subject { name: "rude-flood", says: "what others notice of as many as can come and go", measure: flooding },
+    Subject { name: "rude-flood", title: "what others notice of as many as can come and go", measure: flooding },
 ];
 
-/// So many times as long may an answer take while others come and go.
+/// How many times longer an answer may take while others come and go.
 const MOST: f64 = 1.2;
-/// The same of late answers while all processors are busy: then they are the scheduler's as much as the daemon's.
+/// The same for late answers while all processors are busy: then the scheduler causes part of the delay.
 const MOST_LATE: f64 = 2.0;
 const COUNT: u64 = 50_000;
 /// Connections a second at which a machine of two processors still has time to spare.
@@ -54,39 +55,23 @@ fn stay() -> Result<Vec<Figure>, Missing> {
         }))
     };
     let before = usual();
-    let held = [
-        many(50, &daemon.egd, &[0x02, 255].repeat(200)),
-        many(500, &daemon.egd, b""),
-        many(500, &daemon.egd, &[0x02]),
-        many(500, &daemon.egd, b"GET / HTTP/1.1\r\n\r\n"),
-    ];
-    // Those that ask for 50 KB each and read nothing have soon got what the kernel holds for them.
-    await_until("the deaf to be full", || (daemon.status(&scratch).count("/egd/0/waiting") == 0).then_some(()));
-    let beside = usual();
+    let held = rude_clients(&daemon.egd);
+    // Clients that ask for 50 KB each and read nothing soon fill their kernel buffers.
+    await_until("the silent readers' sockets to fill", || {
+        (daemon.status(&scratch).count("/egd/0/waiting") == 0).then_some(())
+    });
+    let with_rude = usual();
     drop(held);
-    // These ask, and are gone before the answer is.
-    for _ in 0..1000 {
-        drop(many(1, &daemon.egd, &[0x02, 255, 0x02]));
-    }
+    vanishing_clients(&daemon.egd);
     let after = usual();
-    prefer_this_thread_no_more();
+    stop_preferring_this_thread();
     let figure = |what: &str, seen| {
-        Figure::new(what, Unit::Seconds, seen).beside("before", before).bound(Bound::MostTimes(MOST))
+        Figure::new(what, Unit::Seconds, seen).against("before", before).bound(Bound::MostTimes(MOST))
     };
     Ok(vec![
-        figure("usual answer with 1,550 rude clients, median of 5", beside),
+        figure("usual answer with 1,550 rude clients, median of 5", with_rude),
         figure("usual answer after 1,000 vanished, median of 5", after),
     ])
-}
-
-fn many(count: usize, path: &Path, words: &[u8]) -> Vec<UnixStream> {
-    let one = |_| {
-        let mut stream = UnixStream::connect(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        stream.set_nonblocking(true).expect("a socket can be told not to block");
-        drop(stream.write_all(words));
-        stream
-    };
-    (0..count).map(one).collect()
 }
 
 fn paced() -> Result<Vec<Figure>, Missing> {
@@ -97,25 +82,25 @@ fn flooding() -> Result<Vec<Figure>, Missing> {
     Ok(come_and_go_at(u32::MAX, MOST_LATE))
 }
 
-/// Answers to polite clients while the rude come and go at the daemon, beside the same at a dummy.
+/// Measures the answers to polite clients while the rude come and go at the daemon, and at a dummy.
 fn come_and_go_at(pace: u32, most_late: f64) -> Vec<Figure> {
-    let noticed = beside(COUNT, pace);
+    let noticed = during_connections(COUNT, pace);
     [("usual (50 of 100)", noticed.usual, MOST), ("late (90 of 100)", noticed.late, most_late)]
         .into_iter()
         .map(|(name, [dummy, daemon], most)| {
-            let what = format!("{name} answer beside {:.0} connections a second", noticed.rate);
+            let what = format!("{name} answer during {:.0} connections a second", noticed.rate);
             Figure::new(what, Unit::Seconds, daemon.as_secs_f64())
-                .beside("with a dummy as their target", dummy.as_secs_f64())
+                .against("with a dummy as their target", dummy.as_secs_f64())
                 .bound(Bound::MostTimes(most))
         })
         .collect()
 }
 
-/// What the others notice: the middle one of all windows.
+/// The effect on the others: the medians of all windows.
 struct Noticed {
-    /// The usual answer's time with the rude at the dummy, and at the daemon.
+    /// The usual answer's time with the rude clients at the dummy, and at the daemon.
     usual: [Duration; 2],
-    /// The time that nine of ten answers take at most.
+    /// The time of nine of ten answers.
     late: [Duration; 2],
     /// Connections a second at the daemon.
     rate: f64,
@@ -134,10 +119,10 @@ impl Noticed {
     }
 }
 
-/// A daemon of ours with a thousand polite clients, two requests a second each, and fifty that ask and never read, while
-/// `connections` connections come and go, `pace` a second at most.
-fn beside(connections: u64, pace: u32) -> Noticed {
-    prefer_this_thread_no_more();
+/// Measures our daemon with a thousand polite clients, two requests a second each, and fifty that ask and never read,
+/// while `connections` connections come and go, `pace` a second at most.
+fn during_connections(connections: u64, pace: u32) -> Noticed {
+    stop_preferring_this_thread();
     let (scratch, _key, daemon) = ours(&KeyPlan::named("key").rate(10_000));
     let crowd = Crowd::gather(&daemon.egd, pace);
     prefer(&[daemon.program.id()]);
@@ -149,16 +134,18 @@ fn beside(connections: u64, pace: u32) -> Noticed {
         client.ask_without_reading(200).expect("the server listens");
         client
     });
-    // Those that read nothing have soon got what the kernel holds for them.
-    await_until("the deaf to be full", || (daemon.status(&scratch).count("/egd/0/waiting") == 0).then_some(()));
+    // Clients that read nothing soon fill their kernel buffers.
+    await_until("the silent readers' sockets to fill", || {
+        (daemon.status(&scratch).count("/egd/0/waiting") == 0).then_some(())
+    });
     let _ = polite.run_for(Duration::from_millis(700));
     let noticed = crowd.noticed(&mut polite, connections);
-    prefer_this_thread_no_more();
+    stop_preferring_this_thread();
     drop(deaf);
     noticed
 }
 
-/// The rude ones, and the dummy that they go to in turn.
+/// The rude clients, and the dummy that they visit in turn.
 struct Crowd {
     _dummy: Dummy,
     at_dummy: Rude,
@@ -173,7 +160,7 @@ impl Crowd {
         Self { _dummy: dummy, at_dummy, at_daemon }
     }
 
-    /// Runs `polite` until so many have come to the daemon and gone.
+    /// Runs `polite` until the rude have made this many connections to the daemon.
     fn noticed(&self, polite: &mut Load, connections: u64) -> Noticed {
         const WINDOW: Duration = Duration::from_millis(250);
         let mut windows: [Vec<Measured>; 2] = [Vec::new(), Vec::new()];
@@ -182,7 +169,7 @@ impl Crowd {
             for (rude, windows) in [&self.at_dummy, &self.at_daemon].into_iter().zip(&mut windows) {
                 let started = Instant::now();
                 rude.active.store(true, Ordering::Relaxed);
-                // What the change itself brings is no part of it.
+                // The switch itself does not count.
                 let _ = polite.run_for(WINDOW / 10);
                 let measured = polite.run_for(WINDOW);
                 rude.active.store(false, Ordering::Relaxed);
@@ -195,7 +182,7 @@ impl Crowd {
     }
 }
 
-/// A thread that connects and leaves, again and again, while it is told to.
+/// A thread that connects and leaves, again and again, until it must stop.
 struct Rude {
     active: Arc<AtomicBool>,
     ended: Arc<AtomicBool>,
@@ -211,16 +198,16 @@ impl Rude {
         let thread = thread::spawn(move || {
             let (active, ended, gone) = shared;
             let space = Duration::from_secs(1) / pace;
-            let mut due = Instant::now();
+            let mut next = Instant::now();
             while !ended.load(Ordering::Relaxed) {
                 let now = Instant::now();
-                if !active.load(Ordering::Relaxed) || due > now {
-                    thread::sleep(due.saturating_duration_since(now).max(Duration::from_micros(100)));
-                    due = due.max(now - space * 8);
+                if !active.load(Ordering::Relaxed) || next > now {
+                    thread::sleep(next.saturating_duration_since(now).max(Duration::from_micros(100)));
+                    next = next.max(now - space * 8);
                     continue;
                 }
                 come_and_go(&path, gone.fetch_add(1, Ordering::Relaxed));
-                due += space;
+                next += space;
             }
         });
         Self { active, ended, gone, thread: Some(thread) }
@@ -234,29 +221,12 @@ impl Rude {
 impl Drop for Rude {
     fn drop(&mut self) {
         self.ended.store(true, Ordering::Relaxed);
-        // It has nothing to say that the measurement does not show.
+        // Its failure would show in the measurement.
         let _ = self.thread.take().map(JoinHandle::join);
     }
 }
 
-/// One says nothing, one asks and does not wait, one asks half a question, one talks nonsense. They ask for so little that there
-/// is enough for all: who gets how much of too little is another question.
-///
-/// # Panics
-/// When the server takes no connection.
-pub fn come_and_go(path: &Path, number: u64) {
-    let mut stream = UnixStream::connect(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    let words: &[u8] = match number % 4 {
-        0 => &[],
-        1 => &[0x02, 16],
-        2 => &[0x02],
-        _ => b"GET / HTTP/1.1\r\n\r\n",
-    };
-    // It may be hung up on.
-    let _ = stream.write_all(words);
-}
-
-/// Accepts and hangs up: what any server costs the machine at least.
+/// A server that accepts and hangs up: the least that any server costs the machine.
 struct Dummy {
     path: PathBuf,
     _scratch: Scratch,
@@ -280,7 +250,7 @@ impl Dummy {
 impl Drop for Dummy {
     fn drop(&mut self) {
         self.ended.store(true, Ordering::Relaxed);
-        // Wakes it, so that it sees that it is over.
+        // Wakes it, so that it sees the end.
         let _ = UnixStream::connect(&self.path);
     }
 }

@@ -1,8 +1,9 @@
-//! How well the EGD server serves: beside the original, ten thousand clients at once, half of the supply, and more than there is.
+//! How well the EGD server serves: next to the original, ten thousand clients at once, half of the supply, and more
+//! than the supply.
 
 use std::time::{Duration, Instant};
 
-use super::priority::{prefer, prefer_this_thread, prefer_this_thread_no_more};
+use super::priority::{prefer, prefer_this_thread, stop_preferring_this_thread};
 use super::{Bound, Figure, Missing, ORIGINAL, Subject, Unit, Which, median};
 use crate::daemon::DaemonPlan;
 use crate::load::{Habit, Load, Measured};
@@ -13,35 +14,31 @@ use crate::software_key::KeyPlan;
 use crate::usage::{event_loop_time, memory};
 
 pub(super) const SUBJECTS: &[Subject] = &[
-    Subject { name: "egd-rate", says: "EGD requests a second, 100 clients", measure: rate },
-    Subject { name: "egd-latency", says: "how long one EGD client waits", measure: latency },
-    Subject { name: "egd-crowd", says: "ten thousand EGD clients at once", measure: crowd },
-    Subject {
-        name: "egd-below-supply",
-        says: "late answers when half of the supply is asked for",
-        measure: below_supply,
-    },
-    Subject { name: "egd-shares", says: "what modest clients get beside greedy ones", measure: shares },
+    Subject { name: "egd-rate", title: "EGD requests a second, 100 clients", measure: rate },
+    Subject { name: "egd-latency", title: "how long one EGD client waits", measure: latency },
+    Subject { name: "egd-crowd", title: "ten thousand EGD clients at once", measure: crowd },
+    Subject { name: "egd-below-supply", title: "late answers at a demand of half the supply", measure: below_supply },
+    Subject { name: "egd-shares", title: "what modest clients get next to greedy ones", measure: shares },
 ];
 
-/// Ours answers at least so many times the requests of the original.
+/// Ours answers at least this many times the requests of the original.
 const LEAST_RATIO: f64 = 300.0;
 /// Ours may take this part of the time that the original takes.
 const MOST_LATENCY: f64 = 1.0 / 20.0;
 
 fn rate() -> Result<Vec<Figure>, Missing> {
     let original = unthrottled(Which::Original, 100, Duration::from_secs(8));
-    // Of a hundred clients it sometimes answers none.
+    // The original sometimes answers none of a hundred clients.
     let original =
         if original.is_answered() { original } else { unthrottled(Which::Original, 1, Duration::from_secs(4)) };
-    assert!(original.is_answered(), "the original answered nothing in 12 s: there is nothing to compare with");
+    assert!(original.is_answered(), "the original answered nothing in 12 s: no reference");
     let ours = median([(); 3].map(|()| {
         let ours = unthrottled(Which::Ours, 100, Duration::from_secs(3));
         assert!(ours.is_flawless(), "{} clients were hung up on: {:?}", ours.lost, ours.requests);
         ours.requests_per_second()
     }));
     let figure = Figure::new("requests a second, 100 clients, median of 3", Unit::PerSecond, ours);
-    Ok(vec![figure.beside(ORIGINAL, original.requests_per_second()).bound(Bound::LeastTimes(LEAST_RATIO))])
+    Ok(vec![figure.against(ORIGINAL, original.requests_per_second()).bound(Bound::LeastTimes(LEAST_RATIO))])
 }
 
 fn latency() -> Result<Vec<Figure>, Missing> {
@@ -54,20 +51,20 @@ fn latency() -> Result<Vec<Figure>, Missing> {
             Unit::Seconds,
             median(ours.each_ref().map(seconds)),
         );
-        figure.beside(ORIGINAL, seconds(&original)).bound(Bound::MostTimes(MOST_LATENCY))
+        figure.against(ORIGINAL, seconds(&original)).bound(Bound::MostTimes(MOST_LATENCY))
     });
     Ok(figures.into())
 }
 
-/// `clients` clients on a unix socket that ask for 64 bytes again and again, beside a software key that sends as fast
-/// as it is read.
+/// Runs `clients` clients on a unix socket that ask for 64 bytes again and again, with a software key that sends as
+/// fast as the host reads.
 fn unthrottled(which: Which, clients: usize, span: Duration) -> Measured {
     let scratch = Scratch::make();
     let plan = KeyPlan::named("key");
     let key = plan.plug_in(&scratch);
     let measure = |socket| {
         let mut load = Load::new().with(clients, Habit::steady(USUAL), socket);
-        // The first session and the first answers are no part of the measurement.
+        // The first session and the first answers do not count.
         let _ = load.run_for(Duration::from_secs(2));
         load.run_for(span)
     };
@@ -106,7 +103,7 @@ fn crowd() -> Result<Vec<Figure>, Missing> {
     ])
 }
 
-/// Ten thousand clients whose demand is half of what the key sends: 160 KB of 320 KB a second.
+/// Measures ten thousand clients whose demand is half of what the key sends: 160 KB of 320 KB a second.
 fn below_supply() -> Result<Vec<Figure>, Missing> {
     let (_scratch, _key, daemon) = ours(&KeyPlan::named("key").rate(10_000));
     let habit = Habit::at_intervals(USUAL, Duration::from_secs(4));
@@ -115,27 +112,27 @@ fn below_supply() -> Result<Vec<Figure>, Missing> {
     let mut load = Load::new().with(10_000, habit, &daemon.egd);
     let runs = [(); 9].map(|()| {
         let measured = load.run_for(Duration::from_millis(800));
-        assert_eq!((measured.lost, measured.unasked), (0, 0), "clients hung up on, bytes nobody asked for");
+        assert_eq!((measured.lost, measured.unasked), (0, 0), "clients hung up on, bytes not asked for");
         [50, 99].map(|hundredths| measured.percentile(hundredths).as_secs_f64())
     });
-    prefer_this_thread_no_more();
+    stop_preferring_this_thread();
     let [usual, late] = [0, 1].map(|at| median(runs.map(|run| run[at])));
     let figure = Figure::new("99 of 100 answers to 10,000 clients, median of 9", Unit::Seconds, late);
-    Ok(vec![figure.beside("50 of 100", usual).bound(Bound::MostTimes(4.0))])
+    Ok(vec![figure.against("50 of 100", usual).bound(Bound::MostTimes(4.0))])
 }
 
-/// A hundred greedy clients, which ask for 255 bytes and 64 requests ahead, and a hundred modest ones, while the key brings a
-/// fraction of what they could take. A fair share is the hundredth part of half of what was given.
+/// Measures a hundred greedy clients, which ask for 255 bytes and 64 requests ahead, and a hundred modest ones, while
+/// the key brings a fraction of their demand. A fair share is the hundredth part of half of the supply.
 fn shares() -> Result<Vec<Figure>, Missing> {
     let mut figures = Vec::new();
     for modest in [64, 16] {
         let (_scratch, _key, daemon) = ours(&KeyPlan::named("key").rate(8000));
-        // A modest client of 16 bytes has to ask eighty times a second for its share: only the two ends may take its turns.
+        // A modest client of 16 bytes must ask eighty times a second for its share: only the two ends may delay it.
         prefer(&[daemon.program.id()]);
         prefer_this_thread();
         let mut load =
             Load::new().with(100, Habit::greedy(), &daemon.egd).with(100, Habit::steady(modest), &daemon.egd);
-        // What the pool held at the start is gone after this.
+        // After this the pool's initial content is gone.
         let _ = load.run_for(Duration::from_secs(1));
         let runs = [(); 3].map(|()| {
             let measured = load.run_for(Duration::from_secs(3));
@@ -144,11 +141,11 @@ fn shares() -> Result<Vec<Figure>, Missing> {
             let parts = measured.bytes[100..].iter().map(|bytes| *bytes as f64 / fair);
             parts.fold([f64::INFINITY, 0.0], |[least, most], part| [part.min(least), part.max(most)])
         });
-        prefer_this_thread_no_more();
+        stop_preferring_this_thread();
         for (at, name) in [(0, "least"), (1, "most")] {
             let what = format!("{name} of a fair share to a client that asks for {modest} bytes, median of 3");
             let figure = Figure::new(what, Unit::Times, median(runs.map(|run| run[at])));
-            figures.push(figure.beside("a fair share", 1.0).bound(Bound::Within(0.9, 1.1)));
+            figures.push(figure.against("a fair share", 1.0).bound(Bound::Within(0.9, 1.1)));
         }
     }
     Ok(figures)

@@ -12,9 +12,9 @@ use crate::scratch::Scratch;
 use crate::software_key::{KeyPlan, Plug};
 
 pub(super) const SUBJECTS: &[Subject] = &[
-    Subject { name: "first-entropy", says: "from the start to the first entropy", measure: first_entropy },
-    Subject { name: "natural-rate", says: "three seconds' worth of a key at its own rate", measure: natural_rate },
-    Subject { name: "stop", says: "from SIGTERM to the end", measure: stop },
+    Subject { name: "first-entropy", title: "from the start to the first entropy", measure: first_entropy },
+    Subject { name: "natural-rate", title: "three seconds' worth of a key at its own rate", measure: natural_rate },
+    Subject { name: "stop", title: "from SIGTERM to the end", measure: stop },
 ];
 
 /// One frame at 126 a second: where in the key's rhythm a daemon starts is chance.
@@ -34,7 +34,7 @@ fn first_entropy() -> Result<Vec<Figure>, Missing> {
         started.elapsed().as_secs_f64()
     });
     let figure = Figure::new("start to first entropy at 126 frames/s, median of 5", Unit::Seconds, ours);
-    Ok(vec![figure.beside(ORIGINAL, original).bound(Bound::MostMore(CHANCE))])
+    Ok(vec![figure.against(ORIGINAL, original).bound(Bound::MostMore(CHANCE))])
 }
 
 fn natural_rate() -> Result<Vec<Figure>, Missing> {
@@ -49,7 +49,7 @@ fn natural_rate() -> Result<Vec<Figure>, Missing> {
         started.elapsed().as_secs_f64()
     });
     let figure = Figure::new("378 frames from a key that sends 126 a second", Unit::Seconds, ours);
-    Ok(vec![figure.beside(ORIGINAL, original).bound(Bound::Most(6.0))])
+    Ok(vec![figure.against(ORIGINAL, original).bound(Bound::Most(6.0))])
 }
 
 fn stop() -> Result<Vec<Figure>, Missing> {
@@ -65,5 +65,5 @@ fn stop() -> Result<Vec<Figure>, Missing> {
         asked.elapsed().as_secs_f64()
     });
     let figure = Figure::new("SIGTERM to the end, median of 3", Unit::Seconds, ours);
-    Ok(vec![figure.beside(ORIGINAL, original).bound(Bound::Most(2.0))])
+    Ok(vec![figure.against(ORIGINAL, original).bound(Bound::Most(2.0))])
 }

@@ -1,4 +1,4 @@
-//! The figures of a run as Markdown and as JSON, and the machine that they are of.
+//! The figures of a run as Markdown and as JSON, and the machine that they were measured on.
 
 use std::fs;
 
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{Figure, Outcome};
 
-/// What one subject gave.
+/// The result of one subject.
 pub struct Row {
     /// The subject's name.
     pub subject: &'static str,
@@ -15,7 +15,7 @@ pub struct Row {
 }
 
 impl Row {
-    /// Whether each bound is kept. What was skipped misses none.
+    /// Returns whether each figure meets its bound. A skipped subject misses none.
     #[must_use]
     pub fn holds(&self) -> bool {
         match &self.outcome {
@@ -25,7 +25,7 @@ impl Row {
         }
     }
 
-    /// Its lines of the table.
+    /// Returns its lines of the table.
     #[must_use]
     pub fn markdown(&self) -> String {
         match &self.outcome {
@@ -47,14 +47,14 @@ impl Row {
 /// The head of the table.
 pub const HEAD: &str = "| figure | ours | reference | ratio | bound | |\n|---|---:|---:|---:|---:|---|\n";
 
-/// The whole table with its machine.
+/// Returns the whole table with its machine.
 #[must_use]
 pub fn markdown(rows: &[Row]) -> String {
     let lines: String = rows.iter().map(Row::markdown).collect();
     format!("{}\n\n{HEAD}{lines}", machine())
 }
 
-/// The same for programs.
+/// Returns the same as JSON.
 #[must_use]
 pub fn json(rows: &[Row]) -> String {
     let figures: Vec<Value> = rows.iter().flat_map(Row::json).collect();
@@ -87,7 +87,7 @@ fn entry(subject: &str, figure: &Figure) -> Value {
     })
 }
 
-/// Processor, cores and kernel.
+/// Returns processor, cores and kernel.
 fn machine() -> String {
     let processors = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = processors.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':'));

@@ -1,4 +1,4 @@
-//! Keys on the USB bus of a guest: how soon one that hangs is revived, and what bad keys cost.
+//! Keys on the USB bus of a guest: how soon a hung key is revived, and what bad keys cost.
 
 use std::path::Path;
 
@@ -8,12 +8,13 @@ use crate::guest::{Booted, UsbDaemon, UsbMachine, revived};
 use crate::software_key::KeyPlan;
 
 pub(super) const SUBJECTS: &[Subject] = &[
-    Subject { name: "usb-revival", says: "how long a key that hangs is silent (in a guest)", measure: revival },
-    Subject { name: "usb-bad-keys", says: "what bad keys cost (in a guest)", measure: bad_keys },
-    Subject { name: "usb-replug", says: "memory after unplugging and plugging in (in a guest)", measure: replug },
+    Subject { name: "usb-revival", title: "how long a hung key is silent (in a guest)", measure: revival },
+    Subject { name: "usb-bad-keys", title: "what bad keys cost (in a guest)", measure: bad_keys },
+    Subject { name: "usb-replug", title: "memory after replugging (in a guest)", measure: replug },
 ];
 
-/// A guest's processor is emulated: what a figure of it means, one of the same kind next to it says.
+/// Checks that a guest's kernel was fetched. A guest's processor is emulated: compare its figures only with one of the same
+/// kind.
 fn fetched() -> Result<(), Missing> {
     let folder = target_folder().join("guest/vmlinux");
     let missing = || Missing(format!("{} is missing: tests/fetch-guest", Path::new(&folder).display()));
@@ -55,7 +56,7 @@ fn bad_keys() -> Result<Vec<Figure>, Missing> {
             continue;
         }
         let figure = Figure::new(format!("of an emulated core with a {what} key"), Unit::PercentOfCore, percent);
-        figures.push(figure.beside("with a good one", good).bound(Bound::Most(2.0)));
+        figures.push(figure.against("with a good one", good).bound(Bound::Most(2.0)));
     }
     Ok(figures)
 }
@@ -78,12 +79,12 @@ fn replug() -> Result<Vec<Figure>, Missing> {
         });
         machine.guest.power_off();
         let figure = Figure::new(format!("anonymous memory after five times, {transport}"), Unit::Kilobytes, after[4]);
-        figure.beside("after the first", after[0]).bound(Bound::MostMore(128.0))
+        figure.against("after the first", after[0]).bound(Bound::MostMore(128.0))
     });
     Ok(figures.into())
 }
 
-/// The part of an emulated core that the daemon's threads take in ten seconds, in per cent.
+/// Returns the part of an emulated core that the daemon's threads take in ten seconds, in per cent.
 fn share(guest: &mut Booted) -> f64 {
     let used = |guest: &mut Booted| {
         let said = guest.check("cut -d' ' -f1 /proc/$(cat /run/ekeyd.pid)/task/*/schedstat");

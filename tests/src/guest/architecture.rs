@@ -1,11 +1,11 @@
-//! Whose processor a guest has, and what follows from that for the machine around it.
+//! The processor of a guest, and what it requires of the machine around it.
 
 use std::fs;
 use std::path::Path;
 
 use super::machine::{Files, option};
 
-/// An architecture that guests are made for.
+/// An architecture of guests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Architecture {
     X86_64,
@@ -13,7 +13,7 @@ pub(super) enum Architecture {
 }
 
 impl Architecture {
-    /// The tree that QEMU for it was fetched into, and its name.
+    /// Returns the tree into which its QEMU was fetched, and the program's name.
     pub(super) fn qemu(self) -> (&'static str, &'static str) {
         match self {
             Self::X86_64 => ("tools", "qemu-system-x86_64"),
@@ -21,7 +21,7 @@ impl Architecture {
         }
     }
 
-    /// The tree of what was fetched for it that has its busybox.
+    /// Returns the fetched tree that has its busybox.
     pub(super) fn busybox(self) -> &'static str {
         match self {
             Self::X86_64 => "tools",
@@ -29,7 +29,7 @@ impl Architecture {
         }
     }
 
-    /// What its kernel calls the console, and the port of the agent.
+    /// Returns the kernel's names of the console and of the agent's port.
     pub(super) fn ports(self) -> (&'static str, &'static str) {
         match self {
             Self::X86_64 => ("ttyS0", "ttyS1"),
@@ -37,8 +37,8 @@ impl Architecture {
         }
     }
 
-    /// Words of the kernel's command line. On a machine that is too busy QEMU's timer seems broken to the kernel, which
-    /// gives up then unless it does not test it.
+    /// Returns words for the kernel's command line. On a very busy machine the kernel's test of QEMU's timer fails and
+    /// the kernel stops, so the words disable that test.
     pub(super) fn kernel_words(self) -> &'static [&'static str] {
         match self {
             Self::X86_64 => &["no_timer_check"],
@@ -46,8 +46,8 @@ impl Architecture {
         }
     }
 
-    /// QEMU's words for the machine, with those two ports. The random number that the machine would hand to its kernel at
-    /// boot is left out: x86 has none either.
+    /// Returns QEMU's words for the machine, with those two ports. The machine passes its kernel no random seed at
+    /// boot, as on x86.
     pub(super) fn machine(self, files: &Files) -> Vec<String> {
         let console = format!("file:{}", option(&files.console));
         let agent = format!("socket,id=agent,path={}", option(&files.agent));
@@ -70,7 +70,7 @@ impl Architecture {
         ports.iter().chain(own).map(|word| (*word).to_owned()).collect()
     }
 
-    /// The script that ends the guest with an exit code.
+    /// Returns the script that ends the guest with an exit code.
     pub(super) fn end(self) -> &'static [u8] {
         match self {
             Self::X86_64 => include_bytes!("end.sh"),
@@ -78,8 +78,8 @@ impl Architecture {
         }
     }
 
-    /// The exit code that the guest chose, by that of QEMU: isa-debug-exit makes an odd code of the byte that the guest
-    /// wrote; other machines have nothing like it, and the guest leaves the code in the shared folder.
+    /// Returns the exit code that the guest chose: isa-debug-exit makes QEMU's odd exit code of the byte that the guest
+    /// wrote; other machines lack it, and the guest leaves the code in the shared folder.
     pub(super) fn chosen(self, qemu: Option<i32>, share: &Path) -> Option<i32> {
         match self {
             Self::X86_64 => qemu.filter(|code| code % 2 == 1).map(|code| code >> 1),

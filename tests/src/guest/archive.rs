@@ -1,4 +1,4 @@
-//! Writing the cpio archive ("newc") that the kernel unpacks as its first file system; everything in it is root's.
+//! Writes the cpio archive ("newc") that the kernel unpacks as its first file system; root owns everything in it.
 //!
 //! Source: the kernel's `Documentation/driver-api/early-userspace/buffer-format.rst`.
 
@@ -12,7 +12,7 @@ const FILE: u32 = 0o100_000;
 const LINK: u32 = 0o120_000;
 const DEVICE: u32 = 0o020_000;
 
-/// An archive that grows in memory. Paths are absolute, as the guest will see them.
+/// An archive that grows in memory. Paths are absolute, as the guest sees them.
 #[derive(Default)]
 pub(super) struct Archive {
     bytes: Vec<u8>,
@@ -22,36 +22,36 @@ pub(super) struct Archive {
 }
 
 impl Archive {
-    /// An archive that is unpacked over the tree `beneath`, whose folders and links to folders stay as they are.
+    /// Makes an archive to unpack over the tree `beneath`, whose folders and links to folders stay as they are.
     pub(super) fn over(beneath: &Path) -> Self {
         Self { beneath: Some(beneath.to_owned()), ..Self::default() }
     }
 
-    /// A folder with the permission bits `mode`, and those above it.
+    /// Adds a folder with the permission bits `mode`, and its parents.
     pub(super) fn folder(&mut self, path: &str, mode: u32) {
         self.parents(path);
         self.own_folder(path, mode);
     }
 
-    /// A file with the permission bits `mode`.
+    /// Adds a file with the permission bits `mode`.
     pub(super) fn file(&mut self, path: &str, mode: u32, content: &[u8]) {
         self.parents(path);
         self.entry(path, FILE | mode, (0, 0), content);
     }
 
-    /// A symbolic link.
+    /// Adds a symbolic link.
     pub(super) fn link(&mut self, path: &str, target: &str) {
         self.parents(path);
         self.entry(path, LINK | 0o777, (0, 0), target.as_bytes());
     }
 
-    /// A character device.
+    /// Adds a character device.
     pub(super) fn device(&mut self, path: &str, mode: u32, major: u32, minor: u32) {
         self.parents(path);
         self.entry(path, DEVICE | mode, (major, minor), &[]);
     }
 
-    /// A copy of what is at `host`: a file, a link, or a folder with all in it.
+    /// Copies what is at `host`: a file, a link, or a folder with its contents.
     ///
     /// # Panics
     /// When it cannot be read.
@@ -79,7 +79,7 @@ impl Archive {
         }
     }
 
-    /// The whole archive, ended.
+    /// Ends the archive and returns it.
     pub(super) fn finish(mut self) -> Vec<u8> {
         self.entry("/TRAILER!!!", 0, (0, 0), &[]);
         self.bytes

@@ -1,4 +1,4 @@
-//! A guest that runs: its console, commands in it, keys plugged in and out, its end.
+//! A running guest: its console, its commands, its USB keys, its end.
 
 use std::fs;
 use std::io::{self, BufRead, BufReader, Write};
@@ -18,7 +18,7 @@ use crate::await_until::DEADLINE;
 use crate::program::Program;
 use crate::scratch::Scratch;
 
-/// A running guest. Dropping it kills it; when the test fails, the whole console is printed.
+/// A running guest. Dropping it kills it; when the test fails, it prints the whole console.
 pub struct Booted {
     qemu: Program,
     architecture: Architecture,
@@ -32,7 +32,7 @@ pub struct Booted {
     _scratch: Scratch,
 }
 
-/// What a command in the guest said and how it ended.
+/// The output of a command in the guest, and how it ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Said {
     /// Its exit code.
@@ -55,7 +55,7 @@ impl Booted {
         let mut qemu = Program::spawn("qemu", machine::command(guest, &files), &scratch);
         let agent = BufReader::new(accepted(&agent, &mut qemu));
         let qmp = Qmp::greet(accepted(&qmp, &mut qemu));
-        // QEMU answers its monitor only when the machine is made, the image in its memory.
+        // QEMU answers its monitor only once the machine is made and the image is in its memory.
         fs::remove_file(&files.image).expect("the image is there");
         let mut booted = Self {
             qemu,
@@ -78,26 +78,26 @@ impl Booted {
         booted
     }
 
-    /// The folder that the guest has as `/share`. What either side writes there the other sees at once, byte for byte;
-    /// unix sockets excepted.
+    /// Returns the folder that the guest has as `/share`. Both sides see each other's writes at once, byte for byte,
+    /// but not each other's unix sockets.
     #[must_use]
     pub fn share(&self) -> &Path {
         &self.files.share
     }
 
-    /// The path on the host of a file that the guest has in `/share`.
+    /// Returns the path on the host of a file that the guest has in `/share`.
     #[must_use]
     pub fn shared(&self, name: &str) -> PathBuf {
         self.files.share.join(name)
     }
 
-    /// All that is on the console so far, kernel messages included.
+    /// Returns the console's text so far, kernel messages included.
     #[must_use]
     pub fn console(&self) -> String {
         String::from_utf8_lossy(&fs::read(&self.files.console).unwrap_or_default()).replace("\r\n", "\n")
     }
 
-    /// Waits for a whole line on the console that contains `pattern`, and gives it; one that is there already counts.
+    /// Waits for a whole line on the console that contains `pattern`, and returns it; an earlier line counts.
     ///
     /// # Panics
     /// When the guest ends first, or at the deadline.
@@ -111,8 +111,8 @@ impl Booted {
         })
     }
 
-    /// Runs a shell command in the guest as root, and waits for its end. What it puts in the background (`&`) goes on;
-    /// that must write to a file, such as `/share/daemon.log`, which the test can read while it grows.
+    /// Runs a shell command in the guest as root, and waits for its end. Background processes (`&`) continue; they must
+    /// write to a file, such as `/share/daemon.log`, which the test can read while it grows.
     ///
     /// # Panics
     /// When it has not ended by the deadline, or the guest has.
@@ -130,7 +130,7 @@ impl Booted {
         Said { code, text: String::from_utf8_lossy(&text).into_owned() }
     }
 
-    /// Runs a shell command that must succeed, and gives what it said.
+    /// Runs a shell command that must succeed, and returns its output.
     ///
     /// # Panics
     /// When its exit code is not 0, and as [`Booted::sh`] does.
@@ -140,10 +140,10 @@ impl Booted {
         said.text
     }
 
-    /// Runs a shell command again and again until it succeeds, and gives what it said then.
+    /// Runs a shell command again and again until it succeeds, and returns its last output.
     ///
     /// # Panics
-    /// When it does not succeed by the deadline, with what it said last.
+    /// When it does not succeed by the deadline, with its last output.
     pub fn await_sh(&mut self, command: &str) -> String {
         let started = Instant::now();
         loop {
@@ -155,11 +155,11 @@ impl Booted {
         }
     }
 
-    /// Pulls out the USB key `id`, with which QEMU hangs up on its server. A key whose server is gone has vanished from
-    /// the guest but keeps its id until it is pulled out.
+    /// Unplugs the USB key `id`; QEMU hangs up on its server. A key whose server has ended is gone from the guest but
+    /// keeps its id until it is unplugged.
     ///
     /// # Panics
-    /// When there is none, or QEMU does not let it go.
+    /// When there is no such key, or QEMU keeps it.
     pub fn unplug(&mut self, id: &str) {
         self.qmp.run("device_del", &json!({ "id": id }));
         self.qmp.await_event("DEVICE_DELETED", |data| data["device"] == id);
@@ -168,7 +168,7 @@ impl Booted {
     /// Plugs in a USB key that speaks the usb-redir protocol as a server on `socket`.
     ///
     /// # Panics
-    /// When nobody listens there, or there is a key `id` already.
+    /// When no server listens, or a key `id` exists already.
     pub fn plug(&mut self, id: &str, socket: &Path) {
         let chardev = format!("{id}-socket");
         let address = json!({ "type": "unix", "data": { "path": socket } });
@@ -178,12 +178,12 @@ impl Booted {
         self.qmp.run("device_add", &device);
     }
 
-    /// QEMU's monitor, for what has no method here.
+    /// Returns QEMU's monitor, for what has no method here.
     pub fn qmp(&mut self) -> &mut Qmp {
         &mut self.qmp
     }
 
-    /// Waits until the guest has ended by itself, and gives the exit code that its script chose.
+    /// Waits until the guest has ended by itself, and returns the exit code of its script.
     ///
     /// # Panics
     /// When it still runs at the deadline, or ended without choosing a code (a kernel panic, a halt).
@@ -203,10 +203,10 @@ impl Booted {
         fs::write(script, "/guest/end 0\n").expect("the shared folder can be written");
         writeln!(self.agent.get_mut(), "{}", self.calls).unwrap_or_else(|error| panic!("the guest is gone: {error}"));
         let code = self.wait();
-        assert_eq!(code, 0, "the guest was to end with 0");
+        assert_eq!(code, 0, "the guest's exit code");
     }
 
-    /// The agent's next line.
+    /// Returns the agent's next line.
     fn agent_line(&mut self, what: &str) -> String {
         let mut line = Vec::new();
         let pause = Some(Duration::from_millis(50));
@@ -215,7 +215,7 @@ impl Booted {
         self.qemu.await_while_running(what, || match agent.read_until(b'\n', &mut line) {
             Ok(_) if line.ends_with(b"\n") => Some(()),
             Err(error) if !matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
-                panic!("the guest is gone while waiting for {what}: {error}")
+                panic!("the guest ended while the test waited for {what}: {error}")
             }
             _ => None,
         });
@@ -228,7 +228,7 @@ impl Drop for Booted {
         if std::thread::panicking() {
             eprintln!("-- the guest's console:\n{}", self.console());
             let last = self.files.share.join(format!(".calls/{}.out", self.calls));
-            eprintln!("-- what the last command in it said:\n{}", fs::read_to_string(last).unwrap_or_default());
+            eprintln!("-- output of its last command:\n{}", fs::read_to_string(last).unwrap_or_default());
         }
     }
 }

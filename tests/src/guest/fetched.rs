@@ -1,4 +1,4 @@
-//! Where `tests/fetch-guest` has put the parts of a guest.
+//! The parts of a guest that `tests/fetch-guest` has fetched.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use std::process::Command;
 use super::architecture::Architecture;
 use crate::binaries::target_folder;
 
-/// A part of what was fetched for the guests of this machine's architecture, such as `tools`.
+/// Returns a part that was fetched for this machine's architecture, such as `tools`.
 ///
 /// # Panics
 /// When it is not there.
@@ -15,7 +15,7 @@ pub(super) fn part(name: &str) -> PathBuf {
     part_for(Architecture::X86_64, name)
 }
 
-/// A part of what was fetched for an architecture, such as `vmlinux`.
+/// Returns a part that was fetched for an architecture, such as `vmlinux`.
 ///
 /// # Panics
 /// When it is not there.
@@ -29,7 +29,7 @@ pub(super) fn part_for(architecture: Architecture, name: &str) -> PathBuf {
     path
 }
 
-/// The folder of all that was fetched for an architecture, where what is made of it may be kept as well.
+/// Returns the folder of all that was fetched for an architecture; what is made of it may be kept there too.
 pub(super) fn folder(architecture: Architecture) -> PathBuf {
     let all = target_folder().join("guest");
     match architecture {
@@ -38,7 +38,7 @@ pub(super) fn folder(architecture: Architecture) -> PathBuf {
     }
 }
 
-/// The kernel's release, such as `6.1.0-56-amd64`.
+/// Returns the kernel's release, such as `6.1.0-56-amd64`.
 ///
 /// # Panics
 /// When it was not fetched.
@@ -48,7 +48,7 @@ pub(super) fn release(architecture: Architecture) -> String {
     text.trim().to_owned()
 }
 
-/// A command that runs the fetched QEMU with the libraries that were fetched with it, whatever the machine has.
+/// Returns a command that runs the fetched QEMU with the libraries that were fetched with it.
 ///
 /// # Panics
 /// When it was not fetched.
@@ -64,8 +64,8 @@ pub(super) fn qemu(architecture: Architecture) -> Command {
     command
 }
 
-/// A command that runs a program of the guest's Debian, such as `usr/bin/systemd-analyze`, on this machine, with the
-/// libraries that it has in the guest.
+/// Returns a command that runs a program of the guest's Debian, such as `usr/bin/systemd-analyze`, on this machine,
+/// with its libraries of the guest.
 ///
 /// # Panics
 /// When it was not fetched.
@@ -78,7 +78,7 @@ pub fn system_program(path: &str) -> Command {
     command
 }
 
-/// A folder of the guest's Debian, such as `usr/lib/systemd/system`.
+/// Returns a folder of the guest's Debian, such as `usr/lib/systemd/system`.
 ///
 /// # Panics
 /// When it was not fetched.
@@ -87,7 +87,7 @@ pub fn system_folder(path: &str) -> PathBuf {
     part("system").join(path)
 }
 
-/// A file or folder of Debian for arm64, such as `usr/bin/gdb`.
+/// Returns a file or folder of Debian for arm64, such as `usr/bin/gdb`.
 ///
 /// # Panics
 /// When it was not fetched.

@@ -1,4 +1,5 @@
-//! The guest's first and only file system: what every guest has, kept from boot to boot, and over it the test's own.
+//! The guest's first and only file system: a part that every guest has, kept from boot to boot, and over it the test's
+//! own part.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -10,16 +11,16 @@ use super::libraries;
 use super::modules::Modules;
 use super::plan::{Guest, Source};
 
-/// What every guest loads: the shared folder and a USB bus.
+/// Modules that every guest loads: the shared folder and a USB bus.
 const ALWAYS: [&str; 4] = ["virtio_pci", "9pnet_virtio", "9p", "xhci_pci"];
 
-/// What the folders at the root are links to.
+/// Where the folders at the root link to.
 const MERGED: [&str; 4] = ["bin", "sbin", "lib", "lib64"];
 
 /// Writes the image to `path`.
 ///
 /// # Panics
-/// When a part of it is missing or there is no room for it.
+/// When a part is missing or the disk is full.
 pub(super) fn write(guest: &Guest, path: &Path) {
     let base = base(guest);
     let over = over(guest);
@@ -30,7 +31,7 @@ pub(super) fn write(guest: &Guest, path: &Path) {
     written.unwrap_or_else(|error| panic!("{} cannot be written: {error}", path.display()));
 }
 
-/// The part that is the same at each boot; made once for each state of what was fetched.
+/// Returns the part that is the same at each boot; makes it once for each state of the fetched files.
 fn base(guest: &Guest) -> PathBuf {
     let name = if guest.systemd { "system" } else { guest.architecture.busybox() };
     let part = |name: &str| fetched::part_for(guest.architecture, name);
@@ -51,7 +52,7 @@ fn base(guest: &Guest) -> PathBuf {
         }
         archive.copy("/usr/bin/busybox", &part(guest.architecture.busybox()).join("usr/bin/busybox"));
         archive.copy("/usr/lib/modules", &part("modules/lib/modules"));
-        // Tests in other processes may be making the same: each writes its own, whole before it has its name.
+        // Tests in other processes may be making it too: each writes its own file and renames it when it is whole.
         let own = path.with_extension(format!("{}-{:?}", std::process::id(), std::thread::current().id()));
         fs::write(&own, archive.finish()).and_then(|()| fs::rename(&own, &path)).unwrap_or_else(|error| {
             panic!("{} cannot be written: {error}", path.display());
@@ -60,7 +61,7 @@ fn base(guest: &Guest) -> PathBuf {
     path
 }
 
-/// The part that is the test's own.
+/// Returns the test's own part.
 fn over(guest: &Guest) -> Vec<u8> {
     let mut archive = if guest.systemd { Archive::over(&fetched::part("system")) } else { Archive::default() };
     for folder in ["dev", "proc", "sys", "run", "share", "root", "var/lib", "usr/lib/modules"] {
@@ -99,12 +100,12 @@ fn add(archive: &mut Archive, guest: &Guest, path: &str, source: &Source) {
         Source::Link(target) => archive.link(path, target),
         Source::Host(host) => {
             assert!(host.exists(), "{} is missing, which is to be {path} in the guest", host.display());
-            // What a link leads to, not the link.
+            // The link's target, not the link.
             let host = host.canonicalize().unwrap_or_else(|error| panic!("{}: {error}", host.display()));
             archive.copy(path, &host);
             for (library, file) in libraries::needed_by(&host, &guest.library_folders) {
                 let there = guest.systemd && fetched::part("system").join(&library[1..]).symlink_metadata().is_ok();
-                // The system's own loader and C library belong together.
+                // The system's own loader and C library must match.
                 if !there {
                     let file = file.canonicalize().unwrap_or_else(|error| panic!("{}: {error}", file.display()));
                     archive.copy(&library, &file);
@@ -114,7 +115,7 @@ fn add(archive: &mut Archive, guest: &Guest, path: &str, source: &Source) {
     }
 }
 
-/// Busybox as the first process.
+/// Adds busybox as the first process.
 fn small(archive: &mut Archive) {
     archive.link("/init", "/usr/bin/busybox");
     archive.file("/etc/inittab", 0o644, b"::sysinit:/guest/setup\n::once:/guest/main\n");
@@ -122,12 +123,12 @@ fn small(archive: &mut Archive) {
     archive.file("/etc/group", 0o644, b"root:x:0:\n");
 }
 
-/// systemd as the first process, with what maintainer scripts would have written.
+/// Adds systemd as the first process, with what maintainer scripts would have written.
 fn systemd(archive: &mut Archive) {
     let accounts = fetched::part("system/usr/share/base-passwd");
     archive.copy("/etc/passwd", &accounts.join("passwd.master"));
     archive.copy("/etc/group", &accounts.join("group.master"));
-    // With an identity it is not the first boot, and nobody is asked for anything.
+    // With a machine id this is not the first boot, and no first-boot question blocks it.
     archive.file("/etc/machine-id", 0o444, b"6b65796b65796b65796b65796b657921\n");
     archive.file("/etc/hostname", 0o644, b"guest\n");
     archive.file("/usr/lib/sysusers.d/guest.conf", 0o644, b"g input\ng kvm\ng render\ng sgx\n");
@@ -140,7 +141,7 @@ fn systemd(archive: &mut Archive) {
     archive.link(&format!("{units}/multi-user.target.wants/guest.service"), &format!("{units}/guest.service"));
 }
 
-/// The path with the links at the root resolved.
+/// Resolves the links at the root in a path.
 fn merged(path: &str) -> String {
     let folder = path.split('/').nth(1).unwrap_or_default();
     if MERGED.contains(&folder) { format!("/usr{path}") } else { path.to_owned() }

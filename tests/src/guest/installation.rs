@@ -1,12 +1,13 @@
-//! Our programs in a guest with systemd as a package leaves them: with the unit, its user and udev's rules.
+//! Our programs in a guest with systemd as a package installs them: with the unit, its user and udev's rules.
 
 use super::Booted;
 use super::plan::Guest;
-use crate::software_key::{LONG_TERM_KEY, SERIAL};
+use crate::scratch::Scratch;
+use crate::software_key::{KeyPlan, LONG_TERM_KEY, Plug, SERIAL, SoftwareKey};
 use crate::{binaries, tree};
 
-/// Boots `guest` with all that belongs to an installation, this configuration, and a keyring of the first software key as the
-/// original leaves it: root's.
+/// Boots `guest` with all parts of an installation, this configuration, and a keyring of the first software key that
+/// belongs to root, as the original leaves it.
 ///
 /// # Panics
 /// When a program is not built, or the guest does not boot.
@@ -25,12 +26,12 @@ pub fn installed(guest: Guest, config: &str) -> Booted {
         .text("/etc/entropykey/keyring", &format!("{SERIAL} {LONG_TERM_KEY}\n"), 0o600)
         .text("/root/ltk", &format!("{LONG_TERM_KEY}\n"), 0o600)
         .boot();
-    // What a package's installation runs.
+    // The commands of a package's installation.
     guest.check("systemd-sysusers && systemctl daemon-reload && udevadm control --reload");
     guest
 }
 
-/// Plugs in a software key at `/run/sim/key`, at the natural rate, with these arguments besides.
+/// Plugs in a software key at `/run/sim/key`, at the natural rate, with these further arguments.
 ///
 /// # Panics
 /// When it cannot be started.
@@ -39,4 +40,10 @@ pub fn plug_in_software_key(guest: &mut Booted, arguments: &str) {
     let run = "systemd-run --quiet --unit sim -p RuntimeDirectory=sim -p UMask=0";
     guest.check(&format!("{run} ekey-sim --unix /run/sim/key {arguments}"));
     guest.await_sh("[ -S /run/sim/key ]");
+}
+
+/// Plugs in a software key for a guest's USB bus, at the rate of a real one.
+#[must_use]
+pub fn usb_key(scratch: &Scratch) -> SoftwareKey {
+    KeyPlan::named("key").plug(Plug::UsbRedir).rate(126).plug_in(scratch)
 }

@@ -1,19 +1,19 @@
-//! Which shared libraries a program of this machine needs, so that it runs in a guest that has none of its own.
+//! Finds the shared libraries that a program of this machine needs, so that it runs in a guest that has none.
 
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The folder in the guest that its dynamic loader searches without being told.
+/// The folder in the guest that its dynamic loader always searches.
 const SEARCHED: &str = "/usr/lib/x86_64-linux-gnu";
 
-/// What a program loads: the path in the guest and the file on this machine, the loader included.
+/// Returns what a program loads: path in the guest and file on this machine, the loader included.
 ///
-/// `own` are folders that hold libraries of its own. Nothing for a script or a static program.
+/// `own` are folders with libraries of its own. A script or a static program needs nothing.
 ///
 /// # Panics
-/// When a library is nowhere to be found, or `ldd` cannot be run.
+/// When a library cannot be found, or `ldd` cannot be run.
 pub(super) fn needed_by(program: &Path, own: &[PathBuf]) -> Vec<(String, PathBuf)> {
     if !is_elf(program) {
         return Vec::new();
@@ -29,13 +29,13 @@ pub(super) fn needed_by(program: &Path, own: &[PathBuf]) -> Vec<(String, PathBuf
     text.lines().filter_map(|line| placed(line, program)).collect()
 }
 
-/// Where the library of one line of ldd's goes: `name => path (address)`, or `path (address)` for the loader.
+/// Returns where the library of one of ldd's lines goes: `name => path (address)`, or `path (address)` for the loader.
 fn placed(line: &str, program: &Path) -> Option<(String, PathBuf)> {
     assert!(!line.contains("not found"), "{} lacks a library: {}", program.display(), line.trim());
     let (named, _address) = line.trim().rsplit_once(" (")?;
     match named.split_once(" => ") {
         Some((name, path)) => Some((format!("{SEARCHED}/{name}"), PathBuf::from(path))),
-        // The kernel's own vDSO has no path; the loader has nothing but one, written into each program.
+        // The kernel's vDSO has no path; the loader has only one, written into each program.
         None => named.starts_with('/').then(|| (format!("/usr{named}"), PathBuf::from(named))),
     }
 }

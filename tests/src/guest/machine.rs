@@ -1,4 +1,4 @@
-//! The machine around the guest, as a command line of QEMU.
+//! The machine around the guest, as QEMU's command line.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -7,11 +7,11 @@ use super::fetched;
 use super::plan::Guest;
 use crate::scratch::Scratch;
 
-/// The files that a running guest has on the host.
+/// The files of a running guest on the host.
 pub(super) struct Files {
-    /// What it boots from.
+    /// The image that it boots.
     pub(super) image: PathBuf,
-    /// What it wrote on its console.
+    /// Its console's output.
     pub(super) console: PathBuf,
     /// The folder that it sees as `/share`.
     pub(super) share: PathBuf,
@@ -22,7 +22,7 @@ pub(super) struct Files {
 }
 
 impl Files {
-    /// Their paths in a scratch folder.
+    /// Returns their paths in a scratch folder.
     pub(super) fn below(scratch: &Scratch) -> Self {
         let path = |name| scratch.path(name);
         Self {
@@ -35,7 +35,7 @@ impl Files {
     }
 }
 
-/// QEMU with that guest.
+/// Returns the command that runs QEMU with that guest.
 ///
 /// # Panics
 /// When it was not fetched.
@@ -72,7 +72,7 @@ pub(super) fn command(guest: &Guest, files: &Files) -> Command {
     command
 }
 
-/// A path as a value in a list of QEMU's options, where a comma ends the value unless it is doubled.
+/// Returns a path as a value in a list of QEMU's options, where a comma must be doubled.
 pub(super) fn option(path: &Path) -> String {
     path.display().to_string().replace(',', ",,")
 }

@@ -1,11 +1,11 @@
 //! A guest: a real Linux kernel in QEMU, with our programs in it, on any machine and without root.
 //!
-//! [`Guest`] is the plan: which files and modules are in it, which USB keys are plugged in. Booting it gives [`Booted`],
-//! which runs commands in the guest, plugs and unplugs, and shows the whole console when a test fails. What a guest
-//! is made of comes from `tests/fetch-guest`.
+//! [`Guest`] is the plan: its files, modules and USB keys. Booting it gives [`Booted`], which runs commands in the
+//! guest, plugs and unplugs keys, and prints the whole console when a test fails. `tests/fetch-guest` fetches the
+//! guest's parts.
 //!
-//! The guest has the folder `/share` in common with the host ([`Booted::share`]). Its processor is emulated (no KVM), so
-//! that it behaves the same everywhere, on a build server and in another guest too.
+//! The guest shares the folder `/share` with the host ([`Booted::share`]). Its processor is emulated (no KVM), so that
+//! it behaves the same everywhere, even in another guest.
 //!
 //! ```no_run
 //! use ekey_tests::guest::Guest;
@@ -33,7 +33,7 @@ mod usb_machine;
 
 pub use booted::{Booted, Said};
 pub use fetched::{arm64_file, system_folder, system_program};
-pub use installation::{installed, plug_in_software_key};
+pub use installation::{installed, plug_in_software_key, usb_key};
 pub use plain_usb::serve_plain_usb;
 pub use plan::Guest;
 pub use qmp::Qmp;

@@ -1,6 +1,7 @@
-//! The kernel's modules: which ones a module needs, and in which order they are to be loaded.
+//! The kernel's modules: which ones a module needs, and in which order they must be loaded.
 //!
-//! Source: modules.dep(5), modprobe.d(5) on soft dependencies. Busybox ignores the soft ones, so they are worked out here.
+//! Source: modules.dep(5), modprobe.d(5) on soft dependencies. Busybox ignores the soft ones, so this file resolves
+//! them.
 
 use std::collections::HashMap;
 use std::fs;
@@ -11,18 +12,18 @@ use super::fetched;
 
 /// The fetched modules with their dependencies.
 pub(super) struct Modules {
-    /// Where they are on this machine; the guest has them at `/usr/lib/modules/RELEASE`.
+    /// Their folder on this machine; the guest has them at `/usr/lib/modules/RELEASE`.
     pub(super) folder: PathBuf,
-    /// Where each module is below the folder, by its name with underscores.
+    /// The path of each module below the folder, by its name with underscores.
     paths: HashMap<String, String>,
-    /// What each needs, by the same name; names.
+    /// The names of the modules that each needs.
     needs: HashMap<String, Vec<String>>,
-    /// What other names stand for.
+    /// The modules of other names.
     aliases: HashMap<String, Vec<String>>,
 }
 
 impl Modules {
-    /// Reads what depmod worked out for the kernel of an architecture.
+    /// Reads what depmod wrote for the kernel of an architecture.
     ///
     /// # Panics
     /// When it was not fetched.
@@ -33,7 +34,7 @@ impl Modules {
         for line in lines(&folder, "modules.dep") {
             let (path, needs) = line.split_once(':').expect("modules.dep has a colon in each line");
             modules.paths.insert(name(path), path.to_owned());
-            // The nearest comes first there, so what is needed most comes last.
+            // The nearest comes first there, so the most basic comes last.
             modules.needs.insert(name(path), needs.split_whitespace().rev().map(name).collect());
         }
         for line in lines(&folder, "modules.alias") {
@@ -53,7 +54,7 @@ impl Modules {
         modules
     }
 
-    /// The modules to load for these ones, in order, each once, with where they are below the folder.
+    /// Returns the modules to load for these ones, in order, each once, with their paths below the folder.
     ///
     /// # Panics
     /// When there is no such module.
@@ -68,7 +69,7 @@ impl Modules {
     fn add(&self, module: &str, order: &mut Vec<String>) {
         assert!(
             self.paths.contains_key(module),
-            "there is no module {module} in {}: name its folder in tests/fetch-guest",
+            "no module {module} in {}: name its folder in tests/fetch-guest",
             self.folder.display()
         );
         if order.iter().any(|there| there == module) {
@@ -80,7 +81,7 @@ impl Modules {
         order.push(module.to_owned());
     }
 
-    /// The module of that name or alias; of several the portable one.
+    /// Returns the module of that name or alias; of several the portable one.
     fn meant_by(&self, word: &str) -> Option<String> {
         let word_as_name = name(word);
         if self.paths.contains_key(&word_as_name) {
@@ -91,7 +92,7 @@ impl Modules {
     }
 }
 
-/// A module's name as the kernel writes it: without folder and ending, with underscores.
+/// Returns a module's name as the kernel writes it: without folder and ending, with underscores.
 fn name(path: &str) -> String {
     let file = path.rsplit('/').next().expect("a split has a last part");
     file.trim_end_matches(".ko").replace('-', "_")

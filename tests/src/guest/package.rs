@@ -8,7 +8,7 @@ use super::plan::Guest;
 use crate::binaries;
 use crate::software_key::{LONG_TERM_KEY, SERIAL};
 
-/// As [`installed`](super::installed), but what is installed is the package, by dpkg.
+/// Does the same as [`installed`](super::installed) with the package, by dpkg.
 ///
 /// # Panics
 /// When there is no package, the guest does not boot, or dpkg fails.
@@ -25,7 +25,7 @@ pub fn installed_package(guest: Guest, config: &str) -> Booted {
     guest
 }
 
-/// The package of this architecture.
+/// Returns the package of this architecture.
 ///
 /// # Panics
 /// When it was not built.
@@ -34,10 +34,10 @@ pub fn package() -> PathBuf {
     made_in(&binaries::target_folder().join("packages"), "_amd64.deb", "packaging/build --arch x86_64")
 }
 
-/// The package in `folder` whose name ends like that; `made_by` is the command that puts it there.
+/// Returns the package in `folder` whose name ends like that; `made_by` is the command that makes it.
 ///
 /// # Panics
-/// When it is not there.
+/// When it does not exist.
 #[must_use]
 pub fn made_in(folder: &Path, ending: &str, made_by: &str) -> PathBuf {
     let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}: run {made_by}", folder.display()));
@@ -45,7 +45,7 @@ pub fn made_in(folder: &Path, ending: &str, made_by: &str) -> PathBuf {
     found.next().unwrap_or_else(|| panic!("{} has no *{ending}: run {made_by}", folder.display()))
 }
 
-/// With what installs packages, and a database in which the system's own are installed.
+/// Adds what installs packages, and a database that lists the system's own.
 ///
 /// # Panics
 /// When that was not fetched.
@@ -54,7 +54,7 @@ pub fn with_dpkg(guest: Guest) -> Guest {
     with_fetched(guest, "dpkg")
 }
 
-/// With the programs of the tree of that name that `tests/fetch-guest` has fetched, and memory for them.
+/// Adds the programs of a tree that `tests/fetch-guest` has fetched, and memory for them.
 ///
 /// # Panics
 /// When that was not fetched.

@@ -1,4 +1,5 @@
-//! A USB device that answers the kernel's first questions and can do nothing else, for what needs only something to plug.
+//! A USB device that answers the kernel's first questions and does nothing else, for tests that only need something to
+//! plug in.
 //!
 //! It is a server of the usb-redir protocol with the three capabilities without which QEMU refuses a device on an xHCI
 //! bus. Sources: docs/usb-redirection-protocol.md of usbredir; USB 2.0, chapter 9.
@@ -18,8 +19,8 @@ const GET_CONFIGURATION: u32 = 7;
 const CONFIGURATION_STATUS: u32 = 8;
 const CONTROL_PACKET: u32 = 100;
 
-/// The end points' packet sizes are told with the end points; packets are numbered with 64 bits; bulk packets have
-/// lengths of 32 bits (there are none here).
+/// The message on the end points has their packet sizes; packets have numbers of 64 bits; bulk packets have lengths of
+/// 32 bits (there are none here).
 const CAPABILITIES: u32 = 1 << 4 | 1 << 5 | 1 << 6;
 
 /// The statuses of an answer.
@@ -34,7 +35,7 @@ pub fn serve_plain_usb(socket: &Path, vendor: u16, product: u16) {
     let listener = UnixListener::bind(socket).unwrap_or_else(|error| panic!("{}: {error}", socket.display()));
     thread::spawn(move || {
         for stream in listener.incoming().flatten() {
-            // QEMU hangs up when the device is pulled out: the ordinary end.
+            // QEMU hangs up when the device is unplugged: the ordinary end.
             let _ = Device { stream, vendor, product }.answer_all();
         }
     });
@@ -58,7 +59,7 @@ impl Device {
         endpoints[..32].fill(0xff);
         (endpoints[0], endpoints[16]) = (0, 0);
         self.send(EP_INFO, 0, &endpoints)?;
-        // Full speed, class told by the interface.
+        // Full speed, class in the interface.
         let [vendor, product] = [self.vendor, self.product].map(u16::to_le_bytes);
         self.send(DEVICE_CONNECT, 0, &[1, 0, 0, 0, vendor[0], vendor[1], product[0], product[1]])?;
         loop {
@@ -71,7 +72,7 @@ impl Device {
         }
     }
 
-    /// Exchanges the hellos: a version, and a word of capabilities. Theirs are the last packets with a short number.
+    /// Exchanges the hellos: a version, and a word of capabilities. They are the last packets with a short number.
     fn greet(&mut self) -> io::Result<()> {
         let mut hello = [HELLO, 68, 0].map(u32::to_le_bytes).concat();
         let mut version = [0; 64];
@@ -104,7 +105,7 @@ impl Device {
         self.send(CONTROL_PACKET, id, &answer)
     }
 
-    /// USB 1.1, 64-byte end point 0, no strings, one configuration.
+    /// Returns the descriptor: USB 1.1, 64-byte end point 0, no strings, one configuration.
     fn device_descriptor(&self) -> Vec<u8> {
         let mut descriptor = vec![18, 1, 0x10, 0x01, 0, 0, 0, 64];
         descriptor.extend(self.vendor.to_le_bytes());

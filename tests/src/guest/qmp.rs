@@ -17,10 +17,10 @@ pub struct Qmp {
 }
 
 impl Qmp {
-    /// Takes QEMU's greeting and answers it.
+    /// Reads QEMU's greeting and answers it.
     ///
     /// # Panics
-    /// When no monitor is at the other end.
+    /// When no monitor answers.
     pub(super) fn greet(stream: UnixStream) -> Self {
         let mut qmp = Self { lines: BufReader::new(stream), events: Vec::new() };
         let greeting = qmp.line(Instant::now() + DEADLINE);
@@ -29,7 +29,7 @@ impl Qmp {
         qmp
     }
 
-    /// Runs a command and gives what it returns.
+    /// Runs a command and returns its result.
     ///
     /// # Panics
     /// When QEMU refuses it, with its reason, or does not answer.
@@ -40,7 +40,7 @@ impl Qmp {
     /// Runs a command that may be refused.
     ///
     /// # Errors
-    /// What QEMU says against it.
+    /// QEMU's reason for refusing it.
     ///
     /// # Panics
     /// When QEMU does not answer.
@@ -60,7 +60,7 @@ impl Qmp {
         }
     }
 
-    /// Waits for an event of that name which `fits`, also one that came before, and takes it.
+    /// Waits for an event of that name which `fits`, or takes an earlier one.
     ///
     /// # Panics
     /// When none comes by the deadline, with those that did.

@@ -1,18 +1,18 @@
-//! Room for guests: tests run as many at a time as there are processors, and guests have up to 2 GiB each. Those for which there is no
-//! memory wait for their turn.
+//! Memory for guests: as many tests run at a time as the machine has processors, and guests have up to 2 GiB each. A
+//! guest waits until the machine has memory for it.
 
 use std::fs;
 use std::sync::{Condvar, Mutex, PoisonError};
 
-/// MiB that the running guests have together.
+/// MiB of the running guests together.
 static TAKEN: Mutex<u64> = Mutex::new(0);
 static FREED: Condvar = Condvar::new();
 
-/// The memory of a guest, given back when dropped. A test that holds one must not wait for another.
+/// The memory of a guest, released when dropped. A test that holds one must not wait for another.
 pub(super) struct Room(u64);
 
 impl Room {
-    /// Waits until this guest and those that run take no more than half of the machine's memory, or none runs.
+    /// Waits until this guest and the running ones take at most half of the machine's memory, or none runs.
     pub(super) fn take(mib: u32) -> Self {
         let (own, all) = (u64::from(mib), machines_mib() / 2);
         let taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);

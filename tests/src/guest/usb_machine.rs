@@ -11,17 +11,17 @@ use crate::scratch::Scratch;
 use crate::software_key::{KeyPlan, Plug, SoftwareKey};
 use crate::{binaries, original};
 
-/// What the guest's daemon is told to do.
+/// The settings of the guest's daemon.
 #[derive(Debug, Clone)]
 pub struct UsbDaemon {
     /// `auto`, `tty` or `usb`.
     pub transport: &'static str,
-    /// How many blocks to write to `/share/out`; none: no file, but an EGD socket.
+    /// The blocks to write to `/share/out`; `None`: no file, but an EGD socket.
     pub blocks: Option<u64>,
 }
 
 impl Guest {
-    /// A small guest that can drive USB keys: our daemon and tool, the original daemon, a keyring with this line.
+    /// Makes a small guest that can drive USB keys: our daemon and tool, the original daemon, a keyring with this line.
     #[must_use]
     pub fn for_usb_keys(keyring: &str) -> Self {
         let libraries = original::library_folder();
@@ -34,7 +34,7 @@ impl Guest {
             .file("/usr/lib/x86_64-linux-gnu/lua", &libraries.join("lua"))
             .file("/usr/share/lua/5.1", &original::lua_folder())
             .text("/etc/entropykey/keyring", keyring, 0o600);
-        // What the links in Lua's folder lead to.
+        // The files that the links in Lua's folder lead to.
         ["liblua5.1-socket.so.2.0.0", "liblua5.1-socket-unix.so.2.0.0"]
             .into_iter()
             .fold(guest, |guest, name| guest.file(&format!("/usr/lib/x86_64-linux-gnu/{name}"), &libraries.join(name)))
@@ -42,12 +42,12 @@ impl Guest {
 }
 
 impl UsbDaemon {
-    /// The configuration, with its own control socket.
+    /// Returns the configuration, with its own control socket.
     #[must_use]
     pub fn configuration(&self, control: &str) -> String {
         let output = match self.blocks {
             Some(blocks) => format!("[file]\npath = \"/share/out\"\nmax-bytes = {}\n[egd]\nlisten = []\n", blocks * 32),
-            // A small pool, so that its filling up is no growth of the daemon.
+            // A small pool, so that filling it does not look like growth.
             None => "[egd]\nlisten = [\"unix:/run/egd.sock\"]\npool-bytes = 16384\n".to_owned(),
         };
         format!(
@@ -66,7 +66,7 @@ impl UsbDaemon {
 }
 
 impl Booted {
-    /// The daemon's status.
+    /// Returns the daemon's status.
     ///
     /// # Panics
     /// When the daemon does not answer.
@@ -75,20 +75,20 @@ impl Booted {
         serde_json::from_str(&said.text).unwrap_or_else(|error| panic!("no status ({error}): {}", said.text))
     }
 
-    /// Waits until the first key's status is as it should be.
+    /// Waits until the first key's status is as expected.
     ///
     /// # Panics
     /// When it is not by the deadline.
-    pub fn await_key(&mut self, due: &str, mut is_due: impl FnMut(&Value) -> bool) -> Value {
+    pub fn await_key(&mut self, expected: &str, mut is_expected: impl FnMut(&Value) -> bool) -> Value {
         let deadline = Instant::now() + DEADLINE;
         loop {
             let status = self.ekeyd_status();
-            if is_due(&status["keys"][0]) {
+            if is_expected(&status["keys"][0]) {
                 return status["keys"][0].clone();
             }
             assert!(
                 Instant::now() < deadline,
-                "{due} did not come within {DEADLINE:?}; the log:\n{}",
+                "{expected} did not come within {DEADLINE:?}; the log:\n{}",
                 std::fs::read_to_string(self.shared("ekeyd.log")).unwrap_or_default()
             );
         }
@@ -105,7 +105,7 @@ pub struct UsbMachine {
 }
 
 impl UsbMachine {
-    /// Plugs such a key in and boots.
+    /// Plugs this key in and boots.
     ///
     /// # Panics
     /// When a program is missing, or the guest does not boot.
@@ -117,14 +117,15 @@ impl UsbMachine {
         Self { guest, key, _scratch: scratch }
     }
 
-    /// Where a daemon with `blocks` writes, on the host.
+    /// Returns where a daemon with `blocks` writes, on the host.
     #[must_use]
     pub fn output(&self) -> PathBuf {
         self.guest.shared("out")
     }
 }
 
-/// Has a key hang in this way, and gives how long after its last frame there is entropy again, and the steps that were taken.
+/// Makes a key hang in this way, and returns how long after its last frame entropy comes again, and the steps that were
+/// taken.
 ///
 /// # Panics
 /// When nothing revives it.
@@ -132,7 +133,7 @@ impl UsbMachine {
 pub fn revived(wedge: &str) -> (Duration, Value) {
     let mut machine = UsbMachine::with(KeyPlan::named("key").rate(500).wedge(&format!("{wedge}:1000")));
     UsbDaemon { transport: "auto", blocks: None }.start(&mut machine.guest);
-    // The key brings 1,000 frames, hangs, and brings more.
+    // The key sends 1,000 frames, hangs, and sends more.
     let mut silent = 0;
     let mut back = machine.guest.await_key("entropy after the hang", |key| {
         silent = silent.max(key["last_frame_ms"].as_u64().unwrap_or_default());
@@ -142,7 +143,7 @@ pub fn revived(wedge: &str) -> (Duration, Value) {
     (Duration::from_millis(silent), back["revival"].take())
 }
 
-/// The size of a file of the host, 0 if it is not there.
+/// Returns the size of a file of the host, 0 if it does not exist.
 #[must_use]
 pub fn size(path: &Path) -> u64 {
     std::fs::metadata(path).map_or(0, |found| found.len())

@@ -15,9 +15,9 @@ pub(super) struct Client {
     pub(super) tally: Tally,
     /// Whether the server has hung up.
     pub(super) is_lost: bool,
-    /// When the requests were sent that are on the way.
+    /// When each request in flight was sent.
     sent: VecDeque<Instant>,
-    /// Bytes of the oldest request that have come.
+    /// Bytes of the oldest request that have arrived.
     come: u8,
     kept: Option<Vec<u8>>,
 }
@@ -35,14 +35,14 @@ impl Client {
         self.kept.as_deref().unwrap_or_default()
     }
 
-    /// A new measurement begins; what was asked for before still comes, and counts from now.
+    /// Begins a new measurement; answers to earlier requests still arrive, and their time counts from now.
     pub(super) fn start_over(&mut self) {
         self.tally = Tally::default();
         let now = Instant::now();
         self.sent.iter_mut().for_each(|sent| *sent = now);
     }
 
-    /// Asks for as much as it may have on the way.
+    /// Asks for as much as it may have in flight.
     pub(super) fn ask_ahead(&mut self) {
         while self.sent.len() < self.habit.ahead {
             if !self.ask() {
@@ -51,18 +51,18 @@ impl Client {
         }
     }
 
-    /// Whether all that it asked for has come, or nothing comes any more.
+    /// Returns whether all that it asked for has arrived, or nothing more can.
     pub(super) fn is_answered(&self) -> bool {
         self.sent.is_empty() || self.is_lost
     }
 
-    /// Sends one request. Returns whether there was room for it; if not, the client leaves it out.
+    /// Sends one request. Returns whether the socket had room for it; otherwise the client skips it.
     pub(super) fn ask(&mut self) -> bool {
         if self.is_lost {
             return false;
         }
         let now = Instant::now();
-        // Two bytes go whole or not at all into a socket that has any room.
+        // A socket with any room takes two bytes whole.
         match self.stream.write(&[0x02, self.habit.bytes]) {
             Ok(2) => {
                 self.sent.push_back(now);
@@ -76,7 +76,7 @@ impl Client {
         }
     }
 
-    /// Takes in what has come, and asks again if that is its habit.
+    /// Reads what has arrived, and asks again if that is its habit.
     pub(super) fn proceed(&mut self) {
         self.read();
         if self.habit.every.is_none() {
@@ -84,7 +84,7 @@ impl Client {
         }
     }
 
-    /// Takes in what has come.
+    /// Reads what has arrived.
     pub(super) fn read(&mut self) {
         let mut buffer = [0; 4096];
         loop {
@@ -95,7 +95,7 @@ impl Client {
                 }
                 Ok(count) => {
                     self.take_in(&buffer[..count]);
-                    // A short read has emptied the socket; what comes later is another event.
+                    // A short read has emptied the socket; later bytes are another event.
                     if count < buffer.len() {
                         break;
                     }
@@ -121,9 +121,9 @@ impl Client {
                 self.tally.unasked += bytes.len() as u64;
                 return;
             }
-            let due = usize::from(self.habit.bytes - self.come).min(bytes.len());
-            bytes = &bytes[due..];
-            self.come += u8::try_from(due).expect("no more than a request asks for");
+            let taken = usize::from(self.habit.bytes - self.come).min(bytes.len());
+            bytes = &bytes[taken..];
+            self.come += u8::try_from(taken).expect("no more than a request asks for");
             if self.come == self.habit.bytes {
                 self.come = 0;
                 if let Some(sent) = self.sent.pop_front() {

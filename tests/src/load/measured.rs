@@ -7,7 +7,7 @@ use std::time::Duration;
 pub(super) struct Tally {
     pub(super) requests: u64,
     pub(super) bytes: u64,
-    /// Bytes that no request was for.
+    /// Bytes that no request asked for.
     pub(super) unasked: u64,
     /// In nanoseconds.
     latencies: Vec<u32>,
@@ -33,7 +33,7 @@ pub struct Measured {
     pub requests: Vec<u64>,
     /// Bytes given to each client, in their order.
     pub bytes: Vec<u64>,
-    /// Bytes that came and that nobody had asked for.
+    /// Bytes that no request asked for.
     pub unasked: u64,
     /// Clients that the server has hung up on by the end.
     pub lost: usize,
@@ -55,31 +55,31 @@ impl Measured {
         measured
     }
 
-    /// Whether any request was answered.
+    /// Returns whether any request was answered.
     #[must_use]
     pub fn is_answered(&self) -> bool {
         !self.latencies.is_empty()
     }
 
-    /// Whether every client was answered, none was hung up on, and nothing came that was not asked for.
+    /// Returns whether every client was answered, the server hung up on none, and no unrequested byte arrived.
     #[must_use]
     pub fn is_flawless(&self) -> bool {
         self.lost == 0 && self.unasked == 0 && self.requests.iter().all(|requests| *requests > 0)
     }
 
-    /// Requests answered a second, to all clients together.
+    /// Returns the requests answered a second, to all clients together.
     #[must_use]
     pub fn requests_per_second(&self) -> f64 {
         self.requests.iter().sum::<u64>() as f64 / self.elapsed.as_secs_f64()
     }
 
-    /// Bytes given a second, to all clients together.
+    /// Returns the bytes given a second, to all clients together.
     #[must_use]
     pub fn bytes_per_second(&self) -> f64 {
         self.bytes.iter().sum::<u64>() as f64 / self.elapsed.as_secs_f64()
     }
 
-    /// The time from asking to the whole answer that so many of a hundred requests took at most.
+    /// Returns the time from the request to the whole answer that `hundredths` of a hundred requests took at most.
     ///
     /// # Panics
     /// When no request was answered.

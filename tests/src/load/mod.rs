@@ -1,7 +1,7 @@
 //! Many clients of an EGD server at once, on one thread: what they get, how soon, and how evenly.
 //!
-//! Each client asks by `0x02` and has a [`Habit`]: how much it asks for, how many requests it has on the way, and how
-//! often it asks. A load is connected once and can be run several times; every run is measured by itself.
+//! Each client asks by `0x02` and has a [`Habit`]: how much it asks for, how many requests it has in flight, and how
+//! often it asks. A load connects once and can run several times; each run is measured by itself.
 
 mod client;
 mod habit;
@@ -37,10 +37,10 @@ impl Default for Load {
 }
 
 impl Load {
-    /// Nobody yet.
+    /// Makes a load without clients.
     ///
     /// # Panics
-    /// When the machine has no descriptor left.
+    /// When the machine has no free descriptor.
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -61,7 +61,7 @@ impl Load {
         self.with_streams((0..count).map(|_| connect(path)), habit)
     }
 
-    /// Adds clients whose connections are there already: they may lead through programs that speak TLS for them.
+    /// Adds clients on existing connections, which may lead through programs that speak TLS for them.
     ///
     /// # Panics
     /// When a socket cannot be watched.
@@ -77,24 +77,24 @@ impl Load {
         self
     }
 
-    /// Keeps what the clients are given from now on: [`Load::given`].
+    /// Keeps what the clients are given from now on, for [`Load::given`].
     #[must_use]
     pub fn keeping(mut self) -> Self {
         self.clients.iter_mut().for_each(Client::keep);
         self
     }
 
-    /// What each client was given since [`Load::keeping`], in their order.
+    /// Returns what each client was given since [`Load::keeping`], in their order.
     pub fn given(&self) -> impl Iterator<Item = &[u8]> {
         self.clients.iter().map(Client::given)
     }
 
-    /// Has every client live by its habit for so long.
+    /// Runs every client by its habit for this long.
     pub fn run_for(&mut self, span: Duration) -> Measured {
         self.run(span, |_| false)
     }
 
-    /// Has every client live by its habit until each has been served once.
+    /// Runs every client by its habit until each has been served once.
     pub fn run_until_all_are_served(&mut self) -> Measured {
         let mut unserved = 0;
         self.run(DEADLINE, |clients| {
@@ -105,15 +105,15 @@ impl Load {
         })
     }
 
-    /// Waits until all that was asked for has come, and asks for nothing more.
+    /// Waits until all requests are answered, and sends no more.
     ///
     /// # Panics
-    /// When it does not.
+    /// When they are not.
     pub fn await_answers(&mut self) {
         let end = Instant::now() + DEADLINE;
         while !self.clients.iter().all(Client::is_answered) {
             let left = end.saturating_duration_since(Instant::now());
-            assert!(!left.is_zero(), "not everything that was asked for came within {DEADLINE:?}");
+            assert!(!left.is_zero(), "some requests were not answered within {DEADLINE:?}");
             match self.poll.poll(&mut self.events, Some(left)) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 outcome => outcome.expect("an event queue works"),
@@ -132,7 +132,7 @@ impl Load {
         for (place, client) in self.clients.iter_mut().enumerate() {
             client.start_over();
             match client.habit.every {
-                // Spread over the interval, as clients that know nothing of each other are.
+                // Spread over the interval, as independent clients are.
                 Some(every) => {
                     let share = every * u32::try_from(place).expect("a crowd is countable") / count;
                     self.turns.push(Reverse((started + share, place)));
@@ -166,17 +166,17 @@ impl Load {
             let client = &mut self.clients[place];
             client.ask();
             self.turns.pop();
-            let every = client.habit.every.expect("only who asks at intervals has turns");
+            let every = client.habit.every.expect("only clients with an interval have turns");
             self.turns.push(Reverse((at + every, place)));
         }
     }
 }
 
-/// Raises this process's limit of open files to the most that it may have, so that `clients` sockets and what else is open fit, also
+/// Raises this process's limit of open files to its maximum, so that `clients` sockets and all other files fit, also
 /// for tests that run at the same time.
 ///
 /// # Panics
-/// When the machine does not allow as many.
+/// When the machine allows fewer.
 pub fn allow_open_files(clients: usize) {
     let expected = clients as u64 + 256;
     let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).expect("the limit can be asked for");
@@ -190,7 +190,7 @@ pub fn allow_open_files(clients: usize) {
 fn connect(path: &Path) -> mio::net::UnixStream {
     let started = Instant::now();
     loop {
-        // The queue of a server that is busy may be full for a moment.
+        // The queue of a busy server may be full for a moment.
         match mio::net::UnixStream::connect(path) {
             Ok(stream) => return stream,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock && started.elapsed() < DEADLINE => {

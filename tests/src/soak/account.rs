@@ -1,8 +1,8 @@
-//! The running account: every cell of eight bytes that a key sent is handed out at most once, and nothing else is.
+//! The running account: every cell of eight bytes that a key sent is served at most once, and no other cell is.
 //!
-//! The soak's clients ask for multiples of eight bytes, and the keys send blocks of 32; whatever goes through the pool is
-//! therefore whole cells. Two that are alike by chance come once in 2^64. What was sent is read from the keys' logs when
-//! somebody has something that is not known yet, so the account holds the recent past only, however long it runs.
+//! The soak's clients ask for multiples of eight bytes, and the keys send blocks of 32, so whole cells pass through the
+//! pool. Two cells are equal by chance once in 2^64. The account reads the keys' logs when it meets an unknown cell, so
+//! it holds only the recent past, however long it runs.
 
 use std::collections::{HashSet, VecDeque};
 use std::fs::File;
@@ -11,26 +11,26 @@ use std::path::{Path, PathBuf};
 
 /// Bytes of a cell.
 pub(super) const CELL: usize = 8;
-/// How many cells are remembered: 16 MB of entropy, many times what can be on its way through the daemon.
+/// How many cells are remembered: 16 MB of entropy, many times what can be in the daemon.
 const REMEMBERED: usize = 2 * 1024 * 1024;
 
-/// What the account has seen.
+/// What the account has compared.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Compared {
-    /// Bytes that keys sent whole, as far as their logs were read.
+    /// Bytes that keys sent whole, as far as the logs were read.
     pub sent: u64,
-    /// Bytes handed out that were compared.
+    /// Served bytes that were compared.
     pub served: u64,
-    /// Bytes handed out that no key sent.
+    /// Served bytes that no key sent.
     pub altered: u64,
-    /// Bytes that were handed out before.
+    /// Bytes that were served before.
     pub twice: u64,
 }
 
 /// The account itself.
 #[derive(Default)]
 pub(super) struct Account {
-    /// Sent, and not handed out yet.
+    /// Sent, and not yet served.
     open: HashSet<u64>,
     served: HashSet<u64>,
     /// Everything in the two sets, the oldest first.
@@ -47,21 +47,21 @@ struct Log {
 }
 
 impl Account {
-    /// Takes in what a key sends from now on, as its log has it.
+    /// Reads what a key sends from now on from its log.
     pub(super) fn follow(&mut self, log: &Path) {
         self.logs.push(Log { path: log.to_owned(), file: None, begun: Vec::new() });
     }
 
-    /// The key behind this log is gone: the rest of it is read, and the log is of no more use.
+    /// Reads the rest of a log whose key is gone; the log may then be deleted.
     pub(super) fn let_go(&mut self, log: &Path) {
         self.catch_up();
         self.logs.retain(|known| known.path != log);
     }
 
-    /// Books out whole cells.
+    /// Books whole cells.
     ///
     /// # Errors
-    /// What is wrong with the first of them that is not right.
+    /// The first wrong cell.
     pub(super) fn book(&mut self, cells: &[u8]) -> Result<(), String> {
         let mut first = Ok(());
         for (number, cell) in cells.chunks_exact(CELL).enumerate() {
@@ -75,7 +75,7 @@ impl Account {
                 continue;
             } else if self.served.contains(&cell) {
                 self.compared.twice += CELL as u64;
-                "was handed out before"
+                "was served before"
             } else {
                 self.compared.altered += CELL as u64;
                 "was sent by no key"
@@ -94,7 +94,7 @@ impl Account {
                 log.file = File::open(&log.path).ok();
             }
             let Some(file) = &mut log.file else { continue };
-            // What cannot be read now is missed by whoever has it, and that is said then.
+            // An unreadable log shows as cells that no key sent.
             let _ = file.read_to_end(&mut log.begun);
             let whole = log.begun.len() - log.begun.len() % CELL;
             log.begun.drain(..whole).as_slice().chunks_exact(CELL).for_each(|cell| self.sent(cell));
@@ -135,18 +135,18 @@ mod tests {
     }
 
     #[test]
-    fn what_was_sent_is_booked_out_once_in_any_order() {
+    fn what_was_sent_is_booked_once_in_any_order() {
         let sent = noise(40);
         let (_folder, mut account) = account_of(&sent);
         assert_eq!(account.book(&sent[160..]), Ok(()));
         assert_eq!(account.book(&sent[..160]), Ok(()));
         let again = account.book(&sent[80..88]).unwrap_err();
-        assert!(again.contains("handed out before"), "{again}");
+        assert!(again.contains("served before"), "{again}");
         assert_eq!(account.compared, Compared { sent: 320, served: 328, altered: 0, twice: 8 });
     }
 
     #[test]
-    fn a_single_bit_that_differs_is_a_cell_that_no_key_sent() {
+    fn a_flipped_bit_makes_a_cell_unknown() {
         let mut sent = noise(4);
         let (_folder, mut account) = account_of(&sent);
         sent[17] ^= 1;
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_long_past_is_forgotten_and_memory_stays_bounded() {
+    fn old_cells_are_forgotten_and_memory_stays_bounded() {
         let sent = noise(REMEMBERED + 1000);
         let (_folder, mut account) = account_of(&sent);
         assert_eq!(account.book(&sent[8 * 1000..]), Ok(()));

@@ -1,4 +1,4 @@
-//! Chance that is the same in every run with the same seed (splitmix64).
+//! Random choices that repeat in every run with the same seed (splitmix64).
 
 use std::time::Duration;
 
@@ -7,10 +7,10 @@ use std::time::Duration;
 pub(super) struct Chance(u64);
 
 impl Chance {
-    /// Of a run's seed, for one of its parts.
+    /// Makes the source for one part of a run, from the run's seed.
     pub(super) fn new(seed: u64, part: u64) -> Self {
         let mut chance = Self(seed ^ part.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        // Neighbouring seeds are to have nothing in common.
+        // Neighbouring seeds must have nothing in common.
         chance.next();
         chance
     }
@@ -23,17 +23,17 @@ impl Chance {
         mixed ^ (mixed >> 31)
     }
 
-    /// A number from `least` to `most`, both included.
+    /// Returns a number from `least` to `most`, both included.
     pub(super) fn between(&mut self, least: u64, most: u64) -> u64 {
         least + self.next() % (most - least + 1)
     }
 
-    /// A span from `least` to `most` milliseconds.
+    /// Returns a span from `least` to `most` milliseconds.
     pub(super) fn millis(&mut self, least: u64, most: u64) -> Duration {
         Duration::from_millis(self.between(least, most))
     }
 
-    /// Whether something happens that happens once in `every` times.
+    /// Returns whether something happens that happens once in `every` times.
     pub(super) fn once_in(&mut self, every: u64) -> bool {
         self.next().is_multiple_of(every)
     }

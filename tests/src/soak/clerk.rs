@@ -1,4 +1,4 @@
-//! Who keeps the account, on a thread of its own, while clients and keys go on.
+//! The thread that keeps the account while clients and keys run.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -11,17 +11,17 @@ use std::time::{Duration, Instant};
 
 use super::account::{Account, CELL, Compared};
 
-/// What the clerk is told.
+/// What the clerk learns.
 pub(super) enum Note {
-    /// A key logs there from now on.
+    /// A key logs to this file from now on.
     Plugged(PathBuf),
     /// That key is gone.
     Unplugged(PathBuf),
-    /// A connection was given these bytes.
+    /// A connection received these bytes.
     Given { connection: u64, bytes: Vec<u8> },
-    /// A connection is over.
+    /// A connection has ended.
     HungUp(u64),
-    /// Do all that was noted so far, compare the output file to its end, and say so.
+    /// Handle all earlier notes, compare the output file to its end, and report.
     Settle(Sender<()>),
 }
 
@@ -40,7 +40,7 @@ struct Shared {
 }
 
 impl Clerk {
-    /// Begins, with the daemon's output file at `output`.
+    /// Starts the clerk, with the daemon's output file at `output`.
     pub(super) fn begin(output: PathBuf) -> Self {
         let (notes, incoming) = channel();
         let shared = Arc::<Mutex<Shared>>::default();
@@ -57,24 +57,24 @@ impl Clerk {
     }
 
     pub(super) fn note(&self, note: Note) {
-        // The clerk stays as long as there is somebody to note something.
+        // The clerk stays until the last sender of notes is gone.
         let _ = self.notes.send(note);
     }
 
-    /// Waits until everything noted so far is compared, and all that is in the output file.
+    /// Waits until all earlier notes and the whole output file are compared.
     pub(super) fn settle(&self) {
         let (done, wait) = channel();
         self.note(Note::Settle(done));
         let _ = wait.recv_timeout(Duration::from_secs(120));
     }
 
-    /// What was compared so far, and how many bytes of that were in the output file.
+    /// Returns what was compared so far, and how many bytes of that were in the output file.
     pub(super) fn compared(&self) -> (Compared, u64) {
         let shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
         (shared.compared, shared.file_bytes)
     }
 
-    /// What was found since the last time.
+    /// Returns what was found since the last call.
     pub(super) fn complaints(&self) -> Vec<String> {
         std::mem::take(&mut self.shared.lock().unwrap_or_else(PoisonError::into_inner).complaints)
     }
@@ -82,7 +82,7 @@ impl Clerk {
 
 struct Desk {
     account: Account,
-    /// Of each connection, the beginning of a cell whose end has not come.
+    /// For each connection, the beginning of a cell whose end has not arrived.
     begun: HashMap<u64, Vec<u8>>,
     output: PathBuf,
     file: Option<File>,
@@ -91,7 +91,7 @@ struct Desk {
     shared: Arc<Mutex<Shared>>,
 }
 
-/// How often the output file is looked at.
+/// How often the clerk reads the output file.
 const LOOK: Duration = Duration::from_millis(250);
 
 impl Desk {

@@ -1,5 +1,5 @@
-//! The daemon's clients: steady, greedy, vanishing, and rude ones, each on a thread of its own, for as long as the soak
-//! lasts. Whatever they are given goes to the clerk.
+//! The daemon's clients: steady, greedy, vanishing, and rude ones, each on its own thread, as long as the soak lasts.
+//! The clerk gets all that they receive.
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
@@ -14,27 +14,27 @@ use std::time::Duration;
 use super::chance::Chance;
 use super::clerk::Note;
 
-/// Where to connect to.
+/// Where to connect.
 #[derive(Debug, Clone)]
 pub(super) enum Door {
     Unix(PathBuf),
     Tcp(u16),
 }
 
-/// What one client does all day. Every request is for a multiple of eight bytes, which the account needs.
+/// How one client behaves. Every request is for a multiple of eight bytes, which the account needs.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Manner {
-    /// Asks for 64 bytes now and then; sometimes what is left, or for whatever is there.
+    /// Asks for 64 bytes now and then; sometimes asks how much there is, or takes what is available.
     Steady,
     /// Asks for 248 bytes, eight requests ahead, always.
     Greedy,
-    /// Asks for something and is gone, before the answer or in the middle of it.
+    /// Asks and leaves, before the answer or during it.
     Vanishing,
-    /// Asks for 30 KB and reads nothing; breaks off in a request; talks nonsense. Stays a while each time.
+    /// Asks for 30 KB and reads nothing; stops within a request; sends garbage. Stays a while each time.
     Rude,
 }
 
-/// What clients of one listener have got and done.
+/// What the clients of one listener have received and done.
 #[derive(Debug, Default)]
 pub(super) struct Count {
     /// Bytes of entropy that were read.
@@ -43,7 +43,7 @@ pub(super) struct Count {
     pub(super) connections: AtomicU64,
 }
 
-/// All of them.
+/// All clients.
 pub(super) struct Crowd {
     stop: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,
@@ -52,16 +52,16 @@ pub(super) struct Crowd {
     hired: u64,
 }
 
-/// Connections have numbers of their own, whoever makes them.
+/// Connections are numbered across all clients.
 static CONNECTIONS: AtomicU64 = AtomicU64::new(0);
 
 impl Crowd {
-    /// Nobody yet.
+    /// Makes a crowd without clients.
     pub(super) fn new(seed: u64, notes: Sender<Note>) -> Self {
         Self { stop: Arc::default(), threads: Vec::new(), notes, seed, hired: 0 }
     }
 
-    /// So many more, at this door.
+    /// Adds `number` clients that connect here.
     pub(super) fn hire(&mut self, number: usize, manner: Manner, door: &Door, count: &Arc<Count>) {
         for _ in 0..number {
             self.hired += 1;
@@ -77,11 +77,11 @@ impl Crowd {
         }
     }
 
-    /// Sends everybody home.
+    /// Ends all clients.
     pub(super) fn dismiss(self) {
         self.stop.store(true, Ordering::Relaxed);
         for thread in self.threads {
-            // One that failed has said so on the standard error.
+            // A failed one has printed the reason on standard error.
             let _ = thread.join();
         }
     }
@@ -99,20 +99,20 @@ struct Client {
     chance: Chance,
 }
 
-/// How long to wait before looking whether the soak is over.
+/// How long a client waits before it checks whether the soak is over.
 const PATIENCE: Duration = Duration::from_millis(500);
 
 impl Client {
     fn live(mut self) {
         while !self.stop.load(Ordering::Relaxed) {
             let Ok(mut stream) = self.connect() else {
-                // The daemon is being started again.
+                // The daemon is restarting.
                 std::thread::sleep(Duration::from_millis(50));
                 continue;
             };
             self.count.connections.fetch_add(1, Ordering::Relaxed);
             let connection = CONNECTIONS.fetch_add(1, Ordering::Relaxed);
-            // However it ends, another connection is made.
+            // However the connection ends, the client makes another.
             let _ = match self.manner {
                 Manner::Steady => self.be_steady(&mut *stream, connection),
                 Manner::Greedy => self.be_greedy(&mut *stream, connection),
@@ -185,7 +185,7 @@ impl Client {
         let requests = self.chance.between(0, 3) as usize;
         stream.write_all(&[0x02, 64].repeat(requests))?;
         if requests > 0 && self.chance.once_in(2) {
-            // Some of it, which may end in the middle of a cell.
+            // Part of it, which may end within a cell.
             let some = self.chance.between(1, 64) as usize;
             self.take(stream, connection, some)?;
         }
@@ -208,7 +208,7 @@ impl Client {
         Ok(())
     }
 
-    /// Reads so many bytes of entropy, and has them compared as they come.
+    /// Reads `count` bytes of entropy, and sends them to the clerk as they arrive.
     fn take(&mut self, stream: &mut dyn Stream, connection: u64, count: usize) -> io::Result<()> {
         let mut buffer = [0; 255];
         let mut left = count;
@@ -230,7 +230,7 @@ impl Client {
         Ok(bytes)
     }
 
-    /// Waits for at least one byte, for as long as the soak lasts: the daemon may be suspended, and keys may be gone.
+    /// Waits for at least one byte, as long as the soak lasts: the daemon may be suspended, and keys may be gone.
     fn some(&self, stream: &mut dyn Stream, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
             match stream.read(buffer) {

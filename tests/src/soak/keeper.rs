@@ -1,4 +1,4 @@
-//! The daemon of a soak, and who keeps it: configuration, keyring and wall clock as they are to be at the moment.
+//! Keeps the soak's daemon: its configuration, keyring and wall clock as the plan wants them.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -20,16 +20,16 @@ use crate::program::{Finished, Program};
 use crate::scratch::Scratch;
 use crate::status::Status;
 
-/// How long the daemon may take to do what it does at once, on a machine that has much else to do.
+/// How long the daemon may take for what is usually instant, on a busy machine.
 pub(super) const PATIENCE: Duration = DEADLINE;
 
-/// Everything that the daemon is told, and the daemon.
+/// The daemon and everything that it reads.
 pub(super) struct Keeper {
     pub(super) daemon: Program,
-    /// How many daemons there were before this one.
+    /// How many daemons ran before this one.
     pub(super) lives: u32,
     pub(super) output: PathBuf,
-    /// Unix socket and port for those who are polite, and the same for those who are not, in the order of the listeners.
+    /// Unix socket and port for polite clients, and the same for rude ones, in the order of the listeners.
     pub(super) doors: [Door; 4],
     control: PathBuf,
     key_paths: Vec<PathBuf>,
@@ -37,21 +37,21 @@ pub(super) struct Keeper {
     chance: Chance,
     limits: String,
     other_limits: String,
-    /// Whether the key that comes and goes is in the configuration.
+    /// Whether the configuration has the key that comes and goes.
     pub(super) is_configured: bool,
-    /// Whether its long-term key is in the keyring.
+    /// Whether the keyring has its long-term key.
     pub(super) is_in_keyring: bool,
     clock: Option<Clock>,
 }
 
-/// The library that tells a program another time.
+/// The library that gives a program another time.
 struct Clock {
     library: PathBuf,
     file: PathBuf,
 }
 
 impl Keeper {
-    /// Writes everything and starts the first daemon.
+    /// Writes the files and starts the first daemon.
     pub(super) fn start(scratch: &Scratch, slots: &[Slot; SLOTS], seed: u64) -> Self {
         let ports = [(); 2].map(|()| free_port());
         let doors = [
@@ -83,12 +83,12 @@ impl Keeper {
         keeper
     }
 
-    /// Whether the daemon's wall clock can be set.
+    /// Returns whether the daemon's wall clock can be set.
     pub(super) fn has_clock(&self) -> bool {
         self.clock.is_some()
     }
 
-    /// Starts a daemon, with other limits than the one before, and waits until it answers.
+    /// Starts a daemon with other limits than the one before, and waits until it answers.
     pub(super) fn spawn(&mut self, scratch: &Scratch) {
         self.limits = limits(&mut self.chance);
         self.other_limits.clone_from(&self.limits);
@@ -112,57 +112,57 @@ impl Keeper {
     /// Ends the daemon by SIGTERM.
     ///
     /// # Errors
-    /// When it ends otherwise than by leaving with 0.
+    /// When its exit code is not 0.
     pub(super) fn stop(&mut self) -> Result<(), String> {
         self.daemon.signal(Signal::SIGTERM);
         let ended = self.daemon.wait();
         if ended.code() == Some(0) { Ok(()) } else { Err(format!("after SIGTERM the daemon ended with {ended}")) }
     }
 
-    /// Writes configuration and keyring as they are to be, and has them read.
+    /// Writes configuration and keyring in their current state, and makes the daemon read them.
     pub(super) fn reload(&mut self, scratch: &Scratch) {
         self.write(scratch);
         self.daemon.signal(Signal::SIGHUP);
     }
 
-    /// Adds the key that comes and goes to the configuration or takes it away, and states other limits.
+    /// Adds the key that comes and goes to the configuration or removes it, and changes the limits.
     pub(super) fn toggle_key(&mut self, scratch: &Scratch) {
         self.is_configured = !self.is_configured;
         self.other_limits = limits(&mut self.chance);
         self.reload(scratch);
     }
 
-    /// Adds its long-term key to the keyring, or takes it away.
+    /// Adds its long-term key to the keyring, or removes it.
     pub(super) fn toggle_keyring(&mut self, scratch: &Scratch) {
         self.is_in_keyring = !self.is_in_keyring;
         self.reload(scratch);
     }
 
-    /// Has the daemon read a configuration with a mistake.
+    /// Makes the daemon read a configuration with a mistake.
     pub(super) fn mistake(&self, scratch: &Scratch) {
         replace(scratch, "ekeyd.toml", "[egd]\npool-bytes = \"much\"\n[nothing]\n", 0o644);
         self.daemon.signal(Signal::SIGHUP);
     }
 
-    /// Sets the daemon's wall clock to so many seconds from the right time.
+    /// Sets the daemon's wall clock to `away` seconds from the right time.
     pub(super) fn set_clock(&self, away: i64) {
         if let Some(clock) = &self.clock {
             fs::write(&clock.file, format!("{away:+}s\n")).expect("a scratch file can be written");
         }
     }
 
-    /// Says one statement on the control socket.
+    /// Sends one statement to the control socket.
     ///
     /// # Errors
-    /// What went wrong on the way.
+    /// The failure of the connection.
     pub(super) fn say(&self, statement: &str) -> std::io::Result<Reply> {
         ControlClient::connect(&self.control)?.say(statement)
     }
 
-    /// The status, asked for until it comes.
+    /// Asks for the status until it comes.
     ///
     /// # Errors
-    /// When it has not come for long.
+    /// When it does not come for long.
     pub(super) fn status(&self) -> Result<Status, String> {
         let started = std::time::Instant::now();
         loop {
@@ -175,17 +175,17 @@ impl Keeper {
                 Err(error) => error.to_string(),
             };
             if started.elapsed() > PATIENCE {
-                return Err(format!("no status came for {} s: {said}", PATIENCE.as_secs()));
+                return Err(format!("no status for {} s: {said}", PATIENCE.as_secs()));
             }
             std::thread::sleep(Duration::from_millis(100));
         }
     }
 
     fn write(&self, scratch: &Scratch) {
-        let told = |is_there: bool| move |slot: &usize| is_there || *slot != COMES_AND_GOES;
-        let lines = (0..SLOTS).filter(told(self.is_in_keyring)).map(|slot| self.key_lines[slot].as_str());
+        let listed = |is_there: bool| move |slot: &usize| is_there || *slot != COMES_AND_GOES;
+        let lines = (0..SLOTS).filter(listed(self.is_in_keyring)).map(|slot| self.key_lines[slot].as_str());
         replace(scratch, "keyring", &lines.collect::<String>(), 0o600);
-        let paths = (0..SLOTS).filter(told(self.is_configured)).map(|slot| &self.key_paths[slot]).collect::<Vec<_>>();
+        let paths = (0..SLOTS).filter(listed(self.is_configured)).map(|slot| &self.key_paths[slot]).collect::<Vec<_>>();
         let listen = self.doors.iter().map(|door| match door {
             Door::Unix(path) => format!("unix:{}", path.display()),
             Door::Tcp(port) => format!("tcp:127.0.0.1:{port}"),
@@ -203,7 +203,7 @@ impl Keeper {
     }
 }
 
-/// Limits that a pool of whole cells keeps whole.
+/// Returns limits that divide a pool of whole cells into whole cells.
 fn limits(chance: &mut Chance) -> String {
     format!(
         "pool-bytes = {}\nmax-clients = {}\nshare-percent = {}\nidle-timeout-s = {}\n",
@@ -214,13 +214,13 @@ fn limits(chance: &mut Chance) -> String {
     )
 }
 
-/// Replaces a file at once, so that whoever reads it sees the old one or the new one.
+/// Replaces a file atomically, so that a reader sees the old one or the new one.
 fn replace(scratch: &Scratch, name: &str, content: &str, mode: u32) {
     let new = scratch.write(&format!("{name}.new"), content, mode);
     fs::rename(new, scratch.path(name)).expect("a scratch file can be renamed");
 }
 
-/// Debian's libfaketime, if tests/run has unpacked it.
+/// Returns Debian's libfaketime, if tests/run has unpacked it.
 fn faketime() -> Option<PathBuf> {
     let libraries = target_folder().join("peers/root/usr/lib");
     let find = |folder: &Path| {

@@ -1,7 +1,7 @@
-//! The keys of a soak: four slots, each with a software key that is pulled out and replaced by a fresh one now and then.
+//! The keys of a soak: four slots, each with a software key that is unplugged and replaced by a fresh one now and then.
 //!
-//! The first two have a bad line only: whole frames that are lost there are the daemon's fault. The other two also hang, stop
-//! themselves, and mistake themselves for others, so what they send may be for nobody.
+//! The first two only have a bad line: if whole frames are lost there, the daemon is at fault. The other two also hang,
+//! stop themselves, and report wrong serials, so what they send may be discarded.
 
 use std::path::{Path, PathBuf};
 
@@ -15,12 +15,12 @@ use crate::software_key::{KeyPlan, Plug, SoftwareKey};
 
 /// How many keys there are.
 pub(super) const SLOTS: usize = 4;
-/// How many of them, from the first on, always talk sense.
+/// How many of them, from the first on, only have a bad line.
 pub(super) const STEADFAST: usize = 2;
 /// Frames a second of each key: sixteen times what a real one gives.
 const RATE: u32 = 2000;
 
-/// Faults of the line, and once in how many frames about.
+/// Faults of the line, and the rough interval of each in frames.
 const LINE: [(&str, u64); 7] = [
     ("flip", 1000),
     ("drop", 1500),
@@ -31,7 +31,7 @@ const LINE: [(&str, u64); 7] = [
     ("gap", 2100),
 ];
 
-/// One place where a key is.
+/// A place where a key is plugged in.
 pub(super) struct Slot {
     name: String,
     plug: Plug,
@@ -41,7 +41,7 @@ pub(super) struct Slot {
     chance: Chance,
     seed: u32,
     pub(super) key: Option<Plugged>,
-    /// Blocks that keys of this slot sent whole and that are not plugged in any more.
+    /// Blocks that earlier keys of this slot sent whole.
     sent_before: u64,
 }
 
@@ -50,12 +50,12 @@ pub(super) struct Plugged {
     pub(super) key: SoftwareKey,
     /// Each fault and its interval.
     faults: Vec<(&'static str, u64)>,
-    /// Whether it will fall silent until it is pulled out.
+    /// Whether it will fall silent until it is unplugged.
     pub(super) is_mortal: bool,
 }
 
 impl Slot {
-    /// The slot with this number, empty.
+    /// Makes the empty slot with this number.
     pub(super) fn new(number: usize, seed: u64) -> Self {
         let mut chance = Chance::new(seed, 100 + number as u64);
         let mut secret = |length: usize| {
@@ -79,23 +79,23 @@ impl Slot {
         }
     }
 
-    /// Where its keys can be opened.
+    /// Returns where its keys can be opened.
     pub(super) fn path(&self, scratch: &Scratch) -> PathBuf {
         scratch.path(&format!("{}.key", self.name))
     }
 
-    /// Its line of the keyring.
+    /// Returns its line of the keyring.
     pub(super) fn keyring_line(&self) -> String {
         format!("{} {}\n", self.serial, self.long_term_key)
     }
 
-    /// Where the next key that is plugged in here will log what it sends.
+    /// Returns where the next key of this slot will log what it sends.
     pub(super) fn next_log(&mut self, scratch: &Scratch) -> PathBuf {
         self.seed += 1;
         scratch.path(&format!("{}.{}.plain", self.name, self.seed))
     }
 
-    /// Plugs in a fresh key, which hangs after so many frames if that is said, and which logs there.
+    /// Plugs in a fresh key that logs there, and that hangs in this way after that many frames, if given.
     pub(super) fn plug_in(&mut self, scratch: &Scratch, wedge: Option<(&'static str, u64)>, log: &Path) {
         let chance = &mut self.chance;
         let mut faults = LINE.map(|(name, every)| (name, chance.between(every / 2, every * 2))).to_vec();
@@ -126,7 +126,7 @@ impl Slot {
         self.key = Some(Plugged { key, faults, is_mortal });
     }
 
-    /// Pulls the key out; gives its log, complete now.
+    /// Unplugs the key and returns its log, which is complete now.
     pub(super) fn pull_out(&mut self) -> Option<PathBuf> {
         let mut plugged = self.key.take()?;
         plugged.key.program.kill();
@@ -134,19 +134,19 @@ impl Slot {
         Some(plugged.key.plain_log.clone())
     }
 
-    /// Blocks that its keys have sent whole so far.
+    /// Returns the blocks that its keys have sent whole so far.
     pub(super) fn sent(&self) -> u64 {
         self.sent_before + self.key.as_ref().map_or(0, Plugged::sent)
     }
 }
 
 impl Plugged {
-    /// Blocks that it has sent whole.
+    /// Returns the blocks that it has sent whole.
     pub(super) fn sent(&self) -> u64 {
         blocks_in(&self.key.plain_log)
     }
 
-    /// How often each fault of the line has struck by now, about: it does once in each interval of frames, whole ones and others.
+    /// Returns roughly how often each fault of the line has struck: once in each interval of frames, whole or not.
     pub(super) fn struck(&self) -> impl Iterator<Item = (&'static str, u64)> {
         let spoilt = self.faults.iter().filter(|(name, _)| ["flip", "drop", "truncate"].contains(name));
         let spoilt = spoilt.map(|(_, every)| 1.0 / *every as f64).sum::<f64>();
@@ -157,12 +157,12 @@ impl Plugged {
         })
     }
 
-    /// Has it stand still, or go on.
+    /// Stops or continues its process.
     pub(super) fn signal(&self, signal: Signal) {
         self.key.program.signal(signal);
     }
 
-    /// Bytes of entropy that it has sent whole.
+    /// Returns the bytes of entropy that it has sent whole.
     pub(super) fn sent_bytes(&self) -> u64 {
         self.sent() * BLOCK as u64
     }

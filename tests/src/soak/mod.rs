@@ -1,14 +1,14 @@
 //! The soak: the real daemon with four faulty keys, every output, a steady crowd of clients, reloads, clock jumps,
-//! suspensions and restarts, for minutes or hours, with every byte handed out compared with what the keys say they sent.
+//! suspensions and restarts, for minutes or hours; every served byte is compared with the keys' logs.
 //!
-//! What happens follows from a seed. How far the machine is at that moment does not, so that a finding comes back with the same
-//! seed often, and not always.
+//! The plan follows from a seed. The machine's timing does not, so a finding often returns with the same seed, but not
+//! always.
 
 mod account;
 mod chance;
 mod clerk;
 mod crowd;
-mod happenings;
+mod events;
 mod keeper;
 mod keys;
 mod plan;
@@ -39,28 +39,28 @@ use keys::{SLOTS, STEADFAST, Slot};
 use plan::COMES_AND_GOES;
 use stretch::Stretch;
 
-/// How long a key that could work may bring nothing. A key that hangs is revived within seconds; one that the daemon has
-/// been mistaken about is tried again after a minute.
-const BARREN: Duration = Duration::from_secs(300);
-/// Findings after which it is no use to go on.
+/// How long a key that could work may bring nothing. A hung key recovers within seconds; the daemon tries one that it
+/// misjudged again after a minute.
+const MOST_SILENCE: Duration = Duration::from_secs(300);
+/// The number of findings that ends the soak.
 const ENOUGH: usize = 30;
 
-/// The first listeners are for clients who take all that they ask for.
+/// The first listeners are for clients that take all that they ask for.
 const POLITE: usize = 2;
 
-/// What a soak is to be.
+/// The settings of a soak.
 #[derive(Debug, Clone, Copy)]
 pub struct Order {
-    /// How long.
+    /// How long it runs.
     pub span: Duration,
-    /// What everything that happens follows from.
+    /// The seed of every choice.
     pub seed: u64,
 }
 
-/// Runs a soak. `say` gets a line whenever something is found, and about each minute.
+/// Runs a soak. Calls `say` with a line for each finding, and about once a minute.
 ///
 /// # Panics
-/// When the programs are not built, or the machine refuses what a test needs.
+/// When the programs are not built, or the machine refuses what the soak needs.
 pub fn soak(order: Order, mut say: impl FnMut(&str, &Report)) -> Report {
     let mut soak = Soak::begin(order);
     let mut said = 0;
@@ -89,7 +89,7 @@ pub fn soak(order: Order, mut say: impl FnMut(&str, &Report)) -> Report {
         if soak.begun.elapsed() >= order.span || !tell(&mut soak) {
             break;
         }
-        soak.happen(&what);
+        soak.carry_out(&what);
     }
     soak.end();
     tell(&mut soak);
@@ -112,19 +112,19 @@ struct Soak {
     crowd: Option<Crowd>,
     /// Of each listener's clients.
     counts: [Arc<Count>; 4],
-    /// What those had got before this daemon.
+    /// What those had received before this daemon.
     got_before: [u64; 4],
     /// What the output file had before this daemon.
     file_before: u64,
-    fruit: [(u64, Instant); SLOTS],
+    progress: [(u64, Instant); SLOTS],
     struck_before: BTreeMap<&'static str, u64>,
-    /// What former daemons verified.
+    /// What earlier daemons verified.
     verified_before: u64,
     counters: Counters,
     report: Report,
 }
 
-/// Counters of the status that begin anew with each daemon, key or connection, added up.
+/// Counters of the status that restart with each daemon, key or connection, added up.
 #[derive(Default)]
 struct Counters {
     last: BTreeMap<String, u64>,
@@ -146,7 +146,7 @@ impl Soak {
         let keeper = Keeper::start(&scratch, &slots, order.seed);
         let clerk = Clerk::begin(keeper.output.clone());
         for slot in &mut slots {
-            // Noted first, or what the key sends at once would be unknown to the clerk.
+            // The clerk must know the key before it sends anything.
             let log = slot.next_log(&scratch);
             clerk.note(Note::Plugged(log.clone()));
             slot.plug_in(&scratch, None, &log);
@@ -177,7 +177,7 @@ impl Soak {
             counts,
             got_before: [0; 4],
             file_before: 0,
-            fruit: [(0, begun); SLOTS],
+            progress: [(0, begun); SLOTS],
             struck_before: BTreeMap::new(),
             verified_before: 0,
             counters: Counters::default(),
@@ -190,7 +190,7 @@ impl Soak {
         self.report.findings.push(format!("at {at:.1} s: {what}"));
     }
 
-    /// The status; a daemon that gives none is a finding.
+    /// Returns the status; a daemon that gives none is a finding.
     fn status(&mut self) -> Option<Status> {
         if let Some(ended) = self.keeper.daemon.ended() {
             self.find(&format!("the daemon has ended by itself: {ended}"));
@@ -200,10 +200,10 @@ impl Soak {
         self.keeper.status().map_err(|complaint| self.find(&complaint)).ok()
     }
 
-    /// Takes a sample, and checks what holds at any moment.
+    /// Takes a sample, and checks what must hold at any moment.
     fn look(&mut self) {
         for statement in ["ListEntropyKeys()", "StatEntropyKey(\"1\")", "History()"] {
-            // Whether they are right is for other tests; here they are load.
+            // Other tests check these answers; here they are load.
             let _ = self.keeper.say(statement);
         }
         let Some(status) = self.status() else { return };
@@ -214,28 +214,28 @@ impl Soak {
         let clients = (0..4).map(|egd| status.count(&format!("/egd/{egd}/clients"))).sum();
         let process = self.keeper.daemon.id();
         self.report.samples.push(Sample::take(self.begun.elapsed(), self.keeper.lives, process, clients));
-        self.judge_fruit(&status);
+        self.check_supply(&status);
         self.figures(&status);
     }
 
-    /// A key that could bring entropy and does not is a finding.
-    fn judge_fruit(&mut self, status: &Status) {
+    /// Reports each key that could bring entropy and does not.
+    fn check_supply(&mut self, status: &Status) {
         for slot in 0..SLOTS {
             let could = self.slots[slot].key.as_ref().is_some_and(|plugged| !plugged.is_mortal)
                 && (slot != COMES_AND_GOES || (self.keeper.is_configured && self.keeper.is_in_keyring));
             let verified = self.verified(status, slot);
-            if !could || self.fruit[slot].0 != verified {
-                self.fruit[slot] = (verified, Instant::now());
-            } else if self.fruit[slot].1.elapsed() > BARREN {
+            if !could || self.progress[slot].0 != verified {
+                self.progress[slot] = (verified, Instant::now());
+            } else if self.progress[slot].1.elapsed() > MOST_SILENCE {
                 let key = status.key_at(&self.slots[slot].path(&self.scratch).display().to_string());
-                let (seconds, key) = (BARREN.as_secs(), key.map(|key| format!("{key:?}")));
+                let (seconds, key) = (MOST_SILENCE.as_secs(), key.map(|key| format!("{key:?}")));
                 self.find(&format!("key {slot} brought nothing for {seconds} s: {key:?}"));
-                self.fruit[slot].1 = Instant::now();
+                self.progress[slot].1 = Instant::now();
             }
         }
     }
 
-    /// What the daemon has verified of a slot's keys, in bytes, since it was started or the key was added.
+    /// Returns the bytes that the daemon has verified of a slot's keys since its start or since the key was added.
     fn verified(&self, status: &Status, slot: usize) -> u64 {
         let path = self.slots[slot].path(&self.scratch).display().to_string();
         status.key_at(&path).map_or(0, |key| key.books("verified_bytes"))
@@ -262,7 +262,7 @@ impl Soak {
         self.report.counted = self.counters.sums.clone();
     }
 
-    /// Brings the report up to what the clerk and the crowd know.
+    /// Updates the report with what the clerk and the crowd know.
     fn collect(&mut self) {
         for complaint in self.clerk.complaints() {
             self.find(&complaint);

@@ -1,41 +1,41 @@
-//! What is to happen during a soak, and when: all of it follows from the seed.
+//! The events of a soak and their times; all follow from the seed.
 
 use std::time::Duration;
 
 use super::chance::Chance;
 use super::keys::SLOTS;
 
-/// Something that is done to the daemon or its surroundings.
+/// An event that disturbs the daemon or its surroundings.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Happening {
-    /// A key is pulled out, and a fresh one with the same identity plugged in after a pause.
+pub(super) enum Event {
+    /// A key is unplugged, and a fresh one with the same identity plugged in after a pause.
     Replug(usize, Duration),
-    /// As before, and the new one hangs in this way after so many frames.
+    /// The same, and the new key hangs in this way after that many frames.
     Wedge(usize, &'static str, u64),
-    /// The configuration loses the key that comes and goes, or gets it back; it also states other limits. SIGHUP.
+    /// The configuration loses the key that comes and goes, or gets it back, and changes the limits. SIGHUP.
     ReloadKeys,
     /// The keyring loses that key's line, or gets it back. SIGHUP.
     ReloadKeyring,
     /// The configuration has a mistake for a moment. SIGHUP.
     ReloadMistake,
-    /// The wall clock is so many seconds away from the right time from now on.
+    /// The wall clock is this many seconds off from now on.
     Clock(i64),
-    /// The daemon stands still for so long.
+    /// The daemon is suspended for this long.
     Suspend(Duration),
-    /// The daemon and all keys stand still for so long.
+    /// The daemon and all keys are suspended for this long.
     SuspendAll(Duration),
-    /// The control socket lets go of a key and takes it back.
+    /// The control socket removes a key and adds it again.
     RemoveAndAdd(usize),
     /// The control socket resets a key.
     Reset(usize, &'static str),
-    /// So many clients ask for much, read nothing, and leave together.
+    /// This many clients ask for much, read nothing, and leave together.
     Deaf(usize),
     /// The daemon is stopped and started with other limits.
     Restart,
 }
 
-impl Happening {
-    /// What it counts as in the report.
+impl Event {
+    /// Returns its name in the report.
     pub(super) fn kind(&self) -> &'static str {
         match self {
             Self::Replug(..) => "keys replugged",
@@ -57,10 +57,10 @@ impl Happening {
 /// The slot of the key that configuration and keyring lose now and then.
 pub(super) const COMES_AND_GOES: usize = 3;
 
-/// All that happens, with the moment from the start on at which it does, ascending.
-pub(super) fn schedule(seed: u64, span: Duration) -> Vec<(Duration, Happening)> {
+/// Returns all events, each with its time from the start, ascending.
+pub(super) fn schedule(seed: u64, span: Duration) -> Vec<(Duration, Event)> {
     let mut chance = Chance::new(seed, 1);
-    // A short soak has to see everything, a long one is to be quiet now and then.
+    // A short soak must see everything, a long one needs quiet times.
     let short = span < Duration::from_secs(120);
     let gap = if short { (500, 1500) } else { (2000, 8000) };
     let mut plan = restarts(span);
@@ -78,40 +78,40 @@ pub(super) fn schedule(seed: u64, span: Duration) -> Vec<(Duration, Happening)> 
     plan
 }
 
-/// All early, so that most of the time is one life of the daemon, whose memory can be compared with itself.
-fn restarts(span: Duration) -> Vec<(Duration, Happening)> {
+/// Returns the restarts: all early, so that most of the time is one life of the daemon, whose memory can be compared with itself.
+fn restarts(span: Duration) -> Vec<(Duration, Event)> {
     let at: &[u32] = if span < Duration::from_secs(120) { &[400] } else { &[20, 40, 60, 80, 100] };
-    at.iter().map(|thousandths| (span * *thousandths / 1000, Happening::Restart)).collect()
+    at.iter().map(|thousandths| (span * *thousandths / 1000, Event::Restart)).collect()
 }
 
-fn one_round(chance: &mut Chance, short: bool) -> Vec<Happening> {
+fn one_round(chance: &mut Chance, short: bool) -> Vec<Event> {
     let slots = SLOTS as u64 - 1;
     let pause = |chance: &mut Chance| if short { chance.millis(0, 500) } else { chance.millis(0, 5000) };
     let stand_still = |chance: &mut Chance| if short { chance.millis(100, 1500) } else { chance.millis(500, 12_000) };
     let mut round = vec![
-        Happening::Suspend(stand_still(chance)),
-        Happening::SuspendAll(stand_still(chance)),
-        Happening::Wedge(
+        Event::Suspend(stand_still(chance)),
+        Event::SuspendAll(stand_still(chance)),
+        Event::Wedge(
             chance.between(2, slots) as usize,
             chance.one_of(&["until-ctrl-c", "until-reopen", "until-replug"]),
             chance.between(500, 20_000),
         ),
-        Happening::RemoveAndAdd(2),
-        Happening::Reset(chance.between(2, slots) as usize, chance.one_of(&["soft", "reopen"])),
-        Happening::Deaf(chance.between(20, 200) as usize),
-        Happening::ReloadMistake,
-        Happening::Clock(0),
+        Event::RemoveAndAdd(2),
+        Event::Reset(chance.between(2, slots) as usize, chance.one_of(&["soft", "reopen"])),
+        Event::Deaf(chance.between(20, 200) as usize),
+        Event::ReloadMistake,
+        Event::Clock(0),
     ];
     for _ in 0..2 {
         let far = chance.one_of(&[2, 90, 3700, 86_400, 40_000_000]);
         let away = i64::try_from(chance.between(1, far)).unwrap_or(1);
-        round.push(Happening::Clock(if chance.once_in(2) { away } else { -away }));
+        round.push(Event::Clock(if chance.once_in(2) { away } else { -away }));
         // Gone, and back again.
-        round.push(Happening::ReloadKeys);
-        round.push(Happening::ReloadKeyring);
+        round.push(Event::ReloadKeys);
+        round.push(Event::ReloadKeyring);
     }
     for slot in 0..SLOTS {
-        round.push(Happening::Replug(slot, pause(chance)));
+        round.push(Event::Replug(slot, pause(chance)));
     }
     round
 }
@@ -121,14 +121,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_plan_follows_from_its_seed_and_every_seed_has_its_own() {
+    fn each_seed_has_its_own_plan() {
         let hour = Duration::from_secs(3600);
         assert_eq!(schedule(7, hour), schedule(7, hour));
         assert_ne!(schedule(7, hour), schedule(8, hour));
     }
 
     #[test]
-    fn twenty_seconds_see_most_kinds_and_ten_minutes_all() {
+    fn twenty_seconds_cover_most_kinds_ten_minutes_all() {
         let kinds = |seconds| {
             let plan = schedule(1, Duration::from_secs(seconds));
             plan.iter().map(|(_, what)| what.kind()).collect::<std::collections::BTreeSet<_>>().len()

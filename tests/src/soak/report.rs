@@ -1,4 +1,4 @@
-//! What a soak has shown, for people: a table, and the daemon's memory over time as a picture.
+//! What a soak has shown: a table, and a plot of the daemon's memory over time.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -20,11 +20,11 @@ const HEAD: &str = "| lasted | seed | compared | faults of keys | happenings | b
 /// The figures so far.
 #[derive(Debug, Clone)]
 pub struct Report {
-    /// What was ordered.
+    /// The settings.
     pub order: Order,
     /// How long it has lasted.
     pub lasted: Duration,
-    /// Everything that is not right, with the moment it was seen.
+    /// Every finding, with the moment it was seen.
     pub findings: Vec<String>,
     /// What was compared.
     pub compared: Compared,
@@ -34,31 +34,31 @@ pub struct Report {
     pub verified_bytes: u64,
     /// Bytes that clients have read.
     pub client_bytes: u64,
-    /// Connections that they have made.
+    /// Connections that clients have made.
     pub connections: u64,
     /// Bytes in the output file.
     pub file_bytes: u64,
-    /// How often each fault of the keys has struck, about.
+    /// Roughly how often each fault of the keys has struck.
     pub faults: BTreeMap<&'static str, u64>,
-    /// How often each thing of the plan has happened.
+    /// How often each event of the plan has happened.
     pub happened: BTreeMap<&'static str, u64>,
     /// Counters of the status, added up.
     pub counted: BTreeMap<String, u64>,
     /// Commands on the control socket that changed something.
     pub commands: u64,
-    /// How often the books were looked at.
+    /// How often the books were checked.
     pub looks: u64,
-    /// How often everything stood still, and each byte was where it belongs.
+    /// How often everything settled and each byte had arrived.
     pub settled: u64,
     /// Lines in the logs of the daemons that have ended.
     pub log_lines: u64,
     /// Whole frames that arrived or did not.
     pub lines: Lines,
-    /// The daemon over time.
+    /// Samples of the daemon.
     pub samples: Vec<Sample>,
-    /// Whether there is the library that sets the daemon's wall clock.
+    /// Whether the library that sets the daemon's wall clock was found.
     pub has_clock: bool,
-    /// Where everything is that was written.
+    /// The folder of all files.
     pub folder: PathBuf,
 }
 
@@ -92,7 +92,7 @@ impl Report {
         self.findings.len() >= ENOUGH
     }
 
-    /// Where it stands, in one line.
+    /// Returns the progress in one line.
     #[must_use]
     pub fn line(&self) -> String {
         let last = self.samples.last();
@@ -109,7 +109,7 @@ impl Report {
         )
     }
 
-    /// The row that docs/soak.md keeps of a long run.
+    /// Returns the row that docs/soak.md keeps of a long run.
     #[must_use]
     pub fn row(&self) -> String {
         let memory = thirds(&self.samples).map_or_else(
@@ -136,7 +136,7 @@ impl Report {
         )
     }
 
-    /// All of it, as Markdown.
+    /// Returns the whole report as Markdown.
     #[must_use]
     pub fn table(&self) -> String {
         let mut text = format!("{HEAD}\n{}\n\n| what | figure |\n|---|---:|\n", self.row());
@@ -151,19 +151,16 @@ impl Report {
         row("bytes in the file", &self.file_bytes);
         row("bytes compared", &self.compared.served);
         row("bytes altered", &self.compared.altered);
-        row("bytes handed out twice", &self.compared.twice);
+        row("bytes served twice", &self.compared.twice);
         row("connections", &self.connections);
-        row("the books looked at, and right", &self.looks);
-        row("everything at rest, and each byte in its place", &self.settled);
+        row("the books checked and right", &self.looks);
+        row("everything settled and each byte arrived", &self.settled);
         let lines = self.lines;
         row("whole frames of steadfast keys, undisturbed", &lines.calm_blocks);
-        row("of these missing in sum", &lines.missing());
+        row("of these missing in total", &lines.missing());
         row("stretches of time for these", &lines.calm);
-        row(
-            "whole frames of steadfast keys, the daemon suspended or beginning anew with the key",
-            &lines.disturbed_blocks,
-        );
-        row("of these missing in sum", &lines.disturbed_lost);
+        row("whole frames of steadfast keys, the daemon suspended or reopening the key", &lines.disturbed_blocks);
+        row("of these missing in total", &lines.disturbed_lost);
         row("stretches of time for these", &lines.disturbed);
         row("commands that changed something", &self.commands);
         row("lines of log", &self.log_lines);
@@ -181,19 +178,19 @@ impl Report {
                 "resident memory, first and last third of the longest life, KB",
                 &format_args!("{} and {}", first.resident, last.resident),
             );
-            row("descriptors but for clients'", &format_args!("{} and {}", first.descriptors, last.descriptors));
+            row("descriptors without clients'", &format_args!("{} and {}", first.descriptors, last.descriptors));
             row("threads", &format_args!("{} and {}", first.threads, last.threads));
         }
         let peak = self.samples.iter().map(|sample| sample.resident).max().unwrap_or_default();
-        row("most resident memory seen, KB", &peak);
+        row("peak resident memory seen, KB", &peak);
         if !self.has_clock {
-            row("the wall clock was left alone", &"libfaketime is missing: run tests/run");
+            row("the wall clock was not changed", &"libfaketime is missing: run tests/run");
         }
         text.push('\n');
         if self.findings.is_empty() {
-            text.push_str("Nothing was found.\n");
+            text.push_str("No findings.\n");
         } else {
-            let _ = writeln!(text, "Found (what was written is in {}):\n", self.folder.display());
+            let _ = writeln!(text, "Findings (logs and output are in {}):\n", self.folder.display());
             for finding in &self.findings {
                 let _ = writeln!(text, "- {finding}");
             }
@@ -201,7 +198,7 @@ impl Report {
         text
     }
 
-    /// Memory and clients over time.
+    /// Plots memory and clients over time.
     #[must_use]
     pub fn picture(&self) -> String {
         let minutes = |sample: &Sample| sample.at.as_secs_f64() / 60.0;
@@ -216,7 +213,7 @@ impl Report {
             &[
                 curve("resident memory, KB", &|sample| sample.resident as f64),
                 curve("clients", &|sample| sample.clients as f64),
-                curve("descriptors but for clients'", &|sample| sample.descriptors as f64),
+                curve("descriptors without clients'", &|sample| sample.descriptors as f64),
                 curve("threads", &|sample| sample.threads as f64),
             ],
         )

@@ -1,11 +1,11 @@
-//! What the daemon needs while it runs: memory, descriptors and threads, sampled, and whether they grow.
+//! Samples of the daemon's memory, descriptors and threads, and whether they grow.
 
 use std::fs;
 use std::time::Duration;
 
 use crate::usage::{memory, open_descriptors};
 
-/// One look at the daemon.
+/// One sample of the daemon.
 #[derive(Debug, Clone, Copy)]
 pub struct Sample {
     /// Since the soak began.
@@ -14,9 +14,9 @@ pub struct Sample {
     pub life: u32,
     /// KB.
     pub resident: u64,
-    /// Of these, KB that it has asked for.
+    /// Of these, KB that it has allocated.
     pub own: u64,
-    /// Open ones, those of clients left out.
+    /// Open descriptors, clients' excluded.
     pub descriptors: i64,
     /// How many.
     pub threads: u64,
@@ -25,7 +25,7 @@ pub struct Sample {
 }
 
 impl Sample {
-    /// Looks at a process that has so many clients at about this moment.
+    /// Samples a process that has about `clients` clients now.
     pub(super) fn take(at: Duration, life: u32, process: u32, clients: u64) -> Self {
         let memory = memory(process);
         let open = i64::try_from(open_descriptors(process).unwrap_or(0)).unwrap_or(i64::MAX);
@@ -41,19 +41,19 @@ impl Sample {
     }
 }
 
-/// The middle values of a part of a daemon's life.
+/// The medians of a part of a daemon's life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Middle {
     /// KB.
     pub(super) resident: u64,
     /// KB.
     pub(super) own: u64,
-    /// Of clients left out.
+    /// Without those of clients.
     pub(super) descriptors: i64,
     pub(super) threads: u64,
 }
 
-/// The first and the last third of the longest life, each by its middle values; none before five minutes.
+/// Returns the medians of the first and the last third of the longest life; none before five minutes.
 pub(super) fn thirds(samples: &[Sample]) -> Option<(Middle, Middle)> {
     let longest = samples.chunk_by(|one, next| one.life == next.life).max_by_key(|life| life.len())?;
     // Before that, caches and buffers still fill.
@@ -65,16 +65,16 @@ pub(super) fn thirds(samples: &[Sample]) -> Option<(Middle, Middle)> {
     Some((middle(&longest[..third]), middle(&longest[longest.len() - third..])))
 }
 
-/// Whether the last third needs more than the first, by more than chance explains.
+/// Checks that the last third does not need more than the first, beyond chance.
 ///
 /// # Errors
 /// What has grown.
 pub(super) fn is_flat(first: Middle, last: Middle) -> Result<(), String> {
-    // Buffers of more clients at a time, and what an allocator keeps back.
+    // Buffers of more clients at a time, and what an allocator keeps.
     const MEMORY: u64 = 768;
-    // A client that connects or leaves between the status and the look.
+    // A client that connects or leaves between the status and the sample.
     const DESCRIPTORS: i64 = 8;
-    // What it has asked for: pages of its program come in as their code first runs, hours after the start.
+    // Allocated memory only: pages of its program load as their code first runs, hours after the start.
     if last.own > first.own + MEMORY {
         return Err(format!("the daemon's own memory has grown from {} KB to {} KB", first.own, last.own));
     }
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn a_leak_shows_in_the_longest_life_and_a_peak_in_the_middle_does_not() {
+    fn a_leak_is_found_a_passing_peak_is_not() {
         let judge = |samples: &[Sample]| thirds(samples).map(|(first, last)| is_flat(first, last));
         let mut samples = life(1, 20, |at| 9000 + at * 100);
         samples.extend(life(2, 90, |at| if at == 40 { 90_000 } else { 4000 + at }));

@@ -1,4 +1,4 @@
-//! Moments at which nothing is on its way: what was sent must be where it went, to the byte.
+//! Moments at which nothing is in flight: what was sent must have arrived, to the byte.
 
 use std::sync::atomic::Ordering;
 use std::thread::sleep;
@@ -13,16 +13,16 @@ use super::{POLITE, Soak};
 use crate::books::{OnTheWay, add_up};
 use crate::status::Status;
 
-/// Time between two looks, of which several have to show the same.
+/// Time between two looks, of which several must agree.
 const PAUSE: Duration = Duration::from_millis(100);
 
 impl Soak {
-    /// Sends all keys a signal that stops them or has them go on.
+    /// Stops all keys, or continues them.
     pub(super) fn signal_keys(&self, signal: Signal) {
         self.slots.iter().filter_map(|slot| slot.key.as_ref()).for_each(|key| key.signal(signal));
     }
 
-    /// Ends the stretch of one steadfast key, which stands still from then on.
+    /// Ends the stretch of one steadfast key and stops it.
     pub(super) fn end_stretch(&mut self, slot: usize) {
         if let Some(plugged) = &self.slots[slot].key {
             plugged.signal(Signal::SIGSTOP);
@@ -45,8 +45,8 @@ impl Soak {
         }
     }
 
-    /// Ends the stretches of all keys, which stand still from then on, and waits until all that they sent has arrived where it
-    /// goes. Gives the status of that moment.
+    /// Ends the stretches of all keys, stops them, and waits until all that they sent has arrived. Returns the status
+    /// of that moment.
     pub(super) fn settle(&mut self) -> Option<Status> {
         self.signal_keys(Signal::SIGSTOP);
         let started = Instant::now();
@@ -75,14 +75,14 @@ impl Soak {
         }
     }
 
-    /// A new stretch begins for a steadfast key, with what it has sent so far and what this daemon has verified of it.
+    /// Begins a stretch for a steadfast key, with what it has sent and what this daemon has verified so far.
     pub(super) fn begin_stretch(&mut self, slot: usize, verified: u64, resets: Option<(u64, u64)>) {
         let sent = self.sent(slot);
         self.stretches[slot] = Stretch { sent, verified, resets, is_disturbed: false };
-        self.fruit[slot] = (verified, Instant::now());
+        self.progress[slot] = (verified, Instant::now());
     }
 
-    /// What polite clients and the file have not got of what they were given.
+    /// Returns what polite clients and the file were given and have not read.
     fn unsettled(&self, status: &Status) -> Option<String> {
         if status.count("/pool/bytes") > 0 {
             return Some("the pool is not empty".to_owned());
@@ -101,7 +101,7 @@ impl Soak {
             .then(|| format!("the file has {there} bytes, {written} were written, {waiting} wait"))
     }
 
-    /// Sees whether the daemon began anew with the key.
+    /// Checks whether the daemon reopened the key.
     fn note_disturbance(&mut self, status: &Status, slot: usize) {
         let Some(now) = self.resets(status, slot) else { return };
         // A new connection begins with one reset.
@@ -114,13 +114,13 @@ impl Soak {
         status.key_at(&path).map(|key| (key.resets(), key.recoveries()))
     }
 
-    /// Whether nothing is missing of what a steadfast key has sent. A daemon that other programs keep from the processor is given
-    /// the time that it takes.
+    /// Returns whether all that a steadfast key has sent has arrived. The caller waits as long as a daemon on a busy
+    /// machine needs.
     fn has_arrived(&self, slot: usize, verified: u64) -> bool {
         self.stretches[slot].is_explained(self.sent(slot), verified)
     }
 
-    /// Bytes that the key has sent since it was plugged in.
+    /// Returns the bytes that the key has sent since it was plugged in.
     fn sent(&self, slot: usize) -> u64 {
         self.slots[slot].key.as_ref().map_or(0, super::keys::Plugged::sent_bytes)
     }
@@ -132,8 +132,8 @@ impl Soak {
         self.begin_stretch(slot, verified, self.resets(status, slot));
     }
 
-    /// After something that a key's connection may not have outlived: has the keys go on, waits until they bring entropy again, and
-    /// begins anew to count.
+    /// Continues the keys after an event that may have ended their connections, waits until they bring entropy again,
+    /// and begins new stretches.
     pub(super) fn resume(&mut self) {
         self.stretches.iter_mut().for_each(|stretch| stretch.is_disturbed = true);
         self.signal_keys(Signal::SIGCONT);

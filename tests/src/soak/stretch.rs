@@ -1,8 +1,8 @@
-//! A stretch of time in which one key is plugged in without a break: whatever it sent whole has to arrive.
+//! A stretch of time in which one key stays plugged in: whatever it sent whole must arrive.
 
 use crate::blocks::BLOCK;
 
-/// Blocks that a key makes at once, which its log has before the line does: so many may be under way when the key is stopped.
+/// Blocks that a key makes at once and logs before it sends them; at most these are in flight when the key is stopped.
 const UNDER_WAY: i64 = 78;
 
 /// The beginning of a stretch.
@@ -14,17 +14,17 @@ pub(super) struct Stretch {
     pub(super) verified: u64,
     /// How often the daemon had reset the key, and revived it; none if the connection is made after the beginning.
     pub(super) resets: Option<(u64, u64)>,
-    /// Whether the daemon was suspended in between, or had another reason to begin with the key anew.
+    /// Whether the daemon was suspended in between, or had another reason to reopen the key.
     pub(super) is_disturbed: bool,
 }
 
 impl Stretch {
-    /// Blocks that the key has sent and the daemon not verified, or the other way round, when so many bytes are sent and verified.
+    /// Returns how many more blocks the key has sent than the daemon verified; negative if it verified more.
     fn lost(self, sent: u64, verified: u64) -> i64 {
         blocks(sent, self.sent) - blocks(verified, self.verified)
     }
 
-    /// Whether what was under way at the end or the beginning explains what has not come.
+    /// Returns whether the blocks in flight at the end or the beginning explain what is missing.
     pub(super) fn is_explained(self, sent: u64, verified: u64) -> bool {
         self.is_disturbed || self.lost(sent, verified).abs() <= UNDER_WAY
     }
@@ -34,16 +34,16 @@ fn blocks(now: u64, before: u64) -> i64 {
     (now.saturating_sub(before) / BLOCK as u64).cast_signed()
 }
 
-/// What became of whole frames in all stretches.
+/// The whole frames of all stretches.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Lines {
     /// Stretches without a disturbance.
     pub calm: u64,
     /// Blocks sent whole in those.
     pub calm_blocks: u64,
-    /// Of those, blocks that were under way at the ends of the stretches, less those that were at their beginnings.
+    /// Of those, blocks in flight at the ends of the stretches, less those at their beginnings.
     pub calm_lost: i64,
-    /// Stretches in which the daemon was suspended or began anew.
+    /// Stretches in which the daemon was suspended or reopened the key.
     pub disturbed: u64,
     /// Blocks sent whole in those.
     pub disturbed_blocks: u64,
@@ -52,17 +52,17 @@ pub struct Lines {
 }
 
 impl Lines {
-    /// Blocks sent whole in stretches without a disturbance that never arrived.
+    /// Returns the blocks sent whole in undisturbed stretches that never arrived.
     #[must_use]
     pub fn missing(&self) -> i64 {
-        // More may have arrived than was sent: what a disturbed stretch before had under way at its end.
+        // More may have arrived than was sent: an earlier disturbed stretch had blocks in flight at its end.
         self.calm_lost.max(0)
     }
 
-    /// Ends a stretch: by now the key has sent and the daemon verified so many bytes.
+    /// Ends a stretch, given the bytes that the key has sent and the daemon verified.
     ///
     /// # Errors
-    /// When more is missing, or more came, than what was under way at the end or the beginning explains.
+    /// When more is missing or too much, beyond what was in flight at the end or the beginning.
     pub(super) fn end(&mut self, stretch: Stretch, sent: u64, verified: u64) -> Result<(), String> {
         let (is_explained, lost) = (stretch.is_explained(sent, verified), stretch.lost(sent, verified));
         let (sent, verified) = (blocks(sent, stretch.sent), blocks(verified, stretch.verified));
@@ -77,7 +77,7 @@ impl Lines {
         self.calm_lost += lost;
         if !is_explained {
             return Err(format!(
-                "a key sent {sent} frames whole, {verified} were verified, and {UNDER_WAY} may be under way"
+                "a key sent {sent} frames whole, {verified} were verified, and {UNDER_WAY} may be in flight"
             ));
         }
         Ok(())
@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_under_way_may_be_lost_and_no_more() {
+    fn only_what_was_in_flight_may_be_lost() {
         let mut lines = Lines::default();
         let begun = Stretch { sent: 320, verified: 32, ..Stretch::default() };
         assert_eq!(lines.end(begun, 320 + 32_000, 32 + 32_000 - 78 * 32), Ok(()));

@@ -1,4 +1,4 @@
-//! What is done to the daemon, done.
+//! Carries out the plan on the daemon and its surroundings.
 
 use std::io::Write as _;
 use std::os::unix::net::UnixStream;
@@ -13,47 +13,47 @@ use super::clerk::Note;
 use super::crowd::Door;
 use super::keeper::PATIENCE;
 use super::keys::STEADFAST;
-use super::plan::{COMES_AND_GOES, Happening};
+use super::plan::{COMES_AND_GOES, Event};
 
 impl Soak {
-    /// Does what the plan says.
-    pub(super) fn happen(&mut self, what: &Happening) {
-        *self.report.happened.entry(what.kind()).or_default() += 1;
-        match what {
-            Happening::Replug(slot, pause) => self.replug(*slot, *pause, None),
-            Happening::Wedge(slot, kind, after) => self.replug(*slot, Duration::ZERO, Some((kind, *after))),
-            Happening::ReloadKeys => self.reload_keys(),
-            Happening::ReloadKeyring => self.keeper.toggle_keyring(&self.scratch),
-            Happening::ReloadMistake => {
+    /// Carries out one event of the plan.
+    pub(super) fn carry_out(&mut self, event: &Event) {
+        *self.report.happened.entry(event.kind()).or_default() += 1;
+        match event {
+            Event::Replug(slot, pause) => self.replug(*slot, *pause, None),
+            Event::Wedge(slot, kind, after) => self.replug(*slot, Duration::ZERO, Some((kind, *after))),
+            Event::ReloadKeys => self.reload_keys(),
+            Event::ReloadKeyring => self.keeper.toggle_keyring(&self.scratch),
+            Event::ReloadMistake => {
                 self.keeper.mistake(&self.scratch);
                 sleep(Duration::from_millis(300));
                 self.keeper.reload(&self.scratch);
             }
-            Happening::Clock(away) => self.keeper.set_clock(*away),
-            Happening::Suspend(span) => {
+            Event::Clock(away) => self.keeper.set_clock(*away),
+            Event::Suspend(span) => {
                 self.settle();
                 self.signal_keys(Signal::SIGCONT);
                 self.suspend(*span);
             }
-            Happening::SuspendAll(span) => {
+            Event::SuspendAll(span) => {
                 self.settle();
                 self.suspend(*span);
             }
-            Happening::RemoveAndAdd(slot) => {
+            Event::RemoveAndAdd(slot) => {
                 let path = self.slots[*slot].path(&self.scratch).display().to_string();
                 self.say(&format!("RemoveEntropyKey({path:?})"));
                 self.say(&format!("AddEntropyKey({path:?})"));
             }
-            Happening::Reset(slot, level) => {
+            Event::Reset(slot, level) => {
                 let path = self.slots[*slot].path(&self.scratch).display().to_string();
                 self.say(&format!("ResetEntropyKey({path:?}, {level:?})"));
             }
-            Happening::Deaf(count) => self.deaf(*count),
-            Happening::Restart => self.restart(),
+            Event::Deaf(count) => self.deaf(*count),
+            Event::Restart => self.restart(),
         }
     }
 
-    /// The last settlement: everything is compared, and the daemon leaves.
+    /// Settles for the last time: compares everything, and ends the daemon.
     pub(super) fn end(&mut self) {
         if self.report.is_hopeless() {
             return;
@@ -94,24 +94,24 @@ impl Soak {
         self.slots[slot].plug_in(&self.scratch, wedge, &log);
         if slot < STEADFAST {
             self.begin_stretch(slot, verified, None);
-            // The fresh key's log begins at nothing, whatever it has sent by now.
+            // The fresh key's log begins empty, and it may already have sent something.
             self.stretches[slot].sent = 0;
         }
     }
 
     fn reload_keys(&mut self) {
         self.keeper.toggle_key(&self.scratch);
-        let due = self.keeper.is_configured;
+        let is_expected = self.keeper.is_configured;
         let path = self.slots[COMES_AND_GOES].path(&self.scratch).display().to_string();
         let started = Instant::now();
         while let Some(status) = self.status() {
-            if status.key_at(&path).is_some() == due {
+            if status.key_at(&path).is_some() == is_expected {
                 return;
             }
             if started.elapsed() > PATIENCE {
                 return self.find(&format!(
                     "after SIGHUP the key is still {}: {status}",
-                    if due { "missing" } else { "there" }
+                    if is_expected { "missing" } else { "there" }
                 ));
             }
             sleep(Duration::from_millis(50));
@@ -131,7 +131,7 @@ impl Soak {
         }
     }
 
-    /// Connects many clients that ask for 30 KB each and read nothing, and has them leave together.
+    /// Connects many clients that ask for 30 KB each and read nothing, then disconnects them together.
     fn deaf(&mut self, count: usize) {
         let Door::Unix(path) = &self.keeper.doors[2] else { return };
         let clients = (0..count).filter_map(|_| {
@@ -161,7 +161,7 @@ impl Soak {
         self.resume();
     }
 
-    /// Whatever a daemon logs, there is no panic in it.
+    /// Checks that the daemon's log has no panic.
     fn judge_log(&mut self) {
         let log = self.keeper.daemon.stderr();
         if let Some(line) = log.lines().find(|line| line.contains("panicked")) {

@@ -1,27 +1,8 @@
-//! What holds for every source file: its length, its first paragraph, and the protocol's freedom from std and unsafe.
+//! What every source file must have: a first paragraph, a place in a target, and in the protocol neither std nor unsafe code.
 
 use std::fs;
-use std::path::Path;
 
 use ekey_tests::tree;
-
-/// No file of Rust has more lines than this, its tests not counted.
-const MOST_LINES: usize = 400;
-
-#[test]
-fn no_source_file_is_longer_than_four_hundred_lines() {
-    let root = tree::root();
-    let long = tree::rust_files(&root)
-        .into_iter()
-        .filter(|path| !is_test(path))
-        .filter_map(|path| {
-            let text = fs::read_to_string(&path).expect("a source file can be read");
-            let lines = text.lines().take_while(|line| !opens_tests(line)).count();
-            (lines > MOST_LINES).then(|| format!("{}: {lines} lines", path.display()))
-        })
-        .collect::<Vec<_>>();
-    assert!(long.is_empty(), "a file says one thing in at most {MOST_LINES} lines: {long:#?}");
-}
 
 #[test]
 fn every_source_file_starts_with_what_it_is_for() {
@@ -36,7 +17,7 @@ fn every_source_file_starts_with_what_it_is_for() {
 }
 
 #[test]
-fn every_test_file_is_a_module_of_its_folders_target() {
+fn every_test_file_belongs_to_its_folders_target() {
     let manifest = fs::read_to_string(tree::root().join("tests/Cargo.toml")).expect("the harness has a manifest");
     let mains: Vec<&str> =
         manifest.lines().filter_map(|line| line.strip_prefix("path = \"")?.strip_suffix('"')).collect();
@@ -62,7 +43,7 @@ fn the_protocol_needs_no_std_and_forbids_unsafe_code() {
 }
 
 #[test]
-fn only_the_daemon_and_its_links_make_exceptions_for_unsafe_code() {
+fn only_ekeyd_and_ekey_link_allow_unsafe_code() {
     let lint = "unsafe_code";
     let exceptions = ["expect", "allow", "warn"].map(|level| format!("{level}({lint}"));
     for folder in ["ekey-proto", "ekey-health", "ekey-keyring", "ekey-control", "ekey-ctl", "ekey-sim", "tests"] {
@@ -73,14 +54,4 @@ fn only_the_daemon_and_its_links_make_exceptions_for_unsafe_code() {
             assert_eq!(found, None, "{} makes an exception for unsafe code", path.display());
         }
     }
-}
-
-/// A file that is nothing but tests: `tests.rs`, or one below a folder `tests` of a crate.
-fn is_test(path: &Path) -> bool {
-    path.file_name().is_some_and(|name| name == "tests.rs")
-        || path.parent().is_some_and(|folder| folder.ends_with("tests"))
-}
-
-fn opens_tests(line: &str) -> bool {
-    line.trim() == "#[cfg(test)]"
 }
