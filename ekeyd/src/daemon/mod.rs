@@ -261,7 +261,7 @@ impl Daemon {
         self.ledger.note_unfit(bytes.len(), mixed);
     }
 
-    /// Gives each outlet its share.
+    /// Gives each outlet its share. What they lack then stays in `wants`.
     fn share_out(&mut self, now: Instant, wants: &mut Vec<Want>) {
         self.stock.note_delivering(self.sources.iter().flat_map(|source| source.delivering()).collect());
         wants.clear();
@@ -269,8 +269,10 @@ impl Daemon {
         let [any, proven, of_two_keys] = [Need::Any, Need::Proven, Need::OfTwoKeys].map(|need| self.stock.held(need));
         let grants = shares(wants, Held { any, proven, of_two_keys });
         let turn = Turn { now, registry: self.poll.registry() };
-        for (outlet, grant) in self.outlets.iter_mut().zip(grants) {
+        for ((outlet, grant), want) in self.outlets.iter_mut().zip(grants).zip(wants) {
+            let before = self.stock.held(Need::Any);
             outlet.serve(grant, &mut self.stock, &turn);
+            want.bytes = want.bytes.saturating_sub(before - self.stock.held(Need::Any));
         }
     }
 
