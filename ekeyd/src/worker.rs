@@ -1,6 +1,7 @@
-//! A thread that is asked to end, waited for, and left behind if it hangs.
+//! A thread that is asked to end, waited for, and left behind if it hangs; and what threads share.
 
 use std::io;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -49,6 +50,11 @@ impl Worker {
         }
         true
     }
+}
+
+/// Locks what threads share. A thread that panicked with the lock leaves values that are whole: no change here takes two steps.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

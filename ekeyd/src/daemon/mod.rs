@@ -181,9 +181,9 @@ impl Daemon {
             for event in &events {
                 self.handle(event);
             }
-            self.control.go_on(self.poll.registry());
             self.take_in();
             let now = Instant::now();
+            self.control.go_on(now, self.poll.registry());
             self.share_out(now, &mut wants);
             self.ask_for_more(&wants);
             self.sources.iter_mut().for_each(|source| source.go_on(now));
@@ -299,7 +299,8 @@ impl Daemon {
         }
         let outlets = self.outlets.iter().filter_map(|outlet| outlet.next_wake());
         let sources = self.sources.iter().filter_map(|source| source.next_wake());
-        let own = [self.service_manager.next_wake(), next_look, self.next_observation()];
+        let control = self.control.next_wake();
+        let own = [self.service_manager.next_wake(), next_look, self.next_observation(), control];
         let next = outlets.chain(sources).chain(own.into_iter().flatten()).min();
         next.map(|at| at.saturating_duration_since(Instant::now()))
     }

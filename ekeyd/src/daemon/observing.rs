@@ -44,7 +44,7 @@ impl Daemon {
 
     pub(super) fn handle_http(&mut self, event: &Event) {
         let Some(http) = &mut self.observatory.http else { return };
-        let Some(asked) = http.handle(event, self.poll.registry()) else { return };
+        let Some(asked) = http.handle(event) else { return };
         let answer = View { status: &self.status(), history: &self.observatory.history() }.answer(&asked.request);
         if let Some(http) = &mut self.observatory.http {
             http.answer(&asked, answer);
@@ -54,7 +54,7 @@ impl Daemon {
     /// Records a sample if it is time to, and ends connections that last too long.
     pub(super) fn observe(&mut self, now: Instant) {
         if let Some(http) = &mut self.observatory.http {
-            http.expire(now, self.poll.registry());
+            http.go_on(now, self.poll.registry());
         }
         if self.observatory.recorder.next() <= now {
             let sample = sample(&self.status());

@@ -20,7 +20,7 @@ use super::offer::{Offers, RANDOM};
 use super::outlet::Store;
 use crate::config::{self, Listen};
 use crate::socket::tls::Acceptor;
-use crate::socket::{Access, ListenError, Listener, Stream};
+use crate::socket::{Access, Doorman, ListenError, Listener, Stream};
 use handshakes::HalfOpen;
 
 /// Turns before the event loop goes on.
@@ -73,7 +73,7 @@ impl Server {
             registry
                 .register(&mut listener, Token(first_token + listeners.len()), Interest::READABLE)
                 .map_err(|source| ListenError::Refused { place: shown.clone(), source })?;
-            listeners.push(Listening::new(listener, shown, matches!(listen, Listen::Tls(_))));
+            listeners.push(Listening::new(Doorman::new(listener, shown), matches!(listen, Listen::Tls(_))));
         }
         let now = Instant::now();
         Ok(Self {
@@ -100,7 +100,7 @@ impl Server {
         let place = event.token().0 - self.first_token;
         let now = Instant::now();
         if let Some(listening) = self.listeners.get_mut(place) {
-            listening.pending = true;
+            listening.doorman.note_event(now);
             self.accept(place, registry, store, now);
         } else if let Some(client) = self.clients.get_mut(place - self.listeners.len()) {
             if event.is_readable() || event.is_read_closed() {
@@ -119,7 +119,7 @@ impl Server {
         let now = Instant::now();
         self.shake_hands(registry, store, now);
         for place in 0..self.listeners.len() {
-            if self.listeners[place].pending || self.listeners[place].stalled {
+            if self.listeners[place].doorman.wants_turn(now) {
                 self.accept(place, registry, store, now);
             }
         }
@@ -153,7 +153,7 @@ impl Server {
     pub(crate) fn is_pending(&self, held: usize) -> bool {
         !self.unfinished.is_empty()
             || self.half_open.is_pending()
-            || self.listeners.iter().any(|listening| listening.pending)
+            || self.listeners.iter().any(|listening| listening.doorman.is_pending(Instant::now()))
             || (held > 0 && !self.queue.is_empty())
     }
 
@@ -172,10 +172,9 @@ impl Server {
     /// Returns when to [serve](Self::serve) although nothing happens.
     pub(crate) fn next_wake(&self) -> Option<Instant> {
         let sweeps = (self.idle.is_some() && !self.clients.is_empty()) || !self.peers.is_empty();
-        [self.peers.next_wake(), sweeps.then_some(self.next_sweep), self.half_open.next_wake()]
-            .into_iter()
-            .flatten()
-            .min()
+        let own = [self.peers.next_wake(), sweeps.then_some(self.next_sweep), self.half_open.next_wake()];
+        let doormen = self.listeners.iter().filter_map(|listening| listening.doorman.next_wake());
+        own.into_iter().flatten().chain(doormen).min()
     }
 
     /// Whether it has a listener.
@@ -206,18 +205,13 @@ impl Server {
     fn accept(&mut self, place: usize, registry: &Registry, store: &mut dyn Store, now: Instant) {
         for _ in 0..ACCEPTS_AT_ONCE {
             if self.listeners[place].is_tls && !self.has_room_for_handshake() {
-                return self.listeners[place].hold();
+                return self.listeners[place].doorman.hold();
             }
-            let stream = match self.listeners[place].listener.accept() {
-                Ok(Some(stream)) => stream,
-                Ok(None) => return self.listeners[place].rest(),
-                Err(error) => return self.listeners[place].stall(&error),
-            };
-            self.listeners[place].stalled = false;
+            let Some(stream) = self.listeners[place].doorman.accept(now) else { return };
             match self.admit(stream, place, registry, now) {
                 Ok(Some(id)) => self.proceed(id, registry, store, now),
                 Ok(None) => {}
-                Err(error) => return self.listeners[place].stall(&error),
+                Err(error) => return self.listeners[place].doorman.fail(&error, now),
             }
         }
     }

@@ -10,11 +10,12 @@ mod target;
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use crate::source::batch::Batch;
+use crate::worker::lock;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, select};
 use ekey_link::Interrupt;
 
@@ -150,7 +151,7 @@ impl Drop for FileSink {
 impl Shared {
     fn state(&self, given: u64) -> FileState {
         let Fate { written, waiting, dropped } = self.handover.fate(given);
-        let stopped = self.stopped.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let stopped = lock(&self.stopped).clone();
         FileState { given, written, waiting, dropped, stopped }
     }
 }
@@ -223,7 +224,7 @@ impl Writer {
     }
 
     fn end(&self, why: &str, tell: impl FnOnce()) {
-        *self.shared.stopped.lock().unwrap_or_else(PoisonError::into_inner) = Some(why.to_owned());
+        *lock(&self.shared.stopped) = Some(why.to_owned());
         self.shared.handover.end();
         tell();
         (self.wake)();

@@ -1,6 +1,6 @@
 //! The thread that does what the fetcher says.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::SendTimeoutError;
@@ -14,6 +14,7 @@ use super::link::{self, Link, Waited};
 use crate::config::{Server, Tls};
 use crate::source::batch::Batch;
 use crate::source::{Delivery, Grade, Inlet, SourceId, Trust};
+use crate::worker::lock;
 
 /// Bytes read at a time: one more than any answer has.
 const READ_LEN: usize = 256;
@@ -116,6 +117,6 @@ impl Driver {
     }
 
     fn shared(&self) -> MutexGuard<'_, Shared> {
-        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.shared)
     }
 }

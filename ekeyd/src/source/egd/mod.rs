@@ -10,7 +10,7 @@ mod link;
 mod record;
 
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use ekey_control::{Command, Reply, Status};
@@ -20,7 +20,7 @@ use mio::event::Event;
 
 use crate::config::{self, Config};
 use crate::source::{Demand, Inlet, Source, SourceId};
-use crate::worker::Worker;
+use crate::worker::{Worker, lock};
 use driver::Driver;
 use record::Record;
 
@@ -72,7 +72,7 @@ impl EgdServers {
     }
 
     fn shared(&self) -> MutexGuard<'_, Shared> {
-        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.shared)
     }
 }
 

@@ -4,7 +4,7 @@
 //! wants the key.
 
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::Receiver;
@@ -25,6 +25,7 @@ use crate::source::batch::Batch;
 use crate::source::key::keyring::SharedKeyring;
 use crate::source::key::nonce::Nonces;
 use crate::source::{Delivery, Grade, Inlet};
+use crate::worker::lock;
 
 /// How soon a path where there is no key is looked at again.
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
@@ -336,7 +337,7 @@ impl Driver {
     }
 
     pub(super) fn record(&self) -> MutexGuard<'_, Record> {
-        self.record.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.record)
     }
 }
 

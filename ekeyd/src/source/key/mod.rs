@@ -12,7 +12,7 @@ mod place;
 mod rate;
 mod record;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crossbeam_channel::Sender;
@@ -27,7 +27,7 @@ use ekey_proto::session::Timings;
 use crate::config::{Health, Recovery, Transport};
 use crate::source::Inlet;
 use crate::source::key::keyring::SharedKeyring;
-use crate::worker::Worker;
+use crate::worker::{Worker, lock};
 pub(crate) use keys::Keys;
 pub(crate) use place::Name;
 use record::Record;
@@ -66,7 +66,7 @@ pub(crate) struct KeyRecord(Arc<Mutex<Record>>);
 impl KeyRecord {
     /// What became of its bytes.
     pub(crate) fn books(&self) -> KeyBooks {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).books()
+        lock(&self.0).books()
     }
 
     /// Whether anybody else has it, such as the key's thread.
@@ -106,7 +106,7 @@ impl Key {
 
     /// Whether its session runs and it is not put aside, so that it sends entropy that can be used.
     pub(crate) fn is_delivering(&self) -> bool {
-        self.record.lock().unwrap_or_else(PoisonError::into_inner).is_serving()
+        lock(&self.record).is_serving()
     }
 
     /// Its number.
@@ -117,7 +117,7 @@ impl Key {
     /// Whether it is the key that is plugged in there, under whichever name it is driven.
     pub(crate) fn is(&self, found: &FoundKey) -> bool {
         let known = |record: &Record| record.usb_serial().is_some_and(|serial| found.serial.as_ref() == Some(serial));
-        self.name.names(found) || known(&self.record.lock().unwrap_or_else(PoisonError::into_inner))
+        self.name.names(found) || known(&lock(&self.record))
     }
 
     /// How it was named when it was added.
@@ -134,7 +134,7 @@ impl Key {
 
     /// What is known of it now.
     pub(crate) fn status(&self) -> KeyStatus {
-        let mut status = self.record.lock().unwrap_or_else(PoisonError::into_inner).status();
+        let mut status = lock(&self.record).status();
         if !self.is_running() {
             status.state = KeyState::Gone;
             status.detail =

@@ -147,7 +147,7 @@ impl Server {
         if client.half_open {
             self.half_open.leave();
             let listening = &mut self.listeners[client.listener as usize];
-            listening.handshakes.failed(&listening.shown, &client.stream, now);
+            listening.handshakes.failed(listening.doorman.place(), &client.stream, now);
         }
     }
 }
