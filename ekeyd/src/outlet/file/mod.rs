@@ -11,12 +11,11 @@ mod target;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
-use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use crate::source::batch::Batch;
-use crate::worker::lock;
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, select};
+use crate::worker::{Worker, lock};
+use crossbeam_channel::{Receiver, Sender, bounded, select};
 use ekey_link::Interrupt;
 
 use handover::{Fate, Handover};
@@ -36,9 +35,8 @@ const LAST_GRACE: Duration = Duration::from_secs(1);
 pub(crate) struct FileSink {
     /// None once it was told to stop.
     batches: Option<Sender<Batch>>,
-    finished: Receiver<()>,
-    /// None once it was waited for.
-    thread: Option<JoinHandle<()>>,
+    /// `None` once it was waited for.
+    worker: Option<Worker>,
     interrupt: Interrupt,
     shared: Arc<Shared>,
     /// Bytes taken since the start.
@@ -79,7 +77,6 @@ impl FileSink {
     pub(crate) fn start(path: &Path, max_bytes: Option<u64>, wake: Box<dyn Fn() + Send>) -> io::Result<Self> {
         let interrupt = Interrupt::new().map_err(io::Error::other)?;
         let (batches, queue) = bounded(QUEUE_BATCHES);
-        let (done, finished) = bounded(0);
         let shared = Arc::new(Shared { handover: Handover::new(QUEUE_BYTES), stopped: Mutex::new(None) });
         let writer = Writer {
             path: path.to_owned(),
@@ -88,10 +85,9 @@ impl FileSink {
             interrupt: interrupt.clone(),
             shared: Arc::clone(&shared),
             wake,
-            _done: done,
         };
-        let thread = thread::Builder::new().name("file".to_owned()).spawn(move || writer.run())?;
-        Ok(Self { batches: Some(batches), finished, thread: Some(thread), interrupt, shared, accepted: 0 })
+        let worker = Worker::start("file".to_owned(), move || writer.run())?;
+        Ok(Self { batches: Some(batches), worker: Some(worker), interrupt, shared, accepted: 0 })
     }
 
     /// How many bytes can be handed over now. 0 until the file is open, when the queue is full, when the limit is reached, and
@@ -126,15 +122,12 @@ impl FileSink {
     /// Gives the last state.
     pub(crate) fn stop(mut self, grace: Duration) -> FileState {
         self.batches = None;
-        if self.finished.recv_timeout(grace) == Err(RecvTimeoutError::Timeout) {
+        let Some(worker) = self.worker.take() else { return self.shared.state(self.accepted) };
+        if !worker.ends_within(grace) {
             self.interrupt.wake();
-            if self.finished.recv_timeout(LAST_GRACE) == Err(RecvTimeoutError::Timeout) {
-                tracing::warn!("the file output hangs within a write and is left behind");
-                return self.shared.state(self.accepted);
-            }
         }
-        if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
-            tracing::error!("the file output's thread panicked; please report this");
+        if !worker.stop(LAST_GRACE) {
+            tracing::warn!("the file output hangs within a write and is left behind");
         }
         self.shared.state(self.accepted)
     }
@@ -164,8 +157,6 @@ struct Writer {
     interrupt: Interrupt,
     shared: Arc<Shared>,
     wake: Box<dyn Fn() + Send>,
-    /// Dropped last, which is how the sink sees that the thread has ended.
-    _done: Sender<()>,
 }
 
 impl Writer {

@@ -4,6 +4,7 @@ use std::fs;
 use std::io::Read as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::sync::mpsc;
+use std::thread;
 use std::time::Instant;
 
 use super::*;
