@@ -59,9 +59,10 @@ impl Status {
         let from_keys = pool.received_bytes.saturating_sub(books.fetched_bytes);
         let aside = sum(&[books.aside_mixed_bytes, books.aside_dropped_bytes]);
         let most = books.most_on_the_way_bytes;
-        for (what, came, went) in
-            [("handed on by the keys", keys.handed_bytes, from_keys), ("from retired keys", keys.put_aside_bytes, aside)]
-        {
+        for (what, came, went) in [
+            ("handed on by the keys", keys.handed_bytes, from_keys),
+            ("from retired keys", keys.put_aside_bytes, aside),
+        ] {
             let on_the_way = came.checked_sub(went);
             if on_the_way.is_none_or(|on_the_way| on_the_way > most) {
                 check(what, came, &[went]);

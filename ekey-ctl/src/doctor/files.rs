@@ -58,7 +58,8 @@ fn named(words: &[&str]) -> Option<PathBuf> {
 }
 
 fn check(file: &Path) -> io::Result<Output> {
-    let next_to_tool = std::env::current_exe().ok().map(|tool| tool.with_file_name("ekeyd")).filter(|path| path.is_file());
+    let next_to_tool =
+        std::env::current_exe().ok().map(|tool| tool.with_file_name("ekeyd")).filter(|path| path.is_file());
     Command::new(next_to_tool.unwrap_or_else(|| "ekeyd".into())).arg("check").arg(file).output()
 }
 
