@@ -1,4 +1,4 @@
-//! The allowed dependencies: between the crates, and between the folders of ekey-proto.
+//! The allowed dependencies: between the crates, the folders of ekey-proto, and the rooms of ekeyd.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -24,6 +24,8 @@ const ALLOWED: [(&str, &[&str], &[&str]); 10] = [
     ),
     ("ekey-tests", &[], &[]),
 ];
+/// The rooms of ekeyd. Each knows only those after it.
+const ROOMS: [&str; 9] = ["program", "daemon", "observe", "confine", "outlet", "stock", "source", "socket", "config"];
 
 #[test]
 fn every_crate_depends_only_on_allowed_crates() {
@@ -63,6 +65,21 @@ fn ekey_protos_imports_point_towards_wire() {
         assert!(!files.is_empty(), "ekey-proto/src/{folder} has no Rust in it");
         for file in files {
             no_mention(&file, forbidden);
+        }
+    }
+}
+
+#[test]
+fn ekeyds_rooms_know_only_rooms_after_them() {
+    let source = tree::root().join("ekeyd/src");
+    for (at, room) in ROOMS.iter().enumerate() {
+        let files = tree::rust_files(&source.join(room));
+        assert!(!files.is_empty(), "ekeyd/src/{room} has no Rust in it");
+        for file in files {
+            for (number, line) in tree::code_lines(&file) {
+                let known = ROOMS[..at].iter().find(|before| line.contains(&format!("crate::{before}")));
+                assert_eq!(known, None, "{}:{number}: {line}", file.display());
+            }
         }
     }
 }

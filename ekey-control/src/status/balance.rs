@@ -1,14 +1,14 @@
 //! Whether the books add up: each sum of what came is the sum of what became of it.
 //!
 //! ```text
-//! key:     verified = gathered + handed on + put aside + dropped
+//! key:     verified = gathered + handed on + `put_aside` + dropped
 //! pool:    received = held + given to the kernel + to the file + to each EGD listener + to seeds + overflowed + wiped
 //!          where keys are combined, instead of the EGD listeners: + combined + held to be combined + wiped of that,
 //!          and made of it = ready + given to each EGD listener + to seeds
 //! expand:  made of the seeds = ready + wiped + given to each of its listeners
 //! between: handed on by all keys = received by the pool from keys + on the way
-//!          put aside by all keys = mixed without credit + dropped + on the way
-//! kernel:  given + put aside = mixed + dropped
+//!          `put_aside` of all keys = mixed without credit + dropped + on the way
+//! kernel:  given + mixed without credit = mixed + dropped
 //! outlet:  given = passed on + waiting + dropped
 //! EGD:     given + other bytes of the answers = sent + waiting + dropped
 //! ```
@@ -59,9 +59,10 @@ impl Status {
         let from_keys = pool.received_bytes.saturating_sub(books.fetched_bytes);
         let aside = sum(&[books.aside_mixed_bytes, books.aside_dropped_bytes]);
         let most = books.most_on_the_way_bytes;
-        for (what, came, went) in
-            [("handed on by the keys", keys.handed_bytes, from_keys), ("put aside", keys.put_aside_bytes, aside)]
-        {
+        for (what, came, went) in [
+            ("handed on by the keys", keys.handed_bytes, from_keys),
+            ("from retired keys", keys.put_aside_bytes, aside),
+        ] {
             let on_the_way = came.checked_sub(went);
             if on_the_way.is_none_or(|on_the_way| on_the_way > most) {
                 check(what, came, &[went]);
