@@ -206,8 +206,7 @@ fn expand(expand: &ExpandStatus) -> Part {
 
 /// The outlets that have no part of their own above: a line each.
 fn other_outlets(outlets: &[OutletStatus]) -> Option<Part> {
-    let others: Vec<&OutletStatus> =
-        outlets.iter().filter(|outlet| !["kernel", "file", "egd", "expand"].contains(&outlet.name.as_str())).collect();
+    let others: Vec<&OutletStatus> = outlets.iter().filter(|outlet| outlet.stands_alone()).collect();
     let row = |outlet: &&OutletStatus| {
         let Account { passed_on_bytes, waiting_bytes, dropped_bytes, .. } = outlet.account;
         let [passed_on, waiting, dropped] = [passed_on_bytes, waiting_bytes, dropped_bytes].map(amount::bytes);
