@@ -204,6 +204,7 @@ impl Config {
     }
 
     /// The files of TLS for listeners and for servers, where there are any that need them.
+    #[cfg(any(feature = "tls", test))]
     pub(crate) fn tls_in_use(&self) -> impl Iterator<Item = &Tls> {
         self.egd.tls.iter().chain(self.egd_client.iter().filter_map(|client| client.tls.as_ref()))
     }

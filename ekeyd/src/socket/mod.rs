@@ -31,6 +31,7 @@ macro_rules! registers_its_source {
 
 mod listener;
 mod stream;
+#[cfg(feature = "tls")]
 pub(crate) mod tls;
 
 pub(crate) use listener::{Access, ListenError, Listener};

@@ -113,6 +113,7 @@ impl Outlet for EgdClients {
         self.server.next_wake()
     }
 
+    #[cfg(feature = "tls")]
     fn reload(&mut self) -> Result<(), String> {
         let kept = |error| format!("{error}; until then the certificate of before stays in use");
         self.server.reload_tls().map_err(kept)

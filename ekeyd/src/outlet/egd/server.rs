@@ -19,7 +19,6 @@ use super::listening::Listening;
 use super::offer::{Offers, RANDOM};
 use super::outlet::Store;
 use crate::config::{self, Listen};
-use crate::socket::tls::Acceptor;
 use crate::socket::{Access, ListenError, Listener, Stream};
 use handshakes::HalfOpen;
 
@@ -46,7 +45,8 @@ pub(crate) struct Server {
     /// Clients that go on once the others have had their turn.
     unfinished: VecDeque<Ticket>,
     half_open: HalfOpen,
-    acceptor: Option<Acceptor>,
+    #[cfg(feature = "tls")]
+    acceptor: Option<crate::socket::tls::Acceptor>,
     max_clients: usize,
     idle: Option<Duration>,
     next_sweep: Instant,
@@ -60,7 +60,6 @@ impl Server {
     /// # Errors
     /// [`ListenError`] for the first place that fails.
     pub(crate) fn start(config: &config::Egd, registry: &Registry, first_token: usize) -> Result<Self, ListenError> {
-        let acceptor = config.tls.as_ref().map(Acceptor::open).transpose()?;
         let mut listeners = Vec::new();
         for listen in &config.listen {
             let mut listener = match listen {
@@ -83,7 +82,8 @@ impl Server {
             queue: FairQueue::new(),
             unfinished: VecDeque::new(),
             half_open: HalfOpen::new(config.handshake),
-            acceptor,
+            #[cfg(feature = "tls")]
+            acceptor: config.tls.as_ref().map(crate::socket::tls::Acceptor::open).transpose()?,
             guard: Guard::new(&config.limits)?,
             peers: PeerLimits::new(config.limits.clients_per_peer, config.limits.rate_per_peer),
             offers: if config.mix_offered { Offers::to(Path::new(RANDOM)) } else { Offers::default() },
@@ -196,7 +196,10 @@ impl Server {
             *bytes += client.unsent();
             *half_open += u64::from(client.half_open);
         }
-        let certificate = self.acceptor.as_ref().map(Acceptor::status);
+        #[cfg(feature = "tls")]
+        let certificate = self.acceptor.as_ref().map(crate::socket::tls::Acceptor::status);
+        #[cfg(not(feature = "tls"))]
+        let certificate = None;
         let status = |(listening, (unsent, half_open)): (&Listening, _)| {
             listening.status(unsent, half_open, certificate.clone().filter(|_| listening.is_tls))
         };

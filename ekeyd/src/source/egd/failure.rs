@@ -5,8 +5,6 @@ use std::time::Duration;
 
 use ekey_egd::ServerError;
 
-use crate::socket::tls::TlsError;
-
 /// Why a connection to a server ended, or did not come about.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Failure {
@@ -26,8 +24,9 @@ pub(super) enum Failure {
     #[error("the connection broke: {0}; see to the network")]
     Broken(io::Error),
     /// The files by which this machine shows who it is cannot be used (config or host).
+    #[cfg(feature = "tls")]
     #[error("this machine's files for TLS: {0}")]
-    Files(#[from] TlsError),
+    Files(#[from] crate::socket::tls::TlsError),
     /// No such files are configured (config).
     #[error("TLS needs a certificate, and none is configured; name tls-certificate, tls-key and tls-authority")]
     NoFiles,
@@ -35,6 +34,7 @@ pub(super) enum Failure {
     #[error("{0}")]
     NotTrusted(String),
     /// It takes connections and does not finish the handshake (server, or the network).
+    #[cfg(feature = "tls")]
     #[error("it does not finish the TLS handshake in time; see whether it speaks TLS, and how busy it is")]
     NotSecured,
     /// It does not speak EGD as it should.

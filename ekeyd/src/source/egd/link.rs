@@ -14,7 +14,6 @@ use nix::sys::socket::{setsockopt, sockopt};
 use super::failure::Failure;
 use crate::config::{Server, Tls};
 use crate::socket::Stream;
-use crate::socket::tls::Connector;
 
 /// Addresses of one host that it tries, at most.
 const MOST_ADDRESSES: usize = 4;
@@ -25,6 +24,9 @@ pub(super) struct Link {
     /// The server's address, as shown.
     pub(super) address: String,
 }
+
+/// Does the TLS handshake on a connected socket, by a deadline.
+type Secure<'a> = dyn Fn(TcpStream, Instant) -> Result<Stream, Option<Failure>> + 'a;
 
 /// How a wait ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,12 +59,15 @@ impl Link {
             }
             Server::Tcp { host, port } | Server::Tls { host, port } => (host.as_str(), *port),
         };
-        let connector = match (server, tls) {
-            // Read each time, so that a new certificate is used from the next connection on.
+        let secure: Option<Box<Secure<'_>>> = match (server, tls) {
+            #[cfg(feature = "tls")]
             (Server::Tls { .. }, Some(files)) => {
-                Some(Connector::open(files, host).map_err(|error| Some(error.into()))?)
+                // Read each time, so that a new certificate is used from the next connection on.
+                let connector = crate::socket::tls::Connector::open(files, host).map_err(|error| Some(error.into()))?;
+                let goes_on = &goes_on;
+                Some(Box::new(move |socket, until| secure(&connector, socket, until, interrupt, goes_on)))
             }
-            (Server::Tls { .. }, None) => return Err(Some(Failure::NoFiles)),
+            (Server::Tls { .. }, _) => return Err(Some(Failure::NoFiles)),
             _ => None,
         };
         let found = (host, port).to_socket_addrs().map_err(|error| Some(Failure::Unresolved(error)))?;
@@ -72,7 +77,7 @@ impl Link {
             let left = until.saturating_duration_since(Instant::now());
             // An address that never answers must leave some time for the others.
             let share = left / u32::try_from(addresses.len() - index).unwrap_or(1);
-            outcome = Self::open_tcp(*address, connector.as_ref(), share, interrupt, &goes_on);
+            outcome = Self::open_tcp(*address, secure.as_deref(), share, interrupt, &goes_on);
             if !matches!(outcome, Err(Some(_))) {
                 break;
             }
@@ -82,7 +87,7 @@ impl Link {
 
     fn open_tcp(
         address: SocketAddr,
-        connector: Option<&Connector>,
+        secure: Option<&Secure<'_>>,
         patience: Duration,
         interrupt: &Interrupt,
         goes_on: impl Fn() -> bool,
@@ -103,33 +108,11 @@ impl Link {
         }
         // A connection may idle for long. Without this, only the next request finds out that a router has forgotten it.
         let _ = setsockopt(&stream, sockopt::KeepAlive, &true);
-        let stream = match connector {
+        let stream = match secure {
             None => Stream::Tcp(stream),
-            Some(connector) => Self::secure(connector, stream, until, interrupt, goes_on)?,
+            Some(secure) => secure(stream, until)?,
         };
         Ok(Self { stream, address: address.to_string() })
-    }
-
-    /// Does the TLS handshake: checks who the server is, and shows it who this machine is.
-    fn secure(
-        connector: &Connector,
-        socket: TcpStream,
-        until: Instant,
-        interrupt: &Interrupt,
-        goes_on: impl Fn() -> bool,
-    ) -> Result<Stream, Option<Failure>> {
-        let mut session = connector.connect(socket).map_err(|error| Some(Failure::Broken(error)))?;
-        while !session.shake_hands().map_err(|error| Some(failure_of(error)))? {
-            let room = if session.has_unsent() { PollFlags::POLLOUT } else { PollFlags::empty() };
-            let waited = wait(session.as_fd(), PollFlags::POLLIN | room, interrupt, Some(until));
-            match waited.map_err(|error| Some(Failure::Broken(error)))? {
-                Waited::Ready => {}
-                Waited::TimedOut => return Err(Some(Failure::NotSecured)),
-                Waited::Woken if goes_on() => {}
-                Waited::Woken => return Err(None),
-            }
-        }
-        Ok(Stream::Tls(Box::new(session)))
     }
 
     /// Sends a request of a few bytes.
@@ -163,6 +146,29 @@ impl Link {
             Err(error) => Err(failure_of(error)),
         }
     }
+}
+
+/// Does the TLS handshake: checks the server's certificate and sends this machine's.
+#[cfg(feature = "tls")]
+fn secure(
+    connector: &crate::socket::tls::Connector,
+    socket: TcpStream,
+    until: Instant,
+    interrupt: &Interrupt,
+    goes_on: impl Fn() -> bool,
+) -> Result<Stream, Option<Failure>> {
+    let mut session = connector.connect(socket).map_err(|error| Some(Failure::Broken(error)))?;
+    while !session.shake_hands().map_err(|error| Some(failure_of(error)))? {
+        let room = if session.has_unsent() { PollFlags::POLLOUT } else { PollFlags::empty() };
+        let waited = wait(session.as_fd(), PollFlags::POLLIN | room, interrupt, Some(until));
+        match waited.map_err(|error| Some(Failure::Broken(error)))? {
+            Waited::Ready => {}
+            Waited::TimedOut => return Err(Some(Failure::NotSecured)),
+            Waited::Woken if goes_on() => {}
+            Waited::Woken => return Err(None),
+        }
+    }
+    Ok(Stream::Tls(Box::new(session)))
 }
 
 fn failure_of(error: io::Error) -> Failure {

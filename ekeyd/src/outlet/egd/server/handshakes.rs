@@ -14,7 +14,6 @@ use super::super::client::{Client, Ticket};
 use super::{Server, find, is_live};
 use crate::outlet::egd::Store;
 use crate::socket::Stream;
-use crate::socket::tls::TlsError;
 
 /// Handshakes at a time.
 const MOST: usize = 256;
@@ -89,8 +88,9 @@ impl Server {
     /// Reads the files of TLS again, for clients from now on, if a listener needs them.
     ///
     /// # Errors
-    /// [`TlsError`]; then the old ones stay in use.
-    pub(crate) fn reload_tls(&mut self) -> Result<(), TlsError> {
+    /// What is wrong with them; then the old ones stay in use.
+    #[cfg(feature = "tls")]
+    pub(crate) fn reload_tls(&mut self) -> Result<(), crate::socket::tls::TlsError> {
         let Some(acceptor) = &mut self.acceptor else { return Ok(()) };
         acceptor.reload()?;
         tracing::info!("the certificate for TLS clients was read again, and ends on {}", acceptor.valid_until());
@@ -107,8 +107,11 @@ impl Server {
     /// # Errors
     /// What the TLS library says if it cannot.
     pub(super) fn secure(&self, stream: Stream) -> std::io::Result<Stream> {
-        match (stream, &self.acceptor) {
-            (Stream::Tcp(socket), Some(acceptor)) => Ok(Stream::Tls(Box::new(acceptor.accept(socket)?))),
+        match (stream, self) {
+            #[cfg(feature = "tls")]
+            (Stream::Tcp(socket), Self { acceptor: Some(acceptor), .. }) => {
+                Ok(Stream::Tls(Box::new(acceptor.accept(socket)?)))
+            }
             // A TLS listener has TCP sockets and an acceptor. A mistake there must not let a client in without TLS.
             _ => Err(std::io::ErrorKind::Unsupported.into()),
         }
