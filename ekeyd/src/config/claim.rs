@@ -177,7 +177,7 @@ mod tests {
 
     #[test]
     fn a_wildcard_takes_the_port_of_its_addresses() {
-        for (one, two, due) in [
+        for (one, two, expected) in [
             ("127.0.0.1:1", "127.0.0.1:1", true),
             ("127.0.0.1:1", "127.0.0.1:2", false),
             ("127.0.0.1:1", "127.0.0.2:1", false),
@@ -192,7 +192,7 @@ mod tests {
             ("[fe80::1%2]:1", "[::]:1", true),
         ] {
             let [one, two] = [one, two].map(|address| address.parse().unwrap());
-            assert_eq!([overlap(one, two), overlap(two, one)], [due; 2], "{one} and {two}");
+            assert_eq!([overlap(one, two), overlap(two, one)], [expected; 2], "{one} and {two}");
         }
     }
 
@@ -210,7 +210,7 @@ mod tests {
 
     #[test]
     fn a_server_clashes_with_a_port_of_its_own() {
-        for (own, host, due) in [
+        for (own, host, expected) in [
             ("127.0.0.1:1", "127.0.0.1", true),
             ("0.0.0.0:1", "127.0.0.1", true),
             ("[::]:1", "::1", true),
@@ -221,7 +221,7 @@ mod tests {
         ] {
             let own = Resource::Listen(own.parse().unwrap());
             let server = Resource::Connect(host.to_owned(), 1);
-            assert_eq!([own.clashes_with(&server), server.clashes_with(&own)], [due; 2], "{own} and {server}");
+            assert_eq!([own.clashes_with(&server), server.clashes_with(&own)], [expected; 2], "{own} and {server}");
         }
     }
 }

@@ -56,7 +56,7 @@ impl Daemon {
         let (config, notes) = match Config::load(file) {
             Ok(read) => read,
             Err(error) => {
-                return tracing::error!("the configuration was not read again, the old one stays in force:\n{error}");
+                return tracing::error!("cannot reload the configuration; the old one stays in use:\n{error}");
             }
         };
         notes.iter().for_each(|note| tracing::info!("{note}"));

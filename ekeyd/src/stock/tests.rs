@@ -35,7 +35,7 @@ fn bytes_are_taken_from_either_end() {
 }
 
 #[test]
-fn the_freshest_and_the_oldest_are_so_over_all_sources() {
+fn age_is_compared_over_all_sources() {
     let mut stock = stock(4096);
     stock.put(KEYS[0], Trust::Proven, &[1; 4]);
     stock.put(KEYS[1], Trust::Proven, &[2; 4]);

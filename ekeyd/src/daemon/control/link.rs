@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_socket_at_the_originals_place_is_served_behind_the_link_there() {
+    fn the_originals_path_means_the_default_socket() {
         for place in ["/run/ekeyd.sock", "/var/run/ekeyd.sock"] {
             assert_eq!(socket_for(Path::new(place)), Path::new(DEFAULT_SOCKET), "{place}");
         }
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_that_leads_elsewhere_is_replaced_and_goes_with_the_daemon() {
+    fn a_wrong_link_is_replaced_and_removed_at_the_end() {
         let folder = tempfile::tempdir().unwrap();
         let (link, socket) = (folder.path().join("ekeyd.sock"), folder.path().join("ekeyd/control.sock"));
         symlink("/nowhere", &link).unwrap();

@@ -115,7 +115,7 @@ impl Outlet for EgdClients {
 
     #[cfg(feature = "tls")]
     fn reload(&mut self) -> Result<(), String> {
-        let kept = |error| format!("{error}; until then the certificate of before stays in use");
+        let kept = |error| format!("{error}; until then the old certificate stays in use");
         self.server.reload_tls().map_err(kept)
     }
 

@@ -81,7 +81,7 @@ impl Expander {
         if self.seeded.take().is_some() {
             self.ready.begin(0);
             tracing::warn!(
-                "the generator of [expand] has forgotten its seed, as a key has failed: its clients wait for another"
+                "the generator of [expand] has discarded its seed, as a key has failed a health test: clients wait for a new one"
             );
         }
     }
@@ -127,7 +127,7 @@ impl Expander {
                 let (entropy, nonce) = bytes.split_at(SEED);
                 let drbg = Drbg::instantiate(entropy, nonce, PERSONALIZATION);
                 self.seeded = Some(Seeded { drbg, at: now, given: 0 });
-                tracing::info!("the generator of [expand] is seeded; what it gives is not full entropy");
+                tracing::info!("the generator of [expand] is seeded; its output is not full entropy");
             }
         }
         if was_overdue {
@@ -176,7 +176,7 @@ impl Expander {
             Some(_) => return None,
         };
         Some(format!(
-            "{what}: its clients wait until a key gives {} bytes that nobody else needs first",
+            "{what}: its clients wait until a key gives {} bytes that the kernel does not need first",
             self.wants(now)
         ))
     }

@@ -143,7 +143,7 @@ mod tests {
             let there = Arc::clone(&between);
             let writer = thread::spawn(move || {
                 there.handover.open(u64::MAX);
-                there.wake_whoever_waits();
+                there.wake_loop();
                 write(&there);
             });
             (between, writer)
@@ -170,7 +170,7 @@ mod tests {
             }
         }
 
-        fn wake_whoever_waits(&self) {
+        fn wake_loop(&self) {
             if self.handover.is_awaited() {
                 self.waker.notify();
             }
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_found_no_room_is_woken_when_there_is_some() {
+    fn a_loop_that_found_no_room_is_woken() {
         loom::model(|| {
             let (between, writer) = Between::start(|there| {
                 let mut written = 0;
@@ -186,7 +186,7 @@ mod tests {
                     let batch = there.receive();
                     there.handover.note_written(batch);
                     there.handover.note_taken(batch);
-                    there.wake_whoever_waits();
+                    there.wake_loop();
                     written += batch;
                 }
             });
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn a_byte_that_was_called_dropped_is_never_written_and_all_are_accounted_for() {
+    fn a_dropped_byte_is_never_written() {
         loom::model(|| {
             let (between, writer) = Between::start(|there| {
                 let batch = there.receive();

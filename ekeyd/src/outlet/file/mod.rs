@@ -33,7 +33,7 @@ const LAST_GRACE: Duration = Duration::from_secs(1);
 
 /// A file or pipe as a consumer of entropy.
 pub(crate) struct FileSink {
-    /// None once it was told to stop.
+    /// `None` once it was asked to stop.
     batches: Option<Sender<Batch>>,
     finished: Receiver<()>,
     /// None once it was waited for.
@@ -128,7 +128,7 @@ impl FileSink {
         if self.finished.recv_timeout(grace) == Err(RecvTimeoutError::Timeout) {
             self.interrupt.wake();
             if self.finished.recv_timeout(LAST_GRACE) == Err(RecvTimeoutError::Timeout) {
-                tracing::warn!("the file output hangs within a write and is left behind");
+                tracing::warn!("the file output hangs in a write; its thread is abandoned");
                 return self.shared.state(self.accepted);
             }
         }
@@ -205,14 +205,14 @@ impl Writer {
 
     /// Opens the file; a pipe, when it has got a reader.
     fn open(&self) -> Result<Target, Broken> {
-        let mut told = false;
+        let mut logged = false;
         loop {
             if let Some(target) = Target::open(&self.path)? {
                 return Ok(target);
             }
-            if !told {
-                tracing::info!(path = %self.path.display(), "the file output waits for somebody to read the pipe");
-                told = true;
+            if !logged {
+                tracing::info!(path = %self.path.display(), "the file output waits for a reader of the pipe");
+                logged = true;
             }
             // Nothing is queued before the file is open, so the queue says only that it is time to stop.
             select! {

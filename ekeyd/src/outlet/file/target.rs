@@ -46,7 +46,7 @@ impl Target {
             return Ok(Some(Self { file, size: 0, on_disk: false }));
         }
         if let Ok(found) = fs::metadata(path) {
-            refuse_what_is_no_output(found.file_type())?;
+            refuse_other_kinds(found.file_type())?;
         }
         let opened = OpenOptions::new()
             .append(true)
@@ -59,7 +59,7 @@ impl Target {
             opened => opened?,
         };
         let found = file.metadata()?;
-        refuse_what_is_no_output(found.file_type())?;
+        refuse_other_kinds(found.file_type())?;
         let on_disk = found.is_file();
         Ok(Some(Self { file, size: if on_disk { found.len() } else { 0 }, on_disk }))
     }
@@ -122,11 +122,11 @@ pub(super) fn advice(source: &io::Error) -> &'static str {
         }
         io::ErrorKind::NotFound => "create the folder, or name another path in [file]",
         io::ErrorKind::Unsupported => "name a regular file or a pipe in [file]",
-        _ => "see to the disk, or name another path in [file]",
+        _ => "check the disk, or name another path in [file]",
     }
 }
 
-fn refuse_what_is_no_output(kind: fs::FileType) -> io::Result<()> {
+fn refuse_other_kinds(kind: fs::FileType) -> io::Result<()> {
     let what = if kind.is_dir() {
         "this is a folder"
     } else if kind.is_block_device() {

@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_added_is_added_on_the_thread_that_was_confined_and_its_answer_comes_back() {
+    fn credit_is_added_on_the_confined_thread() {
         let device = File::open("/dev/null").unwrap();
         let confine = || {
             CONFINED.set(true);

@@ -43,9 +43,9 @@ pub(crate) struct Kernel {
     interval: Duration,
     ready: bool,
     mode: Mode,
-    /// Bytes of the current dose that are still to come.
-    due: usize,
-    /// When the next dose is due; none was given yet if there is no time.
+    /// Bytes of the current dose that were not fed yet.
+    dose_left: usize,
+    /// When to feed the next dose. `None` before the first.
     next_dose: Option<Instant>,
     /// No feeding before this time, after a failure.
     pause_until: Option<Instant>,
@@ -123,7 +123,7 @@ pub(crate) enum KernelError {
         source: io::Error,
     },
     /// The random device took nothing (host).
-    #[error("{}: cannot add entropy: {source}; see that it is the kernel's random device, or set enabled = false in [kernel]", device.display())]
+    #[error("{}: cannot add entropy: {source}; check that it is the kernel's random device, or set enabled = false in [kernel]", device.display())]
     Feed {
         /// The random device.
         device: PathBuf,
@@ -159,7 +159,7 @@ impl Kernel {
             interval: config.interval,
             ready: false,
             mode: Mode::Credited,
-            due: 0,
+            dose_left: 0,
             next_dose: None,
             pause_until: None,
             asked: None,
@@ -194,10 +194,10 @@ impl Kernel {
             return MEAL;
         }
         if self.next_dose.is_none_or(|at| now >= at) {
-            self.due = DOSE;
+            self.dose_left = DOSE;
             self.next_dose = Some(now + self.pace());
         }
-        if self.era == Era::Before2022 && self.asks_by_pollout() { MEAL } else { self.due }
+        if self.era == Era::Before2022 && self.asks_by_pollout() { MEAL } else { self.dose_left }
     }
 
     /// When to ask again what is [wanted](Self::wants), after an answer of 0. None while the kernel takes whatever comes.
@@ -226,7 +226,7 @@ impl Kernel {
         let given = bytes.len() as u64;
         self.counters.given += given;
         self.counters.dropped += given - (self.counters.bytes - before);
-        self.due = self.due.saturating_sub(bytes.len());
+        self.dose_left = self.dose_left.saturating_sub(bytes.len());
         outcome.map_err(|source| {
             self.counters.failures += 1;
             self.pause_until = self.asked.map(|asked| asked + LOOK_AGAIN);

@@ -9,7 +9,7 @@ use ekey_egd::ServerError;
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Failure {
     /// The host's name leads nowhere (config, or the name server).
-    #[error("its name cannot be resolved: {0}; correct it in `connect`, or see to the name server")]
+    #[error("its name cannot be resolved: {0}; correct it in `connect`, or check the name server")]
     Unresolved(io::Error),
     /// It cannot be reached (server, or the network).
     #[error("cannot connect: {0}; see that its EGD server runs and that no firewall is in the way")]
@@ -18,10 +18,10 @@ pub(super) enum Failure {
     #[error("cannot connect within {} s; see that it runs and that no firewall is in the way", .0.as_secs())]
     NotConnected(Duration),
     /// It hung up (server).
-    #[error("it closed the connection; see there whether it was stopped or has too many clients")]
+    #[error("it closed the connection; check there whether it was stopped or has too many clients")]
     Closed,
     /// The connection broke (network).
-    #[error("the connection broke: {0}; see to the network")]
+    #[error("the connection broke: {0}; check the network")]
     Broken(io::Error),
     /// The files by which this machine shows who it is cannot be used (config or host).
     #[cfg(feature = "tls")]
@@ -35,7 +35,7 @@ pub(super) enum Failure {
     NotTrusted(String),
     /// It takes connections and does not finish the handshake (server, or the network).
     #[cfg(feature = "tls")]
-    #[error("it does not finish the TLS handshake in time; see whether it speaks TLS, and how busy it is")]
+    #[error("it does not finish the TLS handshake in time; check whether it speaks TLS, and how busy it is")]
     NotSecured,
     /// It does not speak EGD as it should.
     #[error(transparent)]

@@ -142,7 +142,7 @@ impl Source for EgdServers {
     fn stop(mut self: Box<Self>) {
         self.begin_stop();
         if !self.worker.stop(LAST_GRACE) {
-            tracing::warn!("resolving the name of an EGD server takes long; its thread is left behind");
+            tracing::warn!("resolving the name of an EGD server takes long; its thread is abandoned");
         }
     }
 }

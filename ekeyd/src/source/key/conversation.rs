@@ -44,7 +44,7 @@ impl Driver {
         let mut buffer = vec![0; READ_LEN];
         let (mut verified, mut unproven) = (0, 0);
         loop {
-            let deadline = match self.obey(link, session) {
+            let deadline = match self.do_outputs(link, session) {
                 Ok(deadline) => deadline,
                 Err(ended) => return ended,
             };
@@ -81,7 +81,7 @@ impl Driver {
                 }
             }
             let until = self.clock.instant(deadline);
-            let until = self.ladder.deadline().map_or(until, |rung_due| rung_due.min(until));
+            let until = self.ladder.deadline().map_or(until, |at| at.min(until));
             let began = Instant::now();
             match link.read(&mut buffer, until) {
                 Ok(Read::Bytes(count)) => {
@@ -93,7 +93,7 @@ impl Driver {
                 }
                 Ok(Read::TimedOut) => {}
                 Ok(Read::Interrupted) => {
-                    if let Some(ended) = self.heed_commands(session) {
+                    if let Some(ended) = self.handle_commands(session) {
                         return ended;
                     }
                 }
@@ -118,7 +118,7 @@ impl Driver {
     /// Leaves the key unheard for a while, which counts as time in which it said nothing.
     fn slow_down(&mut self, session: &mut Session) -> Option<Ended> {
         match self.inbox.recv_timeout(SLOW_DOWN) {
-            Ok(command) => self.heed(command, session),
+            Ok(command) => self.handle_command(command, session),
             Err(_) => None,
         }
     }
@@ -137,10 +137,10 @@ impl Driver {
         // Large enough that it never has to move, which would leave a copy behind.
         let most = count.max(BURST_LEN);
         self.batch = Batch::with_capacity((most / FRAME_LEN + 1) * EntropyBlock::LEN);
-        let mut outcome = self.hear(link, session, &buffer[..count]);
+        let mut outcome = self.feed(link, session, &buffer[..count]);
         if paused && !self.batch.is_empty() && count < BURST_LEN {
             let rest = self.gather(link, &mut buffer[..BURST_LEN - count]);
-            outcome = outcome.and(self.hear(link, session, &buffer[..rest]));
+            outcome = outcome.and(self.feed(link, session, &buffer[..rest]));
         }
         self.judge_batch();
         self.send(session)?;
@@ -149,7 +149,7 @@ impl Driver {
 
     /// Hands the session bytes and does what it wants. A link that breaks while something is written has still brought all
     /// that was read.
-    fn hear(&mut self, link: &mut dyn Link, session: &mut Session, mut bytes: &[u8]) -> Result<(), Ended> {
+    fn feed(&mut self, link: &mut dyn Link, session: &mut Session, mut bytes: &[u8]) -> Result<(), Ended> {
         self.bytes.read += bytes.len() as u64;
         let now = self.clock.now();
         let mut outcome = Ok(());
@@ -158,14 +158,14 @@ impl Driver {
             let taken = session.handle_input(now, bytes, |block| self.batch.extend_from_slice(block.as_bytes()));
             self.books.verified_bytes += (self.batch.len() - gathered) as u64;
             bytes = &bytes[taken..];
-            outcome = outcome.and(self.obey(link, session).map(drop));
+            outcome = outcome.and(self.do_outputs(link, session).map(drop));
         }
         outcome
     }
 
     /// Does all that the session wants, and returns when it wants to be called again. What cannot be done is left out,
     /// and the first such failure is returned once the rest is done.
-    fn obey(&mut self, link: &mut dyn Link, session: &mut Session) -> Result<SessionInstant, Ended> {
+    fn do_outputs(&mut self, link: &mut dyn Link, session: &mut Session) -> Result<SessionInstant, Ended> {
         let mut failure = None;
         loop {
             let done = match session.poll_output() {
@@ -240,7 +240,7 @@ impl Driver {
             }
             self.clock.leave_out(began.elapsed());
             self.publish(session);
-            if let Some(ended) = self.heed_commands(session) {
+            if let Some(ended) = self.handle_commands(session) {
                 // It is sent when the key is listened to again, or before this thread ends.
                 self.unsent = Some(batch);
                 return Err(ended);
@@ -289,7 +289,7 @@ impl Driver {
         match packet {
             Packet::GeneratorsBad(text) => tracing::error!(%key, "the key says: {text}"),
             Packet::UnknownInput(text) | Packet::LongTermRefused(text) => tracing::debug!(%key, "the key says: {text}"),
-            other => tracing::debug!(%key, "the key sent an unasked packet: {other:?}"),
+            other => tracing::debug!(%key, "the key sent an unrequested packet: {other:?}"),
         }
     }
 
@@ -303,16 +303,16 @@ impl Driver {
     }
 
     /// Takes in commands. Returns how the conversation ends if one of them ends it.
-    fn heed_commands(&mut self, session: &mut Session) -> Option<Ended> {
+    fn handle_commands(&mut self, session: &mut Session) -> Option<Ended> {
         while let Ok(command) = self.inbox.try_recv() {
-            if let Some(ended) = self.heed(command, session) {
+            if let Some(ended) = self.handle_command(command, session) {
                 return Some(ended);
             }
         }
         None
     }
 
-    fn heed(&mut self, command: KeyCommand, session: &mut Session) -> Option<Ended> {
+    fn handle_command(&mut self, command: KeyCommand, session: &mut Session) -> Option<Ended> {
         match command {
             KeyCommand::Stop => return Some(Ended::Stopped),
             KeyCommand::NewKeyring => session.handle_new_keyring(self.clock.now()),

@@ -136,7 +136,7 @@ impl Driver {
                     NONCE_PAUSE
                 }
             };
-            if self.rests(pause) {
+            if self.wait_without_link(pause) {
                 return self.send_last_batch();
             }
         }
@@ -262,13 +262,13 @@ impl Driver {
                 self.place.switch_transport();
                 Ok(())
             }
-            (_, None) => Err("it is no USB device of this machine: only soft and reopen can be done".to_owned()),
-            (Rung::UsbReset, Some(device)) => told(revive::usb_reset(device)),
-            (Rung::Authorized, Some(device)) => told(revive::reauthorize(device)),
+            (_, None) => Err("not a USB device of this machine: only soft and reopen are possible".to_owned()),
+            (Rung::UsbReset, Some(device)) => in_words(revive::usb_reset(device)),
+            (Rung::Authorized, Some(device)) => in_words(revive::reauthorize(device)),
             (Rung::PortPower, _) if !self.settings.recovery.port_power => {
                 Err("set port-power = true in [recovery] of the configuration to allow it".to_owned())
             }
-            (Rung::PortPower, Some(device)) => told(revive::port_power(device, Neighbours::Protect)),
+            (Rung::PortPower, Some(device)) => in_words(revive::port_power(device, Neighbours::Protect)),
         };
         if let Err(problem) = outcome {
             self.note_refused(rung, problem);
@@ -318,7 +318,7 @@ impl Driver {
     }
 
     /// Waits without a link. Returns whether the daemon lets go of the key.
-    fn rests(&mut self, pause: Duration) -> bool {
+    fn wait_without_link(&mut self, pause: Duration) -> bool {
         let until = Instant::now() + pause;
         loop {
             match self.inbox.recv_deadline(until) {
@@ -340,7 +340,7 @@ impl Driver {
     }
 }
 
-fn told(outcome: Result<(), ReviveError>) -> Result<(), String> {
+fn in_words(outcome: Result<(), ReviveError>) -> Result<(), String> {
     outcome.map_err(|error| error.to_string())
 }
 

@@ -16,7 +16,7 @@ pub(crate) struct Checkup {
     firmware: Firmware,
     alpha: Alpha,
     since: Option<Instant>,
-    times_put_aside: u64,
+    times_retired: u64,
     warnings: Vec<Warning>,
 }
 
@@ -27,9 +27,9 @@ pub(crate) struct Vitals {
     tested_bytes: u64,
     fips: (u64, u64),
     failures: [u64; Test::ALL.len()],
-    aside: Option<(Aside, Instant)>,
-    good_blocks_due: u32,
-    times_put_aside: u64,
+    retired: Option<(Aside, Instant)>,
+    good_blocks_needed: u32,
+    times_retired: u64,
 }
 
 impl Checkup {
@@ -40,7 +40,7 @@ impl Checkup {
             firmware: Firmware::new(config.alpha),
             alpha: config.alpha,
             since: None,
-            times_put_aside: 0,
+            times_retired: 0,
             warnings: Vec::new(),
         })
     }
@@ -51,13 +51,13 @@ impl Checkup {
         match judgement.change {
             Some(Change::PutAside(alarm)) => {
                 self.since = Some(Instant::now());
-                self.times_put_aside += 1;
-                tracing::error!(key = %key.shown(), "put aside, nothing of it is handed out any more: {alarm}");
+                self.times_retired += 1;
+                tracing::error!(key = %key.shown(), "retired, its entropy is no longer handed out: {alarm}");
             }
             Some(Change::TakenBack) => {
                 self.since = None;
                 let blocks = self.monitor.good_blocks_due();
-                tracing::info!(key = %key.shown(), "taken back after {blocks} good blocks in a row");
+                tracing::info!(key = %key.shown(), "readmitted after {blocks} good blocks in a row");
             }
             None => {}
         }
@@ -106,9 +106,9 @@ impl Checkup {
             tested_bytes: self.monitor.tested_bytes(),
             fips: self.monitor.fips_blocks(),
             failures: Test::ALL.map(|test| self.monitor.failures(test)),
-            aside: self.monitor.aside().copied().zip(self.since),
-            good_blocks_due: self.monitor.good_blocks_due(),
-            times_put_aside: self.times_put_aside,
+            retired: self.monitor.aside().copied().zip(self.since),
+            good_blocks_needed: self.monitor.good_blocks_due(),
+            times_retired: self.times_retired,
         }
     }
 }
@@ -123,24 +123,24 @@ impl Vitals {
             fips_blocks: self.fips.0,
             fips_failures: self.fips.1,
             failures: failures.map(|(test, count)| TestFailures { test: test.name().to_owned(), count }).collect(),
-            put_aside: self.put_aside(),
-            times_put_aside: self.times_put_aside,
+            put_aside: self.retirement(),
+            times_put_aside: self.times_retired,
             warnings: warnings.to_vec(),
         }
     }
 
-    /// Whether the key is put aside.
-    pub(crate) fn is_put_aside(&self) -> bool {
-        self.aside.is_some()
+    /// Whether a health test has retired the key.
+    pub(crate) fn is_retired(&self) -> bool {
+        self.retired.is_some()
     }
 
-    /// Why the key is put aside, if it is: a line for people.
+    /// Returns why the key is retired, as a line for people.
     pub(crate) fn detail(&self) -> Option<String> {
-        self.aside.map(|(aside, _)| format!("put aside: {}", aside.alarm))
+        self.retired.map(|(aside, _)| format!("retired: {}", aside.alarm))
     }
 
-    fn put_aside(&self) -> Option<PutAside> {
-        let (Aside { alarm, good_blocks }, since) = self.aside?;
+    fn retirement(&self) -> Option<PutAside> {
+        let (Aside { alarm, good_blocks }, since) = self.retired?;
         Some(PutAside {
             test: alarm.test.name().to_owned(),
             at_byte: alarm.at_byte,
@@ -149,7 +149,7 @@ impl Vitals {
             what: alarm.words(),
             since_s: since.elapsed().as_secs(),
             good_blocks,
-            good_blocks_due: self.good_blocks_due,
+            good_blocks_due: self.good_blocks_needed,
         })
     }
 }

@@ -168,7 +168,7 @@ impl Keys {
         let path = key.status().path;
         // OK means that the client can have the key.
         if !key.release(RELEASE_PATIENCE) {
-            return Reply::ok_with(format!("{path} will be let go of once what is being done to it has ended"));
+            return Reply::ok_with(format!("{path} is released once the running operation on it ends"));
         }
         Reply::ok()
     }
@@ -208,8 +208,8 @@ impl Keys {
 
     fn why_idle(&self, key: &FoundKey) -> &'static str {
         match &key.serial {
-            None => "it states no serial number that could be used: unplug it and plug it in again",
-            Some(_) if !key.authorized => "the kernel was told not to use it: write 1 to its `authorized` in /sys",
+            None => "it has no usable serial number: unplug it and plug it in again",
+            Some(_) if !key.authorized => "the kernel does not authorize it: write 1 to its `authorized` in /sys",
             Some(serial) if self.discovery.is_removed(serial) => "it was removed by command: `ekey-ctl add` its path",
             Some(_) if !self.config.discover => "discovery is off in the configuration: `ekey-ctl add` its path",
             Some(_) => "it has just been plugged in",

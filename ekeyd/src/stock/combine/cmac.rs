@@ -57,16 +57,16 @@ mod tests {
             let lines = EXAMPLES.lines().filter_map(|line| line.strip_prefix(name)?.trim_start().strip_prefix('='));
             lines.map(|digits| bytes(digits.trim())).collect()
         };
-        let (keys, messages, dues) = (values("KEY"), values("MESSAGE"), values("OUTPUT"));
-        assert_eq!((keys.len(), messages.len(), dues.len()), (4, 4, 4));
-        for ((key, message), due) in keys.iter().zip(&messages).zip(&dues) {
+        let (keys, messages, outputs) = (values("KEY"), values("MESSAGE"), values("OUTPUT"));
+        assert_eq!((keys.len(), messages.len(), outputs.len()), (4, 4, 4));
+        for ((key, message), expected) in keys.iter().zip(&messages).zip(&outputs) {
             let conditioner = Conditioner::with_key(key.as_slice().try_into().unwrap());
-            assert_eq!(**conditioner.condition(message), **due, "of {} bytes", message.len());
+            assert_eq!(**conditioner.condition(message), **expected, "of {} bytes", message.len());
         }
     }
 
     #[test]
-    fn openssl_makes_the_same_of_any_length_below_five_blocks() {
+    fn openssl_agrees_for_all_lengths_below_80() {
         let key: [u8; 32] = std::array::from_fn(|at| (at * 37 + 11) as u8);
         let conditioner = Conditioner::with_key(&key);
         for len in 0..80_u8 {
