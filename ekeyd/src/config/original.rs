@@ -1,6 +1,6 @@
-//! The original daemon's configuration, `ekeyd.conf`, as this daemon understands it.
+//! Translates the original daemon's configuration, `ekeyd.conf`.
 //!
-//! Outputs that it does not name are off, and no key is used but those it names.
+//! Only the outputs and keys that it names are used.
 
 use std::path::Path;
 
@@ -24,7 +24,7 @@ pub(super) fn config(file: &Path, text: &str) -> Result<Config, ConfigError> {
     if mistakes.is_empty() { Ok(understood(original)) } else { Err(ConfigError::Mistakes(mistakes)) }
 }
 
-/// What the file asks for and this machine does not have.
+/// Returns the users and groups that the file names and this machine does not have.
 fn refused(original: &OriginalConfig) -> Vec<Placed<String>> {
     let mut refused = Vec::new();
     for Placed { line, column, value } in &original.egd {
@@ -68,7 +68,7 @@ fn understood(original: OriginalConfig) -> Config {
     }
 }
 
-/// Each place once, with its first statement: `ekey-ctl config convert` drops the later ones, and says so.
+/// Returns each place once, as first stated: `ekey-ctl config convert` drops the later ones, with a note.
 fn places(sockets: Vec<Placed<EgdSocket>>) -> Vec<Listen> {
     let mut once: Vec<EgdSocket> = Vec::new();
     for Placed { value: socket, .. } in sockets {

@@ -1,4 +1,4 @@
-//! The configuration as people write it, right and wrong. `mistakes.txt` has the messages.
+//! Correct and wrong configurations. `mistakes.txt` has the messages.
 
 use std::path::Path;
 use std::time::Duration;
@@ -31,7 +31,7 @@ fn parse(text: &str) -> Result<Config, ConfigError> {
     Config::parse(Path::new("ekeyd.toml"), text)
 }
 
-/// The lines that a person reads.
+/// Returns the lines that a person reads.
 fn mistakes(text: &str) -> Vec<String> {
     match parse(text) {
         Ok(config) => panic!("must be refused, and was read as {config:?}"),
@@ -234,7 +234,7 @@ fn the_manual_page_names_every_section_and_key() {
     }
 }
 
-/// The example with every option set: a `#` without a space after it is removed.
+/// Returns the example with every option set: a `#` without a space after it is removed.
 fn example_in_full() -> String {
     let lines = include_str!("../../ekeyd.toml").lines();
     lines

@@ -14,14 +14,14 @@ pub(super) struct Guard {
     groups: Vec<u32>,
 }
 
-/// The user or machine that a client belongs to, which limits are for.
+/// The user or machine behind a client; limits apply to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Peer {
     /// A user of this machine.
     User(u32),
-    /// An address. Of IPv6 it is the first half, because a machine with one address there mostly has its whole network.
+    /// An address. Of IPv6 only the first half, because a machine usually has a whole network there.
     Address(IpAddr),
-    /// It had gone before the server could ask.
+    /// It left before the server could ask.
     Unknown,
 }
 
@@ -45,7 +45,7 @@ impl Guard {
         })
     }
 
-    /// Whether the other end of `stream` may be a client.
+    /// Returns whether the other end of `stream` may be a client.
     pub(super) fn admits(&self, stream: &Stream) -> bool {
         match stream {
             Stream::Unix(_) => {

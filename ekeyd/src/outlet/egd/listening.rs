@@ -1,4 +1,4 @@
-//! One listener of the EGD server and its books.
+//! One listener of the EGD server and its account.
 
 use std::io;
 
@@ -8,7 +8,7 @@ use ekey_egd::Served;
 use super::handshakes::Handshakes;
 use crate::socket::Listener;
 
-/// A listener, and what came of it.
+/// A listener and its counts.
 pub(super) struct Listening {
     pub(super) listener: Listener,
     pub(super) shown: String,
@@ -19,9 +19,9 @@ pub(super) struct Listening {
     /// Whether its clients must speak TLS.
     pub(super) is_tls: bool,
     pub(super) handshakes: Handshakes,
-    /// Whether connections may wait that the server has not looked at.
+    /// Whether connections may wait to be accepted.
     pub(super) pending: bool,
-    /// Whether the server could not take the last one, mostly because it has no descriptor left.
+    /// Whether the server could not accept the last one, usually for lack of a descriptor.
     pub(super) stalled: bool,
 }
 
@@ -34,7 +34,7 @@ pub(super) struct TurnedAway {
 }
 
 impl Listening {
-    /// Makes the books of a listener to which no client has come yet.
+    /// Starts the account of a new listener.
     pub(super) fn new(listener: Listener, shown: String, is_tls: bool) -> Self {
         Self {
             listener,
@@ -50,22 +50,22 @@ impl Listening {
         }
     }
 
-    /// Notes that no connection waits.
+    /// Notes that all connections are accepted.
     pub(super) fn rest(&mut self) {
         self.pending = false;
         self.stalled = false;
     }
 
-    /// Has connections wait until there is room for them.
+    /// Makes connections wait until there is room for them.
     pub(super) fn hold(&mut self) {
         self.pending = false;
         self.stalled = true;
     }
 
-    /// Has connections wait until there is something else to do. Logs why, once.
+    /// Makes connections wait after an error. Logs it once.
     pub(super) fn stall(&mut self, error: &io::Error) {
         if !self.stalled {
-            tracing::warn!("{}: cannot take a connection: {error}; is the limit of open files too low?", self.shown);
+            tracing::warn!("{}: cannot accept a connection: {error}; is the limit of open files too low?", self.shown);
         }
         self.hold();
     }

@@ -157,7 +157,7 @@ fn folders_and_sockets_are_refused() {
 fn a_pipe_without_a_reader_blocks_nothing() {
     let folder = folder();
     let running = Running::start(&pipe_in(&folder), None);
-    assert_eq!(running.sink.room(), 0, "nothing is taken before somebody reads");
+    assert_eq!(running.sink.room(), 0, "nothing is taken before there is a reader");
     let state = running.sink.stop(AMPLE);
     assert_eq!((state.written, state.stopped), (0, None));
 }

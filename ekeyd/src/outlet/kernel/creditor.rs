@@ -1,7 +1,7 @@
-//! The thread that credits the kernel: the only one that has CAP_SYS_ADMIN, and that does nothing else with it.
+//! The thread that credits the kernel: the only one with CAP_SYS_ADMIN, which it uses for nothing else.
 //!
-//! On Linux each thread has capabilities of its own. The event loop, which reads what strangers send, hands over bytes and a
-//! figure, and gets back what the kernel said.
+//! On Linux each thread has its own capabilities. The event loop, which reads what strangers send, hands over bytes and a number
+//! of bits, and gets back the kernel's answer.
 
 use std::fs::File;
 use std::io;
@@ -13,7 +13,7 @@ use nix::errno::Errno;
 
 use crate::source::batch::Batch;
 
-/// It has next to nothing to remember.
+/// Stack size in bytes; the thread needs little.
 const STACK: usize = 128 * 1024;
 
 /// The way to the thread, which ends when this is dropped.
@@ -23,7 +23,7 @@ pub(super) struct Creditor {
 }
 
 impl Creditor {
-    /// Starts it. It adds to `device` by `add`. `confine` is called on it before anything else, and what that says is returned.
+    /// Starts the thread, which adds to `device` by `add`. Calls `confine` on it first and returns its result.
     ///
     /// # Errors
     /// Whatever keeps the system from making a thread.
@@ -47,10 +47,10 @@ impl Creditor {
         Ok((Self { asks, answers }, outcome))
     }
 
-    /// Mixes `bytes` into the kernel's pool and credits it so many bits.
+    /// Mixes `bytes` into the kernel's pool and credits it `bits` bits.
     ///
     /// # Errors
-    /// What the kernel says; `EPERM` if the thread is no more, and with it the right.
+    /// The kernel's error; `EPERM` if the thread has ended, and the privilege with it.
     pub(super) fn add(&self, bytes: &[u8], bits: u32) -> nix::Result<()> {
         let gone = |_| Errno::EPERM;
         self.asks.send((Batch::new(bytes.to_vec()), bits)).map_err(|_| Errno::EPERM)?;

@@ -1,4 +1,4 @@
-//! The kernel sink: against kernels that are played, and against this machine's own.
+//! The kernel sink against simulated kernels and this machine's own.
 
 use std::cell::{Cell, RefCell};
 use std::io::Read as _;
@@ -17,7 +17,7 @@ thread_local! {
     static CALLS: RefCell<Vec<(usize, u32)>> = const { RefCell::new(Vec::new()) };
 }
 
-/// A kernel that is played: a pipe for a device, which has POLLOUT until it is full.
+/// A simulated kernel: a pipe as the device, which has POLLOUT until it is full.
 struct Played {
     folder: tempfile::TempDir,
     pipe: File,
@@ -203,7 +203,7 @@ fn an_unprivileged_user_gets_no_credit() {
         assert!(!may_credit());
         return;
     }
-    // A copy, since nobody may not look into the folder where tests are built.
+    // A copy, because user 65534 may not enter the folder where tests are built.
     let folder = tempfile::tempdir().unwrap();
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
     let program = folder.path().join("tests");
@@ -219,7 +219,7 @@ fn an_unprivileged_user_gets_no_credit() {
     assert!(output.status.success() && said.contains("1 passed"), "{said}");
 }
 
-/// Whether this process has CAP_SYS_ADMIN.
+/// Returns whether this process has CAP_SYS_ADMIN.
 fn may_credit() -> bool {
     let status = fs::read_to_string("/proc/self/status").expect("the process's status");
     let capabilities = status.lines().find_map(|line| line.strip_prefix("CapEff:")).expect("CapEff");

@@ -15,10 +15,10 @@ use super::failure::Failure;
 use crate::config::{Server, Tls};
 use crate::socket::Stream;
 
-/// Addresses of one host that it tries, at most.
+/// Limit on the addresses of one host to try.
 const MOST_ADDRESSES: usize = 4;
 
-/// A connection that the server took.
+/// A connection that the server accepted.
 pub(super) struct Link {
     stream: Stream,
     /// The server's address, as shown.
@@ -35,15 +35,15 @@ pub(super) enum Waited {
     Ready,
     /// The time is up.
     TimedOut,
-    /// Another thread wants something.
+    /// Another thread interrupted the wait.
     Woken,
 }
 
 impl Link {
-    /// Connects. Resolves the name first, which cannot be interrupted. Asks `goes_on` after each interruption.
+    /// Connects. Resolves the name first, which cannot be interrupted. Asks `goes_on` after each interruption whether to continue.
     ///
     /// # Errors
-    /// [`Failure`] with the reason, of the last address if there are several; `None` if it does not go on.
+    /// [`Failure`] of the last address tried; `None` if `goes_on` ended it.
     pub(super) fn open(
         server: &Server,
         tls: Option<&Tls>,
@@ -62,7 +62,7 @@ impl Link {
         let secure: Option<Box<Secure<'_>>> = match (server, tls) {
             #[cfg(feature = "tls")]
             (Server::Tls { .. }, Some(files)) => {
-                // Read each time, so that a new certificate is used from the next connection on.
+                // Read each time, so that the next connection uses a new certificate.
                 let connector = crate::socket::tls::Connector::open(files, host).map_err(|error| Some(error.into()))?;
                 let goes_on = &goes_on;
                 Some(Box::new(move |socket, until| secure(&connector, socket, until, interrupt, goes_on)))
@@ -182,7 +182,7 @@ fn failure_of(error: io::Error) -> Failure {
 /// Waits without a connection.
 ///
 /// # Errors
-/// What the system says.
+/// The system cannot wait.
 pub(super) fn rest(interrupt: &Interrupt, until: Option<Instant>) -> io::Result<Waited> {
     wait_for(&mut [PollFd::new(interrupt.as_fd(), PollFlags::POLLIN)], interrupt, until)
 }
@@ -192,16 +192,16 @@ fn wait(socket: BorrowedFd<'_>, flags: PollFlags, interrupt: &Interrupt, until: 
     wait_for(watched, interrupt, until)
 }
 
-/// The first of `watched` is the interrupt.
+/// Waits for one of `watched`, the first of which is the interrupt.
 fn wait_for(watched: &mut [PollFd<'_>], interrupt: &Interrupt, until: Option<Instant>) -> io::Result<Waited> {
     let timeout = until.map_or(PollTimeout::NONE, |until| {
-        // Rounded up: after a wait that ends too early, many of no time would follow.
+        // Rounded up: a wait that ends too early would be followed by many empty ones.
         let left = until.saturating_duration_since(Instant::now()).as_millis() + 1;
         PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)
     });
     match poll(watched, timeout) {
         Ok(0) => Ok(Waited::TimedOut),
-        // A signal: the caller looks at the time and waits again.
+        // A signal: the caller checks the time and waits again.
         Err(Errno::EINTR) => Ok(Waited::Woken),
         Err(errno) => Err(errno.into()),
         Ok(_) => Ok(if interrupt.take() { Waited::Woken } else { Waited::Ready }),

@@ -1,4 +1,4 @@
-//! One key's health: what it gives and what it says of itself, judged, logged once and kept for whoever asks.
+//! One key's health: tests its output and its own report, logs each change once, and keeps the results for the status.
 
 use std::time::Instant;
 
@@ -10,7 +10,7 @@ use super::place::Name;
 use crate::config;
 use crate::source::Grade;
 
-/// The judge of one key, for as long as the daemon drives it.
+/// Tests one key, for as long as the daemon drives it.
 pub(crate) struct Checkup {
     monitor: Monitor,
     firmware: Firmware,
@@ -20,7 +20,7 @@ pub(crate) struct Checkup {
     warnings: Vec<Warning>,
 }
 
-/// Where a key's health stands; small, since it is taken over with each batch.
+/// The state of a key's health; small, because it is copied with each batch.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Vitals {
     alpha: Alpha,
@@ -33,7 +33,7 @@ pub(crate) struct Vitals {
 }
 
 impl Checkup {
-    /// Begins with a key that is fit; `None` if keys are not to be judged.
+    /// Starts with a fit key. Returns `None` if health tests are off.
     pub(crate) fn new(config: &config::Health) -> Option<Self> {
         config.enabled.then(|| Self {
             monitor: Monitor::new(config.alpha, config.good_blocks),
@@ -45,7 +45,7 @@ impl Checkup {
         })
     }
 
-    /// Judges the next bytes of the stream of the key that is called `key`.
+    /// Tests the next bytes of the stream of `key`. Returns their grade.
     pub(crate) fn judge(&mut self, bytes: &[u8], key: &Name) -> Grade {
         let judgement = self.monitor.judge(bytes);
         match judgement.change {
@@ -62,7 +62,7 @@ impl Checkup {
             None => {}
         }
         let suspect = match judgement.change {
-            // What is suspect ends with the alarm's byte. This batch's part of it is not handed on anyway.
+            // The suspect bytes end with the alarm's byte. Those in this batch are not handed on anyway.
             Some(Change::PutAside(alarm)) => {
                 let here = (alarm.at_byte + 1).saturating_sub(self.monitor.tested_bytes() - bytes.len() as u64);
                 Some(alarm.suspect.saturating_sub(here))
@@ -72,7 +72,7 @@ impl Checkup {
         if judgement.fit { Grade::Fit } else { Grade::Unfit { suspect } }
     }
 
-    /// Judges what the key says of itself, and gives what is not well in it, in words.
+    /// Checks the key's own report. Returns the warnings in words.
     pub(crate) fn note_info(&mut self, info: &Info, key: &Name) -> Vec<String> {
         if let Some(fips) = info.fips {
             self.firmware.note_fips(fips.blocks, fips.failures);
@@ -99,7 +99,7 @@ impl Checkup {
         self.warnings.iter().map(Warning::words).collect()
     }
 
-    /// Where it stands.
+    /// Returns the present state.
     pub(crate) fn vitals(&self) -> Vitals {
         Vitals {
             alpha: self.alpha,
@@ -114,7 +114,7 @@ impl Checkup {
 }
 
 impl Vitals {
-    /// As people and programs get to see it, together with what is not well in the key's own words.
+    /// Returns the status, with the `warnings` about the key's own report.
     pub(crate) fn status(&self, warnings: &[String]) -> HealthStatus {
         let failures = Test::ALL.into_iter().zip(self.failures).filter(|(_, count)| *count > 0);
         HealthStatus {
@@ -129,7 +129,7 @@ impl Vitals {
         }
     }
 
-    /// Whether a health test has retired the key.
+    /// Returns whether a health test has retired the key.
     pub(crate) fn is_retired(&self) -> bool {
         self.retired.is_some()
     }

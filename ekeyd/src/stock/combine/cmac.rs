@@ -15,14 +15,13 @@ pub(super) struct Conditioner {
 }
 
 impl Conditioner {
-    /// Bytes that come out.
+    /// Bytes of output.
     pub(super) const OUTPUT: usize = 16;
 
-    /// Under a key from `/dev/urandom`, which does not wait for a kernel that is still to be seeded: the key need not be
-    /// secret.
+    /// Makes one with a key from `/dev/urandom`, which does not wait for an unseeded kernel: the key need not be secret.
     ///
     /// # Errors
-    /// Whatever keeps `/dev/urandom` from being read.
+    /// `/dev/urandom` cannot be read.
     pub(super) fn new() -> io::Result<Self> {
         let mut key = Zeroizing::new([0; 32]);
         File::open("/dev/urandom")?.read_exact(&mut *key)?;
@@ -33,7 +32,7 @@ impl Conditioner {
         Self { mac: Cmac::new(key.into()) }
     }
 
-    /// The CMAC of `input`.
+    /// Returns the CMAC of `input`.
     pub(super) fn condition(&self, input: &[u8]) -> Batch {
         let mut mac = self.mac.clone();
         mac.update(input);
