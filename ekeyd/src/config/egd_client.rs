@@ -25,7 +25,7 @@ pub(crate) struct EgdClient {
     pub connect: Vec<Server>,
     /// The files for the servers that are reached by TLS, if there are any.
     pub tls: Option<Tls>,
-    /// Bytes to ask for at a time, at most; 1 to 255.
+    /// Limit of one request in bytes, 1 to 255.
     pub request_bytes: u8,
     /// Bytes to hold ready, in addition to what the kernel and clients want now.
     pub reserve_bytes: usize,

@@ -116,7 +116,7 @@ pub(crate) trait Section: Sized {
 
     /// Reads it. Notes mistakes in `table`. Returns `None` if what it configures is off.
     ///
-    /// Asks for every key, whatever the file has: the keys asked for are the keys that exist.
+    /// Always asks for every key: the keys asked for are the keys that exist.
     fn read(table: &mut Table<'_>) -> Option<Self>;
 
     /// Returns what it needs from the machine, for each key in the order of the file. By default nothing.

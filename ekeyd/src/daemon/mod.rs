@@ -71,7 +71,7 @@ pub(crate) enum DaemonError {
     System {
         /// What was tried.
         doing: &'static str,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
 }

@@ -1,6 +1,6 @@
 //! Where entropy comes from: keys, and EGD servers of other machines.
 //!
-//! A [`Source`] has threads of its own, which send [`Delivery`] after [`Delivery`] over one bounded channel. It knows no outlet.
+//! The threads of a [`Source`] send each [`Delivery`] over one bounded channel. A source knows nothing of outlets.
 
 pub(crate) mod batch;
 pub(crate) mod egd;

@@ -68,7 +68,7 @@ pub(crate) fn shares(wants: &[Want], held: Held) -> Vec<usize> {
     for at in ranked(Rank::Waiting) {
         unmet |= grant(at, usize::MAX, &mut left) < wants[at].bytes;
     }
-    // Bulk outlets get nothing while clients wait.
+    // While clients wait, bulk outlets get only their share.
     let reserve: usize = wants.iter().map(|want| want.reserve).sum();
     for (at, _) in bulk().filter(|_| !unmet) {
         let spare = left.any.saturating_sub(reserve);

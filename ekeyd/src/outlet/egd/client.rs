@@ -30,7 +30,7 @@ pub(super) struct Client {
     pub(super) touched: u32,
     /// Whether the event loop watches for room to send.
     pub(super) watched_for_room: bool,
-    /// Whether it goes on once the others have had their turn.
+    /// Whether it continues after the others have had their turn.
     pub(super) unfinished: bool,
     /// Whether it is still in the TLS handshake.
     pub(super) half_open: bool,

@@ -26,7 +26,7 @@ impl Creditor {
     /// Starts the thread, which adds to `device` by `add`. Calls `confine` on it first and returns its result.
     ///
     /// # Errors
-    /// Whatever keeps the system from making a thread.
+    /// The system cannot start a thread.
     pub(super) fn start<T: Send + 'static>(
         device: File,
         add: fn(BorrowedFd<'_>, &[u8], u32) -> nix::Result<()>,

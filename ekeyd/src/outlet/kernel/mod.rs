@@ -27,7 +27,7 @@ pub(crate) use feeder::Feeder;
 const DOSE: usize = 64;
 /// Bytes for a kernel at a time while it asks for more.
 const MEAL: usize = random_ioctl::MOST_BYTES;
-/// A kernel from before 2022 is fed at least this often, whatever POLLOUT says.
+/// A kernel from before 2022 is fed at least this often, with or without POLLOUT.
 const KEEPALIVE: Duration = Duration::from_secs(60);
 /// How often to poll a kernel from before 2022, and the pause after a failure.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -119,7 +119,7 @@ pub(crate) enum KernelError {
     Open {
         /// The random device.
         device: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
     /// The random device took nothing (host).
@@ -127,13 +127,13 @@ pub(crate) enum KernelError {
     Feed {
         /// The random device.
         device: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
 }
 
 impl Kernel {
-    /// What a kernel is given at a time while it is not seeded or asks for more, in bytes.
+    /// Bytes for a kernel at a time while it is not seeded or asks for more.
     pub(crate) const MEAL: usize = MEAL;
 
     /// Opens the random device of `host` and finds out which era it is of. Feeds nothing yet.
@@ -171,7 +171,7 @@ impl Kernel {
     /// and returns its result.
     ///
     /// # Errors
-    /// Whatever keeps the system from making a thread.
+    /// The system cannot start a thread.
     pub(crate) fn credit_on_a_thread<T: Send + 'static>(
         &mut self,
         confine: impl FnOnce() -> T + Send + 'static,

@@ -1,7 +1,7 @@
 //! Discovery of keys on USB.
 //!
 //! The kernel reports changes. A report can be lost, so USB is scanned every ten seconds as well. A key is known by the serial
-//! number in its USB descriptor, whatever its path is.
+//! number in its USB descriptor; its path may change.
 
 use std::os::fd::{AsFd as _, AsRawFd as _};
 use std::time::{Duration, Instant};

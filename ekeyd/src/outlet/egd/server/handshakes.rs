@@ -15,7 +15,7 @@ use super::{Server, find, is_live};
 use crate::outlet::egd::Store;
 use crate::socket::Stream;
 
-/// Handshakes at a time.
+/// Limit on the handshakes at a time.
 const MOST: usize = 256;
 /// The time that each has before another takes its place.
 const AT_LEAST: Duration = Duration::from_secs(1);
