@@ -89,7 +89,9 @@ fn a_good_run_readmits_a_retired_key() {
     daemon.program.kill();
     blocks::assert_in_order(&output, &key.plain_log);
     let log = daemon.program.stderr();
-    for (words, expected) in [("put aside, nothing of it", 1), ("taken back after 128 good blocks", 1)] {
+    for (words, expected) in
+        [("retired, its entropy is no longer handed out", 1), ("readmitted after 128 good blocks", 1)]
+    {
         assert_eq!(log.matches(words).count(), expected, "{words:?} in the log:\n{log}");
     }
 }

@@ -1,4 +1,4 @@
-//! What the daemon remembers of itself, and shows over HTTP.
+//! The daemon's history, and its status over HTTP.
 
 #[cfg(feature = "demo")]
 use std::net::SocketAddr;
@@ -20,7 +20,7 @@ pub(super) struct Observatory {
 }
 
 impl Observatory {
-    /// Begins to record, and listens where the configuration says.
+    /// Starts to record, and listens at the configured address.
     ///
     /// # Errors
     /// [`ListenError`] if it cannot listen there.
@@ -29,14 +29,14 @@ impl Observatory {
         Ok(Self { http, recorder: Recorder::new() })
     }
 
-    /// The history so far.
+    /// Returns the history so far.
     pub(super) fn history(&self) -> History {
         self.recorder.history()
     }
 }
 
 impl Daemon {
-    /// Returns where the page is, if there is one.
+    /// Returns the address of the page, if there is one.
     #[cfg(feature = "demo")]
     pub(crate) fn http_address(&self) -> Option<SocketAddr> {
         self.observatory.http.as_ref().map(Server::address)

@@ -32,6 +32,7 @@ macro_rules! registers_its_source {
 mod doorman;
 mod listener;
 mod stream;
+#[cfg(feature = "tls")]
 pub(crate) mod tls;
 
 pub(crate) use doorman::Doorman;

@@ -24,6 +24,7 @@ const INTEREST: Interest = Interest::READABLE.add(Interest::WRITABLE);
 /// Serves HTTP.
 pub(crate) struct Server {
     doorman: Doorman,
+    #[cfg(feature = "demo")]
     address: SocketAddr,
     local_only: bool,
     clients: Slab<Client>,
@@ -52,7 +53,14 @@ impl Server {
         let address = listener.address().unwrap_or(address);
         let local_only = address.ip().is_loopback();
         let doorman = Doorman::new(listener, format!("http {address}"));
-        Ok(Self { doorman, address, local_only, clients: Slab::new(), first_token })
+        Ok(Self {
+            doorman,
+            #[cfg(feature = "demo")]
+            address,
+            local_only,
+            clients: Slab::new(),
+            first_token,
+        })
     }
 
     /// Returns the address. For port 0 it has the port that the system chose.

@@ -1,4 +1,4 @@
-//! One listener of the EGD server and its books.
+//! One listener of the EGD server and its account.
 
 use ekey_control::status::{EgdStatus, EgdTlsStatus};
 use ekey_egd::Served;
@@ -6,7 +6,7 @@ use ekey_egd::Served;
 use super::handshakes::Handshakes;
 use crate::socket::Doorman;
 
-/// A listener, and what came of it.
+/// A listener and its counts.
 pub(super) struct Listening {
     pub(super) doorman: Doorman,
     pub(super) clients: u64,
@@ -27,7 +27,7 @@ pub(super) struct TurnedAway {
 }
 
 impl Listening {
-    /// Makes the books of a listener to which no client has come yet.
+    /// Starts the account of a new listener.
     pub(super) fn new(doorman: Doorman, is_tls: bool) -> Self {
         Self {
             doorman,

@@ -19,34 +19,34 @@ use super::listening::Listening;
 use super::offer::{Offers, RANDOM};
 use super::outlet::Store;
 use crate::config::{self, Listen};
-use crate::socket::tls::Acceptor;
 use crate::socket::{Access, Doorman, ListenError, Listener, Stream};
 use handshakes::HalfOpen;
 
 /// Turns before the event loop goes on.
 const TURNS_AT_ONCE: usize = 256;
-/// Connections taken from one listener before the event loop goes on: few, because the clients wait meanwhile, and each costs as
-/// much as an answer or more.
+/// Connections accepted from one listener before the event loop goes on: few, because the clients wait meanwhile, and each costs
+/// at least as much as an answer.
 const ACCEPTS_AT_ONCE: usize = 2;
 /// Bytes that may wait in the kernel for a client that does not read.
 const MOST_UNREAD: usize = 16 * 1024;
-/// How often the server looks for peers that have gone.
+/// How often the server looks for peers that have left.
 const SWEEP: Duration = Duration::from_secs(60);
 
 /// The EGD server.
 pub(crate) struct Server {
     listeners: Vec<Listening>,
     clients: Slab<Client>,
-    /// Clients that have been here.
+    /// Clients admitted since the start.
     admitted: u64,
     queue: FairQueue<Ticket>,
     guard: Guard,
     peers: PeerLimits<Peer, Ticket>,
     offers: Offers,
-    /// Clients that go on once the others have had their turn.
+    /// Clients that continue after the others have had their turn.
     unfinished: VecDeque<Ticket>,
     half_open: HalfOpen,
-    acceptor: Option<Acceptor>,
+    #[cfg(feature = "tls")]
+    acceptor: Option<crate::socket::tls::Acceptor>,
     max_clients: usize,
     idle: Option<Duration>,
     next_sweep: Instant,
@@ -55,12 +55,11 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Listens at each place that the configuration names. The server's tokens are `first_token` and those above.
+    /// Listens at each configured place. The server's tokens are `first_token` and those above.
     ///
     /// # Errors
     /// [`ListenError`] for the first place that fails.
     pub(crate) fn start(config: &config::Egd, registry: &Registry, first_token: usize) -> Result<Self, ListenError> {
-        let acceptor = config.tls.as_ref().map(Acceptor::open).transpose()?;
         let mut listeners = Vec::new();
         for listen in &config.listen {
             let mut listener = match listen {
@@ -83,7 +82,8 @@ impl Server {
             queue: FairQueue::new(),
             unfinished: VecDeque::new(),
             half_open: HalfOpen::new(config.handshake),
-            acceptor,
+            #[cfg(feature = "tls")]
+            acceptor: config.tls.as_ref().map(crate::socket::tls::Acceptor::open).transpose()?,
             guard: Guard::new(&config.limits)?,
             peers: PeerLimits::new(config.limits.clients_per_peer, config.limits.rate_per_peer),
             offers: if config.mix_offered { Offers::to(Path::new(RANDOM)) } else { Offers::default() },
@@ -113,8 +113,8 @@ impl Server {
         }
     }
 
-    /// Gives up to `grant` bytes to the clients that wait, in turn, until there are no more of either, or enough for once. Takes
-    /// connections that had to wait before, and closes those that idle.
+    /// Gives up to `grant` bytes to the waiting clients in turn, with a limit on turns. Accepts connections that had to wait, and
+    /// closes idle ones.
     pub(crate) fn serve(&mut self, registry: &Registry, store: &mut dyn Store, grant: usize) {
         let now = Instant::now();
         self.shake_hands(registry, store, now);
@@ -149,7 +149,7 @@ impl Server {
         }
     }
 
-    /// Whether there is something to do at once: connections to take, or clients to serve while `held` bytes are there for them.
+    /// Returns whether there is work to do at once: connections to accept, or clients to serve from `held` bytes.
     pub(crate) fn is_pending(&self, held: usize) -> bool {
         !self.unfinished.is_empty()
             || self.half_open.is_pending()
@@ -177,7 +177,7 @@ impl Server {
         own.into_iter().flatten().chain(doormen).min()
     }
 
-    /// Whether it has a listener.
+    /// Returns whether it has a listener.
     pub(crate) fn is_on(&self) -> bool {
         !self.listeners.is_empty()
     }
@@ -195,7 +195,10 @@ impl Server {
             *bytes += client.unsent();
             *half_open += u64::from(client.half_open);
         }
-        let certificate = self.acceptor.as_ref().map(Acceptor::status);
+        #[cfg(feature = "tls")]
+        let certificate = self.acceptor.as_ref().map(crate::socket::tls::Acceptor::status);
+        #[cfg(not(feature = "tls"))]
+        let certificate = None;
         let status = |(listening, (unsent, half_open)): (&Listening, _)| {
             listening.status(unsent, half_open, certificate.clone().filter(|_| listening.is_tls))
         };
@@ -216,10 +219,10 @@ impl Server {
         }
     }
 
-    /// Makes a connection a client. Returns its place, or `None` if a limit forbids it.
+    /// Admits a connection as a client. Returns its place, `None` at a limit.
     ///
     /// # Errors
-    /// What the system says if it cannot watch the connection.
+    /// The system cannot watch the connection.
     fn admit(
         &mut self,
         mut stream: Stream,
@@ -259,7 +262,7 @@ impl Server {
         Ok(Some(id))
     }
 
-    /// Goes on with a client after an event.
+    /// Continues with a client after an event.
     fn proceed(&mut self, id: usize, registry: &Registry, store: &mut dyn Store, now: Instant) {
         let client = &mut self.clients[id];
         client.touched = seconds(now.duration_since(self.started));
@@ -287,7 +290,7 @@ impl Server {
         held.saturating_sub(store.held())
     }
 
-    /// Goes on with a client until it has to wait. `turn` says how many bytes it may have of what it waits for.
+    /// Continues with a client until it has to wait. `turn` is how many of the bytes that it waits for it may have.
     fn go_on(&mut self, id: usize, turn: Option<usize>, registry: &Registry, store: &mut dyn Store, now: Instant) {
         let Self { clients, listeners, peers, offers, .. } = self;
         let client = &mut clients[id];
@@ -302,11 +305,11 @@ impl Server {
         self.meet(id, need, registry, now);
     }
 
-    /// Has a client wait for what it needs next.
+    /// Makes a client wait for what it needs next.
     fn meet(&mut self, id: usize, need: Need, registry: &Registry, now: Instant) {
         let token = Token(self.first_token + self.listeners.len() + id);
         let client = &mut self.clients[id];
-        // Most clients never need to be watched for room, and each watch costs a wake-up for every answer that is read.
+        // Most clients never wait for room, and watching for it costs a wake-up for every answer that is read.
         let room = need == Need::Room || client.stream.has_unsent();
         if room != client.watched_for_room && need != Need::Close {
             let interest = if room { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
@@ -345,11 +348,11 @@ impl Server {
             self.queue.abandon(|ticket| is_live(clients, ticket));
         }
         self.peers.leave(client.peer, client.waits == Waits::Rate, now, |ticket| is_live(clients, ticket));
-        // It is closed in the next moment, which ends the watch as well.
+        // Dropping it closes it, which ends the watch as well.
         let _ = registry.deregister(&mut client.stream);
     }
 
-    /// From time to time, closes the clients that idle, and forgets the peers that have gone.
+    /// From time to time, closes idle clients and forgets peers that have left.
     fn sweep(&mut self, registry: &Registry, now: Instant) {
         if now < self.next_sweep {
             return;
@@ -367,12 +370,12 @@ impl Server {
     }
 }
 
-/// Whether the client has not gone.
+/// Returns whether the client is still connected.
 fn is_live(clients: &Slab<Client>, ticket: Ticket) -> bool {
     clients.get(ticket.place).is_some_and(|client| client.number == ticket.number)
 }
 
-/// The client, unless it has gone.
+/// Returns the client, unless it has left.
 fn find(clients: &mut Slab<Client>, ticket: Ticket) -> Option<&mut Client> {
     clients.get_mut(ticket.place).filter(|client| client.number == ticket.number)
 }
