@@ -5,6 +5,7 @@
 pub(crate) mod batch;
 pub(crate) mod egd;
 pub(crate) mod key;
+pub(crate) mod keyring;
 
 use std::io;
 use std::sync::Arc;
@@ -17,7 +18,7 @@ use mio::{Registry, Token};
 
 use crate::config::Config;
 use batch::Batch;
-use key::keyring::SharedKeyring;
+use keyring::SharedKeyring;
 
 /// Bytes that a batch holds at most.
 pub(crate) const MOST_BATCH: usize = 256 * ekey_proto::EntropyBlock::LEN;
