@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! key:     verified = gathered + handed on + put aside + dropped
-//! pool:    received = held + given to the kernel + to the file + to each EGD listener + to seeds + overflowed + wiped
+//! pool:    received = held + given to the kernel + to the file + to each EGD listener + to seeds
+//!          + to each other outlet + overflowed + wiped
 //!          where keys are combined, instead of the EGD listeners: + combined + held to be combined + wiped of that,
 //!          and made of it = ready + given to each EGD listener + to seeds
 //! expand:  made of the seeds = ready + wiped + given to each of its listeners
@@ -17,6 +18,9 @@ use std::fmt;
 
 use super::books::{Books, KeyBooks};
 use super::{Account, EgdStatus, KernelStatus, OutletStatus, Status};
+
+/// The outlets whose own part of the status says what they took of the pool.
+const WITH_A_PART: [&str; 4] = ["kernel", "file", "egd", "expand"];
 
 /// Two sums that should be the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,6 +79,8 @@ impl Status {
         let mut went = vec![pool.bytes, pool.overflowed_bytes, pool.wiped_bytes];
         went.extend(self.kernel.iter().map(|kernel| kernel.given_bytes));
         went.extend(self.file.iter().map(|file| file.given_bytes));
+        let others = self.outlets.iter().filter(|outlet| !WITH_A_PART.contains(&outlet.name.as_str()));
+        went.extend(others.map(|outlet| outlet.account.given_bytes));
         let served = served_by(&self.egd);
         let seeds = self.expand.as_ref().map_or(0, |expand| expand.seed_bytes);
         if let Some(combine) = &self.combine {
