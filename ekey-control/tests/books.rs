@@ -96,6 +96,18 @@ fn one_byte_too_many_anywhere_is_found() {
 }
 
 #[test]
+fn an_outlet_without_a_part_is_in_the_books_too() {
+    let mut json = with_file_and_expand();
+    json["outlets"].as_array_mut().expect("outlets").push(serde_json::json!({
+        "name": "new", "given_bytes": 7, "passed_on_bytes": 7, "waiting_bytes": 0, "dropped_bytes": 0, "problem": null,
+    }));
+    assert_eq!(discrepancies(&json).len(), 1, "the pool gave 7 bytes less");
+    json["pool"]["received_bytes"] = (json["pool"]["received_bytes"].as_u64().expect("bytes") + 7).into();
+    json["books"]["fetched_bytes"] = (json["books"]["fetched_bytes"].as_u64().expect("bytes") + 7).into();
+    assert_eq!(discrepancies(&json), [""; 0]);
+}
+
+#[test]
 fn bytes_on_the_way_may_be_as_many_as_have_room() {
     for (on_the_way, expected) in [(0, 0), (40_960, 0), (40_961, 1)] {
         let mut json = with_file_and_expand();

@@ -122,15 +122,8 @@ fn an_egd_server_fetched_from_counts_as_a_source() {
         let client = EgdClientStatus {
             servers: vec!["tcp:h:1".to_owned()],
             state,
-            since_s: 1,
             server: "tcp:h:1".to_owned(),
-            address: None,
-            proven: false,
-            requests: 0,
-            received_bytes: 0,
-            reconnects: 0,
-            failures: 0,
-            last_error: None,
+            ..EgdClientStatus::default()
         };
         let now = Status { egd_client: Some(client), ..status(keys) };
         let daemon = daemon(move || now.clone());

@@ -34,13 +34,10 @@ pub(crate) fn reset_usb_device(fd: BorrowedFd<'_>) -> nix::Result<()> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
-    use std::path::PathBuf;
 
     use nix::libc;
-
-    use crate::Interrupt;
 
     mod raw {
         use super::libc;
@@ -48,20 +45,11 @@ mod tests {
         nix::ioctl_read_bad!(tiocgexcl, libc::TIOCGEXCL, libc::c_int);
     }
 
-    fn is_exclusive(fd: BorrowedFd<'_>) -> bool {
+    pub(crate) fn is_exclusive(fd: BorrowedFd<'_>) -> bool {
         let mut answer = 0;
         // SAFETY: the descriptor is open for as long as it is borrowed, and the request writes one int, to `answer`.
         unsafe { raw::tiocgexcl(fd.as_raw_fd(), &mut answer) }.expect("TIOCGEXCL");
         answer != 0
-    }
-
-    #[test]
-    fn a_pseudo_terminal_is_never_exclusive() {
-        let pty = nix::pty::openpty(None, None).unwrap();
-        let path: PathBuf = nix::unistd::ttyname(&pty.slave).unwrap();
-        let link = crate::open(&path, &Interrupt::new().unwrap()).unwrap();
-        assert!(!is_exclusive(pty.slave.as_fd()), "it would stay so when its holder is killed");
-        link.close();
     }
 
     #[test]

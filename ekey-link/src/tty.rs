@@ -116,3 +116,18 @@ fn retry<T>(mut call: impl FnMut() -> nix::Result<T>) -> nix::Result<T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ioctl::tests::is_exclusive;
+
+    #[test]
+    fn a_pseudo_terminal_is_never_exclusive() {
+        let pty = nix::pty::openpty(None, None).unwrap();
+        let path = unistd::ttyname(&pty.slave).unwrap();
+        let link = Tty::open(&path, &Interrupt::new().unwrap()).unwrap();
+        assert!(!is_exclusive(pty.slave.as_fd()), "it would stay so when its holder is killed");
+        Box::new(link).close();
+    }
+}

@@ -1,11 +1,13 @@
-//! The allowed dependencies: between the crates, the folders of ekey-proto, and the rooms of ekeyd.
+//! The allowed dependencies: between the crates, and between the rooms of ekey-proto and of the daemon.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::fs;
 use std::process::Command;
 
 use ekey_tests::tree;
 use serde_json::Value;
+
+use crate::imports::Crate;
 
 /// Crate, the workspace crates that it may depend on, and further ones that its tests may.
 const ALLOWED: [(&str, &[&str], &[&str]); 10] = [
@@ -24,8 +26,6 @@ const ALLOWED: [(&str, &[&str], &[&str]); 10] = [
     ),
     ("ekey-tests", &[], &[]),
 ];
-/// The rooms of ekeyd. Each knows only those after it.
-const ROOMS: [&str; 9] = ["program", "daemon", "observe", "confine", "outlet", "stock", "source", "socket", "config"];
 
 #[test]
 fn every_crate_depends_only_on_allowed_crates() {
@@ -56,49 +56,97 @@ fn only_the_demo_links_the_software_key() {
     }
 }
 
+/// The folders of ekey-proto, and which others each may know.
+const PROTO: [(&str, &[&str]); 3] = [("wire", &[]), ("crypt", &["wire"]), ("session", &["wire", "crypt"])];
+
+/// The rooms of ekeyd, and what each may name of others: a whole room, or only some of it.
+const DAEMON: [(&str, &[&str]); 11] = [
+    // `ekeyd check` tries what the kernel's outlet needs of the system.
+    ("program", &["daemon", "outlet", "confine", "socket", "config"]),
+    ("daemon", &["source", "stock", "outlet", "observe", "confine", "socket", "config"]),
+    ("source", &["socket", "config", "worker"]),
+    ("stock", &["source::SourceId", "source::Trust", "source::Delivery", "source::MOST_BATCH", "source::batch"]),
+    ("outlet", &["stock", "source::SourceId", "source::batch", "socket", "config", "worker"]),
+    ("observe", &["socket", "config"]),
+    // It lets an outlet keep its privilege.
+    ("confine", &["outlet::Outlet", "config"]),
+    ("socket", &["config"]),
+    ("config", &[]),
+    ("fuzzing", &["config"]),
+    ("worker", &[]),
+];
+
+/// What all sources share, and is none itself.
+const SHARED_BY_SOURCES: [&str; 2] = ["batch", "keyring"];
+
 #[test]
 fn ekey_protos_imports_point_towards_wire() {
-    let source = tree::root().join("ekey-proto/src");
-    let arrows: [(&str, &[&str]); 2] = [("wire", &["crypt", "session"]), ("crypt", &["session"])];
-    for (folder, forbidden) in arrows {
-        let files = tree::rust_files(&source.join(folder));
-        assert!(!files.is_empty(), "ekey-proto/src/{folder} has no Rust in it");
-        for file in files {
-            no_mention(&file, forbidden);
-        }
+    only_allowed_names("ekey-proto", &PROTO);
+}
+
+#[test]
+fn the_daemons_rooms_know_only_what_is_below() {
+    only_allowed_names("ekeyd", &DAEMON);
+}
+
+fn only_allowed_names(folder: &str, rooms: &[(&str, &[&str])]) {
+    let mut seen = BTreeSet::new();
+    for (module, name) in Crate::read(folder).uses() {
+        // The crate's root opens every room.
+        let Some(room) = module.first() else { continue };
+        let may_know = rooms.iter().find(|(known, _)| known == room);
+        let (_, may_know) = may_know.unwrap_or_else(|| panic!("{folder}/src/{room} is in no table of this test"));
+        seen.insert(room.clone());
+        let text = name.join("::");
+        let is_room = rooms.iter().any(|(other, _)| name.first().is_some_and(|first| first == other));
+        let allowed = name.first() == Some(room)
+            || may_know.iter().any(|prefix| text == *prefix || text.starts_with(&format!("{prefix}::")));
+        assert!(!is_room || allowed, "{folder}: {} uses {text}, against the arrows of the design", module.join("::"));
+    }
+    assert!(seen.len() > 1, "no room of {folder} names another one");
+}
+
+#[test]
+fn no_modules_import_each_other_in_a_circle() {
+    for (name, ..) in ALLOWED.iter().filter(|(name, ..)| *name != "ekey-tests") {
+        assert_eq!(Crate::read(name).circles(), [""; 0], "{name}: modules that need each other");
     }
 }
 
 #[test]
-fn ekeyds_rooms_know_only_rooms_after_them() {
+fn the_loop_names_no_outlet_and_no_source() {
     let source = tree::root().join("ekeyd/src");
-    for (at, room) in ROOMS.iter().enumerate() {
-        let files = tree::rust_files(&source.join(room));
-        assert!(!files.is_empty(), "ekeyd/src/{room} has no Rust in it");
-        for file in files {
+    for room in ["outlet", "source"] {
+        let names = fs::read_dir(source.join(room)).expect("a room").flatten().filter_map(|entry| {
+            let name = entry.path().file_stem()?.to_str()?.to_owned();
+            (name != "mod" && !SHARED_BY_SOURCES.contains(&name.as_str())).then_some(name)
+        });
+        let names: Vec<String> = names.collect();
+        assert!(names.len() > 1, "ekeyd/src/{room} has {names:?}");
+        for file in tree::rust_files(&source.join("daemon")) {
             for (number, line) in tree::code_lines(&file) {
-                let known = ROOMS[..at].iter().find(|before| line.contains(&format!("crate::{before}")));
-                assert_eq!(known, None, "{}:{number}: {line}", file.display());
+                let named = names.iter().find(|name| line.contains(&format!("{room}::{name}::")));
+                assert_eq!(named, None, "{}:{number} knows a kind of {room}: {line}", file.display());
             }
         }
+        let daemon = Crate::read("ekeyd");
+        let mut uses = daemon.uses().filter(|(module, _)| module.first().is_some_and(|first| first == "daemon"));
+        let named = uses.find(|(_, name)| name.len() > 1 && name[0] == room && names.contains(&name[1]));
+        assert_eq!(named, None, "the daemon knows a kind of {room}");
     }
 }
 
-fn no_mention(file: &Path, forbidden: &[&str]) {
-    // How a module of this file names the crate's root.
-    let up = if file.ends_with("mod.rs") { "super" } else { "super::super" };
-    for (number, line) in tree::code_lines(file) {
-        for module in forbidden {
-            let mentioned = line.contains(&format!("crate::{module}"))
-                || line.contains(&format!("{up}::{module}"))
-                || (line.contains("crate::{") && line.contains(module));
-            assert!(
-                !mentioned,
-                "{}:{number} uses {module}, against the arrow session -> crypt -> wire: {line}",
-                file.display()
-            );
-        }
+#[test]
+fn the_loop_asks_no_field_whether_it_is_there() {
+    let daemon = tree::root().join("ekeyd/src/daemon");
+    for file in tree::rust_files(&daemon) {
+        let asks = tree::code_lines(&file).into_iter().find(|(_, line)| line.contains(".is_some()"));
+        assert_eq!(asks, None, "{}", file.display());
     }
+    let text = fs::read_to_string(daemon.join("mod.rs")).expect("the loop");
+    let fields = text.split("struct Daemon {").nth(1).and_then(|rest| rest.split('}').next()).expect("its fields");
+    let count = fields.lines().filter(|line| line.ends_with(',')).count();
+    assert!((1..=14).contains(&count), "`Daemon` has {count} fields: move what belongs together to a type of its own");
 }
 
 struct Dependency {

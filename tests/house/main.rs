@@ -2,6 +2,7 @@
 
 mod arrows;
 mod clocks;
+mod imports;
 mod language;
 mod readme;
 mod sources;

@@ -3,10 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 /// The state of the connection to the configured servers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum EgdClientState {
     /// Resolving a name, connecting, or seeing whether an EGD server answers.
+    #[default]
     Connecting,
     /// A server is at hand, whether or not anything is being asked of it now.
     Connected,
@@ -26,7 +27,7 @@ impl EgdClientState {
 }
 
 /// Entropy fetched from EGD servers. All counts start at the daemon's start.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EgdClientStatus {
     /// As configured, in the order of preference: `tcp:HOST:PORT`, `unix:PATH`.
     pub servers: Vec<String>,

@@ -351,15 +351,10 @@ mod tests {
         EgdClientStatus {
             servers: vec!["tcp:h:1".to_owned()],
             state: EgdClientState::Resting,
-            since_s: 1,
             server: "tcp:h:1".to_owned(),
-            address: None,
-            proven: false,
-            requests: 0,
-            received_bytes: 0,
-            reconnects: 0,
             failures: 1,
             last_error: Some(error.to_owned()),
+            ..EgdClientStatus::default()
         }
     }
 }

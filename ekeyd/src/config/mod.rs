@@ -53,58 +53,82 @@ pub(crate) use tls::Tls;
 /// Limit of a configuration file in bytes.
 const MOST_BYTES: u64 = 1024 * 1024;
 
-/// The whole configuration. [`Config::default`] is that of an empty file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Config {
-    /// The file with the long-term keys.
-    pub keyring: PathBuf,
-    /// The control socket.
-    pub control: PathBuf,
-    /// The port of a read-only control socket on 127.0.0.1.
-    pub control_tcp: Option<u16>,
-    /// Which keys to use.
-    pub keys: Keys,
-    /// What to do about a key that is silent.
-    pub recovery: Recovery,
-    /// How to test a key's stream.
-    pub health: Health,
-    /// Feeding this machine's kernel.
-    pub kernel: Kernel,
-    /// Entropy that waits for an output.
-    pub pool: Pool,
-    /// Serving programs and virtual machines.
-    pub egd: Egd,
-    /// Serving the generator's output, which is not full entropy, if at all.
-    pub expand: Option<Expand>,
-    /// Fetching from other machines' EGD servers, if at all.
-    pub egd_client: Option<EgdClient>,
-    /// Writing to a file or pipe, if at all.
-    pub file: Option<File>,
-    /// Showing the status to browsers and monitoring programs, if at all.
-    pub http: Option<Http>,
-    /// What the daemon gives up once it runs.
-    pub sandbox: Sandbox,
+/// Makes [`Config`] of the top of the file and a field for each section, in the order of the file.
+macro_rules! config {
+    ($($(#[$doc:meta])* $section:ident: $type:ty,)*) => {
+        /// The whole configuration. [`Config::default`] is that of an empty file.
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        pub(crate) struct Config {
+            /// The file with the long-term keys.
+            pub keyring: PathBuf,
+            /// The control socket.
+            pub control: PathBuf,
+            /// The port of 127.0.0.1 on which the control language is spoken too, for reading only.
+            pub control_tcp: Option<u16>,
+            $($(#[$doc])* pub $section: $type,)*
+        }
+
+        impl Default for Config {
+            fn default() -> Self {
+                Self {
+                    keyring: "/etc/entropykey/keyring".into(),
+                    control: "/run/ekeyd/control.sock".into(),
+                    control_tcp: None,
+                    $($section: <$type>::default(),)*
+                }
+            }
+        }
+
+        impl Section for Config {
+            const NAME: &'static str = "";
+
+            fn read(table: &mut Table<'_>) -> Option<Self> {
+                let default = Self::default();
+                Some(Self {
+                    keyring: table.path("keyring", check_path).unwrap_or(default.keyring),
+                    control: table.path("control", check_socket_path).unwrap_or(default.control),
+                    control_tcp: table.number("control-tcp", 1..=65_535),
+                    $($section: table.section().unwrap_or(default.$section),)*
+                })
+            }
+
+            fn claims(&self) -> Vec<Claim> {
+                let port = |port| Self::claim("control-tcp", Resource::Listen((Ipv4Addr::LOCALHOST, port).into()));
+                let mut claims = vec![
+                    Self::claim("keyring", Resource::Read(self.keyring.clone())),
+                    Self::claim("control", Resource::Socket(self.control.clone())),
+                ];
+                claims.extend(self.control_tcp.map(port));
+                $(claims.extend(self.$section.claims());)*
+                claims
+            }
+        }
+    };
 }
 
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            keyring: "/etc/entropykey/keyring".into(),
-            control: "/run/ekeyd/control.sock".into(),
-            control_tcp: None,
-            keys: Keys::default(),
-            recovery: Recovery::default(),
-            health: Health::default(),
-            kernel: Kernel::default(),
-            pool: Pool::default(),
-            egd: Egd::default(),
-            expand: None,
-            egd_client: None,
-            file: None,
-            http: None,
-            sandbox: Sandbox::default(),
-        }
-    }
+config! {
+    /// Which keys to use.
+    keys: Keys,
+    /// What to do about a key that is silent.
+    recovery: Recovery,
+    /// How a key's stream is judged.
+    health: Health,
+    /// Feeding this machine's kernel.
+    kernel: Kernel,
+    /// Entropy that waits for an output.
+    pool: Pool,
+    /// Serving programs and virtual machines.
+    egd: Egd,
+    /// Serving expanded entropy, which is not full entropy, if at all.
+    expand: Option<Expand>,
+    /// Fetching from other machines' EGD servers, if at all.
+    egd_client: Option<EgdClient>,
+    /// Writing to a file or pipe, if at all.
+    file: Option<File>,
+    /// Showing the status to browsers and monitoring programs, if at all.
+    http: Option<Http>,
+    /// What the daemon gives up once it runs.
+    sandbox: Sandbox,
 }
 
 /// A part of the configuration: a section, or the top of the file.
@@ -130,48 +154,16 @@ pub(crate) trait Section: Sized {
     }
 }
 
-impl Section for Config {
-    const NAME: &'static str = "";
+/// A section that is off by default.
+impl<S: Section> Section for Option<S> {
+    const NAME: &'static str = S::NAME;
 
     fn read(table: &mut Table<'_>) -> Option<Self> {
-        let default = Self::default();
-        Some(Self {
-            keyring: table.path("keyring", check_path).unwrap_or(default.keyring),
-            control: table.path("control", check_socket_path).unwrap_or(default.control),
-            control_tcp: table.number("control-tcp", 1..=65_535),
-            keys: table.section().unwrap_or(default.keys),
-            recovery: table.section().unwrap_or(default.recovery),
-            health: table.section().unwrap_or(default.health),
-            kernel: table.section().unwrap_or(default.kernel),
-            pool: table.section().unwrap_or(default.pool),
-            egd: table.section().unwrap_or(default.egd),
-            expand: table.section(),
-            egd_client: table.section(),
-            file: table.section(),
-            http: table.section(),
-            sandbox: table.section().unwrap_or(default.sandbox),
-        })
+        Some(S::read(table))
     }
 
     fn claims(&self) -> Vec<Claim> {
-        let Self { keyring, control, control_tcp, keys, recovery, health, kernel, pool, egd, .. } = self;
-        let Self { expand, egd_client, file, http, sandbox, .. } = self;
-        let port =
-            control_tcp.map(|port| Self::claim("control-tcp", Resource::Listen((Ipv4Addr::LOCALHOST, port).into())));
-        let mut claims = vec![
-            Self::claim("keyring", Resource::Read(keyring.clone())),
-            Self::claim("control", Resource::Socket(control.clone())),
-        ];
-        claims.extend(port);
-        claims.extend(
-            [keys.claims(), recovery.claims(), health.claims(), kernel.claims(), pool.claims(), egd.claims()].concat(),
-        );
-        claims.extend(expand.iter().flat_map(Section::claims));
-        claims.extend(egd_client.iter().flat_map(Section::claims));
-        claims.extend(file.iter().flat_map(Section::claims));
-        claims.extend(http.iter().flat_map(Section::claims));
-        claims.extend(sandbox.claims());
-        claims
+        self.iter().flat_map(Section::claims).collect()
     }
 }
 

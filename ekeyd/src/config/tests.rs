@@ -277,16 +277,19 @@ fn the_example_shows_the_defaults() {
 #[test]
 fn mistakes_read_as_in_the_golden_file() {
     let golden = include_str!("mistakes.txt");
+    // A new section must not change what is said of the others.
+    let sections = known("").swap_remove(0).1.join(", ");
     let mut cases = golden.split("\n--- ");
     let mut seen = cases.next().unwrap().to_owned();
     let mut differences = String::new();
     for case in cases {
         let (file, rest) = case.split_once('\n').unwrap();
         let (text, expected) = rest.split_once("\n>>>\n").unwrap();
-        let mistakes = match Config::parse_noting(Path::new(file), text) {
+        let mistakes: String = match Config::parse_noting(Path::new(file), text) {
             Ok((_, notes)) => notes.iter().map(|note| format!("{note}\n")).collect(),
             Err(error) => format!("{error}\n"),
         };
+        let mistakes = mistakes.replace(&sections, "{every section}");
         if mistakes != expected {
             differences.push_str(&format!("of\n{text}\nexpected\n{expected}and got\n{mistakes}\n"));
         }

@@ -24,7 +24,7 @@ use crate::config::Config;
 use crate::confine::{AccountError, Confinement};
 use crate::outlet::{self, Outlet, Turn};
 use crate::socket::ListenError;
-use crate::source::key::keyring::SharedKeyring;
+use crate::source::keyring::SharedKeyring;
 use crate::source::{self, Delivery, Demand, Grade, Inlet, MOST_BATCH, Source, Trust};
 use crate::stock::combine::Combiner;
 use crate::stock::ledger::Ledger;

@@ -5,6 +5,7 @@
 pub(crate) mod batch;
 pub(crate) mod egd;
 pub(crate) mod key;
+pub(crate) mod keyring;
 
 use std::io;
 use std::sync::Arc;
@@ -17,7 +18,7 @@ use mio::{Registry, Token};
 
 use crate::config::Config;
 use batch::Batch;
-use key::keyring::SharedKeyring;
+use keyring::SharedKeyring;
 
 /// Limit of a batch in bytes.
 pub(crate) const MOST_BATCH: usize = 256 * ekey_proto::EntropyBlock::LEN;
@@ -84,31 +85,37 @@ pub(crate) struct Demand {
 /// One kind of source: all keys, or the EGD servers.
 pub(crate) trait Source {
     /// Handles an event on its token.
-    fn handle(&mut self, event: &Event);
+    fn handle(&mut self, _event: &Event) {}
 
     /// Does the work planned for `now`.
-    fn go_on(&mut self, now: Instant);
+    fn go_on(&mut self, _now: Instant) {}
 
     /// Returns when to [go on](Self::go_on) next.
-    fn next_wake(&self) -> Option<Instant>;
+    fn next_wake(&self) -> Option<Instant> {
+        None
+    }
 
     /// Notes how much the outlets want.
     fn want(&mut self, demand: &Demand);
 
-    /// Notes that the stock took `bytes` bytes from `from`.
-    fn taken(&mut self, from: SourceId, bytes: usize);
+    /// Notes that the stock took bytes from a source.
+    fn taken(&mut self, _from: SourceId, _bytes: usize) {}
 
     /// Returns its sources that deliver proven entropy now.
-    fn delivering(&self) -> Vec<SourceId>;
+    fn delivering(&self) -> Vec<SourceId> {
+        Vec::new()
+    }
 
     /// Executes a command that concerns it. Returns `None` for any other.
-    fn command(&mut self, command: &Command) -> Option<Reply>;
+    fn command(&mut self, _command: &Command) -> Option<Reply> {
+        None
+    }
 
     /// Adopts a reloaded configuration.
-    fn reload(&mut self, config: &Config);
+    fn reload(&mut self, _config: &Config) {}
 
     /// Notes that the long-term keys have changed.
-    fn keyring_changed(&self);
+    fn keyring_changed(&self) {}
 
     /// Returns how many threads it has, including those that are ending.
     fn threads(&self) -> usize;
@@ -126,6 +133,10 @@ pub(crate) trait Source {
     fn stop(self: Box<Self>);
 }
 
+fn boxed<S: Source + 'static>(source: Option<S>) -> Option<Box<dyn Source>> {
+    source.map(|source| Box::new(source) as Box<dyn Source>)
+}
+
 /// Starts the configured sources. `token` gives each its token.
 ///
 /// # Errors
@@ -139,9 +150,7 @@ pub(crate) fn open_all(
 ) -> io::Result<Vec<Box<dyn Source>>> {
     let mut sources: Vec<Box<dyn Source>> = Vec::new();
     sources.push(Box::new(key::Keys::start(config, keyring.clone(), inlet.clone(), registry, token(0))));
-    if let Some(servers) = &config.egd_client {
-        sources.push(Box::new(egd::EgdServers::start(servers, inlet.clone())?));
-    }
+    sources.extend(boxed(egd::EgdServers::start(config, inlet)?));
     Ok(sources)
 }
 

@@ -6,7 +6,7 @@ use ekey_egd::{Conversation, Mark, Served, Step, Supply};
 
 use super::guard::Peer;
 use super::offer::Offers;
-use super::outlet::Store;
+use super::store::Store;
 use crate::socket::Stream;
 
 /// Requests and reads in one turn.

@@ -11,7 +11,9 @@ mod offer;
 mod open_files;
 mod outlet;
 mod server;
+mod store;
 
 use open_files::allow_clients;
-pub(crate) use outlet::{Allowance, EgdClients, Store, account};
+pub(crate) use outlet::{Allowance, EgdClients, account};
 pub(crate) use server::Server;
+pub(crate) use store::Store;

@@ -1,4 +1,4 @@
-//! EGD clients as an outlet, and where their bytes come from.
+//! EGD clients as an outlet.
 
 use std::time::Instant;
 
@@ -7,47 +7,18 @@ use ekey_control::status::{Account, EgdStatus, OutletStatus};
 use mio::event::Event;
 use mio::{Registry, Token};
 
+use super::store::OfStock;
 use super::{Server, allow_clients};
 use crate::config::{self, Config};
 use crate::outlet::{Outlet, Turn};
 use crate::socket::ListenError;
 use crate::stock::share::{Rank, Want};
-use crate::stock::{End, Need, Stock};
+use crate::stock::{Need, Stock};
 
 /// Bytes kept for clients before a bulk outlet gets any, if the stock is that large.
 const MOST_RESERVE: usize = 64 * 1024;
 /// Limit on the bytes wanted at a time for all waiting clients.
 const MOST_WANTED: usize = 64 * 1024;
-
-/// What an EGD server serves its clients from.
-pub(crate) trait Store {
-    /// Returns how many bytes there are.
-    fn held(&self) -> usize;
-    /// Returns how many bits of entropy they have together.
-    fn entropy_bits(&self) -> u64;
-    /// Moves up to `count` bytes to the end of `out`, and returns how many.
-    fn take(&mut self, count: usize, out: &mut Vec<u8>) -> usize;
-}
-
-/// The bytes of a stock that clients may have.
-pub(crate) struct OfStock<'a> {
-    pub(crate) stock: &'a mut Stock,
-    pub(crate) need: Need,
-}
-
-impl Store for OfStock<'_> {
-    fn held(&self) -> usize {
-        self.stock.held(self.need)
-    }
-
-    fn entropy_bits(&self) -> u64 {
-        self.held() as u64 * 8
-    }
-
-    fn take(&mut self, count: usize, out: &mut Vec<u8>) -> usize {
-        self.stock.take(count, End::Freshest, self.need, out)
-    }
-}
 
 /// How many clients each server may have, within the limit of open files.
 pub(crate) struct Allowance {

@@ -17,7 +17,7 @@ use super::client::{Client, ClientSupply, Need, Ticket, Waits};
 use super::guard::{Guard, Peer};
 use super::listening::Listening;
 use super::offer::{Offers, RANDOM};
-use super::outlet::Store;
+use super::store::Store;
 use crate::config::{self, Listen};
 use crate::socket::{Access, Doorman, ListenError, Listener, Stream};
 use handshakes::HalfOpen;

@@ -4,10 +4,15 @@ use aes::Aes256;
 use aes::cipher::{BlockCipherEncrypt as _, KeyInit as _};
 use zeroize::Zeroizing;
 
-use super::drbg::{BLOCK_LEN, SEED_LEN};
+/// Bytes of AES-256's key.
+pub(super) const KEY_LEN: usize = 32;
+/// Bytes of a block.
+pub(super) const BLOCK_LEN: usize = 16;
+/// `seedlen` of Table 3, in bytes.
+pub(super) const SEED_LEN: usize = KEY_LEN + BLOCK_LEN;
 
 /// The key of 10.3.2, step 8: 0, 1, 2 and so on.
-const KEY: [u8; 32] = {
+const KEY: [u8; KEY_LEN] = {
     let mut key = [0; 32];
     let mut at = 0;
     while at < key.len() {

@@ -8,14 +8,7 @@ use aes::Aes256;
 use aes::cipher::{BlockCipherEncrypt as _, KeyInit as _};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-use super::derivation::derive;
-
-/// Bytes of AES-256's key.
-const KEY_LEN: usize = 32;
-/// Bytes of a block.
-pub(super) const BLOCK_LEN: usize = 16;
-/// `seedlen` of Table 3, in bytes.
-pub(super) const SEED_LEN: usize = KEY_LEN + BLOCK_LEN;
+use super::derivation::{BLOCK_LEN, KEY_LEN, SEED_LEN, derive};
 
 /// A key and a counter, wiped when dropped. Keep it in a box, so that no move leaves a copy.
 #[derive(Zeroize, ZeroizeOnDrop)]

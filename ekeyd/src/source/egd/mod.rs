@@ -13,10 +13,9 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use ekey_control::{Command, Reply, Status};
+use ekey_control::Status;
 use ekey_egd::{Fetcher, Pace, Request};
 use ekey_link::Interrupt;
-use mio::event::Event;
 
 use crate::config::{self, Config};
 use crate::source::{Demand, Inlet, Source, SourceId};
@@ -49,11 +48,12 @@ struct Shared {
 }
 
 impl EgdServers {
-    /// Starts to look for a server.
+    /// Starts to look for a server, if the configuration names any.
     ///
     /// # Errors
     /// The system cannot start a thread.
-    pub(crate) fn start(config: &config::EgdClient, inlet: Inlet) -> io::Result<Self> {
+    pub(crate) fn start(config: &Config, inlet: &Inlet) -> io::Result<Option<Self>> {
+        let Some(config) = &config.egd_client else { return Ok(None) };
         let interrupt = Interrupt::new().map_err(io::Error::other)?;
         let record = Record::new(&config.connect, Instant::now());
         let shared = Arc::new(Mutex::new(Shared { wanted: 0, under_way: 0, stopping: false, record }));
@@ -65,10 +65,10 @@ impl EgdServers {
             fetcher: Fetcher::new(pace, config.connect.len()),
             interrupt: interrupt.clone(),
             shared: Arc::clone(&shared),
-            inlet,
+            inlet: inlet.clone(),
         };
         let worker = Worker::start("egd-client".to_owned(), move || driver.run())?;
-        Ok(Self { shared, interrupt, worker, reserve: config.reserve_bytes })
+        Ok(Some(Self { shared, interrupt, worker, reserve: config.reserve_bytes }))
     }
 
     fn shared(&self) -> MutexGuard<'_, Shared> {
@@ -77,14 +77,6 @@ impl EgdServers {
 }
 
 impl Source for EgdServers {
-    fn handle(&mut self, _event: &Event) {}
-
-    fn go_on(&mut self, _now: Instant) {}
-
-    fn next_wake(&self) -> Option<Instant> {
-        None
-    }
-
     /// Fetches what outlets want now, what the reserve lacks, and what a bulk outlet takes. Fetches nothing while other sources
     /// fill the stock.
     fn want(&mut self, demand: &Demand) {
@@ -103,19 +95,6 @@ impl Source for EgdServers {
             shared.under_way = shared.under_way.saturating_sub(bytes);
         }
     }
-
-    /// None: no MAC proves what they send.
-    fn delivering(&self) -> Vec<SourceId> {
-        Vec::new()
-    }
-
-    fn command(&mut self, _command: &Command) -> Option<Reply> {
-        None
-    }
-
-    fn reload(&mut self, _config: &Config) {}
-
-    fn keyring_changed(&self) {}
 
     fn threads(&self) -> usize {
         1

@@ -21,8 +21,8 @@ use super::record::{Bytes, Record};
 use super::{KeyCommand, KeySettings};
 use crate::config::Recovery;
 use crate::source::batch::Batch;
-use crate::source::key::keyring::SharedKeyring;
 use crate::source::key::nonce::Nonces;
+use crate::source::keyring::SharedKeyring;
 use crate::source::{Delivery, Grade, Inlet};
 use crate::worker::lock;
 

@@ -15,9 +15,9 @@ use mio::event::Event;
 use mio::{Registry, Token};
 
 use super::discovery::Discovery;
-use super::keyring::SharedKeyring;
 use super::{Key, KeyCommand, KeyRecord, KeySettings, Name};
 use crate::config::{self, Config};
+use crate::source::keyring::SharedKeyring;
 use crate::source::{Demand, Inlet, Source, SourceId};
 
 /// Limit on the keys. More are a mistake, such as naming `/dev` as the folder of keys.

@@ -5,7 +5,6 @@ mod conversation;
 mod discovery;
 mod driver;
 pub(crate) mod health;
-pub(crate) mod keyring;
 mod keys;
 pub(crate) mod nonce;
 mod place;
@@ -26,7 +25,7 @@ use ekey_proto::session::Timings;
 
 use crate::config::{Health, Recovery, Transport};
 use crate::source::Inlet;
-use crate::source::key::keyring::SharedKeyring;
+use crate::source::keyring::SharedKeyring;
 use crate::worker::{Worker, lock};
 pub(crate) use keys::Keys;
 pub(crate) use place::Name;
