@@ -48,7 +48,7 @@ fn print_power(name: &str, kind: Kind, most_bytes: u64) {
         let mut monitor = Monitor::new(Alpha::default(), 128);
         let before = BEFORE + 101 * seed;
         run(&mut monitor, Kind::Good, seed, before);
-        if let Some(Change::PutAside(alarm)) = run(&mut monitor, kind, 1000 + seed, 2 * most_bytes) {
+        if let Some(Change::Retired(alarm)) = run(&mut monitor, kind, 1000 + seed, 2 * most_bytes) {
             bytes.push(alarm.at_byte - before + 1);
             *by.entry(alarm.test.name()).or_insert(0) += 1;
         }

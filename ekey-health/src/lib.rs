@@ -14,7 +14,7 @@
 //! // A source that is stuck.
 //! let judgement = monitor.judge(&[0x5a; 32]);
 //! assert!(!judgement.fit);
-//! let Some(Change::PutAside(alarm)) = judgement.change else { panic!("no alarm") };
+//! let Some(Change::Retired(alarm)) = judgement.change else { panic!("no alarm") };
 //! assert_eq!(alarm.test, Test::RepetitionCount);
 //! assert_eq!(alarm.words(), "one byte 6 times in a row, 6 is too often");
 //! ```
@@ -63,7 +63,7 @@ pub use binomial::critical;
 pub use examination::{Examination, Report};
 pub use fips::{BLOCK_BYTES, FipsBlock, FipsOutcome};
 pub use firmware::{Estimate, Firmware, Generators, Warning};
-pub use monitor::{Aside, Change, Judgement, Monitor};
+pub use monitor::{Change, Judgement, Monitor, Retirement};
 pub use proportion::AdaptiveProportion;
 pub use ratio::FipsRatio;
 pub use repeats::Repeats;

@@ -23,7 +23,7 @@ fn the_right_test_finds_each_bad_source_in_time() {
             let change = run(&mut monitor, &mut Source::new(Kind::Good, round), good, 1024);
             assert_eq!(change, None, "{name}: good data raised an alarm");
             let change = run(&mut monitor, &mut Source::new(kind, 1000 + round), most_bytes, 1024);
-            let Some(Change::PutAside(alarm)) = change else {
+            let Some(Change::Retired(alarm)) = change else {
                 panic!("{name}, round {round}: not found within {most_bytes} bytes");
             };
             let seen = alarm.test.name();
@@ -52,7 +52,7 @@ fn the_run_of_good_blocks_takes_a_stream_back() {
     let mut monitor = Monitor::new(Alpha::default(), GOOD_BLOCKS);
     let mut good = Source::new(Kind::Good, 1);
     assert_eq!(run(&mut monitor, &mut good, 50_000, 32), None);
-    assert!(matches!(run(&mut monitor, &mut Source::new(Kind::Constant, 1), 32, 32), Some(Change::PutAside(_))));
+    assert!(matches!(run(&mut monitor, &mut Source::new(Kind::Constant, 1), 32, 32), Some(Change::Retired(_))));
     let mut aside = 0;
     let change = loop {
         let judgement = judge_next(&mut monitor, &mut good, 32);
@@ -62,12 +62,12 @@ fn the_run_of_good_blocks_takes_a_stream_back() {
             break judgement.change;
         }
     };
-    assert_eq!(change, Some(Change::TakenBack));
+    assert_eq!(change, Some(Change::Readmitted));
     let expected = u64::from(GOOD_BLOCKS) * 2500;
     // The block with the constant in it counts or fails.
     assert!(
         (expected - 2_500..expected + 2_500).contains(&aside),
-        "taken back after {aside} bytes, expected {expected}"
+        "readmitted after {aside} bytes, expected {expected}"
     );
     assert_eq!(judge_next(&mut monitor, &mut good, 32), Judgement { fit: true, change: None });
 }
@@ -79,16 +79,16 @@ fn a_failure_on_the_way_back_restarts_the_run() {
     let mut constant = Source::new(Kind::Constant, 1);
     run(&mut monitor, &mut constant, 32, 32);
     assert_eq!(run(&mut monitor, &mut good, 300_000, 32), None);
-    assert!(monitor.aside().is_some_and(|aside| aside.good_blocks >= 118), "{:?}", monitor.aside());
+    assert!(monitor.retirement().is_some_and(|retirement| retirement.good_blocks >= 118), "{:?}", monitor.retirement());
     assert_eq!(run(&mut monitor, &mut constant, 32, 32), None, "it is aside already");
-    assert_eq!(monitor.aside().map(|aside| aside.good_blocks), Some(0));
+    assert_eq!(monitor.retirement().map(|retirement| retirement.good_blocks), Some(0));
     assert_eq!(monitor.failures(Test::RepetitionCount), 2);
     assert_eq!(run(&mut monitor, &mut good, 300_000, 32), None, "the run is not complete");
-    assert_eq!(run(&mut monitor, &mut good, 30_000, 32), Some(Change::TakenBack));
+    assert_eq!(run(&mut monitor, &mut good, 30_000, 32), Some(Change::Readmitted));
 }
 
 #[test]
-fn a_bad_source_is_never_taken_back() {
+fn a_bad_source_is_never_readmitted() {
     for (name, kind, most_bytes, _) in bad() {
         let mut monitor = Monitor::new(Alpha::default(), GOOD_BLOCKS);
         let mut source = Source::new(kind, 5);
@@ -96,12 +96,12 @@ fn a_bad_source_is_never_taken_back() {
         let mut changes = BTreeMap::new();
         for _ in 0..bytes / PIECE as u64 {
             match judge_next(&mut monitor, &mut source, PIECE).change {
-                Some(Change::PutAside(_)) => *changes.entry("out of use").or_insert(0) += 1,
-                Some(Change::TakenBack) => *changes.entry("taken back").or_insert(0) += 1,
+                Some(Change::Retired(_)) => *changes.entry("retired").or_insert(0) += 1,
+                Some(Change::Readmitted) => *changes.entry("readmitted").or_insert(0) += 1,
                 None => {}
             }
         }
-        assert_eq!(changes, BTreeMap::from([("out of use", 1)]), "{name}");
+        assert_eq!(changes, BTreeMap::from([("retired", 1)]), "{name}");
     }
 }
 

@@ -52,7 +52,7 @@ fn these_tests_cover_every_fault_of_the_software_key() {
     let help = binaries::command("ekey-sim").arg("--help").output().expect("it can be run");
     let help = String::from_utf8_lossy(&help.stdout).split_whitespace().collect::<Vec<_>>().join(" ");
     for (begin, end, watched) in [
-        ("once in EVERY frames or answers: ", ";", &FAULTS[..]),
+        ("Inject a fault once in EVERY frames or answers: ", ";", &FAULTS[..]),
         ("Hang ", ":", &WEDGES[..]),
         ("Replace the noise with ", ", without", &SOURCES[..]),
     ] {

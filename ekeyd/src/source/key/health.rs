@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use ekey_control::health::{HealthStatus, PutAside, TestFailures};
-use ekey_health::{Alpha, Aside, Change, Firmware, Generators, Monitor, Test, Warning};
+use ekey_health::{Alpha, Change, Firmware, Generators, Monitor, Retirement, Test, Warning};
 use ekey_proto::wire::Info;
 
 use super::place::Name;
@@ -27,7 +27,7 @@ pub(crate) struct Vitals {
     tested_bytes: u64,
     fips: (u64, u64),
     failures: [u64; Test::ALL.len()],
-    retired: Option<(Aside, Instant)>,
+    retired: Option<(Retirement, Instant)>,
     good_blocks_needed: u32,
     times_retired: u64,
 }
@@ -49,21 +49,21 @@ impl Checkup {
     pub(crate) fn judge(&mut self, bytes: &[u8], key: &Name) -> Grade {
         let judgement = self.monitor.judge(bytes);
         match judgement.change {
-            Some(Change::PutAside(alarm)) => {
+            Some(Change::Retired(alarm)) => {
                 self.since = Some(Instant::now());
                 self.times_retired += 1;
                 tracing::error!(key = %key.shown(), "retired, its entropy is no longer handed out: {alarm}");
             }
-            Some(Change::TakenBack) => {
+            Some(Change::Readmitted) => {
                 self.since = None;
-                let blocks = self.monitor.good_blocks_due();
+                let blocks = self.monitor.good_blocks_to_readmit();
                 tracing::info!(key = %key.shown(), "readmitted after {blocks} good blocks in a row");
             }
             None => {}
         }
         let suspect = match judgement.change {
             // The suspect bytes end with the alarm's byte. Those in this batch are not handed on anyway.
-            Some(Change::PutAside(alarm)) => {
+            Some(Change::Retired(alarm)) => {
                 let here = (alarm.at_byte + 1).saturating_sub(self.monitor.tested_bytes() - bytes.len() as u64);
                 Some(alarm.suspect.saturating_sub(here))
             }
@@ -106,8 +106,8 @@ impl Checkup {
             tested_bytes: self.monitor.tested_bytes(),
             fips: self.monitor.fips_blocks(),
             failures: Test::ALL.map(|test| self.monitor.failures(test)),
-            retired: self.monitor.aside().copied().zip(self.since),
-            good_blocks_needed: self.monitor.good_blocks_due(),
+            retired: self.monitor.retirement().copied().zip(self.since),
+            good_blocks_needed: self.monitor.good_blocks_to_readmit(),
             times_retired: self.times_retired,
         }
     }
@@ -140,7 +140,7 @@ impl Vitals {
     }
 
     fn retirement(&self) -> Option<PutAside> {
-        let (Aside { alarm, good_blocks }, since) = self.retired?;
+        let (Retirement { alarm, good_blocks }, since) = self.retired?;
         Some(PutAside {
             test: alarm.test.name().to_owned(),
             at_byte: alarm.at_byte,
