@@ -5,7 +5,9 @@ mod sample;
 use ekey_control::advice::advice;
 use ekey_control::glance::{Mood, all_is_well, key_mood};
 use ekey_control::original::{list_lines, stat_lines};
-use ekey_control::status::{EgdClientState, EgdClientStatus, KernelEra, KeyStatus, RungStatus, Sensors};
+use ekey_control::status::{
+    Account, EgdClientState, EgdClientStatus, KernelEra, KeyStatus, OutletStatus, RungStatus, Sensors,
+};
 use ekey_control::{KeyState, Status, StatusError, tag};
 use ekey_link::Transport;
 use ekey_link::revive::Rung;
@@ -258,4 +260,16 @@ fn a_kernel_that_counts_bits_needs_credit() {
         let seen = advice(&status);
         assert_eq!(seen.len(), problems, "{era:?}, ready {ready}, privileged {privileged}: {seen:?}");
     }
+}
+
+#[test]
+fn an_outlet_of_any_kind_shows_itself() {
+    let account = Account { given_bytes: 3000, passed_on_bytes: 1000, waiting_bytes: 500, dropped_bytes: 1500 };
+    let toy = OutletStatus::new("toy", account, Some("it is broken; mend it".to_owned()));
+    let part =
+        Status { outlets: vec![toy], ..status(Vec::new()) }.parts().into_iter().find(|part| part.name == "outlets");
+    let part = part.expect("a part for it");
+    assert_eq!(part.rows, [("outlet", "toy: 1.0 kB passed on, 500 B waiting, 1.5 kB dropped".to_owned())]);
+    assert_eq!(part.problems.len(), 1);
+    assert!(part.problems[0].needs_a_person && part.problems[0].text == "Outlet toy: it is broken; mend it.");
 }

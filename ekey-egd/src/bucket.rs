@@ -1,4 +1,4 @@
-//! A token bucket: so many bytes a second, and a burst after a pause.
+//! A token bucket: limits the bytes a second, and allows a burst after a pause.
 
 use std::time::{Duration, Instant};
 
@@ -31,13 +31,13 @@ impl Bucket {
         (f64::from(rate.burst_bytes) - lacking).max(0.0) as usize
     }
 
-    /// Notes that so many bytes were given.
+    /// Takes `bytes` out of the bucket.
     pub fn spend(&mut self, rate: Rate, now: Instant, bytes: u64) {
         let cost = Duration::from_secs_f64(bytes as f64 / f64::from(rate.bytes_per_s));
         self.whole_at = self.whole_at.max(now) + cost;
     }
 
-    /// Returns when so many bytes may be given. More than the burst never may at once: then it counts as the burst.
+    /// Returns when `bytes` may be given at once. The burst is the most: a larger number counts as the burst.
     #[must_use]
     pub fn when(&self, rate: Rate, bytes: usize) -> Instant {
         let lacking = f64::from(rate.burst_bytes) - (bytes as f64).min(f64::from(rate.burst_bytes));

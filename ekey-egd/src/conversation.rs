@@ -10,7 +10,7 @@ use crate::Request;
 
 /// Input that is kept: the longest request, with some that follow it.
 const INPUT_LEN: usize = 64;
-/// Answers leave once so many bytes are gathered, although more could be answered at once.
+/// Once this many bytes of answers are gathered, they leave, even if more requests could be answered at once.
 const ENOUGH: usize = 1024;
 /// Bytes that are gathered at most: short of enough by one, and the longest answer.
 const OUTPUT_LEN: usize = ENOUGH + u8::MAX as usize;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::{Request, ServerError};
 
-/// No server holds so many bits ready (64 MiB), and every printable text is a larger number.
+/// Limit of the bits that a server may claim to hold (64 MiB): every printable text read as a number is larger.
 const MOST_BITS: u32 = 0x2000_0000;
 
 /// How much to ask for, and how long to wait.
@@ -88,7 +88,7 @@ enum State {
 }
 
 impl Fetcher {
-    /// Makes a client of so many servers, connected to none of them.
+    /// Makes a client of `servers` servers, connected to none of them.
     #[must_use]
     pub fn new(pace: Pace, servers: usize) -> Self {
         let rest = Rest { until: None, next_pause: pace.first_pause };

@@ -91,7 +91,7 @@ impl<P: Copy + Hash + Ord, T: Copy> PeerLimits<P, T> {
         used.map_or(usize::MAX, |used| used.bucket.allowance(rate, now))
     }
 
-    /// Notes that a client of `peer` was given so many bytes.
+    /// Takes the `bytes` that a client of `peer` got out of the bucket of `peer`.
     pub fn spend(&mut self, peer: Option<P>, bytes: u64, now: Instant) {
         let used = peer.and_then(|peer| self.peers.get_mut(&peer));
         if let (Some(rate), Some(used), 1..) = (self.rate, used, bytes) {

@@ -101,7 +101,7 @@ impl<T: Copy + Ord> Default for FairQueue<T> {
 }
 
 impl Mark {
-    /// Notes that the client was given so many bytes.
+    /// Notes that the client got `bytes`.
     pub fn move_on(&mut self, bytes: u64) {
         self.0 += bytes;
     }

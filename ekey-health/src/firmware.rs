@@ -82,7 +82,7 @@ pub enum Warning {
         /// Its value now.
         now: f64,
     },
-    /// So many blocks fail the key's own FIPS tests that a good source would do so with a probability below alpha.
+    /// Too many blocks fail the key's own FIPS tests: a good source fails as many with a probability below alpha.
     FipsFailures {
         /// Blocks that failed.
         failures: u32,

@@ -29,7 +29,7 @@ impl Tty {
         let flags = OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
         let fd = retry(|| fcntl::open(path, flags, Mode::empty())).map_err(|errno| LinkError::open(path, errno))?;
         if !unistd::isatty(&fd).unwrap_or(false) {
-            return Err(LinkError::NotAKey { path: path.to_owned(), what: "a device that is no tty" });
+            return Err(LinkError::NotAKey { path: path.to_owned(), what: "a device that is not a tty" });
         }
         // First the lock: a process that finds it taken must not have changed the holder's tty.
         let fd = match Flock::lock(fd, FlockArg::LockExclusiveNonblock) {

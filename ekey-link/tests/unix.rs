@@ -30,7 +30,7 @@ fn pair(interrupt: &Interrupt) -> (Box<dyn Link>, UnixStream, tempfile::TempDir)
 }
 
 fn refusal(path: &Path) -> LinkError {
-    open(path, &interrupt()).err().expect("this is no key and must not open")
+    open(path, &interrupt()).err().expect("a link opened something that is not a key")
 }
 
 #[test]
@@ -128,7 +128,7 @@ fn what_is_no_key_is_named() {
         (file, "is a regular file,"),
         (pipe, "is a pipe,"),
         (folder.path().to_owned(), "is a folder,"),
-        (PathBuf::from("/dev/null"), "is a device that is no tty,"),
+        (PathBuf::from("/dev/null"), "is a device that is not a tty,"),
     ];
     for (path, expected) in cases {
         let refused = refusal(&path);

@@ -1,4 +1,4 @@
-//! What the fuzz targets in `fuzz/` see of the daemon. Only they turn the feature `fuzzing` on.
+//! What the fuzz targets in `fuzz/` call. Only they enable the feature `fuzzing`.
 
 use std::path::Path;
 
@@ -8,14 +8,14 @@ use crate::config::{Config, ConfigError, Listen, Section as _};
 #[derive(Debug, PartialEq, Eq)]
 pub struct Configuration(Config);
 
-/// Line and column of a mistake, both from 1, and what it is.
+/// Line and column of a mistake, both counted from 1, and its text.
 pub type Place = (usize, usize, String);
 
 impl Configuration {
-    /// Reads `text`: as the original's if `file` ends with `.conf`, else as TOML.
+    /// Reads `text`, as the original's configuration if `file` ends with `.conf`, else as TOML.
     ///
     /// # Errors
-    /// Every mistake, and all of them as they are shown.
+    /// Every mistake, and the whole message.
     pub fn read(file: &str, text: &str) -> Result<Self, (Vec<Place>, String)> {
         Config::parse(Path::new(file), text).map(Self).map_err(|error| {
             let shown = error.to_string();
@@ -24,19 +24,19 @@ impl Configuration {
         })
     }
 
-    /// Everything that it claims from the machine: paths, `ADDRESS:PORT`, `HOST:PORT`, hosts.
+    /// Returns everything that it claims from the machine: paths, `ADDRESS:PORT`, `HOST:PORT`, hosts.
     #[must_use]
     pub fn claims(&self) -> Vec<String> {
         self.0.claims().iter().map(|claim| claim.resource.to_string()).collect()
     }
 
-    /// The bits credited per byte, the bytes of the pool, and the limit of clients.
+    /// Returns the bits credited per byte, the bytes of the pool, and the limit of clients.
     #[must_use]
     pub fn figures(&self) -> (u8, usize, usize) {
         (self.0.kernel.bits_per_byte, self.0.pool.bytes, self.0.egd.max_clients)
     }
 
-    /// What both formats can say, for a comparison.
+    /// Returns what both formats can express, for a comparison.
     #[must_use]
     pub fn in_both_formats(&self) -> String {
         let Config { keyring, control, control_tcp, keys, kernel, file, egd, .. } = &self.0;

@@ -5,7 +5,7 @@
 //! another machine's EGD server ─bytes────▶
 //! ```
 //!
-//! The library exists for the program alone: it exports [`main`], and with the feature `fuzzing` what the targets in `fuzz/` call.
+//! The library exists only for the program: it exports [`main`], and with the feature `fuzzing` what the targets in `fuzz/` call.
 
 mod config;
 mod confine;

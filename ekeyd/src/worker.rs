@@ -1,12 +1,13 @@
-//! A thread that is asked to end, waited for, and left behind if it hangs.
+//! A thread whose owner can wait for its end, and abandon it if it hangs; and the lock on what threads share.
 
 use std::io;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 
-/// A thread with a name. Its owner has a way of its own to ask it to end.
+/// A thread with a name. Its owner asks it to end in its own way.
 pub(crate) struct Worker {
     /// Disconnected when the thread has ended.
     finished: Receiver<()>,
@@ -17,28 +18,28 @@ impl Worker {
     /// Starts the thread.
     ///
     /// # Errors
-    /// What keeps the system from making one.
+    /// The system cannot start one.
     pub(crate) fn start(name: String, run: impl FnOnce() + Send + 'static) -> io::Result<Self> {
         let (alive, finished) = bounded(0);
         let thread = std::thread::Builder::new().name(name).spawn(move || {
-            // Dropped at the end, whichever way that comes.
+            // Dropped at the end, also by a panic.
             let _alive = alive;
             run();
         })?;
         Ok(Self { finished, thread })
     }
 
-    /// Whether it has not ended.
+    /// Returns whether it still runs.
     pub(crate) fn is_running(&self) -> bool {
         !self.ends_within(Duration::ZERO)
     }
 
-    /// Waits for its end, but no longer than `patience`. Returns whether it has ended.
+    /// Waits up to `patience` for its end. Returns whether it has ended.
     pub(crate) fn ends_within(&self, patience: Duration) -> bool {
         self.finished.recv_timeout(patience) == Err(RecvTimeoutError::Disconnected)
     }
 
-    /// Waits for the end of a thread that was asked for it, and leaves it behind after `grace`. Returns whether it has ended.
+    /// Waits for the end of a thread that was asked to end, and abandons it after `grace`. Returns whether it has ended.
     pub(crate) fn stop(self, grace: Duration) -> bool {
         if !self.ends_within(grace) {
             return false;
@@ -51,12 +52,17 @@ impl Worker {
     }
 }
 
+/// Locks what threads share. A thread that panicked with the lock leaves values that are whole: no change here takes two steps.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_thread_that_hangs_is_left_behind() {
+    fn a_thread_that_hangs_is_abandoned() {
         let (end, ended) = bounded::<()>(0);
         let worker = Worker::start("test".to_owned(), move || {
             let _ = ended.recv();

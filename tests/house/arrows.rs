@@ -1,4 +1,4 @@
-//! The allowed dependencies: between the crates, and between the rooms of ekey-proto and of the daemon.
+//! The allowed dependencies: between the crates, the folders of ekey-proto, and the rooms of ekeyd.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

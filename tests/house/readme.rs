@@ -43,6 +43,19 @@ fn every_linked_file_exists() {
     }
 }
 
+#[test]
+fn every_path_in_the_architecture_exists() {
+    let root = tree::root();
+    let text = fs::read_to_string(root.join("ARCHITECTURE.md")).expect("it is there");
+    let paths: Vec<&str> =
+        text.split('`').skip(1).step_by(2).filter(|word| word.contains('/') && !word.contains(' ')).collect();
+    assert!(paths.len() > 30, "{paths:?}");
+    for path in paths {
+        let exists = [root.join(path), root.join("ekeyd/src").join(path)].iter().any(|path| path.exists());
+        assert!(exists, "ARCHITECTURE.md names {path}, which does not exist");
+    }
+}
+
 /// Returns the documents, each with its path.
 fn documents() -> Vec<(PathBuf, String)> {
     let root = tree::root();

@@ -52,9 +52,9 @@ fn these_tests_cover_every_fault_of_the_software_key() {
     let help = binaries::command("ekey-sim").arg("--help").output().expect("it can be run");
     let help = String::from_utf8_lossy(&help.stdout).split_whitespace().collect::<Vec<_>>().join(" ");
     for (begin, end, watched) in [
-        ("Once in EVERY frames or answers: ", ";", &FAULTS[..]),
-        ("Hang ", ";", &WEDGES[..]),
-        ("Give ", " instead of noise", &SOURCES[..]),
+        ("once in EVERY frames or answers: ", ";", &FAULTS[..]),
+        ("Hang ", ":", &WEDGES[..]),
+        ("Replace the noise with ", ", without", &SOURCES[..]),
     ] {
         let list = help.split_once(begin).and_then(|(_, rest)| rest.split_once(end)).expect("the help lists them").0;
         let mut expected: Vec<&str> = list.split([',', ' ']).filter(|word| !["", "or"].contains(word)).collect();

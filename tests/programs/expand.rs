@@ -201,7 +201,7 @@ fn a_key_that_fails_its_test_costs_its_seed() {
     let daemon = daemon_plan.start(&scratch);
     await_until("the key to be retired", || daemon.status(&scratch).key(0).failed_test().map(drop));
     let log = await_until("the daemon to forget the seed", || {
-        Some(daemon.program.stderr()).filter(|log| log.contains("[expand] has forgotten its seed"))
+        Some(daemon.program.stderr()).filter(|log| log.contains("[expand] has discarded its seed"))
     });
     assert!(log.contains("[expand] is seeded"), "{log}");
 }

@@ -5,7 +5,8 @@ use std::fs;
 
 use ekey_tests::books::{OnTheWay, assert_books_add_up};
 use ekey_tests::serving::{started, writing};
-use ekey_tests::{DaemonPlan, KeyPlan, await_until, blocks};
+use ekey_tests::software_key::{SECOND_LONG_TERM_KEY, SECOND_SERIAL};
+use ekey_tests::{DaemonPlan, KeyPlan, Scratch, await_until, blocks};
 
 /// Bytes of the key's blocks of 78 frames.
 const BLOCK: u64 = 78 * 32;
@@ -16,6 +17,8 @@ const FROM: u64 = 100;
 /// The key's bytes follow from this seed, so that no result is chance: with random bytes the test would miss the bias
 /// of one per cent once in 6,000 runs. (ekey-health/tests/power.rs tries the health tests with many seeds.)
 const SEED: u32 = 1;
+/// A third key next to the harness's two.
+const THIRD_SERIAL: &str = "Nw/vBlg3+TBJORFF";
 
 #[test]
 fn repetition_count_retires_a_constant_source() {
@@ -43,6 +46,27 @@ fn the_bias_test_retires_a_bias_of_one_per_cent() {
 }
 
 #[test]
+fn a_bad_key_of_three_costs_only_its_own_bytes() {
+    let scratch = Scratch::make();
+    let bad = KeyPlan::named("bad").seed(SEED).rate(2000).bad_source("biased");
+    let second = KeyPlan::named("second").rate(2000).identity(SECOND_SERIAL, SECOND_LONG_TERM_KEY);
+    let third = KeyPlan::named("third").rate(2000).identity(THIRD_SERIAL, SECOND_LONG_TERM_KEY);
+    let plans = [&bad, &second, &third];
+    let keys = plans.map(|plan| plan.plug_in(&scratch));
+    let plan = plans.iter().zip(&keys).fold(DaemonPlan::default(), |daemon, (plan, key)| daemon.key(plan, key));
+    let daemon = plan.start(&scratch);
+    let status = await_until("the bad key to be retired", || {
+        let status = daemon.status(&scratch);
+        (status.keys() == 3 && status.key(0).failed_test().is_some()).then_some(status)
+    });
+    let (received, held) = (status.count("/pool/received_bytes"), status.count("/pool/bytes"));
+    let (wiped, overflowed) = (status.count("/pool/wiped_bytes"), status.count("/pool/overflowed_bytes"));
+    assert_eq!((held + wiped, overflowed), (received, 0), "nothing takes bytes here, and they all fit: {status}");
+    let own = status.key(0).books("handed_bytes");
+    assert!(wiped > 0 && wiped <= own, "{wiped} bytes are wiped, and the bad key gave {own}: {status}");
+}
+
+#[test]
 fn a_good_run_readmits_a_retired_key() {
     let ((scratch, key, mut daemon), output) =
         writing(&KeyPlan::named("key").seed(SEED).bad_source("half:100-120"), None, |daemon| daemon);
@@ -65,7 +89,9 @@ fn a_good_run_readmits_a_retired_key() {
     daemon.program.kill();
     blocks::assert_in_order(&output, &key.plain_log);
     let log = daemon.program.stderr();
-    for (words, expected) in [("put aside, nothing of it", 1), ("taken back after 128 good blocks", 1)] {
+    for (words, expected) in
+        [("retired, its entropy is no longer handed out", 1), ("readmitted after 128 good blocks", 1)]
+    {
         assert_eq!(log.matches(words).count(), expected, "{words:?} in the log:\n{log}");
     }
 }

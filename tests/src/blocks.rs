@@ -132,7 +132,7 @@ impl Account {
             }
             known_to = at + WINDOW;
             if std::mem::replace(&mut self.seen[place], true) {
-                return Err(format!("byte {at} of {length} and those after it were handed out before"));
+                return Err(format!("byte {at} of {length} and those after it were served before"));
             }
         }
         if known_to < length { Err(format!("byte {known_to} of {length}: no key sent this")) } else { Ok(()) }

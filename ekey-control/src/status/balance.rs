@@ -1,15 +1,15 @@
 //! Whether the books add up: each sum of what came is the sum of what became of it.
 //!
 //! ```text
-//! key:     verified = gathered + handed on + put aside + dropped
-//! pool:    received = held + given to the kernel + to the file + to each EGD listener + to seeds
-//!          + to each other outlet + overflowed + wiped
+//! key:     verified = gathered + handed on + `put_aside` + dropped
+//! pool:    received = held + given to the kernel + to the file + to each EGD listener + to seeds + to each other outlet
+//!          + overflowed + wiped
 //!          where keys are combined, instead of the EGD listeners: + combined + held to be combined + wiped of that,
 //!          and made of it = ready + given to each EGD listener + to seeds
 //! expand:  made of the seeds = ready + wiped + given to each of its listeners
 //! between: handed on by all keys = received by the pool from keys + on the way
-//!          put aside by all keys = mixed without credit + dropped + on the way
-//! kernel:  given + put aside = mixed + dropped
+//!          `put_aside` of all keys = mixed without credit + dropped + on the way
+//! kernel:  given + mixed without credit = mixed + dropped
 //! outlet:  given = passed on + waiting + dropped
 //! EGD:     given + other bytes of the answers = sent + waiting + dropped
 //! ```
@@ -18,9 +18,6 @@ use std::fmt;
 
 use super::books::{Books, KeyBooks};
 use super::{Account, EgdStatus, KernelStatus, OutletStatus, Status};
-
-/// The outlets whose own part of the status says what they took of the pool.
-const WITH_A_PART: [&str; 4] = ["kernel", "file", "egd", "expand"];
 
 /// Two sums that should be the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,9 +60,10 @@ impl Status {
         let from_keys = pool.received_bytes.saturating_sub(books.fetched_bytes);
         let aside = sum(&[books.aside_mixed_bytes, books.aside_dropped_bytes]);
         let most = books.most_on_the_way_bytes;
-        for (what, came, went) in
-            [("handed on by the keys", keys.handed_bytes, from_keys), ("put aside", keys.put_aside_bytes, aside)]
-        {
+        for (what, came, went) in [
+            ("handed on by the keys", keys.handed_bytes, from_keys),
+            ("from retired keys", keys.put_aside_bytes, aside),
+        ] {
             let on_the_way = came.checked_sub(went);
             if on_the_way.is_none_or(|on_the_way| on_the_way > most) {
                 check(what, came, &[went]);
@@ -79,7 +77,7 @@ impl Status {
         let mut went = vec![pool.bytes, pool.overflowed_bytes, pool.wiped_bytes];
         went.extend(self.kernel.iter().map(|kernel| kernel.given_bytes));
         went.extend(self.file.iter().map(|file| file.given_bytes));
-        let others = self.outlets.iter().filter(|outlet| !WITH_A_PART.contains(&outlet.name.as_str()));
+        let others = self.outlets.iter().filter(|outlet| outlet.stands_alone());
         went.extend(others.map(|outlet| outlet.account.given_bytes));
         let served = served_by(&self.egd);
         let seeds = self.expand.as_ref().map_or(0, |expand| expand.seed_bytes);

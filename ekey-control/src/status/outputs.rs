@@ -46,6 +46,14 @@ pub struct OutletStatus {
 }
 
 impl OutletStatus {
+    /// Outlets that have a part of the status of their own.
+    const OWN_PART: [&str; 4] = ["kernel", "file", "egd", "expand"];
+
+    /// Whether this is all that the status says of it.
+    pub fn stands_alone(&self) -> bool {
+        !Self::OWN_PART.contains(&self.name.as_str())
+    }
+
     /// The status of an outlet.
     pub fn new(name: &str, account: Account, problem: Option<String>) -> Self {
         Self { name: name.to_owned(), account, problem }

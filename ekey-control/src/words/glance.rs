@@ -40,7 +40,7 @@ pub fn key_title(key: &KeyStatus) -> String {
     let serial = key.known_serial().unwrap_or("(serial number not known)");
     if let Some(aside) = key.put_aside().filter(|_| key.state.is_okay()) {
         let since = amount::duration(aside.since_s);
-        return format!("Key {}  {serial}  put aside: {} test failed, for {since}", key.number, aside.test);
+        return format!("Key {}  {serial}  retired: {} test failed, for {since}", key.number, aside.test);
     }
     format!("Key {}  {serial}  {}, for {}", key.number, advice::words(key.state), amount::duration(key.since_s))
 }
@@ -158,6 +158,6 @@ fn health(health: &HealthStatus) -> String {
     match (&health.put_aside, health.times_put_aside) {
         (Some(aside), _) => format!("FAILED at byte {}: {}", aside.at_byte, aside.what),
         (None, 0) => format!("all tests passed on {tested}, {fips}"),
-        (None, times) => format!("{tested} tested, {fips}, put aside {} so far", amount::many(times, "time")),
+        (None, times) => format!("{tested} tested, {fips}, retired {} so far", amount::many(times, "time")),
     }
 }

@@ -4,8 +4,8 @@
 
 use super::amount;
 use crate::status::{
-    CombineStatus, ConfinementStatus, EgdClientStatus, EgdStatus, EgdTlsStatus, ExpandStatus, FileStatus, KernelEra,
-    KernelStatus, KeyringStatus, PoolStatus, Status,
+    Account, CombineStatus, ConfinementStatus, EgdClientStatus, EgdStatus, EgdTlsStatus, ExpandStatus, FileStatus,
+    KernelEra, KernelStatus, KeyringStatus, OutletStatus, PoolStatus, Status,
 };
 
 /// The name of the part that holds the long-term keys.
@@ -59,6 +59,7 @@ impl Status {
         parts.push(egd(&self.egd));
         parts.extend(offered(self.offered_bytes));
         parts.extend(self.expand.as_ref().map(expand));
+        parts.extend(other_outlets(&self.outlets));
         parts.push(keyring(&self.keyring));
         parts.extend(self.confinement.as_ref().map(sandbox));
         parts.extend(books(self));
@@ -201,6 +202,20 @@ fn expand(expand: &ExpandStatus) -> Part {
     part.rows.extend(listener_rows("expand", &expand.listeners));
     let problem = expand.problem.as_ref().map(|problem| format!("Expand: {problem}."));
     part.with_problems(problem).with_problems(expand.listeners.iter().filter_map(of_listener))
+}
+
+/// The outlets that have no part of their own above: a line each.
+fn other_outlets(outlets: &[OutletStatus]) -> Option<Part> {
+    let others: Vec<&OutletStatus> = outlets.iter().filter(|outlet| outlet.stands_alone()).collect();
+    let row = |outlet: &&OutletStatus| {
+        let Account { passed_on_bytes, waiting_bytes, dropped_bytes, .. } = outlet.account;
+        let [passed_on, waiting, dropped] = [passed_on_bytes, waiting_bytes, dropped_bytes].map(amount::bytes);
+        ("outlet", format!("{}: {passed_on} passed on, {waiting} waiting, {dropped} dropped", outlet.name))
+    };
+    let problem = |outlet: &&OutletStatus| Some(format!("Outlet {}: {}.", outlet.name, outlet.problem.as_ref()?));
+    let part =
+        Part { name: "outlets", role: Role::Outlet, rows: others.iter().map(row).collect(), problems: Vec::new() };
+    (!others.is_empty()).then(|| part.with_problems(others.iter().filter_map(problem)))
 }
 
 fn keyring(keyring: &KeyringStatus) -> Part {

@@ -58,8 +58,9 @@ fn named(words: &[&str]) -> Option<PathBuf> {
 }
 
 fn check(file: &Path) -> io::Result<Output> {
-    let beside = std::env::current_exe().ok().map(|tool| tool.with_file_name("ekeyd")).filter(|path| path.is_file());
-    Command::new(beside.unwrap_or_else(|| "ekeyd".into())).arg("check").arg(file).output()
+    let next_to_tool =
+        std::env::current_exe().ok().map(|tool| tool.with_file_name("ekeyd")).filter(|path| path.is_file());
+    Command::new(next_to_tool.unwrap_or_else(|| "ekeyd".into())).arg("check").arg(file).output()
 }
 
 /// Checks whether only the daemon can read the keyring.

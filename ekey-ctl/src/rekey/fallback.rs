@@ -19,8 +19,8 @@ const MOST_FILES: u32 = 100;
 /// The system's error for the last folder, if no folder is writable.
 pub(super) fn keep(serial: &Serial, key: &LongTermKey, keyring: &Path) -> io::Result<PathBuf> {
     let home = env::var_os("HOME").map(PathBuf::from).filter(|home| home.is_absolute());
-    let beside = keyring.parent().map(Path::to_owned);
-    keep_in(serial, key, [beside, home, env::current_dir().ok()].into_iter().flatten())
+    let next_to_keyring = keyring.parent().map(Path::to_owned);
+    keep_in(serial, key, [next_to_keyring, home, env::current_dir().ok()].into_iter().flatten())
 }
 
 fn keep_in(serial: &Serial, key: &LongTermKey, folders: impl Iterator<Item = PathBuf>) -> io::Result<PathBuf> {

@@ -72,7 +72,7 @@ fn key(key: &KeyStatus) -> Line {
     let voltage = sensors.supply_millivolts.map_or_else(unknown, |value| format!("{:.2}", f64::from(value) / 1000.0));
     let refused = key.frames.dropped().saturating_add(key.frames.framing_errors);
     let state = match key.put_aside().filter(|_| key.state.is_okay()) {
-        Some(_) => "put aside".to_owned(),
+        Some(_) => "retired".to_owned(),
         None => advice::words(key.state),
     };
     let cells = [

@@ -47,7 +47,7 @@ fn a_node_that_is_no_usb_device_cannot_be_reset() {
     let machine = Machine::new();
     let mut key = key(&machine);
     key.usbfs = Path::new("/dev/null").into();
-    let refused = usb_reset(&key).expect_err("this is no USB device");
+    let refused = usb_reset(&key).expect_err("this is not a USB device");
     assert!(matches!(refused, ReviveError::Failed { .. }), "{refused}");
     assert!(refused.to_string().starts_with("/dev/null: "), "{refused}");
 }

@@ -2,10 +2,7 @@
 
 use core::fmt;
 
-use zeroize::{Zeroize, ZeroizeOnDrop};
-
 /// 32 bytes of proven entropy for one consumer: cannot be cloned, wipes itself when dropped.
-#[derive(Zeroize, ZeroizeOnDrop)]
 pub struct EntropyBlock([u8; Self::LEN]);
 
 impl EntropyBlock {
@@ -16,8 +13,9 @@ impl EntropyBlock {
     #[inline]
     pub(super) fn unmask(masked: &[u8; Self::LEN], mask: &[u64; 4]) -> Self {
         let mut block = Self(*masked);
-        for (bytes, word) in block.0.chunks_exact_mut(8).zip(mask) {
-            bytes.iter_mut().zip(word.to_le_bytes()).for_each(|(byte, mask)| *byte ^= mask);
+        for (bytes, mask) in block.0.chunks_exact_mut(8).zip(mask) {
+            let word = u64::from_le_bytes(bytes.try_into().expect("chunks of eight")) ^ mask;
+            bytes.copy_from_slice(&word.to_le_bytes());
         }
         block
     }
@@ -26,6 +24,14 @@ impl EntropyBlock {
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; Self::LEN] {
         &self.0
+    }
+}
+
+impl Drop for EntropyBlock {
+    /// Wipes the block as a whole: as many stores as it has words, where [`zeroize::Zeroize`] makes one for each byte.
+    fn drop(&mut self) {
+        self.0 = [0; Self::LEN];
+        zeroize::optimization_barrier(&self.0);
     }
 }
 

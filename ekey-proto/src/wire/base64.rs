@@ -32,27 +32,40 @@ pub fn decode<const N: usize>(text: &[u8]) -> Result<[u8; N], InvalidBase64> {
 /// # Errors
 /// [`InvalidBase64`] if `text` holds anything but the canonical base64 of `N` bytes.
 pub(crate) fn decode_public<const N: usize>(text: &[u8]) -> Result<[u8; N], InvalidBase64> {
+    let refused = InvalidBase64 { expected: N };
+    let padding = (3 - N % 3) % 3;
+    if text.len() != 4 * N.div_ceil(3) {
+        return Err(refused);
+    }
     let mut bytes = [0; N];
-    let (groups, padding) = (N.div_ceil(3), (3 - N % 3) % 3);
-    if text.len() != 4 * groups || text[text.len() - padding..].iter().any(|byte| *byte != b'=') {
-        return Err(InvalidBase64 { expected: N });
+    let (groups, end) = text.split_at(4 * (N / 3));
+    // Every digit's value together: no digit has the bit of a character that is none.
+    let mut seen = 0;
+    for (bytes, digits) in bytes.chunks_exact_mut(3).zip(groups.chunks_exact(4)) {
+        let group = values([digits[0], digits[1], digits[2], digits[3]], &mut seen);
+        bytes.copy_from_slice(&group[1..]);
     }
-    // Check all digits at once: a character that is not a digit sets a bit above the lower six.
-    let mut all = 0;
-    let mut last = 0;
-    for (bytes, digits) in bytes.chunks_mut(3).zip(text.chunks_exact(4)) {
-        let digits = if bytes.len() == 3 { digits } else { &digits[..=bytes.len()] };
-        last = 0;
-        for (digit, shift) in digits.iter().zip([18, 12, 6, 0]) {
-            let value = VALUES[usize::from(*digit)];
-            all |= value;
-            last |= u32::from(value) << shift;
+    if let &[first, second, third, fourth] = end {
+        // A pad stands for a digit of 0, and the bits behind the last byte are 0 in the canonical spelling.
+        let digits = if padding == 2 { [first, second, b'A', b'A'] } else { [first, second, third, b'A'] };
+        let group = values(digits, &mut seen);
+        let pads = if padding == 2 { [third, fourth] } else { [b'=', fourth] };
+        let left = 3 - padding;
+        if pads != *b"==" || group[1 + left..].iter().any(|byte| *byte != 0) {
+            return Err(refused);
         }
-        bytes.copy_from_slice(&last.to_be_bytes()[1..=bytes.len()]);
+        bytes[N - left..].copy_from_slice(&group[1..=left]);
     }
-    // In the canonical spelling the bits behind the last byte are zero.
-    let unused = last & ((1 << (8 * padding)) - 1);
-    if all & NO_DIGIT == 0 && unused == 0 { Ok(bytes) } else { Err(InvalidBase64 { expected: N }) }
+    if seen & NO_DIGIT == 0 { Ok(bytes) } else { Err(refused) }
+}
+
+/// Returns the 24 bits of four digits, after a zero byte, and adds the digits' values to those `seen`.
+#[inline(always)]
+fn values(digits: [u8; 4], seen: &mut u8) -> [u8; 4] {
+    let [first, second, third, fourth] = digits.map(|digit| VALUES[usize::from(digit)]);
+    *seen |= first | second | third | fourth;
+    let bits = u32::from(first) << 18 | u32::from(second) << 12 | u32::from(third) << 6 | u32::from(fourth);
+    bits.to_be_bytes()
 }
 
 /// Encodes `bytes` as padded base64 into the front of `out`, in constant time. Returns the number of characters.

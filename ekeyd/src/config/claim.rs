@@ -1,6 +1,6 @@
 //! What the configuration claims from the machine: ports, sockets, files, servers.
 //!
-//! Each section says what it needs. The check for clashes and the sandbox work from that, and know no section by name.
+//! Each section states what it needs. The check for clashes and the sandbox use only that.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -48,10 +48,10 @@ impl Resource {
         }
     }
 
-    /// Whether one of the two takes what the other needs.
+    /// Returns whether one of the two takes what the other needs.
     fn clashes_with(&self, other: &Self) -> bool {
         if let (Some(one), Some(two)) = (self.path(), other.path()) {
-            // Two readers of one file do no harm, and neither do two users of one device or server.
+            // Two may read one file, or use one device or server.
             let shared = matches!((self, other), (Self::Read(_), Self::Read(_)) | (Self::Open(_), Self::Open(_)));
             return !shared && real(one) == real(two);
         }
@@ -68,7 +68,7 @@ impl Resource {
         }
     }
 
-    /// What to do about a clash.
+    /// Returns what to do about a clash.
     fn remedy(&self) -> &'static str {
         match self {
             Self::Listen(_) => "name another port",
@@ -92,8 +92,8 @@ impl fmt::Display for Resource {
     }
 }
 
-/// Every pair of claims of which one must change: the one to report, the one it clashes with, and what is wrong. `place` gives
-/// the offset and line of the `n`th claim of a key, `None` if the file does not have it.
+/// Returns the clashes: the offset of the claim to change, and what is wrong. `place` returns the offset and line of the `n`th
+/// claim of a key, `None` if the file does not have it.
 pub(super) fn clashes(
     claims: &[Claim],
     place: impl Fn(&Claim, usize) -> Option<(usize, usize)>,
@@ -104,7 +104,7 @@ pub(super) fn clashes(
             placed.iter().filter(|(_, other)| (other.section, other.key) == (claim.section, claim.key)).count();
         placed.push((place(claim, before), claim));
     }
-    // Of two, the later in the file is the one to change, most likely; a default is not in the file.
+    // Of two, the later in the file is probably the one to change; a default is not in the file.
     placed.sort_by_key(|(place, _)| *place);
     let mut found = Vec::new();
     for (index, (at, claim)) in placed.iter().enumerate() {
@@ -130,7 +130,7 @@ fn named(claim: &Claim) -> String {
     if section.is_empty() { format!("`{key}`") } else { format!("`{key}` in [{section}]") }
 }
 
-/// The path in one spelling: `/var/run` is a link to `/run`, and dots and double slashes say nothing.
+/// Returns the path in one spelling: `/var/run` is a link to `/run`, and dots and double slashes mean nothing.
 fn real(path: &Path) -> PathBuf {
     let mut real = PathBuf::new();
     for component in path.components() {
@@ -145,8 +145,8 @@ fn real(path: &Path) -> PathBuf {
     real.strip_prefix("/var/run").map(|rest| Path::new("/run").join(rest)).unwrap_or(real)
 }
 
-/// Whether only one of the two addresses can be listened on. On Linux `0.0.0.0` takes the port of every IPv4 address, and `::`
-/// that of every address.
+/// Returns whether only one of the two addresses can be listened on. On Linux `0.0.0.0` takes the port of every IPv4 address, and
+/// `::` that of every address.
 fn overlap(one: SocketAddr, two: SocketAddr) -> bool {
     let covers = |all: IpAddr, other: IpAddr| match all {
         IpAddr::V4(all) => all.is_unspecified() && other.is_ipv4(),
@@ -177,7 +177,7 @@ mod tests {
 
     #[test]
     fn a_wildcard_takes_the_port_of_its_addresses() {
-        for (one, two, due) in [
+        for (one, two, expected) in [
             ("127.0.0.1:1", "127.0.0.1:1", true),
             ("127.0.0.1:1", "127.0.0.1:2", false),
             ("127.0.0.1:1", "127.0.0.2:1", false),
@@ -192,7 +192,7 @@ mod tests {
             ("[fe80::1%2]:1", "[::]:1", true),
         ] {
             let [one, two] = [one, two].map(|address| address.parse().unwrap());
-            assert_eq!([overlap(one, two), overlap(two, one)], [due; 2], "{one} and {two}");
+            assert_eq!([overlap(one, two), overlap(two, one)], [expected; 2], "{one} and {two}");
         }
     }
 
@@ -210,7 +210,7 @@ mod tests {
 
     #[test]
     fn a_server_clashes_with_a_port_of_its_own() {
-        for (own, host, due) in [
+        for (own, host, expected) in [
             ("127.0.0.1:1", "127.0.0.1", true),
             ("0.0.0.0:1", "127.0.0.1", true),
             ("[::]:1", "::1", true),
@@ -221,7 +221,7 @@ mod tests {
         ] {
             let own = Resource::Listen(own.parse().unwrap());
             let server = Resource::Connect(host.to_owned(), 1);
-            assert_eq!([own.clashes_with(&server), server.clashes_with(&own)], [due; 2], "{own} and {server}");
+            assert_eq!([own.clashes_with(&server), server.clashes_with(&own)], [expected; 2], "{own} and {server}");
         }
     }
 }

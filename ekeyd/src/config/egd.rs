@@ -21,30 +21,30 @@ pub(crate) struct Egd {
     pub handshake: Duration,
     /// How many clients to serve at a time.
     pub max_clients: usize,
-    /// Which part of what the kernel leaves the clients get at most while the file wants some too, in percent.
+    /// Limit on the clients' part of what the kernel leaves, in per cent, while the file wants some too.
     pub share_percent: u8,
-    /// Whether what clients offer by `0x03` is mixed into the kernel, without credit.
+    /// Whether to mix what clients offer by `0x03` into the kernel, without credit.
     pub mix_offered: bool,
-    /// Whether clients get only what is made of at least two keys.
+    /// Whether clients get only bytes made of two keys.
     pub combine: bool,
-    /// Who may be a client, and of how much.
+    /// Who may be a client, and how much it may get.
     pub limits: Limits,
 }
 
-/// What keeps clients within bounds.
+/// The limits on clients.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Limits {
-    /// How long a client may say and take nothing, while it does not wait for entropy; for ever if none.
+    /// How long a client may be idle while it does not wait for entropy; no limit if `None`.
     pub idle: Option<Duration>,
-    /// How many clients a peer may be, if that is limited. A peer is a user on a unix socket, else an address.
+    /// Limit on the clients of one peer, if any. A peer is a user on a unix socket, else an address.
     pub clients_per_peer: Option<usize>,
-    /// How much a peer may get, if that is limited.
+    /// Limit on what a peer may get, if any.
     pub rate_per_peer: Option<Rate>,
-    /// The networks that may connect over TCP; all if none is named.
+    /// The networks that may connect over TCP; all if empty.
     pub networks: Vec<Network>,
-    /// The users that may connect to unix sockets, besides `groups`; all if none of either is named.
+    /// The users that may connect to unix sockets, in addition to `groups`; all if both are empty.
     pub users: Vec<Principal>,
-    /// The groups that may.
+    /// The groups that may connect to unix sockets.
     pub groups: Vec<Principal>,
 }
 
@@ -81,7 +81,7 @@ impl Default for Egd {
     }
 }
 
-/// How many bytes a peer gets at once unless the file says otherwise.
+/// The default of how many bytes a peer gets at once.
 const DEFAULT_BURST: u32 = 65_536;
 
 impl Section for Egd {
@@ -110,7 +110,7 @@ impl Section for Egd {
 }
 
 fn limits(table: &mut Table<'_>) -> Limits {
-    // 0 is no limit.
+    // 0 means no limit.
     let mut count = |key| table.number(key, 0..=u64::from(u32::MAX / 2)).filter(|number: &u32| *number > 0);
     let idle = count("idle-timeout-s").map(|seconds| Duration::from_secs(seconds.into()));
     let clients_per_peer = count("clients-per-peer").and_then(|clients| clients.try_into().ok());

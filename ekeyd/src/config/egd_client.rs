@@ -11,7 +11,7 @@ use super::table::Table;
 use super::value::shown;
 use super::{Claim, Resource, Section, Tls, tls};
 
-/// The most servers; each may take a timeout before the next one's turn.
+/// Limit on the servers: each may take a timeout before the next one's turn.
 const MOST_SERVERS: usize = 16;
 /// The longest host name, RFC 1035 2.3.4, less the dot at its end.
 const MOST_HOST: usize = 253;
@@ -25,20 +25,20 @@ pub(crate) struct EgdClient {
     pub connect: Vec<Server>,
     /// The files for the servers that are reached by TLS, if there are any.
     pub tls: Option<Tls>,
-    /// Bytes to ask for at a time, at most; 1 to 255.
+    /// Limit of one request in bytes, 1 to 255.
     pub request_bytes: u8,
-    /// Bytes to hold ready, besides what the kernel and clients want at the moment.
+    /// Bytes to hold ready, in addition to what the kernel and clients want now.
     pub reserve_bytes: usize,
     /// How long to wait for a connection, and for each next byte of an answer.
     pub timeout: Duration,
     /// The pause after a server's first failure; it doubles with each further one.
     pub first_pause: Duration,
-    /// The longest that pause becomes.
+    /// The longest pause.
     pub longest_pause: Duration,
 }
 
 impl EgdClient {
-    /// With these servers, and the usual amounts and times.
+    /// Makes one with these servers and the default amounts and times.
     pub(crate) fn of(connect: Vec<Server>) -> Self {
         Self {
             connect,
@@ -66,7 +66,7 @@ pub(crate) enum Server {
     },
     /// At a TCP port, by TLS.
     Tls {
-        /// As with [`Server::Tcp`]; also the name that must be in its certificate.
+        /// As with [`Server::Tcp`]; its certificate must have this name.
         host: String,
         /// Its port.
         port: u16,
@@ -101,7 +101,7 @@ impl Server {
         }
     }
 
-    /// Its host, unless that is an address.
+    /// Returns its host, unless that is an address.
     fn name_to_resolve(&self) -> Option<&str> {
         match self {
             Self::Tcp { host, .. } | Self::Tls { host, .. } => {
@@ -112,7 +112,7 @@ impl Server {
         .map(String::as_str)
     }
 
-    /// The server at TCP port `port` of `host`, by TLS or not, or nothing if that can be no host.
+    /// Returns the server at TCP port `port` of `host`, by TLS or not. Returns `None` if `host` cannot be a host.
     pub(crate) fn at(host: &str, port: u16, tls: bool) -> Option<Self> {
         let is_v6 = host.parse::<Ipv6Addr>().is_ok();
         let host = if is_v6 { host.to_owned() } else { host_of(host)? };
@@ -134,7 +134,7 @@ fn write_place(f: &mut fmt::Formatter<'_>, kind: &str, host: &str, port: u16) ->
     if host.contains(':') { write!(f, "{kind}:[{host}]:{port}") } else { write!(f, "{kind}:{host}:{port}") }
 }
 
-/// The host as the resolver takes it, if it can be one.
+/// Returns the host as the resolver takes it, if it can be one.
 fn host_of(text: &str) -> Option<String> {
     if let Some(address) = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')) {
         return address.parse::<Ipv6Addr>().ok().map(|_| address.to_owned());

@@ -1,12 +1,12 @@
-//! Mistakes in a configuration, each with its place, as `ekeyd check` and an editor's error list want them.
+//! Mistakes in a configuration, each with its place, in the form of `ekeyd check` and of editors' error lists.
 
 use std::fmt::{self, Write as _};
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Mistakes that are shown one by one, at most.
+/// Limit on the mistakes shown.
 const MOST_MISTAKES: usize = 100;
-/// How many characters of what is wrong are shown, at most.
+/// Limit on the characters shown of one mistake.
 const MOST_SHOWN: usize = 400;
 
 /// A configuration that cannot be used.
@@ -15,24 +15,24 @@ pub(crate) enum ConfigError {
     /// The file cannot be read (host).
     #[error("{}: cannot read: {source}; correct the path given with --config, or the file's owner and mode", path.display())]
     Unreadable {
-        /// The path as it was given.
+        /// The path as given.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
     /// The path is a folder, a device or the like (config).
     #[error("{}: not a regular file; name the configuration file itself with --config", path.display())]
     NotAFile {
-        /// The path as it was given.
+        /// The path as given.
         path: PathBuf,
     },
     /// No configuration is that large (config).
     #[error("{}: larger than a configuration can be (1 MiB); name another file with --config", path.display())]
     TooLarge {
-        /// The path as it was given.
+        /// The path as given.
         path: PathBuf,
     },
-    /// The file was read and is wrong (config): all its mistakes in the order of the file, one a line.
+    /// The file has mistakes (config): all of them in the order of the file, one a line.
     #[error("{}", Lines(.0))]
     Mistakes(Vec<Mistake>),
 }
@@ -40,7 +40,7 @@ pub(crate) enum ConfigError {
 /// One mistake in a configuration file. Shown as `FILE:LINE:COLUMN: WHAT`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Mistake {
-    /// The file, as it was named.
+    /// The file, as named.
     pub file: PathBuf,
     /// Its line, counted from 1.
     pub line: usize,
@@ -53,7 +53,7 @@ pub(crate) struct Mistake {
 impl fmt::Display for Mistake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}:{}: ", self.file.display(), self.line, self.column)?;
-        // Some of its words are the file's own: they may be long, or steer a terminal.
+        // Parts of it come from the file: they may be long, or contain terminal controls.
         let mut shown = self.what.chars().flat_map(printable);
         shown.by_ref().take(MOST_SHOWN).try_for_each(|character| f.write_char(character))?;
         if shown.next().is_some() { f.write_str("...") } else { Ok(()) }
@@ -81,7 +81,7 @@ impl fmt::Display for Lines<'_> {
     }
 }
 
-/// A text and its name, to make places of offsets.
+/// A text and its name, to turn offsets into places.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Source<'t> {
     file: &'t Path,
@@ -93,12 +93,12 @@ impl<'t> Source<'t> {
         Self { file, text }
     }
 
-    /// The line of byte `offset`, counted from 1.
+    /// Returns the line of byte `offset`, counted from 1.
     pub(super) fn line(&self, offset: usize) -> usize {
         self.mistake(offset, String::new()).line
     }
 
-    /// The mistake at byte `offset`, or at the end of the text if that is before.
+    /// Returns the mistake at byte `offset`, or at the end of the text if that comes first.
     pub(super) fn mistake(&self, offset: usize, what: String) -> Mistake {
         let offset = (0..=offset.min(self.text.len())).rev().find(|&at| self.text.is_char_boundary(at)).unwrap_or(0);
         let before = self.text.get(..offset).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! `[expand]`: serving much that is not full entropy, and how often its generator is seeded anew.
+//! `[expand]`: serving megabytes that are not full entropy, and how often to reseed the generator.
 
 use std::time::Duration;
 
@@ -12,9 +12,9 @@ pub(crate) struct Expand {
     pub listen: Vec<Listen>,
     /// How old a seed may be before it is renewed, 1 s to a day.
     pub reseed_interval: Duration,
-    /// How many bytes may be made of a seed before it is renewed, 64 KiB to 4 GiB.
+    /// How many bytes a seed may give before it is renewed, 64 KiB to 4 GiB.
     pub reseed_bytes: u64,
-    /// How many clients to serve at a time, besides those of `[egd]`.
+    /// How many clients to serve at a time, in addition to those of `[egd]`.
     pub max_clients: usize,
 }
 

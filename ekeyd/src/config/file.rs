@@ -7,7 +7,7 @@ use ekey_control::path::check_path;
 use super::table::Table;
 use super::{Claim, Resource, Section};
 
-/// What `path` is for the standard output.
+/// The `path` that means the standard output.
 const STANDARD_OUTPUT: &str = "-";
 
 /// `[file]`

@@ -1,4 +1,4 @@
-//! `[health]`: how a key's stream is judged.
+//! `[health]`: how to test a key's stream.
 
 use ekey_health::Alpha;
 
@@ -8,7 +8,7 @@ use super::table::Table;
 /// `[health]`
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Health {
-    /// Whether to judge it at all.
+    /// Whether to test it.
     pub enabled: bool,
     /// The false-alarm rate that the cut-offs are computed from.
     pub alpha: Alpha,
@@ -31,7 +31,7 @@ impl Section for Health {
         Some(Self {
             enabled: table.flag("enabled").unwrap_or(default.enabled),
             alpha: alpha.unwrap_or(default.alpha),
-            // Bias is judged over 64 blocks: fewer good ones say nothing about it.
+            // The bias test looks at 64 blocks: fewer good ones prove nothing.
             good_blocks: table.number("good-blocks", 64..=100_000).unwrap_or(default.good_blocks),
         })
     }

@@ -82,7 +82,7 @@ fn key_path<'v>(table: &mut Table<'v>, entry: Value<'v>) -> Option<KeyPath> {
     })
 }
 
-/// Whether a key can have this serial number: the base64 of 12 bytes, which is 16 characters without padding.
+/// Returns whether a key can have this serial number: the base64 of 12 bytes, which is 16 characters without padding.
 fn is_serial(text: &str) -> bool {
     text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/'))
 }

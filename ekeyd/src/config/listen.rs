@@ -44,7 +44,7 @@ impl Listen {
         Some(table.once_each(&entries, &format!("{FORM} in quotes"), Self::parse))
     }
 
-    /// What listening there needs.
+    /// Returns what listening there needs.
     pub(super) fn resource(&self) -> Resource {
         match self {
             Self::Unix { path, .. } => Resource::Socket(path.clone()),

@@ -1,4 +1,4 @@
-//! What the daemon is told to do: the configuration file, read whole, with every mistake in it and its place.
+//! The configuration file: reads it as a whole and reports every mistake with its place.
 //!
 //! A file is either this daemon's own (TOML) or the `ekeyd.conf` of the original daemon; both end up as one [`Config`].
 
@@ -50,7 +50,7 @@ pub(crate) use sandbox::{RunAs, Sandbox};
 pub(crate) use table::Table;
 pub(crate) use tls::Tls;
 
-/// A configuration larger than this, in bytes, is none.
+/// Limit of a configuration file in bytes.
 const MOST_BYTES: u64 = 1024 * 1024;
 
 /// Makes [`Config`] of the top of the file and a field for each section, in the order of the file.
@@ -63,7 +63,7 @@ macro_rules! config {
             pub keyring: PathBuf,
             /// The control socket.
             pub control: PathBuf,
-            /// The port of 127.0.0.1 on which the control language is spoken too, for reading only.
+            /// The port of a read-only control socket on 127.0.0.1.
             pub control_tcp: Option<u16>,
             $($(#[$doc])* pub $section: $type,)*
         }
@@ -111,7 +111,7 @@ config! {
     keys: Keys,
     /// What to do about a key that is silent.
     recovery: Recovery,
-    /// How a key's stream is judged.
+    /// How to test a key's stream.
     health: Health,
     /// Feeding this machine's kernel.
     kernel: Kernel,
@@ -119,7 +119,7 @@ config! {
     pool: Pool,
     /// Serving programs and virtual machines.
     egd: Egd,
-    /// Serving expanded entropy, which is not full entropy, if at all.
+    /// Serving the generator's output, which is not full entropy, if at all.
     expand: Option<Expand>,
     /// Fetching from other machines' EGD servers, if at all.
     egd_client: Option<EgdClient>,
@@ -133,22 +133,22 @@ config! {
 
 /// A part of the configuration: a section, or the top of the file.
 ///
-/// A section has its own file with everything about it: what it may say, its defaults, and how it is read.
+/// A section has its own file with everything about it: its keys, its defaults, and how it is read.
 pub(crate) trait Section: Sized {
     /// Its name in the file, without brackets.
     const NAME: &'static str;
 
-    /// Reads it. Mistakes are noted in `table`. Returns `None` if what it configures is off.
+    /// Reads it. Notes mistakes in `table`. Returns `None` if what it configures is off.
     ///
-    /// Asks for every key whatever the file has, since the keys that are asked for are the keys that exist.
+    /// Always asks for every key: the keys asked for are the keys that exist.
     fn read(table: &mut Table<'_>) -> Option<Self>;
 
-    /// What it needs from the machine, for each key in the order of the file. By default nothing.
+    /// Returns what it needs from the machine, for each key in the order of the file. By default nothing.
     fn claims(&self) -> Vec<Claim> {
         Vec::new()
     }
 
-    /// That `key` of this section needs `resource`.
+    /// Returns the claim that `key` of this section needs `resource`.
     fn claim(key: &'static str, resource: Resource) -> Claim {
         Claim { section: Self::NAME, key, resource }
     }
@@ -179,7 +179,7 @@ fn from_toml(file: &Path, text: &str) -> Result<(Config, Vec<Mistake>), ConfigEr
     let config = Config::read(&mut top).unwrap_or_default();
     top.note_clashes(&config.claims());
     let (found, notes) = top.findings();
-    // What the parser made of a line that is not TOML says nothing about what was meant.
+    // On a line that is not TOML, the parser guesses: ignore what it found there.
     let unread: Vec<usize> = mistakes.iter().map(|mistake| mistake.line).collect();
     mistakes.extend(found.into_iter().filter(|mistake| !unread.contains(&mistake.line)));
     mistakes.sort_by_key(|mistake| (mistake.line, mistake.column));
@@ -187,7 +187,7 @@ fn from_toml(file: &Path, text: &str) -> Result<(Config, Vec<Mistake>), ConfigEr
 }
 
 impl Config {
-    /// Reads the configuration at `path`. Returns it with notes on what it could say better, such as a key's new name.
+    /// Reads the configuration at `path`. Returns it with notes, such as a key's new name.
     ///
     /// # Errors
     /// [`ConfigError::Unreadable`] if it cannot be read as text, else [`ConfigError::Mistakes`] with every mistake in it.
@@ -195,12 +195,13 @@ impl Config {
         Self::parse_noting(path, &text_of(path)?)
     }
 
-    /// The files of TLS for listeners and for servers, where there are any that need them.
+    /// Returns the TLS files that listeners and servers need.
+    #[cfg(any(feature = "tls", test))]
     pub(crate) fn tls_in_use(&self) -> impl Iterator<Item = &Tls> {
         self.egd.tls.iter().chain(self.egd_client.iter().filter_map(|client| client.tls.as_ref()))
     }
 
-    /// The same for its text alone, without the notes.
+    /// Reads the configuration from `text`, without the notes.
     ///
     /// # Errors
     /// [`ConfigError::Mistakes`] with every mistake in it.
@@ -209,8 +210,8 @@ impl Config {
         Self::parse_noting(file, text).map(|(config, _)| config)
     }
 
-    /// Reads the configuration from `text`; `file` is what mistakes name as its place. If its name ends with `.conf` it is one of
-    /// the original daemon, else TOML.
+    /// Reads the configuration from `text`. Mistakes name `file`. A name that ends with `.conf` means the original daemon's
+    /// format, else TOML.
     ///
     /// # Errors
     /// [`ConfigError::Mistakes`] with every mistake in it.
@@ -226,7 +227,7 @@ impl Config {
 fn text_of(path: &Path) -> Result<String, ConfigError> {
     let unreadable = |source| ConfigError::Unreadable { path: path.to_owned(), source };
     let mut bytes = Vec::new();
-    // Without waiting, or a pipe that nobody writes would hang the daemon.
+    // Without waiting: a pipe without a writer would hang the daemon.
     let file = OpenOptions::new().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(path).map_err(unreadable)?;
     if !file.metadata().map_err(unreadable)?.is_file() {
         return Err(ConfigError::NotAFile { path: path.to_owned() });

@@ -25,7 +25,7 @@ impl Network {
         Err(format!("`{text}` has bits behind its prefix; expected `{}`, or only the address", network.trunc()))
     }
 
-    /// Whether `address` is in it. An IPv4 address that came in over IPv6 counts as IPv4.
+    /// Returns whether `address` is in it. An IPv4 address that came in over IPv6 counts as IPv4.
     pub(crate) fn contains(self, address: IpAddr) -> bool {
         self.0.contains(&address.to_canonical())
     }

@@ -1,6 +1,6 @@
-//! The original daemon's configuration, `ekeyd.conf`, as this daemon understands it.
+//! Translates the original daemon's configuration, `ekeyd.conf`.
 //!
-//! Outputs that it does not name are off, and no key is used but those it names.
+//! Only the outputs and keys that it names are used.
 
 use std::path::Path;
 
@@ -24,7 +24,7 @@ pub(super) fn config(file: &Path, text: &str) -> Result<Config, ConfigError> {
     if mistakes.is_empty() { Ok(understood(original)) } else { Err(ConfigError::Mistakes(mistakes)) }
 }
 
-/// What the file asks for and this machine does not have.
+/// Returns the users and groups that the file names and this machine does not have.
 fn refused(original: &OriginalConfig) -> Vec<Placed<String>> {
     let mut refused = Vec::new();
     for Placed { line, column, value } in &original.egd {
@@ -45,30 +45,30 @@ fn refused(original: &OriginalConfig) -> Vec<Placed<String>> {
 }
 
 fn understood(original: OriginalConfig) -> Config {
-    let due = Config::default();
+    let default = Config::default();
     // This daemon ignores `Daemonise` and stays in the foreground, for the service manager.
     Config {
-        keyring: original.keyring.map_or(due.keyring, |path| path.value),
-        control: original.unix_control.map_or(due.control, |path| path.value),
+        keyring: original.keyring.map_or(default.keyring, |path| path.value),
+        control: original.unix_control.map_or(default.control, |path| path.value),
         control_tcp: original.tcp_control.map(|port| port.value),
         keys: Keys {
             discover: false,
             paths: original.keys.into_iter().map(|key| key_path(key.value)).collect(),
             folders: original.folders.into_iter().map(|folder| folder.value).collect(),
-            ..due.keys
+            ..default.keys
         },
         kernel: Kernel {
             enabled: original.kernel_bits.is_some(),
-            bits_per_byte: original.kernel_bits.map_or(due.kernel.bits_per_byte, |bits| bits.value),
-            ..due.kernel
+            bits_per_byte: original.kernel_bits.map_or(default.kernel.bits_per_byte, |bits| bits.value),
+            ..default.kernel
         },
-        egd: Egd { listen: places(original.egd), ..due.egd },
+        egd: Egd { listen: places(original.egd), ..default.egd },
         file: original.file.map(|path| File { path: path.value, max_bytes: None }),
-        ..due
+        ..default
     }
 }
 
-/// Each place once, with its first statement: `ekey-ctl config convert` drops the later ones, and says so.
+/// Returns each place once, as first stated: `ekey-ctl config convert` drops the later ones, with a note.
 fn places(sockets: Vec<Placed<EgdSocket>>) -> Vec<Listen> {
     let mut once: Vec<EgdSocket> = Vec::new();
     for Placed { value: socket, .. } in sockets {
@@ -104,10 +104,10 @@ mod tests {
                     -- Daemonise(false)\nSetOutputToKernel(7)\nAddEntropyKeys \"/dev/entropykey\"\n\
                     AddEntropyKeys \"/var/run/entropykeys\"\n";
         let config = parse(text).unwrap();
-        let due = Config::default();
+        let default = Config::default();
         assert_eq!(config.control, Path::new("/var/run/ekeyd.sock"));
         assert_eq!(config.keyring, Path::new("/etc/entropykey/keyring"));
-        assert_eq!(config.kernel, due.kernel);
+        assert_eq!(config.kernel, default.kernel);
         assert_eq!(config.egd.listen, [], "outputs not named are off");
         assert_eq!(config.file, None);
         assert_eq!(config.keys.folders, [Path::new("/dev/entropykey"), Path::new("/var/run/entropykeys")]);
@@ -125,13 +125,13 @@ mod tests {
         assert_eq!(config.file, Some(File { path: "/tmp/entropy".into(), max_bytes: None }));
         assert!(!config.kernel.enabled);
         let group = Some("daemon".to_owned());
-        let due = [
+        let expected = [
             Listen::unix("/etc/entropy"),
             Listen::Unix { path: "/e".into(), mode: Some(0o660), user: None, group },
             Listen::Tcp("127.0.0.1:8888".parse().unwrap()),
             Listen::Tcp("[::1]:8889".parse().unwrap()),
         ];
-        assert_eq!(config.egd.listen, due);
+        assert_eq!(config.egd.listen, expected);
         let serial = Some("A/BvBlg3OTBJ+RFD".to_owned());
         let keys =
             [KeyPath { path: "/dev/cuaU0".into(), serial: None }, KeyPath { path: "/dev/ttyACM0".into(), serial }];
@@ -145,11 +145,11 @@ mod tests {
              EGDTCPSocket(8888, \"127.0.0.1\")\nEGDTCPSocket(8888, \"::1\")\n",
         )
         .unwrap();
-        let due = [
+        let expected = [
             Listen::Unix { path: "/e".into(), mode: Some(0o600), user: None, group: None },
             Listen::Tcp("127.0.0.1:8888".parse().unwrap()),
             Listen::Tcp("[::1]:8888".parse().unwrap()),
         ];
-        assert_eq!(config.egd.listen, due);
+        assert_eq!(config.egd.listen, expected);
     }
 }

@@ -12,7 +12,7 @@ pub(crate) struct Sandbox {
     pub enabled: bool,
     /// The user to become if root starts the daemon.
     pub user: RunAs,
-    /// A file that it removes when it ends; only the program of the original's client has one.
+    /// A file to remove at the end; only the replacement of the original's client has one.
     pub pid_file: Option<PathBuf>,
 }
 

@@ -1,7 +1,7 @@
-//! One table of the configuration file, asked key by key.
+//! One table of the configuration file, read key by key.
 //!
-//! A table remembers which keys it was asked for. Nothing else lists the keys that exist: a key in the file that no section asked
-//! for is unknown. A wrong value is noted with its place and read as absent, so that one run finds every mistake.
+//! A table remembers which keys were asked for. There is no other list of keys: a key in the file that no section asked for is
+//! unknown. A wrong value is noted with its place and read as absent, so that one run finds every mistake.
 
 use std::fmt::Display;
 use std::ops::RangeInclusive;
@@ -20,13 +20,13 @@ use super::value::{Value, kind, shown, stands_at};
 /// How messages call the outermost table.
 const TOP: &str = "the top of the file";
 
-/// A table of the file, or one that the file does not have: then every key is absent.
+/// A table. If the file does not have it, every key is absent.
 pub(crate) struct Table<'v> {
     source: Source<'v>,
     /// How messages call it: `[kernel]`, or [`TOP`].
     name: String,
     values: Option<&'v DeTable<'v>>,
-    /// Where it begins, in bytes.
+    /// The byte offset of its beginning.
     offset: usize,
     document: &'v DeTable<'v>,
     asked: Vec<&'static str>,
@@ -35,7 +35,7 @@ pub(crate) struct Table<'v> {
     inner: Vec<Self>,
     /// Whether it is an entry of a list: its keys belong nowhere else.
     is_entry: bool,
-    /// Each entry of a list that was taken: the list's key, and where it is.
+    /// Each accepted entry of a list: the list's key, and the entry's offset.
     taken: Vec<(&'static str, usize)>,
     mistakes: Vec<Mistake>,
     notes: Vec<Mistake>,
@@ -51,7 +51,7 @@ struct Renamed {
 }
 
 impl<'v> Table<'v> {
-    /// The whole of `document`, which was read from `source`.
+    /// Makes the outermost table of `document`, which was read from `source`.
     pub(super) fn top(source: Source<'v>, document: &'v Spanned<DeTable<'v>>) -> Self {
         let values = document.get_ref();
         Self::new(source, values, TOP.to_owned(), document.span().start, Some(values))
@@ -69,7 +69,7 @@ impl<'v> Table<'v> {
         Self { source, document, name, offset: at, values, asked, renamed, inner, is_entry, taken, mistakes, notes }
     }
 
-    /// Whether the file has it.
+    /// Returns whether the file has it.
     pub(crate) fn is_there(&self) -> bool {
         self.values.is_some()
     }
@@ -89,7 +89,7 @@ impl<'v> Table<'v> {
         section
     }
 
-    /// Reads the table that is an entry of a list. Messages call it `name`; `expected` says what else it may be.
+    /// Reads the table that is an entry of a list. Messages call it `name`; `expected` says what an entry may be.
     pub(crate) fn entry<T>(
         &mut self,
         entry: Value<'v>,
@@ -108,12 +108,12 @@ impl<'v> Table<'v> {
         read
     }
 
-    /// Makes `key` readable under the name it had before, `old_key` in `[old_section]`. Call it before asking for `key`.
+    /// Makes `key` readable under its old name, `old_key` in `[old_section]`. Call it before asking for `key`.
     pub(crate) fn renamed(&mut self, key: &'static str, old_section: &'static str, old_key: &'static str) {
         self.renamed.push(Renamed { section: self.name.clone(), key, old_section, old_key });
     }
 
-    /// The value of `key`, under either of its names.
+    /// Returns the value of `key`, under either of its names.
     pub(crate) fn value(&mut self, key: &'static str) -> Option<Value<'v>> {
         if !self.asked.contains(&key) {
             self.asked.push(key);
@@ -135,7 +135,7 @@ impl<'v> Table<'v> {
         Some(old)
     }
 
-    /// `true` or `false`.
+    /// Returns the value of `key`, if it is `true` or `false`.
     pub(crate) fn flag(&mut self, key: &'static str) -> Option<bool> {
         let value = self.value(key)?;
         if let DeValue::Boolean(flag) = value.is {
@@ -145,14 +145,14 @@ impl<'v> Table<'v> {
         None
     }
 
-    /// A whole number in `range`.
+    /// Returns the value of `key`, if it is a whole number in `range`.
     pub(crate) fn number<N: TryFrom<u64>>(&mut self, key: &'static str, range: RangeInclusive<u64>) -> Option<N> {
         let value = self.value(key)?;
         let expected = format!("a whole number from {} to {}", range.start(), range.end());
         self.number_of(value, range, &expected)
     }
 
-    /// The whole number that `value` is, if it is in `range`.
+    /// Returns the whole number that `value` is, if it is in `range`.
     pub(crate) fn number_of<N: TryFrom<u64>>(
         &mut self,
         value: Value<'v>,
@@ -170,12 +170,12 @@ impl<'v> Table<'v> {
         number.and_then(|number| number.try_into().ok())
     }
 
-    /// A whole number of seconds in `range`.
+    /// Returns the value of `key`, if it is a whole number of seconds in `range`.
     pub(crate) fn seconds(&mut self, key: &'static str, range: RangeInclusive<u64>) -> Option<Duration> {
         self.number(key, range).map(Duration::from_secs)
     }
 
-    /// A text that `parse` accepts.
+    /// Returns what `parse` makes of the text of `key`, if it accepts it.
     pub(crate) fn parsed<T>(
         &mut self,
         key: &'static str,
@@ -190,7 +190,7 @@ impl<'v> Table<'v> {
         parsed
     }
 
-    /// One of a few words, each with what it stands for.
+    /// Returns the meaning of the word at `key`, one of `words`.
     pub(crate) fn word<T: Copy>(&mut self, key: &'static str, words: &[(&str, T)]) -> Option<T> {
         let quoted: Vec<String> = words.iter().map(|(word, _)| format!("`{word}`")).collect();
         let expected = match quoted.split_last() {
@@ -200,12 +200,12 @@ impl<'v> Table<'v> {
         self.parsed(key, &expected, |text| words.iter().find(|(word, _)| *word == text).map(|(_, meaning)| *meaning))
     }
 
-    /// A path that `check` accepts.
+    /// Returns the path at `key`, if `check` accepts it.
     pub(crate) fn path(&mut self, key: &'static str, check: fn(&Path) -> Result<(), String>) -> Option<PathBuf> {
         self.value(key).and_then(|value| self.path_of(value, check))
     }
 
-    /// The entries of a list that `read` takes; it notes what is wrong with the others.
+    /// Returns the entries of a list that `read` accepts; `read` notes what is wrong with the others.
     pub(crate) fn list<T>(
         &mut self,
         key: &'static str,
@@ -223,7 +223,7 @@ impl<'v> Table<'v> {
         Some(list)
     }
 
-    /// The entries of a list, unread.
+    /// Returns the entries of a list, unread.
     pub(crate) fn entries(&mut self, key: &'static str, expected: &str) -> Option<Vec<Value<'v>>> {
         let value = self.value(key)?;
         let entries = value.entries();
@@ -233,7 +233,7 @@ impl<'v> Table<'v> {
         entries
     }
 
-    /// The texts among `entries` that `parse` accepts, each once.
+    /// Returns the texts among `entries` that `parse` accepts, each once.
     pub(crate) fn once_each<T: PartialEq + Display>(
         &mut self,
         entries: &[Value<'v>],
@@ -255,7 +255,7 @@ impl<'v> Table<'v> {
         found
     }
 
-    /// The text that `value` is.
+    /// Returns the text that `value` is.
     pub(crate) fn text_of(&mut self, value: Value<'v>, expected: &str) -> Option<&'v str> {
         if let DeValue::String(text) = value.is {
             return Some(text);
@@ -264,30 +264,30 @@ impl<'v> Table<'v> {
         None
     }
 
-    /// The path that `value` is, if `check` accepts it.
+    /// Returns the path that `value` is, if `check` accepts it.
     pub(crate) fn path_of(&mut self, value: Value<'v>, check: fn(&Path) -> Result<(), String>) -> Option<PathBuf> {
         let path = PathBuf::from(self.text_of(value, "an absolute path in quotes")?);
         self.accepted(value, check(&path).map(|()| path))
     }
 
-    /// What a parser made of `value`, or `None` and its complaint noted.
+    /// Returns what a parser made of `value`. Notes its error.
     pub(crate) fn accepted<T>(&mut self, value: Value<'v>, parsed: Result<T, String>) -> Option<T> {
         parsed.map_err(|what| self.mistake(value.at, format!("`{}`: {what}", value.key))).ok()
     }
 
-    /// Notes that `key` is absent, if the table is not.
+    /// Notes that `key` is missing, if the file has the table.
     pub(crate) fn required(&mut self, key: &'static str, expected: &str) {
         if self.is_there() && self.value(key).is_none() {
             self.mistake(self.offset, format!("{} has no `{key}`; expected {expected}", self.name));
         }
     }
 
-    /// Notes that `value` is of the right kind and still wrong.
+    /// Notes that `value` has the right kind but is wrong.
     pub(crate) fn wrong_value(&mut self, value: Value<'v>, expected: &str) {
         self.mistake(value.at, format!("`{}` is {}; expected {expected}", value.key, value.shown()));
     }
 
-    /// Notes that `value` is of the wrong kind.
+    /// Notes that `value` has the wrong kind.
     pub(crate) fn wrong_kind(&mut self, value: Value<'v>, expected: &str) {
         self.mistake(value.at, format!("`{}` is {}; expected {expected}", value.key, kind(value.is)));
     }
@@ -303,7 +303,7 @@ impl<'v> Table<'v> {
         self.mistakes.push(self.source.mistake(offset, what));
     }
 
-    /// Notes each of `claims`, those of the whole file, that takes what another one needs.
+    /// Notes each of `claims`, those of the whole file, that clashes with another.
     pub(super) fn note_clashes(&mut self, claims: &[Claim]) {
         let clashes = clashes(claims, |claim, index| {
             let named = format!("[{}]", claim.section);
@@ -314,7 +314,7 @@ impl<'v> Table<'v> {
         clashes.into_iter().for_each(|(offset, what)| self.mistake(offset, what));
     }
 
-    /// The offset of the value of `key`, or of the `index`th entry that was taken of its list.
+    /// Returns the offset of the value of `key`, or of the `index`th entry that was taken of its list.
     fn place(&self, key: &str, index: usize) -> Option<usize> {
         let mut entries = self.taken.iter().filter(|(list, _)| *list == key).map(|(_, offset)| *offset);
         entries
@@ -328,8 +328,8 @@ impl<'v> Table<'v> {
         std::iter::once((self.name.clone(), self.asked.clone())).chain(inner).collect()
     }
 
-    /// All mistakes, those of unknown keys included, and all notes, both in the order of the file. Call it when every section
-    /// has been read.
+    /// Returns all mistakes, including unknown keys, and all notes, in the order of the file. Call it after reading every
+    /// section.
     pub(super) fn findings(self) -> (Vec<Mistake>, Vec<Mistake>) {
         let known = self.known();
         let renamed: Vec<Renamed> = self.inner.iter().flat_map(|table| table.renamed.iter().cloned()).collect();

@@ -1,4 +1,4 @@
-//! The configuration as people write it, right and wrong. `mistakes.txt` has the messages.
+//! Correct and wrong configurations. `mistakes.txt` has the messages.
 
 use std::path::Path;
 use std::time::Duration;
@@ -31,7 +31,7 @@ fn parse(text: &str) -> Result<Config, ConfigError> {
     Config::parse(Path::new("ekeyd.toml"), text)
 }
 
-/// The lines that a person reads.
+/// Returns the lines that a person reads.
 fn mistakes(text: &str) -> Vec<String> {
     match parse(text) {
         Ok(config) => panic!("must be refused, and was read as {config:?}"),
@@ -122,7 +122,7 @@ fn every_key_reaches_its_field() {
         key: key.into(),
         authority: "/authority.pem".into(),
     };
-    let due = Config {
+    let expected = Config {
         keyring: "/k".into(),
         control: "/c".into(),
         control_tcp: Some(1234),
@@ -181,7 +181,7 @@ fn every_key_reaches_its_field() {
         http: Some(Http { listen: "[::1]:9178".parse().unwrap() }),
         sandbox: Sandbox { enabled: false, user: RunAs::Named("entropy".to_owned()), pid_file: None },
     };
-    assert_eq!(config, due);
+    assert_eq!(config, expected);
 }
 
 #[test]
@@ -234,7 +234,7 @@ fn the_manual_page_names_every_section_and_key() {
     }
 }
 
-/// The example with every option set: a `#` without a space after it is removed.
+/// Returns the example with every option set: a `#` without a space after it is removed.
 fn example_in_full() -> String {
     let lines = include_str!("../../ekeyd.toml").lines();
     lines
@@ -284,14 +284,14 @@ fn mistakes_read_as_in_the_golden_file() {
     let mut differences = String::new();
     for case in cases {
         let (file, rest) = case.split_once('\n').unwrap();
-        let (text, due) = rest.split_once("\n>>>\n").unwrap();
+        let (text, expected) = rest.split_once("\n>>>\n").unwrap();
         let mistakes: String = match Config::parse_noting(Path::new(file), text) {
             Ok((_, notes)) => notes.iter().map(|note| format!("{note}\n")).collect(),
             Err(error) => format!("{error}\n"),
         };
         let mistakes = mistakes.replace(&sections, "{every section}");
-        if mistakes != due {
-            differences.push_str(&format!("of\n{text}\nexpected\n{due}and got\n{mistakes}\n"));
+        if mistakes != expected {
+            differences.push_str(&format!("of\n{text}\nexpected\n{expected}and got\n{mistakes}\n"));
         }
         seen.push_str(&format!("\n--- {file}\n{text}\n>>>\n{mistakes}"));
     }

@@ -7,7 +7,7 @@ use ekey_control::path::check_path;
 use super::table::Table;
 use super::{Claim, Resource, Section};
 
-/// Says what to do if this program was built without TLS.
+/// Checks that this program was built with TLS. Otherwise returns what to do.
 pub(super) fn built_in() -> Result<(), String> {
     if cfg!(feature = "tls") {
         return Ok(());
@@ -15,20 +15,19 @@ pub(super) fn built_in() -> Result<(), String> {
     Err("this ekeyd was built without TLS; build it with the feature `tls`, or use `tcp:`".to_owned())
 }
 
-/// What proves this machine to the other end, and what the other end is judged by. Paths of PEM files, absolute.
+/// The files that prove this machine to the peer, and the peer to this machine: absolute paths of PEM files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Tls {
-    /// This machine's certificate, then those between it and its authority, if there are any.
+    /// This machine's certificate, followed by any intermediate ones.
     pub certificate: PathBuf,
     /// Its private key.
     pub key: PathBuf,
-    /// The certificates of the authorities that may have issued the other end's.
+    /// The certificates of the authorities that may have issued the peer's.
     pub authority: PathBuf,
 }
 
 impl Tls {
-    /// Reads the three keys. `place` is one that needs TLS, if there is one: then all three are required. Without one they are
-    /// checked and not used.
+    /// Reads the three keys. If there is a `place` that needs TLS, all three are required. Else they are checked but not used.
     pub(super) fn read(table: &mut Table<'_>, place: Option<String>) -> Option<Self> {
         let [certificate, key, authority] = ["tls-certificate", "tls-key", "tls-authority"].map(|key| {
             if let Some(place) = &place {
@@ -40,7 +39,7 @@ impl Tls {
         Some(Self { certificate: certificate?, key: key?, authority: authority? })
     }
 
-    /// What reading the files needs, for the section `S` that names them.
+    /// Returns the claims to read the files, for the section `S` that names them.
     pub(super) fn claims<S: Section>(&self) -> [Claim; 3] {
         [("tls-certificate", &self.certificate), ("tls-key", &self.key), ("tls-authority", &self.authority)]
             .map(|(key, path)| S::claim(key, Resource::Read(path.clone())))

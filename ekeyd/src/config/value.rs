@@ -2,7 +2,7 @@
 
 use toml::de::{DeTable, DeValue};
 
-/// The most characters of a value that a message shows.
+/// Limit on the characters of a value that a message shows.
 const MOST_SHOWN: usize = 60;
 
 /// A value of the file, its key, and the offsets of both.
@@ -15,18 +15,18 @@ pub(crate) struct Value<'v> {
 }
 
 impl<'v> Value<'v> {
-    /// Whether it is a text.
+    /// Returns whether it is a text.
     pub(crate) fn is_text(self) -> bool {
         matches!(self.is, DeValue::String(_))
     }
 
-    /// The entries of the list that it is.
+    /// Returns its entries, if it is a list.
     pub(crate) fn entries(self) -> Option<Vec<Self>> {
         let entries = self.is.as_array()?;
         Some(entries.iter().map(|entry| Self { at: entry.span().start, is: entry.get_ref(), ..self }).collect())
     }
 
-    /// As a message shows it.
+    /// Returns it as a message shows it.
     pub(super) fn shown(self) -> String {
         match self.is {
             DeValue::String(text) => format!("`{}`", shown(text)),
@@ -36,14 +36,14 @@ impl<'v> Value<'v> {
     }
 }
 
-/// The value of `key` in `values`. Where the file is not TOML the parser makes values up, which stand nowhere.
+/// Returns the value of `key` in `values`. For text that is not TOML the parser invents values, which have no place.
 pub(super) fn stands_at<'v>(values: &'v DeTable<'v>, key: &'static str) -> Option<Value<'v>> {
     let (name, value) = values.get_key_value(key)?;
     let span = value.span();
     (!span.is_empty()).then(|| Value { key, key_at: name.span().start, at: span.start, is: value.get_ref() })
 }
 
-/// What a message calls it.
+/// Returns what a message calls it.
 pub(super) fn kind(value: &DeValue<'_>) -> &'static str {
     match value {
         DeValue::String(_) => "a text",
@@ -56,7 +56,7 @@ pub(super) fn kind(value: &DeValue<'_>) -> &'static str {
     }
 }
 
-/// The beginning of a text from the file.
+/// Returns the beginning of a text from the file.
 pub(super) fn shown(text: &str) -> String {
     text.chars().take(MOST_SHOWN).collect()
 }

@@ -1,4 +1,4 @@
-//! What the commands of the control socket do. A source answers those that are about it.
+//! Executes the commands of the control socket. A source answers those that concern it.
 
 use std::path::Path;
 

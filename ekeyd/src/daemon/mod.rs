@@ -1,7 +1,7 @@
 //! The daemon: one event loop between sources and outlets.
 //!
-//! Sources deliver over one channel into the stock, and outlets take their shares from it. The loop knows none of them by name,
-//! and never waits for anything but the next event.
+//! Sources deliver over one channel into the stock, and outlets take their shares from it. The loop knows none of them by name, and
+//! waits only for the next event.
 
 mod commands;
 pub(crate) mod control;
@@ -35,12 +35,12 @@ use sd_notify::NotifyState;
 use service_manager::{ServiceManager, notify};
 use signals::{Signal, Signals};
 
-/// Whose event it is: the owner in the upper bits of a token, and what of it in the lower ones.
+/// A token has its owner in the upper bits, and the owner's own number in the lower ones.
 const OWNER_SHIFT: u32 = 24;
 const OWN: usize = 0;
 const OUTLETS: usize = 1;
 const SOURCES: usize = 64;
-/// The daemon's own.
+/// Tokens of the daemon itself.
 const WAKER: Token = Token(0);
 const SIGNALS: Token = Token(1);
 const CONTROL: usize = 16;
@@ -50,14 +50,14 @@ const _: () = assert!(HTTP + crate::observe::Server::TOKENS <= 1 << OWNER_SHIFT,
 
 /// Deliveries that may wait between sources and stock.
 const IN_FLIGHT: usize = 4;
-/// How long sources may take to hand on what they have when the daemon stops.
+/// How long sources may take to hand on their last bytes when the daemon stops.
 const LAST_DELIVERIES: Duration = Duration::from_millis(800);
 /// How long an outlet may take to pass on its last bytes.
 const LAST_BYTES: Duration = Duration::from_secs(1);
-/// What the stock holds above the reserve for an outlet that takes all there is.
+/// Bytes that the stock holds above the reserve for an outlet that takes all there is.
 const BULK: usize = 4096;
 
-/// What keeps the daemon from starting or going on.
+/// Why the daemon cannot start or continue.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum DaemonError {
     /// A socket cannot be made.
@@ -66,17 +66,17 @@ pub(crate) enum DaemonError {
     /// The user that it should run as is not available.
     #[error(transparent)]
     Account(#[from] AccountError),
-    /// The kernel refuses what any daemon needs.
+    /// The kernel refuses a basic service.
     #[error("cannot {doing}: {source}; look at the limits of this process (ulimit -a)")]
     System {
         /// What was tried.
         doing: &'static str,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
 }
 
-/// Someone who is shown the status regularly.
+/// A function that gets the status regularly.
 pub(crate) struct Observer {
     /// How often.
     pub every: Duration,
@@ -113,14 +113,14 @@ pub(crate) struct Daemon {
 }
 
 impl Daemon {
-    /// Opens the outlets and the sockets and starts the sources. `config_file` is where to read the configuration again on
-    /// SIGHUP; `not_random` says that the keys are software and what they give is not random.
+    /// Opens the outlets and the sockets and starts the sources. SIGHUP reads the configuration again from `config_file`.
+    /// `not_random` says that the keys are software and their output is not random.
     ///
-    /// Call it before any other thread is started: it takes over the signals.
+    /// Call it before starting any thread: it takes over the signals.
     ///
     /// # Errors
-    /// [`DaemonError`] if a socket or what any daemon needs is not available. An outlet or source that cannot be used is
-    /// logged and stated in the status, and the rest goes on.
+    /// [`DaemonError`] if a socket or a basic service of the kernel is not available. If an outlet or source cannot be used, logs
+    /// it, shows it in the status, and continues.
     pub(crate) fn start(config: Config, config_file: Option<PathBuf>, not_random: bool) -> Result<Self, DaemonError> {
         let system = |doing| move |source| DaemonError::System { doing, source };
         let poll = Poll::new().map_err(system("make an event queue"))?;
@@ -130,7 +130,7 @@ impl Daemon {
         let control = control::Server::start(&config.control, config.control_tcp, registry, CONTROL)?;
         let mut outlets = outlet::open_all(&config, registry, |index| owned_by(OUTLETS + index))?;
         let observatory = Observatory::start(&config, registry, HTTP)?;
-        // All that takes root is open, and no thread is started yet.
+        // Everything that needs root is open, and no thread runs yet.
         let mut confinement = Confinement::enter(&config, config_file.as_deref(), &mut outlets)?;
         for outlet in &mut outlets {
             outlet.start(&waker).map_err(system("start an outlet's thread"))?;
@@ -162,7 +162,7 @@ impl Daemon {
         })
     }
 
-    /// Runs until it is asked to stop, then closes everything in order.
+    /// Runs until asked to stop, then closes everything in order.
     ///
     /// # Errors
     /// [`DaemonError::System`] if the kernel fails the event loop.
@@ -181,9 +181,9 @@ impl Daemon {
             for event in &events {
                 self.handle(event);
             }
-            self.control.go_on(self.poll.registry());
             self.take_in();
             let now = Instant::now();
+            self.control.go_on(now, self.poll.registry());
             self.share_out(now, &mut wants);
             self.ask_for_more(&wants);
             self.sources.iter_mut().for_each(|source| source.go_on(now));
@@ -218,8 +218,8 @@ impl Daemon {
         }
     }
 
-    /// Moves deliveries into the stock. If an outlet takes every byte, only as many as there is room for: the sources wait
-    /// meanwhile. Else the oldest bytes make room.
+    /// Moves deliveries into the stock. If an outlet takes every byte, moves only what there is room for, and the sources wait.
+    /// Else the stock discards its oldest bytes.
     fn take_in(&mut self) {
         for _ in 0..IN_FLIGHT {
             if !self.can_take() {
@@ -247,11 +247,11 @@ impl Daemon {
         }
     }
 
-    /// Wipes what is suspect of a source's last bytes, and mixes a failed delivery into what takes it without credit.
+    /// Wipes a source's suspect bytes, and mixes a failed delivery into an outlet that takes it without credit.
     fn retire(&mut self, delivery: &Delivery, suspect: Option<u64>) {
         let Delivery { from, bytes, .. } = delivery;
         if let Some(suspect) = suspect {
-            // A block that is suspect in part is suspect as a whole.
+            // If part of a block is suspect, all of it is.
             let block = ekey_proto::EntropyBlock::LEN as u64;
             self.stock.wipe(*from, suspect.checked_next_multiple_of(block).unwrap_or(u64::MAX));
             self.outlets.iter_mut().for_each(|outlet| outlet.retire(*from));
@@ -276,7 +276,7 @@ impl Daemon {
         }
     }
 
-    /// Tells the sources what the outlets lack. Bytes that nothing proves help only those who may have them.
+    /// Tells the sources what the outlets still lack. Only outlets that accept unproven bytes count.
     fn ask_for_more(&mut self, wants: &[Want]) {
         let may_have = || wants.iter().filter(|want| want.need == Need::Any);
         let now =
@@ -291,7 +291,7 @@ impl Daemon {
         self.stock.room() >= MOST_BATCH || !self.outlets.iter().any(|outlet| outlet.takes_all())
     }
 
-    /// How long the event loop may wait.
+    /// Returns how long the event loop may wait.
     fn timeout(&self, next_look: Option<Instant>) -> Option<Duration> {
         let is_pending = self.outlets.iter().any(|outlet| outlet.is_pending(&self.stock));
         if is_pending || (!self.incoming.is_empty() && self.can_take()) {
@@ -299,7 +299,8 @@ impl Daemon {
         }
         let outlets = self.outlets.iter().filter_map(|outlet| outlet.next_wake());
         let sources = self.sources.iter().filter_map(|source| source.next_wake());
-        let own = [self.service_manager.next_wake(), next_look, self.next_observation()];
+        let control = self.control.next_wake();
+        let own = [self.service_manager.next_wake(), next_look, self.next_observation(), control];
         let next = outlets.chain(sources).chain(own.into_iter().flatten()).min();
         next.map(|at| at.saturating_duration_since(Instant::now()))
     }

@@ -1,4 +1,4 @@
-//! What the daemon remembers of itself, and shows over HTTP.
+//! The daemon's history, and its status over HTTP.
 
 #[cfg(feature = "demo")]
 use std::net::SocketAddr;
@@ -20,7 +20,7 @@ pub(super) struct Observatory {
 }
 
 impl Observatory {
-    /// Begins to record, and listens where the configuration says.
+    /// Starts to record, and listens at the configured address.
     ///
     /// # Errors
     /// [`ListenError`] if it cannot listen there.
@@ -29,14 +29,14 @@ impl Observatory {
         Ok(Self { http, recorder: Recorder::new() })
     }
 
-    /// The history so far.
+    /// Returns the history so far.
     pub(super) fn history(&self) -> History {
         self.recorder.history()
     }
 }
 
 impl Daemon {
-    /// Returns where the page is, if there is one.
+    /// Returns the address of the page, if there is one.
     #[cfg(feature = "demo")]
     pub(crate) fn http_address(&self) -> Option<SocketAddr> {
         self.observatory.http.as_ref().map(Server::address)
@@ -44,7 +44,7 @@ impl Daemon {
 
     pub(super) fn handle_http(&mut self, event: &Event) {
         let Some(http) = &mut self.observatory.http else { return };
-        let Some(asked) = http.handle(event, self.poll.registry()) else { return };
+        let Some(asked) = http.handle(event) else { return };
         let answer = View { status: &self.status(), history: &self.observatory.history() }.answer(&asked.request);
         if let Some(http) = &mut self.observatory.http {
             http.answer(&asked, answer);
@@ -54,7 +54,7 @@ impl Daemon {
     /// Records a sample if it is time to, and ends connections that last too long.
     pub(super) fn observe(&mut self, now: Instant) {
         if let Some(http) = &mut self.observatory.http {
-            http.expire(now, self.poll.registry());
+            http.go_on(now, self.poll.registry());
         }
         if self.observatory.recorder.next() <= now {
             let sample = sample(&self.status());

@@ -9,10 +9,10 @@ use super::{Daemon, notify};
 use crate::config::Config;
 
 impl Daemon {
-    /// Reads the files again. The keyring, the list of keys and the certificates take effect at once; other changes are named
-    /// as needing a restart. A file with mistakes changes nothing.
+    /// Reads the files again. The keyring, the list of keys and the certificates take effect at once. Logs that other changes need
+    /// a restart. A file with mistakes changes nothing.
     pub(super) fn reload(&mut self) {
-        // A service manager that still waits for the first entropy must not hear "ready" at the end.
+        // A service manager that still waits for the first entropy must not get "ready" at the end.
         let is_ready = self.service_manager.is_ready();
         if is_ready && let Ok(reloading) = sd_notify::NotifyState::monotonic_usec_now() {
             notify(&[sd_notify::NotifyState::Reloading, reloading]);
@@ -37,10 +37,10 @@ impl Daemon {
         }
     }
 
-    /// Reads the keyring at `path` from now on, and returns how many long-term keys it holds.
+    /// Switches to the keyring at `path`. Returns how many long-term keys it holds.
     ///
     /// # Errors
-    /// What is wrong and what to do.
+    /// What is wrong, and what to do about it.
     pub(super) fn read_keyring(&self, path: &Path) -> Result<usize, String> {
         self.keyring.read_from(path).map_err(|error| match &error {
             KeyringError::Unreadable { source, .. }
@@ -56,7 +56,7 @@ impl Daemon {
         let (config, notes) = match Config::load(file) {
             Ok(read) => read,
             Err(error) => {
-                return tracing::error!("the configuration was not read again, the old one stays in force:\n{error}");
+                return tracing::error!("cannot reload the configuration; the old one stays in use:\n{error}");
             }
         };
         notes.iter().for_each(|note| tracing::info!("{note}"));

@@ -1,4 +1,4 @@
-//! What the service manager hears (sd_notify(3)): when there is entropy, and that the event loop still turns.
+//! Tells the service manager (sd_notify(3)) when there is entropy, and that the event loop still runs.
 
 use std::time::{Duration, Instant};
 
@@ -7,22 +7,22 @@ use sd_notify::NotifyState;
 /// The service manager, if one started the daemon.
 pub(super) struct ServiceManager {
     is_ready: bool,
-    /// How often it wants to hear from the daemon, and when next.
+    /// How often to feed its watchdog, and when next.
     watchdog: Option<(Duration, Instant)>,
 }
 
 impl ServiceManager {
-    /// Reads what it wants: its watchdog is fed twice in the time that it waits.
+    /// Reads its watchdog's limit from the environment. Feeds it twice in that time.
     pub(super) fn new(now: Instant) -> Self {
         Self { is_ready: false, watchdog: sd_notify::watchdog_enabled().map(|limit| (limit / 2, now)) }
     }
 
-    /// Whether it was told that there is entropy.
+    /// Returns whether it knows that there is entropy.
     pub(super) fn is_ready(&self) -> bool {
         self.is_ready
     }
 
-    /// Says once that there is entropy, and logs it in these words. Returns whether this was the first time.
+    /// Reports the first entropy and logs it in these words. Returns whether this was the first time.
     pub(super) fn say_ready(&mut self, words: &str) -> bool {
         if self.is_ready {
             return false;

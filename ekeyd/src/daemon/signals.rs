@@ -17,16 +17,16 @@ pub(super) enum Signal {
     Reload,
 }
 
-/// The signals that have come and were not looked at.
+/// The pending signals.
 pub(super) struct Signals {
     fd: SignalFd,
 }
 
 impl Signals {
-    /// Blocks the signals for this thread and those it starts, and has them come as events on `token`.
+    /// Blocks the signals for this thread and those it starts, and turns them into events on `token`.
     ///
     /// # Errors
-    /// Whatever the system says.
+    /// The system refuses.
     pub(super) fn take_over(registry: &Registry, token: Token) -> io::Result<Self> {
         let mut set = SigSet::empty();
         [Number::SIGTERM, Number::SIGINT, Number::SIGHUP].into_iter().for_each(|number| set.add(number));
@@ -36,7 +36,7 @@ impl Signals {
         Ok(Self { fd })
     }
 
-    /// The next signal, if one has come.
+    /// Returns the next signal, if one has come.
     pub(super) fn next(&mut self) -> Option<Signal> {
         let info = self.fd.read_signal().ok().flatten()?;
         let hup = i32::try_from(info.ssi_signo).ok() == Some(Number::SIGHUP as i32);

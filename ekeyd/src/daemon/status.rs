@@ -1,4 +1,4 @@
-//! The daemon's status: each source and each outlet writes its part.
+//! The daemon's status, in which each source and each outlet writes its part.
 
 use ekey_control::Status;
 use ekey_control::status::{FORMAT, PoolStatus};
@@ -8,7 +8,7 @@ use crate::stock::Need;
 use crate::stock::combine::Combiner;
 
 impl Daemon {
-    /// Everything, now.
+    /// Returns the whole status.
     pub(super) fn status(&self) -> Status {
         let counters = self.stock.counters();
         let mut status = Status {

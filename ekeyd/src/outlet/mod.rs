@@ -1,4 +1,4 @@
-//! Where entropy goes: the kernel, what is expanded, a file or pipe, EGD clients.
+//! Where entropy goes: the kernel, `[expand]`, a file or pipe, EGD clients.
 //!
 //! An [`Outlet`] says what it wants, is granted a part of the stock by [`shares`](crate::stock::share::shares), and accounts for
 //! every byte it took. A new outlet is a file here and a line in [`open_all`].
@@ -22,7 +22,7 @@ use crate::source::SourceId;
 use crate::stock::Stock;
 use crate::stock::share::Want;
 
-/// What an outlet needs of the event loop for a moment.
+/// What the event loop lends an outlet for one call.
 pub(crate) struct Turn<'a> {
     /// The time.
     pub now: Instant,
@@ -30,7 +30,7 @@ pub(crate) struct Turn<'a> {
     pub registry: &'a Registry,
 }
 
-/// What a thread with a right that the others give up does first. Returns what went wrong.
+/// Runs first on a thread that keeps a privilege which the others give up. Returns what went wrong.
 pub(crate) type ConfineThread = Box<dyn FnOnce() -> Option<String> + Send>;
 
 /// One way for entropy to leave the daemon.
@@ -38,13 +38,13 @@ pub(crate) trait Outlet {
     /// Returns what it would take at `now`.
     fn want(&mut self, now: Instant, stock: &Stock) -> Want;
 
-    /// Takes up to `grant` bytes of what it wanted, and does what else waits.
+    /// Takes up to `grant` bytes of what it wanted, and does its other pending work.
     fn serve(&mut self, grant: usize, stock: &mut Stock, turn: &Turn<'_>);
 
     /// Handles an event on one of its tokens.
     fn handle(&mut self, _event: &Event, _stock: &mut Stock, _turn: &Turn<'_>) {}
 
-    /// Whether there is more to do at once.
+    /// Returns whether there is more to do at once.
     fn is_pending(&self, _stock: &Stock) -> bool {
         false
     }
@@ -54,26 +54,26 @@ pub(crate) trait Outlet {
         None
     }
 
-    /// Whether it takes every byte, so that sources must wait rather than bytes be discarded.
+    /// Returns whether it takes every byte, so that sources must wait rather than bytes be discarded.
     fn takes_all(&self) -> bool {
         false
     }
 
-    /// Mixes bytes in that nobody may count on. Returns how many it took.
+    /// Mixes in bytes that failed a health test, without credit. Returns how many it took.
     fn mix(&mut self, _bytes: &[u8]) -> usize {
         0
     }
 
-    /// Forgets what it made of a source's last bytes: they are suspect.
+    /// Discards what it made of a source's last bytes: they are suspect.
     fn retire(&mut self, _from: SourceId) {}
 
-    /// Moves what takes a privilege to a thread of its own, which runs `confine` first. `None` if it needs no privilege;
-    /// else what went wrong, if anything.
+    /// Moves the work that takes a privilege to a thread of its own, which runs `confine` first. Returns `None` if it needs no
+    /// privilege, else what went wrong, if anything.
     fn keep_privilege(&mut self, _confine: ConfineThread) -> Option<Option<String>> {
         None
     }
 
-    /// Whether [`keep_privilege`](Self::keep_privilege) has something to move.
+    /// Returns whether [`keep_privilege`](Self::keep_privilege) has something to move.
     fn needs_privilege(&self) -> bool {
         false
     }
@@ -81,7 +81,7 @@ pub(crate) trait Outlet {
     /// Starts its threads. Called once the daemon has given up what it does not need.
     ///
     /// # Errors
-    /// What keeps the system from making one.
+    /// The system cannot start one.
     fn start(&mut self, _waker: &Arc<Waker>) -> io::Result<()> {
         Ok(())
     }
@@ -89,7 +89,7 @@ pub(crate) trait Outlet {
     /// Reads its files again.
     ///
     /// # Errors
-    /// What is wrong, and what stays in use.
+    /// What is wrong with them, and what stays in use.
     fn reload(&mut self) -> Result<(), String> {
         Ok(())
     }
@@ -105,10 +105,10 @@ fn boxed<O: Outlet + 'static>(outlet: Option<O>) -> Option<Box<dyn Outlet>> {
     outlet.map(|outlet| Box::new(outlet) as Box<dyn Outlet>)
 }
 
-/// Opens the outlets that the configuration names. The order is the order of service. `token` gives each its first token.
+/// Opens the configured outlets, in the order of service. `token` gives each its first token.
 ///
 /// # Errors
-/// [`ListenError`] if a socket cannot be had. Another outlet that cannot be used says so in its status.
+/// [`ListenError`] if it cannot listen on a socket. Any other outlet that cannot be used says so in its status.
 pub(crate) fn open_all(
     config: &Config,
     registry: &Registry,

@@ -15,7 +15,6 @@ use crate::daemon::Daemon;
 use crate::outlet::Outlet;
 use crate::outlet::kernel::Feeder;
 use crate::program::terminal::{complain, say};
-use crate::socket::tls;
 
 /// The default configuration: this daemon's own, else the original's.
 const CONFIG_FILES: [&str; 2] = ["/etc/entropykey/ekeyd.toml", "/etc/entropykey/ekeyd.conf"];
@@ -175,17 +174,8 @@ fn check(file: &Path) -> ExitCode {
     match Config::load(file) {
         Ok((config, notes)) => {
             notes.iter().for_each(say);
-            // [egd] and [egd-client] may name the same files: report each problem once.
-            let mut reported = Vec::new();
-            for files in config.tls_in_use() {
-                if let Err(error) = tls::check(files).map_err(|error| error.to_string())
-                    && !reported.contains(&error)
-                {
-                    complain(&error);
-                    reported.push(error);
-                }
-            }
-            if !reported.is_empty() {
+            #[cfg(feature = "tls")]
+            if !tls_files_are_usable(&config) {
                 return ExitCode::from(EXIT_CONFIG);
             }
             say(format_args!("{}: no mistakes", file.display()));
@@ -193,6 +183,19 @@ fn check(file: &Path) -> ExitCode {
         }
         Err(error) => refuse(&error),
     }
+}
+
+/// Reports what is wrong with the files for TLS. Returns whether all of them can be used.
+#[cfg(feature = "tls")]
+fn tls_files_are_usable(config: &Config) -> bool {
+    // [egd] and [egd-client] may name the same files: report each problem once.
+    let mut problems = Vec::new();
+    for files in config.tls_in_use() {
+        let problem = crate::socket::tls::check(files).err().map(|error| error.to_string());
+        problems.extend(problem.filter(|problem| !problems.contains(problem)));
+    }
+    problems.iter().for_each(complain);
+    problems.is_empty()
 }
 
 /// Enters the daemon's sandbox and prints what is in force then.

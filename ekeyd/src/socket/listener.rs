@@ -12,7 +12,6 @@ use mio::net::{TcpListener, UnixListener};
 use nix::unistd::{Group, User, chown};
 
 use super::Stream;
-use crate::socket::tls::TlsError;
 
 /// Accepts connections. Dropping it closes the socket and removes its file, if it has one.
 #[derive(Debug)]
@@ -49,8 +48,9 @@ pub(crate) enum ListenError {
     #[error("this machine has no user or group `{0}`; correct allow-users and allow-groups in [egd]")]
     NoSuchPeer(String),
     /// The TLS files cannot be used (config or host).
+    #[cfg(feature = "tls")]
     #[error(transparent)]
-    Tls(#[from] TlsError),
+    Tls(#[from] crate::socket::tls::TlsError),
     /// The system refuses (host).
     #[error("{place}: cannot listen: {source}; {}", advice(source))]
     Refused {

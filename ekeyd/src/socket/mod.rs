@@ -29,9 +29,12 @@ macro_rules! registers_its_source {
     };
 }
 
+mod doorman;
 mod listener;
 mod stream;
+#[cfg(feature = "tls")]
 pub(crate) mod tls;
 
+pub(crate) use doorman::Doorman;
 pub(crate) use listener::{Access, ListenError, Listener};
 pub(crate) use stream::Stream;

@@ -8,8 +8,6 @@ use mio::event::Source;
 use mio::net::{TcpStream, UnixStream};
 use nix::sys::socket::{getsockopt, setsockopt, sockopt};
 
-use crate::socket::tls::Session;
-
 /// Reads and writes one connection without blocking.
 #[derive(Debug)]
 pub(crate) enum Stream {
@@ -18,7 +16,8 @@ pub(crate) enum Stream {
     /// Over TCP.
     Tcp(TcpStream),
     /// Over TLS. Boxed, because it is large and most clients do not use it.
-    Tls(Box<Session>),
+    #[cfg(feature = "tls")]
+    Tls(Box<super::tls::Session>),
 }
 
 /// TCP keepalive: seconds of silence before the first probe, seconds between probes, and their count. A peer whose machine has
@@ -40,6 +39,7 @@ impl Stream {
         let peer = match self {
             Self::Unix(_) => return None,
             Self::Tcp(stream) => stream.peer_addr(),
+            #[cfg(feature = "tls")]
             Self::Tls(session) => session.socket().peer_addr(),
         };
         peer.ok().map(|peer| peer.ip())
@@ -47,30 +47,44 @@ impl Stream {
 
     /// Returns whether the peer has not proven itself yet.
     pub(crate) fn is_handshaking(&self) -> bool {
-        matches!(self, Self::Tls(session) if session.is_handshaking())
+        match self {
+            #[cfg(feature = "tls")]
+            Self::Tls(session) => session.is_handshaking(),
+            _ => false,
+        }
     }
 
     /// Returns why TLS rejected the peer, if it did.
     pub(crate) fn refusal(&self) -> Option<&str> {
-        let Self::Tls(session) = self else { return None };
-        session.refusal()
+        match self {
+            #[cfg(feature = "tls")]
+            Self::Tls(session) => session.refusal(),
+            _ => None,
+        }
     }
 
     /// Returns whether bytes that [`Write`] accepted still wait for room in the socket.
     pub(crate) fn has_unsent(&self) -> bool {
-        matches!(self, Self::Tls(session) if session.has_unsent())
+        match self {
+            #[cfg(feature = "tls")]
+            Self::Tls(session) => session.has_unsent(),
+            _ => false,
+        }
     }
 
     /// Returns whether [`Read`] has bytes to give without reading the socket.
     pub(crate) fn has_unread(&mut self) -> bool {
-        let Self::Tls(session) = self else { return false };
-        session.has_unread()
+        match self {
+            #[cfg(feature = "tls")]
+            Self::Tls(session) => session.has_unread(),
+            _ => false,
+        }
     }
 
     /// Returns whether more may be waiting after a read that did not fill its buffer. If not, a short read has emptied the socket
     /// (epoll(7)).
     pub(crate) fn reads_in_pieces(&self) -> bool {
-        matches!(self, Self::Tls(_))
+        !matches!(self, Self::Unix(_) | Self::Tcp(_))
     }
 
     /// Sets the socket's options for many clients with small answers: at most `unread` bytes wait in the kernel for a client that
@@ -78,10 +92,11 @@ impl Stream {
     pub(crate) fn settle(&mut self, unread: usize) {
         let settled = match self {
             Self::Unix(stream) => setsockopt(&stream.as_fd(), sockopt::SndBuf, &unread),
-            Self::Tcp(_) | Self::Tls(_) => {
+            _ => {
                 let stream = &*self;
                 let nodelay = match stream {
                     Self::Tcp(stream) => stream.set_nodelay(true),
+                    #[cfg(feature = "tls")]
                     Self::Tls(session) => session.socket().set_nodelay(true),
                     Self::Unix(_) => Ok(()),
                 };
@@ -108,6 +123,7 @@ impl Stream {
         match self {
             Self::Unix(stream) => stream.shutdown(Shutdown::Write),
             Self::Tcp(stream) => stream.shutdown(Shutdown::Write),
+            #[cfg(feature = "tls")]
             Self::Tls(session) => session.finish(),
         }
     }
@@ -116,6 +132,7 @@ impl Stream {
         match self {
             Self::Unix(stream) => stream,
             Self::Tcp(stream) => stream,
+            #[cfg(feature = "tls")]
             Self::Tls(session) => session.source(),
         }
     }
@@ -126,6 +143,7 @@ impl AsFd for Stream {
         match self {
             Self::Unix(stream) => stream.as_fd(),
             Self::Tcp(stream) => stream.as_fd(),
+            #[cfg(feature = "tls")]
             Self::Tls(session) => session.as_fd(),
         }
     }
@@ -136,6 +154,7 @@ impl Read for Stream {
         match self {
             Self::Unix(stream) => stream.read(buf),
             Self::Tcp(stream) => stream.read(buf),
+            #[cfg(feature = "tls")]
             Self::Tls(session) => session.read(buf),
         }
     }
@@ -146,6 +165,7 @@ impl Write for Stream {
         match self {
             Self::Unix(stream) => stream.write(buf),
             Self::Tcp(stream) => stream.write(buf),
+            #[cfg(feature = "tls")]
             Self::Tls(session) => session.write(buf),
         }
     }
@@ -153,6 +173,7 @@ impl Write for Stream {
     fn flush(&mut self) -> io::Result<()> {
         match self {
             Self::Unix(_) | Self::Tcp(_) => Ok(()),
+            #[cfg(feature = "tls")]
             Self::Tls(session) => session.flush(),
         }
     }

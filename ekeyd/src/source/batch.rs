@@ -2,8 +2,7 @@
 
 use std::ops::{Deref, DerefMut};
 
-/// Bytes of entropy, wiped as a whole when dropped. Make it with all the room that it needs: growing would leave a copy
-/// behind.
+/// Bytes of entropy, wiped as a whole when dropped. Make it with all the room that it needs: growing would leave a copy.
 #[derive(Debug, Default)]
 pub(crate) struct Batch(Vec<u8>);
 
@@ -13,7 +12,7 @@ impl Batch {
         Self(bytes)
     }
 
-    /// An empty batch with room for `capacity` bytes.
+    /// Makes an empty batch with room for `capacity` bytes.
     pub(crate) fn with_capacity(capacity: usize) -> Self {
         Self(Vec::with_capacity(capacity))
     }
@@ -41,7 +40,7 @@ impl DerefMut for Batch {
     }
 }
 
-/// Overwrites bytes with zeros. The compiler cannot leave it out, and it takes a few instructions for a whole batch, where
+/// Overwrites bytes with zeros. The compiler cannot remove it. It takes a few instructions for a whole batch, where
 /// [`zeroize::Zeroize`] takes a few for each byte.
 pub(crate) fn wipe(bytes: &mut [u8]) {
     bytes.fill(0);

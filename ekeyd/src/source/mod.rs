@@ -1,6 +1,6 @@
 //! Where entropy comes from: keys, and EGD servers of other machines.
 //!
-//! A [`Source`] has threads of its own, which send [`Delivery`] after [`Delivery`] over one bounded channel. It knows no outlet.
+//! The threads of a [`Source`] send each [`Delivery`] over one bounded channel. A source knows nothing of outlets.
 
 pub(crate) mod batch;
 pub(crate) mod egd;
@@ -20,7 +20,7 @@ use crate::config::Config;
 use batch::Batch;
 use keyring::SharedKeyring;
 
-/// Bytes that a batch holds at most.
+/// Limit of a batch in bytes.
 pub(crate) const MOST_BATCH: usize = 256 * ekey_proto::EntropyBlock::LEN;
 
 /// Names a source for as long as the daemon runs.
@@ -36,19 +36,19 @@ pub(crate) enum Trust {
     Unproven,
 }
 
-/// What a batch is good for.
+/// What a batch may be used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Grade {
     /// For everything.
     Fit,
     /// Only to be mixed into the kernel without credit: the source failed a health test.
     Unfit {
-        /// In the batch in which the test failed: how many bytes before it are suspect too.
+        /// In the batch in which the test failed: how many earlier bytes are suspect too.
         suspect: Option<u64>,
     },
 }
 
-/// Some bytes of one source, on their way to the stock.
+/// Bytes of one source on their way to the stock.
 pub(crate) struct Delivery {
     /// The source.
     pub from: SourceId,
@@ -56,11 +56,11 @@ pub(crate) struct Delivery {
     pub trust: Trust,
     /// The bytes.
     pub bytes: Batch,
-    /// What they are good for.
+    /// What they may be used for.
     pub grade: Grade,
 }
 
-/// Where a source's threads send what they have. Sending waits while the daemon cannot take more.
+/// Where a source's threads send their bytes. Sending waits while the daemon has no room.
 #[derive(Clone)]
 pub(crate) struct Inlet {
     /// The way to the stock.
@@ -72,7 +72,7 @@ pub(crate) struct Inlet {
 /// How much outlets would take, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Demand {
-    /// What the kernel wants and clients wait for.
+    /// What the kernel and waiting clients want.
     pub now: usize,
     /// How much the stock should hold for an outlet that takes all there is.
     pub bulk: usize,
@@ -87,7 +87,7 @@ pub(crate) trait Source {
     /// Handles an event on its token.
     fn handle(&mut self, _event: &Event) {}
 
-    /// Does what is planned for `now`.
+    /// Does the work planned for `now`.
     fn go_on(&mut self, _now: Instant) {}
 
     /// Returns when to [go on](Self::go_on) next.
@@ -95,29 +95,29 @@ pub(crate) trait Source {
         None
     }
 
-    /// Tells it how much is wanted.
+    /// Notes how much the outlets want.
     fn want(&mut self, demand: &Demand);
 
-    /// Tells it that the stock has so many bytes of a delivery.
+    /// Notes that the stock took `bytes` bytes from `from`.
     fn taken(&mut self, _from: SourceId, _bytes: usize) {}
 
-    /// Returns those of it that deliver proven entropy now.
+    /// Returns its sources that deliver proven entropy now.
     fn delivering(&self) -> Vec<SourceId> {
         Vec::new()
     }
 
-    /// Executes a command that is about it. `None` if it is not.
+    /// Executes a command that concerns it. Returns `None` for any other.
     fn command(&mut self, _command: &Command) -> Option<Reply> {
         None
     }
 
-    /// Takes over a configuration that was read again.
+    /// Adopts a reloaded configuration.
     fn reload(&mut self, _config: &Config) {}
 
     /// Notes that the long-term keys have changed.
     fn keyring_changed(&self) {}
 
-    /// Returns how many threads it has, with those that are ending.
+    /// Returns how many threads it has, including those that are ending.
     fn threads(&self) -> usize;
 
     /// Writes its part of the status.
@@ -126,10 +126,10 @@ pub(crate) trait Source {
     /// Asks its threads to end.
     fn begin_stop(&mut self);
 
-    /// Whether a thread of it runs.
+    /// Returns whether one of its threads runs.
     fn is_running(&self) -> bool;
 
-    /// Waits until its threads have ended, or leaves behind one that hangs.
+    /// Waits until its threads have ended, but abandons one that hangs.
     fn stop(self: Box<Self>);
 }
 
@@ -137,10 +137,10 @@ fn boxed<S: Source + 'static>(source: Option<S>) -> Option<Box<dyn Source>> {
     source.map(|source| Box::new(source) as Box<dyn Source>)
 }
 
-/// Starts the sources that the configuration names. `token` gives each its token.
+/// Starts the configured sources. `token` gives each its token.
 ///
 /// # Errors
-/// What keeps the system from making a thread.
+/// The system cannot start a thread.
 pub(crate) fn open_all(
     config: &Config,
     keyring: &SharedKeyring,
@@ -155,7 +155,7 @@ pub(crate) fn open_all(
 }
 
 impl SourceId {
-    /// A key, by the number that people know it by.
+    /// Names a key by the number that users see.
     pub(crate) const fn key(number: u32) -> Self {
         Self(number)
     }

@@ -1,10 +1,10 @@
-//! The books of what passes between sources and stock.
+//! The account of what passes between sources and stock.
 
 use ekey_control::books::Books;
 
 use crate::source::{Delivery, MOST_BATCH, Trust};
 
-/// What belongs to no single source and no single outlet.
+/// Counts what does not belong to a single source or outlet.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
     unproven: u64,
@@ -20,13 +20,13 @@ impl Ledger {
         }
     }
 
-    /// Notes a delivery that failed a test. `mixed` bytes of it went into the kernel without credit, the others are wiped.
+    /// Notes a delivery that failed a test. `mixed` bytes of it went into the kernel without credit; the rest is wiped.
     pub(crate) fn note_unfit(&mut self, bytes: usize, mixed: usize) {
         self.mixed += mixed as u64;
         self.dropped += (bytes - mixed) as u64;
     }
 
-    /// The books, with room for so many deliveries between sources and stock.
+    /// Returns the account. Up to `deliveries` deliveries may be between sources and stock.
     pub(crate) fn books(&self, deliveries: usize) -> Books {
         Books {
             most_on_the_way_bytes: (deliveries * MOST_BATCH) as u64,

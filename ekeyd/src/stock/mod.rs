@@ -1,7 +1,7 @@
-//! What is held between sources and outlets: proven entropy, and bytes that nothing proves, each known by its source.
+//! The bytes held between sources and outlets, proven or not, each with its source.
 //!
-//! Bytes enter by [`Stock::put`] and leave by [`Stock::take`] or a wipe, once; their old place is wiped at that moment. The
-//! stock belongs to one thread. It is bounded: where it is full, the oldest bytes of the fullest source make room.
+//! Bytes enter by [`Stock::put`] and leave once, by [`Stock::take`] or a wipe, which wipes their old place. The stock belongs to
+//! one thread. It is bounded: when it is full, it discards the oldest bytes of the fullest source.
 
 pub(crate) mod combine;
 pub(crate) mod ledger;
@@ -25,7 +25,7 @@ pub(crate) enum Need {
     Any,
     /// Bytes that a MAC proves to come from a key.
     Proven,
-    /// Bytes made of two keys' proven bytes while they are taken, so that no single key knows them.
+    /// Bytes made of two keys' proven bytes on taking, so that no single key knows them.
     OfTwoKeys,
 }
 
@@ -41,7 +41,7 @@ pub(crate) struct Stock {
     counters: Counters,
 }
 
-/// What went through the stock since the start, in bytes.
+/// Bytes that went through the stock since the start.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Counters {
     /// Came in.
@@ -53,7 +53,7 @@ pub(crate) struct Counters {
 }
 
 impl Stock {
-    /// An empty stock for `capacity` bytes. Memory is used only as it fills. Without a `combiner` nothing is held
+    /// Makes an empty stock for `capacity` bytes. It uses memory only as it fills. Without a `combiner` it holds nothing
     /// [`OfTwoKeys`](Need::OfTwoKeys).
     pub(crate) fn new(capacity: usize, combiner: Option<Combiner>) -> Self {
         Self {
@@ -67,7 +67,7 @@ impl Stock {
         }
     }
 
-    /// Takes in what a source gave. Where there is no room, the oldest bytes of the fullest source are discarded.
+    /// Takes in bytes of a source. If there is no room, discards the oldest bytes of the fullest source.
     pub(crate) fn put(&mut self, from: SourceId, trust: Trust, bytes: &[u8]) {
         self.counters.received += bytes.len() as u64;
         self.puts += 1;
@@ -83,7 +83,7 @@ impl Stock {
         }
     }
 
-    /// Counts bytes of a source's stream that failed a test, and so never come in here.
+    /// Counts bytes of a source's stream that failed a test and never come in.
     pub(crate) fn skip(&mut self, from: SourceId, count: usize) {
         if let Some(ring) = self.rings.iter_mut().find(|ring| ring.from == from) {
             ring.skip(count);
@@ -119,8 +119,7 @@ impl Stock {
         taken
     }
 
-    /// Wipes those of the last `suspect` bytes of a source's stream that are still held, and no others. Returns how many
-    /// that were.
+    /// Wipes those of the last `suspect` bytes of a source's stream that are still held. Returns how many.
     pub(crate) fn wipe(&mut self, from: SourceId, suspect: u64) -> usize {
         let ring = self.rings.iter_mut().find(|ring| ring.from == from);
         let wiped = ring.map_or(0, |ring| ring.wipe(suspect, &mut self.memory));
@@ -136,22 +135,22 @@ impl Stock {
         self.delivering = sources;
     }
 
-    /// Bytes that fit without discarding any.
+    /// Returns how many bytes fit without discarding any.
     pub(crate) fn room(&self) -> usize {
         self.capacity - self.held(Need::Any)
     }
 
-    /// Bytes that fit into it when it is empty.
+    /// Returns how many bytes fit into the empty stock.
     pub(crate) fn capacity(&self) -> usize {
         self.capacity
     }
 
-    /// What went through it.
+    /// Returns what went through it.
     pub(crate) fn counters(&self) -> Counters {
         self.counters
     }
 
-    /// What combines keys, if keys are combined.
+    /// Returns the combiner, if keys are combined.
     pub(crate) fn combiner(&self) -> Option<&Combiner> {
         self.combiner.as_ref()
     }
@@ -160,13 +159,13 @@ impl Stock {
         if let Some(at) = self.rings.iter().position(|ring| ring.from == from) {
             return at;
         }
-        // What nothing is held of needs no ring: sources come and go.
+        // An empty ring can go: sources come and go.
         self.rings.retain(|ring| ring.len() > 0);
         self.rings.push(Ring::new(from, trust));
         self.rings.len() - 1
     }
 
-    /// Discards some of the oldest bytes of the fullest source, `wanted` if it can, and a piece at the most.
+    /// Discards up to `wanted` of the oldest bytes of the fullest source, at most a piece.
     fn make_room(&mut self, wanted: usize) {
         let Some(ring) = self.rings.iter_mut().max_by_key(|ring| ring.len()) else { return };
         self.counters.overflowed += ring.take(wanted.min(PIECE), End::Oldest, &mut self.memory, |_| {}) as u64;
@@ -176,7 +175,7 @@ impl Stock {
         ring.trust == Trust::Proven && self.delivering.contains(&ring.from)
     }
 
-    /// What can be made of pairs of keys, each pair giving a block.
+    /// Returns how many bytes can be made of pairs of keys; each pair gives a block.
     fn combined(&self) -> usize {
         let Some(combiner) = self.combiner.as_ref().filter(|combiner| combiner.is_running()) else { return 0 };
         let parts = self.rings.iter().filter(|ring| self.combines(ring)).map(|ring| ring.len() / OF_EACH);
@@ -209,7 +208,7 @@ impl Stock {
         }
     }
 
-    /// The two keys of which the most is held, if there is enough of both.
+    /// Returns the two keys of which the most is held, if there is enough of both.
     fn fullest_two(&self) -> Option<[usize; 2]> {
         let mut rings: Vec<usize> = (0..self.rings.len()).filter(|at| self.combines(&self.rings[*at])).collect();
         rings.sort_by_key(|at| std::cmp::Reverse(self.rings[*at].len()));

@@ -1,11 +1,11 @@
-//! What one source has given and nobody has taken yet, oldest first, in pieces of the stock's memory.
+//! The bytes held of one source, oldest first, in pieces of the stock's memory.
 
 use std::collections::VecDeque;
 
 use super::memory::{Memory, PIECE};
 use crate::source::{SourceId, Trust};
 
-/// The bytes of one source. Each knows its place in the source's stream, so that suspect bytes are found exactly.
+/// The bytes of one source. Each has its place in the source's stream, so that suspect bytes are found exactly.
 pub(super) struct Ring {
     pub(super) from: SourceId,
     pub(super) trust: Trust,
@@ -31,9 +31,9 @@ struct Run {
 /// From which end of a ring bytes are taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum End {
-    /// For one who wants good bytes soon.
+    /// For outlets that want good bytes soon.
     Freshest,
-    /// For one who wants all of them in order.
+    /// For outlets that want all bytes in order.
     Oldest,
 }
 
@@ -46,7 +46,7 @@ impl Ring {
         self.len
     }
 
-    /// Adds bytes at the fresh end, as many as fit, and returns how many. Needs a free piece where its last one is full.
+    /// Adds bytes at the fresh end, as many as fit. Returns how many. Needs a free piece when its last one is full.
     pub(super) fn put(&mut self, bytes: &[u8], number: u64, memory: &mut Memory) -> usize {
         let mut put = 0;
         while put < bytes.len() {
@@ -79,12 +79,12 @@ impl Ring {
         }
     }
 
-    /// Counts bytes of the stream that never came in here.
+    /// Counts bytes of the stream that never come in.
     pub(super) fn skip(&mut self, count: usize) {
         self.given += count as u64;
     }
 
-    /// Takes up to `count` bytes, hands them to `out` piece by piece, wipes them, and returns how many.
+    /// Takes up to `count` bytes: hands them to `out` piece by piece and wipes them. Returns how many.
     pub(super) fn take(&mut self, count: usize, end: End, memory: &mut Memory, mut out: impl FnMut(&[u8])) -> usize {
         let count = count.min(self.len);
         let first = match end {
@@ -110,7 +110,7 @@ impl Ring {
         count
     }
 
-    /// Wipes those of the last `suspect` bytes of the stream that are still here, and returns how many that were.
+    /// Wipes those of the last `suspect` bytes of the stream that are still held. Returns how many.
     pub(super) fn wipe(&mut self, suspect: u64, memory: &mut Memory) -> usize {
         let from = self.given.saturating_sub(suspect);
         let here = |run: &Run| {
@@ -121,7 +121,7 @@ impl Ring {
         self.take(count, End::Freshest, memory, |_| {})
     }
 
-    /// The number of the put that its freshest or its oldest bytes came with.
+    /// Returns the number of the put that brought its freshest or its oldest bytes.
     pub(super) fn put_at(&self, end: End) -> Option<u64> {
         self.run(end).map(|run| match end {
             End::Freshest => run.puts.1,
@@ -129,7 +129,7 @@ impl Ring {
         })
     }
 
-    /// Bytes of the freshest or of the oldest run.
+    /// Returns the length of the freshest or of the oldest run.
     pub(super) fn run_len(&self, end: End) -> usize {
         self.run(end).map_or(0, |run| run.len)
     }
@@ -163,7 +163,7 @@ impl Ring {
         }
     }
 
-    /// Gives back the pieces that hold nothing any more.
+    /// Gives back empty pieces.
     fn give_back(&mut self, memory: &mut Memory) {
         while self.offset >= PIECE
             && let Some(piece) = self.pieces.pop_front()

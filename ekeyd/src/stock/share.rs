@@ -1,7 +1,7 @@
 //! Who gets how much: the whole policy, in one function.
 //!
-//! The kernel comes first. Then outlets that write in bulk get the share that is theirs whoever else waits. Then come those
-//! who wait. What is left goes in bulk, except for a reserve that is kept for those who may ask soon.
+//! The kernel comes first. Then bulk outlets get their guaranteed share. Then come outlets with waiting clients. The rest goes to
+//! bulk outlets, except for a reserve for clients that may ask soon.
 
 use super::Need;
 
@@ -14,7 +14,7 @@ pub(crate) struct Want {
     pub bytes: usize,
     /// When its turn comes.
     pub rank: Rank,
-    /// How much it would have held for those who may ask it soon, however much it takes now.
+    /// How much to keep for clients that may ask soon, in addition to what it takes now.
     pub reserve: usize,
 }
 
@@ -23,9 +23,9 @@ pub(crate) struct Want {
 pub(crate) enum Rank {
     /// Before all others.
     First,
-    /// Somebody waits for it.
+    /// Its clients wait.
     Waiting,
-    /// It takes what there is. So many bytes are its own before those who wait get any.
+    /// It takes what there is, and gets `share` bytes before waiting clients get any.
     Bulk {
         /// Bytes.
         share: usize,
@@ -68,7 +68,7 @@ pub(crate) fn shares(wants: &[Want], held: Held) -> Vec<usize> {
     for at in ranked(Rank::Waiting) {
         unmet |= grant(at, usize::MAX, &mut left) < wants[at].bytes;
     }
-    // Who waits for what is not there yet is not robbed of it.
+    // While clients wait, bulk outlets get only their share.
     let reserve: usize = wants.iter().map(|want| want.reserve).sum();
     for (at, _) in bulk().filter(|_| !unmet) {
         let spare = left.any.saturating_sub(reserve);
@@ -86,8 +86,8 @@ impl Held {
         }
     }
 
-    /// Takes off what is granted. What anybody may have is thought to be taken of the proven bytes as well, so that no
-    /// grant of these fails; a byte made of two keys costs three.
+    /// Subtracts a grant. Counts a byte of any kind as a proven one too, so that no grant of proven bytes fails. A byte made of
+    /// two keys costs three.
     fn spend(&mut self, need: Need, bytes: usize) {
         let cost = if need == Need::OfTwoKeys { 3 * bytes } else { bytes };
         self.any = self.any.saturating_sub(cost);

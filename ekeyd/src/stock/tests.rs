@@ -1,4 +1,4 @@
-//! What the stock must keep to, whatever the order of puts and takes.
+//! What holds for the stock in every order of puts and takes.
 
 use std::collections::VecDeque;
 
@@ -35,7 +35,7 @@ fn bytes_are_taken_from_either_end() {
 }
 
 #[test]
-fn the_freshest_and_the_oldest_are_so_over_all_sources() {
+fn age_is_compared_over_all_sources() {
     let mut stock = stock(4096);
     stock.put(KEYS[0], Trust::Proven, &[1; 4]);
     stock.put(KEYS[1], Trust::Proven, &[2; 4]);
@@ -213,7 +213,7 @@ proptest! {
     }
 }
 
-/// A byte that tells its key and its place from most others, and is never 0.
+/// Returns a byte that depends on its key and its place, and is never 0.
 fn place(key: usize, at: u64) -> u8 {
     (at.wrapping_mul(31) as u8 ^ (key as u8) << 6) | 1
 }

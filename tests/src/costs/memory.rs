@@ -25,11 +25,9 @@ pub(super) const SUBJECTS: &[Subject] = &[
 
 /// The measured pool, in bytes: the default.
 const POOL: u32 = 1_048_576;
-/// KB, all of them.
+/// KB of anonymous memory. The total adds the pages of the program that have run, which the kernel takes back when it
+/// needs them: it is stated and has no bound.
 const MOST_OWN: f64 = 1536.0;
-const MOST_PEAK: f64 = 4096.0;
-const MOST_PEAK_OF_EVERYTHING: f64 = 6144.0;
-const MOST_RESIDENT_OF_STATIC: f64 = 3072.0;
 /// Size of the static program's file, in bytes.
 const MOST_BYTES: f64 = 3_000_000.0;
 
@@ -41,9 +39,7 @@ fn serving() -> Result<Vec<Figure>, Missing> {
             .bound(Bound::Most(MOST_OWN)),
         Figure::new("resident (VmRSS), pool full", Unit::Kilobytes, ours.resident as f64)
             .against(ORIGINAL, original.resident as f64),
-        Figure::new("most resident (VmHWM)", Unit::Kilobytes, ours.peak as f64)
-            .against(ORIGINAL, original.peak as f64)
-            .bound(Bound::Most(MOST_PEAK)),
+        Figure::new("most resident (VmHWM)", Unit::Kilobytes, ours.peak as f64).against(ORIGINAL, original.peak as f64),
     ])
 }
 
@@ -89,8 +85,7 @@ fn everything() -> Result<Vec<Figure>, Missing> {
     let memory = memory(daemon.program.id());
     Ok(vec![
         Figure::new("anonymous (RssAnon)", Unit::Kilobytes, memory.own as f64),
-        Figure::new("most resident (VmHWM)", Unit::Kilobytes, memory.peak as f64)
-            .bound(Bound::Most(MOST_PEAK_OF_EVERYTHING)),
+        Figure::new("most resident (VmHWM)", Unit::Kilobytes, memory.peak as f64),
     ])
 }
 
@@ -102,8 +97,7 @@ fn static_daemon() -> Result<Vec<Figure>, Missing> {
     let memory = serving_egd(&DaemonPlan::default().program(&program));
     Ok(vec![
         Figure::new("bytes of the static ekeyd", Unit::Count, file.len() as f64).bound(Bound::Most(MOST_BYTES)),
-        Figure::new("anonymous (RssAnon), pool full", Unit::Kilobytes, memory.own as f64),
-        Figure::new("resident (VmRSS), pool full", Unit::Kilobytes, memory.resident as f64)
-            .bound(Bound::Most(MOST_RESIDENT_OF_STATIC)),
+        Figure::new("anonymous (RssAnon), pool full", Unit::Kilobytes, memory.own as f64).bound(Bound::Most(MOST_OWN)),
+        Figure::new("resident (VmRSS), pool full", Unit::Kilobytes, memory.resident as f64),
     ])
 }

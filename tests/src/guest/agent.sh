@@ -1,6 +1,6 @@
 #!/bin/busybox sh
 # Runs what the host asks for: a number on a serial port of its own names a script in the shared folder; its output goes
-# beside it, its exit code back through the port.
+# next to it, its exit code back through the port.
 exec 3<>/guest/port
 /bin/busybox stty raw -echo <&3
 echo ready >&3

@@ -38,7 +38,7 @@ pub enum Mistake {
     #[error("a statement starts with its name, such as Keyring \"/path\"")]
     NoName,
     /// A word where an argument or the end is expected.
-    #[error("'{0}' stands where a value is due: variables and calls are not taken, and text goes in quotes")]
+    #[error("'{0}' stands where a value is expected: variables and calls are not taken, and text goes in quotes")]
     BareWord(String),
     /// A word that starts something only a programming language has.
     #[error("'{0}' belongs to a program: only plain statements such as Name(\"text\", 7) are taken")]
@@ -53,10 +53,10 @@ pub enum Mistake {
     #[error("unexpected {0:?} here: remove it")]
     Unexpected(char),
     /// `(` `,` and no value after it.
-    #[error("an argument is due here")]
+    #[error("an argument is expected here")]
     NoArgument,
     /// Two arguments side by side.
-    #[error("a ',' or the closing ')' is due here")]
+    #[error("a ',' or the closing ')' is expected here")]
     NoComma,
     /// A parenthesis that is not closed on its line.
     #[error("this '(' is not closed on its line: end it with ')'")]

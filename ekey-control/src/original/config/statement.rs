@@ -82,7 +82,7 @@ fn unix_socket(args: &Arguments<'_>) -> Result<EgdSocket, String> {
     let mode = match args.text(1)? {
         None => None,
         Some(octal) => Some(octal_mode(octal).ok_or_else(|| {
-            format!("{}: `{}` is no mode; expected an octal one such as \"0660\"", args.name, shown(octal))
+            format!("{}: `{}` is not a mode; expected an octal one such as \"0660\"", args.name, shown(octal))
         })?),
     };
     let owner = |index| Ok::<_, String>(args.text(index)?.map(ToOwned::to_owned));
@@ -99,7 +99,7 @@ fn tcp_socket(args: &Arguments<'_>) -> Result<EgdSocket, String> {
     let address = match args.text(1)? {
         None => IpAddr::V4(Ipv4Addr::LOCALHOST),
         Some(text) => text.parse().map_err(|_| {
-            format!("{}: `{}` is no address; expected one such as \"127.0.0.1\" or \"::1\"", args.name, shown(text))
+            format!("{}: `{}` is not an address; expected one such as \"127.0.0.1\" or \"::1\"", args.name, shown(text))
         })?,
     };
     Ok(EgdSocket::Tcp(SocketAddr::new(address, port)))
@@ -110,7 +110,7 @@ fn key(args: &Arguments<'_>) -> Result<KeyNode, String> {
     let serial = args.text(1)?;
     match serial {
         Some(serial) if !is_serial(serial) => Err(format!(
-            "{}: `{}` is no serial number; expected the 16 characters on the key (base64)",
+            "{}: `{}` is not a serial number; expected the 16 characters on the key (base64)",
             args.name,
             shown(serial)
         )),

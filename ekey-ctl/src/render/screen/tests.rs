@@ -244,7 +244,7 @@ fn a_retired_key_names_its_test_and_the_next_step() {
     let screen = shows(
         &status,
         &[
-            "Key 1  NwBvBlg3OTBJORFD  put aside: repetition-count test failed, for 12 s\n",
+            "Key 1  NwBvBlg3OTBJORFD  retired: repetition-count test failed, for 12 s\n",
             "  health    FAILED at byte 4711: one byte 6 times in a row, 6 is too often\n",
             "Key 1 (NwBvBlg3OTBJORFD): its output failed the repetition-count test",
             "after 128 good blocks (19 so far)",

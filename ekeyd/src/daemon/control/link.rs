@@ -1,7 +1,7 @@
-//! The place where the original's control socket was, for the programs that still look there, and for its configuration.
+//! The path of the original's control socket, for the programs that still use it, and for its configuration.
 //!
-//! Only root may make a file in `/run`, and the daemon need not be root. So its socket is in a folder of its own, and a link
-//! stands at the old place: made by the daemon if it may, else by the system at boot (`udev/ekeyd.tmpfiles`).
+//! Only root may make a file in `/run`, and the daemon need not be root. So its socket is in a folder of its own, with a link at
+//! the old path: the daemon makes it if it may, else the system at boot (`udev/ekeyd.tmpfiles`).
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -10,16 +10,16 @@ use std::path::{Path, PathBuf};
 use ekey_control::DEFAULT_SOCKET;
 
 const ORIGINAL: &str = "/run/ekeyd.sock";
-/// The same place, by the link that `/var/run` is; the configuration that came with the original names it.
+/// The same path through the link `/var/run`, as the configuration shipped with the original has it.
 const ORIGINAL_BY_VAR: &str = "/var/run/ekeyd.sock";
 
-/// Where the socket goes that the configuration wants at `control`: there, save for the place that the link has.
+/// Returns where to make the socket for a configured path `control`: there, unless the link goes there.
 pub(super) fn socket_for(control: &Path) -> &Path {
     let is_original = [ORIGINAL, ORIGINAL_BY_VAR].iter().any(|place| control == Path::new(place));
     if is_original { Path::new(DEFAULT_SOCKET) } else { control }
 }
 
-/// The link; removed when dropped, if it is still this one.
+/// The link. Dropping it removes the link, unless another has replaced it.
 #[derive(Debug)]
 pub(super) struct ControlLink {
     path: PathBuf,
@@ -27,8 +27,8 @@ pub(super) struct ControlLink {
 }
 
 impl ControlLink {
-    /// Makes the link if `socket` is at its usual place and nothing is in the way but an older link. One that leads there
-    /// already is left to whoever made it.
+    /// Makes the link if `socket` is at the default path and only an older link is in the way. Does not touch, and so never
+    /// removes, a link that already leads there.
     pub(super) fn make(socket: &Path) -> Option<Self> {
         (socket == Path::new(DEFAULT_SOCKET)).then(|| Self::at(Path::new(ORIGINAL), socket)).flatten()
     }
@@ -47,7 +47,7 @@ impl ControlLink {
             Err(error) => {
                 let (link, socket) = (link.display(), socket.display());
                 tracing::info!(
-                    "{link}: cannot be made a link to the control socket: {error}; for the original's programs make it \
+                    "{link}: cannot make this link to the control socket: {error}; for the original's programs, make it \
                      as root: ln -s {socket} {link}"
                 );
                 None
@@ -59,7 +59,7 @@ impl ControlLink {
 impl Drop for ControlLink {
     fn drop(&mut self) {
         if fs::read_link(&self.path).is_ok_and(|target| target == self.target) {
-            // Whoever removed it in this moment has done what was to be done.
+            // If it was removed in this moment, nothing is left to do.
             let _ = fs::remove_file(&self.path);
         }
     }
@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_socket_at_the_originals_place_is_served_behind_the_link_there() {
+    fn the_originals_path_means_the_default_socket() {
         for place in ["/run/ekeyd.sock", "/var/run/ekeyd.sock"] {
             assert_eq!(socket_for(Path::new(place)), Path::new(DEFAULT_SOCKET), "{place}");
         }
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_that_leads_elsewhere_is_replaced_and_goes_with_the_daemon() {
+    fn a_wrong_link_is_replaced_and_removed_at_the_end() {
         let folder = tempfile::tempdir().unwrap();
         let (link, socket) = (folder.path().join("ekeyd.sock"), folder.path().join("ekeyd/control.sock"));
         symlink("/nowhere", &link).unwrap();

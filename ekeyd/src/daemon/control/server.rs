@@ -3,6 +3,7 @@
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use ekey_control::{Command, Reply};
 use mio::event::Event;
@@ -12,22 +13,22 @@ use slab::Slab;
 
 use super::client::{Client, Next};
 use super::link::{ControlLink, socket_for};
-use crate::socket::{Access, ListenError, Listener, Stream};
+use crate::socket::{Access, Doorman, ListenError, Listener, Stream};
 
 /// Limit of clients. People and scripts come and go; more at once is a mistake or an attack.
 const MOST_CLIENTS: usize = 64;
 const MOST_LISTENERS: usize = 2;
+/// Limit of connections to accept from a listener in one turn of the event loop.
+const ACCEPTS_AT_ONCE: usize = 64;
 const INTEREST: Interest = Interest::READABLE.add(Interest::WRITABLE);
 
 /// Serves the control socket, and a read-only TCP port if one is configured.
 pub(crate) struct Server {
     /// The unix socket, then the read-only port if there is one.
-    listeners: Vec<Listener>,
+    doormen: Vec<Doorman>,
     path: PathBuf,
     clients: Slab<Client>,
     first_token: usize,
-    /// Whether the last accept failed, so connections wait.
-    stalled: bool,
     _link: Option<ControlLink>,
 }
 
@@ -61,8 +62,10 @@ impl Server {
                 .register(listener, Token(first_token + place), Interest::READABLE)
                 .map_err(|source| ListenError::Refused { place: path.display().to_string(), source })?;
         }
+        let place = path.display().to_string();
+        let doormen = listeners.into_iter().map(|listener| Doorman::new(listener, place.clone())).collect();
         let link = ControlLink::make(path);
-        Ok(Self { listeners, path: path.to_owned(), clients: Slab::new(), first_token, stalled: false, _link: link })
+        Ok(Self { doormen, path: path.to_owned(), clients: Slab::new(), first_token, _link: link })
     }
 
     /// The count of tokens that it uses.
@@ -76,9 +79,11 @@ impl Server {
     /// Handles an event on one of the server's tokens. Returns a client's command, which the daemon must
     /// [`answer`](Self::answer) before the next event.
     pub(crate) fn handle(&mut self, event: &Event, registry: &Registry) -> Option<Asked> {
-        match (event.token().0 - self.first_token).checked_sub(MOST_LISTENERS) {
+        let place = event.token().0 - self.first_token;
+        match place.checked_sub(MOST_LISTENERS) {
             None => {
-                self.accept(registry);
+                // The event loop accepts when it goes on.
+                self.doormen.get_mut(place)?.note_event(Instant::now());
                 None
             }
             Some(id) => {
@@ -96,31 +101,25 @@ impl Server {
         }
     }
 
-    fn accept(&mut self, registry: &Registry) {
-        for place in 0..self.listeners.len() {
-            loop {
-                let accepted = match self.listeners[place].accept() {
-                    Ok(Some(stream)) => self.admit(stream, registry),
-                    Ok(None) => break,
-                    Err(error) => Err(error),
-                };
-                if let Err(error) = accepted {
-                    if !self.stalled {
-                        tracing::warn!("{}: cannot accept a connection: {error}", self.path.display());
-                    }
-                    self.stalled = true;
-                    return;
+    /// Accepts connections that wait, and those that could not be accepted before.
+    pub(crate) fn go_on(&mut self, now: Instant, registry: &Registry) {
+        for place in 0..self.doormen.len() {
+            for _ in 0..ACCEPTS_AT_ONCE {
+                if !self.doormen[place].wants_turn(now) {
+                    break;
                 }
-                self.stalled = false;
+                let Some(stream) = self.doormen[place].accept(now) else { break };
+                if let Err(error) = self.admit(stream, registry) {
+                    self.doormen[place].fail(&error, now);
+                    break;
+                }
             }
         }
     }
 
-    /// Tries again to accept connections, if that failed before.
-    pub(crate) fn go_on(&mut self, registry: &Registry) {
-        if self.stalled {
-            self.accept(registry);
-        }
+    /// Returns when to [go on](Self::go_on) without an event.
+    pub(crate) fn next_wake(&self) -> Option<Instant> {
+        self.doormen.iter().filter_map(Doorman::next_wake).min()
     }
 
     /// Sends replies without blocking.

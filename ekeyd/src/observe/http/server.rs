@@ -11,7 +11,7 @@ use slab::Slab;
 use super::answer;
 use super::client::{Client, Next};
 use super::request::{Refusal, Request};
-use crate::socket::{ListenError, Listener, Stream};
+use crate::socket::{Doorman, ListenError, Listener, Stream};
 
 /// Limit of connections. Another one replaces the oldest without a request, else the oldest.
 const MOST_CLIENTS: usize = 32;
@@ -19,19 +19,16 @@ const MOST_CLIENTS: usize = 32;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Limit of connections to accept in one turn of the event loop.
 const ACCEPTS_AT_ONCE: usize = 64;
-/// Time until the next attempt after accepting failed.
-const PAUSE: Duration = Duration::from_secs(1);
 const INTEREST: Interest = Interest::READABLE.add(Interest::WRITABLE);
 
 /// Serves HTTP.
 pub(crate) struct Server {
-    listener: Listener,
+    doorman: Doorman,
+    #[cfg(feature = "demo")]
     address: SocketAddr,
     local_only: bool,
     clients: Slab<Client>,
     first_token: usize,
-    /// When to accept again, after accepting failed or reached its limit.
-    retry: Option<Instant>,
 }
 
 /// A request that waits for the daemon's response.
@@ -55,7 +52,15 @@ impl Server {
         registry.register(&mut listener, Token(first_token), Interest::READABLE).map_err(refused)?;
         let address = listener.address().unwrap_or(address);
         let local_only = address.ip().is_loopback();
-        Ok(Self { listener, address, local_only, clients: Slab::new(), first_token, retry: None })
+        let doorman = Doorman::new(listener, format!("http {address}"));
+        Ok(Self {
+            doorman,
+            #[cfg(feature = "demo")]
+            address,
+            local_only,
+            clients: Slab::new(),
+            first_token,
+        })
     }
 
     /// Returns the address. For port 0 it has the port that the system chose.
@@ -66,10 +71,11 @@ impl Server {
 
     /// Handles an event on one of the server's tokens. Returns a client's request, which the daemon must
     /// [`answer`](Self::answer) before the next event.
-    pub(crate) fn handle(&mut self, event: &Event, registry: &Registry) -> Option<Asked> {
+    pub(crate) fn handle(&mut self, event: &Event) -> Option<Asked> {
         match event.token().0 - self.first_token {
             0 => {
-                self.accept(registry);
+                // The event loop accepts when it goes on.
+                self.doorman.note_event(Instant::now());
                 None
             }
             place => self.proceed(place - 1),
@@ -84,16 +90,15 @@ impl Server {
         }
     }
 
-    /// Returns when to call [`expire`](Self::expire) next.
+    /// Returns when to [go on](Self::go_on) without an event.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        self.clients.iter().map(|(_, client)| client.deadline).chain(self.retry).min()
+        self.clients.iter().map(|(_, client)| client.deadline).chain(self.doorman.next_wake()).min()
     }
 
-    /// Closes connections at their deadline, with an error response if their request is incomplete. Accepts connections again after a
-    /// failure.
-    pub(crate) fn expire(&mut self, now: Instant, registry: &Registry) {
-        if self.retry.is_some_and(|at| at <= now) {
-            self.accept(registry);
+    /// Accepts connections that wait. Closes those at their deadline, with an error response if their request is incomplete.
+    pub(crate) fn go_on(&mut self, now: Instant, registry: &Registry) {
+        if self.doorman.wants_turn(now) {
+            self.accept(now, registry);
         }
         let late: Vec<usize> =
             self.clients.iter().filter(|(_, client)| client.deadline <= now).map(|(id, _)| id).collect();
@@ -108,27 +113,13 @@ impl Server {
         }
     }
 
-    fn accept(&mut self, registry: &Registry) {
+    fn accept(&mut self, now: Instant, registry: &Registry) {
         for _ in 0..ACCEPTS_AT_ONCE {
-            let accepted = match self.listener.accept() {
-                Ok(Some(stream)) => self.admit(stream, registry),
-                Ok(None) => {
-                    self.retry = None;
-                    return;
-                }
-                Err(error) => Err(error),
-            };
-            if let Err(error) = accepted {
-                if self.retry.is_none() {
-                    let advice = "is the limit of open files too low?";
-                    tracing::warn!("http {}: cannot accept a connection: {error}; {advice}", self.address);
-                }
-                self.retry = Some(Instant::now() + PAUSE);
-                return;
+            let Some(stream) = self.doorman.accept(now) else { return };
+            if let Err(error) = self.admit(stream, registry) {
+                return self.doorman.fail(&error, now);
             }
         }
-        // More may be waiting, but everything else gets its turn first.
-        self.retry = Some(Instant::now());
     }
 
     fn admit(&mut self, mut stream: Stream, registry: &Registry) -> io::Result<()> {

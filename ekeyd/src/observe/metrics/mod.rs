@@ -6,7 +6,9 @@
 mod exposition;
 mod key;
 
-use ekey_control::status::{CombineStatus, EgdClientStatus, EgdStatus, ExpandStatus, FileStatus, KernelStatus};
+use ekey_control::status::{
+    CombineStatus, EgdClientStatus, EgdStatus, ExpandStatus, FileStatus, KernelStatus, OutletStatus,
+};
 use ekey_control::{Status, advice};
 
 use exposition::Exposition;
@@ -21,6 +23,7 @@ pub(crate) fn metrics(status: &Status, format: Format) -> String {
     figures(&mut out, Some(status), &DAEMON);
     key::keys(&mut out, &status.keys);
     figures(&mut out, Some(status), &POOL);
+    outlets(&mut out, &status.outlets);
     figures(&mut out, status.kernel.as_ref(), &KERNEL);
     figures(&mut out, status.file.as_ref(), &FILE);
     listeners(&mut out, "egd", "EGD clients", &status.egd);
@@ -119,6 +122,24 @@ const EGD_CLIENT: [Figure<EgdClientStatus>; 5] = [
     (Counter, "egd_client_reconnects", "Connections to EGD servers after the first one.", |it| count(it.reconnects)),
     (Counter, "egd_client_failures", "Failed connection attempts and broken connections.", |it| count(it.failures)),
 ];
+
+/// Writes the account of each outlet, the same for every kind, and whether it has a problem.
+fn outlets(out: &mut Exposition, outlets: &[OutletStatus]) {
+    type Row = (Kind, &'static str, &'static str, fn(&OutletStatus) -> u64);
+    let rows: [Row; 5] = [
+        (Counter, "outlet_given_bytes", "Bytes given to an outlet.", |outlet| outlet.account.given_bytes),
+        (Counter, "outlet_passed_on_bytes", "Bytes that left an outlet.", |outlet| outlet.account.passed_on_bytes),
+        (Gauge, "outlet_waiting_bytes", "Bytes that wait in an outlet.", |outlet| outlet.account.waiting_bytes),
+        (Counter, "outlet_dropped_bytes", "Bytes that an outlet dropped.", |outlet| outlet.account.dropped_bytes),
+        (Gauge, "outlet_problem", "1 if an outlet has a problem, else 0.", |outlet| outlet.problem.is_some().into()),
+    ];
+    for (kind, name, help, figure) in rows {
+        let mut family = out.family(kind, name, help);
+        for outlet in outlets {
+            family.sample(&[("outlet", &outlet.name)], figure(outlet));
+        }
+    }
+}
 
 /// Writes the metrics of each listener. `prefix` starts their names; `clients` is the noun for the help.
 fn listeners(out: &mut Exposition, prefix: &str, clients: &str, listeners: &[EgdStatus]) {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use ekey_control::KeyState;
-use ekey_control::status::{CombineStatus, EgdClientState, EgdClientStatus, ExpandStatus, FileStatus};
+use ekey_control::status::{Account, CombineStatus, EgdClientState, EgdClientStatus, ExpandStatus, FileStatus};
 use ekey_proto::session::State;
 
 use super::*;
@@ -13,6 +13,7 @@ use crate::observe::sample::{key, status};
 fn full() -> Status {
     let mut status = status(vec![key(State::Running), key(KeyState::Gone)]);
     status.keys[1].number = 2;
+    status.outlets = vec![OutletStatus::new("file", Account::default(), None)];
     status.file = Some(FileStatus { path: "/f".to_owned(), written_bytes: 1, ..FileStatus::default() });
     status.combine = Some(CombineStatus {
         running_keys: 2,

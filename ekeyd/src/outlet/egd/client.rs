@@ -1,4 +1,4 @@
-//! One client of the EGD server: its socket, and what moves between that and its conversation.
+//! One client of the EGD server: moves bytes between its socket and its conversation.
 
 use std::io::{self, Read as _, Write as _};
 
@@ -9,7 +9,7 @@ use super::offer::Offers;
 use super::store::Store;
 use crate::socket::Stream;
 
-/// Requests and reads in one go.
+/// Requests and reads in one turn.
 const AT_ONCE: usize = 32;
 
 /// A connected client. There may be ten thousand, so it is small.
@@ -19,9 +19,9 @@ pub(super) struct Client {
     conversation: Conversation,
     /// Which listener it came through.
     pub(super) listener: u32,
-    /// Tells it from the clients that had its place before.
+    /// Distinguishes it from earlier clients at its place.
     pub(super) number: u64,
-    /// What it has had, as the queue counts it.
+    /// What it has been given, as the queue counts it.
     pub(super) mark: Mark,
     pub(super) waits: Waits,
     /// The peer that it belongs to, if peers have limits.
@@ -30,7 +30,7 @@ pub(super) struct Client {
     pub(super) touched: u32,
     /// Whether the event loop watches for room to send.
     pub(super) watched_for_room: bool,
-    /// Whether it goes on once the others have had their turn.
+    /// Whether it continues after the others have had their turn.
     pub(super) unfinished: bool,
     /// Whether it is still in the TLS handshake.
     pub(super) half_open: bool,
@@ -40,7 +40,7 @@ pub(super) struct Client {
     vanished: bool,
 }
 
-/// Names a client: its place, and what tells it from the clients that had the place before.
+/// Names a client: its place, and a number that no other client has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Ticket {
     pub(super) place: usize,
@@ -54,7 +54,7 @@ pub(super) enum Waits {
     No,
     /// In the queue, for its turn.
     Turn,
-    /// With its peer, for that one's rate.
+    /// With its peer, for the peer's rate.
     Rate,
 }
 
@@ -67,13 +67,13 @@ pub(super) enum Need {
     Room,
     /// Entropy.
     Entropy,
-    /// Another go: it has asked for much, and others come in between.
+    /// Another turn: it has asked for much, and others come first.
     Again,
-    /// To be closed: it has gone, or broken the protocol.
+    /// To be closed: it has left, or broken the protocol.
     Close,
 }
 
-/// What one client draws on: the store, as far as its peer's rate allows.
+/// What one client takes from: the store, within its peer's rate.
 pub(super) struct ClientSupply<'a> {
     pub(super) store: &'a mut dyn Store,
     pub(super) offers: &'a mut Offers,
@@ -100,7 +100,7 @@ impl Supply for ClientSupply<'_> {
 }
 
 impl Client {
-    /// Makes a client of a connection that has just come.
+    /// Makes a client of a new connection.
     pub(super) fn new(stream: Stream, listener: u32, number: u64, mark: Mark, peer: Option<Peer>) -> Self {
         Self {
             conversation: Conversation::new(),
@@ -131,7 +131,7 @@ impl Client {
         self.vanished = true;
     }
 
-    /// Whether it waits for nothing that the server could give, and so may count as idle.
+    /// Returns whether it may count as idle: it does not wait for entropy.
     pub(super) fn is_idle(&self) -> bool {
         self.waits == Waits::No
     }
@@ -146,7 +146,7 @@ impl Client {
         self.conversation.wanted()
     }
 
-    /// Goes on until it has to wait for something. `turn` says how many bytes it may have of what it waits for.
+    /// Continues until it has to wait. `turn` is how many of the bytes that it waits for it may have.
     pub(super) fn go_on(&mut self, turn: Option<usize>, supply: &mut ClientSupply<'_>, served: &mut Served) -> Need {
         if self.vanished {
             return Need::Close;
@@ -154,7 +154,7 @@ impl Client {
         self.exchange(turn, supply, served).unwrap_or(Need::Close)
     }
 
-    /// Notes that the connection closes, and wipes what the client was not sent.
+    /// Notes that the connection closes, and wipes its unsent bytes.
     pub(super) fn close(&mut self, served: &mut Served) {
         self.conversation.close(served);
     }
@@ -204,7 +204,7 @@ impl Client {
         Ok(())
     }
 
-    /// Sends the answers, and what the stream itself holds back. Returns whether all of it went.
+    /// Sends the answers, and what the stream still holds. Returns whether everything is sent.
     fn send(&mut self, served: &mut Served) -> io::Result<bool> {
         loop {
             let unsent = self.conversation.unsent();

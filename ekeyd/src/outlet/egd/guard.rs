@@ -14,14 +14,14 @@ pub(super) struct Guard {
     groups: Vec<u32>,
 }
 
-/// The user or machine that a client belongs to, which limits are for.
+/// The user or machine behind a client; limits apply to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Peer {
     /// A user of this machine.
     User(u32),
-    /// An address. Of IPv6 it is the first half, because a machine with one address there mostly has its whole network.
+    /// An address. Of IPv6 only the first half, because a machine usually has a whole network there.
     Address(IpAddr),
-    /// It had gone before the server could ask.
+    /// It left before the server could ask.
     Unknown,
 }
 
@@ -45,18 +45,18 @@ impl Guard {
         })
     }
 
-    /// Whether the other end of `stream` may be a client.
+    /// Returns whether the other end of `stream` may be a client.
     pub(super) fn admits(&self, stream: &Stream) -> bool {
         match stream {
-            Stream::Tcp(_) | Stream::Tls(_) => {
-                self.networks.is_empty()
-                    || stream.address().is_some_and(|peer| self.networks.iter().any(|net| net.contains(peer)))
-            }
             Stream::Unix(_) => {
                 (self.users.is_empty() && self.groups.is_empty())
                     || stream
                         .user_and_group()
                         .is_some_and(|(user, group)| self.users.contains(&user) || self.groups.contains(&group))
+            }
+            _ => {
+                self.networks.is_empty()
+                    || stream.address().is_some_and(|peer| self.networks.iter().any(|net| net.contains(peer)))
             }
         }
     }
@@ -66,8 +66,8 @@ impl Peer {
     /// Returns the peer at the other end of `stream`.
     pub(super) fn of(stream: &Stream) -> Self {
         let found = match stream {
-            Stream::Tcp(_) | Stream::Tls(_) => stream.address().map(Self::at),
             Stream::Unix(_) => stream.user_and_group().map(|(user, _)| Self::User(user)),
+            _ => stream.address().map(Self::at),
         };
         found.unwrap_or(Self::Unknown)
     }

@@ -1,4 +1,4 @@
-//! What came of one TLS listener's handshakes: the counts, and log lines about those that it refused.
+//! Counts one TLS listener's handshakes, and logs those that it refused.
 
 use std::time::{Duration, Instant};
 
@@ -6,10 +6,10 @@ use ekey_control::status::EgdTlsStatus;
 
 use crate::socket::Stream;
 
-/// How often the log says that a client was refused, at most.
+/// The log reports at most one refused client in this time.
 const LOG_EVERY: Duration = Duration::from_secs(60);
 
-/// The books.
+/// The counts.
 #[derive(Debug, Default)]
 pub(super) struct Handshakes {
     finished: u64,
@@ -21,12 +21,12 @@ pub(super) struct Handshakes {
 }
 
 impl Handshakes {
-    /// Counts one that led to a client.
+    /// Counts one that succeeded.
     pub(super) fn finished(&mut self) {
         self.finished += 1;
     }
 
-    /// Counts one that did not. `listener` is the listener's name for the log.
+    /// Counts one that failed. `listener` is the listener's name in the log.
     pub(super) fn failed(&mut self, listener: &str, stream: &Stream, now: Instant) {
         let Some(reason) = stream.refusal() else {
             self.unfinished += 1;

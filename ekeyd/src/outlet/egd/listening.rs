@@ -1,17 +1,14 @@
-//! One listener of the EGD server and its books.
-
-use std::io;
+//! One listener of the EGD server and its account.
 
 use ekey_control::status::{EgdStatus, EgdTlsStatus};
 use ekey_egd::Served;
 
 use super::handshakes::Handshakes;
-use crate::socket::Listener;
+use crate::socket::Doorman;
 
-/// A listener, and what came of it.
+/// A listener and its counts.
 pub(super) struct Listening {
-    pub(super) listener: Listener,
-    pub(super) shown: String,
+    pub(super) doorman: Doorman,
     pub(super) clients: u64,
     pub(super) waiting: u64,
     pub(super) served: Served,
@@ -19,10 +16,6 @@ pub(super) struct Listening {
     /// Whether its clients must speak TLS.
     pub(super) is_tls: bool,
     pub(super) handshakes: Handshakes,
-    /// Whether connections may wait that the server has not looked at.
-    pub(super) pending: bool,
-    /// Whether the server could not take the last one, mostly because it has no descriptor left.
-    pub(super) stalled: bool,
 }
 
 /// Connections that the server closed.
@@ -34,46 +27,23 @@ pub(super) struct TurnedAway {
 }
 
 impl Listening {
-    /// Makes the books of a listener to which no client has come yet.
-    pub(super) fn new(listener: Listener, shown: String, is_tls: bool) -> Self {
+    /// Starts the account of a new listener.
+    pub(super) fn new(doorman: Doorman, is_tls: bool) -> Self {
         Self {
-            listener,
-            shown,
+            doorman,
             clients: 0,
             waiting: 0,
             served: Served::default(),
             turned_away: TurnedAway::default(),
             is_tls,
             handshakes: Handshakes::default(),
-            pending: true,
-            stalled: false,
         }
-    }
-
-    /// Notes that no connection waits.
-    pub(super) fn rest(&mut self) {
-        self.pending = false;
-        self.stalled = false;
-    }
-
-    /// Has connections wait until there is room for them.
-    pub(super) fn hold(&mut self) {
-        self.pending = false;
-        self.stalled = true;
-    }
-
-    /// Has connections wait until there is something else to do. Logs why, once.
-    pub(super) fn stall(&mut self, error: &io::Error) {
-        if !self.stalled {
-            tracing::warn!("{}: cannot take a connection: {error}; is the limit of open files too low?", self.shown);
-        }
-        self.hold();
     }
 
     /// Returns its status. `waiting_bytes` of answers wait for its clients, of which `half_open` are in the handshake.
     pub(super) fn status(&self, waiting_bytes: u64, half_open: u64, certificate: Option<EgdTlsStatus>) -> EgdStatus {
         EgdStatus {
-            listen: self.shown.clone(),
+            listen: self.doorman.place().to_owned(),
             clients: self.clients,
             requests: self.served.requests,
             served_bytes: self.served.entropy,

@@ -1,7 +1,7 @@
 //! The EGD server: hands entropy to programs and virtual machines, over unix sockets, TCP and TLS.
 //!
-//! It runs in the daemon's event loop and never waits. What clients say and who is next is in `ekey-egd`; here are the sockets, the
-//! limits on who may connect, and the books.
+//! It runs in the daemon's event loop and never waits. The protocol and the queue are in `ekey-egd`; here are the sockets, the
+//! access limits and the account.
 
 mod client;
 mod guard;

@@ -18,11 +18,11 @@ pub(super) struct Offers {
 }
 
 impl Offers {
-    /// Opens the random device at `path`. If that fails, offers are ignored, and a line in the log says so.
+    /// Opens the random device at `path`. If that fails, ignores offers and logs it once.
     pub(super) fn to(path: &Path) -> Self {
         let device = OpenOptions::new().write(true).open(path);
         let device = device.inspect_err(|error| {
-            tracing::warn!("{}: {error}; what clients offer is ignored: set offered = \"ignore\"", path.display());
+            tracing::warn!("{}: {error}; ignoring what clients offer: set offered = \"ignore\"", path.display());
         });
         Self { device: device.ok(), ..Self::default() }
     }
@@ -34,7 +34,7 @@ impl Offers {
             Ok(()) => self.mixed += bytes.len() as u64,
             Err(error) if !self.failed => {
                 self.failed = true;
-                tracing::warn!("what a client offered could not be mixed into the kernel: {error}");
+                tracing::warn!("cannot mix what a client offered into the kernel: {error}");
             }
             Err(_) => {}
         }

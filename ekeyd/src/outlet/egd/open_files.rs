@@ -2,8 +2,8 @@
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
-/// Raises the limit on open files as far as it goes. Returns how many of `clients` it allows: keys, control socket and files keep
-/// some for themselves.
+/// Raises the limit on open files as far as it goes. Returns how many of `clients` it allows: keys, the control socket and files
+/// need some.
 pub(crate) fn allow_clients(clients: usize) -> usize {
     const OWN: u64 = 128;
     let wanted = clients as u64 + OWN;

@@ -15,9 +15,9 @@ use crate::socket::ListenError;
 use crate::stock::share::{Rank, Want};
 use crate::stock::{Need, Stock};
 
-/// Bytes that are kept for clients before an outlet in bulk gets any, if the stock is that large.
+/// Bytes kept for clients before a bulk outlet gets any, if the stock is that large.
 const MOST_RESERVE: usize = 64 * 1024;
-/// No more than this is wanted at a time for clients that wait, however many they are.
+/// Limit on the bytes wanted at a time for all waiting clients.
 const MOST_WANTED: usize = 64 * 1024;
 
 /// How many clients each server may have, within the limit of open files.
@@ -27,25 +27,25 @@ pub(crate) struct Allowance {
 }
 
 impl Allowance {
-    /// Raises the limit of open files as far as it goes. A limit that is too low is logged.
+    /// Raises the limit on open files as far as it goes. Logs a limit that is too low.
     pub(crate) fn of(config: &Config) -> Self {
         let others = config.expand.as_ref().map_or(0, |expand| expand.max_clients);
         let most = allow_clients(config.egd.max_clients + others).saturating_sub(others).max(1);
         if most < config.egd.max_clients {
-            tracing::warn!("the limit of open files allows {most} EGD clients only (LimitNOFILE=, ulimit -n)");
+            tracing::warn!("the limit on open files allows only {most} EGD clients (LimitNOFILE=, ulimit -n)");
         }
         Self { egd: most.min(config.egd.max_clients) }
     }
 }
 
-/// Programs and machines that ask by EGD.
+/// Programs and machines that ask for entropy by EGD.
 pub(crate) struct EgdClients {
     server: Server,
     need: Need,
 }
 
 impl EgdClients {
-    /// Listens at the places that the configuration names, for up to `max_clients` clients.
+    /// Listens at the configured places, for up to `max_clients` clients.
     ///
     /// # Errors
     /// [`ListenError`] for the first place that fails.
@@ -84,8 +84,9 @@ impl Outlet for EgdClients {
         self.server.next_wake()
     }
 
+    #[cfg(feature = "tls")]
     fn reload(&mut self) -> Result<(), String> {
-        let kept = |error| format!("{error}; until then the certificate of before stays in use");
+        let kept = |error| format!("{error}; until then the old certificate stays in use");
         self.server.reload_tls().map_err(kept)
     }
 

@@ -19,34 +19,34 @@ use super::listening::Listening;
 use super::offer::{Offers, RANDOM};
 use super::store::Store;
 use crate::config::{self, Listen};
-use crate::socket::tls::Acceptor;
-use crate::socket::{Access, ListenError, Listener, Stream};
+use crate::socket::{Access, Doorman, ListenError, Listener, Stream};
 use handshakes::HalfOpen;
 
 /// Turns before the event loop goes on.
 const TURNS_AT_ONCE: usize = 256;
-/// Connections taken from one listener before the event loop goes on: few, because the clients wait meanwhile, and each costs as
-/// much as an answer or more.
+/// Connections accepted from one listener before the event loop goes on: few, because the clients wait meanwhile, and each costs
+/// at least as much as an answer.
 const ACCEPTS_AT_ONCE: usize = 2;
 /// Bytes that may wait in the kernel for a client that does not read.
 const MOST_UNREAD: usize = 16 * 1024;
-/// How often the server looks for peers that have gone.
+/// How often the server looks for peers that have left.
 const SWEEP: Duration = Duration::from_secs(60);
 
 /// The EGD server.
 pub(crate) struct Server {
     listeners: Vec<Listening>,
     clients: Slab<Client>,
-    /// Clients that have been here.
+    /// Clients admitted since the start.
     admitted: u64,
     queue: FairQueue<Ticket>,
     guard: Guard,
     peers: PeerLimits<Peer, Ticket>,
     offers: Offers,
-    /// Clients that go on once the others have had their turn.
+    /// Clients that continue after the others have had their turn.
     unfinished: VecDeque<Ticket>,
     half_open: HalfOpen,
-    acceptor: Option<Acceptor>,
+    #[cfg(feature = "tls")]
+    acceptor: Option<crate::socket::tls::Acceptor>,
     max_clients: usize,
     idle: Option<Duration>,
     next_sweep: Instant,
@@ -55,12 +55,11 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Listens at each place that the configuration names. The server's tokens are `first_token` and those above.
+    /// Listens at each configured place. The server's tokens are `first_token` and those above.
     ///
     /// # Errors
     /// [`ListenError`] for the first place that fails.
     pub(crate) fn start(config: &config::Egd, registry: &Registry, first_token: usize) -> Result<Self, ListenError> {
-        let acceptor = config.tls.as_ref().map(Acceptor::open).transpose()?;
         let mut listeners = Vec::new();
         for listen in &config.listen {
             let mut listener = match listen {
@@ -73,7 +72,7 @@ impl Server {
             registry
                 .register(&mut listener, Token(first_token + listeners.len()), Interest::READABLE)
                 .map_err(|source| ListenError::Refused { place: shown.clone(), source })?;
-            listeners.push(Listening::new(listener, shown, matches!(listen, Listen::Tls(_))));
+            listeners.push(Listening::new(Doorman::new(listener, shown), matches!(listen, Listen::Tls(_))));
         }
         let now = Instant::now();
         Ok(Self {
@@ -83,7 +82,8 @@ impl Server {
             queue: FairQueue::new(),
             unfinished: VecDeque::new(),
             half_open: HalfOpen::new(config.handshake),
-            acceptor,
+            #[cfg(feature = "tls")]
+            acceptor: config.tls.as_ref().map(crate::socket::tls::Acceptor::open).transpose()?,
             guard: Guard::new(&config.limits)?,
             peers: PeerLimits::new(config.limits.clients_per_peer, config.limits.rate_per_peer),
             offers: if config.mix_offered { Offers::to(Path::new(RANDOM)) } else { Offers::default() },
@@ -100,7 +100,7 @@ impl Server {
         let place = event.token().0 - self.first_token;
         let now = Instant::now();
         if let Some(listening) = self.listeners.get_mut(place) {
-            listening.pending = true;
+            listening.doorman.note_event(now);
             self.accept(place, registry, store, now);
         } else if let Some(client) = self.clients.get_mut(place - self.listeners.len()) {
             if event.is_readable() || event.is_read_closed() {
@@ -113,13 +113,13 @@ impl Server {
         }
     }
 
-    /// Gives up to `grant` bytes to the clients that wait, in turn, until there are no more of either, or enough for once. Takes
-    /// connections that had to wait before, and closes those that idle.
+    /// Gives up to `grant` bytes to the waiting clients in turn, with a limit on turns. Accepts connections that had to wait, and
+    /// closes idle ones.
     pub(crate) fn serve(&mut self, registry: &Registry, store: &mut dyn Store, grant: usize) {
         let now = Instant::now();
         self.shake_hands(registry, store, now);
         for place in 0..self.listeners.len() {
-            if self.listeners[place].pending || self.listeners[place].stalled {
+            if self.listeners[place].doorman.wants_turn(now) {
                 self.accept(place, registry, store, now);
             }
         }
@@ -149,11 +149,11 @@ impl Server {
         }
     }
 
-    /// Whether there is something to do at once: connections to take, or clients to serve while `held` bytes are there for them.
+    /// Returns whether there is work to do at once: connections to accept, or clients to serve from `held` bytes.
     pub(crate) fn is_pending(&self, held: usize) -> bool {
         !self.unfinished.is_empty()
             || self.half_open.is_pending()
-            || self.listeners.iter().any(|listening| listening.pending)
+            || self.listeners.iter().any(|listening| listening.doorman.is_pending(Instant::now()))
             || (held > 0 && !self.queue.is_empty())
     }
 
@@ -172,13 +172,12 @@ impl Server {
     /// Returns when to [serve](Self::serve) although nothing happens.
     pub(crate) fn next_wake(&self) -> Option<Instant> {
         let sweeps = (self.idle.is_some() && !self.clients.is_empty()) || !self.peers.is_empty();
-        [self.peers.next_wake(), sweeps.then_some(self.next_sweep), self.half_open.next_wake()]
-            .into_iter()
-            .flatten()
-            .min()
+        let own = [self.peers.next_wake(), sweeps.then_some(self.next_sweep), self.half_open.next_wake()];
+        let doormen = self.listeners.iter().filter_map(|listening| listening.doorman.next_wake());
+        own.into_iter().flatten().chain(doormen).min()
     }
 
-    /// Whether it has a listener.
+    /// Returns whether it has a listener.
     pub(crate) fn is_on(&self) -> bool {
         !self.listeners.is_empty()
     }
@@ -196,7 +195,10 @@ impl Server {
             *bytes += client.unsent();
             *half_open += u64::from(client.half_open);
         }
-        let certificate = self.acceptor.as_ref().map(Acceptor::status);
+        #[cfg(feature = "tls")]
+        let certificate = self.acceptor.as_ref().map(crate::socket::tls::Acceptor::status);
+        #[cfg(not(feature = "tls"))]
+        let certificate = None;
         let status = |(listening, (unsent, half_open)): (&Listening, _)| {
             listening.status(unsent, half_open, certificate.clone().filter(|_| listening.is_tls))
         };
@@ -206,26 +208,21 @@ impl Server {
     fn accept(&mut self, place: usize, registry: &Registry, store: &mut dyn Store, now: Instant) {
         for _ in 0..ACCEPTS_AT_ONCE {
             if self.listeners[place].is_tls && !self.has_room_for_handshake() {
-                return self.listeners[place].hold();
+                return self.listeners[place].doorman.hold();
             }
-            let stream = match self.listeners[place].listener.accept() {
-                Ok(Some(stream)) => stream,
-                Ok(None) => return self.listeners[place].rest(),
-                Err(error) => return self.listeners[place].stall(&error),
-            };
-            self.listeners[place].stalled = false;
+            let Some(stream) = self.listeners[place].doorman.accept(now) else { return };
             match self.admit(stream, place, registry, now) {
                 Ok(Some(id)) => self.proceed(id, registry, store, now),
                 Ok(None) => {}
-                Err(error) => return self.listeners[place].stall(&error),
+                Err(error) => return self.listeners[place].doorman.fail(&error, now),
             }
         }
     }
 
-    /// Makes a connection a client. Returns its place, or `None` if a limit forbids it.
+    /// Admits a connection as a client. Returns its place, `None` at a limit.
     ///
     /// # Errors
-    /// What the system says if it cannot watch the connection.
+    /// The system cannot watch the connection.
     fn admit(
         &mut self,
         mut stream: Stream,
@@ -265,7 +262,7 @@ impl Server {
         Ok(Some(id))
     }
 
-    /// Goes on with a client after an event.
+    /// Continues with a client after an event.
     fn proceed(&mut self, id: usize, registry: &Registry, store: &mut dyn Store, now: Instant) {
         let client = &mut self.clients[id];
         client.touched = seconds(now.duration_since(self.started));
@@ -293,7 +290,7 @@ impl Server {
         held.saturating_sub(store.held())
     }
 
-    /// Goes on with a client until it has to wait. `turn` says how many bytes it may have of what it waits for.
+    /// Continues with a client until it has to wait. `turn` is how many of the bytes that it waits for it may have.
     fn go_on(&mut self, id: usize, turn: Option<usize>, registry: &Registry, store: &mut dyn Store, now: Instant) {
         let Self { clients, listeners, peers, offers, .. } = self;
         let client = &mut clients[id];
@@ -308,11 +305,11 @@ impl Server {
         self.meet(id, need, registry, now);
     }
 
-    /// Has a client wait for what it needs next.
+    /// Makes a client wait for what it needs next.
     fn meet(&mut self, id: usize, need: Need, registry: &Registry, now: Instant) {
         let token = Token(self.first_token + self.listeners.len() + id);
         let client = &mut self.clients[id];
-        // Most clients never need to be watched for room, and each watch costs a wake-up for every answer that is read.
+        // Most clients never wait for room, and watching for it costs a wake-up for every answer that is read.
         let room = need == Need::Room || client.stream.has_unsent();
         if room != client.watched_for_room && need != Need::Close {
             let interest = if room { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
@@ -351,11 +348,11 @@ impl Server {
             self.queue.abandon(|ticket| is_live(clients, ticket));
         }
         self.peers.leave(client.peer, client.waits == Waits::Rate, now, |ticket| is_live(clients, ticket));
-        // It is closed in the next moment, which ends the watch as well.
+        // Dropping it closes it, which ends the watch as well.
         let _ = registry.deregister(&mut client.stream);
     }
 
-    /// From time to time, closes the clients that idle, and forgets the peers that have gone.
+    /// From time to time, closes idle clients and forgets peers that have left.
     fn sweep(&mut self, registry: &Registry, now: Instant) {
         if now < self.next_sweep {
             return;
@@ -373,12 +370,12 @@ impl Server {
     }
 }
 
-/// Whether the client has not gone.
+/// Returns whether the client is still connected.
 fn is_live(clients: &Slab<Client>, ticket: Ticket) -> bool {
     clients.get(ticket.place).is_some_and(|client| client.number == ticket.number)
 }
 
-/// The client, unless it has gone.
+/// Returns the client, unless it has left.
 fn find(clients: &mut Slab<Client>, ticket: Ticket) -> Option<&mut Client> {
     clients.get_mut(ticket.place).filter(|client| client.number == ticket.number)
 }

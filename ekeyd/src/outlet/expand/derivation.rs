@@ -22,7 +22,7 @@ const KEY: [u8; KEY_LEN] = {
     key
 };
 
-/// A seed made of `parts`, as if they were one.
+/// Returns a seed made of `parts` in a row.
 pub(super) fn derive(parts: &[&[u8]]) -> Zeroizing<[u8; SEED_LEN]> {
     let input = padded(parts);
     let cipher = Aes256::new((&KEY).into());
@@ -46,10 +46,10 @@ pub(super) fn derive(parts: &[&[u8]]) -> Zeroizing<[u8; SEED_LEN]> {
     seed
 }
 
-/// The input with its length and that of the seed before it, and the end marked (10.3.2, steps 2 to 5).
+/// Returns the input behind its length and that of the seed, with its end marked (10.3.2, steps 2 to 5).
 fn padded(parts: &[&[u8]]) -> Zeroizing<Vec<u8>> {
     let len: usize = parts.iter().map(|part| part.len()).sum();
-    // As long as it gets, so that it is never moved.
+    // Allocated in full, so that it never moves.
     let mut input = Zeroizing::new(Vec::with_capacity((4 + 4 + len + 1).next_multiple_of(BLOCK_LEN)));
     input.extend_from_slice(&(len as u32).to_be_bytes());
     input.extend_from_slice(&(SEED_LEN as u32).to_be_bytes());
@@ -60,7 +60,7 @@ fn padded(parts: &[&[u8]]) -> Zeroizing<Vec<u8>> {
     input
 }
 
-/// BCC (10.3.3) over `first` and `input`.
+/// Returns BCC (10.3.3) over `first` and `input`.
 fn chained(cipher: &Aes256, first: &[u8; BLOCK_LEN], input: &[u8]) -> Zeroizing<[u8; BLOCK_LEN]> {
     let mut chain = Zeroizing::new([0; BLOCK_LEN]);
     for block in std::iter::once(first.as_slice()).chain(input.chunks(BLOCK_LEN)) {

@@ -1,8 +1,8 @@
 //! CTR_DRBG with AES-256 and the derivation function. Source: NIST SP 800-90A Rev. 1, 10.2.1 and Table 3.
 //!
-//! The derivation function is used since the seeds are verified bytes of a key, for which nobody claims full entropy (the kernel
-//! is credited with 7 bits a byte). Without it the entropy input must have full entropy (10.2.1, 10.2.1.3.1); with it the
-//! input may be of any length and needs no more than enough entropy in all (10.2.1.3.2, 8.6.3).
+//! It uses the derivation function because the seeds are verified bytes of a key, which are not claimed to have full entropy (the
+//! kernel is credited with 7 bits a byte). Without it the entropy input must have full entropy (10.2.1, 10.2.1.3.1); with it the
+//! input may have any length and only needs enough entropy in all (10.2.1.3.2, 8.6.3).
 
 use aes::Aes256;
 use aes::cipher::{BlockCipherEncrypt as _, KeyInit as _};
@@ -10,7 +10,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use super::derivation::{BLOCK_LEN, KEY_LEN, SEED_LEN, derive};
 
-/// A key and a counter, wiped when dropped. Keep it in a box, so that no move leaves a copy of it behind.
+/// A key and a counter, wiped when dropped. Keep it in a box, so that no move leaves a copy.
 #[derive(Zeroize, ZeroizeOnDrop)]
 pub(super) struct Drbg {
     key: [u8; KEY_LEN],
@@ -18,23 +18,23 @@ pub(super) struct Drbg {
 }
 
 impl Drbg {
-    /// Most bytes of one request: `max_number_of_bits_per_request` of Table 3.
+    /// Limit of one request in bytes: `max_number_of_bits_per_request` of Table 3.
     pub(super) const MOST_REQUEST: usize = (1 << 19) / 8;
-    /// What it gives is as hard to guess as so many bits, however much of it there is.
+    /// The output is as hard to guess as this many bits, however long it is.
     pub(super) const STRENGTH_BITS: u64 = 256;
 
-    /// Instantiated (10.2.1.3.2) from at least 256 bits of entropy, a nonce of at least 128, and whatever tells it from others.
+    /// Instantiates it (10.2.1.3.2) with at least 256 bits of entropy, a nonce of at least 128, and a string of its own.
     pub(super) fn instantiate(entropy: &[u8], nonce: &[u8], personalization: &[u8]) -> Box<Self> {
         Self::with_seed(&derive(&[entropy, nonce, personalization]))
     }
 
-    /// Reseeded (10.2.1.4.2) from at least 256 bits of fresh entropy.
+    /// Reseeds it (10.2.1.4.2) with at least 256 bits of fresh entropy.
     pub(super) fn reseed(&mut self, entropy: &[u8]) {
         self.update(&derive(&[entropy]));
     }
 
-    /// Fills `out`, at most [`MOST_REQUEST`](Self::MOST_REQUEST) bytes (10.2.1.5.2), and steps on, so that nobody who sees the
-    /// state afterwards can tell what it was.
+    /// Fills `out`, at most [`MOST_REQUEST`](Self::MOST_REQUEST) bytes (10.2.1.5.2). Then updates the state, so that the new state
+    /// does not reveal the output.
     pub(super) fn generate(&mut self, out: &mut [u8]) {
         debug_assert!(out.len() <= Self::MOST_REQUEST, "{} bytes in one request", out.len());
         self.encrypt_counters(out);

@@ -22,8 +22,8 @@ impl Case {
         all[0]
     }
 
-    /// As CAVP has it: two requests of the same length, of which the second is shown. Between instantiating and them there is a
-    /// reseed, or one before each (prediction resistance), or none.
+    /// Computes an answer as CAVP does: two requests of the same length, of which the second counts. A reseed comes before both, or
+    /// before each (prediction resistance), or not at all.
     fn answer(&self) -> Vec<u8> {
         let (entropy, nonce, name) = (self.one("EntropyInput"), self.one("Nonce"), self.one("PersonalizationString"));
         let with_df = self.section.contains("use df");
@@ -73,7 +73,7 @@ fn cases() -> Vec<Case> {
 }
 
 #[test]
-fn every_known_answer_of_nist_comes_out_with_and_without_derivation_function_reseed_and_prediction_resistance() {
+fn nists_known_answers_come_out() {
     let cases = cases();
     let of = |what: &str| cases.iter().filter(|case| case.section.contains(what)).count();
     assert_eq!((cases.len(), of("use df"), of("no df"), of("PredictionResistance = True")), (180, 90, 90, 60));

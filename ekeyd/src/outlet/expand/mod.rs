@@ -1,10 +1,9 @@
-//! Expanding: much for those who want much, and not full entropy.
+//! Expanding: megabytes for clients that need them, but not full entropy.
 //!
-//! A generator ([`drbg`]) is seeded from verified bytes of keys, again and again, and what it gives is handed out on listeners
-//! of its own. It is as hard to guess as 256 bits, however much of it there is. Nothing else is fed by it, and its clients never
-//! get a byte of the pool.
+//! Verified bytes of keys seed a generator ([`drbg`]) again and again, and listeners of their own hand out its output. The output
+//! is as hard to guess as 256 bits, however long it is. It feeds no other outlet, and its clients never get a byte of the pool.
 //!
-//! Before the first seed, and when a new one is overdue, nothing is handed out and clients wait.
+//! Before the first seed, and while a new one is overdue, clients wait.
 
 mod derivation;
 mod drbg;
@@ -22,15 +21,15 @@ use drbg::Drbg;
 pub(crate) use outlet::Expanded;
 use ready::Ready;
 
-/// Bytes of entropy input. Half of their bits would do for the strength of 256.
+/// Bytes of entropy input. Half of their bits are enough for a strength of 256.
 const SEED: usize = 64;
-/// Bytes of the nonce, which only the first seed has. Half of their bits would do (SP 800-90A 8.6.7).
+/// Bytes of the nonce, which only the first seed has. Half of their bits are enough (SP 800-90A 8.6.7).
 const NONCE: usize = 32;
-/// Tells the generator from others that are fed by the same key (SP 800-90A 8.7.1).
+/// Distinguishes the generator from others that the same key seeds (SP 800-90A 8.7.1).
 const PERSONALIZATION: &[u8] = b"ekeyd [expand]";
-/// Bytes held ready. They are made in no time.
+/// Bytes held ready.
 const READY: usize = 16 * 1024;
-/// A seed may be so many times as old, or have given so many times as much, as one that is to be renewed.
+/// The hard limits on age and output of a seed, as a multiple of those at which it is renewed.
 const MOST_OVERDUE: u32 = 2;
 const _: () = assert!(READY <= Drbg::MOST_REQUEST, "what is held ready is made by one request");
 
@@ -42,7 +41,7 @@ pub(super) struct Expander {
     ready: Ready,
     seeds: u64,
     seed_bytes: u64,
-    /// Whether it was said that clients wait.
+    /// Whether the log says that clients wait.
     has_complained: bool,
 }
 
@@ -54,7 +53,7 @@ struct Seeded {
 }
 
 impl Expander {
-    /// Without a seed.
+    /// Makes one without a seed.
     pub(super) fn new(config: &config::Expand) -> Self {
         Self {
             interval: config.reseed_interval,
@@ -67,7 +66,7 @@ impl Expander {
         }
     }
 
-    /// How many verified bytes of keys it wants for a seed: none unless one is due.
+    /// Returns how many verified bytes of keys it wants for a seed: 0 while the present seed is good.
     pub(super) fn wants(&self, now: Instant) -> usize {
         match &self.seeded {
             None => SEED + NONCE,
@@ -76,17 +75,17 @@ impl Expander {
         }
     }
 
-    /// Forgets the seed, since there may be bytes in it of a key that has failed. The next is a first one.
+    /// Discards the seed, which may contain bytes of a key that has failed. The next one is a first seed.
     pub(super) fn forget(&mut self) {
         if self.seeded.take().is_some() {
             self.ready.begin(0);
             tracing::warn!(
-                "the generator of [expand] has forgotten its seed, as a key has failed: its clients wait for another"
+                "the generator of [expand] has discarded its seed, as a key has failed a health test: clients wait for a new one"
             );
         }
     }
 
-    /// Returns what its clients are served from, as full as it gets; empty without a seed.
+    /// Returns the bytes ready for its clients, after filling up; empty without a seed.
     pub(super) fn output(&mut self, now: Instant) -> &mut Ready {
         self.fill(now);
         &mut self.ready
@@ -97,7 +96,7 @@ impl Expander {
         self.ready.held()
     }
 
-    /// As people and programs get to see it, less the listeners.
+    /// Returns its status, without the listeners.
     pub(super) fn status(&self, now: Instant) -> ExpandStatus {
         ExpandStatus {
             full_entropy: false,
@@ -115,7 +114,7 @@ impl Expander {
         }
     }
 
-    /// Takes a seed: what it [wants](Self::wants).
+    /// Takes a seed of as many bytes as it [wants](Self::wants).
     pub(super) fn seed(&mut self, bytes: &[u8], now: Instant) {
         let was_overdue = self.has_complained;
         match &mut self.seeded {
@@ -127,7 +126,7 @@ impl Expander {
                 let (entropy, nonce) = bytes.split_at(SEED);
                 let drbg = Drbg::instantiate(entropy, nonce, PERSONALIZATION);
                 self.seeded = Some(Seeded { drbg, at: now, given: 0 });
-                tracing::info!("the generator of [expand] is seeded; what it gives is not full entropy");
+                tracing::info!("the generator of [expand] is seeded; its output is not full entropy");
             }
         }
         if was_overdue {
@@ -136,7 +135,7 @@ impl Expander {
         self.has_complained = false;
         self.seeds += 1;
         self.seed_bytes += bytes.len() as u64;
-        // All that is handed out from now on comes after this seed.
+        // What clients get from now on comes from this seed.
         self.ready.begin(Drbg::STRENGTH_BITS);
     }
 
@@ -151,7 +150,7 @@ impl Expander {
         let Some(seeded) = &mut self.seeded else { return };
         let most = self.bytes * u64::from(MOST_OVERDUE);
         let count = self.ready.room().min(usize::try_from(most - seeded.given.min(most)).unwrap_or(usize::MAX));
-        // A request costs something, however small it is.
+        // Even a small request has a cost.
         if count == 0 || self.ready.held() > READY / 2 {
             return;
         }
@@ -161,7 +160,7 @@ impl Expander {
         self.ready.put(&fresh);
     }
 
-    /// Whether the seed is so old, or has given so much, that nothing is made of it any more.
+    /// Returns whether the seed is beyond a hard limit, so that it gives nothing more.
     fn is_overdue(&self, now: Instant) -> bool {
         self.seeded.as_ref().is_some_and(|seeded| {
             let is_used_up = seeded.given >= self.bytes * u64::from(MOST_OVERDUE) && self.ready.held() == 0;
@@ -176,7 +175,7 @@ impl Expander {
             Some(_) => return None,
         };
         Some(format!(
-            "{what}: its clients wait until a key gives {} bytes that nobody else needs first",
+            "{what}: its clients wait until a key gives {} bytes that the kernel does not need first",
             self.wants(now)
         ))
     }

@@ -1,5 +1,5 @@
-//! The generator of `[expand]` as an outlet: an EGD server of its own, with the limits of `[egd]`, that serves only what the
-//! generator makes of seeds.
+//! The generator of `[expand]` as an outlet: an EGD server of its own, with the limits of `[egd]`, that serves only the
+//! generator's output.
 
 use std::time::Instant;
 
@@ -22,12 +22,12 @@ use crate::stock::{End, Need, Stock};
 pub(crate) struct Expanded {
     expander: Expander,
     server: Server,
-    /// What seeds are made of: where keys are combined, of two.
+    /// What seeds are made of: two keys if keys are combined.
     need: Need,
 }
 
 impl Expanded {
-    /// Listens at the places that the configuration names, if it names any.
+    /// Listens at the configured places, if there are any.
     ///
     /// # Errors
     /// [`ListenError`] for the first place that fails.
@@ -42,7 +42,7 @@ impl Expanded {
         let server = Server::start(&egd, registry, first_token.0)?;
         for listen in &egd.listen {
             tracing::info!(
-                "{listen}: serves what AES-256 CTR_DRBG makes of seeds from the keys, which is not full entropy"
+                "{listen}: serves the output of AES-256 CTR_DRBG, seeded from the keys, which is not full entropy"
             );
         }
         let need = if config.egd.combine { Need::OfTwoKeys } else { Need::Proven };
@@ -64,7 +64,7 @@ impl Outlet for Expanded {
             self.expander.seed(&seed, turn.now);
         }
         self.server.serve(turn.registry, self.expander.output(turn.now), usize::MAX);
-        // What is ready shows whether there is more to do at once.
+        // Filling up shows whether there is more to do at once.
         self.expander.output(turn.now);
     }
 
@@ -80,7 +80,7 @@ impl Outlet for Expanded {
         self.server.next_wake()
     }
 
-    /// A block made of two keys is as good as the other one.
+    /// Keeps a seed of combined keys: a block made of two keys is as good as the better of them.
     fn retire(&mut self, _from: SourceId) {
         if self.need == Need::Proven {
             self.expander.forget();

@@ -1,9 +1,9 @@
-//! What the generator has made and no client has taken yet.
+//! Output of the generator that waits for clients.
 
 use crate::outlet::egd::Store;
 use crate::source::batch::{Batch, wipe};
 
-/// Bytes that have no more entropy together than their seed.
+/// Bytes that together have at most the entropy of their seed.
 pub(in crate::outlet) struct Ready {
     bytes: Batch,
     capacity: usize,
@@ -13,7 +13,7 @@ pub(in crate::outlet) struct Ready {
 }
 
 impl Ready {
-    /// Room for `capacity` bytes.
+    /// Makes room for `capacity` bytes.
     pub(super) fn new(capacity: usize) -> Self {
         Self { bytes: Batch::with_capacity(capacity), capacity, entropy_bits: 0, made: 0, wiped: 0 }
     }
@@ -21,15 +21,15 @@ impl Ready {
     /// Adds bytes that the generator made.
     ///
     /// # Panics
-    /// If there is no [`room`](Self::room) for them.
+    /// If they exceed the [`room`](Self::room).
     pub(super) fn put(&mut self, made: &[u8]) {
         assert!(made.len() <= self.room(), "{} bytes where there is room for {}", made.len(), self.room());
         self.bytes.extend_from_slice(made);
         self.made += made.len() as u64;
     }
 
-    /// Wipes what is left of an earlier seed. What comes now has `entropy_bits` together; each byte that leaves takes eight
-    /// of them along.
+    /// Wipes what is left of an earlier seed. The bytes that follow have `entropy_bits` together, and each byte that leaves
+    /// takes eight of them.
     pub(super) fn begin(&mut self, entropy_bits: u64) {
         self.wiped += self.bytes.len() as u64;
         wipe(&mut self.bytes);
@@ -37,17 +37,17 @@ impl Ready {
         self.entropy_bits = entropy_bits;
     }
 
-    /// Bytes that fit.
+    /// Returns how many bytes fit.
     pub(super) fn room(&self) -> usize {
         self.capacity - self.bytes.len()
     }
 
-    /// Bytes made since the start.
+    /// Returns how many bytes were made since the start.
     pub(super) fn made(&self) -> u64 {
         self.made
     }
 
-    /// Bytes wiped since the start because a fresh seed came first.
+    /// Returns how many bytes were wiped since the start because a fresh seed came first.
     pub(super) fn wiped(&self) -> u64 {
         self.wiped
     }

@@ -54,16 +54,16 @@ fn the_generator_makes_what_is_given() {
     seed(&mut expander, 96, now);
     let first: Vec<u8> = (0..96).collect();
     let mut drbg = Drbg::instantiate(&first[..64], &first[64..], PERSONALIZATION);
-    let mut due = vec![0; READY];
+    let mut expected = vec![0; READY];
     for request in 0..2 {
-        drbg.generate(&mut due);
-        assert!(take(&mut expander, now) == due, "request {request} gave something else");
+        drbg.generate(&mut expected);
+        assert!(take(&mut expander, now) == expected, "request {request} gave something else");
     }
     let later = now + INTERVAL;
     seed(&mut expander, 64, later);
     drbg.reseed(&first[..64]);
-    drbg.generate(&mut due);
-    assert!(take(&mut expander, later) == due, "after the second seed something else was given");
+    drbg.generate(&mut expected);
+    assert!(take(&mut expander, later) == expected, "after the second seed something else was given");
 }
 
 #[test]

@@ -1,29 +1,28 @@
-//! What the event loop and the file's thread tell each other, without a lock: how much there is room for, what has been written,
-//! and that it is over.
+//! What the event loop and the file's thread share without a lock: the room left, the bytes written, and the end.
 //!
-//! Whatever the two do at the same time, a loop that has found no room is woken when there is some, and each byte that was
-//! handed over is counted as written, waiting or dropped. The tests go through every interleaving of both (feature `loom`).
+//! In every interleaving of the two, the thread wakes a loop that found no room once there is some, and each byte handed over is
+//! counted as written, waiting or dropped. The tests run all interleavings (feature `loom`).
 
 #[cfg(feature = "loom")]
 use loom::sync::atomic::{AtomicBool, AtomicU64, Ordering::AcqRel, Ordering::Acquire, Ordering::Release};
 #[cfg(not(feature = "loom"))]
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::AcqRel, Ordering::Acquire, Ordering::Release};
 
-/// Shared by the loop, which alone hands over, and the thread, which alone writes.
+/// Shared by the loop, the only one that hands over, and the thread, the only one that writes.
 pub(super) struct Handover {
-    /// Bytes that may wait to be written, at most.
+    /// Limit on the bytes that wait to be written.
     most_waiting: u64,
     /// Bytes that may be written; 0 until the file is open.
     limit: AtomicU64,
     written: AtomicU64,
     /// Bytes that left the queue, written or not.
     taken: AtomicU64,
-    /// The loop has found no room, and is to be woken when there is some.
+    /// The loop found no room; the thread must wake it when there is some.
     starved: AtomicBool,
     over: AtomicBool,
 }
 
-/// What has become of the bytes that were handed over.
+/// What became of the bytes handed over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Fate {
     pub(super) written: u64,
@@ -45,12 +44,12 @@ impl Handover {
         }
     }
 
-    /// How many bytes can be handed over. After a 0 the thread [sees](Self::is_awaited) that somebody waits for room.
+    /// Returns how many bytes can be handed over. After a 0 the thread [sees](Self::is_awaited) that the loop waits for room.
     pub(super) fn room(&self, given: u64, queue_is_full: impl Fn() -> bool) -> u64 {
         match self.room_now(given, &queue_is_full) {
             0 => {
-                // Looked at once more after asking to be woken: the thread may have made room in between. A swap, since that
-                // comes either before the thread's own, which then sees it, or after it, and then sees the room.
+                // Looks again after asking to be woken: the thread may have made room in between. A swap comes either before the
+                // thread's own, which then sees it, or after it, and then sees the room.
                 self.starved.swap(true, AcqRel);
                 self.room_now(given, &queue_is_full)
             }
@@ -83,7 +82,7 @@ impl Handover {
 
 /// The thread's side.
 impl Handover {
-    /// The file is open, and takes so many bytes.
+    /// Notes that the file is open and takes up to `limit` bytes.
     pub(super) fn open(&self, limit: u64) {
         self.limit.store(limit, Release);
     }
@@ -96,12 +95,12 @@ impl Handover {
         self.taken.fetch_add(bytes, AcqRel);
     }
 
-    /// Whether the loop is to be woken now that there is room; no is said until it has found none once more.
+    /// Returns whether to wake the loop now that there is room. Returns `false` until the loop finds no room again.
     pub(super) fn is_awaited(&self) -> bool {
         self.starved.swap(false, AcqRel)
     }
 
-    /// Nothing more is written.
+    /// Notes that nothing more will be written.
     pub(super) fn end(&self) {
         self.over.store(true, Release);
     }
@@ -117,7 +116,7 @@ mod tests {
 
     use super::*;
 
-    /// As the sink's queue and its waker are, in loom's terms.
+    /// Stands for the sink's queue and its waker, with loom's types.
     struct Between {
         handover: Handover,
         batches: Mutex<VecDeque<u64>>,
@@ -125,14 +124,14 @@ mod tests {
         waker: Notify,
     }
 
-    /// Batches in the queue, and bytes that may wait, at most.
+    /// Limits on batches in the queue and on bytes that wait.
     const QUEUE: usize = 1;
     const MOST_WAITING: u64 = 4;
     /// Bytes to hand over, more than may wait.
     const ALL: u64 = 6;
 
     impl Between {
-        /// Starts the thread, which opens the file and then goes on as `write` does.
+        /// Starts the thread, which opens the file and then runs `write`.
         fn start(write: impl Fn(&Self) + Send + 'static) -> (Arc<Self>, JoinHandle<()>) {
             let between = Arc::new(Self {
                 handover: Handover::new(MOST_WAITING),
@@ -143,7 +142,7 @@ mod tests {
             let there = Arc::clone(&between);
             let writer = thread::spawn(move || {
                 there.handover.open(u64::MAX);
-                there.wake_whoever_waits();
+                there.wake_loop();
                 write(&there);
             });
             (between, writer)
@@ -170,7 +169,7 @@ mod tests {
             }
         }
 
-        fn wake_whoever_waits(&self) {
+        fn wake_loop(&self) {
             if self.handover.is_awaited() {
                 self.waker.notify();
             }
@@ -178,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_found_no_room_is_woken_when_there_is_some() {
+    fn a_loop_that_found_no_room_is_woken() {
         loom::model(|| {
             let (between, writer) = Between::start(|there| {
                 let mut written = 0;
@@ -186,7 +185,7 @@ mod tests {
                     let batch = there.receive();
                     there.handover.note_written(batch);
                     there.handover.note_taken(batch);
-                    there.wake_whoever_waits();
+                    there.wake_loop();
                     written += batch;
                 }
             });
@@ -208,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn a_byte_that_was_called_dropped_is_never_written_and_all_are_accounted_for() {
+    fn a_dropped_byte_is_never_written() {
         loom::model(|| {
             let (between, writer) = Between::start(|there| {
                 let batch = there.receive();

@@ -1,8 +1,8 @@
-//! The file sink: appends entropy to a file, a pipe or the standard output, on a thread of its own, since any of them may block.
+//! The file sink: appends entropy to a file, a pipe or the standard output, on a thread of its own because any of them may block.
 //!
-//! The event loop asks how much there is [room](FileSink::room) for, hands over a batch, and is woken when there is room again.
-//! What is taken is written in the order it came, exactly up to the limit. The first error ends it for good: a disk that is full
-//! or a reader that has left is somebody's to look at, and entropy is better given to the other consumers meanwhile.
+//! The event loop asks how much [room](FileSink::room) there is, hands over a batch, and is woken when there is room again. The
+//! thread writes batches in order, exactly up to the limit. The first error ends the sink for good: an operator must look at a
+//! full disk or a reader that left, and the other outlets get the entropy meanwhile.
 
 mod handover;
 mod outlet;
@@ -10,41 +10,40 @@ mod target;
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::source::batch::Batch;
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, select};
+use crate::worker::{Worker, lock};
+use crossbeam_channel::{Receiver, Sender, bounded, select};
 use ekey_link::Interrupt;
 
 use handover::{Fate, Handover};
 pub(crate) use outlet::FileOutlet;
 use target::{Broken, Target};
 
-/// Bytes that wait to be written, at most.
+/// Limit on the bytes that wait to be written.
 const QUEUE_BYTES: u64 = 64 * 1024;
-/// Batches that wait to be written, at most.
+/// Limit on the batches that wait to be written.
 const QUEUE_BATCHES: usize = 256;
-/// How often to look whether a pipe has got a reader.
+/// How often to check whether a pipe has a reader.
 const LOOK_FOR_READER: Duration = Duration::from_millis(500);
-/// How long a thread that was interrupted may take to end. It does at once, unless the standard output blocks within a write.
+/// How long an interrupted thread may take to end. It ends at once, unless standard output blocks in a write.
 const LAST_GRACE: Duration = Duration::from_secs(1);
 
 /// A file or pipe as a consumer of entropy.
 pub(crate) struct FileSink {
-    /// None once it was told to stop.
+    /// `None` once it was asked to stop.
     batches: Option<Sender<Batch>>,
-    finished: Receiver<()>,
-    /// None once it was waited for.
-    thread: Option<JoinHandle<()>>,
+    /// `None` once it was waited for.
+    worker: Option<Worker>,
     interrupt: Interrupt,
     shared: Arc<Shared>,
     /// Bytes taken since the start.
     accepted: u64,
 }
 
-/// How a sink fares.
+/// The state of a sink.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FileState {
     /// Bytes taken since the start.
@@ -55,30 +54,29 @@ pub(crate) struct FileState {
     pub waiting: u64,
     /// Bytes taken that will never be written.
     pub dropped: u64,
-    /// Why nothing more is written, if so: an error and what to do about it, or that the limit is reached.
+    /// Why nothing more is written: an error and what to do about it, or that the limit is reached.
     pub stopped: Option<String>,
 }
 
 /// What the thread tells the sink.
 struct Shared {
     handover: Handover,
-    /// Why it is over.
+    /// Why it ended.
     stopped: Mutex<Option<String>>,
 }
 
 impl FileSink {
-    /// Starts to write to `path`, which is created with mode 0600 if it is missing and appended to if it is there; `-` is the
-    /// standard output. A pipe is waited for until it has a reader. `max_bytes` bounds a regular file's size, what it already
-    /// held included, and what is written to anything else.
+    /// Starts to write to `path`: creates it with mode 0600, or appends to it; `-` is the standard output. Waits until a pipe has a
+    /// reader. `max_bytes` limits the size of a regular file, including what it already held, or the bytes written to anything
+    /// else.
     ///
-    /// `wake` is called, on the sink's thread, when there is room after [`room`](Self::room) was 0, and when it stops.
+    /// The sink's thread calls `wake` when there is room after [`room`](Self::room) was 0, and when it stops.
     ///
     /// # Errors
-    /// Whatever keeps the system from making a thread. That `path` cannot be opened is seen in the [`state`](Self::state).
+    /// The system cannot start a thread. If `path` cannot be opened, the [`state`](Self::state) says so.
     pub(crate) fn start(path: &Path, max_bytes: Option<u64>, wake: Box<dyn Fn() + Send>) -> io::Result<Self> {
         let interrupt = Interrupt::new().map_err(io::Error::other)?;
         let (batches, queue) = bounded(QUEUE_BATCHES);
-        let (done, finished) = bounded(0);
         let shared = Arc::new(Shared { handover: Handover::new(QUEUE_BYTES), stopped: Mutex::new(None) });
         let writer = Writer {
             path: path.to_owned(),
@@ -87,60 +85,54 @@ impl FileSink {
             interrupt: interrupt.clone(),
             shared: Arc::clone(&shared),
             wake,
-            _done: done,
         };
-        let thread = thread::Builder::new().name("file".to_owned()).spawn(move || writer.run())?;
-        Ok(Self { batches: Some(batches), finished, thread: Some(thread), interrupt, shared, accepted: 0 })
+        let worker = Worker::start("file".to_owned(), move || writer.run())?;
+        Ok(Self { batches: Some(batches), worker: Some(worker), interrupt, shared, accepted: 0 })
     }
 
-    /// How many bytes can be handed over now. 0 until the file is open, when the queue is full, when the limit is reached, and
-    /// after an error; after a 0 that may change, `wake` will be called.
+    /// Returns how many bytes can be handed over now: 0 until the file is open, while the queue is full, at the limit, and after an
+    /// error. After a 0 that may change, the thread calls `wake`.
     pub(crate) fn room(&self) -> usize {
         let Some(batches) = &self.batches else { return 0 };
         usize::try_from(self.shared.handover.room(self.accepted, || batches.is_full())).unwrap_or(usize::MAX)
     }
 
-    /// Whether it has stopped, by an error or at its limit.
+    /// Returns whether it has stopped, by an error or at its limit.
     pub(crate) fn is_over(&self) -> bool {
         self.shared.handover.is_over()
     }
 
-    /// Hands over a batch of at most [`room`](Self::room) bytes; never waits. If the thread has stopped meanwhile, the batch is
-    /// wiped and counts as dropped.
+    /// Hands over a batch of at most [`room`](Self::room) bytes; never waits. If the thread has stopped meanwhile, wipes the batch
+    /// and counts it as dropped.
     pub(crate) fn send(&mut self, batch: Batch) {
         self.accepted += batch.len() as u64;
         if let Some(batches) = &self.batches {
-            // There was room, so that this fails only if the thread has ended.
+            // There was room, so this fails only if the thread has ended.
             let _ = batches.try_send(batch);
         }
     }
 
-    /// How it fares.
+    /// Returns its state.
     pub(crate) fn state(&self) -> FileState {
         self.shared.state(self.accepted)
     }
 
-    /// Writes what was handed over, flushes, and ends; if that takes longer than `grace`, what is left is dropped.
-    ///
-    /// Gives the last state.
+    /// Writes what was handed over, flushes, and ends; drops the rest after `grace`. Returns the last state.
     pub(crate) fn stop(mut self, grace: Duration) -> FileState {
         self.batches = None;
-        if self.finished.recv_timeout(grace) == Err(RecvTimeoutError::Timeout) {
+        let Some(worker) = self.worker.take() else { return self.shared.state(self.accepted) };
+        if !worker.ends_within(grace) {
             self.interrupt.wake();
-            if self.finished.recv_timeout(LAST_GRACE) == Err(RecvTimeoutError::Timeout) {
-                tracing::warn!("the file output hangs within a write and is left behind");
-                return self.shared.state(self.accepted);
-            }
         }
-        if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
-            tracing::error!("the file output's thread panicked; please report this");
+        if !worker.stop(LAST_GRACE) {
+            tracing::warn!("the file output hangs in a write; its thread is abandoned");
         }
         self.shared.state(self.accepted)
     }
 }
 
 impl Drop for FileSink {
-    /// Without [`stop`](Self::stop), what waits is dropped; the thread must not wait for a reader for ever.
+    /// Without [`stop`](Self::stop), drops what waits; the thread must not wait for a reader for ever.
     fn drop(&mut self) {
         self.batches = None;
         self.interrupt.wake();
@@ -150,7 +142,7 @@ impl Drop for FileSink {
 impl Shared {
     fn state(&self, given: u64) -> FileState {
         let Fate { written, waiting, dropped } = self.handover.fate(given);
-        let stopped = self.stopped.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let stopped = lock(&self.stopped).clone();
         FileState { given, written, waiting, dropped, stopped }
     }
 }
@@ -163,8 +155,6 @@ struct Writer {
     interrupt: Interrupt,
     shared: Arc<Shared>,
     wake: Box<dyn Fn() + Send>,
-    /// Dropped last, which is how the sink sees that the thread has ended.
-    _done: Sender<()>,
 }
 
 impl Writer {
@@ -203,18 +193,18 @@ impl Writer {
         target.flush()
     }
 
-    /// Opens the file; a pipe, when it has got a reader.
+    /// Opens the file; a pipe once it has a reader.
     fn open(&self) -> Result<Target, Broken> {
-        let mut told = false;
+        let mut logged = false;
         loop {
             if let Some(target) = Target::open(&self.path)? {
                 return Ok(target);
             }
-            if !told {
-                tracing::info!(path = %self.path.display(), "the file output waits for somebody to read the pipe");
-                told = true;
+            if !logged {
+                tracing::info!(path = %self.path.display(), "the file output waits for a reader of the pipe");
+                logged = true;
             }
-            // Nothing is queued before the file is open, so the queue says only that it is time to stop.
+            // Nothing is queued before the file is open, so a message here only means to stop.
             select! {
                 recv(self.queue) -> _ => return Err(Broken::Stopped),
                 default(LOOK_FOR_READER) => {}
@@ -223,7 +213,7 @@ impl Writer {
     }
 
     fn end(&self, why: &str, tell: impl FnOnce()) {
-        *self.shared.stopped.lock().unwrap_or_else(PoisonError::into_inner) = Some(why.to_owned());
+        *lock(&self.shared.stopped) = Some(why.to_owned());
         self.shared.handover.end();
         tell();
         (self.wake)();

@@ -1,4 +1,4 @@
-//! The file as an outlet: it takes all there is, in order, and a share of what comes whoever else waits.
+//! The file as an outlet: it takes all there is, in order, and a guaranteed share of what comes in.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -22,18 +22,18 @@ const FILE_BATCH: usize = 4096;
 /// Writes the stock to a file or pipe.
 pub(crate) struct FileOutlet {
     config: config::File,
-    /// Per cent of what comes that are the file's whoever else waits.
+    /// The guaranteed share of what comes in, in per cent.
     share_percent: u8,
     /// `None` before it is started.
     sink: Option<FileSink>,
-    /// What the stock had received when its share was reckoned last.
+    /// What the stock had received when the share was last computed.
     received: u64,
-    /// Hundredths of bytes of its share that are less than a block.
+    /// The part of its share that is less than a block, in hundredths of bytes.
     owed: u64,
 }
 
 impl FileOutlet {
-    /// Plans to write the file that the configuration names, if it names one.
+    /// Plans to write the configured file, if there is one.
     pub(crate) fn open(config: &Config) -> Option<Self> {
         let file = config.file.clone()?;
         Some(Self {
@@ -45,7 +45,7 @@ impl FileOutlet {
         })
     }
 
-    /// Returns how much of what has come since the last time is the file's, in whole blocks.
+    /// Returns its share of what has come in since the last call, in whole blocks.
     fn share(&mut self, stock: &Stock) -> usize {
         let received = stock.counters().received;
         let fresh = received - mem::replace(&mut self.received, received);

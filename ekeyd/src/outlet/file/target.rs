@@ -1,4 +1,4 @@
-//! What the file sink writes to: opened without waiting, written piece by piece, so that it can be interrupted at any time.
+//! What the file sink writes to: opens it without waiting and writes it in pieces, so that it can be interrupted at any time.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
@@ -20,15 +20,15 @@ const PIECE: usize = 4096;
 pub(super) struct Target {
     file: File,
     size: u64,
-    /// Flushing means something for it.
+    /// Whether flushing has an effect.
     on_disk: bool,
 }
 
-/// Why a target is no longer written to.
+/// Why writing to a target ended.
 pub(super) enum Broken {
-    /// The sink was told to stop.
+    /// The sink was asked to stop.
     Stopped,
-    /// The system said no.
+    /// The system refused.
     Failed(io::Error),
 }
 
@@ -39,14 +39,14 @@ impl From<io::Error> for Broken {
 }
 
 impl Target {
-    /// Opens `path` without waiting; none if it is a pipe that nobody reads.
+    /// Opens `path` without waiting. Returns `None` if it is a pipe without a reader.
     pub(super) fn open(path: &Path) -> Result<Option<Self>, Broken> {
         if path == Path::new("-") {
             let file = File::from(io::stdout().as_fd().try_clone_to_owned()?);
             return Ok(Some(Self { file, size: 0, on_disk: false }));
         }
         if let Ok(found) = fs::metadata(path) {
-            refuse_what_is_no_output(found.file_type())?;
+            refuse_other_kinds(found.file_type())?;
         }
         let opened = OpenOptions::new()
             .append(true)
@@ -59,17 +59,17 @@ impl Target {
             opened => opened?,
         };
         let found = file.metadata()?;
-        refuse_what_is_no_output(found.file_type())?;
+        refuse_other_kinds(found.file_type())?;
         let on_disk = found.is_file();
         Ok(Some(Self { file, size: if on_disk { found.len() } else { 0 }, on_disk }))
     }
 
-    /// How many bytes a regular file held when it was opened, else 0.
+    /// Returns how many bytes a regular file held when it was opened, else 0.
     pub(super) fn size(&self) -> u64 {
         self.size
     }
 
-    /// Writes all of `bytes`, waiting for room, and notes in `handover` what was written, even if it is not all.
+    /// Writes all of `bytes`, waiting for room. Notes in `handover` what was written, even if not all.
     pub(super) fn write(&mut self, bytes: &[u8], interrupt: &Interrupt, handover: &Handover) -> Result<(), Broken> {
         let mut rest = bytes;
         while !rest.is_empty() {
@@ -90,7 +90,7 @@ impl Target {
         Ok(())
     }
 
-    /// Sees to it that a regular file's content is on the disk.
+    /// Flushes a regular file's content to the disk.
     pub(super) fn flush(&self) -> Result<(), Broken> {
         if self.on_disk {
             self.file.sync_data()?;
@@ -110,7 +110,7 @@ impl Target {
     }
 }
 
-/// What to do about an error, as the end of a sentence.
+/// Returns what to do about an error, as the end of a sentence.
 pub(super) fn advice(source: &io::Error) -> &'static str {
     match source.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
@@ -122,11 +122,11 @@ pub(super) fn advice(source: &io::Error) -> &'static str {
         }
         io::ErrorKind::NotFound => "create the folder, or name another path in [file]",
         io::ErrorKind::Unsupported => "name a regular file or a pipe in [file]",
-        _ => "see to the disk, or name another path in [file]",
+        _ => "check the disk, or name another path in [file]",
     }
 }
 
-fn refuse_what_is_no_output(kind: fs::FileType) -> io::Result<()> {
+fn refuse_other_kinds(kind: fs::FileType) -> io::Result<()> {
     let what = if kind.is_dir() {
         "this is a folder"
     } else if kind.is_block_device() {

@@ -4,6 +4,7 @@ use std::fs;
 use std::io::Read as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::sync::mpsc;
+use std::thread;
 use std::time::Instant;
 
 use super::*;
@@ -78,13 +79,13 @@ fn what_is_handed_over_is_in_the_file_after_stopping() {
     let folder = folder();
     let path = folder.path().join("entropy");
     let mut running = Running::start(&path, None);
-    let due = sample(300_000);
-    running.send(&due);
+    let expected = sample(300_000);
+    running.send(&expected);
     assert_eq!(
         running.sink.stop(AMPLE),
         FileState { given: 300_000, written: 300_000, waiting: 0, dropped: 0, stopped: None }
     );
-    assert!(fs::read(&path).unwrap() == due, "the file differs from what was sent");
+    assert!(fs::read(&path).unwrap() == expected, "the file differs from what was sent");
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
 }
 
@@ -100,7 +101,7 @@ fn a_file_that_is_there_is_appended_to() {
 }
 
 #[test]
-fn the_limit_is_met_to_the_byte_and_counts_what_was_there() {
+fn the_limit_counts_what_the_file_held() {
     let folder = folder();
     let path = folder.path().join("entropy");
     fs::write(&path, "12345").unwrap();
@@ -139,25 +140,25 @@ fn a_full_disk_stops_it_for_good_and_says_what_to_do() {
 }
 
 #[test]
-fn what_is_no_output_is_refused() {
+fn folders_and_sockets_are_refused() {
     let folder = folder();
     let socket = folder.path().join("socket");
     let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
-    for (path, due) in [
+    for (path, expected) in [
         (folder.path().to_owned(), "this is a folder; name a regular file or a pipe in [file]"),
         (socket, "this is a socket; name a regular file or a pipe in [file]"),
         (folder.path().join("missing/entropy"), "create the folder, or name another path in [file]"),
     ] {
         let reason = Running::start(&path, None).reason();
-        assert!(reason.ends_with(due), "{reason} should end with: {due}");
+        assert!(reason.ends_with(expected), "{reason} should end with: {expected}");
     }
 }
 
 #[test]
-fn a_pipe_without_a_reader_holds_up_nobody() {
+fn a_pipe_without_a_reader_blocks_nothing() {
     let folder = folder();
     let running = Running::start(&pipe_in(&folder), None);
-    assert_eq!(running.sink.room(), 0, "nothing is taken before somebody reads");
+    assert_eq!(running.sink.room(), 0, "nothing is taken before there is a reader");
     let state = running.sink.stop(AMPLE);
     assert_eq!((state.written, state.stopped), (0, None));
 }
@@ -167,14 +168,14 @@ fn a_pipe_is_written_to_once_it_has_a_reader() {
     let folder = folder();
     let path = pipe_in(&folder);
     let mut running = Running::start(&path, None);
-    let due = sample(200_000);
+    let expected = sample(200_000);
     let reader = thread::spawn({
         let path = path.clone();
         move || fs::read(path).unwrap()
     });
-    running.send(&due);
+    running.send(&expected);
     assert_eq!(running.sink.stop(AMPLE).written, 200_000);
-    assert!(reader.join().unwrap() == due, "the reader got something else");
+    assert!(reader.join().unwrap() == expected, "the reader got something else");
 }
 
 #[test]
@@ -193,7 +194,7 @@ fn a_reader_that_leaves_stops_it_for_good() {
 }
 
 #[test]
-fn a_reader_that_does_not_read_holds_up_neither_the_loop_nor_the_end() {
+fn a_reader_that_stalls_blocks_nothing() {
     let folder = folder();
     let path = pipe_in(&folder);
     let mut running = Running::start(&path, None);
@@ -220,12 +221,12 @@ fn a_reader_that_does_not_read_holds_up_neither_the_loop_nor_the_end() {
 }
 
 #[test]
-fn a_queue_that_was_full_says_when_there_is_room_again() {
+fn a_full_queue_announces_room() {
     let folder = folder();
     let path = pipe_in(&folder);
     let mut running = Running::start(&path, None);
     let mut reader = fs::File::open(&path).unwrap();
-    let due = sample(500_000);
+    let expected = sample(500_000);
     let reading = thread::spawn(move || {
         let mut got = Vec::new();
         let mut buf = [0; 333];
@@ -236,9 +237,9 @@ fn a_queue_that_was_full_says_when_there_is_room_again() {
         }
         got
     });
-    running.send(&due);
+    running.send(&expected);
     assert_eq!(running.sink.stop(AMPLE).written, 500_000);
-    assert!(reading.join().unwrap() == due, "the reader got something else");
+    assert!(reading.join().unwrap() == expected, "the reader got something else");
 }
 
 #[test]

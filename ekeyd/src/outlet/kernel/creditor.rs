@@ -1,7 +1,7 @@
-//! The thread that credits the kernel: the only one that has CAP_SYS_ADMIN, and that does nothing else with it.
+//! The thread that credits the kernel: the only one with CAP_SYS_ADMIN, which it uses for nothing else.
 //!
-//! On Linux each thread has capabilities of its own. The event loop, which reads what strangers send, hands over bytes and a
-//! figure, and gets back what the kernel said.
+//! On Linux each thread has its own capabilities. The event loop, which reads what strangers send, hands over bytes and a number
+//! of bits, and gets back the kernel's answer.
 
 use std::fs::File;
 use std::io;
@@ -13,7 +13,7 @@ use nix::errno::Errno;
 
 use crate::source::batch::Batch;
 
-/// It has next to nothing to remember.
+/// Stack size in bytes; the thread needs little.
 const STACK: usize = 128 * 1024;
 
 /// The way to the thread, which ends when this is dropped.
@@ -23,10 +23,10 @@ pub(super) struct Creditor {
 }
 
 impl Creditor {
-    /// Starts it. It adds to `device` by `add`. `confine` is called on it before anything else, and what that says is returned.
+    /// Starts the thread, which adds to `device` by `add`. Calls `confine` on it first and returns its result.
     ///
     /// # Errors
-    /// Whatever keeps the system from making a thread.
+    /// The system cannot start a thread.
     pub(super) fn start<T: Send + 'static>(
         device: File,
         add: fn(BorrowedFd<'_>, &[u8], u32) -> nix::Result<()>,
@@ -47,10 +47,10 @@ impl Creditor {
         Ok((Self { asks, answers }, outcome))
     }
 
-    /// Mixes `bytes` into the kernel's pool and credits it so many bits.
+    /// Mixes `bytes` into the kernel's pool and credits it `bits` bits.
     ///
     /// # Errors
-    /// What the kernel says; `EPERM` if the thread is no more, and with it the right.
+    /// The kernel's error; `EPERM` if the thread has ended, and the privilege with it.
     pub(super) fn add(&self, bytes: &[u8], bits: u32) -> nix::Result<()> {
         let gone = |_| Errno::EPERM;
         self.asks.send((Batch::new(bytes.to_vec()), bits)).map_err(|_| Errno::EPERM)?;
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_added_is_added_on_the_thread_that_was_confined_and_its_answer_comes_back() {
+    fn credit_is_added_on_the_confined_thread() {
         let device = File::open("/dev/null").unwrap();
         let confine = || {
             CONFINED.set(true);

@@ -1,4 +1,4 @@
-//! The kernel as an outlet: it comes first, and is the only one that takes bytes nobody may count on.
+//! The kernel as an outlet: it comes first, and only it takes bytes that failed a health test.
 
 use std::time::Instant;
 
@@ -20,7 +20,7 @@ pub(crate) struct Feeder {
 }
 
 impl Feeder {
-    /// Opens the random device, if the configuration says so. A device that cannot be opened is logged and stated in the status.
+    /// Opens the random device, if the configuration enables it. If that fails, logs it and shows it in the status.
     pub(crate) fn open(config: &Config) -> Option<Self> {
         let opened = config.kernel.enabled.then(|| Kernel::open(&config.kernel, Host::default()))?;
         Some(match opened {
@@ -34,7 +34,7 @@ impl Feeder {
 }
 
 impl Outlet for Feeder {
-    /// A kernel that is not seeded yet, or asks by POLLOUT, takes one meal after another: all that there is, until it is full.
+    /// A kernel that is not seeded yet, or asks by POLLOUT, takes all that there is until it is full.
     fn want(&mut self, now: Instant, stock: &Stock) -> Want {
         let wanted = self.kernel.as_mut().map_or(0, |kernel| kernel.wants(now));
         let bytes = if wanted >= Kernel::MEAL { stock.held(Need::Any).max(wanted) } else { wanted };

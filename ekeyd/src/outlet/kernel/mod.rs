@@ -1,7 +1,7 @@
-//! The kernel sink: mixes entropy into the kernel's own generator, as much as does it good and no more. Source: random(4).
+//! The kernel sink: mixes entropy into the kernel's own generator, as much as it can use. Source: random(4).
 //!
-//! Kernels before the rewrite of 2022 say by POLLOUT that they want entropy; those since never do once they are seeded. Nothing
-//! here waits for POLLOUT alone: there is always a time at which the kernel is fed regardless.
+//! Kernels before the rewrite of 2022 signal demand by POLLOUT; newer ones never do once they are seeded. Nothing here waits for
+//! POLLOUT alone: there is always a time at which the kernel is fed regardless.
 //!
 //! The sink has no thread and no clock. The event loop asks what it [wants](Kernel::wants), [feeds](Kernel::feed) it that, and
 //! comes back at [`next_wake`](Kernel::next_wake).
@@ -23,29 +23,29 @@ use crate::config;
 use creditor::Creditor;
 pub(crate) use feeder::Feeder;
 
-/// What a seeded kernel is given each interval, in bytes: twice what its generator holds.
+/// Bytes for a seeded kernel each interval: twice what its generator holds.
 const DOSE: usize = 64;
-/// What a kernel is given at a time while it hungers, in bytes.
+/// Bytes for a kernel at a time while it asks for more.
 const MEAL: usize = random_ioctl::MOST_BYTES;
-/// A kernel from before 2022 is fed at least this often, whatever POLLOUT says.
+/// A kernel from before 2022 is fed at least this often, with or without POLLOUT.
 const KEEPALIVE: Duration = Duration::from_secs(60);
-/// How often a kernel from before 2022 is asked for POLLOUT, and the pause after a failure.
+/// How often to poll a kernel from before 2022, and the pause after a failure.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// The kernel as a consumer of entropy.
 pub(crate) struct Kernel {
     device: File,
     host: Host,
-    /// The thread that has the right to credit, if it is not this one.
+    /// The thread that may credit, if it is not this one.
     creditor: Option<Creditor>,
     era: Era,
     bits_per_byte: u8,
     interval: Duration,
     ready: bool,
     mode: Mode,
-    /// Bytes of the current dose that are still to come.
-    due: usize,
-    /// When the next dose is due; none was given yet if there is no time.
+    /// Bytes of the current dose that were not fed yet.
+    dose_left: usize,
+    /// When to feed the next dose. `None` before the first.
     next_dose: Option<Instant>,
     /// No feeding before this time, after a failure.
     pause_until: Option<Instant>,
@@ -53,12 +53,12 @@ pub(crate) struct Kernel {
     counters: Counters,
 }
 
-/// The parts of the machine that the sink touches, so that tests can put others in their place.
+/// The parts of the machine that the sink touches, so that tests can replace them.
 #[derive(Debug, Clone)]
 pub(crate) struct Host {
     /// The random device.
     pub device: PathBuf,
-    /// The file that tells the kernel's era by the size of its pool.
+    /// The file with the size of the kernel's pool, which reveals its era.
     pub poolsize: PathBuf,
     /// Whether the kernel's generator has been seeded.
     pub is_ready: fn() -> bool,
@@ -78,40 +78,40 @@ impl Default for Host {
     }
 }
 
-/// Which random device the kernel has; told by its pool and never by its version, since distributions carry the newer one back.
+/// Which random device the kernel has, by the size of its pool: its version says nothing, because distributions backport.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Era {
-    /// A pool of 4096 bits: says by POLLOUT when it wants entropy.
+    /// A pool of 4096 bits. It signals demand by POLLOUT.
     Before2022,
-    /// A pool of 256 bits: once it is seeded it never asks, and mixes at once what it is given.
+    /// A pool of 256 bits. Once seeded it never asks, and it mixes input at once.
     Since2022,
 }
 
-/// How the kernel takes what it is given.
+/// How the kernel takes bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mode {
     /// Mixed and credited.
     Credited,
-    /// Mixed without credit, since the process lacks CAP_SYS_ADMIN.
+    /// Mixed without credit, because the process lacks CAP_SYS_ADMIN.
     MixedOnly,
 }
 
 /// What the kernel was given since the start.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Counters {
-    /// Bytes it was to be fed with.
+    /// Bytes handed to it.
     pub given: u64,
     /// Bytes mixed in, credited or not.
     pub bytes: u64,
-    /// Bytes of those it was to be fed with that it did not take.
+    /// Bytes handed to it that it did not take.
     pub dropped: u64,
-    /// Bits of credit that were asked for. A seeded kernel since 2022 counts none of them.
+    /// Bits of credit requested. A seeded kernel since 2022 ignores them.
     pub credited_bits: u64,
     /// Times that feeding failed.
     pub failures: u64,
 }
 
-/// What keeps the kernel from being fed.
+/// Why the kernel cannot be fed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum KernelError {
     /// The random device cannot be opened (host).
@@ -119,33 +119,33 @@ pub(crate) enum KernelError {
     Open {
         /// The random device.
         device: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
     /// The random device took nothing (host).
-    #[error("{}: cannot add entropy: {source}; see that it is the kernel's random device, or set enabled = false in [kernel]", device.display())]
+    #[error("{}: cannot add entropy: {source}; check that it is the kernel's random device, or set enabled = false in [kernel]", device.display())]
     Feed {
         /// The random device.
         device: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
 }
 
 impl Kernel {
-    /// What a kernel is given at a time while it is not seeded or asks for more, in bytes.
+    /// Bytes for a kernel at a time while it is not seeded or asks for more.
     pub(crate) const MEAL: usize = MEAL;
 
     /// Opens the random device of `host` and finds out which era it is of. Feeds nothing yet.
     ///
     /// # Errors
-    /// [`KernelError::Open`] if there is no device that can be written.
+    /// [`KernelError::Open`] if the device cannot be opened for writing.
     pub(crate) fn open(config: &config::Kernel, host: Host) -> Result<Self, KernelError> {
         let device = OpenOptions::new()
             .write(true)
             .open(&host.device)
             .map_err(|source| KernelError::Open { device: host.device.clone(), source })?;
-        // The rules for the older kernels serve on the newer ones as well, only not so well: take them if /proc is hidden.
+        // The rules for older kernels also work on newer ones, less well: use them if /proc is hidden.
         let era = match fs::read_to_string(&host.poolsize) {
             Ok(bits) if bits.trim() == "256" => Era::Since2022,
             _ => Era::Before2022,
@@ -159,7 +159,7 @@ impl Kernel {
             interval: config.interval,
             ready: false,
             mode: Mode::Credited,
-            due: 0,
+            dose_left: 0,
             next_dose: None,
             pause_until: None,
             asked: None,
@@ -167,11 +167,11 @@ impl Kernel {
         })
     }
 
-    /// Has a thread of its own do what takes CAP_SYS_ADMIN from now on, which begins with the rights of this one. `confine` is
-    /// called there before anything else, and what that says is returned.
+    /// Moves the work that takes CAP_SYS_ADMIN to a new thread, which inherits this one's privileges. Calls `confine` there first
+    /// and returns its result.
     ///
     /// # Errors
-    /// Whatever keeps the system from making a thread.
+    /// The system cannot start a thread.
     pub(crate) fn credit_on_a_thread<T: Send + 'static>(
         &mut self,
         confine: impl FnOnce() -> T + Send + 'static,
@@ -181,8 +181,8 @@ impl Kernel {
         Ok(outcome)
     }
 
-    /// How many bytes the kernel would take at `now`; 0 for none. Fewer may be fed: then the rest stays wanted. Ask again after
-    /// each feeding, for a kernel that is not seeded or that has an empty pool takes more.
+    /// Returns how many bytes the kernel would take at `now`. If fewer are fed, the rest stays wanted. Ask again after each
+    /// feeding: a kernel that is not seeded or has an empty pool takes more.
     pub(crate) fn wants(&mut self, now: Instant) -> usize {
         self.asked = Some(now);
         if self.pause_until.is_some_and(|until| now < until) {
@@ -194,13 +194,13 @@ impl Kernel {
             return MEAL;
         }
         if self.next_dose.is_none_or(|at| now >= at) {
-            self.due = DOSE;
+            self.dose_left = DOSE;
             self.next_dose = Some(now + self.pace());
         }
-        if self.era == Era::Before2022 && self.asks_by_pollout() { MEAL } else { self.due }
+        if self.era == Era::Before2022 && self.asks_by_pollout() { MEAL } else { self.dose_left }
     }
 
-    /// When to ask again what is [wanted](Self::wants), after an answer of 0. None while the kernel takes whatever comes.
+    /// Returns when to ask again what it [wants](Self::wants), after an answer of 0. `None` while the kernel takes everything.
     pub(crate) fn next_wake(&self) -> Option<Instant> {
         if self.pause_until.is_some() {
             return self.pause_until;
@@ -218,15 +218,15 @@ impl Kernel {
     /// Mixes `bytes` into the kernel's pool, with credit if the process may.
     ///
     /// # Errors
-    /// [`KernelError::Feed`] if the device does not take them; then nothing is wanted for a second. Some of the bytes may have
-    /// been mixed, so they are spent in any case.
+    /// [`KernelError::Feed`] if the device does not take them; then the kernel wants nothing for a second. Never use the bytes
+    /// again: the kernel may have mixed some of them.
     pub(crate) fn feed(&mut self, bytes: &[u8]) -> Result<(), KernelError> {
         let before = self.counters.bytes;
         let outcome = bytes.chunks(random_ioctl::MOST_BYTES).try_for_each(|chunk| self.mix(chunk));
         let given = bytes.len() as u64;
         self.counters.given += given;
         self.counters.dropped += given - (self.counters.bytes - before);
-        self.due = self.due.saturating_sub(bytes.len());
+        self.dose_left = self.dose_left.saturating_sub(bytes.len());
         outcome.map_err(|source| {
             self.counters.failures += 1;
             self.pause_until = self.asked.map(|asked| asked + LOOK_AGAIN);
@@ -234,7 +234,7 @@ impl Kernel {
         })
     }
 
-    /// Mixes `bytes` into the kernel's pool without credit, whether it wants any or not. Returns how many it has taken.
+    /// Mixes `bytes` into the kernel's pool without credit, whether or not it wants any. Returns how many it took.
     pub(crate) fn mix_without_credit(&mut self, bytes: &[u8]) -> usize {
         let mut mixed = 0;
         for chunk in bytes.chunks(random_ioctl::MOST_BYTES) {
@@ -247,22 +247,22 @@ impl Kernel {
         mixed
     }
 
-    /// Which era the kernel's random device is of.
+    /// Returns the era of the kernel's random device.
     pub(crate) fn era(&self) -> Era {
         self.era
     }
 
-    /// Whether the kernel's generator was seeded when it was last asked.
+    /// Returns whether the kernel's generator was seeded when it was last asked.
     pub(crate) fn is_ready(&self) -> bool {
         self.ready
     }
 
-    /// How the kernel took what it was given last.
+    /// Returns how the kernel took the last bytes.
     pub(crate) fn mode(&self) -> Mode {
         self.mode
     }
 
-    /// What the kernel was given since the start.
+    /// Returns what the kernel was given since the start.
     pub(crate) fn counters(&self) -> Counters {
         self.counters
     }

@@ -1,5 +1,5 @@
-//! The two things that only the kernel's random device can be asked for: random(4) `RNDADDENTROPY`, and getrandom(2) without
-//! waiting. The one place of the daemon's outputs that needs unsafe calls.
+//! The two system calls on the kernel's generator that need unsafe code: random(4) `RNDADDENTROPY`, and getrandom(2) without
+//! waiting.
 #![expect(unsafe_code, reason = "nix has no safe wrapper for RNDADDENTROPY nor for getrandom with flags")]
 
 use std::os::fd::{AsRawFd, BorrowedFd};
@@ -8,7 +8,7 @@ use nix::errno::Errno;
 use nix::libc;
 use zeroize::Zeroize;
 
-/// The most bytes that one call of [`add_entropy`] mixes.
+/// Limit of one call of [`add_entropy`], in bytes.
 pub(crate) const MOST_BYTES: usize = 512;
 
 /// `struct rand_pool_info` of random(4), with room for [`MOST_BYTES`].
@@ -33,7 +33,7 @@ mod raw {
 /// Mixes `bytes`, at most [`MOST_BYTES`], into the kernel's pool and credits it `credit_bits` bits of entropy.
 ///
 /// # Errors
-/// `EPERM` without CAP_SYS_ADMIN, `E2BIG` for too many bytes, `ENOTTY` if this is no random device.
+/// `EPERM` without CAP_SYS_ADMIN, `E2BIG` for too many bytes, `ENOTTY` if the device is not a random device.
 pub(crate) fn add_entropy(device: BorrowedFd<'_>, bytes: &[u8], credit_bits: u32) -> nix::Result<()> {
     let mut info = PoolInfo {
         entropy_count: credit_bits.try_into().map_err(|_| Errno::EINVAL)?,
@@ -41,14 +41,14 @@ pub(crate) fn add_entropy(device: BorrowedFd<'_>, bytes: &[u8], credit_bits: u32
         buf: [0; MOST_BYTES],
     };
     info.buf.get_mut(..bytes.len()).ok_or(Errno::E2BIG)?.copy_from_slice(bytes);
-    // SAFETY: the descriptor is open for as long as it is borrowed. The kernel reads two ints and then `buf_size` bytes, which
+    // SAFETY: the descriptor stays open while it is borrowed. The kernel reads two ints and then `buf_size` bytes, which
     // the slicing above has shown to be within `buf`, and it writes nothing.
     let outcome = unsafe { raw::rndaddentropy(device.as_raw_fd(), &raw const info) };
     info.buf.zeroize();
     outcome.map(drop)
 }
 
-/// Whether the kernel's generator has been seeded, so that getrandom(2) no longer waits.
+/// Returns whether the kernel's generator has been seeded, so that getrandom(2) no longer waits.
 pub(crate) fn is_ready() -> bool {
     let mut byte = 0_u8;
     loop {

@@ -1,4 +1,4 @@
-//! The kernel sink: against kernels that are played, and against this machine's own.
+//! The kernel sink against simulated kernels and this machine's own.
 
 use std::cell::{Cell, RefCell};
 use std::io::Read as _;
@@ -17,7 +17,7 @@ thread_local! {
     static CALLS: RefCell<Vec<(usize, u32)>> = const { RefCell::new(Vec::new()) };
 }
 
-/// A kernel that is played: a pipe for a device, which has POLLOUT until it is full.
+/// A simulated kernel: a pipe as the device, which has POLLOUT until it is full.
 struct Played {
     folder: tempfile::TempDir,
     pipe: File,
@@ -65,7 +65,7 @@ fn settings(interval: Duration) -> config::Kernel {
 }
 
 #[test]
-fn a_kernel_that_is_not_ready_takes_all_that_is_offered_with_credit() {
+fn an_unseeded_kernel_takes_all_with_credit() {
     let played = Played::new("256\n");
     READY.set(false);
     let mut sink = played.sink(MINUTE);
@@ -92,7 +92,7 @@ fn a_long_batch_is_mixed_in_pieces() {
 }
 
 #[test]
-fn a_ready_kernel_since_2022_gets_one_dose_an_interval_and_never_waits_for_pollout() {
+fn a_kernel_since_2022_gets_one_dose_an_interval() {
     let played = Played::new("256\n").without_pollout();
     let mut sink = played.sink(MINUTE);
     assert_eq!(sink.era(), Era::Since2022);
@@ -120,7 +120,7 @@ fn a_kernel_before_2022_is_fed_while_it_asks() {
 }
 
 #[test]
-fn a_kernel_before_2022_that_does_not_ask_is_kept_alive_each_minute_at_least() {
+fn an_idle_kernel_before_2022_is_fed_each_minute() {
     let played = Played::new("4096\n").without_pollout();
     let mut sink = played.sink(60 * MINUTE);
     let start = Instant::now();
@@ -135,7 +135,7 @@ fn a_kernel_before_2022_that_does_not_ask_is_kept_alive_each_minute_at_least() {
 }
 
 #[test]
-fn a_kernel_that_hides_its_pool_size_is_fed_as_an_older_one() {
+fn without_poolsize_the_older_rules_apply() {
     let played = Played::new("256\n").without_pollout();
     fs::remove_file(played.folder.path().join("poolsize")).unwrap();
     let mut sink = played.sink(MINUTE);
@@ -144,7 +144,7 @@ fn a_kernel_that_hides_its_pool_size_is_fed_as_an_older_one() {
 }
 
 #[test]
-fn without_the_privilege_bytes_are_mixed_without_credit() {
+fn without_the_privilege_nothing_is_credited() {
     let mut played = Played::new("256\n");
     let mut sink = played.sink(MINUTE);
     OUTCOME.set(Err(Errno::EPERM));
@@ -160,7 +160,7 @@ fn without_the_privilege_bytes_are_mixed_without_credit() {
 }
 
 #[test]
-fn a_failure_is_told_counted_and_followed_by_a_pause() {
+fn a_failure_is_reported_and_counted_then_a_pause() {
     let played = Played::new("256\n");
     READY.set(false);
     let mut sink = played.sink(MINUTE);
@@ -186,7 +186,7 @@ fn a_device_that_is_missing_is_named() {
 }
 
 #[test]
-fn this_machines_kernel_takes_entropy_as_far_as_we_may() {
+fn this_machines_kernel_takes_entropy() {
     let mut sink = Kernel::open(&settings(MINUTE), Host::default()).unwrap();
     let wanted = sink.wants(Instant::now());
     assert!(wanted >= 64, "a kernel wants its first dose at once, and this one wants {wanted} bytes");
@@ -197,20 +197,20 @@ fn this_machines_kernel_takes_entropy_as_far_as_we_may() {
 }
 
 #[test]
-fn this_machines_kernel_takes_entropy_from_nobody_without_credit() {
+fn an_unprivileged_user_gets_no_credit() {
     if !nix::unistd::geteuid().is_root() {
         // Then the test above has shown it already.
         assert!(!may_credit());
         return;
     }
-    // A copy, since nobody may not look into the folder where tests are built.
+    // A copy, because user 65534 may not enter the folder where tests are built.
     let folder = tempfile::tempdir().unwrap();
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
     let program = folder.path().join("tests");
     fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
     let (_, module) = module_path!().split_once("::").unwrap();
     let output = Command::new(&program)
-        .args(["--exact", &format!("{module}::this_machines_kernel_takes_entropy_as_far_as_we_may")])
+        .args(["--exact", &format!("{module}::this_machines_kernel_takes_entropy")])
         .uid(65534)
         .gid(65534)
         .output()
@@ -219,7 +219,7 @@ fn this_machines_kernel_takes_entropy_from_nobody_without_credit() {
     assert!(output.status.success() && said.contains("1 passed"), "{said}");
 }
 
-/// Whether this process has CAP_SYS_ADMIN.
+/// Returns whether this process has CAP_SYS_ADMIN.
 fn may_credit() -> bool {
     let status = fs::read_to_string("/proc/self/status").expect("the process's status");
     let capabilities = status.lines().find_map(|line| line.strip_prefix("CapEff:")).expect("CapEff");

@@ -1,6 +1,6 @@
-//! The thread that does what the fetcher says.
+//! The thread that fetches: does the tasks of `ekey-egd`'s `Fetcher`.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::SendTimeoutError;
@@ -14,11 +14,12 @@ use super::link::{self, Link, Waited};
 use crate::config::{Server, Tls};
 use crate::source::batch::Batch;
 use crate::source::{Delivery, Grade, Inlet, SourceId, Trust};
+use crate::worker::lock;
 
 /// Bytes read at a time: one more than any answer has.
 const READ_LEN: usize = 256;
 
-/// While the daemon takes nothing, the thread looks this often whether it must stop.
+/// While the daemon takes nothing, the thread checks this often whether it must stop.
 const STOP_CHECK: Duration = Duration::from_millis(100);
 
 /// Everything that the thread owns.
@@ -78,7 +79,7 @@ impl Driver {
                 Ok(())
             }
             Err(Some(failure)) => Err(failure),
-            // It must stop, and the caller looks at that next.
+            // It must stop; the caller checks that next.
             Err(None) => Ok(()),
         }
     }
@@ -98,7 +99,7 @@ impl Driver {
         Ok(())
     }
 
-    /// Hands on what has come. While the daemon has no room, this waits, and asks the server for nothing.
+    /// Hands on what has come. While the daemon has no room, waits and requests nothing.
     fn deliver(&self, bytes: &[u8]) {
         self.shared().note_entropy(bytes.len());
         let bytes = Batch::new(bytes.to_vec());
@@ -116,6 +117,6 @@ impl Driver {
     }
 
     fn shared(&self) -> MutexGuard<'_, Shared> {
-        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.shared)
     }
 }

@@ -14,17 +14,19 @@ use nix::sys::socket::{setsockopt, sockopt};
 use super::failure::Failure;
 use crate::config::{Server, Tls};
 use crate::socket::Stream;
-use crate::socket::tls::Connector;
 
-/// Addresses of one host that it tries, at most.
+/// Limit on the addresses of one host to try.
 const MOST_ADDRESSES: usize = 4;
 
-/// A connection that the server took.
+/// A connection that the server accepted.
 pub(super) struct Link {
     stream: Stream,
     /// The server's address, as shown.
     pub(super) address: String,
 }
+
+/// Does the TLS handshake on a connected socket, by a deadline.
+type Secure<'a> = dyn Fn(TcpStream, Instant) -> Result<Stream, Option<Failure>> + 'a;
 
 /// How a wait ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,15 +35,15 @@ pub(super) enum Waited {
     Ready,
     /// The time is up.
     TimedOut,
-    /// Another thread wants something.
+    /// Another thread interrupted the wait.
     Woken,
 }
 
 impl Link {
-    /// Connects. Resolves the name first, which cannot be interrupted. Asks `goes_on` after each interruption.
+    /// Connects. Resolves the name first, which cannot be interrupted. Asks `goes_on` after each interruption whether to continue.
     ///
     /// # Errors
-    /// [`Failure`] with the reason, of the last address if there are several; `None` if it does not go on.
+    /// [`Failure`] of the last address tried; `None` if `goes_on` ended it.
     pub(super) fn open(
         server: &Server,
         tls: Option<&Tls>,
@@ -57,12 +59,15 @@ impl Link {
             }
             Server::Tcp { host, port } | Server::Tls { host, port } => (host.as_str(), *port),
         };
-        let connector = match (server, tls) {
-            // Read each time, so that a new certificate is used from the next connection on.
+        let secure: Option<Box<Secure<'_>>> = match (server, tls) {
+            #[cfg(feature = "tls")]
             (Server::Tls { .. }, Some(files)) => {
-                Some(Connector::open(files, host).map_err(|error| Some(error.into()))?)
+                // Read each time, so that the next connection uses a new certificate.
+                let connector = crate::socket::tls::Connector::open(files, host).map_err(|error| Some(error.into()))?;
+                let goes_on = &goes_on;
+                Some(Box::new(move |socket, until| secure(&connector, socket, until, interrupt, goes_on)))
             }
-            (Server::Tls { .. }, None) => return Err(Some(Failure::NoFiles)),
+            (Server::Tls { .. }, _) => return Err(Some(Failure::NoFiles)),
             _ => None,
         };
         let found = (host, port).to_socket_addrs().map_err(|error| Some(Failure::Unresolved(error)))?;
@@ -72,7 +77,7 @@ impl Link {
             let left = until.saturating_duration_since(Instant::now());
             // An address that never answers must leave some time for the others.
             let share = left / u32::try_from(addresses.len() - index).unwrap_or(1);
-            outcome = Self::open_tcp(*address, connector.as_ref(), share, interrupt, &goes_on);
+            outcome = Self::open_tcp(*address, secure.as_deref(), share, interrupt, &goes_on);
             if !matches!(outcome, Err(Some(_))) {
                 break;
             }
@@ -82,7 +87,7 @@ impl Link {
 
     fn open_tcp(
         address: SocketAddr,
-        connector: Option<&Connector>,
+        secure: Option<&Secure<'_>>,
         patience: Duration,
         interrupt: &Interrupt,
         goes_on: impl Fn() -> bool,
@@ -103,33 +108,11 @@ impl Link {
         }
         // A connection may idle for long. Without this, only the next request finds out that a router has forgotten it.
         let _ = setsockopt(&stream, sockopt::KeepAlive, &true);
-        let stream = match connector {
+        let stream = match secure {
             None => Stream::Tcp(stream),
-            Some(connector) => Self::secure(connector, stream, until, interrupt, goes_on)?,
+            Some(secure) => secure(stream, until)?,
         };
         Ok(Self { stream, address: address.to_string() })
-    }
-
-    /// Does the TLS handshake: checks who the server is, and shows it who this machine is.
-    fn secure(
-        connector: &Connector,
-        socket: TcpStream,
-        until: Instant,
-        interrupt: &Interrupt,
-        goes_on: impl Fn() -> bool,
-    ) -> Result<Stream, Option<Failure>> {
-        let mut session = connector.connect(socket).map_err(|error| Some(Failure::Broken(error)))?;
-        while !session.shake_hands().map_err(|error| Some(failure_of(error)))? {
-            let room = if session.has_unsent() { PollFlags::POLLOUT } else { PollFlags::empty() };
-            let waited = wait(session.as_fd(), PollFlags::POLLIN | room, interrupt, Some(until));
-            match waited.map_err(|error| Some(Failure::Broken(error)))? {
-                Waited::Ready => {}
-                Waited::TimedOut => return Err(Some(Failure::NotSecured)),
-                Waited::Woken if goes_on() => {}
-                Waited::Woken => return Err(None),
-            }
-        }
-        Ok(Stream::Tls(Box::new(session)))
     }
 
     /// Sends a request of a few bytes.
@@ -165,6 +148,29 @@ impl Link {
     }
 }
 
+/// Does the TLS handshake: checks the server's certificate and sends this machine's.
+#[cfg(feature = "tls")]
+fn secure(
+    connector: &crate::socket::tls::Connector,
+    socket: TcpStream,
+    until: Instant,
+    interrupt: &Interrupt,
+    goes_on: impl Fn() -> bool,
+) -> Result<Stream, Option<Failure>> {
+    let mut session = connector.connect(socket).map_err(|error| Some(Failure::Broken(error)))?;
+    while !session.shake_hands().map_err(|error| Some(failure_of(error)))? {
+        let room = if session.has_unsent() { PollFlags::POLLOUT } else { PollFlags::empty() };
+        let waited = wait(session.as_fd(), PollFlags::POLLIN | room, interrupt, Some(until));
+        match waited.map_err(|error| Some(Failure::Broken(error)))? {
+            Waited::Ready => {}
+            Waited::TimedOut => return Err(Some(Failure::NotSecured)),
+            Waited::Woken if goes_on() => {}
+            Waited::Woken => return Err(None),
+        }
+    }
+    Ok(Stream::Tls(Box::new(session)))
+}
+
 fn failure_of(error: io::Error) -> Failure {
     match error.kind() {
         io::ErrorKind::InvalidData => Failure::NotTrusted(error.to_string()),
@@ -176,7 +182,7 @@ fn failure_of(error: io::Error) -> Failure {
 /// Waits without a connection.
 ///
 /// # Errors
-/// What the system says.
+/// The system cannot wait.
 pub(super) fn rest(interrupt: &Interrupt, until: Option<Instant>) -> io::Result<Waited> {
     wait_for(&mut [PollFd::new(interrupt.as_fd(), PollFlags::POLLIN)], interrupt, until)
 }
@@ -186,16 +192,16 @@ fn wait(socket: BorrowedFd<'_>, flags: PollFlags, interrupt: &Interrupt, until: 
     wait_for(watched, interrupt, until)
 }
 
-/// The first of `watched` is the interrupt.
+/// Waits for one of `watched`, the first of which is the interrupt.
 fn wait_for(watched: &mut [PollFd<'_>], interrupt: &Interrupt, until: Option<Instant>) -> io::Result<Waited> {
     let timeout = until.map_or(PollTimeout::NONE, |until| {
-        // Rounded up: after a wait that ends too early, many of no time would follow.
+        // Rounded up: a wait that ends too early would be followed by many empty ones.
         let left = until.saturating_duration_since(Instant::now()).as_millis() + 1;
         PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)
     });
     match poll(watched, timeout) {
         Ok(0) => Ok(Waited::TimedOut),
-        // A signal: the caller looks at the time and waits again.
+        // A signal: the caller checks the time and waits again.
         Err(Errno::EINTR) => Ok(Waited::Woken),
         Err(errno) => Err(errno.into()),
         Ok(_) => Ok(if interrupt.take() { Waited::Woken } else { Waited::Ready }),

@@ -1,8 +1,8 @@
 //! The EGD client: fetches entropy from the EGD server of another machine, for a machine that has no key.
 //!
-//! A thread does it, because resolving a name may take long. The event loop says how many bytes are [wanted](Source::want) at the
-//! moment; what comes goes the same way as a key's. What to ask of which server and when is in `ekey-egd`. **No MAC proves these bytes**: they are as good as the server, and,
-//! without TLS, as everyone on the way to it.
+//! A thread does it, because resolving a name may take long. The event loop says how many bytes it [wants](Source::want); they go
+//! the same way as a key's. `ekey-egd` decides what to request, where and when. **No MAC proves these bytes**: they are only as
+//! trustworthy as the server and, without TLS, everyone on the way to it.
 
 mod driver;
 mod failure;
@@ -10,7 +10,7 @@ mod link;
 mod record;
 
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use ekey_control::Status;
@@ -19,11 +19,11 @@ use ekey_link::Interrupt;
 
 use crate::config::{self, Config};
 use crate::source::{Demand, Inlet, Source, SourceId};
-use crate::worker::Worker;
+use crate::worker::{Worker, lock};
 use driver::Driver;
 use record::Record;
 
-/// Bytes that may be wanted at a time.
+/// Limit of bytes wanted at a time.
 const MOST_WANTED: usize = 4096;
 /// How long the thread may take to end. It ends at once, unless it resolves a name.
 const LAST_GRACE: Duration = Duration::from_millis(500);
@@ -33,15 +33,15 @@ pub(crate) struct EgdServers {
     shared: Arc<Mutex<Shared>>,
     interrupt: Interrupt,
     worker: Worker,
-    /// Bytes to hold in any case.
+    /// Bytes to hold ready.
     reserve: usize,
 }
 
 /// What the thread and the event loop share.
 struct Shared {
-    /// Bytes to fetch yet.
+    /// Bytes still to fetch.
     wanted: usize,
-    /// Bytes that are on their way to the stock.
+    /// Bytes on their way to the stock.
     under_way: usize,
     stopping: bool,
     record: Record,
@@ -51,7 +51,7 @@ impl EgdServers {
     /// Starts to look for a server, if the configuration names any.
     ///
     /// # Errors
-    /// What the system says if it cannot make a thread.
+    /// The system cannot start a thread.
     pub(crate) fn start(config: &Config, inlet: &Inlet) -> io::Result<Option<Self>> {
         let Some(config) = &config.egd_client else { return Ok(None) };
         let interrupt = Interrupt::new().map_err(io::Error::other)?;
@@ -72,13 +72,13 @@ impl EgdServers {
     }
 
     fn shared(&self) -> MutexGuard<'_, Shared> {
-        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.shared)
     }
 }
 
 impl Source for EgdServers {
-    /// Fetches what is wanted now, what the reserve lacks, and what an outlet takes in bulk. Nothing while others fill the
-    /// stock.
+    /// Fetches what outlets want now, what the reserve lacks, and what a bulk outlet takes. Fetches nothing while other sources
+    /// fill the stock.
     fn want(&mut self, demand: &Demand) {
         let hold = (demand.now + self.reserve).max(demand.bulk).min(demand.capacity);
         let mut shared = self.shared();
@@ -117,11 +117,11 @@ impl Source for EgdServers {
         false
     }
 
-    /// Leaves the thread behind if it resolves a name, which cannot be interrupted.
+    /// Abandons the thread if it resolves a name, which cannot be interrupted.
     fn stop(mut self: Box<Self>) {
         self.begin_stop();
         if !self.worker.stop(LAST_GRACE) {
-            tracing::warn!("resolving the name of an EGD server takes long; its thread is left behind");
+            tracing::warn!("resolving the name of an EGD server takes long; its thread is abandoned");
         }
     }
 }

@@ -18,12 +18,12 @@ pub(super) struct Record {
     received: u64,
     failures: u64,
     last_error: Option<String>,
-    /// Which failure of each server the log has last.
+    /// The last logged failure of each server.
     logged: Vec<Option<String>>,
 }
 
 impl Record {
-    /// Starts with nothing done.
+    /// Starts at zero.
     pub(super) fn new(servers: &[Server], now: Instant) -> Self {
         Self {
             servers: servers.iter().map(ToString::to_string).collect(),
@@ -46,7 +46,7 @@ impl Record {
         self.enter(EgdClientState::Connecting, now);
     }
 
-    /// Notes that the connection is there; what is at its other end is not known yet.
+    /// Notes that the connection is open; whether an EGD server answers is not known yet.
     pub(super) fn reached(&mut self, address: String) {
         self.address = Some(address);
     }
@@ -70,7 +70,7 @@ impl Record {
         self.received += bytes as u64;
     }
 
-    /// Notes that the server failed. Logs that once, until it is connected again or fails in another way.
+    /// Notes that the server failed. Logs each kind of failure once, until the server is connected again.
     pub(super) fn failed(&mut self, failure: &str, now: Instant) {
         self.failures += 1;
         self.address = None;
@@ -104,7 +104,7 @@ impl Record {
     }
 
     fn enter(&mut self, state: EgdClientState, now: Instant) {
-        // Attempts come and go. The time is for how long there has been a server, or none.
+        // The time counts since a server was found or lost; attempts in between do not reset it.
         let connected = |state| state == EgdClientState::Connected;
         if connected(self.state) != connected(state) {
             self.since = now;

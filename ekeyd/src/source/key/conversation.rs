@@ -1,4 +1,4 @@
-//! One session over one link: reads, lets the session say what to do, does it, and hands on what is proven.
+//! One session over one link: reads, does what the session asks for, and hands on proven entropy.
 
 use std::time::{Duration, Instant};
 
@@ -15,22 +15,22 @@ use super::health::Checkup;
 use crate::source::batch::Batch;
 use crate::source::{Delivery, Grade, MOST_BATCH, SourceId, Trust};
 
-/// Bytes read at a time: what one batch can hold if all of it is entropy.
+/// Bytes read at a time: all their entropy fits one batch.
 const READ_LEN: usize = FRAME_LEN * (MOST_BATCH / EntropyBlock::LEN - 1);
-/// A key sends a block in a burst of so many frames, then nothing for half a second (firmware-notes/protocol.md).
+/// A key sends a block in a burst of 78 frames, then nothing for half a second (firmware-notes/protocol.md).
 const BURST_LEN: usize = FRAME_LEN * 78;
-/// How long the rest of a burst that has begun is left to come, so that this thread and the daemon wake up once for a burst
-/// and not for each frame. Also the shortest pause before a burst: in a steady stream, waiting would lose time.
+/// How long to wait for the rest of a burst, so that this thread and the daemon wake up once for a burst and not for each frame.
+/// Also the shortest pause before a burst: in a steady stream, waiting would lose time.
 const BURST: Duration = Duration::from_millis(20);
-/// After so many bytes without a frame that verifies, this thread reads slower: the sender is broken or not a key.
+/// After this many bytes without a verified frame, this thread reads slower: the sender is broken or not a key.
 const MOST_UNPROVEN: usize = 8192;
 const SLOW_DOWN: Duration = Duration::from_millis(100);
 const WRITE_PATIENCE: Duration = Duration::from_secs(1);
-/// While the daemon takes no entropy, commands are looked at this often.
+/// How often to check for commands while the daemon takes no entropy.
 const COMMAND_CHECK: Duration = Duration::from_millis(100);
 
 impl Driver {
-    /// Runs one session over a link that is open.
+    /// Runs one session over an open link.
     pub(super) fn converse(&mut self, mut link: Box<dyn Link>) -> Ended {
         let mut session = Session::new(self.clock.now(), self.settings.expected, self.settings.timings);
         let ended = self.exchange(&mut *link, &mut session);
@@ -44,7 +44,7 @@ impl Driver {
         let mut buffer = vec![0; READ_LEN];
         let (mut verified, mut unproven) = (0, 0);
         loop {
-            let deadline = match self.obey(link, session) {
+            let deadline = match self.do_outputs(link, session) {
                 Ok(deadline) => deadline,
                 Err(ended) => return ended,
             };
@@ -81,7 +81,7 @@ impl Driver {
                 }
             }
             let until = self.clock.instant(deadline);
-            let until = self.ladder.deadline().map_or(until, |rung_due| rung_due.min(until));
+            let until = self.ladder.deadline().map_or(until, |at| at.min(until));
             let began = Instant::now();
             match link.read(&mut buffer, until) {
                 Ok(Read::Bytes(count)) => {
@@ -93,7 +93,7 @@ impl Driver {
                 }
                 Ok(Read::TimedOut) => {}
                 Ok(Read::Interrupted) => {
-                    if let Some(ended) = self.heed_commands(session) {
+                    if let Some(ended) = self.handle_commands(session) {
                         return ended;
                     }
                 }
@@ -102,7 +102,7 @@ impl Driver {
         }
     }
 
-    /// Waits for the rest of a burst, and reads what of it has come. A link that breaks meanwhile says so at the next read.
+    /// Waits for the rest of a burst and reads it. Returns the count of bytes. If the link breaks, the next read reports it.
     fn gather(&self, link: &mut dyn Link, buffer: &mut [u8]) -> usize {
         std::thread::sleep(BURST);
         match link.read(buffer, Instant::now()) {
@@ -115,16 +115,16 @@ impl Driver {
         }
     }
 
-    /// Leaves the key unheard for a while, which counts as time in which it said nothing.
+    /// Does not read the key for a while. This time counts as silence.
     fn slow_down(&mut self, session: &mut Session) -> Option<Ended> {
         match self.inbox.recv_timeout(SLOW_DOWN) {
-            Ok(command) => self.heed(command, session),
+            Ok(command) => self.handle_command(command, session),
             Err(_) => None,
         }
     }
 
-    /// Hands the session the `count` bytes that were read into `buffer`, and hands on what they prove. `paused`: the key was
-    /// silent before.
+    /// Feeds the session the `count` bytes read into `buffer`, and hands on the entropy in them. `paused`: the key was silent
+    /// before.
     fn digest(
         &mut self,
         link: &mut dyn Link,
@@ -134,22 +134,21 @@ impl Driver {
         paused: bool,
     ) -> Result<(), Ended> {
         self.send(session)?;
-        // Large enough that it never has to move, which would leave a copy behind.
+        // Large enough that it never moves, which would leave a copy.
         let most = count.max(BURST_LEN);
         self.batch = Batch::with_capacity((most / FRAME_LEN + 1) * EntropyBlock::LEN);
-        let mut outcome = self.hear(link, session, &buffer[..count]);
+        let mut outcome = self.feed(link, session, &buffer[..count]);
         if paused && !self.batch.is_empty() && count < BURST_LEN {
             let rest = self.gather(link, &mut buffer[..BURST_LEN - count]);
-            outcome = outcome.and(self.hear(link, session, &buffer[..rest]));
+            outcome = outcome.and(self.feed(link, session, &buffer[..rest]));
         }
         self.judge_batch();
         self.send(session)?;
         outcome
     }
 
-    /// Hands the session bytes and does what it wants. A link that breaks while something is written has still brought all
-    /// that was read.
-    fn hear(&mut self, link: &mut dyn Link, session: &mut Session, mut bytes: &[u8]) -> Result<(), Ended> {
+    /// Feeds the session bytes and does what it asks for. If the link breaks on a write, the bytes already read still count.
+    fn feed(&mut self, link: &mut dyn Link, session: &mut Session, mut bytes: &[u8]) -> Result<(), Ended> {
         self.bytes.read += bytes.len() as u64;
         let now = self.clock.now();
         let mut outcome = Ok(());
@@ -158,14 +157,14 @@ impl Driver {
             let taken = session.handle_input(now, bytes, |block| self.batch.extend_from_slice(block.as_bytes()));
             self.books.verified_bytes += (self.batch.len() - gathered) as u64;
             bytes = &bytes[taken..];
-            outcome = outcome.and(self.obey(link, session).map(drop));
+            outcome = outcome.and(self.do_outputs(link, session).map(drop));
         }
         outcome
     }
 
-    /// Does all that the session wants, and returns when it wants to be called again. What cannot be done is left out,
-    /// and the first such failure is returned once the rest is done.
-    fn obey(&mut self, link: &mut dyn Link, session: &mut Session) -> Result<SessionInstant, Ended> {
+    /// Does everything that the session asks for. Returns when to call it again. After a failure, does the rest and returns the
+    /// first failure.
+    fn do_outputs(&mut self, link: &mut dyn Link, session: &mut Session) -> Result<SessionInstant, Ended> {
         let mut failure = None;
         loop {
             let done = match session.poll_output() {
@@ -205,7 +204,7 @@ impl Driver {
         Ok(())
     }
 
-    /// Has what was gathered judged, and books it.
+    /// Tests the gathered bytes and accounts for them.
     fn judge_batch(&mut self) {
         if self.batch.is_empty() {
             return;
@@ -225,7 +224,7 @@ impl Driver {
         self.unsent = Some(Delivery { from, trust: Trust::Proven, bytes: batch, grade });
     }
 
-    /// Hands on what was judged. While the daemon has no room the key is not listened to, and it waits.
+    /// Hands on the tested batch. While the daemon has no room, does not read the key, which waits.
     fn send(&mut self, session: &mut Session) -> Result<(), Ended> {
         let Some(mut batch) = self.unsent.take() else { return Ok(()) };
         loop {
@@ -240,8 +239,8 @@ impl Driver {
             }
             self.clock.leave_out(began.elapsed());
             self.publish(session);
-            if let Some(ended) = self.heed_commands(session) {
-                // It is sent when the key is listened to again, or before this thread ends.
+            if let Some(ended) = self.handle_commands(session) {
+                // It is sent when this thread reads the key again, or before it ends.
                 self.unsent = Some(batch);
                 return Err(ended);
             }
@@ -258,17 +257,17 @@ impl Driver {
         self.record().note_info(info, warnings);
     }
 
-    /// Shows the session's state, unless the key is silent and a rung is being tried: then that is what people see until a
-    /// frame verifies.
+    /// Shows the session's state, unless the key is silent and a rung is being tried: then the rung is shown until a frame
+    /// verifies.
     fn note_state(&mut self, session: &Session, state: State) {
-        // The log names the key by what it has just said of itself.
+        // The log shows the serial number that the key has just sent.
         self.publish(session);
         if self.ladder.current().is_none() {
             self.enter(state.into(), None);
         }
     }
 
-    /// A frame has verified: whatever was tried last has helped.
+    /// Notes that a frame has verified: the last rung tried has helped.
     fn note_heard(&mut self, session: &Session) {
         if self.ladder.current().is_some() {
             self.ladder.note_verified(Instant::now());
@@ -289,7 +288,7 @@ impl Driver {
         match packet {
             Packet::GeneratorsBad(text) => tracing::error!(%key, "the key says: {text}"),
             Packet::UnknownInput(text) | Packet::LongTermRefused(text) => tracing::debug!(%key, "the key says: {text}"),
-            other => tracing::debug!(%key, "the key sent an unasked packet: {other:?}"),
+            other => tracing::debug!(%key, "the key sent an unrequested packet: {other:?}"),
         }
     }
 
@@ -302,17 +301,17 @@ impl Driver {
         record.set_revival(&self.ladder, self.refused.as_ref());
     }
 
-    /// Takes in commands. Returns how the conversation ends if one of them ends it.
-    fn heed_commands(&mut self, session: &mut Session) -> Option<Ended> {
+    /// Handles the waiting commands. Returns how the conversation ends, if one of them ends it.
+    fn handle_commands(&mut self, session: &mut Session) -> Option<Ended> {
         while let Ok(command) = self.inbox.try_recv() {
-            if let Some(ended) = self.heed(command, session) {
+            if let Some(ended) = self.handle_command(command, session) {
                 return Some(ended);
             }
         }
         None
     }
 
-    fn heed(&mut self, command: KeyCommand, session: &mut Session) -> Option<Ended> {
+    fn handle_command(&mut self, command: KeyCommand, session: &mut Session) -> Option<Ended> {
         match command {
             KeyCommand::Stop => return Some(Ended::Stopped),
             KeyCommand::NewKeyring => session.handle_new_keyring(self.clock.now()),

@@ -1,7 +1,7 @@
-//! Keys that appear on USB by themselves.
+//! Discovery of keys on USB.
 //!
 //! The kernel reports changes. A report can be lost, so USB is scanned every ten seconds as well. A key is known by the serial
-//! number that USB states: under whichever name it comes back, it is the same key.
+//! number in its USB descriptor; its path may change.
 
 use std::os::fd::{AsFd as _, AsRawFd as _};
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
 
 const LOOK_EVERY: Duration = Duration::from_secs(10);
-/// Some changes come in a burst, and not all of it is done when the first message is here.
+/// Changes come in a burst; the first message may arrive before all of them are done.
 const SETTLING: Duration = Duration::from_millis(800);
 const LOOK_AFTER_CHANGE: Duration = Duration::from_millis(100);
 
@@ -28,7 +28,7 @@ pub(super) struct Discovery {
 }
 
 impl Discovery {
-    /// Begins to listen. Where the kernel's messages cannot be had, USB is still looked at regularly.
+    /// Starts to listen. If the kernel's messages are not available, still scans USB regularly.
     pub(super) fn start(registry: &Registry, token: Token) -> Self {
         let listen = || {
             let hotplug = Hotplug::new()?;
@@ -46,7 +46,7 @@ impl Discovery {
         self.next_look
     }
 
-    /// Reads the kernel's messages, and plans a look if one of them is about a key.
+    /// Reads the kernel's messages, and plans a scan if one of them is about a key.
     pub(super) fn hear(&mut self) {
         let Some(hotplug) = &mut self.hotplug else { return };
         match hotplug.rescan_due() {
@@ -59,7 +59,7 @@ impl Discovery {
         }
     }
 
-    /// Looks at USB if it is time to. `None` if it is not; else whether anything has changed, and the keys that have settled.
+    /// Scans USB if it is time to. Returns whether anything has changed and the keys that have settled; `None` before the time.
     pub(super) fn look(&mut self, now: Instant) -> Option<(bool, Vec<FoundKey>)> {
         if now < self.next_look {
             return None;
@@ -81,17 +81,17 @@ impl Discovery {
         Some((has_changed, settled))
     }
 
-    /// The keys that were there at the last look.
+    /// Returns the keys that the last scan found.
     pub(super) fn found(&self) -> &[FoundKey] {
         &self.found
     }
 
-    /// Leaves a key alone until it is unplugged, or added by command.
+    /// Ignores a key until it is unplugged or added by command.
     pub(super) fn note_removed(&mut self, serial: String) {
         self.removed.push(serial);
     }
 
-    /// Whether a key was removed by command.
+    /// Returns whether a key was removed by command.
     pub(super) fn is_removed(&self, serial: &String) -> bool {
         self.removed.contains(serial)
     }
@@ -101,7 +101,7 @@ impl Discovery {
         self.removed.retain(|serial| found.serial.as_ref() != Some(serial));
     }
 
-    /// Whether the kernel has had time to give a key a tty: its driver may still be loading.
+    /// Returns whether the kernel has had time to give a key a tty: its driver may still be loading.
     fn has_settled(&mut self, key: &FoundKey, now: Instant) -> bool {
         let device = (key.bus, key.device);
         match self.unsettled.iter().find(|(known, _)| *known == device) {

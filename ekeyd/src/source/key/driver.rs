@@ -1,10 +1,9 @@
-//! The thread of one key: finds it, opens the link, holds a conversation, and climbs the ladder when the key falls silent.
+//! The thread of one key: finds it, opens the link, runs sessions, and climbs the ladder when the key falls silent.
 //!
-//! It opens the link again whenever the key has gone or a step of reviving it asks for that, for as long as the daemon
-//! wants the key.
+//! It opens the link again when the key has gone or a step of reviving it needs that, until the daemon releases the key.
 
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::Receiver;
@@ -25,20 +24,21 @@ use crate::source::batch::Batch;
 use crate::source::key::nonce::Nonces;
 use crate::source::keyring::SharedKeyring;
 use crate::source::{Delivery, Grade, Inlet};
+use crate::worker::lock;
 
-/// How soon a path where there is no key is looked at again.
+/// How soon to look again at a path without a key.
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
-/// How often a key that is there and cannot be opened is tried so soon, as udev may not have been at it yet; and how soon after that.
+/// How often to retry a key that cannot be opened that soon, because udev may not be done with it; and the pause after that.
 const QUICK_LOOKS: u32 = 12;
 const LOOK_AT_REFUSED: Duration = Duration::from_secs(2);
-/// The same for a key on USB: the kernel tells when it comes, and this is for when the message was lost.
+/// How soon to look again for a key on USB: the kernel reports its return, but a report can be lost.
 const LOOK_FOR_LOST: Duration = Duration::from_secs(3);
-/// How often to look for a key that is coming back from a step, and how long it may take to.
+/// How often to look for a key after a step that makes it return, and how long it may take.
 const LOOK_FOR_RETURN: Duration = Duration::from_millis(50);
 const RETURN_PATIENCE: Duration = Duration::from_secs(4);
 /// How long to wait for the host's own randomness.
 const NONCE_PAUSE: Duration = Duration::from_secs(1);
-/// How long the last batch may wait for room when the daemon lets go of the key.
+/// How long the last batch may wait for room when the daemon releases the key.
 const LAST_BATCH: Duration = Duration::from_millis(500);
 
 /// Everything that a key's thread owns.
@@ -53,32 +53,32 @@ pub(super) struct Driver {
     pub(super) clock: Clock,
     pub(super) bytes: Bytes,
     pub(super) books: KeyBooks,
-    /// What the session has proven and nobody has judged yet.
+    /// Proven bytes that were not tested yet.
     pub(super) batch: Batch,
-    /// What was judged, booked, and found no room so far.
+    /// A tested batch, already in the account, that waits for room.
     pub(super) unsent: Option<Delivery>,
     pub(super) health: Option<Checkup>,
     pub(super) ladder: Ladder,
     place: Place,
     /// The USB device that was opened last, for the steps that act on it.
     device: Option<FoundKey>,
-    /// When the last step with the link closed was taken; the key is coming back from it.
+    /// When the last step with the link closed was taken, while the key has not returned from it.
     stepped: Option<Instant>,
-    /// Whether the key was away; when it is back it has had its power cut.
+    /// Whether the key was away: then its power was cut.
     was_gone: bool,
-    /// The last rung that could not be taken and why; logged once.
+    /// The last rung that could not be tried, and why; logged once.
     pub(super) refused: Option<(Rung, String)>,
-    /// How often in a row a key that is there could not be opened.
+    /// How often in a row a key that is present could not be opened.
     refusals: u32,
 }
 
-/// Why a conversation with a key is over, or has not begun.
+/// Why a session ended or did not begin.
 pub(super) enum Ended {
-    /// The daemon lets go of the key.
+    /// The daemon releases the key.
     Stopped,
     /// The link broke, or could not be opened.
     Broken(LinkError),
-    /// A step is due that needs the link closed.
+    /// The next step needs the link closed.
     Step(Rung),
     /// The host has no randomness for a nonce.
     NoNonce(io::Error),
@@ -117,7 +117,7 @@ impl Driver {
         }
     }
 
-    /// Drives the key until the daemon lets go of it.
+    /// Drives the key until the daemon releases it.
     pub(super) fn run(mut self) {
         loop {
             let ended = match self.open() {
@@ -136,7 +136,7 @@ impl Driver {
                     NONCE_PAUSE
                 }
             };
-            if self.rests(pause) {
+            if self.wait_without_link(pause) {
                 return self.send_last_batch();
             }
         }
@@ -158,7 +158,7 @@ impl Driver {
         Ok(link)
     }
 
-    /// Opens the key, by the other transport if it cannot be by the one that is due. The error is the first one's.
+    /// Opens the key by the preferred transport, else by the other. Returns the error of the first.
     fn open_either(&mut self) -> Result<(Spot, Box<dyn Link>), LinkError> {
         let spot = self.place.look()?;
         self.record().set_path(&spot.path, likely_transport(&spot.path));
@@ -174,7 +174,7 @@ impl Driver {
         Ok((Spot { path, other: None, ..spot }, link))
     }
 
-    /// Notes that there is no link, and returns how long to wait before looking again.
+    /// Notes that the link is lost. Returns how long to wait before looking again.
     fn note_broken(&mut self, error: &LinkError) -> Duration {
         if let Some(stepped) = self.stepped {
             if stepped.elapsed() < RETURN_PATIENCE {
@@ -198,17 +198,17 @@ impl Driver {
             return if self.refusals < QUICK_LOOKS { LOOK_AGAIN } else { LOOK_AT_REFUSED };
         }
         self.was_gone = true;
-        // That it has left is what the state says; of a node that cannot be opened the error says more.
+        // The state says that it has gone. For a path that cannot be opened, the error says more.
         let why = (!matches!(error, LinkError::Gone)).then(|| error.to_string());
         self.enter(KeyState::Gone, why);
         if self.place.is_on_usb() { LOOK_FOR_LOST } else { LOOK_AGAIN }
     }
 
-    /// Takes the next step for a key without a link, if one is due, and returns how long to wait before opening again.
+    /// Takes the next step for a key without a link, if it is time for one. Returns how long to wait before opening again.
     fn climb(&mut self) -> Option<Duration> {
         loop {
             match self.ladder.next(Instant::now())? {
-                // Nothing can be said to a key without a link.
+                // Without a link, nothing can be sent to the key.
                 Rung::Soft => self.ladder.note_failed(Instant::now()),
                 Rung::Pause => {
                     self.show_recovery();
@@ -222,7 +222,7 @@ impl Driver {
         }
     }
 
-    /// Hands on what was proven and found no room, before the thread ends.
+    /// Hands on the batch that waits for room, before the thread ends.
     fn send_last_batch(mut self) {
         let Some(batch) = self.unsent.take() else { return };
         match self.inlet.deliveries.send_timeout(batch, LAST_BATCH) {
@@ -231,7 +231,7 @@ impl Driver {
         }
     }
 
-    /// What was booked as handed on and found nobody to take it is wiped.
+    /// Accounts for a batch that could not be handed on and is wiped.
     pub(super) fn book_dropped(&mut self, batch: &Delivery) {
         let bytes = batch.bytes.len() as u64;
         self.books.dropped_bytes += bytes;
@@ -242,17 +242,17 @@ impl Driver {
         self.publish_books();
     }
 
-    /// Shows the books and the health; before bytes are handed on, so that no one has seen them earlier than they are booked.
+    /// Shows the account and the health. Call it before handing on bytes, so that the account is never behind.
     pub(super) fn publish_books(&self) {
         self.record().set_books(self.shown_books(), self.health.as_ref().map(Checkup::vitals));
     }
 
-    /// The books with what was proven and not judged yet.
+    /// Returns the account with the bytes that are proven but not tested yet.
     pub(super) fn shown_books(&self) -> KeyBooks {
         KeyBooks { gathered_bytes: self.batch.len() as u64, ..self.books }
     }
 
-    /// Takes a step that needs the link closed. It is open again only after [`open`](Self::open).
+    /// Takes a step that needs the link closed. Only [`open`](Self::open) opens it again.
     fn take(&mut self, rung: Rung) {
         self.show_recovery();
         self.stepped = Some(Instant::now());
@@ -262,13 +262,13 @@ impl Driver {
                 self.place.switch_transport();
                 Ok(())
             }
-            (_, None) => Err("it is no USB device of this machine: only soft and reopen can be done".to_owned()),
-            (Rung::UsbReset, Some(device)) => told(revive::usb_reset(device)),
-            (Rung::Authorized, Some(device)) => told(revive::reauthorize(device)),
+            (_, None) => Err("not a USB device of this machine: only soft and reopen are possible".to_owned()),
+            (Rung::UsbReset, Some(device)) => in_words(revive::usb_reset(device)),
+            (Rung::Authorized, Some(device)) => in_words(revive::reauthorize(device)),
             (Rung::PortPower, _) if !self.settings.recovery.port_power => {
                 Err("set port-power = true in [recovery] of the configuration to allow it".to_owned())
             }
-            (Rung::PortPower, Some(device)) => told(revive::port_power(device, Neighbours::Protect)),
+            (Rung::PortPower, Some(device)) => in_words(revive::port_power(device, Neighbours::Protect)),
         };
         if let Err(problem) = outcome {
             self.note_refused(rung, problem);
@@ -286,7 +286,7 @@ impl Driver {
         }
     }
 
-    /// Shows the books of the ladder to whoever asks.
+    /// Shows the ladder's counts in the status.
     fn publish_revival(&self) {
         self.record().set_revival(&self.ladder, self.refused.as_ref());
     }
@@ -317,8 +317,8 @@ impl Driver {
         self.inlet.wake();
     }
 
-    /// Waits without a link. Returns whether the daemon lets go of the key.
-    fn rests(&mut self, pause: Duration) -> bool {
+    /// Waits without a link. Returns whether the daemon releases the key.
+    fn wait_without_link(&mut self, pause: Duration) -> bool {
         let until = Instant::now() + pause;
         loop {
             match self.inbox.recv_deadline(until) {
@@ -336,15 +336,15 @@ impl Driver {
     }
 
     pub(super) fn record(&self) -> MutexGuard<'_, Record> {
-        self.record.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.record)
     }
 }
 
-fn told(outcome: Result<(), ReviveError>) -> Result<(), String> {
+fn in_words(outcome: Result<(), ReviveError>) -> Result<(), String> {
     outcome.map_err(|error| error.to_string())
 }
 
-/// The rungs that the configuration allows.
+/// Returns the means that the configuration allows.
 fn allowed(means: Means, recovery: &Recovery) -> Means {
     Means {
         usb_reset: means.usb_reset && recovery.usb_reset,
@@ -354,7 +354,7 @@ fn allowed(means: Means, recovery: &Recovery) -> Means {
     }
 }
 
-/// Whether there is no key at the path, as opposed to one that cannot be used.
+/// Returns whether the error means that there is no key, rather than one that cannot be used.
 fn is_gone(error: &LinkError) -> bool {
     match error {
         LinkError::Gone => true,

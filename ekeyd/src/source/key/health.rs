@@ -1,4 +1,4 @@
-//! One key's health: what it gives and what it says of itself, judged, logged once and kept for whoever asks.
+//! One key's health: tests its output and its own report, logs each change once, and keeps the results for the status.
 
 use std::time::Instant;
 
@@ -10,59 +10,59 @@ use super::place::Name;
 use crate::config;
 use crate::source::Grade;
 
-/// The judge of one key, for as long as the daemon drives it.
+/// Tests one key, for as long as the daemon drives it.
 pub(crate) struct Checkup {
     monitor: Monitor,
     firmware: Firmware,
     alpha: Alpha,
     since: Option<Instant>,
-    times_put_aside: u64,
+    times_retired: u64,
     warnings: Vec<Warning>,
 }
 
-/// Where a key's health stands; small, since it is taken over with each batch.
+/// The state of a key's health; small, because it is copied with each batch.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Vitals {
     alpha: Alpha,
     tested_bytes: u64,
     fips: (u64, u64),
     failures: [u64; Test::ALL.len()],
-    aside: Option<(Aside, Instant)>,
-    good_blocks_due: u32,
-    times_put_aside: u64,
+    retired: Option<(Aside, Instant)>,
+    good_blocks_needed: u32,
+    times_retired: u64,
 }
 
 impl Checkup {
-    /// Begins with a key that is fit; `None` if keys are not to be judged.
+    /// Starts with a fit key. Returns `None` if health tests are off.
     pub(crate) fn new(config: &config::Health) -> Option<Self> {
         config.enabled.then(|| Self {
             monitor: Monitor::new(config.alpha, config.good_blocks),
             firmware: Firmware::new(config.alpha),
             alpha: config.alpha,
             since: None,
-            times_put_aside: 0,
+            times_retired: 0,
             warnings: Vec::new(),
         })
     }
 
-    /// Judges the next bytes of the stream of the key that is called `key`.
+    /// Tests the next bytes of the stream of `key`. Returns their grade.
     pub(crate) fn judge(&mut self, bytes: &[u8], key: &Name) -> Grade {
         let judgement = self.monitor.judge(bytes);
         match judgement.change {
             Some(Change::PutAside(alarm)) => {
                 self.since = Some(Instant::now());
-                self.times_put_aside += 1;
-                tracing::error!(key = %key.shown(), "put aside, nothing of it is handed out any more: {alarm}");
+                self.times_retired += 1;
+                tracing::error!(key = %key.shown(), "retired, its entropy is no longer handed out: {alarm}");
             }
             Some(Change::TakenBack) => {
                 self.since = None;
                 let blocks = self.monitor.good_blocks_due();
-                tracing::info!(key = %key.shown(), "taken back after {blocks} good blocks in a row");
+                tracing::info!(key = %key.shown(), "readmitted after {blocks} good blocks in a row");
             }
             None => {}
         }
         let suspect = match judgement.change {
-            // What is suspect ends with the alarm's byte. This batch's part of it is not handed on anyway.
+            // The suspect bytes end with the alarm's byte. Those in this batch are not handed on anyway.
             Some(Change::PutAside(alarm)) => {
                 let here = (alarm.at_byte + 1).saturating_sub(self.monitor.tested_bytes() - bytes.len() as u64);
                 Some(alarm.suspect.saturating_sub(here))
@@ -72,7 +72,7 @@ impl Checkup {
         if judgement.fit { Grade::Fit } else { Grade::Unfit { suspect } }
     }
 
-    /// Judges what the key says of itself, and gives what is not well in it, in words.
+    /// Checks the key's own report. Returns the warnings in words.
     pub(crate) fn note_info(&mut self, info: &Info, key: &Name) -> Vec<String> {
         if let Some(fips) = info.fips {
             self.firmware.note_fips(fips.blocks, fips.failures);
@@ -99,22 +99,22 @@ impl Checkup {
         self.warnings.iter().map(Warning::words).collect()
     }
 
-    /// Where it stands.
+    /// Returns the present state.
     pub(crate) fn vitals(&self) -> Vitals {
         Vitals {
             alpha: self.alpha,
             tested_bytes: self.monitor.tested_bytes(),
             fips: self.monitor.fips_blocks(),
             failures: Test::ALL.map(|test| self.monitor.failures(test)),
-            aside: self.monitor.aside().copied().zip(self.since),
-            good_blocks_due: self.monitor.good_blocks_due(),
-            times_put_aside: self.times_put_aside,
+            retired: self.monitor.aside().copied().zip(self.since),
+            good_blocks_needed: self.monitor.good_blocks_due(),
+            times_retired: self.times_retired,
         }
     }
 }
 
 impl Vitals {
-    /// As people and programs get to see it, together with what is not well in the key's own words.
+    /// Returns the status, with the `warnings` about the key's own report.
     pub(crate) fn status(&self, warnings: &[String]) -> HealthStatus {
         let failures = Test::ALL.into_iter().zip(self.failures).filter(|(_, count)| *count > 0);
         HealthStatus {
@@ -123,24 +123,24 @@ impl Vitals {
             fips_blocks: self.fips.0,
             fips_failures: self.fips.1,
             failures: failures.map(|(test, count)| TestFailures { test: test.name().to_owned(), count }).collect(),
-            put_aside: self.put_aside(),
-            times_put_aside: self.times_put_aside,
+            put_aside: self.retirement(),
+            times_put_aside: self.times_retired,
             warnings: warnings.to_vec(),
         }
     }
 
-    /// Whether the key is put aside.
-    pub(crate) fn is_put_aside(&self) -> bool {
-        self.aside.is_some()
+    /// Returns whether a health test has retired the key.
+    pub(crate) fn is_retired(&self) -> bool {
+        self.retired.is_some()
     }
 
-    /// Why the key is put aside, if it is: a line for people.
+    /// Returns why the key is retired, as a line for people.
     pub(crate) fn detail(&self) -> Option<String> {
-        self.aside.map(|(aside, _)| format!("put aside: {}", aside.alarm))
+        self.retired.map(|(aside, _)| format!("retired: {}", aside.alarm))
     }
 
-    fn put_aside(&self) -> Option<PutAside> {
-        let (Aside { alarm, good_blocks }, since) = self.aside?;
+    fn retirement(&self) -> Option<PutAside> {
+        let (Aside { alarm, good_blocks }, since) = self.retired?;
         Some(PutAside {
             test: alarm.test.name().to_owned(),
             at_byte: alarm.at_byte,
@@ -149,7 +149,7 @@ impl Vitals {
             what: alarm.words(),
             since_s: since.elapsed().as_secs(),
             good_blocks,
-            good_blocks_due: self.good_blocks_due,
+            good_blocks_due: self.good_blocks_needed,
         })
     }
 }

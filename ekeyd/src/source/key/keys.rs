@@ -1,4 +1,4 @@
-//! All keys together: which are driven, and what commands and the configuration change about that.
+//! All keys: which are driven, and how commands and the configuration change that.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -20,11 +20,11 @@ use crate::config::{self, Config};
 use crate::source::keyring::SharedKeyring;
 use crate::source::{Demand, Inlet, Source, SourceId};
 
-/// Keys at a time. More is a mistake, such as naming `/dev` as the folder of keys.
+/// Limit on the keys. More are a mistake, such as naming `/dev` as the folder of keys.
 const MOST_KEYS: usize = 256;
-/// What to do where the daemon may not look.
+/// What to do about a folder that the daemon may not read.
 const ANOTHER_FOLDER: &str = "let its user in, or name the folder below /dev, or its keys in [keys] paths";
-/// How long everything else may wait for a key that is being released.
+/// How long the event loop may wait for a key to be released.
 const RELEASE_PATIENCE: Duration = Duration::from_secs(2);
 /// How long a key's thread may take to end when the daemon stops: a write to the key may be under way.
 const LAST_GRACE: Duration = Duration::from_secs(5);
@@ -34,7 +34,7 @@ pub(crate) struct Keys {
     keys: Vec<Key>,
     made: u32,
     discovery: Discovery,
-    /// Keys that were released and whose threads may still have something to hand on.
+    /// Released keys whose threads may still hand on bytes.
     departing: Vec<KeyRecord>,
     departed: KeyBooks,
     keyring: SharedKeyring,
@@ -45,8 +45,7 @@ pub(crate) struct Keys {
 }
 
 impl Keys {
-    /// Starts to drive the keys that the configuration names, and to look for others on USB. `token` is for the kernel's
-    /// messages about USB.
+    /// Starts to drive the configured keys, and to look for others on USB. `token` is for the kernel's messages about USB.
     pub(crate) fn start(
         config: &Config,
         keyring: SharedKeyring,
@@ -70,7 +69,7 @@ impl Keys {
         keys
     }
 
-    /// Starts the keys that the configuration names and that are not driven yet.
+    /// Starts the configured keys that are not driven yet.
     fn add_configured(&mut self) {
         for key in self.config.paths.clone() {
             if self.has_key_at(&key.path) {
@@ -99,7 +98,7 @@ impl Keys {
         Ok(number)
     }
 
-    /// Whether the key at `path` is driven, under any name.
+    /// Returns whether the key at `path` is driven, under any name.
     fn has_key_at(&self, path: &Path) -> bool {
         let found = find::behind(path);
         let same_path = |key: &Key| matches!(key.name(), Name::Path(other) if other == path);
@@ -134,7 +133,7 @@ impl Keys {
         }
     }
 
-    /// Starts every key of a folder. A folder that is not there has no keys, as with the original.
+    /// Starts every key of a folder. A missing folder has no keys, as with the original.
     fn add_all_of(&mut self, folder: &Path) -> Reply {
         let entries = match fs::read_dir(folder) {
             Ok(entries) => entries,
@@ -166,9 +165,9 @@ impl Keys {
             self.discovery.note_removed(serial.to_owned());
         }
         let path = key.status().path;
-        // OK means that the client can have the key.
+        // OK means that the client can use the key.
         if !key.release(RELEASE_PATIENCE) {
-            return Reply::ok_with(format!("{path} will be let go of once what is being done to it has ended"));
+            return Reply::ok_with(format!("{path} is released once the running operation on it ends"));
         }
         Reply::ok()
     }
@@ -182,7 +181,7 @@ impl Keys {
         self.keys.iter().map(Key::status).collect()
     }
 
-    /// Keeps the books of a key that is released, and adds up those whose threads have ended.
+    /// Keeps the account of a released key, and adds up those whose threads have ended.
     fn note_departing(&mut self, key: &Key) {
         let departed = &mut self.departed;
         self.departing.retain(|key| {
@@ -195,7 +194,7 @@ impl Keys {
         self.departing.push(key.record());
     }
 
-    /// The keys that are plugged in and not driven, and why.
+    /// Returns the keys that are plugged in but not driven, and why.
     fn idle(&self) -> Vec<IdleKey> {
         let idle = |key: &FoundKey| IdleKey {
             serial: key.serial.clone(),
@@ -208,8 +207,8 @@ impl Keys {
 
     fn why_idle(&self, key: &FoundKey) -> &'static str {
         match &key.serial {
-            None => "it states no serial number that could be used: unplug it and plug it in again",
-            Some(_) if !key.authorized => "the kernel was told not to use it: write 1 to its `authorized` in /sys",
+            None => "it has no usable serial number: unplug it and plug it in again",
+            Some(_) if !key.authorized => "the kernel does not authorize it: write 1 to its `authorized` in /sys",
             Some(serial) if self.discovery.is_removed(serial) => "it was removed by command: `ekey-ctl add` its path",
             Some(_) if !self.config.discover => "discovery is off in the configuration: `ekey-ctl add` its path",
             Some(_) => "it has just been plugged in",
@@ -242,7 +241,7 @@ impl Source for Keys {
         Some(self.discovery.next_look())
     }
 
-    /// A key gives what it has, whatever is wanted.
+    /// Ignores it: a key always gives what it has.
     fn want(&mut self, _demand: &Demand) {}
 
     fn taken(&mut self, _from: SourceId, _bytes: usize) {}
@@ -273,7 +272,7 @@ impl Source for Keys {
         })
     }
 
-    /// A key that is named as before goes on. One whose entry has changed is released and started anew.
+    /// Keeps keys whose entry is unchanged. Releases and restarts a key whose entry has changed.
     fn reload(&mut self, config: &Config) {
         let entry = |keys: &config::Keys, key: &Key| match key.name() {
             Name::Path(path) => keys.paths.iter().find(|named| named.path == *path).cloned(),

@@ -1,4 +1,4 @@
-//! Keys: those that are configured, added by command or found on USB, each driven by a thread of its own.
+//! Keys: configured, added by command or found on USB. Each has its own thread.
 
 mod clock;
 mod conversation;
@@ -11,7 +11,7 @@ mod place;
 mod rate;
 mod record;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crossbeam_channel::Sender;
@@ -26,14 +26,14 @@ use ekey_proto::session::Timings;
 use crate::config::{Health, Recovery, Transport};
 use crate::source::Inlet;
 use crate::source::keyring::SharedKeyring;
-use crate::worker::Worker;
+use crate::worker::{Worker, lock};
 pub(crate) use keys::Keys;
 pub(crate) use place::Name;
 use record::Record;
 
 /// What a key's thread needs to know.
 pub(crate) struct KeySettings {
-    /// The number by which people may call it; never used twice.
+    /// The number by which users may call it; never used twice.
     pub number: u32,
     /// Which key it is.
     pub name: Name,
@@ -41,15 +41,15 @@ pub(crate) struct KeySettings {
     pub transport: Transport,
     /// What may be done to revive it.
     pub recovery: Recovery,
-    /// How to judge what it gives.
+    /// How to test its output.
     pub health: Health,
-    /// The serial number that the key there must have, if it matters.
+    /// The expected serial number, if one is configured.
     pub expected: Option<Serial>,
     /// How long it may be silent.
     pub timings: Timings,
 }
 
-/// A key that is being driven. Dropping it does not stop it: see [`Key::stop`].
+/// A key that is being driven. Dropping it does not stop it: see [`Key::release`].
 pub(crate) struct Key {
     number: u32,
     name: Name,
@@ -59,31 +59,31 @@ pub(crate) struct Key {
     worker: Worker,
 }
 
-/// What is known of a key, which outlives it.
+/// The record of a key, which outlives it.
 pub(crate) struct KeyRecord(Arc<Mutex<Record>>);
 
 impl KeyRecord {
-    /// What became of its bytes.
+    /// Returns the account of its bytes.
     pub(crate) fn books(&self) -> KeyBooks {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).books()
+        lock(&self.0).books()
     }
 
-    /// Whether anybody else has it, such as the key's thread.
+    /// Returns whether another owner still has it, such as the key's thread.
     pub(crate) fn is_in_use(&self) -> bool {
         Arc::strong_count(&self.0) > 1
     }
 }
 
-/// What the event loop asks of a key's thread.
+/// A command from the event loop to a key's thread.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum KeyCommand {
     /// The long-term keys have changed.
     NewKeyring,
-    /// Something has changed on USB: if the key is away, look whether it is back.
+    /// Something has changed on USB: if the key is away, check whether it is back.
     Look,
-    /// Take this step of reviving it now.
+    /// Try this step of reviving it now.
     Try(Rung),
-    /// Let go of the key and end.
+    /// Release the key and end.
     Stop,
 }
 
@@ -103,37 +103,37 @@ impl Key {
         Ok(Self { number, name, commands, interrupt, record, worker })
     }
 
-    /// Whether its session runs and it is not put aside, so that it sends entropy that can be used.
+    /// Returns whether it delivers usable entropy: its session runs and it is not retired.
     pub(crate) fn is_delivering(&self) -> bool {
-        self.record.lock().unwrap_or_else(PoisonError::into_inner).is_serving()
+        lock(&self.record).is_serving()
     }
 
-    /// Its number.
+    /// Returns its number.
     pub(crate) fn number(&self) -> u32 {
         self.number
     }
 
-    /// Whether it is the key that is plugged in there, under whichever name it is driven.
+    /// Returns whether it is the key `found` on USB, under any name.
     pub(crate) fn is(&self, found: &FoundKey) -> bool {
         let known = |record: &Record| record.usb_serial().is_some_and(|serial| found.serial.as_ref() == Some(serial));
-        self.name.names(found) || known(&self.record.lock().unwrap_or_else(PoisonError::into_inner))
+        self.name.names(found) || known(&lock(&self.record))
     }
 
-    /// How it was named when it was added.
+    /// Returns the name by which it was added.
     pub(crate) fn name(&self) -> &Name {
         &self.name
     }
 
-    /// Asks something of its thread.
+    /// Sends its thread a command.
     pub(crate) fn command(&self, command: KeyCommand) {
         // A thread that has ended needs no command.
         let _ = self.commands.send(command);
         self.interrupt.wake();
     }
 
-    /// What is known of it now.
+    /// Returns its status.
     pub(crate) fn status(&self) -> KeyStatus {
-        let mut status = self.record.lock().unwrap_or_else(PoisonError::into_inner).status();
+        let mut status = lock(&self.record).status();
         if !self.is_running() {
             status.state = KeyState::Gone;
             status.detail =
@@ -142,17 +142,17 @@ impl Key {
         status
     }
 
-    /// Its books, for when it is no longer driven.
+    /// Returns its record, which remains when it is no longer driven.
     pub(crate) fn record(&self) -> KeyRecord {
         KeyRecord(Arc::clone(&self.record))
     }
 
-    /// Whether its thread is alive.
+    /// Returns whether its thread is alive.
     pub(crate) fn is_running(&self) -> bool {
         self.worker.is_running()
     }
 
-    /// Lets go of the key. Returns whether others can have it, for which it waits up to `patience`.
+    /// Releases the key. Waits up to `patience`. Returns whether other programs can use it.
     pub(crate) fn release(self, patience: Duration) -> bool {
         self.command(KeyCommand::Stop);
         self.worker.stop(patience)

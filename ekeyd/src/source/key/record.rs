@@ -122,7 +122,7 @@ impl Record {
 
     /// Returns whether the key runs and its health tests have not retired it.
     pub(super) fn is_serving(&self) -> bool {
-        self.state.is_running() && self.vitals.is_none_or(|vitals| !vitals.is_put_aside())
+        self.state.is_running() && self.vitals.is_none_or(|vitals| !vitals.is_retired())
     }
 
     /// Returns the serial number in the key's USB descriptor.

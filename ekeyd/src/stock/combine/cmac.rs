@@ -15,14 +15,13 @@ pub(super) struct Conditioner {
 }
 
 impl Conditioner {
-    /// Bytes that come out.
+    /// Bytes of output.
     pub(super) const OUTPUT: usize = 16;
 
-    /// Under a key from `/dev/urandom`, which does not wait for a kernel that is still to be seeded: the key need not be
-    /// secret.
+    /// Makes one with a key from `/dev/urandom`, which does not wait for an unseeded kernel: the key need not be secret.
     ///
     /// # Errors
-    /// Whatever keeps `/dev/urandom` from being read.
+    /// `/dev/urandom` cannot be read.
     pub(super) fn new() -> io::Result<Self> {
         let mut key = Zeroizing::new([0; 32]);
         File::open("/dev/urandom")?.read_exact(&mut *key)?;
@@ -33,7 +32,7 @@ impl Conditioner {
         Self { mac: Cmac::new(key.into()) }
     }
 
-    /// The CMAC of `input`.
+    /// Returns the CMAC of `input`.
     pub(super) fn condition(&self, input: &[u8]) -> Batch {
         let mut mac = self.mac.clone();
         mac.update(input);
@@ -57,16 +56,16 @@ mod tests {
             let lines = EXAMPLES.lines().filter_map(|line| line.strip_prefix(name)?.trim_start().strip_prefix('='));
             lines.map(|digits| bytes(digits.trim())).collect()
         };
-        let (keys, messages, dues) = (values("KEY"), values("MESSAGE"), values("OUTPUT"));
-        assert_eq!((keys.len(), messages.len(), dues.len()), (4, 4, 4));
-        for ((key, message), due) in keys.iter().zip(&messages).zip(&dues) {
+        let (keys, messages, outputs) = (values("KEY"), values("MESSAGE"), values("OUTPUT"));
+        assert_eq!((keys.len(), messages.len(), outputs.len()), (4, 4, 4));
+        for ((key, message), expected) in keys.iter().zip(&messages).zip(&outputs) {
             let conditioner = Conditioner::with_key(key.as_slice().try_into().unwrap());
-            assert_eq!(**conditioner.condition(message), **due, "of {} bytes", message.len());
+            assert_eq!(**conditioner.condition(message), **expected, "of {} bytes", message.len());
         }
     }
 
     #[test]
-    fn openssl_makes_the_same_of_any_length_below_five_blocks() {
+    fn openssl_agrees_for_all_lengths_below_80() {
         let key: [u8; 32] = std::array::from_fn(|at| (at * 37 + 11) as u8);
         let conditioner = Conditioner::with_key(&key);
         for len in 0..80_u8 {

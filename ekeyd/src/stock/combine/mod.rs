@@ -1,9 +1,9 @@
-//! Combining keys: what EGD clients get is made of two keys each time, so that no single key, nor anyone who knows its
-//! long-term key, knows what is handed out.
+//! Combining keys: makes what EGD clients get of two keys, so that no single key, nor anyone who knows its long-term key, knows
+//! the result.
 //!
 //! Each 16 bytes are the AES-256-CMAC over 24 bytes of one key and 24 of another. CMAC is a vetted conditioning component of
 //! SP 800-90B 3.1.5.1.1. It gives full entropy where at least 64 bits more go in than come out, which holds here even if all
-//! that one of the two keys gave is known. The CMAC's own key is made anew at each start and need not be secret.
+//! that one of the two keys gave is known. The CMAC's own key is new at each start and need not be secret.
 
 mod cmac;
 
@@ -22,7 +22,7 @@ pub(super) const BLOCK: usize = Conditioner::OUTPUT;
 /// Makes blocks of two keys' bytes.
 pub(crate) struct Combiner {
     conditioner: Conditioner,
-    /// The end of the last block, which nobody has taken yet.
+    /// The unused end of the last block.
     spare: Vec<u8>,
     running: usize,
     in_bytes: u64,
@@ -33,7 +33,7 @@ impl Combiner {
     /// Makes one with a CMAC key from `/dev/urandom`.
     ///
     /// # Errors
-    /// What keeps `/dev/urandom` from being read.
+    /// `/dev/urandom` cannot be read.
     pub(crate) fn new() -> io::Result<Self> {
         Ok(Self::with(Conditioner::new()?))
     }
@@ -52,17 +52,17 @@ impl Combiner {
         self.running = keys;
     }
 
-    /// Whether enough keys run.
+    /// Returns whether enough keys run.
     pub(super) fn is_running(&self) -> bool {
         self.running >= 2
     }
 
-    /// Bytes that are made already.
+    /// Returns how many made bytes wait.
     pub(super) fn spare(&self) -> usize {
         self.spare.len()
     }
 
-    /// Makes a block of as many bytes of two keys.
+    /// Makes a block of the bytes of two keys.
     pub(super) fn combine(&mut self, of_two: &[u8; 2 * OF_EACH]) {
         let block = self.conditioner.condition(of_two);
         self.in_bytes += of_two.len() as u64;
@@ -70,7 +70,7 @@ impl Combiner {
         self.spare.extend_from_slice(&block);
     }
 
-    /// Moves up to `count` made bytes to the end of `out`.
+    /// Moves up to `count` waiting bytes to the end of `out`.
     pub(super) fn take_spare(&mut self, count: usize, out: &mut Vec<u8>) {
         let from = self.spare.len() - count.min(self.spare.len());
         out.extend_from_slice(&self.spare[from..]);

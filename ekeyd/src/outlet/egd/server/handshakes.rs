@@ -1,8 +1,8 @@
-//! Clients in the TLS handshake: how many there may be, for how long, and how much of each turn their cryptography may take.
+//! Clients in the TLS handshake: the limits on their number, their time, and the part of each turn that goes to them.
 //!
-//! A handshake costs a thousand times what an answer does, and anyone who can reach the port can ask for one. So handshakes get a
-//! moment before the clients are served, and there is a limit on those at a time. At the limit, connections wait until a handshake
-//! is done, or the oldest has had its second. A slow crowd so holds up newcomers only.
+//! A handshake costs a thousand times what an answer does, and anyone who can reach the port can start one. So handshakes get at
+//! most a moment of each turn, and their number is limited. At the limit, new connections wait until a handshake is done or the
+//! oldest has had its second. A slow crowd delays newcomers only.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -14,19 +14,18 @@ use super::super::client::{Client, Ticket};
 use super::{Server, find, is_live};
 use crate::outlet::egd::Store;
 use crate::socket::Stream;
-use crate::socket::tls::TlsError;
 
-/// Handshakes at a time.
+/// Limit on the handshakes at a time.
 const MOST: usize = 256;
-/// The time that each of these has in any case before another takes its place.
+/// The time that each has before another takes its place.
 const AT_LEAST: Duration = Duration::from_secs(1);
-/// The time that handshakes get before the event loop goes on; one gets it however long it takes.
+/// The time for handshakes in one turn of the event loop. One is always allowed to finish its step.
 const AT_ONCE: Duration = Duration::from_millis(2);
 
 /// The clients in the handshake.
 #[derive(Debug)]
 pub(super) struct HalfOpen {
-    /// In the order in which they came; some may have finished since, or gone.
+    /// In the order of arrival. Some may have finished or left since.
     arrived: VecDeque<(Ticket, Instant)>,
     count: usize,
     /// Those that can go on.
@@ -46,7 +45,7 @@ impl HalfOpen {
         self.arrived.push_back((ticket, now));
     }
 
-    /// Notes that a client has finished it, or gone.
+    /// Notes that a client has finished it or left.
     pub(super) fn leave(&mut self) {
         self.count -= 1;
     }
@@ -56,22 +55,22 @@ impl HalfOpen {
         self.ready.push_back(ticket);
     }
 
-    /// Whether one can go on.
+    /// Returns whether one can go on.
     pub(super) fn is_pending(&self) -> bool {
         !self.ready.is_empty()
     }
 
-    /// Returns when the oldest has had its time.
+    /// Returns when the oldest one's time is over.
     pub(super) fn next_wake(&self) -> Option<Instant> {
         self.arrived.front().map(|(_, came)| *came + self.time())
     }
 
-    /// The time that each may take.
+    /// Returns the time that each may take.
     fn time(&self) -> Duration {
         if self.count < MOST { self.patience } else { self.patience.min(AT_LEAST) }
     }
 
-    /// The oldest, if it has had its time.
+    /// Returns the oldest, if its time is over.
     fn late(&mut self, clients: &Slab<Client>, now: Instant) -> Option<Ticket> {
         let is_half_open = |ticket: Ticket| is_live(clients, ticket) && clients[ticket.place].half_open;
         if self.arrived.len() > 4 * MOST {
@@ -86,18 +85,19 @@ impl HalfOpen {
 }
 
 impl Server {
-    /// Reads the files of TLS again, for clients from now on, if a listener needs them.
+    /// Reads the TLS files again, for new clients, if a listener needs them.
     ///
     /// # Errors
-    /// [`TlsError`]; then the old ones stay in use.
-    pub(crate) fn reload_tls(&mut self) -> Result<(), TlsError> {
+    /// What is wrong with them; then the old ones stay in use.
+    #[cfg(feature = "tls")]
+    pub(crate) fn reload_tls(&mut self) -> Result<(), crate::socket::tls::TlsError> {
         let Some(acceptor) = &mut self.acceptor else { return Ok(()) };
         acceptor.reload()?;
         tracing::info!("the certificate for TLS clients was read again, and ends on {}", acceptor.valid_until());
         Ok(())
     }
 
-    /// Whether a TLS listener may take a connection.
+    /// Returns whether a TLS listener may take a connection.
     pub(super) fn has_room_for_handshake(&self) -> bool {
         self.half_open.count < MOST
     }
@@ -105,16 +105,19 @@ impl Server {
     /// Begins TLS on a connection that a TLS listener has taken.
     ///
     /// # Errors
-    /// What the TLS library says if it cannot.
+    /// The TLS library refuses.
     pub(super) fn secure(&self, stream: Stream) -> std::io::Result<Stream> {
-        match (stream, &self.acceptor) {
-            (Stream::Tcp(socket), Some(acceptor)) => Ok(Stream::Tls(Box::new(acceptor.accept(socket)?))),
+        match (stream, self) {
+            #[cfg(feature = "tls")]
+            (Stream::Tcp(socket), Self { acceptor: Some(acceptor), .. }) => {
+                Ok(Stream::Tls(Box::new(acceptor.accept(socket)?)))
+            }
             // A TLS listener has TCP sockets and an acceptor. A mistake there must not let a client in without TLS.
             _ => Err(std::io::ErrorKind::Unsupported.into()),
         }
     }
 
-    /// Closes the handshakes that take too long, and goes on with the others for a moment.
+    /// Closes the handshakes that take too long, and continues the others for a moment.
     pub(super) fn shake_hands(&mut self, registry: &Registry, store: &mut dyn Store, now: Instant) {
         while let Some(ticket) = self.half_open.late(&self.clients, now) {
             self.remove(ticket.place, registry, now);
@@ -142,12 +145,12 @@ impl Server {
         }
     }
 
-    /// Counts a client that closes before it finished its handshake, and logs why.
+    /// Counts a client that leaves before its handshake is finished, and logs why.
     pub(super) fn note_failed_handshake(&mut self, client: &Client, now: Instant) {
         if client.half_open {
             self.half_open.leave();
             let listening = &mut self.listeners[client.listener as usize];
-            listening.handshakes.failed(&listening.shown, &client.stream, now);
+            listening.handshakes.failed(listening.doorman.place(), &client.stream, now);
         }
     }
 }
