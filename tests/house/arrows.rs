@@ -1,4 +1,4 @@
-//! The allowed dependencies: between the crates, the folders of ekey-proto, and the rooms of ekeyd.
+//! The allowed dependencies: between the crates, and between the rooms of ekey-proto and of the daemon.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

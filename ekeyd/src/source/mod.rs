@@ -98,7 +98,7 @@ pub(crate) trait Source {
     /// Notes how much the outlets want.
     fn want(&mut self, demand: &Demand);
 
-    /// Notes that the stock took `bytes` bytes from `from`.
+    /// Notes that the stock took bytes from a source.
     fn taken(&mut self, _from: SourceId, _bytes: usize) {}
 
     /// Returns its sources that deliver proven entropy now.
