@@ -63,7 +63,7 @@ macro_rules! config {
             pub keyring: PathBuf,
             /// The control socket.
             pub control: PathBuf,
-            /// The port of 127.0.0.1 on which the control language is spoken too, for reading only.
+            /// The port of a read-only control socket on 127.0.0.1.
             pub control_tcp: Option<u16>,
             $($(#[$doc])* pub $section: $type,)*
         }
@@ -111,7 +111,7 @@ config! {
     keys: Keys,
     /// What to do about a key that is silent.
     recovery: Recovery,
-    /// How a key's stream is judged.
+    /// How to test a key's stream.
     health: Health,
     /// Feeding this machine's kernel.
     kernel: Kernel,
@@ -119,7 +119,7 @@ config! {
     pool: Pool,
     /// Serving programs and virtual machines.
     egd: Egd,
-    /// Serving expanded entropy, which is not full entropy, if at all.
+    /// Serving the generator's output, which is not full entropy, if at all.
     expand: Option<Expand>,
     /// Fetching from other machines' EGD servers, if at all.
     egd_client: Option<EgdClient>,
