@@ -1,15 +1,17 @@
 //! Listening sockets. A unix socket's file replaces only a dead daemon's, and goes with the listener.
 
-use std::fs;
+use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::net::SocketAddr;
-use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
+use std::os::fd::AsRawFd as _;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::path::{Path, PathBuf};
 
 use mio::event::Source;
 use mio::net::{TcpListener, UnixListener};
-use nix::unistd::{Group, User, chown};
+use nix::fcntl::{AtFlags, OFlag};
+use nix::unistd::{Gid, Group, Uid, User, fchownat, geteuid};
 
 use super::Stream;
 
@@ -36,6 +38,12 @@ pub(crate) enum ListenError {
     /// Another kind of file has the path (host).
     #[error("{}: this file is not a socket; move it away, or name another path", .0.display())]
     NotASocket(PathBuf),
+    /// The path does not have the file that the daemon made there a moment ago (host).
+    #[error(
+        "{}: another process replaced this file while the daemon made it; let only root write to its folder, or name another path",
+        .0.display()
+    )]
+    Replaced(PathBuf),
     /// The socket's configured user or group does not exist (config).
     #[error("{}: this machine has no user or group `{name}` to own the socket; correct the name", path.display())]
     NoSuchOwner {
@@ -84,16 +92,17 @@ impl Listener {
         let refused = |source| ListenError::Refused { place: path.display().to_string(), source };
         if let Some(folder) = path.parent().filter(|folder| !folder.exists()) {
             fs::create_dir_all(folder).map_err(refused)?;
-            fs::set_permissions(folder, fs::Permissions::from_mode(FOLDER_MODE)).map_err(refused)?;
+            let made = own_file(folder, fs::Metadata::is_dir)?;
+            set_mode(&made, FOLDER_MODE).map_err(refused)?;
         }
         remove_stale(path)?;
         let owner = Owner::find(path, access)?;
         // Until the mode is set below, the umask lets only the daemon's own user connect.
         let listener = UnixListener::bind(path).map_err(refused)?;
-        let bound = Self::Unix { listener, _file: SocketFile::at(path).map_err(refused)? };
-        chown(path, owner.user, owner.group).map_err(|errno| refused(errno.into()))?;
-        let mode = fs::Permissions::from_mode(access.mode.unwrap_or(DEFAULT_MODE));
-        fs::set_permissions(path, mode).map_err(refused)?;
+        let made = own_file(path, is_new_socket)?;
+        let bound = Self::Unix { listener, _file: SocketFile::of(path, &made).map_err(refused)? };
+        fchownat(&made, "", owner.user, owner.group, AtFlags::AT_EMPTY_PATH).map_err(|errno| refused(errno.into()))?;
+        set_mode(&made, access.mode.unwrap_or(DEFAULT_MODE)).map_err(refused)?;
         Ok(bound)
     }
 
@@ -152,8 +161,8 @@ pub(crate) struct SocketFile {
 }
 
 impl SocketFile {
-    fn at(path: &Path) -> io::Result<Self> {
-        let found = fs::symlink_metadata(path)?;
+    fn of(path: &Path, file: &File) -> io::Result<Self> {
+        let found = file.metadata()?;
         Ok(Self { path: path.to_owned(), identity: (found.dev(), found.ino()) })
     }
 }
@@ -171,8 +180,8 @@ impl Drop for SocketFile {
 registers_its_source!(Listener);
 
 struct Owner {
-    user: Option<nix::unistd::Uid>,
-    group: Option<nix::unistd::Gid>,
+    user: Option<Uid>,
+    group: Option<Gid>,
 }
 
 impl Owner {
@@ -182,6 +191,27 @@ impl Owner {
         let group = |name| Group::from_name(name).ok().flatten().map(|group| group.gid).ok_or_else(|| missing(name));
         Ok(Self { user: access.user.map(user).transpose()?, group: access.group.map(group).transpose()? })
     }
+}
+
+/// Opens the file that this process has just made at `path`, without following a link and without opening what it stands for
+/// (open(2), `O_PATH`). A process that may write to the folder can put another file there at any time, so the owner must be this
+/// process's user, and `is_expected` must recognise it.
+fn own_file(path: &Path, is_expected: impl FnOnce(&fs::Metadata) -> bool) -> Result<File, ListenError> {
+    let replaced = || ListenError::Replaced(path.to_owned());
+    let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    let file = OpenOptions::new().read(true).custom_flags(flags.bits()).open(path).map_err(|_| replaced())?;
+    let found = file.metadata().map_err(|_| replaced())?;
+    if found.uid() == geteuid().as_raw() && is_expected(&found) { Ok(file) } else { Err(replaced()) }
+}
+
+/// Returns whether a file is a socket with one name. A hard link makes another program's socket appear here.
+fn is_new_socket(found: &fs::Metadata) -> bool {
+    found.file_type().is_socket() && found.nlink() == 1
+}
+
+/// Sets the mode of an open file. It goes through /proc, because fchmod(2) refuses a descriptor of `O_PATH`.
+fn set_mode(file: &File, mode: u32) -> io::Result<()> {
+    fs::set_permissions(format!("/proc/self/fd/{}", file.as_raw_fd()), fs::Permissions::from_mode(mode))
 }
 
 /// Removes a dead daemon's socket. Fails if the socket is in use, or if the file is not a socket.
@@ -209,6 +239,10 @@ fn advice(source: &io::Error) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::symlink;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::thread;
+
     use super::*;
 
     #[test]
@@ -222,6 +256,55 @@ mod tests {
         assert!(!path.exists());
         drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
         assert!(Listener::unix(&path, Access::default()).is_ok());
+    }
+
+    #[test]
+    fn a_link_planted_in_the_folder_changes_no_file() {
+        const LINKS: usize = 1000;
+        let folder = tempfile::tempdir().unwrap();
+        let (path, precious) = (folder.path().join("egd.sock"), folder.path().join("precious"));
+        fs::write(&precious, "text").unwrap();
+        fs::set_permissions(&precious, fs::Permissions::from_mode(0o600)).unwrap();
+        let planted = AtomicUsize::new(0);
+        thread::scope(|scope| {
+            // The attacker may write to the folder, and waits for the socket.
+            scope.spawn(|| {
+                while planted.load(Ordering::Relaxed) < LINKS {
+                    if fs::remove_file(&path).is_ok() && symlink(&precious, &path).is_ok() {
+                        planted.fetch_add(1, Ordering::Relaxed);
+                    }
+                }
+            });
+            while planted.load(Ordering::Relaxed) < LINKS {
+                let _ = Listener::unix(&path, Access { mode: Some(0o666), ..Access::default() });
+                let _ = fs::remove_file(&path);
+            }
+        });
+        assert_eq!(fs::metadata(&precious).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_link_or_a_second_name_is_not_the_own_socket() {
+        let folder = tempfile::tempdir().unwrap();
+        let [socket, link, name] = ["socket", "link", "name"].map(|name| folder.path().join(name));
+        let found = |path: &Path| own_file(path, is_new_socket).map_err(|error| error.to_string());
+        let _listener = UnixListener::bind(&socket).unwrap();
+        assert!(found(&socket).is_ok());
+        symlink(&socket, &link).unwrap();
+        assert!(found(&link).is_err_and(|error| error.contains("another process replaced this file")));
+        fs::hard_link(&socket, &name).unwrap();
+        assert!(found(&socket).is_err());
+        assert!(found(&folder.path().join("missing")).is_err());
+    }
+
+    #[test]
+    fn a_socket_has_the_configured_mode() {
+        let folder = tempfile::tempdir().unwrap();
+        for mode in [0o600, 0o660, 0o666, 0o777] {
+            let path = folder.path().join(format!("{mode:o}"));
+            let _listener = Listener::unix(&path, Access { mode: Some(mode), ..Access::default() }).unwrap();
+            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, mode);
+        }
     }
 
     #[test]
