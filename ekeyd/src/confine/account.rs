@@ -42,8 +42,6 @@ struct Entry {
 /// The user to become.
 pub(super) struct Account {
     user: Entry,
-    /// Whether the configuration names the user. If so, failing to become it is an error.
-    is_named: bool,
 }
 
 /// Finds the user to become. Returns `None` if the process does not run as root, or stays root.
@@ -60,7 +58,7 @@ pub(super) fn wanted(run_as: &RunAs) -> Result<Option<Account>, AccountError> {
     };
     match found(name, is_named) {
         Ok(Some(user)) if user.uid.is_root() => Ok(None),
-        Ok(Some(user)) => Ok(Some(Account { user, is_named })),
+        Ok(Some(user)) => Ok(Some(Account { user })),
         Ok(None) if is_named => Err(AccountError::Missing(name.to_owned())),
         Err(errno) if is_named => Err(AccountError::Refused { name: name.to_owned(), errno }),
         Ok(None) | Err(_) => Ok(None),
@@ -98,25 +96,17 @@ fn entry(line: &str) -> Option<Entry> {
 }
 
 impl Account {
-    /// Becomes the user, with its groups and the present capabilities, and hands it a keyring that root owns. Returns whether the
-    /// process stays root: that happens if the kernel refuses and the configuration names no user.
+    /// Becomes the user, with its groups and the present capabilities, and hands it a keyring that root owns.
     ///
     /// # Errors
-    /// [`AccountError::Refused`] if the kernel refuses the named user.
-    pub(super) fn become_it(&self, keyring: Option<&Path>) -> Result<bool, AccountError> {
+    /// [`AccountError::Refused`] if the kernel refuses. The process must end then: it may have changed in part.
+    pub(super) fn become_it(&self, keyring: Option<&Path>) -> Result<(), AccountError> {
         if let Some(keyring) = keyring
             && let Err(error) = self.hand_over(keyring)
         {
             tracing::warn!("{}: cannot hand this over to the user {}: {error}", keyring.display(), self.user.name);
         }
-        match self.switch() {
-            Ok(()) => Ok(false),
-            Err(errno) if self.is_named => Err(AccountError::Refused { name: self.user.name.clone(), errno }),
-            Err(errno) => {
-                tracing::warn!("staying root: cannot become the user {}: {errno}", self.user.name);
-                Ok(true)
-            }
-        }
+        self.switch().map_err(|errno| AccountError::Refused { name: self.user.name.clone(), errno })
     }
 
     fn switch(&self) -> nix::Result<()> {
@@ -146,6 +136,8 @@ impl Account {
 
 #[cfg(test)]
 mod tests {
+    use nix::unistd::getegid;
+
     use super::*;
 
     #[test]
@@ -157,6 +149,14 @@ mod tests {
         assert!(refused.as_deref().is_some_and(|words| words.contains("nobody-has-this")), "{refused:?}");
         assert!(matches!(wanted(&RunAs::Named("root".to_owned())), Ok(None)), "root stays root");
         assert!(wanted(&RunAs::Usual).is_ok());
+    }
+
+    #[test]
+    fn a_user_that_cannot_be_had_is_an_error() {
+        // The C library cannot take such a name, so this process changes nothing.
+        let user = Entry { name: "eke\0yd".to_owned(), uid: geteuid(), gid: getegid() };
+        let refused = Account { user }.become_it(None).map_err(|error| error.to_string());
+        assert!(refused.is_err_and(|error| error.contains("cannot become the user")));
     }
 
     #[test]

@@ -58,8 +58,7 @@ impl Confinement {
     /// The part of an outlet that takes CAP_SYS_ADMIN goes to a thread of its own, the only one that keeps it.
     ///
     /// # Errors
-    /// [`AccountError`] if the process cannot become the user that the configuration names. Other failures are logged and kept for
-    /// the status.
+    /// [`AccountError`] if the process cannot become its user. Other failures are logged and kept for the status.
     pub(crate) fn enter(
         config: &Config,
         config_file: Option<&Path>,
@@ -70,10 +69,10 @@ impl Confinement {
         let credits = capabilities::may_credit();
         capabilities::bound();
         let keyring = Some(config.keyring.as_path()).filter(|_| config_file.is_some());
-        let stays_root = match account {
-            Some(account) => account.become_it(keyring)?,
-            None => nix::unistd::geteuid().is_root(),
-        };
+        if let Some(account) = account {
+            account.become_it(keyring)?;
+        }
+        let stays_root = nix::unistd::geteuid().is_root();
         let enabled = config.sandbox.enabled;
         let mut landlock = 0;
         if enabled {
