@@ -6,7 +6,8 @@ use crate::wire::Serial;
 /// The key's serial number, and the cryptography that its next frame must satisfy.
 pub(super) struct Channel {
     pub(super) serial: Serial,
-    pub(super) crypt: SessionCrypt,
+    /// `None` after too many frames that did not verify. Until the next `S!`, none is checked: each check is one more guess.
+    pub(super) crypt: Option<SessionCrypt>,
     pub(super) key: ChannelKey,
 }
 

@@ -6,8 +6,8 @@
 //!   the next `k>` starts another attempt.
 //! - It accepts entropy only under a session key (the zero key is public), and only with a sequence number higher
 //!   than all before.
-//! - It discards a frame that does not verify. Eight in a row make it start over. Three in a row right after a rekey
-//!   mean that the two ends have different long-term keys.
+//! - It discards a frame that does not verify. After eight in a row it checks none before the next `S!`, and starts over.
+//!   Three in a row right after a rekey mean that the two ends have different long-term keys.
 //! - It reports anything else as an event and goes on.
 
 use core::time::Duration;
@@ -202,11 +202,11 @@ impl Session {
             self.handle_serial(now, *serial.get(), crypt);
             return None;
         }
-        let Some(channel) = &self.channel else {
+        let Some(crypt) = self.channel.as_ref().and_then(|channel| channel.crypt.as_ref()) else {
             self.counters.leftover += 1;
             return None;
         };
-        match channel.crypt.open(frame) {
+        match crypt.open(frame) {
             Ok(Opened::Entropy { sequence, block }) => {
                 self.counters.verified += 1;
                 self.note_verified(now);
@@ -227,7 +227,7 @@ impl Session {
     }
 
     fn handle_serial(&mut self, now: Instant, serial: Serial, crypt: SessionCrypt) {
-        self.channel = Some(Channel { serial, crypt, key: ChannelKey::Zero });
+        self.channel = Some(Channel { serial, crypt: Some(crypt), key: ChannelKey::Zero });
         self.rekey = Rekey::Idle;
         self.awaits_serial = false;
         self.reset_due = None;
@@ -277,8 +277,16 @@ impl Session {
         if fresh && !self.awaits_serial && self.mac_failures_in_a_row >= MAC_FAILURES_OF_A_BAD_KEY {
             self.handle_bad_long_term_key(now);
         } else if self.mac_failures_in_a_row >= MAC_FAILURES_TO_START_OVER {
-            self.mac_failures_in_a_row = 0;
+            self.close_channel();
             self.start_over(now);
+        }
+    }
+
+    /// Stops checking frames until the next `S!`, so that an attacker who forges them gets no further guess.
+    fn close_channel(&mut self) {
+        self.mac_failures_in_a_row = 0;
+        if let Some(channel) = &mut self.channel {
+            channel.crypt = None;
         }
     }
 

@@ -48,7 +48,7 @@ impl Session {
             return self.start_over(now);
         }
         let key = long_term_key.session_key(&channel.serial, &device, nonce.as_bytes());
-        channel.crypt = SessionCrypt::new(&channel.serial, &key);
+        channel.crypt = Some(SessionCrypt::new(&channel.serial, &key));
         channel.key = ChannelKey::Session { last_sequence: None, fresh: true };
         self.counters.rekeys += 1;
     }

@@ -241,6 +241,7 @@ impl Ends {
             }
             self.drain();
         }
+        self.model.counted(&before, &self.session.counters());
     }
 
     fn give_nonce(&mut self) {

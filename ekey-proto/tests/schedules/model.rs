@@ -25,12 +25,17 @@ pub(crate) struct Made {
     pub(crate) begins: Option<usize>,
 }
 
+/// After this many frames in a row that do not verify, the host checks none before the next `S!`.
+const MOST_FAILURES: u64 = 8;
+
 /// Both ends, as the model sees them.
 pub(crate) struct Model {
     /// The key's current key.
     key: Channel,
-    /// The host's current key, `None` before the first `S!`.
+    /// The host's current key, `None` while it waits for an `S!`.
     host: Option<Channel>,
+    /// Frames in a row that did not verify at the host.
+    failures: u64,
     /// The nonce of each session, if known.
     nonces: Vec<Option<Nonce>>,
     /// The nonce of the host's last `K`, and `true` if the host had the right long-term key.
@@ -42,7 +47,16 @@ pub(crate) struct Model {
 
 impl Model {
     pub(crate) fn new() -> Self {
-        Self { key: Channel::Zero, host: None, nonces: Vec::new(), asked: None, predicted: 0, agreed: 0, mistaken: 0 }
+        Self {
+            key: Channel::Zero,
+            host: None,
+            failures: 0,
+            nonces: Vec::new(),
+            asked: None,
+            predicted: 0,
+            agreed: 0,
+            mistaken: 0,
+        }
     }
 
     /// Notes a frame of the key. If it begins a session, `nonce` is the one that the key received, if known.
@@ -67,7 +81,17 @@ impl Model {
 
     /// Notes that the host opened the link again.
     pub(crate) fn host_began(&mut self) {
-        (self.host, self.asked) = (None, None);
+        (self.host, self.failures, self.asked) = (None, 0, None);
+    }
+
+    /// Notes what the host counted for a frame, whole or damaged.
+    pub(crate) fn counted(&mut self, before: &Counters, after: &Counters) {
+        let verified = after.verified + after.malformed > before.verified + before.malformed;
+        let began_anew = verified || after.bad_long_term_keys > before.bad_long_term_keys;
+        self.failures = if began_anew { 0 } else { self.failures + after.mac_failures - before.mac_failures };
+        if self.failures >= MOST_FAILURES {
+            (self.host, self.failures) = (None, 0);
+        }
     }
 
     /// Notes that the host asked for a session.

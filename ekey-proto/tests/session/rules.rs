@@ -104,6 +104,9 @@ fn eight_damaged_frames_in_a_row_start_over() {
     assert_eq!(bench.hear(&damaged.repeat(7)), []);
     assert_eq!(bench.hear(&damaged), [RESET]);
     assert_eq!(bench.hear(&damaged.repeat(64)), []);
+    assert_eq!(bench.session.counters().mac_failures, 8, "no frame is checked before the next S!");
+    let good = bench.key.entropy(2, 1);
+    assert_eq!(bench.hear(&good), []);
     assert_eq!(bench.pass(SECOND), [RESET]);
     let hello = bench.key.reset();
     assert_eq!(bench.hear(&hello), [Did::State(State::SerialOk), Did::NeedNonce]);
