@@ -23,7 +23,7 @@ const NOT_HANDED_BACK: u8 = 4;
 
 pub(crate) fn run(socket: &Path, args: &Rekey) -> Result<u8, Problem> {
     let mut place = keyring::place(args.keyring.as_deref(), None);
-    // Until the end of this function.
+    // Signals wait until a failure is reported: dropped at the end of this function.
     let mut undisturbed = None;
     match set(socket, args, &mut place, &mut undisturbed) {
         Ok(rekeyed) => report(&rekeyed, &place, args.json.json),
