@@ -1,7 +1,7 @@
 //! `ekey-ctl rekey`: a new long-term key without losing the old one, the other keys, or the key itself.
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::fs::{self, File};
+use std::os::unix::fs::{FileExt as _, PermissionsExt as _};
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -22,6 +22,9 @@ const TYPED: &str = "/GE7 Tf1n Nqe9 JoyK DnTt DRwE\n qVn1 nddO 8odJ g/1E P8mh\n"
 const HEAD: &str = "# kept\n";
 /// CAP_IPC_LOCK of capabilities(7): the limit of locked memory does not count.
 const IPC_LOCK: u64 = 1 << 14;
+/// The first half of [`MASTER_KEY`], decoded.
+const MASTER_KEY_START: [u8; 16] =
+    [0xfc, 0x61, 0x3b, 0x4d, 0xfd, 0x67, 0x36, 0xa7, 0xbd, 0x26, 0x8c, 0x8a, 0x0e, 0x74, 0xed, 0x0d];
 
 #[test]
 fn rekeying_one_key_leaves_the_other_running() {
@@ -197,6 +200,25 @@ fn assert_private(id: u32) {
     let rights = u64::from_str_radix(field("CapEff:"), 16).expect("a number");
     let may_lock_all = rights & IPC_LOCK != 0 || limit("Max locked memory").starts_with("unlimited");
     assert!(field("VmLck:") != "0 kB" || !may_lock_all, "no memory is locked: {status}{limits}");
+    if let Ok(memory) = File::open(format!("/proc/{id}/mem")) {
+        assert_eq!(copies_of_master_key(&memory, &read("maps")), 1, "the master key is in one place");
+    } else {
+        println!("only root can read the memory of the tool");
+    }
+}
+
+/// Counts the copies of the master key in the writable memory of a program. `maps`: its mappings, proc_pid_maps(5).
+fn copies_of_master_key(memory: &File, maps: &str) -> usize {
+    let writable = maps.lines().filter(|line| line.contains(" rw-p "));
+    let copies = writable.map(|line| {
+        let (start, end) = line.split_once(' ').and_then(|(range, _)| range.split_once('-')).expect("a range");
+        let start = u64::from_str_radix(start, 16).expect("an address");
+        let end = u64::from_str_radix(end, 16).expect("an address");
+        let mut bytes = vec![0; usize::try_from(end - start).expect("a length")];
+        let readable = memory.read_exact_at(&mut bytes, start).is_ok();
+        if readable { bytes.windows(16).filter(|bytes| *bytes == MASTER_KEY_START).count() } else { 0 }
+    });
+    copies.sum()
 }
 
 #[test]

@@ -53,9 +53,10 @@ pub(crate) fn master_key(file: Option<&Path>, whose: &str) -> Result<Box<MasterK
     let prompt = format!("Master key of {whose}, from its card (nothing is shown while you type): ");
     for attempt in 1.. {
         let text = read(file, &prompt)?;
-        match MasterKey::from_card(&text) {
+        let mut key = Box::new(MasterKey::from_bytes([0; 32]));
+        match key.read_card(&text) {
             Err(error) if is_typed(file) && attempt < ATTEMPTS => writeln!(io::stderr(), "{error}.")?,
-            key => return Ok(Box::new(key?)),
+            outcome => return Ok(outcome.map(|()| key)?),
         }
     }
     Err(SecretError::Nothing)
