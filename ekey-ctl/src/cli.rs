@@ -244,7 +244,7 @@ pub(crate) struct Rekey {
     /// The keyring to write [default: the daemon's, else /etc/entropykey/keyring]
     #[arg(long, value_name = "PATH")]
     pub(crate) keyring: Option<PathBuf>,
-    /// Read the master key from this file; `-` is standard input [default: standard input if it is not a terminal]
+    /// Read the master key from this file, which only its owner may access (chmod 600); `-` is standard input [default: standard input if it is not a terminal]
     #[arg(long, value_name = "F")]
     pub(crate) master_file: Option<PathBuf>,
     #[command(flatten)]
@@ -283,7 +283,7 @@ pub(crate) struct KeyringAdd {
     /// The key's serial number, 16 characters
     #[arg(value_name = "SERIAL")]
     pub(crate) serial: Serial,
-    /// Read the long-term key from this file; `-` is standard input [default: standard input if it is not a terminal]
+    /// Read the long-term key from this file, which only its owner may access (chmod 600); `-` is standard input [default: standard input if it is not a terminal]
     #[arg(long, value_name = "F")]
     pub(crate) file: Option<PathBuf>,
     #[command(flatten)]

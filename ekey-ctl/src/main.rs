@@ -11,6 +11,7 @@ mod doctor;
 mod egd;
 #[cfg(test)]
 mod man;
+mod privacy;
 mod problem;
 mod rekey;
 mod render;
@@ -30,6 +31,7 @@ use problem::Problem;
 const USAGE: u8 = 64;
 
 fn main() -> ExitCode {
+    privacy::from_the_start();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {

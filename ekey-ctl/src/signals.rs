@@ -19,6 +19,15 @@ impl Blocked {
         Ok(Self { signals, before: signals.thread_swap_mask(SigmaskHow::SIG_BLOCK)? })
     }
 
+    /// Blocks every signal that can be blocked: all except SIGKILL and SIGSTOP.
+    ///
+    /// # Errors
+    /// The system's error.
+    pub(crate) fn all() -> nix::Result<Self> {
+        let signals = SigSet::all();
+        Ok(Self { signals, before: signals.thread_swap_mask(SigmaskHow::SIG_BLOCK)? })
+    }
+
     /// Returns a descriptor that is readable while a signal is pending. Reading from it takes the signal.
     ///
     /// # Errors

@@ -15,7 +15,7 @@ use ekey_proto::{LongTermKey, Serial};
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg, OFlag};
 
-use crate::file::NewFile;
+use crate::file::{self, NewFile};
 use crate::{Keyring, KeyringError};
 
 /// How long to wait for another program. Setting a key's long-term key takes less.
@@ -57,6 +57,7 @@ impl KeyringEdit {
         };
         let lock = Locked::take(&target, Instant::now() + patience)?;
         let keyring = Keyring::load(&target)?;
+        file::remove_left_overs(&target);
         let new = NewFile::next_to(&target, &keyring.text).map_err(unwritable)?;
         Ok(Self { keyring, new, lock })
     }
@@ -105,6 +106,10 @@ impl Locked {
         loop {
             let (file, made) = match open(path) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => match make(path) {
+                    // Following the link would make a keyring in a place that the caller did not name.
+                    Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_symlink() => {
+                        return Err(KeyringError::Dangling { path: path.to_owned() });
+                    }
                     // Another program has just made it.
                     Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
                     made => (made.map_err(|source| KeyringError::Unwritable { path: path.to_owned(), source })?, true),

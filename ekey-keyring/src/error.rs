@@ -29,6 +29,12 @@ pub enum KeyringError {
         /// The keyring.
         path: PathBuf,
     },
+    /// The path is a symbolic link to a file that does not exist (config).
+    #[error("{}: the keyring is a symbolic link to a file that does not exist; remove the link, or make the file it names", path.display())]
+    Dangling {
+        /// The symbolic link.
+        path: PathBuf,
+    },
     /// The file is larger than any keyring (config).
     #[error("{}: the file is larger than a keyring can be (1 MiB), or grew while it was read; correct the path", path.display())]
     TooLarge {

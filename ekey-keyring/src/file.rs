@@ -112,6 +112,21 @@ pub(crate) fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
+/// Removes the new files that crashed programs left next to the keyring, since each may hold its keys. Call it with the lock held:
+/// then no other program has one.
+pub(crate) fn remove_left_overs(keyring: &Path) {
+    let Some(start) = keyring.file_name().map(|name| format!(".{}.", name.to_string_lossy())) else { return };
+    for entry in fs::read_dir(folder_of(keyring)).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let numbers = name.to_str().and_then(|name| name.strip_prefix(&start)?.strip_suffix(".new"));
+        let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        if numbers.and_then(|numbers| numbers.split_once('-')).is_some_and(|(id, n)| is_number(id) && is_number(n)) {
+            // A file that cannot be removed does no harm: the next one gets another number.
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
 fn new_file_next_to(path: &Path) -> io::Result<(File, PathBuf)> {
     let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_string_lossy();
     let mut attempts = 0;

@@ -205,11 +205,33 @@ fn a_write_that_fails_leaves_the_old_keyring() {
 fn leftovers_of_a_crash_do_no_harm() {
     let place = Place::with("");
     let left_over = place.folder.path().join(format!(".keyring.{}-0.new", std::process::id()));
-    fs::write(left_over, "").unwrap();
+    fs::create_dir(left_over).unwrap();
     let mut edit = KeyringEdit::begin(&place.path).unwrap();
     edit.set(serial(ONE), key(KEY));
     edit.save().unwrap();
     assert_eq!(place.text(), format!("{ONE} {KEY}\n"));
+}
+
+#[test]
+fn leftovers_of_a_crash_are_removed() {
+    let place = Place::with("");
+    let names = [".keyring.4242-0.new", ".keyring.1-17.new", ".keyring.a-1.new", ".other.1-1.new", "keyring.1-1.new"];
+    for name in names {
+        fs::write(place.folder.path().join(name), KEY).unwrap();
+    }
+    drop(KeyringEdit::begin(&place.path).unwrap());
+    let left = names.map(|name| place.folder.path().join(name).exists());
+    assert_eq!(left, [false, false, true, true, true], "{names:?}");
+}
+
+#[test]
+fn a_link_to_nothing_is_refused() {
+    let place = Place::empty();
+    let link = place.folder.path().join("link");
+    symlink(&place.path, &link).unwrap();
+    let refused = KeyringEdit::begin(&link).err().expect("its file does not exist");
+    assert!(matches!(&refused, KeyringError::Dangling { path } if *path == link), "{refused}");
+    assert!(!place.path.exists() && link.is_symlink(), "it made a file elsewhere");
 }
 
 #[test]

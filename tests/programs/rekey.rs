@@ -1,9 +1,11 @@
 //! `ekey-ctl rekey`: a new long-term key without losing the old one, the other keys, or the key itself.
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::fs::{self, File};
+use std::os::unix::fs::{FileExt as _, PermissionsExt as _};
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::mpsc;
 
 use ekey_tests::proxy::Proxy;
 use ekey_tests::serving::started;
@@ -11,11 +13,18 @@ use ekey_tests::software_key::{
     LONG_TERM_KEY, MASTER_KEY, MASTER_KEY_ON_CARD, SECOND_LONG_TERM_KEY, SECOND_SERIAL, SERIAL, SoftwareKey,
 };
 use ekey_tests::{Daemon, DaemonPlan, Finished, KeyPlan, Program, Scratch, binaries};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::Value;
 
 /// Spaces and a line break, as people type it.
 const TYPED: &str = "/GE7 Tf1n Nqe9 JoyK DnTt DRwE\n qVn1 nddO 8odJ g/1E P8mh\n";
 const HEAD: &str = "# kept\n";
+/// CAP_IPC_LOCK of capabilities(7): the limit of locked memory does not count.
+const IPC_LOCK: u64 = 1 << 14;
+/// The first half of [`MASTER_KEY`], decoded.
+const MASTER_KEY_START: [u8; 16] =
+    [0xfc, 0x61, 0x3b, 0x4d, 0xfd, 0x67, 0x36, 0xa7, 0xbd, 0x26, 0x8c, 0x8a, 0x0e, 0x74, 0xed, 0x0d];
 
 #[test]
 fn rekeying_one_key_leaves_the_other_running() {
@@ -138,6 +147,110 @@ fn the_printed_command_repairs_the_keyring() {
     assert_eq!(mended.code, Some(0), "{words:?}: {mended:?}");
     assert_eq!(keyring(&scratch), format!("{HEAD}{line}"));
     daemon.await_state(&scratch, "running");
+}
+
+#[test]
+fn no_signal_ends_it_before_the_key_is_kept() {
+    let scratch = Scratch::make();
+    let plan = KeyPlan::named("key").master_key(MASTER_KEY).rate(126);
+    let key = plan.plug_in(&scratch);
+    let before = scratch.write("keyring", &plan.keyring_line(), 0o600);
+    let card = scratch.write("card", TYPED, 0o600);
+    let mut secrets = vec![fs::read_to_string(&before).expect("it was written")];
+    for signal in [Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGUSR1, Signal::SIGALRM, Signal::SIGTERM] {
+        // Before the key receives the command, the tool receives the signals: it has no new long-term key yet.
+        let (send_id, id) = mpsc::channel();
+        let act = move || {
+            let id: u32 = id.recv().expect("the tool was started");
+            assert_private(id);
+            let id = Pid::from_raw(id.try_into().expect("a process id"));
+            // The first one ends the tool before the second one can stop it, once they are delivered.
+            kill(id, signal).expect("it runs");
+            kill(id, Signal::SIGTSTP).expect("it runs");
+        };
+        let proxy = Proxy::before(b'L', act, &scratch.path(&format!("{signal}.key")), &key.path);
+        // A background job of a script ignores some signals, and its children inherit that: reset them.
+        let mut command = Command::new("env");
+        command.args(["--default-signal=HUP,INT,QUIT,USR1,ALRM,TERM,TSTP", "sh", "-c"]);
+        command.args(["ulimit -c unlimited; exec \"$@\"", "sh"]).arg(binaries::built("ekey-ctl"));
+        command.args(["rekey", "--device"]).arg(&proxy.path).arg("--keyring").arg(&before);
+        command.arg("--master-file").arg(&card).arg("--socket").arg(scratch.path("no-daemon.sock"));
+        let mut tool = Program::spawn(&format!("rekey-{signal}"), command, &scratch);
+        send_id.send(tool.id()).expect("the proxy waits for it");
+        let status = tool.wait();
+        assert_eq!(status.signal(), Some(signal as i32), "{status}: {}", tool.stderr());
+        assert!(!status.core_dumped(), "{status}");
+        let text = keyring(&scratch);
+        assert!(text.starts_with(SERIAL) && !secrets.contains(&text), "{signal}: the new long-term key is lost");
+        secrets.push(text);
+    }
+    let mut daemon = DaemonPlan::default().unknown_key(&key).keyring_line(&keyring(&scratch)).start(&scratch);
+    daemon.await_state(&scratch, "running");
+}
+
+/// Checks what the kernel reports about the memory of `ekey-ctl rekey`, which holds secrets.
+fn assert_private(id: u32) {
+    let read = |name: &str| fs::read_to_string(format!("/proc/{id}/{name}")).expect("it runs");
+    let limits = read("limits");
+    let limit =
+        |name: &str| limits.lines().find_map(|line| line.strip_prefix(name)).expect("a limit").trim().to_owned();
+    assert!(limit("Max core file size").starts_with("0 "), "{limits}");
+    let status = read("status");
+    let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).expect("a field").trim();
+    let rights = u64::from_str_radix(field("CapEff:"), 16).expect("a number");
+    let may_lock_all = rights & IPC_LOCK != 0 || limit("Max locked memory").starts_with("unlimited");
+    assert!(field("VmLck:") != "0 kB" || !may_lock_all, "no memory is locked: {status}{limits}");
+    if let Ok(memory) = File::open(format!("/proc/{id}/mem")) {
+        assert_eq!(copies_of_master_key(&memory, &read("maps")), 1, "the master key is in one place");
+    } else {
+        println!("only root can read the memory of the tool");
+    }
+}
+
+/// Counts the copies of the master key in the writable memory of a program. `maps`: its mappings, proc_pid_maps(5).
+fn copies_of_master_key(memory: &File, maps: &str) -> usize {
+    let writable = maps.lines().filter(|line| line.contains(" rw-p "));
+    let copies = writable.map(|line| {
+        let (start, end) = line.split_once(' ').and_then(|(range, _)| range.split_once('-')).expect("a range");
+        let start = u64::from_str_radix(start, 16).expect("an address");
+        let end = u64::from_str_radix(end, 16).expect("an address");
+        let mut bytes = vec![0; usize::try_from(end - start).expect("a length")];
+        let readable = memory.read_exact_at(&mut bytes, start).is_ok();
+        if readable { bytes.windows(16).filter(|bytes| *bytes == MASTER_KEY_START).count() } else { 0 }
+    });
+    copies.sum()
+}
+
+#[test]
+fn a_failing_output_does_not_lose_the_new_key() {
+    let scratch = Scratch::make();
+    let plan = KeyPlan::named("key").master_key(MASTER_KEY).rate(126);
+    let key = plan.plug_in(&scratch);
+    let (path, aside) = (scratch.path("keyring"), scratch.path("aside"));
+    let (send_id, id) = mpsc::channel();
+    // The tool can neither write the keyring, nor give the key back, nor say so.
+    let act = move || {
+        fs::rename(&path, &aside).expect("a file of its own");
+        fs::create_dir(&path).expect("a folder of its own");
+        kill(Pid::from_raw(id.recv().expect("the daemon runs")), Signal::SIGKILL).expect("the daemon runs");
+    };
+    let proxy = Proxy::before(b'L', act, &scratch.path("proxy.key"), &key.path);
+    let mut daemon = DaemonPlan::default().keyring_line(&plan.keyring_line()).start(&scratch);
+    let proxied = proxy.path.display().to_string();
+    assert_eq!(daemon.ctl(&scratch, &["add", &proxied]).code, Some(0));
+    daemon.await_state(&scratch, "running");
+    send_id.send(daemon.program.id().try_into().expect("a process id")).expect("the proxy waits for it");
+
+    let card = scratch.write("card", TYPED, 0o600);
+    let mut command = Command::new("sh");
+    command.args(["-c", "exec \"$@\" >/dev/full 2>&1", "sh"]).arg(binaries::built("ekey-ctl"));
+    command.args(["rekey", "--json", "--master-file"]).arg(card).arg("--socket").arg(&daemon.control);
+    let finished = Program::run("ekey-ctl-rekey", command, &scratch);
+    assert_eq!(finished.code, Some(2), "{finished:?}");
+    let files = fs::read_dir(scratch.folder()).expect("a folder of its own").flatten();
+    let names = files.map(|file| file.file_name().to_string_lossy().into_owned());
+    let kept = names.filter(|name| name.starts_with("ekey-") && name.ends_with(".ltk")).count();
+    assert_eq!(kept, 1, "the new long-term key is not kept next to the keyring");
 }
 
 #[test]

@@ -53,7 +53,7 @@ impl DeviceError {
 /// [`DeviceError`]; [`DeviceError::may_have_changed`] says whether the key changed.
 pub(crate) fn new_long_term_key(
     path: &Path,
-    master_key: MasterKey,
+    master_key: Box<MasterKey>,
     expected: Option<Serial>,
 ) -> Result<(Serial, LongTermKey), DeviceError> {
     let nonce = nonce().map_err(DeviceError::NoNonce)?;
@@ -83,7 +83,7 @@ impl From<LinkError> for Ended {
 /// Carries out the outputs of the rekey. Sets `told` before it sends the command for a new long-term key.
 fn converse(
     link: &mut dyn Link,
-    master_key: MasterKey,
+    master_key: Box<MasterKey>,
     nonce: Nonce,
     expected: Option<Serial>,
     told: &mut bool,

@@ -9,7 +9,7 @@ mod fallback;
 mod find;
 mod nodes;
 
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -17,7 +17,6 @@ use std::time::{Duration, Instant};
 use ekey_control::ClientError;
 use ekey_keyring::{KeyringEdit, KeyringError};
 use ekey_proto::{LongTermKey, MasterKey, Serial};
-use nix::sys::signal::Signal;
 use thiserror::Error;
 
 use crate::daemon::{Daemon, Driven};
@@ -126,16 +125,21 @@ impl RekeyProblem {
 
 /// Sets a new long-term key on the chosen key and writes it into `keyring`. The daemon gets the key back in any case.
 ///
+/// Blocks signals in `undisturbed`. After a failure they stay blocked, so that the caller can say where the new long-term key is
+/// before one of them ends the program.
+///
 /// # Errors
 /// [`RekeyProblem`]; [`RekeyProblem::changed`] says what happened to the key.
 pub(crate) fn set(
     mut daemon: Option<Daemon>,
     key: &Chosen,
     keyring: &Path,
-    master_key: MasterKey,
+    master_key: Box<MasterKey>,
+    undisturbed: &mut Option<Blocked>,
 ) -> Result<Rekeyed, RekeyProblem> {
     let edit = KeyringEdit::begin(keyring)?;
-    let undisturbed = Blocked::new(&[Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGTSTP])?;
+    // Only SIGKILL can end the program before the new long-term key is on disk.
+    *undisturbed = Some(Blocked::all()?);
     if let (Some(daemon), Some(driven)) = (&mut daemon, &key.driven) {
         daemon.release(driven)?;
     }
@@ -146,7 +150,10 @@ pub(crate) fn set(
         Some(daemon) => hand_back(daemon, key.driven.as_ref(), keyring, outcome.is_ok()),
         None => HandBack::NoDaemon,
     };
-    drop(undisturbed);
+    if outcome.is_ok() {
+        // A pending signal ends the program here.
+        *undisturbed = None;
+    }
     match (outcome, handed_back) {
         (Ok(serial), HandBack::Back(state)) => {
             let watched = daemon.as_mut().zip(key.driven.as_ref());
@@ -156,7 +163,11 @@ pub(crate) fn set(
         (Ok(serial), daemon) => Ok(Rekeyed { serial, daemon }),
         (Err(problem), HandBack::Failed(error)) => {
             let path = key.path.display();
-            eprintln!("ekey-ctl: the daemon did not take the key back ({error}); run `ekey-ctl add {path}`");
+            // eprintln! would panic if standard error fails, and `problem` says where the new long-term key is.
+            let _ = writeln!(
+                io::stderr(),
+                "ekey-ctl: the daemon did not take the key back ({error}); run `ekey-ctl add {path}`"
+            );
             Err(problem)
         }
         (Err(problem), _) => Err(problem),

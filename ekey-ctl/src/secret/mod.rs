@@ -5,8 +5,9 @@
 mod prompt;
 
 use std::fs::File;
-use std::io::{self, IsTerminal as _, Read};
+use std::io::{self, IsTerminal as _, Read, Write as _};
 use std::os::fd::AsFd as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use ekey_proto::{LongTermKey, MasterKey, Serial};
@@ -24,6 +25,9 @@ pub(crate) enum SecretError {
     /// The file cannot be read (host).
     #[error("{}: cannot read: {source}; name the file with the key", path.display())]
     File { path: PathBuf, source: io::Error },
+    /// Users other than the owner can read or write the file (host).
+    #[error("{}: the file has mode {mode:04o}, so others can read or change the key in it; chmod 600 {}", path.display(), path.display())]
+    Exposed { path: PathBuf, mode: u32 },
     /// The terminal or standard input failed (host).
     #[error("cannot read the key: {0}; pipe it to standard input, or name a file")]
     Input(#[from] io::Error),
@@ -45,13 +49,14 @@ pub(crate) enum SecretError {
 ///
 /// # Errors
 /// [`SecretError`].
-pub(crate) fn master_key(file: Option<&Path>, whose: &str) -> Result<MasterKey, SecretError> {
+pub(crate) fn master_key(file: Option<&Path>, whose: &str) -> Result<Box<MasterKey>, SecretError> {
     let prompt = format!("Master key of {whose}, from its card (nothing is shown while you type): ");
     for attempt in 1.. {
         let text = read(file, &prompt)?;
-        match MasterKey::from_card(&text) {
-            Err(error) if is_typed(file) && attempt < ATTEMPTS => eprintln!("{error}."),
-            key => return Ok(key?),
+        let mut key = Box::new(MasterKey::from_bytes([0; 32]));
+        match key.read_card(&text) {
+            Err(error) if is_typed(file) && attempt < ATTEMPTS => writeln!(io::stderr(), "{error}.")?,
+            outcome => return Ok(outcome.map(|()| key)?),
         }
     }
     Err(SecretError::Nothing)
@@ -87,6 +92,12 @@ fn read(file: Option<&Path>, prompt: &str) -> Result<Zeroizing<Vec<u8>>, SecretE
         Some(path) => {
             let failed = |source| SecretError::File { path: path.to_owned(), source };
             let mut file = File::open(path).map_err(failed)?;
+            let found = file.metadata().map_err(failed)?;
+            let mode = found.mode() & 0o7777;
+            // A pipe or a terminal keeps nothing that others could read later.
+            if found.is_file() && mode & 0o077 != 0 {
+                return Err(SecretError::Exposed { path: path.to_owned(), mode });
+            }
             bounded(|buffer| file.read(buffer).map_err(failed))?
         }
         None if is_typed(file) => prompt::ask(prompt)?,
@@ -124,6 +135,25 @@ mod tests {
 
     const SERIAL: &str = "A/BvBlg3OTBJ+RFD";
     const KEY: &str = "+v1DjWuJ9K3e9zqya37WjBXFBz9U86kXd5FTlm4xg2k=";
+
+    #[test]
+    fn a_key_file_that_others_can_open_is_refused() {
+        use std::os::unix::fs::PermissionsExt as _;
+
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), KEY).unwrap();
+        let serial = SERIAL.parse().unwrap();
+        for mode in [0o640, 0o620, 0o604, 0o602] {
+            std::fs::set_permissions(file.path(), std::fs::Permissions::from_mode(mode)).unwrap();
+            let refused = long_term_key(Some(file.path()), &serial).unwrap_err().to_string();
+            assert!(refused.contains(&format!("mode {mode:04o}")), "{refused}");
+            assert!(refused.ends_with(&format!("chmod 600 {}", file.path().display())), "{refused}");
+            let refused = master_key(Some(file.path()), "it").unwrap_err();
+            assert!(matches!(refused, SecretError::Exposed { .. }), "{refused}");
+        }
+        std::fs::set_permissions(file.path(), std::fs::Permissions::from_mode(0o400)).unwrap();
+        assert!(long_term_key(Some(file.path()), &serial).is_ok(), "only its owner can read it");
+    }
 
     fn from_file(text: &[u8]) -> Result<LongTermKey, SecretError> {
         let file = tempfile::NamedTempFile::new().expect("a file");

@@ -21,11 +21,15 @@ mod wait;
 mod watch;
 
 use crate::cli::{Cli, ConfigVerb, Verb};
+use crate::privacy;
 use crate::problem::Problem;
 
 /// Runs the verb of the command line. Returns its exit code.
 pub(crate) fn run(cli: &Cli) -> Result<u8, Problem> {
     let socket = cli.socket.as_path();
+    if matches!(cli.verb, Verb::Rekey(_) | Verb::Keyring(_)) {
+        privacy::lock_memory();
+    }
     match &cli.verb {
         Verb::Status(args) => status::run(socket, *args),
         Verb::List(args) => list::run(socket, *args),

@@ -12,6 +12,7 @@ use crate::problem::Problem;
 use crate::rekey::{self, Changed, HandBack, RekeyProblem, Rekeyed, quoted};
 use crate::render::paint::{self, Line, Tone};
 use crate::secret;
+use crate::signals::Blocked;
 
 /// Nothing was changed.
 const UNCHANGED: u8 = 1;
@@ -22,7 +23,9 @@ const NOT_HANDED_BACK: u8 = 4;
 
 pub(crate) fn run(socket: &Path, args: &Rekey) -> Result<u8, Problem> {
     let mut place = keyring::place(args.keyring.as_deref(), None);
-    match set(socket, args, &mut place) {
+    // Signals wait until a failure is reported: dropped at the end of this function.
+    let mut undisturbed = None;
+    match set(socket, args, &mut place, &mut undisturbed) {
         Ok(rekeyed) => report(&rekeyed, &place, args.json.json),
         Err(problem) => {
             if args.json.json {
@@ -34,9 +37,10 @@ pub(crate) fn run(socket: &Path, args: &Rekey) -> Result<u8, Problem> {
                 let line = json!({
                     "ok": false, "unchanged": in_keyring_still, "keyring": place, "kept_in": kept, "problem": problem.to_string(),
                 });
-                writeln!(io::stdout(), "{line}")?;
+                // An output that fails must not hide what happened to the key: the exit code still says it.
+                let _ = writeln!(io::stdout(), "{line}");
             }
-            writeln!(io::stderr(), "ekey-ctl: {problem}")?;
+            let _ = writeln!(io::stderr(), "ekey-ctl: {problem}");
             Ok(match problem.changed() {
                 Changed::No => UNCHANGED,
                 Changed::NotInKeyring => NOT_IN_KEYRING,
@@ -45,7 +49,12 @@ pub(crate) fn run(socket: &Path, args: &Rekey) -> Result<u8, Problem> {
     }
 }
 
-fn set(socket: &Path, args: &Rekey, place: &mut PathBuf) -> Result<Rekeyed, RekeyProblem> {
+fn set(
+    socket: &Path,
+    args: &Rekey,
+    place: &mut PathBuf,
+    undisturbed: &mut Option<Blocked>,
+) -> Result<Rekeyed, RekeyProblem> {
     let mut daemon = Daemon::find(socket)?;
     let driven = match &mut daemon {
         Some(daemon) => daemon.keys()?,
@@ -55,7 +64,7 @@ fn set(socket: &Path, args: &Rekey, place: &mut PathBuf) -> Result<Rekeyed, Reke
     *place = keyring::place(args.keyring.as_deref(), daemon.as_mut());
     let whose = key.serial.map_or_else(|| key.path.display().to_string(), |serial| serial.to_string());
     let master_key = secret::master_key(args.master_file.as_deref(), &whose)?;
-    rekey::set(daemon, &key, place, master_key)
+    rekey::set(daemon, &key, place, master_key, undisturbed)
 }
 
 fn report(rekeyed: &Rekeyed, keyring: &Path, as_json: bool) -> Result<u8, Problem> {
@@ -65,25 +74,26 @@ fn report(rekeyed: &Rekeyed, keyring: &Path, as_json: bool) -> Result<u8, Proble
         HandBack::Failed(error) => (None, Some(error.to_string())),
         HandBack::NoDaemon | HandBack::KeyringRead | HandBack::OtherKeyring(_) => (None, None),
     };
-    if as_json {
+    let printed = if as_json {
         let line = json!({
             "ok": problem.is_none(), "unchanged": false, "serial": serial.to_string(), "keyring": keyring,
             "daemon": word(&rekeyed.daemon), "state": state, "problem": problem,
         });
-        writeln!(io::stdout(), "{line}")?;
+        writeln!(io::stdout(), "{line}")
     } else {
         let done = format!("The key {serial} has a new long-term key, and {} has it.", keyring.display());
-        paint::print(&[Line::new(Tone::Good, &done), about_daemon(&rekeyed.daemon, keyring)])?;
-    }
+        paint::print(&[Line::new(Tone::Good, &done), about_daemon(&rekeyed.daemon, keyring)])
+    };
     if let Some(problem) = problem {
         let path = quoted(keyring);
-        writeln!(
+        let _ = writeln!(
             io::stderr(),
             "ekey-ctl: the daemon did not take the key back: {problem}\n\
              Run `ekey-ctl keyring reload --keyring {path}`, then `ekey-ctl add PATH` with the key's node; or restart ekeyd."
-        )?;
+        );
         return Ok(NOT_HANDED_BACK);
     }
+    printed?;
     Ok(0)
 }
 

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use zeroize::{Zeroize, ZeroizeOnDrop};
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use super::keys::LongTermKey;
 use super::session::mac_text;
@@ -42,6 +42,16 @@ impl MasterKey {
     /// # Errors
     /// [`InvalidMasterKey`] says what is wrong and never repeats the secret.
     pub fn from_card(text: &[u8]) -> Result<Self, InvalidMasterKey> {
+        let mut key = Self([0; 32]);
+        key.read_card(text).map(|()| key)
+    }
+
+    /// Does the same as [`from_card`](Self::from_card), but replaces this key where it is: moving a key leaves a copy
+    /// behind.
+    ///
+    /// # Errors
+    /// [`InvalidMasterKey`]. The key is then of no use.
+    pub fn read_card(&mut self, text: &[u8]) -> Result<(), InvalidMasterKey> {
         let mut digits = [0; Self::TEXT_LEN];
         let typed = || text.iter().filter(|byte| !byte.is_ascii_whitespace());
         if let Some(at) = typed().position(|byte| !(byte.is_ascii_alphanumeric() || b"+/=".contains(byte))) {
@@ -52,9 +62,9 @@ impl MasterKey {
             return Err(InvalidMasterKey::Length(count));
         }
         digits.iter_mut().zip(typed()).for_each(|(digit, byte)| *digit = *byte);
-        let key = Self::from_digits(&digits);
+        let outcome = self.read_digits(&digits);
         digits.zeroize();
-        key
+        outcome
     }
 
     /// Computes the MAC of a nonce, which a key requires before a long-term rekey.
@@ -70,15 +80,18 @@ impl MasterKey {
         LongTermKey::from_bytes(hash.digest(&[&device.bytes, nonce]))
     }
 
-    fn from_digits(digits: &[u8; Self::TEXT_LEN]) -> Result<Self, InvalidMasterKey> {
+    fn read_digits(&mut self, digits: &[u8; Self::TEXT_LEN]) -> Result<(), InvalidMasterKey> {
         if digits.ends_with(b"=") {
-            return wire::decode(digits).map(Self).map_err(|_| InvalidMasterKey::Length(Self::TEXT_LEN - 1));
+            return wire::decode_into(digits, &mut self.0).map_err(|_| InvalidMasterKey::Length(Self::TEXT_LEN - 1));
         }
-        let mut with_check = wire::decode::<33>(digits).map_err(|_| InvalidMasterKey::Length(Self::TEXT_LEN))?;
-        let [bytes @ .., check] = &with_check;
-        let key = if crc8(bytes) == *check { Ok(Self(*bytes)) } else { Err(InvalidMasterKey::CheckDigits) };
-        with_check.zeroize();
-        key
+        let mut with_check = Zeroizing::new([0; 33]);
+        wire::decode_into(digits, &mut with_check).map_err(|_| InvalidMasterKey::Length(Self::TEXT_LEN))?;
+        let [bytes @ .., check] = &*with_check;
+        if crc8(bytes) != *check {
+            return Err(InvalidMasterKey::CheckDigits);
+        }
+        self.0.copy_from_slice(bytes);
+        Ok(())
     }
 }
 

@@ -3,6 +3,7 @@
 //! `^C` → `S!` → `M` (MAC of the nonce) → `M>` → `L` (the nonce) → `L!`. The key detects a wrong master key before it
 //! changes anything. Source: firmware-notes/protocol.md, "Long-term rekey".
 
+use core::borrow::Borrow;
 use core::time::Duration;
 
 use super::instant::Instant;
@@ -13,8 +14,10 @@ const RESET_INTERVAL: Duration = Duration::from_secs(1);
 const STEP_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// One attempt to set a new long-term key, on a freshly opened link.
-pub struct LongTermRekey {
-    master_key: MasterKey,
+///
+/// `K` holds the master key: with a `Box<MasterKey>`, moving the machine leaves no copy of it behind.
+pub struct LongTermRekey<K = MasterKey> {
+    master_key: K,
     nonce: Nonce,
     expected: Option<Serial>,
     framer: Framer,
@@ -80,10 +83,10 @@ enum Step {
     Finished,
 }
 
-impl LongTermRekey {
+impl<K: Borrow<MasterKey>> LongTermRekey<K> {
     /// Begins with a `^C`. With `expected`, accepts only the key with that serial number.
     #[must_use]
-    pub fn new(now: Instant, master_key: MasterKey, nonce: Nonce, expected: Option<Serial>) -> Self {
+    pub fn new(now: Instant, master_key: K, nonce: Nonce, expected: Option<Serial>) -> Self {
         Self {
             master_key,
             nonce,
@@ -149,7 +152,7 @@ impl LongTermRekey {
                     self.fail(RekeyError::NonceLength(device.nonce_len));
                 }
                 Some(Packet::LongTermRekeyed(device)) => {
-                    let long_term_key = self.master_key.long_term_key(&serial, &device, self.nonce.as_bytes());
+                    let long_term_key = self.master_key.borrow().long_term_key(&serial, &device, self.nonce.as_bytes());
                     self.pending = Some(RekeyOutput::Done { serial, long_term_key });
                 }
                 Some(Packet::LongTermRefused(text)) => self.fail(RekeyError::Refused(text)),
@@ -164,7 +167,7 @@ impl LongTermRekey {
         if let Some(expected) = self.expected.filter(|expected| *expected != found) {
             return self.fail(RekeyError::WrongSerial { found, expected });
         }
-        let mac = self.master_key.nonce_mac(&found, self.nonce.as_bytes());
+        let mac = self.master_key.borrow().nonce_mac(&found, self.nonce.as_bytes());
         self.advance(now, Step::AwaitUnlock(found, crypt), Command::UnlockLongTerm(mac));
     }
 

@@ -21,8 +21,16 @@ pub struct InvalidBase64 {
 /// [`InvalidBase64`] if `text` holds anything but the canonical base64 of `N` bytes.
 pub fn decode<const N: usize>(text: &[u8]) -> Result<[u8; N], InvalidBase64> {
     let mut out = [0; N];
-    match Base64::decode(text, &mut out) {
-        Ok(decoded) if decoded.len() == N => Ok(out),
+    decode_into(text, &mut out).map(|()| out)
+}
+
+/// Does the same as [`decode`], in place: no copy of a secret stays behind.
+///
+/// # Errors
+/// [`InvalidBase64`]; `out` then holds no promised content.
+pub(crate) fn decode_into<const N: usize>(text: &[u8], out: &mut [u8; N]) -> Result<(), InvalidBase64> {
+    match Base64::decode(text, out) {
+        Ok(decoded) if decoded.len() == N => Ok(()),
         _ => Err(InvalidBase64 { expected: N }),
     }
 }

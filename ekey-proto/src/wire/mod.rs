@@ -10,8 +10,8 @@ mod info;
 mod packet;
 mod serial;
 
-pub(crate) use base64::decode_public;
 pub use base64::{InvalidBase64, SubCode, decode, encode};
+pub(crate) use base64::{decode_into, decode_public};
 pub use command::{Command, CommandBytes, Nonce};
 pub use frame::{CONTENT_LEN, FRAME_LEN, Frame, MAC_LEN};
 pub use framer::{Framer, FramerCounters};
