@@ -15,8 +15,7 @@ impl Blocked {
     /// # Errors
     /// The system's error.
     pub(crate) fn new(signals: &[Signal]) -> nix::Result<Self> {
-        let signals = SigSet::from_iter(signals.iter().copied());
-        Ok(Self { signals, before: signals.thread_swap_mask(SigmaskHow::SIG_BLOCK)? })
+        Self::block(SigSet::from_iter(signals.iter().copied()))
     }
 
     /// Blocks every signal that can be blocked: all except SIGKILL and SIGSTOP.
@@ -24,7 +23,10 @@ impl Blocked {
     /// # Errors
     /// The system's error.
     pub(crate) fn all() -> nix::Result<Self> {
-        let signals = SigSet::all();
+        Self::block(SigSet::all())
+    }
+
+    fn block(signals: SigSet) -> nix::Result<Self> {
         Ok(Self { signals, before: signals.thread_swap_mask(SigmaskHow::SIG_BLOCK)? })
     }
 
