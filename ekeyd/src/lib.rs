@@ -12,6 +12,7 @@ mod confine;
 mod daemon;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
+mod log_limit;
 mod observe;
 mod outlet;
 mod program;

@@ -1,13 +1,11 @@
 //! Counts one TLS listener's handshakes, and logs those that it refused.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use ekey_control::status::EgdTlsStatus;
 
+use crate::log_limit::LogLimit;
 use crate::socket::Stream;
-
-/// The log reports at most one refused client in this time.
-const LOG_EVERY: Duration = Duration::from_secs(60);
 
 /// The counts.
 #[derive(Debug, Default)]
@@ -16,8 +14,7 @@ pub(super) struct Handshakes {
     refused: u64,
     unfinished: u64,
     last_refusal: Option<String>,
-    logged: Option<Instant>,
-    unlogged: u64,
+    log: LogLimit,
 }
 
 impl Handshakes {
@@ -36,13 +33,9 @@ impl Handshakes {
         let peer =
             stream.address().map_or_else(|| "unknown address".to_owned(), |address| address.to_canonical().to_string());
         let text = format!("{peer}: {reason}");
-        if self.logged.is_none_or(|logged| now.saturating_duration_since(logged) >= LOG_EVERY) {
-            let others = if self.unlogged > 0 { format!(" ({} more before)", self.unlogged) } else { String::new() };
-            tracing::warn!("{listener}: refused {text}{others}");
-            (self.logged, self.unlogged) = (Some(now), 0);
-        } else {
-            tracing::debug!("{listener}: refused {text}");
-            self.unlogged += 1;
+        match self.log.admit(now) {
+            Some(more) => tracing::warn!("{listener}: refused {text}{more}"),
+            None => tracing::debug!("{listener}: refused {text}"),
         }
         self.last_refusal = Some(text);
     }
