@@ -9,6 +9,7 @@ use ekey_proto::Serial;
 use thiserror::Error;
 
 use crate::secret::SecretError;
+use crate::trusted::TrustError;
 
 /// Why a verb failed.
 #[derive(Debug, Error)]
@@ -19,6 +20,9 @@ pub(crate) enum Problem {
     /// The keyring cannot be read or changed.
     #[error(transparent)]
     Keyring(#[from] KeyringError),
+    /// No keyring is trusted.
+    #[error(transparent)]
+    Trust(#[from] TrustError),
     /// The keyring lacks the key to remove.
     #[error("{}: no long-term key of {serial}; see `ekey-ctl keyring list`", path.display())]
     NotInKeyring { serial: Serial, path: PathBuf },

@@ -65,13 +65,13 @@ impl KeyringEdit {
         let Place { folder, name } = Place::of(path)?;
         let target = folder.join(&name);
         let folder = Arc::new(Folder::open(&folder, daemon.owner().map(|(uid, _)| uid))?);
-        let lock = Locked::take(&folder, name, &target, Instant::now() + patience)?;
+        let lock = Locked::take(&folder, &name, &target, Instant::now() + patience)?;
         let unreadable = |source| KeyringError::Unreadable { path: target.clone(), source };
-        let old = folder.read(&lock.name).map_err(unreadable)?;
+        let old = folder.read(&name).map_err(unreadable)?;
         let found = old.metadata().map_err(unreadable)?;
         let keyring = Keyring::parse(&target, file::read_open(old, &target, daemon)?)?;
-        new_file::remove_left_overs(&lock.name, &folder);
-        let new = NewFile::next_to(&lock.name, &folder, &keyring.text, daemon.heir(Some(&found)));
+        new_file::remove_left_overs(&name, &folder);
+        let new = NewFile::next_to(&name, &folder, &keyring.text, daemon.heir(Some(&found)));
         let new = new.map_err(|source| KeyringError::Unwritable { path: path.to_owned(), source })?;
         Ok(Self { keyring, new, lock })
     }
@@ -117,11 +117,11 @@ struct Locked {
 
 impl Locked {
     /// Locks the file `name` in `folder`. Only errors use its path.
-    fn take(folder: &Arc<Folder>, name: String, path: &Path, until: Instant) -> Result<Self, KeyringError> {
+    fn take(folder: &Arc<Folder>, name: &str, path: &Path, until: Instant) -> Result<Self, KeyringError> {
         let unreadable = |source| KeyringError::Unreadable { path: path.to_owned(), source };
         loop {
-            let (file, made) = match folder.read(&name) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => match make(folder, &name) {
+            let (file, made) = match folder.read(name) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => match make(folder, name) {
                     // Another program has just made it.
                     Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
                     made => (made.map_err(|source| KeyringError::Unwritable { path: path.to_owned(), source })?, true),
@@ -130,7 +130,7 @@ impl Locked {
             };
             match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
                 Ok(file) => {
-                    let locked = Self { file, folder: Arc::clone(folder), name: name.clone(), made };
+                    let locked = Self { file, folder: Arc::clone(folder), name: name.to_owned(), made };
                     if locked.is_in_place() {
                         return Ok(locked);
                     }

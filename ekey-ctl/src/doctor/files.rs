@@ -11,9 +11,8 @@ use ekey_control::{Status, amount};
 use super::Check;
 use super::machine::Machine;
 use super::user::{self, User};
+use crate::configured::CONFIGURATIONS;
 
-/// Where the daemon looks for a configuration if the command line names none.
-const CONFIGURATIONS: [&str; 2] = ["/etc/entropykey/ekeyd.toml", "/etc/entropykey/ekeyd.conf"];
 const KEYRING: &str = "/etc/entropykey/keyring";
 
 /// Checks whether the daemon could start with the present configuration.
