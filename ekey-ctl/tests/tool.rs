@@ -12,40 +12,12 @@ use ekey_control::original::{list_lines, stat_lines};
 use ekey_control::{GREETING, KeyState, KeyStatus, Reply, Status, tag};
 use ekey_proto::session::State;
 use sample::{SERIAL, all_states, key, status};
+use scripted::{Daemon, serve};
 use tempfile::TempDir;
 
 #[path = "../../ekey-control/tests/sample/mod.rs"]
 mod sample;
-
-struct Daemon {
-    socket: PathBuf,
-    _directory: TempDir,
-}
-
-/// Answers each line of each client with `answer`; `None` closes the connection.
-fn serve(answer: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Daemon {
-    let directory = TempDir::new().expect("a directory");
-    let socket = directory.path().join("control.sock");
-    let listener = UnixListener::bind(&socket).expect("a socket");
-    let answer = Arc::new(answer);
-    thread::spawn(move || {
-        for stream in listener.incoming() {
-            let mut stream = stream.expect("a client");
-            let answer = Arc::clone(&answer);
-            thread::spawn(move || {
-                let lines = BufReader::new(stream.try_clone().expect("a second handle")).lines();
-                let _ = stream.write_all(GREETING.as_bytes());
-                for line in lines.map_while(Result::ok) {
-                    let Some(reply) = answer(&line) else { return };
-                    if stream.write_all(reply.as_bytes()).is_err() {
-                        return;
-                    }
-                }
-            });
-        }
-    });
-    Daemon { socket, _directory: directory }
-}
+mod scripted;
 
 /// Runs a daemon whose status is `now()` at each request.
 fn daemon(now: impl Fn() -> Status + Send + Sync + 'static) -> Daemon {
