@@ -12,9 +12,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use ekey_control::original::list_lines;
-use ekey_control::{KeyStatus, Reply};
+use ekey_control::{KeyState, KeyStatus, Reply};
 use ekey_proto::session::State;
-use sample::{SERIAL, key, status};
+use sample::{SERIAL, all_states, key, status};
 use scripted::{Daemon, serve};
 use tempfile::TempDir;
 
@@ -89,8 +89,12 @@ impl Scene {
 
 /// Runs a daemon that says that this is its keyring and this its key's node.
 fn lying(keyring: &Path, node: &Path) -> Daemon {
+    lying_in(State::Running, keyring, node)
+}
+
+fn lying_in(state: impl Into<KeyState>, keyring: &Path, node: &Path) -> Daemon {
     let path = node.display().to_string();
-    let mut said = status(vec![KeyStatus { path, ..key(State::Running) }]);
+    let mut said = status(vec![KeyStatus { path, ..key(state) }]);
     said.keyring.path = keyring.display().to_string();
     serve(move |line| {
         let reply = match ekey_control::Command::parse(line) {
@@ -153,8 +157,10 @@ fn root_opens_no_node_that_the_daemon_names() {
     let listener = UnixListener::bind(&victim).expect("a socket");
     listener.set_nonblocking(true).expect("a socket");
     let before = scene.files();
-    for theirs in [victim, scene.at("victim/keyring"), scene.at("attacker/nowhere")] {
-        let daemon = lying(&scene.keyring, &theirs);
+    let states = all_states().into_iter().map(|state| (state, victim.clone()));
+    let others = ["victim/keyring", "attacker/nowhere"].map(|name| (State::Running.into(), scene.at(name)));
+    for (state, theirs) in states.chain(others) {
+        let daemon = lying_in(state, &scene.keyring, &theirs);
         let output = scene.run(&daemon, &["rekey", "--master-file", "card"]);
         let said = err(&output);
         assert_eq!(output.status.code(), Some(1), "{said}");

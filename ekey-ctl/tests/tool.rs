@@ -1,15 +1,12 @@
 //! Runs the tool against a scripted daemon.
 
-use std::io::{BufRead, BufReader, Write};
-use std::os::unix::net::UnixListener;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread;
 
 use ekey_control::original::{list_lines, stat_lines};
-use ekey_control::{GREETING, KeyState, KeyStatus, Reply, Status, tag};
+use ekey_control::{KeyState, KeyStatus, Reply, Status, tag};
 use ekey_proto::session::State;
 use sample::{SERIAL, all_states, key, status};
 use scripted::{Daemon, serve};

@@ -41,7 +41,7 @@ impl KeyringEdit {
     /// Makes the new file at once, with room for the change. So an unwritable keyring shows before the caller does
     /// anything that must be recorded, such as setting a key's long-term key.
     ///
-    /// Root changes a keyring only where nobody else but the daemon's user can change the folder.
+    /// Root changes a keyring only where no user but the daemon's can change the folder.
     ///
     /// # Errors
     /// Any [`KeyringError`].

@@ -1,7 +1,7 @@
 //! An open folder in which the keyring is changed.
 //!
 //! Root must not write where another user can say what a name means: that user could put a link in its place. So root
-//! opens a folder only if nobody else can change it or what leads to it. The daemon's user may own the folder itself.
+//! opens a folder only if other users cannot change it or what leads to it. The daemon's user may own the folder itself.
 //! Each change then works in the open folder, wherever its path leads meanwhile, and follows no link.
 
 use std::fs::{self, File, Metadata, OpenOptions};
@@ -36,7 +36,7 @@ pub(crate) struct Place {
 
 impl Place {
     /// Finds the place of the keyring at `path`: follows links, so that the link stays a link and its target is
-    /// replaced. Root follows a link only if it is in a folder that nobody else can change.
+    /// replaced. Root follows a link only if it is in a folder that only root can change.
     ///
     /// # Errors
     /// [`KeyringError::Dangling`], [`KeyringError::OpenFolder`] or [`KeyringError::Unwritable`].

@@ -46,7 +46,7 @@ pub(super) fn known(configured: &Configured) -> Vec<PathBuf> {
     on_usb.chain(in_folders(folders).into_iter().map(|node| node.path)).chain(configured.nodes.clone()).collect()
 }
 
-/// Returns the usual folders; for root only those in which nobody else can put a node.
+/// Returns the usual folders; for root only those in which no other user can put a node.
 fn trusted_folders<'f>() -> impl Iterator<Item = &'f Path> {
     let is_roots =
         |folder: &Path| fs::metadata(folder).is_ok_and(|found| found.uid() == 0 && found.mode() & 0o022 == 0);
