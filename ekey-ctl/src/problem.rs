@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use ekey_control::ClientError;
 use ekey_keyring::KeyringError;
+use ekey_link::LinkError;
 use ekey_proto::Serial;
 use thiserror::Error;
 
@@ -17,6 +18,9 @@ pub(crate) enum Problem {
     /// The daemon did not answer, or not in EKEYD/1.
     #[error(transparent)]
     Daemon(#[from] ClientError),
+    /// There can be no key at the path.
+    #[error(transparent)]
+    NotAKey(#[from] LinkError),
     /// The keyring cannot be read or changed.
     #[error(transparent)]
     Keyring(#[from] KeyringError),

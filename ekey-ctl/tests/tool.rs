@@ -319,3 +319,25 @@ fn a_daemons_control_characters_are_filtered() {
     let output = run(&daemon.socket, &["list"]);
     assert!(out(&output).contains("/dev/?]0;evil?"), "{:?}", out(&output));
 }
+
+#[test]
+fn what_cannot_be_a_key_is_not_added() {
+    let asked = Arc::new(AtomicU64::new(0));
+    let count = Arc::clone(&asked);
+    let daemon = serve(move |_| {
+        count.fetch_add(1, Ordering::Relaxed);
+        Some("OK ID 1\n".to_owned())
+    });
+    let folder = TempDir::new().expect("a directory");
+    let (file, pipe) = (folder.path().join("file"), folder.path().join("pipe"));
+    std::fs::write(&file, "").expect("a file");
+    assert!(Command::new("mkfifo").arg(&pipe).status().expect("mkfifo").success());
+    for path in [folder.path(), &file, &pipe] {
+        let output = run(&daemon.socket, &["add", path.to_str().expect("UTF-8")]);
+        exits(&output, 4);
+        assert!(err(&output).contains("unix socket of a key"), "{}", err(&output));
+    }
+    assert_eq!(asked.load(Ordering::Relaxed), 0, "the daemon was asked to drive it");
+    let later = folder.path().join("later");
+    exits(&run(&daemon.socket, &["add", later.to_str().expect("UTF-8")]), 0);
+}
