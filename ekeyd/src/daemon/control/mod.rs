@@ -4,6 +4,7 @@
 
 mod client;
 mod link;
+mod peer;
 mod server;
 
 pub(crate) use server::Server;
