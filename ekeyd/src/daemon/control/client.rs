@@ -133,3 +133,32 @@ impl Client {
         self.output.clear();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use mio::net::UnixStream;
+
+    use super::*;
+
+    #[test]
+    fn a_client_that_reads_no_reply_is_not_read() {
+        let (stream, mut other) = UnixStream::pair().unwrap();
+        let mut client = Client::new(Stream::Unix(stream), Peer::Port);
+        other.write_all(b"Status\nHistory\n").unwrap();
+        assert_eq!(client.next(), Next::Line(b"Status".to_vec()));
+        client.answer(&Reply::lines(["x".repeat(1 << 20)]));
+        assert!((0..10).all(|_| client.next() == Next::Event), "it holds a second reply");
+        assert!(client.is_busy());
+        let mut read = 0;
+        while read < 1 << 20 {
+            read += other.read(&mut [0; 4096]).unwrap_or_default();
+            let next = client.next();
+            if next == Next::Line(b"History".to_vec()) {
+                assert!(!client.is_busy() && client.output.capacity() == 0, "an idle client keeps memory");
+                return;
+            }
+            assert_eq!(next, Next::Event);
+        }
+        panic!("the second command was not read");
+    }
+}
