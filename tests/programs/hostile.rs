@@ -5,7 +5,7 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use ekey_tests::await_until::DEADLINE;
@@ -186,9 +186,7 @@ fn a_stalled_log_delays_neither_clients_nor_the_end() {
     let flags = nix::libc::O_NONBLOCK;
     let mut log = OpenOptions::new().read(true).write(true).custom_flags(flags).open(&pipe).expect("both ends");
     while log.write(&[b'x'; 4096]).is_ok() {}
-    let ekeyd = binaries::built("ekeyd");
-    let script = format!("#!/bin/sh\nexport EKEYD_LOG=debug\nexec {ekeyd:?} \"$@\" 2>>{pipe:?}\n");
-    let program = scratch.write("ekeyd", &script, 0o755);
+    let program = from_shell(&scratch, "export EKEYD_LOG=debug", &format!("2>>{pipe:?}"));
     let plan = KeyPlan::named("key").rate(1000);
     let key = plan.plug_in(&scratch);
     let mut daemon = DaemonPlan::default().key(&plan, &key).egd().program(&program).start(&scratch);
@@ -204,4 +202,30 @@ fn a_stalled_log_delays_neither_clients_nor_the_end() {
     let mut held = Vec::new();
     let _ = log.read_to_end(&mut held);
     assert!(!held.is_empty() && held.iter().all(|byte| *byte == b'x'), "the pipe was not full");
+}
+
+#[test]
+fn too_few_descriptors_cause_few_lines_of_the_log() {
+    let scratch = Scratch::make();
+    let plan = KeyPlan::named("key").rate(126);
+    let key = plan.plug_in(&scratch);
+    let program = from_shell(&scratch, "ulimit -n 48", "");
+    let mut daemon = DaemonPlan::default().key(&plan, &key).program(&program).start(&scratch);
+    daemon.await_state(&scratch, "running");
+    let failures = |daemon: &ekey_tests::Daemon| daemon.program.stderr().matches("cannot accept").count();
+    // Each round takes the last descriptor and gives it back.
+    for _ in 0..200 {
+        let crowd: Vec<_> = (0..48).map(|_| UnixStream::connect(&daemon.control).expect("a connection")).collect();
+        await_until("a failure", || (failures(&daemon) > 0).then_some(()));
+        drop(crowd);
+        assert!(ControlClient::connect(&daemon.control).expect("a place").say("Status").expect("a reply").ok());
+    }
+    daemon.await_state(&scratch, "running");
+    assert!(failures(&daemon) <= 10, "{}", daemon.program.stderr());
+}
+
+/// Returns a script that runs these commands and then the daemon, with its output sent elsewhere.
+fn from_shell(scratch: &Scratch, commands: &str, to: &str) -> PathBuf {
+    let ekeyd = binaries::built("ekeyd");
+    scratch.write("ekeyd", &format!("#!/bin/sh\n{commands}\nexec {ekeyd:?} \"$@\" {to}\n"), 0o755)
 }

@@ -77,9 +77,8 @@ pub(super) fn to_evict(clients: &Slab<Client>, newcomer: Peer) -> Option<usize> 
     if same_kind().count() < Kind::PLACES {
         return None;
     }
-    let connections = |peer: Peer| {
-        same_kind().filter(|(_, client)| client.peer == peer).count() + usize::from(peer == newcomer)
-    };
+    let connections =
+        |peer: Peer| same_kind().filter(|(_, client)| client.peer == peer).count() + usize::from(peer == newcomer);
     let rank = |client: &Client| (connections(client.peer), !client.is_busy(), Reverse(client.active));
     same_kind().max_by_key(|(_, client)| rank(client)).map(|(id, _)| id)
 }

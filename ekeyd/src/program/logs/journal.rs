@@ -1,21 +1,20 @@
 //! Logs to the journal in its native protocol, with fields, so `journalctl KEY=…` finds the lines about one key
 //! (systemd.journal-fields(7), and "Native Journal Protocol" in systemd's documentation).
 //!
-//! `tracing-journald` 0.3 does not fit: its socket blocks, so a hung journal would stop the keys; it drops a line that the journal
+//! `tracing-journald` 0.3 does not fit: the thread that logs waits for the journal, so a hung one would stop the keys; it drops a line that the journal
 //! rejects; its message lacks the fields; and a long line takes memfd_create(2), which the sandbox rejects.
 
 use std::io;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 
+use super::escaped::MOST_TEXT;
 use super::line::Line;
 use super::plain::Stderr;
 use super::queue::Sink;
 
 /// The journal's socket.
 pub(super) const SOCKET: &str = "/run/systemd/journal/socket";
-/// Limit of a value in bytes, so that a line fits into one datagram.
-const MOST_VALUE: usize = 8192;
 
 /// Sends each line to the journal. Waits for a slow one.
 pub(super) struct Journal {
@@ -56,7 +55,7 @@ fn datagram(line: &Line) -> Vec<u8> {
 
 /// Appends `NAME=VALUE`. The value has no line break: a line's texts are escaped.
 fn put(out: &mut Vec<u8>, name: &str, value: &str) {
-    let end = value.floor_char_boundary(MOST_VALUE);
+    let end = value.floor_char_boundary(MOST_TEXT);
     out.extend_from_slice(name.as_bytes());
     out.push(b'=');
     out.extend_from_slice(&value.as_bytes()[..end]);
@@ -93,8 +92,8 @@ mod tests {
     fn a_value_of_two_lines_cannot_forge_a_field() {
         let seen = sent(|| tracing::info!(key = "x\nPRIORITY=0", "opened"));
         assert!(seen.contains("\nKEY=x\\nPRIORITY=0\n"), "{seen:?}");
-        let long = sent(|| tracing::info!("{}", "ä".repeat(MOST_VALUE)));
-        assert!(long.len() < MOST_VALUE + 100, "{} bytes", long.len());
+        let long = sent(|| tracing::info!("{}", "ä".repeat(MOST_TEXT)));
+        assert!(long.len() < MOST_TEXT + 100, "{} bytes", long.len());
     }
 
     #[test]
