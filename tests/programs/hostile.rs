@@ -209,7 +209,7 @@ fn too_few_descriptors_cause_few_lines_of_the_log() {
     let scratch = Scratch::make();
     let plan = KeyPlan::named("key").rate(126);
     let key = plan.plug_in(&scratch);
-    let program = from_shell(&scratch, "ulimit -n 48", "");
+    let program = from_shell(&scratch, "ulimit -n 40", "");
     let mut daemon = DaemonPlan::default().key(&plan, &key).program(&program).start(&scratch);
     daemon.await_state(&scratch, "running");
     let failures = |daemon: &ekey_tests::Daemon| daemon.program.stderr().matches("cannot accept").count();
