@@ -55,7 +55,7 @@ fn datagram(line: &Line) -> Vec<u8> {
 
 /// Appends `NAME=VALUE`. The value has no line break: a line's texts are escaped.
 fn put(out: &mut Vec<u8>, name: &str, value: &str) {
-    let end = value.floor_char_boundary(MOST_TEXT);
+    let end = (0..=value.len().min(MOST_TEXT)).rev().find(|at| value.is_char_boundary(*at)).unwrap_or(0);
     out.extend_from_slice(name.as_bytes());
     out.push(b'=');
     out.extend_from_slice(&value.as_bytes()[..end]);
