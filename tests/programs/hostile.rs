@@ -92,7 +92,7 @@ fn idle_control_clients_keep_no_one_out() {
     drop(crowd);
     daemon.await_state(&scratch, "running");
     let log = daemon.program.stderr();
-    assert!(log.lines().filter(|line| line.contains("closed a connection")).count() <= 20, "{log}");
+    assert!(log.lines().filter(|line| line.contains("too many connections")).count() <= 20, "{log}");
 }
 
 /// Takes every place that a user can, as the peer, and stays.

@@ -5,6 +5,7 @@
 mod client;
 mod link;
 mod peer;
+mod places;
 mod server;
 
 pub(crate) use server::Server;

@@ -12,7 +12,8 @@ use slab::Slab;
 
 use super::client::{Client, Next};
 use super::link::{ControlLink, socket_for};
-use super::peer::{Kind, Peer, to_evict};
+use super::peer::{Kind, Peer};
+use super::places::{ALL_PLACES, to_evict};
 use crate::log_limit::LogLimit;
 use crate::socket::{Access, Doorman, ListenError, Listener, Stream};
 
@@ -78,7 +79,7 @@ impl Server {
     }
 
     /// The count of tokens that it uses.
-    pub(crate) const TOKENS: usize = MOST_LISTENERS + Kind::COUNT * Kind::PLACES;
+    pub(crate) const TOKENS: usize = MOST_LISTENERS + ALL_PLACES;
 
     /// Returns the path of the unix socket.
     pub(crate) fn path(&self) -> &Path {
@@ -147,8 +148,8 @@ impl Server {
         if let Some(id) = to_evict(&self.clients, peer) {
             let evicted = self.clients.remove(id).peer;
             if let Some(more) = self.evictions[peer.kind() as usize].admit(now) {
-                let (place, most) = (self.doormen[place].place(), Kind::PLACES);
-                tracing::warn!("{place}: closed a connection of {evicted} for a new one: the limit is {most}{more}");
+                let place = self.doormen[place].place();
+                tracing::warn!("{place}: too many connections: closed one of {evicted} for a new one{more}");
             }
         }
         let entry = self.clients.vacant_entry();
