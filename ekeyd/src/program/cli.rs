@@ -152,7 +152,7 @@ fn options(
 }
 
 fn run(named: Option<PathBuf>) -> ExitCode {
-    logs::start_service();
+    let logs = logs::start_service();
     let file = named.unwrap_or_else(default_config);
     let (config, notes) = match Config::load(&file) {
         Ok(read) => read,
@@ -161,7 +161,8 @@ fn run(named: Option<PathBuf>) -> ExitCode {
     confine::from_the_start();
     tracing::info!(version = env!("CARGO_PKG_VERSION"), config = %file.display(), "ekeyd starts");
     notes.iter().for_each(|note| tracing::info!("{note}"));
-    match Daemon::start(config, Some(file), false).and_then(|daemon| daemon.run(None)) {
+    let started = Daemon::start(config, Some(file), false, || logs.start_writer());
+    match started.and_then(|daemon| daemon.run(None)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{error}");

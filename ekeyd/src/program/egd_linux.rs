@@ -22,7 +22,7 @@ use nix::fcntl::OFlag;
 use crate::config::{Config, Egd, EgdClient, Kernel, Server, Tls};
 use crate::confine;
 use crate::daemon::{Daemon, DaemonError};
-use crate::program::logs;
+use crate::program::logs::{self, Logs};
 use crate::program::terminal::{complain, say};
 
 /// The name that selects this program.
@@ -97,15 +97,15 @@ pub(crate) fn main(line: Parser) -> ExitCode {
         Ok(Asked::Help) => say(HELP.trim_end()),
         Ok(Asked::Version) => say(format_args!("{NAME}: Version {}", env!("CARGO_PKG_VERSION"))),
         Ok(Asked::Run(plan)) => {
-            let pid_file = match go(&plan) {
-                Ok(pid_file) => pid_file,
+            let (pid_file, logs) = match go(&plan) {
+                Ok(gone) => gone,
                 Err(error) => {
                     complain(format_args!("{NAME}: {error}"));
                     return ExitCode::FAILURE;
                 }
             };
             // In the background stderr is /dev/null, so errors go to the log from here on.
-            if let Err(error) = stay(*plan, pid_file) {
+            if let Err(error) = stay(*plan, pid_file, &logs) {
                 tracing::error!("{error}");
                 return ExitCode::FAILURE;
             }
@@ -190,20 +190,19 @@ fn absolute(path: &OsString) -> Result<PathBuf, lexopt::Error> {
     std::path::absolute(path).map_err(|error| format!("`{}`: {error}", path.display()).into())
 }
 
-/// Does what the caller waits for: connects if it must, starts logging, goes into the background. Returns the pid file, still empty.
-fn go(plan: &Plan) -> Result<Option<File>, Ended> {
+/// Does what the caller waits for: connects if it must, starts logging, goes into the background. Returns the pid file, still empty,
+/// and the logs.
+fn go(plan: &Plan) -> Result<(Option<File>, Logs), Ended> {
     if plan.must_be_there {
         plan.config.egd_client.iter().flat_map(|client| &client.connect).try_for_each(reach)?;
     }
     let Some(path) = &plan.pid_file else {
-        logs::start(tracing::Level::INFO);
-        return Ok(None);
+        return Ok((None, logs::start(tracing::Level::INFO)));
     };
     let pid_file = make_pid_file(path).map_err(|source| Ended::PidFile { path: path.clone(), source })?;
     // Before the first thread, because fork(2) copies only the calling one.
     nix::unistd::daemon(false, false).map_err(Ended::Foreground)?;
-    logs::start_syslog(NAME);
-    Ok(Some(pid_file))
+    Ok((Some(pid_file), logs::start_syslog(NAME)))
 }
 
 /// Creates or empties the pid file. Rejects links and special files: the program runs as root, and another user may have put one
@@ -219,7 +218,7 @@ fn make_pid_file(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-fn stay(plan: Plan, pid_file: Option<File>) -> Result<(), Ended> {
+fn stay(plan: Plan, pid_file: Option<File>, logs: &Logs) -> Result<(), Ended> {
     let path = plan.pid_file.unwrap_or_default();
     confine::from_the_start();
     if let Some(mut file) = pid_file.as_ref() {
@@ -227,7 +226,8 @@ fn stay(plan: Plan, pid_file: Option<File>) -> Result<(), Ended> {
         written.map_err(|source| Ended::PidFile { path: path.clone(), source })?;
     }
     tracing::info!("EGD client starts, version {}", env!("CARGO_PKG_VERSION"));
-    let ended = Daemon::start(plan.config, None, false).and_then(|daemon| daemon.run(None));
+    let started = Daemon::start(plan.config, None, false, || logs.start_writer());
+    let ended = started.and_then(|daemon| daemon.run(None));
     // Removing fails without a pid file, and in a folder that only root can write to.
     if fs::remove_file(&path).is_err()
         && let Some(file) = pid_file
