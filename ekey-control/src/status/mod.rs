@@ -139,6 +139,10 @@ pub struct KeyStatus {
     pub last_frame_ms: Option<u64>,
     /// What the key says about itself.
     pub sensors: Sensors,
+    /// `true` while what the key says about itself (serial number, sensors, why it stopped) came under the public zero key: anyone
+    /// could have said it. An older daemon does not report it.
+    #[serde(default)]
+    pub unverified: bool,
     /// How often a step revived it.
     pub recoveries: u64,
     /// The steps that were tried, and their results.

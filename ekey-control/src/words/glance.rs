@@ -5,7 +5,7 @@ pub use super::parts::{Row, server_rows};
 use super::{advice, amount};
 use crate::status::health::HealthStatus;
 use crate::status::state::KeyState;
-use crate::status::{EgdClientState, EgdClientStatus, KeyStatus, Sensors, Status};
+use crate::status::{EgdClientState, EgdClientStatus, KeyStatus, Status};
 
 /// The warning about a software key, wherever one is in use.
 pub const NOT_RANDOM: &str = "THIS DATA IS NOT RANDOM (software key): for tests only, never for secrets.";
@@ -35,9 +35,16 @@ pub fn key_mood(key: &KeyStatus) -> Mood {
     if key.put_aside().is_some() || key.hindrance().is_some() { Mood::Bad } else { mood(key.state) }
 }
 
+/// The mark of what a key says before it has proven who it is: anyone can say that.
+const UNVERIFIED: &str = "unverified";
+
 /// Returns the key's serial number, its state, and for how long it has been in it.
 pub fn key_title(key: &KeyStatus) -> String {
-    let serial = key.known_serial().unwrap_or("(serial number not known)");
+    let serial = match (key.known_serial(), &key.serial) {
+        (None, _) => "(serial number not known)".to_owned(),
+        (Some(_), Some(claimed)) if key.unverified => format!("{claimed} ({UNVERIFIED})"),
+        (Some(serial), _) => serial.to_owned(),
+    };
     if let Some(aside) = key.put_aside().filter(|_| key.state.is_okay()) {
         let since = amount::duration(aside.since_s);
         return format!("Key {}  {serial}  retired: {} test failed, for {since}", key.number, aside.test);
@@ -66,7 +73,7 @@ pub fn key_rows(key: &KeyStatus) -> Vec<Row> {
                 sessions.rekeys, sessions.resets, key.recoveries
             ),
         ),
-        ("sensors", sensors(&key.sensors)),
+        ("sensors", sensors(key)),
     ]);
     // There is room for one of the two. Of a key that failed a health test they say the same.
     let health = key.health.as_ref().filter(|_| key.detail.is_none());
@@ -134,7 +141,8 @@ fn frames(key: &KeyStatus) -> String {
     format!("{} good, {faults}", counts.ok)
 }
 
-fn sensors(sensors: &Sensors) -> String {
+fn sensors(key: &KeyStatus) -> String {
+    let sensors = &key.sensors;
     let mut parts = Vec::new();
     if let Some(decikelvin) = sensors.temperature_decikelvin {
         parts.push(format!("{:.1} C", celsius(decikelvin)));
@@ -149,7 +157,11 @@ fn sensors(sensors: &Sensors) -> String {
         let per_byte = |estimate: u32| f64::from(estimate) / f64::from(generators.raw_bytes);
         parts.push(format!("raw {:.2} and {:.2} bits/byte", per_byte(generators.left), per_byte(generators.right)));
     }
-    if parts.is_empty() { "nothing said yet".to_owned() } else { parts.join(", ") }
+    match (parts.join(", "), key.unverified) {
+        (parts, _) if parts.is_empty() => "nothing said yet".to_owned(),
+        (parts, true) => format!("{UNVERIFIED}: {parts}"),
+        (parts, false) => parts,
+    }
 }
 
 fn health(health: &HealthStatus) -> String {

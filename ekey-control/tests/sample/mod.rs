@@ -64,6 +64,7 @@ pub(crate) fn key(state: impl Into<KeyState>) -> KeyStatus {
                 badness: Badness::NONE,
             }),
         },
+        unverified: false,
         recoveries: 0,
         revival: Vec::new(),
         books: KeyBooks { verified_bytes: 29_520_000, handed_bytes: 29_520_000, ..KeyBooks::default() },

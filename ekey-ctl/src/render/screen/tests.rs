@@ -63,6 +63,19 @@ fn every_state_fits_and_ends_with_what_to_do() {
 }
 
 #[test]
+fn what_no_session_key_has_proven_is_unverified() {
+    for state in all_states() {
+        let status = status(vec![KeyStatus { unverified: true, ..key(state) }]);
+        fits(&status);
+        shows(&status, &["NwBvBlg3OTBJORFD (unverified)  ", "unverified: 41.1 C"]);
+    }
+    let mut named = KeyStatus { unverified: true, ..key(State::AwaitSerial) };
+    (named.serial, named.expected_serial) = (None, named.serial);
+    let screen = text(&lines(&status(vec![named])));
+    assert!(!screen.contains("NwBvBlg3OTBJORFD (unverified)"), "the configuration states it:\n{screen}");
+}
+
+#[test]
 fn rejected_clients_and_offers_are_shown_if_any() {
     let mut status = status(vec![key(State::Running)]);
     let usual = lines(&status).len();

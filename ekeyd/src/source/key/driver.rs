@@ -16,6 +16,7 @@ use ekey_proto::session::State;
 
 use super::clock::Clock;
 use super::health::Checkup;
+use super::lines::Line;
 use super::place::{Place, Spot, likely_transport};
 use super::record::{Bytes, Record};
 use super::{KeyCommand, KeySettings};
@@ -70,6 +71,8 @@ pub(super) struct Driver {
     pub(super) refused: Option<(Rung, String)>,
     /// How often in a row a key that is present could not be opened.
     refusals: u32,
+    /// Whether the event loop does not know of the last change of state.
+    news: bool,
 }
 
 /// Why a session ended or did not begin.
@@ -114,6 +117,7 @@ impl Driver {
             was_gone: false,
             refused: None,
             refusals: 0,
+            news: false,
         }
     }
 
@@ -255,6 +259,7 @@ impl Driver {
     /// Takes a step that needs the link closed. Only [`open`](Self::open) opens it again.
     fn take(&mut self, rung: Rung) {
         self.show_recovery();
+        self.tell();
         self.stepped = Some(Instant::now());
         let outcome = match (rung, &self.device) {
             (Rung::Reopen | Rung::Soft | Rung::Pause, _) => Ok(()),
@@ -281,7 +286,10 @@ impl Driver {
         let refused = Some((rung, problem));
         if self.refused != refused {
             let (step, problem) = (rung.words(), refused.as_ref().map_or("", |(_, problem)| problem));
-            tracing::warn!(key = %self.settings.name.shown(), %rung, "cannot revive the key by {step}: {problem}");
+            if let Some(more) = self.settings.lines.admit(Line::Refused(rung)) {
+                let key = self.settings.name.shown();
+                tracing::warn!(%key, %rung, "cannot revive the key by {step}: {problem}{more}");
+            }
             self.refused = refused;
         }
     }
@@ -299,26 +307,36 @@ impl Driver {
 
     /// Notes and logs a state.
     pub(super) fn enter(&mut self, state: KeyState, detail: Option<String>) {
-        let mut record = self.record();
-        let changed = record.enter(state, detail.clone());
-        let status = changed.then(|| record.status());
-        drop(record);
-        let Some(status) = status else { return };
+        let changed = self.record().enter(state, detail.clone());
+        if !changed {
+            return;
+        }
+        // The loop hears of it once for all changes: a hostile key can change its state with each frame.
+        self.news = true;
+        let Some(more) = self.settings.lines.admit(Line::of(state)) else { return };
+        let status = self.record().status();
         let (key, word) = (&status.path, status.state.short_word());
         let serial = status.known_serial().unwrap_or("unknown");
         match (&status.state, status.state.next_step(status.known_serial(), &status.path), detail) {
             (KeyState::Recovering { rung }, ..) if *rung != Rung::Pause => {
-                tracing::warn!(%key, %serial, %rung, "{word}: {}", rung.words());
+                tracing::warn!(%key, %serial, %rung, "{word}: {}{more}", rung.words());
             }
-            (_, None, None) => tracing::info!(%key, %serial, "{word}"),
-            (_, _, Some(detail)) => tracing::warn!(%key, %serial, "{word}: {detail}"),
-            (_, Some(step), None) => tracing::warn!(%key, %serial, "{word}; {step}"),
+            (_, None, None) => tracing::info!(%key, %serial, "{word}{more}"),
+            (_, _, Some(detail)) => tracing::warn!(%key, %serial, "{word}: {detail}{more}"),
+            (_, Some(step), None) => tracing::warn!(%key, %serial, "{word}; {step}{more}"),
         }
-        self.inlet.wake();
+    }
+
+    /// Wakes the event loop if the state has changed. Call it before this thread waits.
+    pub(super) fn tell(&mut self) {
+        if std::mem::take(&mut self.news) {
+            self.inlet.wake();
+        }
     }
 
     /// Waits without a link. Returns whether the daemon releases the key.
     fn wait_without_link(&mut self, pause: Duration) -> bool {
+        self.tell();
         let until = Instant::now() + pause;
         loop {
             match self.inbox.recv_deadline(until) {

@@ -6,6 +6,7 @@ use ekey_control::health::{HealthStatus, PutAside, TestFailures};
 use ekey_health::{Alpha, Change, Firmware, Generators, Monitor, Retirement, Test, Warning};
 use ekey_proto::wire::Info;
 
+use super::lines::{Line, Lines};
 use super::place::Name;
 use crate::config;
 use crate::source::Grade;
@@ -46,18 +47,22 @@ impl Checkup {
     }
 
     /// Tests the next bytes of the stream of `key`. Returns their grade.
-    pub(crate) fn judge(&mut self, bytes: &[u8], key: &Name) -> Grade {
+    pub(super) fn judge(&mut self, bytes: &[u8], key: &Name, lines: &Lines) -> Grade {
         let judgement = self.monitor.judge(bytes);
         match judgement.change {
             Some(Change::Retired(alarm)) => {
                 self.since = Some(Instant::now());
                 self.times_retired += 1;
-                tracing::error!(key = %key.shown(), "retired, its entropy is no longer handed out: {alarm}");
+                if let Some(more) = lines.admit(Line::Retired) {
+                    tracing::error!(key = %key.shown(), "retired, its entropy is no longer handed out: {alarm}{more}");
+                }
             }
             Some(Change::Readmitted) => {
                 self.since = None;
                 let blocks = self.monitor.good_blocks_to_readmit();
-                tracing::info!(key = %key.shown(), "readmitted after {blocks} good blocks in a row");
+                if let Some(more) = lines.admit(Line::Readmitted) {
+                    tracing::info!(key = %key.shown(), "readmitted after {blocks} good blocks in a row{more}");
+                }
             }
             None => {}
         }
@@ -73,7 +78,7 @@ impl Checkup {
     }
 
     /// Checks the key's own report. Returns the warnings in words.
-    pub(crate) fn note_info(&mut self, info: &Info, key: &Name) -> Vec<String> {
+    pub(super) fn note_info(&mut self, info: &Info, key: &Name, lines: &Lines) -> Vec<String> {
         if let Some(fips) = info.fips {
             self.firmware.note_fips(fips.blocks, fips.failures);
         }
@@ -91,8 +96,10 @@ impl Checkup {
         }
         let warnings = self.firmware.warnings();
         for warning in &warnings {
-            if !self.warnings.iter().any(|before| before.is_about_the_same(warning)) {
-                tracing::warn!(key = %key.shown(), "{}: it may stop itself soon", warning.words());
+            if !self.warnings.iter().any(|before| before.is_about_the_same(warning))
+                && let Some(more) = lines.admit(Line::Warning)
+            {
+                tracing::warn!(key = %key.shown(), "{}: it may stop itself soon{more}", warning.words());
             }
         }
         self.warnings = warnings;

@@ -1,18 +1,20 @@
 //! Keys: configured, added by command or found on USB. Each has its own thread.
 
+mod allowance;
 mod clock;
 mod conversation;
 mod discovery;
 mod driver;
 pub(crate) mod health;
 mod keys;
+mod lines;
 pub(crate) mod nonce;
 mod place;
 mod rate;
 mod record;
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::Sender;
 use ekey_control::books::KeyBooks;
@@ -29,6 +31,7 @@ use crate::source::keyring::SharedKeyring;
 use crate::worker::{Worker, lock};
 pub(crate) use keys::Keys;
 pub(crate) use place::Name;
+use lines::Lines;
 use record::Record;
 
 /// What a key's thread needs to know.
@@ -47,6 +50,8 @@ pub(crate) struct KeySettings {
     pub expected: Option<Serial>,
     /// How long it may be silent.
     pub timings: Timings,
+    /// How often the log gets a line about it.
+    pub lines: Lines,
 }
 
 /// A key that is being driven. Dropping it does not stop it: see [`Key::release`].
@@ -56,6 +61,8 @@ pub(crate) struct Key {
     commands: Sender<KeyCommand>,
     interrupt: Interrupt,
     record: Arc<Mutex<Record>>,
+    /// Since when it is not on USB, if it was found there.
+    away: Option<Instant>,
     worker: Worker,
 }
 
@@ -100,12 +107,33 @@ impl Key {
         let driver = driver::Driver::new(settings, keyring, inlet, inbox, interrupt.clone(), Arc::clone(&record));
         let worker = Worker::start(format!("key-{number}"), move || driver.run())
             .map_err(|source| LinkError::Open { path: name.shown().into(), source })?;
-        Ok(Self { number, name, commands, interrupt, record, worker })
+        Ok(Self { number, name, commands, interrupt, record, away: None, worker })
     }
 
     /// Returns whether it delivers usable entropy: its session runs and it is not retired.
     pub(crate) fn is_delivering(&self) -> bool {
         lock(&self.record).is_serving()
+    }
+
+    /// Notes whether the last scan of USB found it.
+    pub(crate) fn note_found(&mut self, found: bool, now: Instant) {
+        self.away = if found { None } else { self.away.or(Some(now)) };
+    }
+
+    /// Returns since when it has not been found.
+    pub(crate) fn away_since(&self) -> Option<Instant> {
+        self.away
+    }
+
+    /// Returns whether a frame has ever verified under a session key with it.
+    pub(crate) fn has_proven(&self) -> bool {
+        lock(&self.record).has_proven()
+    }
+
+    /// Notes that a frame has verified under a session key, for tests.
+    #[cfg(test)]
+    pub(super) fn prove(&self) {
+        lock(&self.record).note_info(&ekey_proto::wire::Info::default(), None, true);
     }
 
     /// Returns its number.
