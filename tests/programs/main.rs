@@ -13,6 +13,7 @@ mod expand;
 mod faults;
 mod health;
 mod hostile;
+mod hostile_key;
 mod keyring;
 mod limits;
 mod lying_key;

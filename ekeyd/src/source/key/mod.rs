@@ -30,8 +30,8 @@ use crate::source::Inlet;
 use crate::source::keyring::SharedKeyring;
 use crate::worker::{Worker, lock};
 pub(crate) use keys::Keys;
-pub(crate) use place::Name;
 use lines::Lines;
+pub(crate) use place::Name;
 use record::Record;
 
 /// What a key's thread needs to know.

@@ -276,7 +276,11 @@ mod tests {
         record.note_info(&mild, None, true);
         let status = record.status();
         let sensors = status.sensors;
-        assert_eq!((sensors.temperature_decikelvin, sensors.supply_millivolts), (Some(3000), None), "nothing of before");
+        assert_eq!(
+            (sensors.temperature_decikelvin, sensors.supply_millivolts),
+            (Some(3000), None),
+            "nothing of before"
+        );
         assert!(!status.unverified && record.has_proven());
 
         record.note_info(&hot, None, false);

@@ -1,0 +1,71 @@
+//! A hostile key that floods the daemon with valid frames: before a session, which takes no secret, and in one.
+
+use std::time::Instant;
+
+use ekey_tests::software_key::{SECOND_LONG_TERM_KEY, SECOND_SERIAL};
+use ekey_tests::{Daemon, DaemonPlan, KeyPlan, Scratch, SoftwareKey, await_until};
+
+/// As `ekey-sim --flood` names them. With `:200`, they begin in a session.
+const KINDS: [&str; 15] = [
+    "serial",
+    "serials",
+    "need-key",
+    "information",
+    "badness",
+    "generators-bad",
+    "unknown-input",
+    "unlocked",
+    "refused",
+    "session-answer",
+    "long-term-answer",
+    "entropy",
+    "unknown",
+    "malformed",
+    "all",
+];
+/// Lines of the log that one key may cause in a minute.
+const MOST_LINES: usize = 10;
+/// Bytes of a flood: many times what is read before the first pause.
+const MANY: u64 = 50_000;
+
+#[test]
+fn a_flood_before_a_session_costs_ten_lines() {
+    for kind in KINDS {
+        flood(kind, |daemon, _, key| daemon.unknown_key(key));
+    }
+}
+
+#[test]
+fn a_flood_by_a_known_key_costs_ten_lines() {
+    for kind in KINDS {
+        flood(kind, DaemonPlan::key);
+        flood(&format!("{kind}:200"), DaemonPlan::key);
+    }
+}
+
+/// Runs a daemon with a good key and one that floods it, until it has read much of the flood and the good key has gone on.
+fn flood(kind: &str, add: impl Fn(DaemonPlan, &KeyPlan, &SoftwareKey) -> DaemonPlan) {
+    let (scratch, started) = (Scratch::make(), Instant::now());
+    let good = KeyPlan::named("good").rate(126);
+    let plan = KeyPlan::named("hostile").identity(SECOND_SERIAL, SECOND_LONG_TERM_KEY).flood(kind);
+    let (good_key, flooding) = (good.plug_in(&scratch), plan.plug_in(&scratch));
+    let mut daemon = add(DaemonPlan::default().key(&good, &good_key), &plan, &flooding).start(&scratch);
+    daemon.await_state(&scratch, "running");
+    let before = daemon.status(&scratch).key(0).frames("ok");
+    let status = await_until(&format!("a flood of {kind}"), || {
+        let status = daemon.status(&scratch);
+        let has_gone_on = status.key(0).frames("ok") > before + 126;
+        (status.count("/keys/1/bytes_read") > MANY && has_gone_on).then_some(status)
+    });
+    assert_eq!(status.key(0).state(), "running", "{status}");
+    let lines = lines_about(&daemon, &flooding);
+    // A busy machine may need more than a minute.
+    let most = MOST_LINES * (1 + started.elapsed().as_secs() as usize / 60);
+    assert!(lines.len() <= most, "{} lines from {kind}: {lines:#?}", lines.len());
+    assert!(!daemon.program.stderr().contains("panicked"), "{}", daemon.program.stderr());
+}
+
+fn lines_about(daemon: &Daemon, key: &SoftwareKey) -> Vec<String> {
+    let path = key.path.display().to_string();
+    daemon.program.stderr().lines().filter(|line| line.contains(&path)).map(str::to_owned).collect()
+}
