@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use ekey_tests::software_key::{SECOND_LONG_TERM_KEY, SECOND_SERIAL};
-use ekey_tests::{Daemon, DaemonPlan, KeyPlan, Scratch, SoftwareKey, await_until};
+use ekey_tests::{Daemon, DaemonPlan, KeyPlan, Scratch, SoftwareKey, Status, await_until};
 
 /// As `ekey-sim --flood` names them. With `:200`, they begin in a session.
 const KINDS: [&str; 15] = [
@@ -31,7 +31,8 @@ const MANY: u64 = 50_000;
 #[test]
 fn a_flood_before_a_session_costs_ten_lines() {
     for kind in KINDS {
-        flood(kind, |daemon, _, key| daemon.unknown_key(key));
+        let status = flood(kind, |daemon, _, key| daemon.unknown_key(key));
+        assert_eq!(status.at("/keys/1/unverified"), true, "{kind}: {status}");
     }
 }
 
@@ -44,7 +45,8 @@ fn a_flood_by_a_known_key_costs_ten_lines() {
 }
 
 /// Runs a daemon with a good key and one that floods it, until it has read much of the flood and the good key has gone on.
-fn flood(kind: &str, add: impl Fn(DaemonPlan, &KeyPlan, &SoftwareKey) -> DaemonPlan) {
+/// Returns the status at that time.
+fn flood(kind: &str, add: impl Fn(DaemonPlan, &KeyPlan, &SoftwareKey) -> DaemonPlan) -> Status {
     let scratch = Scratch::make();
     let good = KeyPlan::named("good").rate(126);
     let plan = KeyPlan::named("hostile").identity(SECOND_SERIAL, SECOND_LONG_TERM_KEY).flood(kind);
@@ -57,11 +59,12 @@ fn flood(kind: &str, add: impl Fn(DaemonPlan, &KeyPlan, &SoftwareKey) -> DaemonP
         let has_gone_on = status.key(0).frames("ok") > before + 126;
         (status.count("/keys/1/bytes_read") > MANY && has_gone_on).then_some(status)
     });
-    assert_eq!(status.key(0).state(), "running", "{status}");
+    assert_eq!((status.key(0).state(), status.at("/keys/0/unverified")), ("running", &false.into()), "{status}");
     for (minute, lines) in lines_by_minute(&daemon, &flooding) {
         assert!(lines.len() <= MOST_LINES, "{kind}, {} lines at {minute}: {lines:#?}", lines.len());
     }
     assert!(!daemon.program.stderr().contains("panicked"), "{}", daemon.program.stderr());
+    status
 }
 
 /// Returns the lines of the log that name this key, by the minute that they state.

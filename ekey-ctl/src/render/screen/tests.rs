@@ -67,7 +67,7 @@ fn what_no_session_key_has_proven_is_unverified() {
     for state in all_states() {
         let status = status(vec![KeyStatus { unverified: true, ..key(state) }]);
         fits(&status);
-        shows(&status, &["NwBvBlg3OTBJORFD (unverified)  ", "unverified: 41.1 C"]);
+        shows(&status, &["NwBvBlg3OTBJORFD (unverified)  ", "unverified: 41.2 C"]);
     }
     let mut named = KeyStatus { unverified: true, ..key(State::AwaitSerial) };
     (named.serial, named.expected_serial) = (None, named.serial);
