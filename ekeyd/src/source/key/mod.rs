@@ -4,7 +4,7 @@ mod clock;
 mod conversation;
 mod discovery;
 mod driver;
-pub(crate) mod health;
+mod health;
 mod keys;
 pub(crate) mod nonce;
 mod place;
