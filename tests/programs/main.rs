@@ -8,6 +8,7 @@ mod confined;
 mod convert;
 mod deliver;
 mod egd_client;
+mod egd_client_health;
 mod egd_linux;
 mod expand;
 mod faults;

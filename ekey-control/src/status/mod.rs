@@ -25,7 +25,7 @@ use thiserror::Error;
 pub use self::balance::Discrepancy;
 pub use self::confinement::{ConfinementStatus, HeldCapability};
 pub use self::egd::{CombineStatus, EgdStatus, EgdTlsStatus};
-pub use self::egd_client::{EgdClientState, EgdClientStatus};
+pub use self::egd_client::{EgdClientState, EgdClientStatus, ServerTests};
 pub use self::expand::ExpandStatus;
 pub use self::outputs::{Account, FileStatus, KernelEra, KernelStatus, OutletStatus, PoolStatus};
 pub use self::sensors::Sensors;

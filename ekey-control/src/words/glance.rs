@@ -1,11 +1,10 @@
 //! A status in words: the rows of the terminal's screen and of the page, and the one line that says whether all is well.
 
-use super::parts::Role;
+use super::parts::{self, Role};
 pub use super::parts::{Row, server_rows};
 use super::{advice, amount};
-use crate::status::health::HealthStatus;
 use crate::status::state::KeyState;
-use crate::status::{EgdClientState, EgdClientStatus, KeyStatus, Status};
+use crate::status::{EgdClientState, EgdClientStatus, KeyStatus, ServerTests, Status};
 
 /// The warning about a software key, wherever one is in use.
 pub const NOT_RANDOM: &str = "THIS DATA IS NOT RANDOM (software key): for tests only, never for secrets.";
@@ -77,13 +76,15 @@ pub fn key_rows(key: &KeyStatus) -> Vec<Row> {
     ]);
     // There is room for one of the two. Of a key that failed a health test they say the same.
     let health = key.health.as_ref().filter(|_| key.detail.is_none());
-    rows.extend(health.map(|health| ("health", self::health(health))));
+    rows.extend(health.map(|health| ("health", parts::health(health))));
     rows
 }
 
-/// Returns how good the state of fetching from another machine is.
+/// Returns how good the state of fetching from another machine is. A server that failed a health test is bad, whatever the state.
 pub fn server_mood(client: &EgdClientStatus) -> Mood {
     match client.state {
+        _ if client.current().is_some_and(|tests| tests.put_aside().is_some()) => Mood::Bad,
+        EgdClientState::Connected if !client.is_delivering() => Mood::Soon,
         EgdClientState::Connected => Mood::Good,
         EgdClientState::Connecting => Mood::Soon,
         EgdClientState::Resting => Mood::Bad,
@@ -97,6 +98,10 @@ pub fn server_title(client: &EgdClientStatus) -> String {
         (since, false) => format!(", no server for {since}"),
     };
     let address = client.address.as_ref().map_or_else(String::new, |address| format!(" ({address})"));
+    if let Some(aside) = client.current().and_then(ServerTests::put_aside) {
+        let since = amount::duration(aside.since_s);
+        return format!("EGD server  retired: {} test failed, for {since}  {}{address}", aside.test, client.server);
+    }
     format!("EGD server  {}{since}  {}{address}", client.state.word(), client.server)
 }
 
@@ -161,15 +166,5 @@ fn sensors(key: &KeyStatus) -> String {
         (parts, _) if parts.is_empty() => "nothing said yet".to_owned(),
         (parts, true) => format!("{UNVERIFIED}: {parts}"),
         (parts, false) => parts,
-    }
-}
-
-fn health(health: &HealthStatus) -> String {
-    let tested = amount::bytes(health.tested_bytes);
-    let fips = format!("{} of {} blocks fail FIPS", health.fips_failures, health.fips_blocks);
-    match (&health.put_aside, health.times_put_aside) {
-        (Some(aside), _) => format!("FAILED at byte {}: {}", aside.at_byte, aside.what),
-        (None, 0) => format!("all tests passed on {tested}, {fips}"),
-        (None, times) => format!("{tested} tested, {fips}, retired {} so far", amount::many(times, "time")),
     }
 }

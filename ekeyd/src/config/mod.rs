@@ -34,7 +34,7 @@ use toml::de::DeTable;
 
 pub(crate) use claim::{Claim, Resource};
 pub(crate) use egd::{Egd, Limits, Principal};
-pub(crate) use egd_client::{EgdClient, Server};
+pub(crate) use egd_client::{Credit, EgdClient, Server};
 pub(crate) use error::{ConfigError, Mistake};
 pub(crate) use expand::Expand;
 pub(crate) use file::File;

@@ -14,7 +14,7 @@ use memory::{Memory, PIECE};
 use ring::Ring;
 
 use crate::source::batch::wipe;
-use crate::source::{SourceId, Trust};
+use crate::source::{Delivery, SourceId, Trust};
 
 pub(crate) use ring::End;
 
@@ -23,6 +23,8 @@ pub(crate) use ring::End;
 pub(crate) enum Need {
     /// Any.
     Any,
+    /// Bytes that the kernel may count as entropy.
+    Credited,
     /// Bytes that a MAC proves to come from a key.
     Proven,
     /// Bytes made of two keys' proven bytes on taking, so that no single key knows them.
@@ -67,12 +69,12 @@ impl Stock {
         }
     }
 
-    /// Takes in bytes of a source. If there is no room, discards the oldest bytes of the fullest source.
-    pub(crate) fn put(&mut self, from: SourceId, trust: Trust, bytes: &[u8]) {
-        self.counters.received += bytes.len() as u64;
+    /// Takes in a delivery. If there is no room, discards the oldest bytes of the fullest source.
+    pub(crate) fn put(&mut self, delivery: &Delivery) {
+        let mut rest = &delivery.bytes[..];
+        self.counters.received += rest.len() as u64;
         self.puts += 1;
-        let at = self.ring_of(from, trust);
-        let mut rest = bytes;
+        let at = self.ring_of(delivery);
         while !rest.is_empty() {
             let room = self.capacity.saturating_sub(self.held(Need::Any));
             let put = self.rings[at].put(&rest[..rest.len().min(room)], self.puts, &mut self.memory);
@@ -93,9 +95,8 @@ impl Stock {
     /// Returns how many bytes of a kind can be taken now.
     pub(crate) fn held(&self, need: Need) -> usize {
         match need {
-            Need::Any => self.rings.iter().map(Ring::len).sum(),
-            Need::Proven => self.rings.iter().filter(|ring| ring.trust == Trust::Proven).map(Ring::len).sum(),
             Need::OfTwoKeys => self.combined(),
+            need => self.rings.iter().filter(|ring| ring.meets(need)).map(Ring::len).sum(),
         }
     }
 
@@ -106,7 +107,7 @@ impl Stock {
         }
         let mut taken = 0;
         while taken < count {
-            let fits = |ring: &&mut Ring| ring.len() > 0 && (need == Need::Any || ring.trust == Trust::Proven);
+            let fits = |ring: &&mut Ring| ring.len() > 0 && ring.meets(need);
             let rings = self.rings.iter_mut().filter(fits);
             let ring = match end {
                 End::Freshest => rings.max_by_key(|ring| ring.put_at(end)),
@@ -155,13 +156,14 @@ impl Stock {
         self.combiner.as_ref()
     }
 
-    fn ring_of(&mut self, from: SourceId, trust: Trust) -> usize {
+    fn ring_of(&mut self, delivery: &Delivery) -> usize {
+        let Delivery { from, trust, credited, .. } = *delivery;
         if let Some(at) = self.rings.iter().position(|ring| ring.from == from) {
             return at;
         }
         // An empty ring can go: sources come and go.
         self.rings.retain(|ring| ring.len() > 0);
-        self.rings.push(Ring::new(from, trust));
+        self.rings.push(Ring::new(from, trust, credited));
         self.rings.len() - 1
     }
 

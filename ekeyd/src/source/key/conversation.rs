@@ -12,7 +12,7 @@ use ekey_proto::{EntropyBlock, Instant as SessionInstant, Serial};
 use super::KeyCommand;
 use super::allowance::Allowance;
 use super::driver::{Driver, Ended};
-use super::health::Checkup;
+use super::health::KeyHealth;
 use super::lines::Line;
 use crate::source::batch::Batch;
 use crate::source::{Delivery, Grade, MOST_BATCH, SourceId, Trust};
@@ -224,7 +224,7 @@ impl Driver {
         }
         self.publish_books();
         let from = SourceId::key(self.settings.number);
-        self.unsent = Some(Delivery { from, trust: Trust::Proven, bytes: batch, grade });
+        self.unsent = Some(Delivery { from, trust: Trust::Proven, credited: true, bytes: batch, grade });
     }
 
     /// Hands on the tested batch. While the daemon has no room, does not read the key, which waits.
@@ -310,7 +310,7 @@ impl Driver {
         let heard = session.counters().verified > 0;
         let last_verified = heard.then(|| self.clock.instant(session.last_verified()));
         let mut record = self.record();
-        record.set_books(self.shown_books(), self.health.as_ref().map(Checkup::vitals));
+        record.set_books(self.shown_books(), self.health.as_ref().map(KeyHealth::vitals));
         record.note_session(session, self.bytes, last_verified);
         record.set_revival(&self.ladder, self.refused.as_ref());
     }

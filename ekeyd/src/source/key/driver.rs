@@ -15,7 +15,7 @@ use ekey_link::{Interrupt, Link, LinkError};
 use ekey_proto::session::State;
 
 use super::clock::Clock;
-use super::health::Checkup;
+use super::health::KeyHealth;
 use super::lines::Line;
 use super::place::{Place, Spot, likely_transport};
 use super::record::{Bytes, Record};
@@ -58,7 +58,7 @@ pub(super) struct Driver {
     pub(super) batch: Batch,
     /// A tested batch, already in the account, that waits for room.
     pub(super) unsent: Option<Delivery>,
-    pub(super) health: Option<Checkup>,
+    pub(super) health: Option<KeyHealth>,
     pub(super) ladder: Ladder,
     place: Place,
     /// The USB device that was opened last, for the steps that act on it.
@@ -98,7 +98,7 @@ impl Driver {
     ) -> Self {
         Self {
             place: Place::new(settings.name.clone(), settings.transport),
-            health: Checkup::new(&settings.health),
+            health: KeyHealth::new(&settings.health),
             settings,
             keyring,
             inlet,
@@ -248,7 +248,7 @@ impl Driver {
 
     /// Shows the account and the health. Call it before handing on bytes, so that the account is never behind.
     pub(super) fn publish_books(&self) {
-        self.record().set_books(self.shown_books(), self.health.as_ref().map(Checkup::vitals));
+        self.record().set_books(self.shown_books(), self.health.as_ref().map(KeyHealth::vitals));
     }
 
     /// Returns the account with the bytes that are proven but not tested yet.

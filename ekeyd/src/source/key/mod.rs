@@ -5,7 +5,7 @@ mod clock;
 mod conversation;
 mod discovery;
 mod driver;
-pub(crate) mod health;
+mod health;
 mod keys;
 mod lines;
 pub(crate) mod nonce;

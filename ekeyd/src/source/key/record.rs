@@ -14,7 +14,7 @@ use ekey_proto::wire::{FramerCounters, Info};
 
 use super::KeySettings;
 use super::rate::Rate;
-use crate::source::key::health::Vitals;
+use crate::source::health::Vitals;
 
 /// Collects the figures of one key. Counts start when the key is added and only grow.
 pub(super) struct Record {
