@@ -15,6 +15,7 @@ use mio::event::Event;
 use mio::{Registry, Token};
 
 use super::discovery::Discovery;
+use super::nonce::{Host, Nonces};
 use super::{Key, KeyCommand, KeyRecord, KeySettings, Name};
 use crate::config::{self, Config};
 use crate::source::keyring::SharedKeyring;
@@ -38,6 +39,7 @@ pub(crate) struct Keys {
     departing: Vec<KeyRecord>,
     departed: KeyBooks,
     keyring: SharedKeyring,
+    nonces: Nonces,
     config: config::Keys,
     recovery: config::Recovery,
     health: config::Health,
@@ -60,6 +62,7 @@ impl Keys {
             departing: Vec::new(),
             departed: KeyBooks::default(),
             keyring,
+            nonces: Nonces::new(&config.state_folder(), Host::default()),
             config: config.keys.clone(),
             recovery: config.recovery.clone(),
             health: config.health.clone(),
@@ -93,7 +96,7 @@ impl Keys {
         let (transport, recovery) = (self.config.transport, self.recovery.clone());
         let health = self.health.clone();
         let settings = KeySettings { number, name, transport, recovery, health, expected, timings };
-        self.keys.push(Key::start(settings, self.keyring.clone(), self.inlet.clone())?);
+        self.keys.push(Key::start(settings, self.keyring.clone(), self.nonces.clone(), self.inlet.clone())?);
         self.made = number;
         Ok(number)
     }
@@ -303,6 +306,7 @@ impl Source for Keys {
     fn report(&self, status: &mut Status) {
         status.keys = self.statuses();
         status.idle_keys = self.idle();
+        status.nonces = Some(self.nonces.status());
         if let Some(books) = &mut status.books {
             books.departed_keys = self.departed;
             self.departing.iter().for_each(|key| books.departed_keys += key.books());

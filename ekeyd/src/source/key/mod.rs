@@ -4,9 +4,10 @@ mod clock;
 mod conversation;
 mod discovery;
 mod driver;
+mod freshness;
 pub(crate) mod health;
 mod keys;
-pub(crate) mod nonce;
+mod nonce;
 mod place;
 mod rate;
 mod record;
@@ -28,6 +29,7 @@ use crate::source::Inlet;
 use crate::source::keyring::SharedKeyring;
 use crate::worker::{Worker, lock};
 pub(crate) use keys::Keys;
+use nonce::Nonces;
 pub(crate) use place::Name;
 use record::Record;
 
@@ -92,12 +94,18 @@ impl Key {
     ///
     /// # Errors
     /// [`LinkError::Interrupt`] if the machine has no file descriptor left, [`LinkError::Open`] if it has no thread left.
-    pub(crate) fn start(settings: KeySettings, keyring: SharedKeyring, inlet: Inlet) -> Result<Self, LinkError> {
+    pub(crate) fn start(
+        settings: KeySettings,
+        keyring: SharedKeyring,
+        nonces: Nonces,
+        inlet: Inlet,
+    ) -> Result<Self, LinkError> {
         let interrupt = Interrupt::new()?;
         let (commands, inbox) = crossbeam_channel::unbounded();
         let (number, name) = (settings.number, settings.name.clone());
         let record = Arc::new(Mutex::new(Record::new(&settings)));
-        let driver = driver::Driver::new(settings, keyring, inlet, inbox, interrupt.clone(), Arc::clone(&record));
+        let driver =
+            driver::Driver::new(settings, keyring, nonces, inlet, inbox, interrupt.clone(), Arc::clone(&record));
         let worker = Worker::start(format!("key-{number}"), move || driver.run())
             .map_err(|source| LinkError::Open { path: name.shown().into(), source })?;
         Ok(Self { number, name, commands, interrupt, record, worker })
@@ -158,3 +166,6 @@ impl Key {
         self.worker.stop(patience)
     }
 }
+
+#[cfg(test)]
+mod tests;
