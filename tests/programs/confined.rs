@@ -5,8 +5,9 @@ use std::fs;
 
 use ekey_tests::control::ControlClient;
 use ekey_tests::serving::writing;
+use ekey_tests::software_key::{LONG_TERM_KEY, SERIAL};
 use ekey_tests::{Daemon, DaemonPlan, KeyPlan, Scratch, await_until, blocks};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// CAP_DAC_OVERRIDE of capabilities(7), which root keeps if it has no other user to become.
 const DAC_OVERRIDE: u64 = 1 << 1;
@@ -88,6 +89,33 @@ fn an_unknown_user_stops_the_start() {
     let status = daemon.program.wait();
     assert_eq!(status.code(), Some(1), "{}", daemon.program.stderr());
     assert!(daemon.program.stderr().contains("nobody-has-this"), "{}", daemon.program.stderr());
+}
+
+#[test]
+fn a_large_pool_and_a_new_keyring_are_locked() {
+    const POOL: u32 = 32 * 1024 * 1024;
+    const LINES: u64 = 10_000;
+    if !nix::unistd::geteuid().is_root() {
+        return println!("only root may lock that much memory");
+    }
+    let scratch = Scratch::make();
+    let daemon = DaemonPlan::default().egd().pool(POOL).start(&scratch);
+    let locked = |what: &str| -> u64 {
+        let thread = threads(&daemon).remove(0);
+        let locked: u64 = field(&thread, "VmLck").trim_end_matches(" kB").trim().parse().expect("a number");
+        let said = confinement(&daemon, &scratch);
+        assert_eq!((&said["locked_bytes"], &said["problems"]), (&(locked * 1024).into(), &json!([])), "{what}: {said}");
+        locked * 1024
+    };
+    let before = locked("at the start");
+    assert!(before >= u64::from(POOL), "{before} bytes are locked, and the pool has {POOL}");
+    let line = |number: u64| format!("{}{number:05} {LONG_TERM_KEY}\n", &SERIAL[..11]);
+    let text: String = (0..LINES).map(line).collect();
+    let _ = scratch.write("keyring", &text, 0o600);
+    let reloaded = daemon.ctl(&scratch, &["keyring", "reload"]);
+    assert_eq!(reloaded.code, Some(0), "{reloaded:?}");
+    let after = locked("after reading the keyring");
+    assert!(after - before >= text.len() as u64, "{} more bytes are locked for {}", after - before, text.len());
 }
 
 fn threads(daemon: &Daemon) -> Vec<String> {

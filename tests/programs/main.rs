@@ -11,6 +11,7 @@ mod egd_client;
 mod egd_linux;
 mod expand;
 mod faults;
+mod freshness;
 mod health;
 mod hostile;
 mod keyring;

@@ -203,7 +203,9 @@ impl Config {
     /// Returns the folder for what the daemon must remember: the one in the configuration, else the service manager's, else
     /// `/var/lib/ekeyd`.
     pub(crate) fn state_folder(&self) -> PathBuf {
-        let given = || std::env::var_os("STATE_DIRECTORY").map(PathBuf::from).filter(|folder| folder.is_absolute());
+        // Folders are separated by colons, systemd.exec(5).
+        let folders = std::env::var("STATE_DIRECTORY").unwrap_or_default();
+        let given = || folders.split(':').next().map(PathBuf::from).filter(|folder| folder.is_absolute());
         self.state_dir.clone().or_else(given).unwrap_or_else(|| "/var/lib/ekeyd".into())
     }
 
