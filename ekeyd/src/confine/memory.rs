@@ -19,6 +19,8 @@ const STACK: usize = 2 * 1024 * 1024;
 const STACK_END: usize = 256 * 1024;
 /// A mapping without rights of at most this many bytes is the guard below a thread's stack.
 const MOST_GUARD: usize = 64 * 1024;
+/// Bytes to lock at a time where the limit is too low for all.
+const PART: usize = 64 * 1024;
 /// How often to try.
 const ATTEMPTS: usize = 2;
 
@@ -68,7 +70,16 @@ fn lock_listed(pool: &[u8]) -> usize {
     }
     // Small ranges first: if the limit is too low for all, keys matter more than the pool.
     own.sort_by_key(|(_, len)| *len);
-    own.into_iter().filter(|(start, len)| *len > 0 && !lock_range(*start, *len)).map(|(_, len)| len).sum()
+    own.into_iter().map(|(start, len)| len - locked_of(start, len)).sum()
+}
+
+/// Locks the range, or else as much of its lower end as the limit allows: the pool fills up from there. Returns how many bytes.
+fn locked_of(start: usize, len: usize) -> usize {
+    if len == 0 || lock_range(start, len) {
+        return len;
+    }
+    let parts = (0..len).step_by(PART).map(|at| (start + at, PART.min(len - at)));
+    parts.take_while(|(start, len)| lock_range(*start, *len)).map(|(_, len)| len).sum()
 }
 
 /// Returns whether the range is locked.
