@@ -99,9 +99,10 @@ fn a_large_pool_and_a_new_keyring_are_locked() {
         return println!("this user may lock only {may_lock} bytes");
     }
     let locked = |what: &str| -> u64 {
+        // The daemon answers once it has locked its memory.
+        let said = confinement(&daemon, &scratch);
         let thread = threads(&daemon).remove(0);
         let locked: u64 = field(&thread, "VmLck").trim_end_matches(" kB").trim().parse().expect("a number");
-        let said = confinement(&daemon, &scratch);
         assert_eq!((&said["locked_bytes"], &said["problems"]), (&(locked * 1024).into(), &json!([])), "{what}: {said}");
         locked * 1024
     };

@@ -72,7 +72,7 @@ fn a_long_run_reserves_again_before_it_goes_on() {
 }
 
 #[test]
-fn without_a_counter_only_a_ready_generator_is_certain() {
+fn without_a_counter_an_early_nonce_is_not_certain() {
     let folder = tempfile::tempdir().unwrap();
     let nonces = Nonces::new(folder.path(), REPEATING);
     READY.set(false);
