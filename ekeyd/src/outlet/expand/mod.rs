@@ -165,7 +165,7 @@ impl Expander {
             return;
         }
         let mut fresh = Batch::new(vec![0; count]);
-        seeded.drbg.generate(&mut fresh, &*of_the_system(self.system));
+        seeded.drbg.generate(&mut fresh, &of_the_system(self.system));
         seeded.given += count as u64;
         self.ready.put(&fresh);
     }
