@@ -8,7 +8,8 @@ use ekey_control::glance::{Mood, all_is_well, key_mood};
 use ekey_control::health::HealthStatus;
 use ekey_control::original::{list_lines, stat_lines};
 use ekey_control::status::{
-    Account, EgdClientState, EgdClientStatus, KernelEra, KeyStatus, OutletStatus, RungStatus, Sensors, ServerTests,
+    Account, EgdClientState, EgdClientStatus, KernelEra, KeyStatus, NonceStatus, OutletStatus, RungStatus, Sensors,
+    ServerTests,
 };
 use ekey_control::{KeyState, Status, StatusError, tag};
 use ekey_link::Transport;
@@ -261,6 +262,19 @@ fn a_bad_node_and_a_bad_keyring_outdo_the_state() {
     let mut unread = status(vec![key(State::SerialUnknown)]);
     unread.keyring.problem = Some("/k:1: wrong\n/k:2: wrong too".to_owned());
     assert_eq!(advice(&unread), ["Keyring /k:1: wrong, /k:2: wrong too; then run `ekey-ctl keyring reload`."]);
+}
+
+#[test]
+fn a_session_that_may_be_a_recording_is_not_well() {
+    let mut early = key(State::Running);
+    early.doubtful = true;
+    let told = advice(&status(vec![early.clone()]));
+    assert!(told.len() == 1 && told[0].contains("could be a recording"), "{told:?}");
+    assert_eq!((key_mood(&early), early.is_serving(), early.is_starting()), (Mood::Soon, false, true));
+
+    let mut lost = status(vec![key(State::Running)]);
+    lost.nonces = Some(NonceStatus { file: "/v/nonce-counter".to_owned(), problem: Some("/v: make it".to_owned()) });
+    assert_eq!(advice(&lost), ["Nonce counter /v: make it."]);
 }
 
 #[test]

@@ -12,6 +12,7 @@ mod egd_client_health;
 mod egd_linux;
 mod expand;
 mod faults;
+mod freshness;
 mod health;
 mod hostile;
 mod hostile_key;

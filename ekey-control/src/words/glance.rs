@@ -31,7 +31,11 @@ pub fn mood(state: KeyState) -> Mood {
 
 /// Returns how good a key's state is. A key that failed a health test or cannot be opened is bad, whatever its state.
 pub fn key_mood(key: &KeyStatus) -> Mood {
-    if key.put_aside().is_some() || key.hindrance().is_some() { Mood::Bad } else { mood(key.state) }
+    match mood(key.state) {
+        _ if key.put_aside().is_some() || key.hindrance().is_some() => Mood::Bad,
+        Mood::Good if key.doubtful => Mood::Soon,
+        mood => mood,
+    }
 }
 
 /// The mark of what a key says before it has proven who it is: anyone can say that.

@@ -6,7 +6,7 @@ use super::amount;
 use crate::status::health::{HealthStatus, PutAside};
 use crate::status::{
     Account, CombineStatus, ConfinementStatus, EgdClientStatus, EgdStatus, EgdTlsStatus, ExpandStatus, FileStatus,
-    KernelEra, KernelStatus, KeyringStatus, OutletStatus, PoolStatus, ServerTests, Status,
+    KernelEra, KernelStatus, KeyringStatus, NonceStatus, OutletStatus, PoolStatus, ServerTests, Status,
 };
 
 /// The name of the part that holds the long-term keys.
@@ -62,6 +62,7 @@ impl Status {
         parts.extend(self.expand.as_ref().map(expand));
         parts.extend(other_outlets(&self.outlets));
         parts.push(keyring(&self.keyring));
+        parts.extend(self.nonces.as_ref().and_then(nonces));
         parts.extend(self.confinement.as_ref().map(sandbox));
         parts.extend(books(self));
         parts
@@ -266,6 +267,13 @@ fn keyring(keyring: &KeyringStatus) -> Part {
     let problem = keyring.problem.as_ref().map(|problem| problem.replace('\n', ", "));
     let problem = problem.map(|problem| format!("Keyring {problem}; then run `ekey-ctl keyring reload`."));
     Part::new(KEYRING, Role::Other, format!("{}, {held}", keyring.path)).with_problems(problem)
+}
+
+/// The nonce counter, if it cannot be used. Without it the daemon works, but not while the machine boots.
+fn nonces(nonces: &NonceStatus) -> Option<Part> {
+    let text = format!("Nonce counter {}.", nonces.problem.as_ref()?);
+    let part = Part { name: "nonces", role: Role::Other, rows: Vec::new(), problems: Vec::new() };
+    Some(part.with_problems([text]))
 }
 
 /// The sandbox. A part of it that this machine lacks needs no person: the daemon works without it.

@@ -61,6 +61,8 @@ macro_rules! config {
         pub(crate) struct Config {
             /// The file with the long-term keys.
             pub keyring: PathBuf,
+            /// The state directory, if one is named.
+            pub state_dir: Option<PathBuf>,
             /// The control socket.
             pub control: PathBuf,
             /// The port of a read-only control socket on 127.0.0.1.
@@ -72,6 +74,7 @@ macro_rules! config {
             fn default() -> Self {
                 Self {
                     keyring: "/etc/entropykey/keyring".into(),
+                    state_dir: None,
                     control: "/run/ekeyd/control.sock".into(),
                     control_tcp: None,
                     $($section: <$type>::default(),)*
@@ -86,6 +89,7 @@ macro_rules! config {
                 let default = Self::default();
                 Some(Self {
                     keyring: table.path("keyring", check_path).unwrap_or(default.keyring),
+                    state_dir: table.path("state-dir", check_path),
                     control: table.path("control", check_socket_path).unwrap_or(default.control),
                     control_tcp: table.number("control-tcp", 1..=65_535),
                     $($section: table.section().unwrap_or(default.$section),)*
@@ -96,6 +100,7 @@ macro_rules! config {
                 let port = |port| Self::claim("control-tcp", Resource::Listen((Ipv4Addr::LOCALHOST, port).into()));
                 let mut claims = vec![
                     Self::claim("keyring", Resource::Read(self.keyring.clone())),
+                    Self::claim("state-dir", Resource::State(self.state_folder())),
                     Self::claim("control", Resource::Socket(self.control.clone())),
                 ];
                 claims.extend(self.control_tcp.map(port));
@@ -193,6 +198,15 @@ impl Config {
     /// [`ConfigError::Unreadable`] if it cannot be read as text, else [`ConfigError::Mistakes`] with every mistake in it.
     pub(crate) fn load(path: &Path) -> Result<(Self, Vec<Mistake>), ConfigError> {
         Self::parse_noting(path, &text_of(path)?)
+    }
+
+    /// Returns the folder for what the daemon must remember: the one in the configuration, else the service manager's, else
+    /// `/var/lib/ekeyd`.
+    pub(crate) fn state_folder(&self) -> PathBuf {
+        // Folders are separated by colons, systemd.exec(5).
+        let folders = std::env::var("STATE_DIRECTORY").unwrap_or_default();
+        let given = || folders.split(':').next().map(PathBuf::from).filter(|folder| folder.is_absolute());
+        self.state_dir.clone().or_else(given).unwrap_or_else(|| "/var/lib/ekeyd".into())
     }
 
     /// Returns the TLS files that listeners and servers need.

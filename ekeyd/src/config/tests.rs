@@ -54,6 +54,7 @@ fn every_key_reaches_its_field() {
     let config = parse(
         r#"
         keyring = "/k"
+        state-dir = "/v"
         control = "/c"
         control-tcp = 1234
         [keys]
@@ -125,6 +126,7 @@ fn every_key_reaches_its_field() {
     };
     let expected = Config {
         keyring: "/k".into(),
+        state_dir: Some("/v".into()),
         control: "/c".into(),
         control_tcp: Some(1234),
         keys: Keys {

@@ -86,6 +86,9 @@ const OF_THE_DAEMON: &[c_long] = &[
     libc::SYS_read,
     libc::SYS_readlinkat,
     libc::SYS_readv,
+    // replaces the nonce counter
+    libc::SYS_renameat,
+    libc::SYS_renameat2,
     libc::SYS_statfs,
     libc::SYS_statx,
     libc::SYS_umask,
@@ -156,6 +159,7 @@ const OLD: &[c_long] = &[
     libc::SYS_pipe,
     libc::SYS_poll,
     libc::SYS_readlink,
+    libc::SYS_rename,
     libc::SYS_select,
     libc::SYS_stat,
     libc::SYS_time,

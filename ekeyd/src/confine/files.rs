@@ -75,6 +75,9 @@ fn allowed(claims: &[Claim], config_file: Option<&Path>) -> Vec<(PathBuf, BitFla
             // The folder, because a rule for a file ends when an editor replaces the file.
             Resource::Read(path) => (real_folder(path), read),
             Resource::Write(path) => (real_folder(path), read | AccessFs::WriteFile | AccessFs::MakeReg),
+            Resource::State(path) => {
+                (path.clone(), read | AccessFs::WriteFile | AccessFs::MakeReg | AccessFs::RemoveFile)
+            }
             Resource::Socket(path) | Resource::PidFile(path) => (real_folder(path), read | AccessFs::RemoveFile),
             Resource::Open(path) => (path.clone(), device),
             // On some systems this links to a file that is replaced at every change of network.
@@ -125,10 +128,12 @@ mod tests {
             folders.dedup();
             folders
         };
-        let defaults = ["/dev", "/sys/devices", "/run/ekeyd"].map(PathBuf::from);
+        let defaults = ["/dev", "/sys/devices", "/var/lib/ekeyd", "/run/ekeyd"].map(PathBuf::from);
         assert_eq!(writes(&claims("")), defaults);
-        let more = claims("control = \"/c/s\"\n[egd]\nlisten = [\"unix:/e/s\"]\n[file]\npath = \"/f/out\"\n");
-        assert_eq!(writes(&more), ["/dev", "/sys/devices", "/c", "/e", "/f"].map(PathBuf::from));
+        let more = claims(
+            "state-dir = \"/v\"\ncontrol = \"/c/s\"\n[egd]\nlisten = [\"unix:/e/s\"]\n[file]\npath = \"/f/out\"\n",
+        );
+        assert_eq!(writes(&more), ["/dev", "/sys/devices", "/v", "/c", "/e", "/f"].map(PathBuf::from));
         for (path, access) in allowed(&more, Some(Path::new("/x/ekeyd.toml"))) {
             let forbidden = AccessFs::Execute | AccessFs::MakeSym | AccessFs::MakeChar | AccessFs::MakeBlock;
             assert!(!access.intersects(forbidden), "{}: {access:?}", path.display());

@@ -49,6 +49,8 @@ pub(crate) struct Confinement {
     landlock: u32,
     user: String,
     seen: ConfinementStatus,
+    /// Whether the log says that memory is not locked.
+    has_complained: bool,
 }
 
 impl Confinement {
@@ -69,6 +71,9 @@ impl Confinement {
         let credits = capabilities::may_credit();
         capabilities::bound();
         let keyring = Some(config.keyring.as_path()).filter(|_| config_file.is_some());
+        if config_file.is_some() {
+            account::make_state_folder(&config.state_folder(), account.as_ref());
+        }
         if let Some(account) = account {
             account.become_it(keyring)?;
         }
@@ -97,15 +102,26 @@ impl Confinement {
         for problem in &problems {
             tracing::info!("the sandbox is incomplete: {problem}");
         }
-        Ok(Self { problems, landlock, user: account::own_name(), seen: ConfinementStatus::default() })
+        Ok(Self {
+            problems,
+            landlock,
+            user: account::own_name(),
+            seen: ConfinementStatus::default(),
+            has_complained: false,
+        })
     }
 
-    /// Locks the present memory and reads back what is in force. Call it after the start, and after every new thread.
-    pub(crate) fn lock_memory(&mut self) {
-        memory::lock();
+    /// Locks the present memory, `pool` whatever its size, and reads back what is in force. Call it after the start, after every new
+    /// thread, and after reading secrets.
+    pub(crate) fn lock_memory(&mut self, pool: &[u8]) {
+        let unlocked = memory::lock(pool);
+        if let (Some(problem), false) = (&unlocked, std::mem::replace(&mut self.has_complained, unlocked.is_some())) {
+            tracing::info!("the sandbox is incomplete: {problem}");
+        }
         self.seen = in_force::read_back(self.landlock);
         self.seen.user.clone_from(&self.user);
         self.seen.problems.clone_from(&self.problems);
+        self.seen.problems.extend(unlocked);
     }
 
     /// Returns whether landlock restricts files.

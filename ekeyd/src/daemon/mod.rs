@@ -149,10 +149,11 @@ impl Daemon {
         let inlet = Inlet { deliveries, waker };
         let sources = source::open_all(&config, &keyring, &inlet, registry, |index| owned_by(SOURCES + index));
         let sources = sources.map_err(system("start a source's thread"))?;
-        confinement.lock_memory();
+        let stock = Stock::new(config.pool.bytes, combiner);
+        confinement.lock_memory(stock.memory());
         let now = Instant::now();
         Ok(Self {
-            stock: Stock::new(config.pool.bytes, combiner),
+            stock,
             settings: Settings { config, file: config_file, not_random, started: now },
             poll,
             signals,
@@ -195,7 +196,7 @@ impl Daemon {
             self.ask_for_more(&wants);
             self.sources.iter_mut().for_each(|source| source.go_on(now));
             if self.threads() != threads {
-                self.confinement.lock_memory();
+                self.confinement.lock_memory(self.stock.memory());
             }
             self.service_manager.feed_watchdog(now);
             self.observe(now);
@@ -250,7 +251,7 @@ impl Daemon {
             Trust::Unproven => "the first entropy of an EGD server has passed the health tests; no MAC proves it",
         };
         if self.service_manager.say_ready(words) {
-            self.confinement.lock_memory();
+            self.confinement.lock_memory(self.stock.memory());
         }
     }
 

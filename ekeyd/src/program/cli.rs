@@ -206,7 +206,7 @@ fn confined(config: &Config) -> ExitCode {
     let feeder = Feeder::open(config).map(|feeder| Box::new(feeder) as Box<dyn Outlet>);
     match Confinement::enter(config, None, &mut Vec::from_iter(feeder)) {
         Ok(mut confinement) => {
-            confinement.lock_memory();
+            confinement.lock_memory(&[]);
             let status = confinement.status();
             say(format_args!("the sandbox, if you start the daemon from here: {}", status.line()));
             say(format_args!("its rights: {}", status.rights()));

@@ -42,7 +42,7 @@ pub(crate) enum Trust {
 pub(crate) enum Grade {
     /// For everything.
     Fit,
-    /// Only to be mixed into the kernel without credit: the source failed a health test.
+    /// Only to be mixed into the kernel without credit: the source failed a health test, or its bytes may be a recording.
     Unfit {
         /// In the batch in which the test failed: how many earlier bytes are suspect too.
         suspect: Option<u64>,

@@ -4,6 +4,7 @@
 //! one thread. It is bounded: when it is full, it discards the oldest bytes of the fullest source.
 
 pub(crate) mod combine;
+mod entropy;
 pub(crate) mod ledger;
 mod memory;
 mod ring;
@@ -16,6 +17,7 @@ use ring::Ring;
 use crate::source::batch::wipe;
 use crate::source::{Delivery, SourceId, Trust};
 
+pub(crate) use entropy::bytes_with;
 pub(crate) use ring::End;
 
 /// Which bytes an outlet may be given.
@@ -144,6 +146,11 @@ impl Stock {
     /// Returns how many bytes fit into the empty stock.
     pub(crate) fn capacity(&self) -> usize {
         self.capacity
+    }
+
+    /// Returns all of its memory, used or not.
+    pub(crate) fn memory(&self) -> &[u8] {
+        self.memory.bytes()
     }
 
     /// Returns what went through it.

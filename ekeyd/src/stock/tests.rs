@@ -127,20 +127,20 @@ fn proven_and_combined_takes_get_no_unproven_byte() {
 #[test]
 fn combined_bytes_take_as_much_of_two_keys() {
     let mut stock = combining(64 * 1024);
-    put(&mut stock, KEYS[0], Trust::Proven, &[1; 240]);
-    put(&mut stock, KEYS[1], Trust::Proven, &[2; 120]);
+    put(&mut stock, KEYS[0], Trust::Proven, &[1; 480]);
+    put(&mut stock, KEYS[1], Trust::Proven, &[2; 240]);
     assert_eq!(stock.held(Need::OfTwoKeys), 5 * BLOCK);
     assert_eq!(taken(&mut stock, 20, End::Freshest, Need::OfTwoKeys).len(), 20);
-    assert_eq!((stock.held(Need::Any), stock.held(Need::OfTwoKeys)), (360 - 4 * OF_EACH, 5 * BLOCK - 20));
+    assert_eq!((stock.held(Need::Any), stock.held(Need::OfTwoKeys)), (720 - 4 * OF_EACH, 5 * BLOCK - 20));
     assert_eq!(taken(&mut stock, usize::MAX, End::Freshest, Need::OfTwoKeys).len(), 60);
-    assert_eq!((stock.held(Need::Any), stock.held(Need::OfTwoKeys)), (120, 0));
+    assert_eq!((stock.held(Need::Any), stock.held(Need::OfTwoKeys)), (240, 0));
 }
 
 #[test]
 fn a_key_that_stopped_is_not_combined() {
     let mut stock = combining(64 * 1024);
-    put(&mut stock, KEYS[0], Trust::Proven, &[1; 240]);
-    put(&mut stock, KEYS[1], Trust::Proven, &[2; 240]);
+    put(&mut stock, KEYS[0], Trust::Proven, &[1; 480]);
+    put(&mut stock, KEYS[1], Trust::Proven, &[2; 480]);
     stock.note_delivering(vec![KEYS[0]]);
     assert_eq!(stock.held(Need::OfTwoKeys), 0);
     stock.note_delivering(vec![KEYS[0], KEYS[2]]);

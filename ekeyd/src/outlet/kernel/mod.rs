@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use crate::config;
+use crate::{config, urandom};
 use creditor::Creditor;
 pub(crate) use feeder::Feeder;
 
@@ -72,7 +72,7 @@ impl Default for Host {
         Self {
             device: "/dev/random".into(),
             poolsize: "/proc/sys/kernel/random/poolsize".into(),
-            is_ready: random_ioctl::is_ready,
+            is_ready: urandom::is_ready,
             add_entropy: random_ioctl::add_entropy,
         }
     }

@@ -55,6 +55,12 @@ impl Driver {
                 session.start_over(self.clock.now());
                 continue;
             }
+            if self.freshness.wants_new_session(|| self.nonces.is_ready()) {
+                let key = self.settings.name.shown();
+                tracing::info!(%key, "the kernel's generator is ready now: a new session with the key begins");
+                session.start_over(self.clock.now());
+                continue;
+            }
             if session.counters().verified > verified {
                 verified = session.counters().verified;
                 self.note_heard(session);
@@ -137,6 +143,7 @@ impl Driver {
         paused: bool,
     ) -> Result<(), Ended> {
         self.send(session)?;
+        self.freshness.note_rekeys(session.counters().rekeys);
         // Large enough that it never moves, which would leave a copy.
         let most = count.max(BURST_LEN);
         self.batch = Batch::with_capacity((most / FRAME_LEN + 1) * EntropyBlock::LEN);
@@ -202,8 +209,9 @@ impl Driver {
     }
 
     fn give_nonce(&mut self, session: &mut Session, serial: Serial) -> Result<(), Ended> {
-        let nonce = self.nonces.next().map_err(Ended::NoNonce)?;
-        session.handle_nonce(self.clock.now(), nonce, self.keyring.long_term_key(&serial));
+        let fresh = self.nonces.next().map_err(Ended::NoNonce)?;
+        self.freshness.note_nonce(&fresh, session.counters().rekeys);
+        session.handle_nonce(self.clock.now(), fresh.nonce, self.keyring.long_term_key(&serial));
         Ok(())
     }
 
@@ -216,6 +224,10 @@ impl Driver {
         let grade = match &mut self.health {
             Some(health) => health.judge(&batch, &self.settings.name, &self.settings.lines),
             None => Grade::Fit,
+        };
+        let grade = match grade {
+            Grade::Fit if self.freshness.is_doubtful() => Grade::Unfit { suspect: None },
+            grade => grade,
         };
         let bytes = batch.len() as u64;
         match grade {
@@ -313,6 +325,7 @@ impl Driver {
         record.set_books(self.shown_books(), self.health.as_ref().map(KeyHealth::vitals));
         record.note_session(session, self.bytes, last_verified);
         record.set_revival(&self.ladder, self.refused.as_ref());
+        record.set_doubtful(self.freshness.is_doubtful());
     }
 
     /// Handles the waiting commands. Returns how the conversation ends, if one of them ends it.

@@ -15,14 +15,15 @@ use ekey_link::{Interrupt, Link, LinkError};
 use ekey_proto::session::State;
 
 use super::clock::Clock;
+use super::freshness::Freshness;
 use super::health::KeyHealth;
 use super::lines::Line;
+use super::nonce::Nonces;
 use super::place::{Place, Spot, likely_transport};
 use super::record::{Bytes, Record};
 use super::{KeyCommand, KeySettings};
 use crate::config::Recovery;
 use crate::source::batch::Batch;
-use crate::source::key::nonce::Nonces;
 use crate::source::keyring::SharedKeyring;
 use crate::source::{Delivery, Grade, Inlet};
 use crate::worker::lock;
@@ -51,6 +52,7 @@ pub(super) struct Driver {
     pub(super) interrupt: Interrupt,
     pub(super) record: Arc<Mutex<Record>>,
     pub(super) nonces: Nonces,
+    pub(super) freshness: Freshness,
     pub(super) clock: Clock,
     pub(super) bytes: Bytes,
     pub(super) books: KeyBooks,
@@ -91,6 +93,7 @@ impl Driver {
     pub(super) fn new(
         settings: KeySettings,
         keyring: SharedKeyring,
+        nonces: Nonces,
         inlet: Inlet,
         inbox: Receiver<KeyCommand>,
         interrupt: Interrupt,
@@ -105,7 +108,8 @@ impl Driver {
             inbox,
             interrupt,
             record,
-            nonces: Nonces::default(),
+            nonces,
+            freshness: Freshness::default(),
             clock: Clock::new(),
             bytes: Bytes::default(),
             books: KeyBooks::default(),

@@ -17,6 +17,7 @@ use mio::{Registry, Token};
 
 use super::discovery::Discovery;
 use super::lines::{self, Lines};
+use super::nonce::{Host, Nonces};
 use super::{Key, KeyCommand, KeyRecord, KeySettings, Name};
 use crate::config::{self, Config};
 use crate::log_limit::LogLimit;
@@ -46,6 +47,7 @@ pub(crate) struct Keys {
     departing: Vec<KeyRecord>,
     departed: KeyBooks,
     keyring: SharedKeyring,
+    nonces: Nonces,
     config: config::Keys,
     recovery: config::Recovery,
     health: config::Health,
@@ -84,6 +86,7 @@ impl Keys {
             departing: Vec::new(),
             departed: KeyBooks::default(),
             keyring,
+            nonces: Nonces::new(&config.state_folder(), Host::default()),
             config: config.keys.clone(),
             recovery: config.recovery.clone(),
             health: config.health.clone(),
@@ -118,7 +121,7 @@ impl Keys {
         let health = self.health.clone();
         let lines = Lines::new(&self.lines, number);
         let settings = KeySettings { number, name, transport, recovery, health, expected, timings, lines };
-        self.keys.push(Key::start(settings, self.keyring.clone(), self.inlet.clone())?);
+        self.keys.push(Key::start(settings, self.keyring.clone(), self.nonces.clone(), self.inlet.clone())?);
         self.made = number;
         Ok(number)
     }
@@ -383,6 +386,7 @@ impl Source for Keys {
     fn report(&self, status: &mut Status) {
         status.keys = self.statuses();
         status.idle_keys = self.idle();
+        status.nonces = Some(self.nonces.status());
         if let Some(books) = &mut status.books {
             books.departed_keys = self.departed;
             self.departing.iter().for_each(|key| books.departed_keys += key.books());

@@ -5,10 +5,11 @@ mod clock;
 mod conversation;
 mod discovery;
 mod driver;
+mod freshness;
 mod health;
 mod keys;
 mod lines;
-pub(crate) mod nonce;
+mod nonce;
 mod place;
 mod rate;
 mod record;
@@ -31,6 +32,7 @@ use crate::source::keyring::SharedKeyring;
 use crate::worker::{Worker, lock};
 pub(crate) use keys::Keys;
 use lines::Lines;
+use nonce::Nonces;
 pub(crate) use place::Name;
 use record::Record;
 
@@ -99,12 +101,18 @@ impl Key {
     ///
     /// # Errors
     /// [`LinkError::Interrupt`] if the machine has no file descriptor left, [`LinkError::Open`] if it has no thread left.
-    pub(crate) fn start(settings: KeySettings, keyring: SharedKeyring, inlet: Inlet) -> Result<Self, LinkError> {
+    pub(crate) fn start(
+        settings: KeySettings,
+        keyring: SharedKeyring,
+        nonces: Nonces,
+        inlet: Inlet,
+    ) -> Result<Self, LinkError> {
         let interrupt = Interrupt::new()?;
         let (commands, inbox) = crossbeam_channel::unbounded();
         let (number, name) = (settings.number, settings.name.clone());
         let record = Arc::new(Mutex::new(Record::new(&settings)));
-        let driver = driver::Driver::new(settings, keyring, inlet, inbox, interrupt.clone(), Arc::clone(&record));
+        let driver =
+            driver::Driver::new(settings, keyring, nonces, inlet, inbox, interrupt.clone(), Arc::clone(&record));
         let worker = Worker::start(format!("key-{number}"), move || driver.run())
             .map_err(|source| LinkError::Open { path: name.shown().into(), source })?;
         Ok(Self { number, name, commands, interrupt, record, away: None, worker })
@@ -186,3 +194,6 @@ impl Key {
         self.worker.stop(patience)
     }
 }
+
+#[cfg(test)]
+mod tests;

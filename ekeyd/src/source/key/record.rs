@@ -43,6 +43,8 @@ pub(super) struct Record {
     books: KeyBooks,
     vitals: Option<Vitals>,
     warnings: Vec<String>,
+    /// Whether its session may be a recording.
+    doubtful: bool,
 }
 
 /// Counts of one session, or of all that have ended.
@@ -85,6 +87,7 @@ impl Record {
             books: KeyBooks::default(),
             vitals: None,
             warnings: Vec::new(),
+            doubtful: false,
         }
     }
 
@@ -129,9 +132,9 @@ impl Record {
         self.usb_serial = serial.cloned();
     }
 
-    /// Returns whether the key runs and its health tests have not retired it.
+    /// Returns whether the key runs, its session is certainly new, and its health tests have not retired it.
     pub(super) fn is_serving(&self) -> bool {
-        self.state.is_running() && self.vitals.is_none_or(|vitals| !vitals.is_retired())
+        self.state.is_running() && !self.doubtful && self.vitals.is_none_or(|vitals| !vitals.is_retired())
     }
 
     /// Returns whether a frame has ever verified under a session key.
@@ -160,6 +163,11 @@ impl Record {
     pub(super) fn set_books(&mut self, books: KeyBooks, vitals: Option<Vitals>) {
         self.books = books;
         self.vitals = vitals;
+    }
+
+    /// Notes whether the key's session may be a recording.
+    pub(super) fn set_doubtful(&mut self, doubtful: bool) {
+        self.doubtful = doubtful;
     }
 
     /// Returns the account of the key's bytes.
@@ -233,6 +241,7 @@ impl Record {
             revival: self.revival.clone(),
             books: self.books,
             health: self.vitals.map(|vitals| vitals.status(&self.warnings)),
+            doubtful: self.doubtful,
         }
     }
 }
