@@ -9,6 +9,9 @@ use seccompiler::{
 use super::calls::{ELSEWHERE, ON_USB};
 use super::reach::Reach;
 
+/// What takes a server that is configured by name.
+const NAMES: &str = "resolving the names of servers";
+
 /// A call that is allowed with some arguments.
 pub(super) struct Argued {
     /// Its name.
@@ -87,18 +90,18 @@ pub(super) fn of_daemon(reach: Reach) -> Vec<Argued> {
     let mut calls = vec![
         // clone may start threads only.
         call(named!(SYS_clone), vec![way("CLONE_THREAD", "starting threads", &[has(0, libc::CLONE_THREAD)])]),
-        call(named!(SYS_ioctl), of_devices()),
+        call(named!(SYS_ioctl), of_devices(reach)),
         call(named!(SYS_mmap), memory(reach == Reach::Names)),
         mprotect(),
         call(named!(SYS_prctl), of_the_thread()),
-        call(named!(SYS_sendmsg), without_connecting(2)),
-        call(named!(SYS_sendto), without_connecting(3)),
+        call(named!(SYS_sendto), without_connecting("sockets", 3)),
         call(named!(SYS_setsockopt), options(reach)),
         call(named!(SYS_socket), sockets(reach)),
         call(named!(SYS_socketpair), vec![socket(named!(AF_UNIX), named!(SOCK_STREAM), ("0", 0), ON_USB)]),
     ];
     if reach == Reach::Names {
-        calls.push(call(named!(SYS_sendmmsg), without_connecting(3)));
+        calls.push(call(named!(SYS_sendmmsg), without_connecting(NAMES, 3)));
+        calls.push(call(named!(SYS_sendmsg), without_connecting(ELSEWHERE, 2)));
     }
     calls
 }
@@ -139,13 +142,16 @@ const READ: u32 = 2;
 
 /// random(4): `_IOW('R', 0x03, int [2])`.
 const RNDADDENTROPY: Request = ("RNDADDENTROPY", request(WRITE, b'R', 3, 8));
-const OF_TTYS: &[Request] =
-    &[("TCGETS", 0x5401), ("TCSETS", 0x5402), ("TCFLSH", 0x540b), ("TIOCEXCL", 0x540c), ("TIOCNXCL", 0x540d)];
+const OF_TTYS: &[Request] = &[("TCGETS", 0x5401), ("TCSETS", 0x5402), ("TCFLSH", 0x540b), ("TIOCNXCL", 0x540d)];
 /// What newer C libraries and musl ask of a tty in place of the above.
 const OF_TTYS_ELSEWHERE: &[Request] =
     &[("TCGETS2", request(READ, b'T', 0x2a, 44)), ("TCSETS2", request(WRITE, b'T', 0x2b, 44)), ("TIOCGWINSZ", 0x5413)];
-/// The kernel's linux/usbdevice_fs.h, on 64 bits.
+/// What a real key takes: the kernel's linux/usbdevice_fs.h, on 64 bits.
 const OF_USB: &[Request] = &[
+    // Of the tty: a pseudo terminal is not made exclusive.
+    ("TIOCEXCL", 0x540c),
+    // Of the socket from the thread that reads.
+    ("FIONBIO", 0x5421),
     ("USBDEVFS_GETDRIVER", request(WRITE, b'U', 8, 260)),
     ("USBDEVFS_SUBMITURB", request(READ, b'U', 10, 56)),
     ("USBDEVFS_DISCARDURB", request(NONE, b'U', 11, 0)),
@@ -163,18 +169,17 @@ const OF_USB_AT_FIRST: &[Request] = &[
     ("USBDEVFS_GET_CAPABILITIES", request(READ, b'U', 26, 4)),
     ("USBDEVFS_GET_SPEED", request(NONE, b'U', 31, 0)),
 ];
-const FIONBIO: Request = ("FIONBIO", 0x5421);
+/// How much of an answer has come.
+const FIONREAD: Request = ("FIONREAD", 0x541b);
 
-fn of_devices() -> Vec<Way> {
-    [
-        requests("a key's tty", OF_TTYS),
-        requests(ELSEWHERE, OF_TTYS_ELSEWHERE),
-        requests(ON_USB, OF_USB),
-        requests("sockets that do not block", &[FIONBIO]),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
+fn of_devices(reach: Reach) -> Vec<Way> {
+    let mut ways = requests("a key's tty", OF_TTYS);
+    ways.extend(requests(ELSEWHERE, OF_TTYS_ELSEWHERE));
+    ways.extend(requests(ON_USB, OF_USB));
+    if reach == Reach::Names {
+        ways.extend(requests(NAMES, &[FIONREAD]));
+    }
+    ways
 }
 
 fn requests(why: &'static str, requests: &[Request]) -> Vec<Way> {
@@ -185,6 +190,7 @@ fn requests(why: &'static str, requests: &[Request]) -> Vec<Way> {
 fn sockets(reach: Reach) -> Vec<Way> {
     let unix = named!(AF_UNIX);
     let default = ("0", 0);
+    let of_ip = named!(IPPROTO_IP);
     let mut ways = vec![
         socket(unix, named!(SOCK_STREAM), default, "keys and servers behind a unix socket"),
         socket(unix, named!(SOCK_DGRAM), default, "the service manager, the journal and syslog"),
@@ -192,10 +198,11 @@ fn sockets(reach: Reach) -> Vec<Way> {
     ];
     for family in [named!(AF_INET), named!(AF_INET6)] {
         if reach != Reach::Nothing {
-            ways.push(socket(family, named!(SOCK_STREAM), default, "servers in [egd-client]"));
+            ways.push(socket(family, named!(SOCK_STREAM), of_ip, "servers in [egd-client]"));
         }
         if reach == Reach::Names {
-            ways.push(socket(family, named!(SOCK_DGRAM), default, "resolving the names of servers"));
+            let why = if family.1 == libc::AF_INET { NAMES } else { ELSEWHERE };
+            ways.push(socket(family, named!(SOCK_DGRAM), of_ip, why));
             ways.push(socket(family, named!(SOCK_DGRAM), named!(IPPROTO_UDP), ELSEWHERE));
         }
     }
@@ -213,7 +220,7 @@ fn socket(family: Value, kind: Value, protocol: Value, why: &'static str) -> Way
 
 fn options(reach: Reach) -> Vec<Way> {
     let socket = named!(SOL_SOCKET);
-    let tcp = named!(IPPROTO_TCP);
+    let tcp = named!(SOL_TCP);
     let of_clients = "clients and servers that fall silent";
     let mut options = vec![
         (socket, named!(SO_SNDBUF), "how far a client may fall behind"),
@@ -222,12 +229,12 @@ fn options(reach: Reach) -> Vec<Way> {
         (tcp, named!(TCP_KEEPIDLE), of_clients),
         (tcp, named!(TCP_KEEPINTVL), of_clients),
         (tcp, named!(TCP_KEEPCNT), of_clients),
+        (tcp, named!(TCP_NODELAY), "answers that go out at once"),
     ];
     if reach == Reach::Names {
-        let names = "resolving the names of servers";
-        options.push((named!(IPPROTO_IP), named!(IP_RECVERR), names));
-        options.push((named!(IPPROTO_IPV6), named!(IPV6_RECVERR), ELSEWHERE));
-        options.push((named!(IPPROTO_IPV6), named!(IPV6_V6ONLY), ELSEWHERE));
+        options.push((named!(SOL_IP), named!(IP_RECVERR), NAMES));
+        options.push((named!(SOL_IPV6), named!(IPV6_RECVERR), ELSEWHERE));
+        options.push((named!(SOL_IPV6), named!(IPV6_V6ONLY), ELSEWHERE));
     }
     let way = |(level, name, why): (Value, Value, _)| {
         way(format!("{} {}", level.0, name.0), why, &[is(1, level.1), is(2, name.1)])
@@ -236,8 +243,8 @@ fn options(reach: Reach) -> Vec<Way> {
 }
 
 /// Forbids TCP Fast Open, which connects by sending and so passes landlock.
-fn without_connecting(argument: u8) -> Vec<Way> {
-    vec![way("without MSG_FASTOPEN", "sockets", &[has_not(argument, libc::MSG_FASTOPEN)])]
+fn without_connecting(why: &'static str, argument: u8) -> Vec<Way> {
+    vec![way("without MSG_FASTOPEN", why, &[has_not(argument, libc::MSG_FASTOPEN)])]
 }
 
 fn of_the_thread() -> Vec<Way> {

@@ -27,78 +27,67 @@ macro_rules! calls {
     ($($call:ident)*) => { &[$((stringify!($call), libc::$call)),*] };
 }
 
-/// What every thread needs.
-const OF_ANY_THREAD: Group = Group {
-    why: "memory, threads, signals and time",
-    calls: calls![
-        SYS_brk SYS_clock_gettime SYS_clock_nanosleep SYS_close SYS_exit SYS_exit_group SYS_futex SYS_getpid SYS_getrandom SYS_gettid
-        SYS_madvise SYS_mremap SYS_munmap SYS_restart_syscall SYS_rseq SYS_rt_sigaction SYS_rt_sigprocmask SYS_rt_sigreturn
-        SYS_sched_yield SYS_set_robust_list SYS_sigaltstack SYS_tgkill SYS_write SYS_writev
-    ],
-};
+/// Marks what the test on one machine does not see.
+pub(super) const ELSEWHERE: &str = "only on other machines: another C library, kernel or network";
+/// Marks what a test does not cause.
+const RARELY: &str = "only sometimes: large buffers, interrupted waits, a crash, a pid file that must stay";
+/// Marks what takes a real key; the tests in a guest have one.
+pub(super) const ON_USB: &str = "a key on USB";
 
-/// What every thread makes with another version of the C library or of the kernel.
-const OF_ANY_THREAD_ELSEWHERE: Group = Group {
-    why: ELSEWHERE,
-    calls: calls![
-        SYS_clock_getres SYS_futex_waitv SYS_gettimeofday SYS_membarrier SYS_nanosleep SYS_set_tid_address SYS_tkill
-    ],
-};
-
-/// Marks the calls that a test of one machine does not see.
-pub(super) const ELSEWHERE: &str = "only with another C library, or another version of it or of the kernel";
-/// Marks the calls of libusb.
-pub(super) const ON_USB: &str = "a key behind usbfs, by libusb";
+const OF_ANY_THREAD: &[Group] = &[
+    Group {
+        why: "memory, threads, signals and time",
+        calls: calls![
+            SYS_clock_nanosleep SYS_close SYS_exit SYS_exit_group SYS_futex SYS_getpid SYS_getrandom SYS_gettid SYS_madvise SYS_munmap
+            SYS_rseq SYS_rt_sigaction SYS_rt_sigprocmask SYS_sched_yield SYS_set_robust_list SYS_sigaltstack SYS_write
+        ],
+    },
+    Group { why: RARELY, calls: calls![SYS_brk SYS_mremap SYS_restart_syscall SYS_rt_sigreturn SYS_tgkill SYS_writev] },
+    // musl, and a machine whose clock takes a call.
+    Group { why: ELSEWHERE, calls: calls![SYS_clock_gettime SYS_gettimeofday SYS_membarrier SYS_nanosleep SYS_tkill] },
+];
 
 const OF_THE_DAEMON: &[Group] = &[
     Group {
         why: "files",
         calls: calls![
-            SYS_close_range SYS_dup SYS_dup3 SYS_faccessat SYS_faccessat2 SYS_fadvise64 SYS_fcntl SYS_fdatasync SYS_flock SYS_fstat
-            SYS_fstatfs SYS_fsync SYS_ftruncate SYS_getcwd SYS_getdents64 SYS_lseek SYS_newfstatat SYS_openat SYS_openat2 SYS_pipe2
-            SYS_pread64 SYS_preadv SYS_pwrite64 SYS_pwritev SYS_read SYS_readlinkat SYS_readv SYS_statfs SYS_statx SYS_umask
-            SYS_unlinkat
+            SYS_fcntl SYS_fdatasync SYS_flock SYS_getdents64 SYS_lseek SYS_newfstatat SYS_openat SYS_read SYS_statx
         ],
     },
-    Group {
-        why: "waiting",
-        calls: calls![
-            SYS_epoll_create1 SYS_epoll_ctl SYS_epoll_pwait SYS_epoll_pwait2 SYS_eventfd2 SYS_ppoll SYS_pselect6 SYS_rt_sigpending
-            SYS_rt_sigtimedwait SYS_signalfd4 SYS_timerfd_create SYS_timerfd_gettime SYS_timerfd_settime
-        ],
-    },
+    Group { why: "waiting", calls: calls![SYS_epoll_ctl SYS_eventfd2] },
     Group {
         why: "sockets, without listen: all listeners are open by now",
-        calls: calls![
-            SYS_accept SYS_accept4 SYS_bind SYS_connect SYS_getsockopt SYS_recvfrom SYS_recvmsg
-            SYS_shutdown
-        ],
+        calls: calls![SYS_accept4 SYS_bind SYS_connect SYS_getsockopt SYS_recvfrom SYS_shutdown],
     },
     Group {
         why: "the process itself, and its locked memory",
+        calls: calls![SYS_geteuid SYS_mlock2 SYS_sched_getaffinity SYS_uname],
+    },
+    Group { why: RARELY, calls: calls![SYS_ftruncate SYS_getpeername SYS_getsockname] },
+    Group { why: ON_USB, calls: calls![SYS_dup3 SYS_statfs SYS_timerfd_create SYS_timerfd_settime] },
+    // aarch64 and musl: what x86_64 has older calls for.
+    Group {
+        why: ELSEWHERE,
         calls: calls![
-            SYS_capget SYS_getcpu SYS_getegid SYS_geteuid SYS_getgid SYS_getgroups SYS_getppid SYS_getresgid SYS_getresuid
-            SYS_getrlimit SYS_getrusage SYS_getuid SYS_mlock SYS_mlock2 SYS_munlock SYS_prlimit64 SYS_sched_getaffinity SYS_sysinfo
-            SYS_uname
+            SYS_epoll_pwait SYS_faccessat SYS_fstat SYS_ppoll SYS_pread64 SYS_readlinkat SYS_readv SYS_unlinkat
         ],
     },
     OLD,
+    OLD_ELSEWHERE,
 ];
 
-/// What the resolver of the C library makes.
-const OF_NAMES: Group = Group { why: "resolving the names of servers", calls: calls![SYS_getpeername SYS_getsockname] };
-
-/// Older calls that aarch64 does not have.
+/// Older calls, which aarch64 does not have.
 #[cfg(target_arch = "x86_64")]
-const OLD: Group = Group {
-    why: ELSEWHERE,
-    calls: calls![
-        SYS_access SYS_dup2 SYS_epoll_create SYS_epoll_wait SYS_eventfd SYS_getdents SYS_lstat SYS_open SYS_pipe SYS_poll SYS_readlink
-        SYS_select SYS_stat SYS_time SYS_unlink
-    ],
-};
+const OLD: Group = Group { why: "files and waiting", calls: calls![SYS_epoll_wait SYS_poll SYS_readlink SYS_unlink] };
 #[cfg(target_arch = "aarch64")]
-const OLD: Group = Group { why: ELSEWHERE, calls: &[] };
+const OLD: Group = Group { why: "files and waiting", calls: &[] };
+#[cfg(target_arch = "x86_64")]
+const OLD_ELSEWHERE: Group = Group { why: ELSEWHERE, calls: calls![SYS_access SYS_lstat SYS_open SYS_stat] };
+#[cfg(target_arch = "aarch64")]
+const OLD_ELSEWHERE: Group = Group { why: ELSEWHERE, calls: &[] };
+
+/// What the resolver makes, with any modules of nsswitch.conf(5).
+const OF_NAMES: Group = Group { why: ELSEWHERE, calls: calls![SYS_getuid SYS_recvmsg SYS_sysinfo] };
 
 /// Calls that end the process: they start programs, change rights, or reconfigure the kernel.
 const ATTACKS: &[(&str, c_long)] = calls![
@@ -122,13 +111,12 @@ pub(super) struct Calls {
 impl Calls {
     /// Returns the calls of the thread that credits the kernel: it waits, adds entropy and ends.
     pub(super) fn of_creditor() -> Self {
-        let groups = vec![&OF_ANY_THREAD, &OF_ANY_THREAD_ELSEWHERE];
-        Self { groups, argued: arguments::of_creditor(), quiet: Vec::new() }
+        Self { groups: OF_ANY_THREAD.iter().collect(), argued: arguments::of_creditor(), quiet: Vec::new() }
     }
 
     /// Returns the calls of all other threads.
     pub(super) fn of_daemon(reach: Reach) -> Self {
-        let groups = [&OF_ANY_THREAD, &OF_ANY_THREAD_ELSEWHERE].into_iter().chain(OF_THE_DAEMON);
+        let groups = OF_ANY_THREAD.iter().chain(OF_THE_DAEMON);
         let groups = groups.chain((reach == Reach::Names).then_some(&OF_NAMES)).collect();
         Self { groups, argued: arguments::of_daemon(reach), quiet: arguments::quiet() }
     }
