@@ -204,6 +204,24 @@ mod tests {
     }
 
     #[test]
+    fn abstract_sockets_are_out_of_reach() {
+        use std::os::linux::net::SocketAddrExt as _;
+        use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
+
+        let name = format!("ekeyd-test-{}", std::process::id());
+        let address = SocketAddr::from_abstract_name(name).unwrap();
+        let _listener = UnixListener::bind_addr(&address).unwrap();
+        UnixStream::connect_addr(&address).unwrap();
+        let confined = move || (restrict(&config(""), None), UnixStream::connect_addr(&address).map(drop));
+        match std::thread::spawn(confined).join().unwrap() {
+            (Ok(6..), connected) => {
+                assert_eq!(connected.map_err(|error| error.raw_os_error()), Err(Some(nix::libc::EPERM)));
+            }
+            (version, _) => println!("the landlock of this kernel does not know abstract sockets: {version:?}"),
+        }
+    }
+
+    #[test]
     fn only_ports_of_servers_may_be_connected_to() {
         let ports = |text: &str| ports(&config(text).claims());
         assert_eq!(ports(""), [0_u16; 0]);
