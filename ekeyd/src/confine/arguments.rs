@@ -6,7 +6,7 @@ use seccompiler::{
     BackendError, SeccompCmpArgLen as Size, SeccompCmpOp as Is, SeccompCondition as Condition, SeccompRule as Rule,
 };
 
-use super::calls::{ELSEWHERE, ON_USB};
+use super::purpose::{ELSEWHERE, ON_USB};
 use super::reach::Reach;
 
 /// What takes a server that is configured by name.

@@ -9,6 +9,7 @@ use nix::libc::{self, c_long};
 use seccompiler::{BackendError, SeccompRule as Rule};
 
 use super::arguments::{self, Argued};
+use super::purpose::{ELSEWHERE, ON_USB, RARELY};
 use super::reach::Reach;
 
 /// Maps each call to the rules for its arguments: one of them must match. Without rules, any arguments are allowed.
@@ -26,13 +27,6 @@ pub(super) struct Group {
 macro_rules! calls {
     ($($call:ident)*) => { &[$((stringify!($call), libc::$call)),*] };
 }
-
-/// Marks what the test on one machine does not see.
-pub(super) const ELSEWHERE: &str = "only on other machines: another C library, kernel or network";
-/// Marks what a test does not cause.
-const RARELY: &str = "only sometimes: large buffers, interrupted waits, a crash, a pid file that must stay";
-/// Marks what takes a real key; the tests in a guest have one.
-pub(super) const ON_USB: &str = "a key on USB";
 
 const OF_ANY_THREAD: &[Group] = &[
     Group {

@@ -14,6 +14,8 @@ mod files;
 mod filter;
 mod in_force;
 mod memory;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+mod purpose;
 mod reach;
 mod table;
 
