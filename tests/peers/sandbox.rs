@@ -108,7 +108,7 @@ fn does_everything(scratch: &Scratch, program: &std::path::Path) -> PathBuf {
         .egd()
         .listen(&format!("tcp:127.0.0.1:{tcp}"))
         .listen(&format!("tls:127.0.0.1:{tls}"))
-        .egd_lines(&certificates.lines("server"))
+        .egd_lines(&format!("{}clients-per-peer = 20\n", certificates.lines("server")))
         .file(&output, None)
         .fetch_from(&servers, "")
         .extra(&format!("[http]\nlisten = \"127.0.0.1:{page}\"\n[expand]\nlisten = [\"unix:{}\"]\n", expand.display()));

@@ -51,13 +51,13 @@ const OF_THE_DAEMON: &[Group] = &[
     Group { why: "waiting", calls: calls![SYS_epoll_ctl SYS_eventfd2] },
     Group {
         why: "sockets, without listen: all listeners are open by now",
-        calls: calls![SYS_accept4 SYS_bind SYS_connect SYS_getsockopt SYS_recvfrom SYS_shutdown],
+        calls: calls![SYS_accept4 SYS_bind SYS_connect SYS_getpeername SYS_getsockopt SYS_recvfrom SYS_shutdown],
     },
     Group {
         why: "the process itself, and its locked memory",
         calls: calls![SYS_geteuid SYS_mlock2 SYS_sched_getaffinity SYS_uname],
     },
-    Group { why: RARELY, calls: calls![SYS_ftruncate SYS_getpeername SYS_getsockname] },
+    Group { why: RARELY, calls: calls![SYS_ftruncate] },
     Group { why: ON_USB, calls: calls![SYS_dup3 SYS_statfs SYS_timerfd_create SYS_timerfd_settime] },
     // aarch64 and musl: what x86_64 has older calls for.
     Group {
@@ -81,7 +81,7 @@ const OLD_ELSEWHERE: Group = Group { why: ELSEWHERE, calls: calls![SYS_access SY
 const OLD_ELSEWHERE: Group = Group { why: ELSEWHERE, calls: &[] };
 
 /// What the resolver makes, with any modules of nsswitch.conf(5).
-const OF_NAMES: Group = Group { why: ELSEWHERE, calls: calls![SYS_getuid SYS_recvmsg SYS_sysinfo] };
+const OF_NAMES: Group = Group { why: ELSEWHERE, calls: calls![SYS_getsockname SYS_getuid SYS_recvmsg SYS_sysinfo] };
 
 /// Calls that end the process: they start programs, change rights, or reconfigure the kernel.
 const ATTACKS: &[(&str, c_long)] = calls![
