@@ -110,12 +110,14 @@ fn does_everything(scratch: &Scratch, program: &std::path::Path) -> PathBuf {
         .listen(&format!("tls:127.0.0.1:{tls}"))
         .egd_lines(&format!("{}clients-per-peer = 20\n", certificates.lines("server")))
         .file(&output, None)
+        .uncredited_kernel("enabled = true\ninterval-s = 1")
         .fetch_from(&servers, "")
         .extra(&format!("[http]\nlisten = \"127.0.0.1:{page}\"\n[expand]\nlisten = [\"unix:{}\"]\n", expand.display()));
     let mut daemon = daemon.start(scratch);
     daemon.await_blocks(&output, 64);
     await_until("the server's bytes", || (server.sent().len() > 255).then_some(()));
     serves(&daemon, &expand, [tcp, tls, page], &certificates);
+    await_until("bytes in the kernel", || (daemon.status(scratch).count("/kernel/mixed_bytes") > 0).then_some(()));
     let mut control = ControlClient::connect(&daemon.control).expect("it greets");
     let path = keys[1].path.display().to_string();
     for statement in [format!("RemoveEntropyKey(\"{path}\")"), format!("AddEntropyKey(\"{path}\")")] {

@@ -174,6 +174,8 @@ const FIONREAD: Request = ("FIONREAD", 0x541b);
 
 fn of_devices(reach: Reach) -> Vec<Way> {
     let mut ways = requests("a key's tty", OF_TTYS);
+    // Without the capability the kernel refuses, and the daemon mixes the bytes without credit.
+    ways.extend(requests("the kernel's random device", &[RNDADDENTROPY]));
     ways.extend(requests(ELSEWHERE, OF_TTYS_ELSEWHERE));
     ways.extend(requests(ON_USB, OF_USB));
     if reach == Reach::Names {
