@@ -32,11 +32,14 @@ const OF_ANY_THREAD: &[Group] = &[
     Group {
         why: "memory, threads, signals and time",
         calls: calls![
-            SYS_clock_nanosleep SYS_close SYS_exit SYS_exit_group SYS_futex SYS_getpid SYS_getrandom SYS_gettid SYS_madvise SYS_munmap
-            SYS_rseq SYS_rt_sigaction SYS_rt_sigprocmask SYS_sched_yield SYS_set_robust_list SYS_sigaltstack SYS_write
+            SYS_close SYS_exit SYS_exit_group SYS_futex SYS_getpid SYS_getrandom SYS_gettid SYS_madvise SYS_munmap
+            SYS_rseq SYS_rt_sigaction SYS_rt_sigprocmask SYS_set_robust_list SYS_sigaltstack SYS_write
         ],
     },
-    Group { why: RARELY, calls: calls![SYS_brk SYS_mremap SYS_restart_syscall SYS_rt_sigreturn SYS_tgkill SYS_writev] },
+    Group {
+        why: RARELY,
+        calls: calls![SYS_brk SYS_clock_nanosleep SYS_mremap SYS_restart_syscall SYS_rt_sigreturn SYS_sched_yield SYS_tgkill SYS_writev],
+    },
     // musl, and a machine whose clock takes a call.
     Group { why: ELSEWHERE, calls: calls![SYS_clock_gettime SYS_gettimeofday SYS_membarrier SYS_nanosleep SYS_tkill] },
 ];
