@@ -8,4 +8,5 @@ mod munin;
 mod original_daemon;
 mod outside;
 mod rekey;
+mod sandbox;
 mod setkey;

@@ -6,23 +6,32 @@
 
 mod account;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+mod arguments;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 mod calls;
 mod capabilities;
 mod files;
 mod filter;
 mod in_force;
 mod memory;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+mod purpose;
+mod reach;
+mod table;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use ekey_control::status::ConfinementStatus;
 use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 use rustix::thread::set_no_new_privs;
 
-use crate::config::Config;
+use crate::config::{Config, Keys, Section as _};
 use crate::outlet::Outlet;
 
+use reach::Reach;
+
 pub(crate) use account::AccountError;
+pub(crate) use table::table;
 
 /// Applies what needs no configuration: the process can gain no rights and writes no core dump, because its memory holds long-term
 /// keys. Call it first.
@@ -47,6 +56,8 @@ pub(crate) struct Confinement {
     /// The mechanisms that failed, each with the reason.
     problems: Vec<String>,
     landlock: u32,
+    /// The folders of the nodes of keys, as configured at the start.
+    devices: Vec<PathBuf>,
     user: String,
     seen: ConfinementStatus,
     /// Whether the log says that memory is not locked.
@@ -96,15 +107,17 @@ impl Confinement {
         }
         keep_memory_private();
         capabilities::keep_only(if stays_root { capabilities::OF_ROOT } else { capabilities::NONE });
-        if enabled && let Err(why) = filter::install(filter::Of::Daemon) {
+        if enabled && let Err(why) = filter::install(filter::Of::Daemon(Reach::of(&config.claims()))) {
             problems.push(format!("system calls: {why}"));
         }
         for problem in &problems {
             tracing::info!("the sandbox is incomplete: {problem}");
         }
+        let devices = files::folders_of_keys(&config.keys);
         Ok(Self {
             problems,
             landlock,
+            devices,
             user: account::own_name(),
             seen: ConfinementStatus::default(),
             has_complained: false,
@@ -127,6 +140,12 @@ impl Confinement {
     /// Returns whether landlock restricts files.
     pub(crate) fn bounds_files(&self) -> bool {
         self.seen.landlock > 0
+    }
+
+    /// Returns whether landlock restricts devices, and some that these keys need were not configured at the start.
+    pub(crate) fn lacks_devices_of(&self, keys: &Keys) -> bool {
+        let has = |folder: &PathBuf| self.devices.iter().any(|own| folder.starts_with(own));
+        self.bounds_files() && !files::folders_of_keys(keys).iter().all(has)
     }
 
     /// Returns what was in force at the last [`lock_memory`](Self::lock_memory).

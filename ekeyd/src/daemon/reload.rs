@@ -70,6 +70,12 @@ impl Daemon {
         if restart != *before {
             tracing::warn!("{}: what changed besides keys and keyring takes effect after a restart", file.display());
         }
+        if self.confinement.lacks_devices_of(&config.keys) {
+            tracing::warn!(
+                "{}: keys below /dev that were not configured at the start take a restart ([sandbox])",
+                file.display()
+            );
+        }
         before.keyring = config.keyring;
         before.keys = config.keys;
         self.sources.iter_mut().for_each(|source| source.reload(before));

@@ -52,6 +52,7 @@ impl Scene {
             health: Health::default(),
             expected: None,
             timings: Timings { opening_silence: DEADLINE, running_silence: DEADLINE },
+            lines: Lines::new(&Default::default(), 1),
         };
         let nonces = Nonces::new(state, Host { is_ready, ..Host::default() });
         let inlet = Inlet { deliveries: sender, waker };
