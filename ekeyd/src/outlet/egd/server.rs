@@ -1,6 +1,8 @@
 //! The listeners, the clients, and their turns.
 
 mod handshakes;
+#[cfg(feature = "tls")]
+mod sessions;
 
 use std::collections::VecDeque;
 use std::io;
@@ -29,7 +31,7 @@ const TURNS_AT_ONCE: usize = 256;
 const ACCEPTS_AT_ONCE: usize = 2;
 /// Bytes that may wait in the kernel for a client that does not read.
 const MOST_UNREAD: usize = 16 * 1024;
-/// How often the server looks for peers that have left.
+/// How often the server looks for peers that have left, and for sessions that must end: the clock may be set meanwhile.
 const SWEEP: Duration = Duration::from_secs(60);
 
 /// The EGD server.
@@ -47,6 +49,9 @@ pub(crate) struct Server {
     half_open: HalfOpen,
     #[cfg(feature = "tls")]
     acceptor: Option<crate::socket::tls::Acceptor>,
+    /// Whether the authorities are others than those that open sessions began with.
+    #[cfg(feature = "tls")]
+    has_other_authorities: bool,
     max_clients: usize,
     idle: Option<Duration>,
     next_sweep: Instant,
@@ -84,6 +89,8 @@ impl Server {
             half_open: HalfOpen::new(config.handshake),
             #[cfg(feature = "tls")]
             acceptor: config.tls.as_ref().map(crate::socket::tls::Acceptor::open).transpose()?,
+            #[cfg(feature = "tls")]
+            has_other_authorities: false,
             guard: Guard::new(&config.limits)?,
             peers: PeerLimits::new(config.limits.clients_per_peer, config.limits.rate_per_peer),
             offers: if config.mix_offered { Offers::to(Path::new(RANDOM)) } else { Offers::default() },
@@ -171,7 +178,9 @@ impl Server {
 
     /// Returns when to [serve](Self::serve) although nothing happens.
     pub(crate) fn next_wake(&self) -> Option<Instant> {
-        let sweeps = (self.idle.is_some() && !self.clients.is_empty()) || self.peers.may_forget();
+        let has_sessions = self.listeners.iter().any(|listening| listening.is_tls && listening.clients > 0);
+        let sweeps =
+            (self.idle.is_some() && !self.clients.is_empty()) || self.peers.may_forget() || has_sessions;
         let own = [self.peers.next_wake(), sweeps.then_some(self.next_sweep), self.half_open.next_wake()];
         let doormen = self.listeners.iter().filter_map(|listening| listening.doorman.next_wake());
         own.into_iter().flatten().chain(doormen).min()
@@ -315,7 +324,7 @@ impl Server {
         let given = served.entropy - before;
         client.mark.move_on(given);
         peers.spend(client.peer, given, now);
-        self.note_handshake(id);
+        self.note_handshake(id, now);
         self.meet(id, need, registry, now);
     }
 
@@ -366,13 +375,15 @@ impl Server {
         let _ = registry.deregister(&mut client.stream);
     }
 
-    /// From time to time, closes idle clients and forgets peers that have left.
+    /// From time to time, closes idle clients, ends TLS sessions, and forgets peers that have left.
     fn sweep(&mut self, registry: &Registry, now: Instant) {
         if now < self.next_sweep {
             return;
         }
         self.peers.sweep(now);
         self.next_sweep = now + self.idle.map_or(SWEEP, |idle| (idle / 4).clamp(Duration::from_millis(250), SWEEP));
+        #[cfg(feature = "tls")]
+        self.end_sessions(registry, now);
         let Some(idle) = self.idle else { return };
         let now_s = seconds(now.duration_since(self.started));
         let is_late = |client: &Client| client.is_idle() && now_s.saturating_sub(client.touched) >= seconds(idle);
