@@ -112,6 +112,7 @@ fn every_key_reaches_its_field() {
         max-bytes = 5
         [http]
         listen = "[::1]:9178"
+        names = ["Keys.example.org."]
         [sandbox]
         enabled = false
         user = "entropy"
@@ -182,7 +183,7 @@ fn every_key_reaches_its_field() {
             longest_pause: Duration::from_secs(3600),
         }),
         file: Some(File { path: "/f".into(), max_bytes: Some(5) }),
-        http: Some(Http { listen: "[::1]:9178".parse().unwrap() }),
+        http: Some(Http { listen: "[::1]:9178".parse().unwrap(), names: vec!["keys.example.org".to_owned()] }),
         sandbox: Sandbox { enabled: false, user: RunAs::Named("entropy".to_owned()), pid_file: None },
     };
     assert_eq!(config, expected);
@@ -191,7 +192,7 @@ fn every_key_reaches_its_field() {
 #[test]
 fn the_page_is_remote_only_if_the_file_says_so() {
     let http = parse("[http]\nlisten = \"[::]:9178\"\nallow-remote = true").unwrap().http;
-    assert_eq!(http, Some(Http { listen: "[::]:9178".parse().unwrap() }));
+    assert_eq!(http, Some(Http { listen: "[::]:9178".parse().unwrap(), names: Vec::new() }));
     assert_eq!(parse("").unwrap().http, None, "off unless it is configured");
 }
 
