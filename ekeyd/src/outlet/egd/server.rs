@@ -10,7 +10,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use ekey_control::status::EgdStatus;
-use ekey_egd::{FairQueue, PeerLimits, TURN};
+use ekey_egd::{FairQueue, PeerLimits, Request};
 use mio::event::Event;
 use mio::{Interest, Registry, Token};
 use slab::Slab;
@@ -120,8 +120,8 @@ impl Server {
         }
     }
 
-    /// Gives up to `grant` bytes to the waiting clients in turn, with a limit on turns. Accepts connections that had to wait, and
-    /// closes idle ones.
+    /// Gives up to `grant` bytes to the waiting clients in turn, with a limit on turns: to each all that it waits for, so that a client
+    /// may have to wait until there is enough. Accepts connections that had to wait, and closes idle ones.
     pub(crate) fn serve(&mut self, registry: &Registry, store: &mut dyn Store, grant: usize) {
         let now = Instant::now();
         self.shake_hands(registry, store, now);
@@ -133,10 +133,13 @@ impl Server {
         self.sweep(registry, now);
         let Self { peers, clients, queue, .. } = self;
         peers.released(now, |ticket| {
-            if let Some(client) = find(clients, ticket) {
-                client.waits = Waits::Turn;
-                queue.push(ticket, &mut client.mark);
-            }
+            let client = find(clients, ticket);
+            client
+                .map(|client| {
+                    client.waits = Waits::TurnAgain;
+                    queue.push(ticket, &mut client.mark);
+                })
+                .is_some()
         });
         for _ in 0..self.unfinished.len() {
             let Some(ticket) = self.unfinished.pop_front() else { break };
@@ -145,23 +148,31 @@ impl Server {
                 self.proceed(ticket.place, registry, store, now);
             }
         }
-        let mut given = 0;
+        let mut left = grant;
         for _ in 0..TURNS_AT_ONCE {
-            if store.held() == 0 || given >= grant {
+            if !self.has_turn(left.min(store.held())) {
                 return;
             }
             let Self { queue, clients, .. } = self;
             let Some(ticket) = queue.pop(|ticket| is_live(clients, ticket)) else { return };
-            given += self.take_turn(ticket, registry, store, now);
+            left = left.saturating_sub(self.take_turn(ticket, registry, store, now));
         }
     }
 
-    /// Returns whether there is work to do at once: connections to accept, or clients to serve from `held` bytes.
-    pub(crate) fn is_pending(&self, held: usize) -> bool {
+    /// Returns whether `bytes` are enough for the client that is next. A client that has gone needs none, and the queue has to discard it.
+    fn has_turn(&self, bytes: usize) -> bool {
+        self.queue.peek().is_some_and(|next| {
+            let wanted = if is_live(&self.clients, next) { self.clients[next.place].wanted() } else { 0 };
+            wanted <= bytes
+        })
+    }
+
+    /// Returns whether there is work to do at once: connections to accept, or clients to serve from `bytes`.
+    pub(crate) fn is_pending(&self, bytes: usize) -> bool {
         !self.unfinished.is_empty()
             || self.half_open.is_pending()
             || self.listeners.iter().any(|listening| listening.doorman.is_pending(Instant::now()))
-            || (held > 0 && !self.queue.is_empty())
+            || self.has_turn(bytes)
     }
 
     /// Returns how many bytes its clients wait for. Stops counting at `enough`.
@@ -298,29 +309,42 @@ impl Server {
         self.go_on(id, None, registry, store, now);
     }
 
-    /// Gives the client whose turn it is its bytes, if its peer may have them. Returns how many.
+    /// Gives the client whose turn it is all the bytes that it waits for, if its peer may have them. Returns how many.
     fn take_turn(&mut self, ticket: Ticket, registry: &Registry, store: &mut dyn Store, now: Instant) -> usize {
         let client = &mut self.clients[ticket.place];
-        if self.peers.allowance(client.peer, now) < TURN.min(client.wanted()) {
+        let is_released = client.waits == Waits::TurnAgain;
+        let allowance = match is_released {
+            true => self.peers.allowance_of_released(client.peer, now),
+            false => self.peers.allowance(client.peer, now),
+        };
+        if allowance < client.wanted() {
             client.waits = Waits::Rate;
-            self.peers.park(client.peer, ticket);
+            self.peers.park(client.peer, ticket, client.wanted(), is_released);
             return 0;
         }
         client.waits = Waits::No;
         self.listeners[client.listener as usize].waiting -= 1;
         let held = store.held();
-        self.go_on(ticket.place, Some(TURN), registry, store, now);
+        self.go_on(ticket.place, Some(allowance), registry, store, now);
         held.saturating_sub(store.held())
     }
 
-    /// Continues with a client until it has to wait. `turn` is how many of the bytes that it waits for it may have.
+    /// Continues with a client until it has to wait. If it is its `turn`, it may have the bytes that it waits for: that is how many its
+    /// peer may have.
     fn go_on(&mut self, id: usize, turn: Option<usize>, registry: &Registry, store: &mut dyn Store, now: Instant) {
-        let Self { clients, listeners, peers, offers, .. } = self;
+        let Self { clients, listeners, peers, offers, queue, .. } = self;
         let client = &mut clients[id];
         let served = &mut listeners[client.listener as usize].served;
         let before = served.entropy;
-        let mut supply = ClientSupply { store, offers, allowance: peers.allowance(client.peer, now) };
-        let need = client.go_on(turn, &mut supply, served);
+        let mut supply = ClientSupply {
+            store,
+            offers,
+            has_turn: turn.is_some(),
+            // Requests that do not wait must not take what another client's request is waiting to have in one piece.
+            reserved: if queue.is_empty() { 0 } else { Request::MOST_BYTES },
+            allowance: turn.unwrap_or_else(|| peers.allowance(client.peer, now)),
+        };
+        let need = client.go_on(&mut supply, served);
         let given = served.entropy - before;
         client.mark.move_on(given);
         peers.spend(client.peer, given, now);
@@ -367,7 +391,7 @@ impl Server {
         client.close(&mut listening.served);
         listening.waiting -= u64::from(client.waits != Waits::No);
         let clients = &self.clients;
-        if client.waits == Waits::Turn {
+        if matches!(client.waits, Waits::Turn | Waits::TurnAgain) {
             self.queue.abandon(|ticket| is_live(clients, ticket));
         }
         self.peers.leave(client.peer, client.waits == Waits::Rate, now, |ticket| is_live(clients, ticket));
