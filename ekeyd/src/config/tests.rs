@@ -76,7 +76,7 @@ fn every_key_reaches_its_field() {
         [pool]
         bytes = 65_536
         [egd]
-        listen = ["unix:/e", "tcp:127.0.0.1:8888", "tcp:[::1]:8888", "tls:[::1]:8889"]
+        listen = ["unix:/e", { path = "/socket", mode = "0640", owner = "root", group = "root" }, "tcp:127.0.0.1:8888", "tcp:[::1]:8888", "tls:[::1]:8889"]
         tls-certificate = "/server.pem"
         tls-key = "/server.key"
         tls-authority = "/authority.pem"
@@ -143,6 +143,12 @@ fn every_key_reaches_its_field() {
         egd: Egd {
             listen: vec![
                 Listen::unix("/e"),
+                Listen::Unix {
+                    path: "/socket".into(),
+                    mode: Some(0o640),
+                    user: Some("root".to_owned()),
+                    group: Some("root".to_owned()),
+                },
                 Listen::Tcp("127.0.0.1:8888".parse().unwrap()),
                 Listen::Tcp("[::1]:8888".parse().unwrap()),
                 Listen::Tls("[::1]:8889".parse().unwrap()),
