@@ -56,22 +56,34 @@ impl<T: Copy + Ord> FairQueue<T> {
         self.waiting.push(Reverse((mark.0, self.arrivals, client)));
     }
 
-    /// Returns the client whose turn it is; it may have gone.
+    /// Returns the client at the front, which may have gone.
     #[must_use]
     pub fn peek(&self) -> Option<T> {
         self.waiting.peek().map(|Reverse((_, _, client))| *client)
     }
 
-    /// Takes out the client whose turn it is. Discards those before it that have gone, which `is_live` says.
-    pub fn pop(&mut self, is_live: impl Fn(T) -> bool) -> Option<T> {
-        loop {
-            let Reverse((mark, _, client)) = self.waiting.pop()?;
-            self.now = self.now.max(mark);
+    /// Returns the client whose turn it is. Discards those before it that have gone, which `is_live` says.
+    pub fn next(&mut self, is_live: impl Fn(T) -> bool) -> Option<T> {
+        while let Some(client) = self.peek() {
             if is_live(client) {
                 return Some(client);
             }
+            self.take_out();
             self.stale = self.stale.saturating_sub(1);
         }
+        None
+    }
+
+    /// Takes out the client whose turn it is. Discards those before it that have gone, which `is_live` says.
+    pub fn pop(&mut self, is_live: impl Fn(T) -> bool) -> Option<T> {
+        self.next(is_live)?;
+        self.take_out()
+    }
+
+    fn take_out(&mut self) -> Option<T> {
+        let Reverse((mark, _, client)) = self.waiting.pop()?;
+        self.now = self.now.max(mark);
+        Some(client)
     }
 
     /// Notes that a client that waits has gone; `is_live` says which have not. Its entry stays until its turn, unless there are too
@@ -168,6 +180,16 @@ mod tests {
         }
         assert_eq!(queue.pop(|client| client == stays), Some(stays), "the client that stayed is still in the queue");
         assert_eq!((queue.pop(|client| client == stays), queue.len(), queue.stale), (None, 0, 0));
+    }
+
+    #[test]
+    fn a_client_that_has_gone_is_never_next() {
+        let mut queue = FairQueue::new();
+        for client in 0..3 {
+            queue.push(client, &mut queue.entrance());
+        }
+        assert_eq!(queue.peek(), Some(0));
+        assert_eq!((queue.next(|client| client > 1), queue.peek(), queue.len()), (Some(2), Some(2), 1));
     }
 
     #[test]

@@ -49,7 +49,9 @@ pub fn egd_server(data: &[u8]) {
             4 => server.now += Duration::from_millis(u64::from(choices.byte()) * 4),
             5 if choices.below(4) == 0 => server.with(place, |client| client.finished = true),
             5 | 6 if choices.below(4) == 0 => server.replace(place, choices.below(2)),
-            7 | 8 => server.turn(),
+            7 | 8 => {
+                server.turn();
+            }
             _ => server.go_on(place, None),
         }
     }
@@ -256,15 +258,15 @@ impl Server {
             queue.push(number, &mut client.mark);
             true
         });
-        let Some(next) = self.queue.peek() else { return false };
-        let next = self.place_of(next).and_then(|place| self.clients[place].as_ref());
-        if next.is_some_and(|next| next.conversation.wanted() > self.pool.held) {
+        let clients = &self.clients;
+        let find = |number| clients.iter().flatten().find(|client| client.number == number);
+        let Some(next) = self.queue.next(|number| find(number).is_some()).and_then(find) else { return false };
+        if next.conversation.wanted() > self.pool.held {
             return false;
         }
-        let clients = &self.clients;
         let expected =
             clients.iter().flatten().filter_map(|client| Some((client.mark, client.queued?, client.number))).min();
-        let next = self.queue.pop(|number| clients.iter().flatten().any(|client| client.number == number));
+        let next = self.queue.pop(|number| find(number).is_some());
         assert_eq!(next, expected.map(|(.., number)| number), "the client that has had least is next");
         let Some(place) = next.and_then(|next| self.place_of(next)) else { return true };
         let Some(client) = &mut self.clients[place] else { return true };

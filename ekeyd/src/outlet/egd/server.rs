@@ -150,21 +150,14 @@ impl Server {
         }
         let mut left = grant;
         for _ in 0..TURNS_AT_ONCE {
-            if !self.has_turn(left.min(store.held())) {
+            let Self { queue, clients, .. } = self;
+            let Some(ticket) = queue.next(|ticket| is_live(clients, ticket)) else { return };
+            if clients[ticket.place].wanted() > left.min(store.held()) {
                 return;
             }
-            let Self { queue, clients, .. } = self;
-            let Some(ticket) = queue.pop(|ticket| is_live(clients, ticket)) else { return };
+            queue.pop(|ticket| is_live(clients, ticket));
             left = left.saturating_sub(self.take_turn(ticket, registry, store, now));
         }
-    }
-
-    /// Returns whether `bytes` are enough for the client that is next. A client that has gone needs none, and the queue has to discard it.
-    fn has_turn(&self, bytes: usize) -> bool {
-        self.queue.peek().is_some_and(|next| {
-            let wanted = if is_live(&self.clients, next) { self.clients[next.place].wanted() } else { 0 };
-            wanted <= bytes
-        })
     }
 
     /// Returns whether there is work to do at once: connections to accept, or clients to serve from `bytes`.
@@ -172,7 +165,10 @@ impl Server {
         !self.unfinished.is_empty()
             || self.half_open.is_pending()
             || self.listeners.iter().any(|listening| listening.doorman.is_pending(Instant::now()))
-            || self.has_turn(bytes)
+            || self.queue.peek().is_some_and(|next| {
+                // One that has gone is discarded in the next turn.
+                !is_live(&self.clients, next) || self.clients[next.place].wanted() <= bytes
+            })
     }
 
     /// Returns how many bytes its clients wait for. Stops counting at `enough`.
