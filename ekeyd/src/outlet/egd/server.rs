@@ -186,8 +186,7 @@ impl Server {
     /// Returns when to [serve](Self::serve) although nothing happens.
     pub(crate) fn next_wake(&self) -> Option<Instant> {
         let has_sessions = self.listeners.iter().any(|listening| listening.is_tls && listening.clients > 0);
-        let sweeps =
-            (self.idle.is_some() && !self.clients.is_empty()) || self.peers.may_forget() || has_sessions;
+        let sweeps = (self.idle.is_some() && !self.clients.is_empty()) || self.peers.may_forget() || has_sessions;
         let own = [self.peers.next_wake(), sweeps.then_some(self.next_sweep), self.half_open.next_wake()];
         let doormen = self.listeners.iter().filter_map(|listening| listening.doorman.next_wake());
         own.into_iter().flatten().chain(doormen).min()
