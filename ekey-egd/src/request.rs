@@ -9,7 +9,7 @@ pub enum Request {
     Available,
     /// `0x01 n`: up to `n` bytes, at once. Answer: u8 count, then as many bytes.
     Take(u8),
-    /// `0x02 n`: exactly `n` bytes, once there are so many. Answer: the bytes.
+    /// `0x02 n`: exactly `n` bytes, once they are there. Answer: the bytes.
     Wait(u8),
     /// `0x03 bits n`: the client offers the `count` bytes that follow. No answer.
     Offer {
