@@ -77,32 +77,29 @@ fn egd(text: &mut String, original: &OriginalConfig) {
     let mut entries: Vec<String> = Vec::new();
     for (number, Placed { line, value, .. }) in original.egd.iter().enumerate() {
         let place = match value {
-            EgdSocket::Unix { path, .. } => quoted(&format!("unix:{}", path.display())),
+            EgdSocket::Unix { path, mode: None, user: None, group: None } => {
+                quoted(&format!("unix:{}", path.display()))
+            }
+            EgdSocket::Unix { path, mode, user, group } => socket(path, *mode, user.as_deref(), group.as_deref()),
             EgdSocket::Tcp(address) => quoted(&format!("tcp:{address}")),
         };
         if original.egd[..number].iter().any(|before| before.value.is_at_the_place_of(value)) {
             not(text, *line, &format!("{place} is listed twice"));
             continue;
         }
-        if let Some(rights) = rights(value) {
-            let advice = format!("the {rights} of {place}: it gets mode 0660, and the owner and group of the daemon");
-            not(text, *line, &advice);
-        }
         entries.push(place);
     }
     list(text, "listen", &entries);
 }
 
-/// Describes the socket's mode, owner and group, if given.
-fn rights(socket: &EgdSocket) -> Option<String> {
-    let EgdSocket::Unix { mode, user, group, .. } = socket else { return None };
+/// Returns a socket with the rights that it is given.
+fn socket(at: &Path, mode: Option<u32>, user: Option<&str>, group: Option<&str>) -> String {
     let rights = [
-        mode.map(|mode| format!("mode {mode:04o}")),
-        user.as_ref().map(|user| format!("owner {}", quoted(user))),
-        group.as_ref().map(|group| format!("group {}", quoted(group))),
+        mode.map(|mode| format!(", mode = \"{mode:04o}\"")),
+        user.map(|user| format!(", owner = {}", quoted(user))),
+        group.map(|group| format!(", group = {}", quoted(group))),
     ];
-    let rights: Vec<String> = rights.into_iter().flatten().collect();
-    if rights.is_empty() { None } else { Some(rights.join(", ")) }
+    format!("{{ path = {}{} }}", path(at), rights.into_iter().flatten().collect::<String>())
 }
 
 fn not(text: &mut String, line: usize, what: &str) {
@@ -175,8 +172,7 @@ mod tests {
             "enabled = true\nbits-per-byte = 7\n",
             "[file]\npath = \"/out\"\n",
             "# Not converted (line 8): \"tcp:127.0.0.1:8888\" is listed twice.\n",
-            "# Not converted (line 9): the mode 0600, group \"users\" of \"unix:/e\"",
-            "listen = [\n    \"tcp:127.0.0.1:8888\",\n    \"unix:/e\",\n]\n",
+            "listen = [\n    \"tcp:127.0.0.1:8888\",\n    { path = \"/e\", mode = \"0600\", group = \"users\" },\n]\n",
             "# AddEntropyKeys \"/dev/entropykey\" (line 10)",
             "discover = true\n# Not converted (line 11): AddEntropyKeys \"/my\"",
             "paths = [\n    \"/dev/cuaU0\",\n    { path = \"/dev/a\\\\b\", serial = \"A/BvBlg3OTBJ+RFD\" },\n]\n",

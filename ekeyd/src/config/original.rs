@@ -6,11 +6,9 @@ use std::path::Path;
 
 use ekey_control::OriginalConfig;
 use ekey_control::original::{EgdSocket, KeyNode, Placed};
-use nix::unistd::{Group, User};
 
 use super::error::{ConfigError, Mistake};
-use super::listen::Listen;
-use super::value::shown;
+use super::listen::{Listen, has_owner, no_owner};
 use super::{Config, Egd, File, Kernel, KeyPath, Keys};
 
 /// Reads `text`, the content of `file`.
@@ -29,15 +27,9 @@ fn refused(original: &OriginalConfig) -> Vec<Placed<String>> {
     let mut refused = Vec::new();
     for Placed { line, column, value } in &original.egd {
         let EgdSocket::Unix { user, group, .. } = value else { continue };
-        let has_user = |name: &str| matches!(User::from_name(name), Ok(Some(_)));
-        let has_group = |name: &str| matches!(Group::from_name(name), Ok(Some(_)));
-        let user = user.as_deref().filter(|name| !has_user(name)).map(|name| ("user", name));
-        let group = group.as_deref().filter(|name| !has_group(name)).map(|name| ("group", name));
-        refused.extend(user.into_iter().chain(group).map(|(kind, name)| {
-            let name = shown(name);
-            let value = format!(
-                "EGDUnixSocket: this machine has no {kind} `{name}`; add it (add{kind} --system), or name another"
-            );
+        let owners = user.iter().map(|name| ("user", name)).chain(group.iter().map(|name| ("group", name)));
+        refused.extend(owners.filter(|(kind, name)| !has_owner(kind, name)).map(|(kind, name)| {
+            let value = format!("EGDUnixSocket: {}", no_owner(kind, name));
             Placed { line: *line, column: *column, value }
         }));
     }
