@@ -45,7 +45,7 @@ pub use status::history::History;
 pub use status::state::KeyState;
 pub use status::{KeyStatus, Status, StatusError};
 pub use status::{books, health, history};
-pub use words::{advice, amount, chart, glance, nearest, parts};
+pub use words::{advice, amount, chart, glance, nearest, parts, tiles};
 
 /// Where the daemon listens unless its configuration says otherwise.
 pub const DEFAULT_SOCKET: &str = "/run/ekeyd/control.sock";

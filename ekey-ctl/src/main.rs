@@ -10,6 +10,7 @@ mod configured;
 mod daemon;
 mod doctor;
 mod egd;
+mod host;
 #[cfg(test)]
 mod man;
 mod privacy;

@@ -3,4 +3,5 @@
 mod http;
 mod metrics;
 mod page;
+mod scenes;
 mod tool;

@@ -126,7 +126,7 @@ fn top_without_a_terminal_prints_plain_text_once() {
         finished
             .stdout
             .lines()
-            .any(|line| line.starts_with("Rate ") && line.contains("kB/s"))
+            .any(|line| line.starts_with("Supply ") && line.contains("kB/s"))
             .then_some(finished.stdout)
     });
     assert!(shown.contains("All is well: 1 key running.") && !shown.contains('\u{1b}'), "{shown}");

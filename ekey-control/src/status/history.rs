@@ -2,6 +2,8 @@
 //!
 //! The figures are of all keys together. The daemon keeps them in memory only, so they start with it.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::status::{StatusError, of_format};
@@ -30,7 +32,7 @@ pub struct History {
 }
 
 /// Figures of equally long steps, the oldest first. Every column has a value for each step, `null` if nothing is known of that time:
-/// the machine was asleep, or no key had sent its temperature.
+/// the machine was asleep, or no key that ran had sent its temperature.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Series {
     /// Seconds of one step.
@@ -47,6 +49,15 @@ pub struct Series {
     pub rejected_frames: Vec<Option<u64>>,
     /// How often a key was revived, in the whole step.
     pub recoveries: Vec<Option<u64>>,
+    /// Bytes a second that all outlets took, on the average of the step.
+    #[serde(default)]
+    pub taken_bytes_per_s: Vec<Option<u64>>,
+    /// The same of each outlet, by its name.
+    #[serde(default)]
+    pub taken_by_outlet: BTreeMap<String, Vec<Option<u64>>>,
+    /// EGD clients that waited for bytes, at the most.
+    #[serde(default)]
+    pub waiting_clients: Vec<Option<u64>>,
 }
 
 /// One figure of the history.
@@ -54,8 +65,12 @@ pub struct Series {
 pub enum Figure {
     /// Verified bytes a second.
     Rate,
+    /// Bytes a second that the outlets took.
+    Taken,
     /// Bytes held for the outputs.
     Pool,
+    /// EGD clients that waited.
+    Waiting,
     /// Tenths of a kelvin.
     Temperature,
     /// Frames that were refused.
@@ -66,13 +81,16 @@ pub enum Figure {
 
 impl Figure {
     /// All of them, in the order in which they are shown.
-    pub const ALL: [Self; 5] = [Self::Rate, Self::Pool, Self::Temperature, Self::Rejected, Self::Recoveries];
+    pub const ALL: [Self; 7] =
+        [Self::Rate, Self::Taken, Self::Pool, Self::Waiting, Self::Temperature, Self::Rejected, Self::Recoveries];
 
     /// Its name for people.
     pub fn title(self) -> &'static str {
         match self {
-            Self::Rate => "Rate",
+            Self::Rate => "Supply",
+            Self::Taken => "Demand",
             Self::Pool => "Pool",
+            Self::Waiting => "Clients waiting",
             Self::Temperature => "Temperature",
             Self::Rejected => "Rejected frames",
             Self::Recoveries => "Recoveries",
@@ -90,7 +108,9 @@ impl Series {
     pub fn column(&self, figure: Figure) -> &[Option<u64>] {
         match figure {
             Figure::Rate => &self.rate_bytes_per_s,
+            Figure::Taken => &self.taken_bytes_per_s,
             Figure::Pool => &self.pool_bytes,
+            Figure::Waiting => &self.waiting_clients,
             Figure::Temperature => &self.temperature_decikelvin,
             Figure::Rejected => &self.rejected_frames,
             Figure::Recoveries => &self.recoveries,

@@ -13,6 +13,7 @@ mod expand;
 pub mod health;
 pub mod history;
 mod outputs;
+mod peers;
 mod sensors;
 pub mod state;
 
@@ -28,6 +29,7 @@ pub use self::egd::{CombineStatus, EgdStatus, EgdTlsStatus};
 pub use self::egd_client::{EgdClientState, EgdClientStatus, ServerTests};
 pub use self::expand::ExpandStatus;
 pub use self::outputs::{Account, FileStatus, KernelEra, KernelStatus, OutletStatus, PoolStatus};
+pub use self::peers::{PeerStatus, TOP_PEERS};
 pub use self::sensors::Sensors;
 
 use crate::printable::printable_json;
@@ -45,6 +47,12 @@ pub struct Status {
     pub format: u32,
     /// Of the daemon, such as `0.1.0`.
     pub version: String,
+    /// The host name of the daemon's machine. An older daemon does not report it.
+    #[serde(default)]
+    pub host: String,
+    /// When this was so, in seconds since 1970, by the machine's clock. An older daemon does not report it.
+    #[serde(default)]
+    pub as_of_unix_s: u64,
     /// Of the daemon.
     pub pid: u32,
     /// Seconds since the daemon started.
@@ -72,6 +80,9 @@ pub struct Status {
     pub file: Option<FileStatus>,
     /// One for each EGD listener.
     pub egd: Vec<EgdStatus>,
+    /// The peers that took the most bytes of EGD listeners since the start, the first took the most; at most [`TOP_PEERS`].
+    #[serde(default)]
+    pub peers: Vec<PeerStatus>,
     /// `None` if keys are not combined for EGD clients.
     #[serde(default)]
     pub combine: Option<CombineStatus>,
@@ -212,6 +223,12 @@ impl KeyStatus {
         self.health.as_ref().and_then(|health| health.put_aside.as_ref())
     }
 
+    /// Returns what the key says of itself now. `None` unless it runs and has proven itself: the temperature of a silent key is
+    /// not known.
+    pub fn sensors_now(&self) -> Option<&Sensors> {
+        (self.state.is_running() && !self.unverified).then_some(&self.sensors)
+    }
+
     /// Whether it runs and its entropy is used.
     pub fn is_serving(&self) -> bool {
         self.state.is_running() && self.put_aside().is_none() && !self.doubtful
@@ -313,6 +330,26 @@ impl Status {
     /// Reads what [`Status::to_json`] wrote, or what a later daemon of the same format wrote.
     pub fn from_json(text: &str) -> Result<Self, StatusError> {
         of_format(text, FORMAT)
+    }
+
+    /// Returns each outlet with the bytes that it took out of the pool since the start.
+    pub fn taken(&self) -> impl Iterator<Item = (&str, u64)> {
+        self.outlets.iter().map(|outlet| {
+            let bytes = match (outlet.name.as_str(), &self.expand) {
+                // The account of EGD clients also has the bytes of answers that are not entropy.
+                ("egd", _) => self.egd.iter().map(|egd| egd.served_bytes).sum(),
+                // Of what is expanded only the seeds come out of the pool.
+                ("expand", Some(expand)) => expand.seed_bytes,
+                _ => outlet.account.given_bytes,
+            };
+            (outlet.name.as_str(), bytes)
+        })
+    }
+
+    /// Returns how many EGD clients wait for bytes, and how many are connected.
+    pub fn waiting(&self) -> (u64, u64) {
+        let listeners = || self.egd.iter().chain(self.expand.iter().flat_map(|expand| &expand.listeners));
+        (listeners().map(|egd| egd.waiting).sum(), listeners().map(|egd| egd.clients).sum())
     }
 
     /// Returns how many keys run and are used.

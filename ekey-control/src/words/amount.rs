@@ -61,6 +61,32 @@ pub fn utc(unix_s: u64) -> String {
     format!("{:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{:02}Z", era * 400 + year, second % 60)
 }
 
+/// `2026-11-20 11:30:12 UTC`, of a time in seconds since 1970.
+pub fn moment(unix_s: u64) -> String {
+    let utc = utc(unix_s);
+    format!("{} UTC", utc.trim_end_matches('Z').replace('T', " "))
+}
+
+/// `37.8 C`, of tenths of a kelvin.
+pub fn temperature(decikelvin: u32) -> String {
+    degrees(celsius(decikelvin))
+}
+
+/// `37.8 C`.
+pub fn degrees(celsius: f64) -> String {
+    format!("{celsius:.1} C")
+}
+
+/// Converts tenths of a kelvin to degrees Celsius.
+pub fn celsius(decikelvin: u32) -> f64 {
+    f64::from(decikelvin) / 10.0 - 273.15
+}
+
+/// `3.25 V`.
+pub fn volts(millivolts: u32) -> String {
+    format!("{:.2} V", f64::from(millivolts) / 1000.0)
+}
+
 /// `12 ms`, then as [`duration`].
 pub fn milliseconds(count: u64) -> String {
     if count < 1000 { format!("{count} ms") } else { duration(count / 1000) }
@@ -116,6 +142,7 @@ mod tests {
         ] {
             assert_eq!(utc(moment), expected);
         }
+        assert_eq!(moment(1_795_174_212), "2026-11-20 11:30:12 UTC");
         assert_eq!([span(600), span(86_400), span(45)], ["10 min", "24 h", "45 s"]);
     }
 

@@ -4,7 +4,7 @@ use super::parts::{self, Role};
 pub use super::parts::{Row, server_rows};
 use super::{advice, amount};
 use crate::status::state::KeyState;
-use crate::status::{EgdClientState, EgdClientStatus, KeyStatus, ServerTests, Status};
+use crate::status::{EgdClientState, EgdClientStatus, KeyStatus, Sensors, ServerTests, Status};
 
 /// The warning about a software key, wherever one is in use.
 pub const NOT_RANDOM: &str = "THIS DATA IS NOT RANDOM (software key): for tests only, never for secrets.";
@@ -53,6 +53,23 @@ pub fn key_title(key: &KeyStatus) -> String {
         return format!("Key {}  {serial}  retired: {} test failed, for {since}", key.number, aside.test);
     }
     format!("Key {}  {serial}  {}, for {}", key.number, advice::words(key.state), amount::duration(key.since_s))
+}
+
+/// Returns the figures of a key that runs, for the line that stands for its rows: its rate, temperature and voltage.
+pub fn key_line(key: &KeyStatus) -> String {
+    let now = key.sensors_now().map(environment).unwrap_or_default();
+    [amount::rate(key.rate_bytes_per_s)].into_iter().chain(now).collect::<Vec<_>>().join(", ")
+}
+
+/// Returns the keys, those that need a person first, then those that will soon run.
+pub fn worst_first(keys: &[KeyStatus]) -> Vec<&KeyStatus> {
+    let mut keys: Vec<&KeyStatus> = keys.iter().collect();
+    keys.sort_by_key(|key| match key_mood(key) {
+        Mood::Bad => 0,
+        Mood::Soon => 1,
+        Mood::Good => 2,
+    });
+    keys
 }
 
 /// Returns the rows of one key.
@@ -127,11 +144,6 @@ pub fn all_is_well(status: &Status) -> String {
     }
 }
 
-/// Converts tenths of a kelvin to degrees Celsius.
-pub fn celsius(decikelvin: u32) -> f64 {
-    f64::from(decikelvin) / 10.0 - 273.15
-}
-
 fn frames(key: &KeyStatus) -> String {
     let counts = &key.frames;
     let faults: Vec<String> = [
@@ -150,15 +162,15 @@ fn frames(key: &KeyStatus) -> String {
     format!("{} good, {faults}", counts.ok)
 }
 
+/// Returns the key's temperature and voltage, as far as it has sent them.
+fn environment(sensors: &Sensors) -> Vec<String> {
+    let temperature = sensors.temperature_decikelvin.map(amount::temperature);
+    temperature.into_iter().chain(sensors.supply_millivolts.map(amount::volts)).collect()
+}
+
 fn sensors(key: &KeyStatus) -> String {
     let sensors = &key.sensors;
-    let mut parts = Vec::new();
-    if let Some(decikelvin) = sensors.temperature_decikelvin {
-        parts.push(format!("{:.1} C", celsius(decikelvin)));
-    }
-    if let Some(millivolts) = sensors.supply_millivolts {
-        parts.push(format!("{:.2} V", f64::from(millivolts) / 1000.0));
-    }
+    let mut parts = environment(sensors);
     if let Some(fips) = sensors.fips {
         parts.push(format!("FIPS {} of {} failed", fips.failures, fips.blocks));
     }
@@ -166,9 +178,10 @@ fn sensors(key: &KeyStatus) -> String {
         let per_byte = |estimate: u32| f64::from(estimate) / f64::from(generators.raw_bytes);
         parts.push(format!("raw {:.2} and {:.2} bits/byte", per_byte(generators.left), per_byte(generators.right)));
     }
+    let old = if key.sensors_now().is_none() { "when it last ran: " } else { "" };
     match (parts.join(", "), key.unverified) {
         (parts, _) if parts.is_empty() => "nothing said yet".to_owned(),
         (parts, true) => format!("{UNVERIFIED}: {parts}"),
-        (parts, false) => parts,
+        (parts, false) => format!("{old}{parts}"),
     }
 }

@@ -8,3 +8,4 @@ pub mod glance;
 pub mod nearest;
 pub mod parts;
 mod state;
+pub mod tiles;

@@ -86,6 +86,8 @@ pub(crate) fn status(keys: Vec<KeyStatus>) -> Status {
     Status {
         format: 1,
         version: "0.1.0".to_owned(),
+        host: "keyhost".to_owned(),
+        as_of_unix_s: 1_700_000_000,
         pid: 4711,
         uptime_s: 7384,
         not_random: false,
@@ -127,6 +129,7 @@ pub(crate) fn status(keys: Vec<KeyStatus>) -> Status {
             dropped_idle: 0,
             tls: None,
         }],
+        peers: Vec::new(),
         combine: None,
         expand: None,
         offered_bytes: 0,

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use ekey_control::chart::{STYLE, escaped};
 use ekey_health::Report;
 
 use super::paint::{Line, Tone};
@@ -48,67 +49,81 @@ fn cell(eighths: usize, unicode: bool) -> char {
     }
 }
 
-/// Draws as SVG: 256 bars, a line for the expected count, a band of three standard deviations.
-pub(crate) fn svg(report: &Report) -> String {
+/// Draws as SVG: 256 bars between two axes, a line for the expected count, a band of three standard deviations. `origin` says
+/// whose bytes these are.
+pub(crate) fn svg(report: &Report, origin: &str) -> String {
     const WIDTH: f64 = 800.0;
     const HEIGHT: f64 = 240.0;
-    const LEFT: f64 = 60.0;
-    const TOP: f64 = 36.0;
+    const LEFT: f64 = 72.0;
+    const TOP: f64 = 76.0;
+    const BOTTOM: f64 = TOP + HEIGHT;
     let expected = report.summary.bytes as f64 / 256.0;
     let deviation = (expected * 255.0 / 256.0).sqrt();
     let most = report.counts.iter().copied().max().unwrap_or(0) as f64;
     let least = report.counts.iter().copied().min().unwrap_or(0) as f64;
     let (low, high) = (least.min(expected - SPAN * deviation).max(0.0), most.max(expected + SPAN * deviation));
     let y = |count: f64| TOP + HEIGHT * (1.0 - (count - low) / (high - low));
+    let x = |value: f64| LEFT + value * WIDTH / 256.0;
     let verdict = if report.is_good() { "they pass every test" } else { "not random" };
     let title = format!("Histogram of {} bytes: {verdict}", report.summary.bytes);
+    let (width, height) = (LEFT + WIDTH + 20.0, BOTTOM + 46.0);
     let mut out = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {:.0} {:.0}\" role=\"img\" font-family=\"sans-serif\" \
-         font-size=\"12\">\n<title>{title}</title>\n<desc>How often each of the 256 byte values came: {expected:.0} times are expected, \
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width:.0} {height:.0}\" width=\"{width:.0}\" height=\"{height:.0}\" \
+         role=\"img\">\n<title>{title}</title>\n<desc>How often each of the 256 byte values came: {expected:.0} times are expected, \
          {least:.0} to {most:.0} were seen. The band is three standard deviations wide on either side.</desc>\n\
-         <rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n<text x=\"{LEFT}\" y=\"22\" font-size=\"14\" \
-         fill=\"#1a1a1a\">{title}</text>\n",
-        LEFT + WIDTH + 20.0,
-        TOP + HEIGHT + 36.0,
+         <style>{STYLE}</style>\n<rect class=\"paper\" width=\"100%\" height=\"100%\"/>\n\
+         <text class=\"head\" x=\"16\" y=\"24\">{title}</text>\n<text class=\"label\" x=\"16\" y=\"42\">{}</text>\n",
+        escaped(origin)
     );
-    let (band_top, band_bottom) = (y((expected + 3.0 * deviation).min(high)), y((expected - 3.0 * deviation).max(low)));
-    let _ = writeln!(
-        out,
-        "<rect x=\"{LEFT}\" y=\"{band_top:.1}\" width=\"{WIDTH}\" height=\"{:.1}\" fill=\"#e3eef9\"/>",
-        band_bottom - band_top
-    );
-    for (value, count) in report.counts.iter().enumerate() {
-        let (x, top) = (LEFT + value as f64 * WIDTH / 256.0, y(*count as f64));
+    for part in [0.0, 0.25, 0.5, 0.75, 1.0] {
+        let count = low + part * (high - low);
+        let at = y(count);
         let _ = writeln!(
             out,
-            "<rect x=\"{x:.2}\" y=\"{top:.1}\" width=\"2.4\" height=\"{:.1}\" fill=\"#1f5f99\"/>",
-            TOP + HEIGHT - top
-        );
-    }
-    let middle = y(expected);
-    let _ = writeln!(
-        out,
-        "<line x1=\"{LEFT}\" y1=\"{middle:.1}\" x2=\"{:.0}\" y2=\"{middle:.1}\" stroke=\"#b00020\" stroke-dasharray=\"6 4\"/>",
-        LEFT + WIDTH
-    );
-    for (text, at) in
-        [(format!("{high:.0}"), TOP), (format!("{expected:.0}"), middle), (format!("{low:.0}"), TOP + HEIGHT)]
-    {
-        let _ = writeln!(
-            out,
-            "<text x=\"{:.0}\" y=\"{:.1}\" text-anchor=\"end\" fill=\"#1a1a1a\">{text}</text>",
+            "<path class=\"grid\" d=\"M{LEFT} {at:.1}h{WIDTH}\"/><text class=\"label\" x=\"{}\" y=\"{:.1}\" \
+             text-anchor=\"end\">{count:.0}</text>",
             LEFT - 6.0,
             at + 4.0
         );
     }
-    for value in [0, 64, 128, 192, 255] {
+    let (band_top, band_bottom) = (y((expected + 3.0 * deviation).min(high)), y((expected - 3.0 * deviation).max(low)));
+    for (value, count) in report.counts.iter().enumerate() {
+        let top = y(*count as f64);
         let _ = writeln!(
             out,
-            "<text x=\"{:.1}\" y=\"{:.0}\" text-anchor=\"middle\" fill=\"#1a1a1a\">{value}</text>",
-            LEFT + (f64::from(value) + 0.4) * WIDTH / 256.0,
-            TOP + HEIGHT + 18.0
+            "<rect class=\"bar\" x=\"{:.2}\" y=\"{top:.1}\" width=\"2.4\" height=\"{:.1}\"/>",
+            x(value as f64),
+            BOTTOM - top
         );
     }
+    let _ = writeln!(
+        out,
+        "<rect class=\"area b\" x=\"{LEFT}\" y=\"{band_top:.1}\" width=\"{WIDTH}\" height=\"{:.1}\"/>\
+         <path class=\"line b\" d=\"M{LEFT} {:.1}h{WIDTH}\"/>\
+         <path class=\"axis\" d=\"M{LEFT} {TOP}V{BOTTOM}h{WIDTH}\"/>",
+        band_bottom - band_top,
+        y(expected)
+    );
+    for value in [0, 32, 64, 96, 128, 160, 192, 224, 255] {
+        let _ = writeln!(
+            out,
+            "<text class=\"label\" x=\"{:.1}\" y=\"{:.0}\" text-anchor=\"middle\">{value}</text>",
+            x(f64::from(value) + 0.4),
+            BOTTOM + 18.0
+        );
+    }
+    let _ = writeln!(
+        out,
+        "<text class=\"label\" x=\"{LEFT}\" y=\"{:.0}\" text-anchor=\"end\">times seen</text>\
+         <text class=\"label\" x=\"{:.0}\" y=\"{:.0}\" text-anchor=\"end\">expected {expected:.0} (dashed), give or take three \
+         standard deviations (band)</text>\
+         <text class=\"label\" x=\"{:.0}\" y=\"{:.0}\" text-anchor=\"middle\">byte value</text>",
+        TOP - 12.0,
+        LEFT + WIDTH,
+        TOP - 12.0,
+        LEFT + WIDTH / 2.0,
+        BOTTOM + 36.0
+    );
     out.push_str("</svg>\n");
     out
 }
@@ -140,10 +155,15 @@ mod tests {
     }
 
     #[test]
-    fn the_svg_has_a_bar_for_each_value_and_a_title() {
-        let svg = svg(&report((0..=255).cycle().take(256 * 100)));
-        assert_eq!(svg.matches("fill=\"#1f5f99\"").count(), 256);
+    fn the_svg_has_a_bar_for_each_value_and_both_axes() {
+        let svg = svg(&report((0..=255).cycle().take(256 * 100)), "keyhost, <sample.bin>");
+        assert_eq!(svg.matches("<rect class=\"bar\"").count(), 256);
         for expected in ["<title>Histogram of 25600 bytes", "100 times are expected", "role=\"img\"", "</svg>\n"] {
+            assert!(svg.contains(expected), "no {expected:?} in {svg:.600}");
+        }
+        for expected in
+            [STYLE, "keyhost, &lt;sample.bin&gt;", ">times seen<", ">byte value<", "class=\"axis\"", ">255<"]
+        {
             assert!(svg.contains(expected), "no {expected:?} in {svg:.600}");
         }
         assert!(!svg.contains("NaN") && !svg.contains("inf"), "a number that is none");

@@ -3,7 +3,6 @@
 use ekey_control::chart::{Range, Track};
 use ekey_control::glance::{self, Mood, NOT_RANDOM};
 use ekey_control::history::{FINE_STEP_S, FINE_STEPS, Figure};
-use ekey_control::status::Sensors;
 use ekey_control::{History, KeyStatus, Status, advice, amount};
 
 use crate::render::paint::{Line, Tone, narrow};
@@ -66,12 +65,12 @@ fn key(key: &KeyStatus) -> Line {
         Mood::Soon => Tone::Warn,
         Mood::Bad => Tone::Bad,
     };
-    // There is no room for a mark.
-    let sensors = if key.unverified { Sensors::default() } else { key.sensors };
+    // There is no room for a mark of what is unverified or old.
+    let sensors = key.sensors_now();
     let unknown = || "-".to_owned();
-    let temperature =
-        sensors.temperature_decikelvin.map_or_else(unknown, |value| format!("{:.1} C", glance::celsius(value)));
-    let voltage = sensors.supply_millivolts.map_or_else(unknown, |value| format!("{:.2}", f64::from(value) / 1000.0));
+    let temperature = sensors.and_then(|sensors| sensors.temperature_decikelvin);
+    let temperature = temperature.map_or_else(unknown, amount::temperature);
+    let voltage = sensors.and_then(|sensors| sensors.supply_millivolts).map_or_else(unknown, amount::volts);
     let refused = key.frames.dropped().saturating_add(key.frames.framing_errors);
     let state = match key.put_aside().filter(|_| key.state.is_okay()) {
         Some(_) => "retired".to_owned(),
@@ -90,11 +89,11 @@ fn key(key: &KeyStatus) -> Line {
     Line::new(tone, &columns(&cells))
 }
 
-/// Makes one row of the table of keys, 78 columns unless a number is very long.
+/// Makes one row of the table of keys, 79 columns unless a number is very long.
 fn columns(cells: &[&str; 8]) -> String {
     let [number, serial, state, rate, temperature, voltage, refused, revived] = cells;
     let (serial, state) = (short(serial, 16), short(state, 17));
-    format!("{number:<3} {serial:<16} {state:<17} {rate:>9} {temperature:>7} {voltage:>5} {refused:>7} {revived:>7}")
+    format!("{number:<3} {serial:<16} {state:<17} {rate:>9} {temperature:>7} {voltage:>6} {refused:>7} {revived:>7}")
 }
 
 /// Makes a line per figure: its name, its value now, and its last minutes.
@@ -117,7 +116,7 @@ fn sparklines(history: &History, area: Area) -> Vec<Line> {
             Some(point) => track.shown(point.value),
             None => "-".to_owned(),
         };
-        let name = format!("{:<15} {:>12}", figure.title(), narrow(&now.replace('°', "").replace("  ", " ")));
+        let name = format!("{:<15} {:>12}", figure.title(), narrow(&now));
         let spark = spark::line(&history.fine, figure, width, area.unicode);
         lines.push(Line::plain(&format!("{} {spark}", short(&name, NAMES))));
     }
@@ -146,6 +145,8 @@ mod tests {
             temperature_decikelvin: values.to_vec(),
             rejected_frames: values.to_vec(),
             recoveries: values.to_vec(),
+            taken_bytes_per_s: values.to_vec(),
+            waiting_clients: values.to_vec(),
             ..Series::default()
         };
         History { fine, ..History::default() }
@@ -160,6 +161,8 @@ mod tests {
         let column = |of: fn(u64) -> u64| (0..60).map(|step| Some(of(step))).collect::<Vec<_>>();
         let mut history = history(&[]);
         history.fine.rate_bytes_per_s = column(|step| if step < 20 { 0 } else { 4000 + step % 7 });
+        history.fine.taken_bytes_per_s = column(|step| if step < 40 { 0 } else { 1500 });
+        history.fine.waiting_clients = column(|_| 0);
         history.fine.pool_bytes = column(|step| 20_000 * step.saturating_sub(20));
         history.fine.temperature_decikelvin = column(|step| 3080 + step);
         history.fine.rejected_frames = column(|step| u64::from(step % 17 == 3));

@@ -9,6 +9,7 @@ use ekey_control::{Client, Status};
 use super::capture::create;
 use crate::capacity::{Limits, Measured, Verdict, World, borne, keys_needed, simulate};
 use crate::cli::Capacity;
+use crate::host;
 use crate::problem::Problem;
 use crate::render::capacity::{self, Answer};
 use crate::render::paint;
@@ -34,9 +35,12 @@ fn measure(socket: &Path, args: &Capacity) -> Result<u8, Problem> {
 
 fn predict(socket: &Path, args: &Capacity) -> Result<u8, Problem> {
     let crowds = args.crowds().ok_or(Problem::NoHabit)?;
-    let (mut world, from_daemon) = match Client::connect(socket) {
-        Ok(mut client) => (world_of(&client.status()?), true),
-        Err(error) if error.is_no_daemon() => (World::usual(1), false),
+    let (mut world, from_daemon, host) = match Client::connect(socket) {
+        Ok(mut client) => {
+            let status = client.status()?;
+            (world_of(&status), true, status.host)
+        }
+        Err(error) if error.is_no_daemon() => (World::usual(1), false, host::name()),
         Err(error) => return Err(error.into()),
     };
     world.keys = args.keys.unwrap_or(world.keys);
@@ -48,7 +52,7 @@ fn predict(socket: &Path, args: &Capacity) -> Result<u8, Problem> {
     }
     let limits = Limits { within: args.within, span, seed: args.seed };
     let outcome = simulate(world, &crowds, span, args.seed);
-    let mut answer = Answer { world, crowds, limits, outcome, borne: 0, keys_needed: None, from_daemon };
+    let mut answer = Answer { world, crowds, limits, outcome, borne: 0, keys_needed: None, from_daemon, host };
     // These two answers assume a full pool at the start, whatever it holds now.
     let rested = World { held: world.pool, ..world };
     answer.borne = borne(rested, &answer.crowds, limits);

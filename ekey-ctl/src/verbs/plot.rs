@@ -4,7 +4,7 @@ use std::fs::OpenOptions;
 use std::io::{self, Write as _};
 use std::path::Path;
 
-use ekey_control::chart::{self, Range};
+use ekey_control::chart::{self, Caption, Range};
 use ekey_control::glance::NOT_RANDOM;
 use ekey_control::{Client, Status};
 
@@ -15,7 +15,9 @@ pub(crate) fn run(socket: &Path, args: &Plot) -> Result<u8, Problem> {
     let mut client = Client::connect(socket)?;
     let (status, history) = (client.status()?, client.history()?);
     let range = args.range.unwrap_or_else(|| Range::usual(&history));
-    let sheet = chart::sheet(&history, range, &subtitle(&status));
+    let (keys, warning) = (keys(&status), status.not_random.then_some(NOT_RANDOM));
+    let caption = Caption { host: &status.host, keys: &keys, warning, capacity: status.pool.capacity };
+    let sheet = chart::sheet(&history, range, &caption);
     if args.file == Path::new("-") {
         io::stdout().write_all(sheet.as_bytes())?;
         return Ok(0);
@@ -29,10 +31,8 @@ pub(crate) fn run(socket: &Path, args: &Plot) -> Result<u8, Problem> {
     Ok(0)
 }
 
-fn subtitle(status: &Status) -> String {
-    if status.not_random {
-        return NOT_RANDOM.to_owned();
-    }
+/// Says which keys the figures are of.
+fn keys(status: &Status) -> String {
     let serials: Vec<&str> = status.keys.iter().filter_map(|key| key.known_serial()).collect();
     match serials.as_slice() {
         [] => "no key".to_owned(),

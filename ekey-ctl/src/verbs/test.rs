@@ -9,20 +9,25 @@ use ekey_health::Examination;
 use super::capture::create;
 use crate::cli::Test;
 use crate::egd::Source;
+use crate::host;
 use crate::problem::Problem;
 use crate::render::paint::{self, Line};
 use crate::render::progress::Progress;
 use crate::render::{examination, histogram};
 use crate::terminal;
 use ekey_control::glance::NOT_RANDOM;
+use ekey_control::{Status, amount};
 
 /// How many bytes to take from the daemon: about a full pool.
 const LIVE: u64 = 1_000_000;
 
 pub(crate) fn run(socket: &Path, args: &Test) -> Result<u8, Problem> {
     let mut examined = Examination::new(args.alpha);
-    let (bytes, not_random) = match &args.file {
-        Some(file) => (examine_file(file, args.bytes, &mut examined)?, false),
+    let (bytes, not_random, origin) = match &args.file {
+        Some(file) => {
+            let origin = format!("{}, {}", host::name(), file.display());
+            (examine_file(file, args.bytes, &mut examined)?, false, origin)
+        }
         None => {
             let mut source = Source::connect(socket, args.timeout)?;
             let count = args.bytes.unwrap_or(LIVE);
@@ -33,14 +38,18 @@ pub(crate) fn run(socket: &Path, args: &Test) -> Result<u8, Problem> {
                 Ok(())
             });
             progress.end();
-            (come?, source.status.not_random)
+            let Status { host, as_of_unix_s, not_random, .. } = &source.status;
+            let warning = if *not_random { format!(" · {NOT_RANDOM}") } else { String::new() };
+            let moment = amount::moment(*as_of_unix_s);
+            (come?, *not_random, format!("{host}, output of the daemon from {moment} on{warning}"))
         }
     };
     let report = examined.report().ok_or(Problem::TooFew(bytes))?;
     if let Some(path) = &args.svg {
+        let svg = histogram::svg(&report, &origin);
         let written = match create(path)? {
-            Some(mut file) => file.write_all(histogram::svg(&report).as_bytes()),
-            None => io::stdout().write_all(histogram::svg(&report).as_bytes()),
+            Some(mut file) => file.write_all(svg.as_bytes()),
+            None => io::stdout().write_all(svg.as_bytes()),
         };
         written.map_err(|source| Problem::Unwritten { path: path.clone(), source })?;
     }

@@ -91,6 +91,8 @@ struct Settings {
     file: Option<PathBuf>,
     /// Whether the keys are software.
     not_random: bool,
+    /// The machine's host name at the start.
+    host: String,
     started: Instant,
 }
 
@@ -154,7 +156,7 @@ impl Daemon {
         let now = Instant::now();
         Ok(Self {
             stock,
-            settings: Settings { config, file: config_file, not_random, started: now },
+            settings: Settings { config, file: config_file, not_random, host: host_name(), started: now },
             poll,
             signals,
             keyring,
@@ -353,6 +355,11 @@ impl Daemon {
             outlet.stop(LAST_BYTES);
         }
     }
+}
+
+/// Returns the machine's host name, nothing if it has none.
+fn host_name() -> String {
+    nix::unistd::gethostname().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
 fn owned_by(owner: usize) -> Token {

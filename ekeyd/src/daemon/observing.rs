@@ -71,9 +71,11 @@ impl Daemon {
 
 fn sample(status: &Status) -> Sample {
     Sample {
-        received: status.pool.received_bytes,
+        fetched: status.books.map_or(0, |books| books.fetched_bytes),
+        taken: status.taken().map(|(name, bytes)| (name.to_owned(), bytes)).collect(),
+        waiting: status.waiting().0,
         pool: status.pool.bytes,
-        temperature: status.keys.iter().filter_map(|key| key.sensors.temperature_decikelvin).max(),
+        temperature: status.keys.iter().filter_map(|key| key.sensors_now()?.temperature_decikelvin).max(),
         keys: status.keys.iter().map(totals).collect(),
     }
 }
@@ -81,6 +83,7 @@ fn sample(status: &Status) -> Sample {
 fn totals(key: &KeyStatus) -> Totals {
     Totals {
         key: key.number,
+        rate: key.rate_bytes_per_s.round() as u64,
         rejected: key.frames.dropped().saturating_add(key.frames.framing_errors),
         recoveries: key.recoveries,
     }

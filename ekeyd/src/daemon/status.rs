@@ -1,7 +1,9 @@
 //! The daemon's status, in which each source and each outlet writes its part.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use ekey_control::Status;
-use ekey_control::status::{FORMAT, PoolStatus};
+use ekey_control::status::{FORMAT, PoolStatus, TOP_PEERS};
 
 use super::{Daemon, IN_FLIGHT};
 use crate::stock::Need;
@@ -14,6 +16,8 @@ impl Daemon {
         let mut status = Status {
             format: FORMAT,
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            host: self.settings.host.clone(),
+            as_of_unix_s: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
             pid: std::process::id(),
             uptime_s: self.settings.started.elapsed().as_secs(),
             not_random: self.settings.not_random,
@@ -33,6 +37,7 @@ impl Daemon {
             kernel: None,
             file: None,
             egd: Vec::new(),
+            peers: Vec::new(),
             combine: self.stock.combiner().map(Combiner::status),
             expand: None,
             offered_bytes: 0,
@@ -43,6 +48,8 @@ impl Daemon {
         };
         self.sources.iter().for_each(|source| source.report(&mut status));
         self.outlets.iter().for_each(|outlet| outlet.report(&mut status));
+        status.peers.sort_by(|one, other| other.bytes.cmp(&one.bytes).then_with(|| one.peer.cmp(&other.peer)));
+        status.peers.truncate(TOP_PEERS);
         status
     }
 }

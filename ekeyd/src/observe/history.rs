@@ -1,6 +1,6 @@
-//! The figures of the last ten minutes and the last day, in two rings of fixed size: 408 steps of 24 bytes, 10 KB in all.
+//! The figures of the last ten minutes and the last day, in two rings of fixed size: 408 steps of 60 bytes, 25 KB in all.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use ekey_control::history::{COARSE_STEP_S, COARSE_STEPS, FINE_STEP_S, FINE_STEPS, FORMAT, History, Series};
@@ -10,14 +10,21 @@ const STEP: Duration = Duration::from_secs(FINE_STEP_S as u64);
 /// Fine steps per coarse step.
 const TOGETHER: usize = (COARSE_STEP_S / FINE_STEP_S) as usize;
 
+/// Outlets with a column of their own. The daemon has four; more are counted in the sum only.
+const MOST_OUTLETS: usize = 6;
+
 /// The daemon's figures at one moment.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Sample {
-    /// Verified bytes since the start.
-    pub received: u64,
+    /// Bytes fetched from EGD servers since the start.
+    pub fetched: u64,
+    /// Each outlet, and the bytes that it took since the start.
+    pub taken: Vec<(String, u64)>,
+    /// EGD clients that wait for bytes.
+    pub waiting: u64,
     /// Bytes in the pool.
     pub pool: u64,
-    /// The hottest key's temperature in tenths of a kelvin.
+    /// The temperature of the hottest key that runs, in tenths of a kelvin.
     pub temperature: Option<u32>,
     /// Each key's counts.
     pub keys: Vec<Totals>,
@@ -28,6 +35,8 @@ pub(crate) struct Sample {
 pub(crate) struct Totals {
     /// The key's number.
     pub key: u32,
+    /// Its rate in bytes a second. Counts grow by bursts, whose differences would look like peaks.
+    pub rate: u64,
     /// Rejected frames.
     pub rejected: u64,
     /// Successful recoveries.
@@ -42,8 +51,13 @@ struct Point {
     temperature: Option<u32>,
     rejected: u32,
     recoveries: u32,
+    waiting: u32,
+    /// All outlets.
+    taken: u32,
+    /// Each of [`Recorder::outlets`].
+    by_outlet: [u32; MOST_OUTLETS],
 }
-const _: () = assert!(size_of::<Option<Point>>() <= 24, "the rings are larger than the first paragraph says");
+const _: () = assert!(size_of::<Option<Point>>() <= 60, "the rings are larger than the first paragraph says");
 
 /// Records the figures step by step.
 pub(crate) struct Recorder {
@@ -51,7 +65,11 @@ pub(crate) struct Recorder {
     coarse: VecDeque<Option<Point>>,
     /// Fine steps since the last coarse one.
     since_coarse: usize,
+    /// The outlets' names.
+    outlets: Vec<String>,
     last: Sample,
+    /// When the last sample was taken, by CLOCK_BOOTTIME. On a busy machine that is later than the end of its step.
+    sampled: Duration,
     /// When the newest step ended, by CLOCK_BOOTTIME, which includes suspension.
     end: Duration,
     next: Instant,
@@ -68,7 +86,9 @@ impl Recorder {
             fine: VecDeque::with_capacity(FINE_STEPS),
             coarse: VecDeque::with_capacity(COARSE_STEPS),
             since_coarse: 0,
+            outlets: Vec::new(),
             last: Sample::default(),
+            sampled: end,
             end,
             next: Instant::now() + STEP,
         }
@@ -96,22 +116,42 @@ impl Recorder {
         for _ in 1..steps.min(TOGETHER * COARSE_STEPS) {
             self.push(None);
         }
-        let received = sample.received.saturating_sub(self.last.received);
+        let seconds = at.saturating_sub(self.sampled).as_secs_f64();
+        let rate = |bytes: u64| narrow((bytes as f64 / seconds).round() as u64);
         let mut point = Point {
-            rate: narrow((received as f64 / elapsed.as_secs_f64()).round() as u64),
+            rate: 0,
             pool: narrow(sample.pool),
             temperature: sample.temperature,
             rejected: 0,
             recoveries: 0,
+            waiting: narrow(sample.waiting),
+            taken: 0,
+            by_outlet: [0; MOST_OUTLETS],
         };
+        let mut taken = 0_u64;
+        for (name, total) in &sample.taken {
+            let before = self.last.taken.iter().find(|(other, _)| other == name).map_or(0, |(_, total)| *total);
+            let bytes = total.saturating_sub(before);
+            taken = taken.saturating_add(bytes);
+            if !self.outlets.contains(name) && self.outlets.len() < MOST_OUTLETS {
+                self.outlets.push(name.clone());
+            }
+            if let Some(column) = self.outlets.iter().position(|other| other == name) {
+                point.by_outlet[column] = rate(bytes);
+            }
+        }
+        point.taken = rate(taken);
+        point.rate = rate(sample.fetched.saturating_sub(self.last.fetched));
         for key in &sample.keys {
             let before = self.last.keys.iter().find(|before| before.key == key.key).copied().unwrap_or_default();
+            point.rate = point.rate.saturating_add(narrow(key.rate));
             point.rejected = point.rejected.saturating_add(narrow(key.rejected.saturating_sub(before.rejected)));
             point.recoveries =
                 point.recoveries.saturating_add(narrow(key.recoveries.saturating_sub(before.recoveries)));
         }
         self.push(Some(point));
         self.last = sample;
+        self.sampled = at;
         self.end += STEP * u32::try_from(steps).unwrap_or(u32::MAX);
     }
 
@@ -135,8 +175,27 @@ impl Recorder {
         let open = self.since_coarse as u64 * u64::from(FINE_STEP_S);
         History {
             format: FORMAT,
-            fine: series(FINE_STEP_S, end, &self.fine),
-            coarse: series(COARSE_STEP_S, end.saturating_sub(open), &self.coarse),
+            fine: self.series(FINE_STEP_S, end, &self.fine),
+            coarse: self.series(COARSE_STEP_S, end.saturating_sub(open), &self.coarse),
+        }
+    }
+
+    fn series(&self, step_s: u32, end_unix_s: u64, ring: &VecDeque<Option<Point>>) -> Series {
+        let column = |of: &dyn Fn(&Point) -> Option<u32>| {
+            ring.iter().map(|point| point.as_ref().and_then(of).map(u64::from)).collect::<Vec<_>>()
+        };
+        let by_outlet = |(index, name): (usize, &String)| (name.clone(), column(&|point| Some(point.by_outlet[index])));
+        Series {
+            step_s,
+            end_unix_s,
+            rate_bytes_per_s: column(&|point| Some(point.rate)),
+            pool_bytes: column(&|point| Some(point.pool)),
+            temperature_decikelvin: column(&|point| point.temperature),
+            rejected_frames: column(&|point| Some(point.rejected)),
+            recoveries: column(&|point| Some(point.recoveries)),
+            taken_bytes_per_s: column(&|point| Some(point.taken)),
+            taken_by_outlet: self.outlets.iter().enumerate().map(by_outlet).collect::<BTreeMap<_, _>>(),
+            waiting_clients: column(&|point| Some(point.waiting)),
         }
     }
 }
@@ -149,33 +208,22 @@ fn push(ring: &mut VecDeque<Option<Point>>, most: usize, point: Option<Point>) {
 }
 
 fn together<'p>(points: impl Iterator<Item = &'p Point>) -> Option<Point> {
-    let (mut rates, mut count) = (0_u64, 0);
-    let sum = points.copied().reduce(|left, right| {
-        rates += u64::from(right.rate);
-        count += 1;
-        Point {
-            rate: left.rate,
-            pool: left.pool.min(right.pool),
-            temperature: left.temperature.max(right.temperature),
-            rejected: left.rejected.saturating_add(right.rejected),
-            recoveries: left.recoveries.saturating_add(right.recoveries),
-        }
-    })?;
-    Some(Point { rate: narrow((rates + u64::from(sum.rate)) / (count + 1)), ..sum })
-}
-
-fn series(step_s: u32, end_unix_s: u64, ring: &VecDeque<Option<Point>>) -> Series {
-    let column =
-        |of: fn(&Point) -> Option<u32>| ring.iter().map(|point| point.as_ref().and_then(of).map(u64::from)).collect();
-    Series {
-        step_s,
-        end_unix_s,
-        rate_bytes_per_s: column(|point| Some(point.rate)),
-        pool_bytes: column(|point| Some(point.pool)),
-        temperature_decikelvin: column(|point| point.temperature),
-        rejected_frames: column(|point| Some(point.rejected)),
-        recoveries: column(|point| Some(point.recoveries)),
-    }
+    let points: Vec<&Point> = points.collect();
+    let mean = |of: &dyn Fn(&Point) -> u32| {
+        let sum: u64 = points.iter().map(|point| u64::from(of(point))).sum();
+        narrow(sum / points.len().max(1) as u64)
+    };
+    let sum = |of: fn(&Point) -> u32| points.iter().map(|point| of(point)).fold(0, u32::saturating_add);
+    Some(Point {
+        rate: mean(&|point| point.rate),
+        pool: points.iter().map(|point| point.pool).min()?,
+        temperature: points.iter().filter_map(|point| point.temperature).max(),
+        rejected: sum(|point| point.rejected),
+        recoveries: sum(|point| point.recoveries),
+        waiting: points.iter().map(|point| point.waiting).max()?,
+        taken: mean(&|point| point.taken),
+        by_outlet: std::array::from_fn(|column| mean(&|point| point.by_outlet[column])),
+    })
 }
 
 fn narrow(value: u64) -> u32 {
@@ -197,9 +245,10 @@ mod tests {
         Duration::from_secs(1000 + seconds)
     }
 
-    fn sample(received: u64, pool: u64, temperature: u32, keys: &[(u32, u64, u64)]) -> Sample {
-        let keys = keys.iter().map(|&(key, rejected, recoveries)| Totals { key, rejected, recoveries }).collect();
-        Sample { received, pool, temperature: Some(temperature), keys }
+    fn sample(fetched: u64, pool: u64, temperature: u32, keys: &[(u32, u64, u64)]) -> Sample {
+        let totals = |&(key, rejected, recoveries)| Totals { key, rate: 0, rejected, recoveries };
+        let keys = keys.iter().map(totals).collect();
+        Sample { fetched, pool, temperature: Some(temperature), keys, ..Sample::default() }
     }
 
     #[test]
@@ -242,9 +291,9 @@ mod tests {
         assert_eq!((history.fine.pool_bytes.len(), history.coarse.pool_bytes.len()), (FINE_STEPS, COARSE_STEPS));
         assert_eq!(history.fine.pool_bytes.last(), Some(&Some(steps as u64)));
         assert_eq!(history.coarse.seconds(), 86_400);
-        assert!(recorder.fine.capacity() * size_of::<Option<Point>>() <= 2 * FINE_STEPS * 24);
+        assert!(recorder.fine.capacity() * size_of::<Option<Point>>() <= 2 * FINE_STEPS * 60);
         let json = history.to_json().unwrap();
-        assert!(json.len() < 20_000 && History::from_json(&json).unwrap() == history, "{} bytes", json.len());
+        assert!(json.len() < 30_000 && History::from_json(&json).unwrap() == history, "{} bytes", json.len());
     }
 
     #[test]
@@ -258,6 +307,42 @@ mod tests {
         let history = recorder.history_at(at(30 * 86_400), WALL);
         assert_eq!(history.fine.pool_bytes.iter().flatten().count(), 1);
         assert!(history.coarse.pool_bytes.iter().flatten().count() <= 1, "{:?}", history.coarse);
+    }
+
+    #[test]
+    fn a_late_sample_makes_no_dip_and_no_peak() {
+        let mut recorder = Recorder::starting_at(at(0));
+        for (second, late_ms) in [(5, 0), (10, 900), (15, 0), (20, 400)] {
+            let at = at(second) + Duration::from_millis(late_ms);
+            let bytes = 4 * (second * 1000 + late_ms);
+            recorder.note_at(at, sample(bytes, 1, 3000, &[]));
+        }
+        let fine = recorder.history_at(at(21), WALL).fine;
+        assert_eq!(fine.rate_bytes_per_s, [4000; 4].map(Some), "a key with a steady rate is a flat line");
+    }
+
+    #[test]
+    fn supply_is_the_rate_of_all_keys_and_servers() {
+        let mut recorder = Recorder::starting_at(at(0));
+        let keys = [(1, 4000), (2, 50)].map(|(key, rate)| Totals { key, rate, ..Totals::default() });
+        recorder.note_at(at(5), Sample { fetched: 500, keys: keys.to_vec(), ..Sample::default() });
+        assert_eq!(recorder.history_at(at(5), WALL).fine.rate_bytes_per_s, [Some(4150)]);
+    }
+
+    #[test]
+    fn each_outlet_has_its_demand_and_clients_that_wait() {
+        let mut recorder = Recorder::starting_at(at(0));
+        for step in 1..=60 {
+            let taken = vec![("kernel".to_owned(), 500), ("egd".to_owned(), step * 1000)];
+            let waiting = u64::from(step == 7) * 3;
+            recorder.note_at(at(step * 5), Sample { taken, waiting, ..Sample::default() });
+        }
+        let history = recorder.history_at(at(300), WALL);
+        assert_eq!(history.fine.taken_by_outlet["kernel"][..2], [Some(100), Some(0)]);
+        assert_eq!(history.fine.taken_by_outlet["egd"][1], Some(200));
+        assert_eq!(history.fine.taken_bytes_per_s[..2], [Some(300), Some(200)], "the sum");
+        assert_eq!(history.coarse.taken_by_outlet["egd"], [Some(200)], "the mean");
+        assert_eq!((history.fine.waiting_clients[6], history.coarse.waiting_clients[0]), (Some(3), Some(3)));
     }
 
     #[test]

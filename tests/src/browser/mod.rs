@@ -85,12 +85,17 @@ impl Browser {
     /// # Panics
     /// When the page does not load.
     pub fn open(&mut self, url: &str, (width, height): (u32, u32), scale: u32) {
-        let metrics = json!({ "width": width, "height": height, "deviceScaleFactor": scale, "mobile": width < 600 });
-        self.ask("Emulation.setDeviceMetricsOverride", &metrics);
+        self.resize((width, height), scale);
         let loads = self.loads();
         let outcome = self.ask("Page.navigate", &json!({ "url": url }));
         assert_eq!(outcome["errorText"], Value::Null, "{url} does not load");
         self.await_expression("the page has loaded", |browser| browser.loads() > loads);
+    }
+
+    /// Changes the window's width and height, in points, on a display with `scale` dots a point.
+    pub fn resize(&mut self, (width, height): (u32, u32), scale: u32) {
+        let metrics = json!({ "width": width, "height": height, "deviceScaleFactor": scale, "mobile": width < 600 });
+        self.ask("Emulation.setDeviceMetricsOverride", &metrics);
     }
 
     /// Sets the preferred colour scheme: `light` or `dark`.
@@ -115,10 +120,14 @@ impl Browser {
         outcome["result"]["value"].clone()
     }
 
-    /// Presses a key, such as `Tab` or `Enter`.
+    /// Presses a key: `Tab`, `Enter`, `Home`, `End`, or an arrow such as `ArrowLeft`.
     pub fn press(&mut self, key: &str) {
         let (code, text) = match key {
             "Tab" => (9, ""),
+            "End" => (35, ""),
+            "Home" => (36, ""),
+            "ArrowLeft" => (37, ""),
+            "ArrowRight" => (39, ""),
             _ => (13, "\r"),
         };
         for kind in ["keyDown", "keyUp"] {
@@ -126,6 +135,31 @@ impl Browser {
             let event = json!({ "type": kind, "key": key, "code": key, "windowsVirtualKeyCode": code, "text": text });
             self.ask("Input.dispatchKeyEvent", &event);
         }
+    }
+
+    /// Moves the pointer to this place of the window, in points.
+    pub fn point(&mut self, x: f64, y: f64) {
+        self.ask("Input.dispatchMouseEvent", &json!({ "type": "mouseMoved", "x": x, "y": y }));
+    }
+
+    /// Returns what a screen reader has of the page: the role and the name of each node that is not ignored, in order.
+    ///
+    /// # Panics
+    /// When the browser has no such tree.
+    pub fn spoken(&mut self) -> Vec<(String, String)> {
+        let tree = self.ask("Accessibility.getFullAXTree", &json!({}));
+        let text = |node: &Value, field: &str| node[field]["value"].as_str().unwrap_or_default().to_owned();
+        let nodes = tree["nodes"].as_array().expect("the tree is a list");
+        let mut spoken = Vec::new();
+        let mut ahead: Vec<&Value> = nodes.first().into_iter().collect();
+        while let Some(node) = ahead.pop() {
+            if node["ignored"] == false {
+                spoken.push((text(node, "role"), text(node, "name")));
+            }
+            let children = node["childIds"].as_array().into_iter().flatten().rev();
+            ahead.extend(children.filter_map(|id| nodes.iter().find(|node| node["nodeId"] == *id)));
+        }
+        spoken
     }
 
     /// Returns a picture of the whole page, as PNG.

@@ -1,14 +1,19 @@
 //! How a history is drawn: charts in SVG, alike on the page and in the file that `ekey-ctl plot` writes.
 //!
-//! A [`Track`] is one figure over a span of time; it draws itself, and says the same in words for people who cannot see the picture.
+//! A [`Track`] is one figure over a span of time. A [`Chart`] draws one track, or those of several outlets, and says the same in
+//! words for people who cannot see the picture. [`STYLE`] is the style of every picture.
 
 mod draw;
+mod lines;
 mod scale;
 mod sheet;
+mod style;
 
-pub use sheet::{escaped, sheet};
+pub use lines::Chart;
+pub use sheet::{Caption, sheet};
+pub use style::{STYLE, escaped};
 
-use crate::status::history::{Figure, History};
+use crate::status::history::{Figure, History, Series};
 use crate::words::amount;
 
 /// How far back to look.
@@ -76,11 +81,20 @@ impl Range {
 impl Track {
     /// The track of `figure` in `history`.
     pub fn new(history: &History, figure: Figure, range: Range) -> Self {
+        Self::of(history, figure, range, |series| series.column(figure))
+    }
+
+    /// The track of what one outlet took.
+    pub fn taken_by(history: &History, outlet: &str, range: Range) -> Self {
+        Self::of(history, Figure::Taken, range, |series| series.taken_by_outlet.get(outlet).map_or(&[], Vec::as_slice))
+    }
+
+    fn of(history: &History, figure: Figure, range: Range, column: impl Fn(&Series) -> &[Option<u64>]) -> Self {
         let mut points = Vec::new();
         let mut add = |from_s, to_s, value: Option<f64>| {
             points.extend(value.map(|value| Point { from_s, to_s, value }));
         };
-        let fine = history.fine.column(figure);
+        let fine = column(&history.fine);
         let (step, count) = (u64::from(history.fine.step_s), fine.len() as u64);
         let span_s = match range {
             Range::Minutes => {
@@ -94,7 +108,7 @@ impl Track {
                 // The coarse steps end some time ago; since then there are fine ones.
                 let since = history.fine.end_unix_s.saturating_sub(history.coarse.end_unix_s).min(24 * HOUR);
                 let since = if history.coarse.seconds() == 0 { count * step } else { since };
-                let coarse = history.coarse.column(figure);
+                let coarse = column(&history.coarse);
                 let wide = u64::from(history.coarse.step_s);
                 for (back, value) in (0..coarse.len() as u64).rev().zip(coarse) {
                     let to = since + back * wide;
@@ -124,10 +138,14 @@ impl Track {
             let sum: f64 = self.points.iter().map(|point| point.value).sum();
             return if sum > 0.0 { format!("{sum}") } else { "none".to_owned() };
         }
+        if self.figure != Figure::Pool && self.is_empty() {
+            return "none".to_owned();
+        }
         let values = || self.points.iter().map(|point| point.value);
         let (low, high) = (values().fold(f64::INFINITY, f64::min), values().fold(f64::NEG_INFINITY, f64::max));
         let shown = |value| self.shown(value);
-        format!("now {}, from {} to {}", shown(last.value), shown(low), shown(high))
+        let now = if last.to_s == 0 { shown(last.value) } else { "not known".to_owned() };
+        format!("now {now}, from {} to {}", shown(low), shown(high))
     }
 
     /// The time in `count` equal parts, the oldest first, and the value of each: the mean, the lowest, the highest or the sum,
@@ -144,18 +162,28 @@ impl Track {
     /// A value with its unit.
     pub fn shown(&self, value: f64) -> String {
         match self.figure {
-            Figure::Rate => amount::rate(value),
+            Figure::Rate | Figure::Taken => amount::rate(value),
             Figure::Pool => amount::bytes(value.max(0.0) as u64),
-            Figure::Temperature => format!("{value:.1} °C"),
-            Figure::Rejected | Figure::Recoveries => format!("{value}"),
+            Figure::Temperature => amount::degrees(value),
+            Figure::Waiting | Figure::Rejected | Figure::Recoveries => format!("{value}"),
         }
+    }
+
+    /// Whether there is nothing to see: no value, or only zeros. An empty pool is something to see.
+    pub fn is_empty(&self) -> bool {
+        self.points.is_empty() || (self.figure != Figure::Pool && self.points.iter().all(|point| point.value == 0.0))
+    }
+
+    /// Returns the last value, unless it is older than the last step.
+    pub fn now(&self) -> Option<f64> {
+        self.points.last().filter(|point| point.to_s == 0).map(|point| point.value)
     }
 }
 
 /// A stored value in the unit in which it is shown.
 fn real(figure: Figure, value: u64) -> f64 {
     match figure {
-        Figure::Temperature => value as f64 / 10.0 - 273.15,
+        Figure::Temperature => u32::try_from(value).map_or(f64::from(u32::MAX), amount::celsius),
         _ => value as f64,
     }
 }
@@ -168,9 +196,9 @@ fn together(figure: Figure, values: impl Iterator<Item = f64>) -> Option<f64> {
     }
     let sum = || values.iter().sum::<f64>();
     Some(match figure {
-        Figure::Rate => sum() / values.len() as f64,
+        Figure::Rate | Figure::Taken => sum() / values.len() as f64,
         Figure::Pool => values.iter().copied().fold(f64::INFINITY, f64::min),
-        Figure::Temperature => values.iter().copied().fold(f64::NEG_INFINITY, f64::max),
+        Figure::Temperature | Figure::Waiting => values.iter().copied().fold(f64::NEG_INFINITY, f64::max),
         Figure::Rejected | Figure::Recoveries => sum(),
     })
 }

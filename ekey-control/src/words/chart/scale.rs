@@ -11,11 +11,12 @@ pub(super) struct Scale {
 }
 
 /// The most lines of an axis, without the lowest.
-const MOST_LINES: f64 = 4.0;
+const MOST_LINES: f64 = 5.0;
 
 impl Scale {
-    /// A scale with room for all of `values`. Temperatures need not begin at zero, everything else does.
-    pub(super) fn new(figure: Figure, values: impl Iterator<Item = f64>) -> Self {
+    /// A scale with room for all of `values`. Temperatures need not begin at zero, everything else does. It ends at the `limit`
+    /// of the values, if they have one.
+    pub(super) fn new(figure: Figure, values: impl Iterator<Item = f64>, limit: Option<f64>) -> Self {
         let bounds = values.filter(|value| value.is_finite()).fold(None, |bounds: Option<(f64, f64)>, value| {
             Some(bounds.map_or((value, value), |(low, high)| (low.min(value), high.max(value))))
         });
@@ -24,17 +25,22 @@ impl Scale {
             (Figure::Temperature, None) => (20.0, 40.0),
             (_, bounds) => (0.0, bounds.map_or(1.0, |(_, high)| high)),
         };
-        let least = if figure.is_count() { 1.0 } else { 0.1 };
+        if let Some(limit) = limit.filter(|limit| *limit >= 1.0) {
+            return Self { low: 0.0, high: limit, step: round_up(limit / MOST_LINES) };
+        }
+        let least = if figure.is_count() || figure == Figure::Waiting { 1.0 } else { 0.1 };
         let step = round_up((high - low) / MOST_LINES).max(least);
         let low = (low / step).floor() * step;
         let high = ((high / step).ceil() * step).max(low + step);
         Self { low, high, step }
     }
 
-    /// The values that get a line.
+    /// The values that get a line: the steps with enough room below the highest, and the highest.
     pub(super) fn lines(self) -> impl Iterator<Item = f64> {
         let count = ((self.high - self.low) / self.step).round().clamp(0.0, 2.0 * MOST_LINES) as u32;
-        (0..=count).map(move |index| self.low + f64::from(index) * self.step)
+        let lines = (0..=count).map(move |index| self.low + f64::from(index) * self.step);
+        let crowded = self.high - self.step / 2.0;
+        lines.filter(move |value| *value < crowded).chain([self.high])
     }
 
     /// Where a value is, from 0 at the lowest to 1 at the highest.
@@ -70,15 +76,17 @@ mod tests {
 
     #[test]
     fn an_axis_has_few_round_lines_and_room_for_all() {
-        for (figure, values, expected) in [
-            (Figure::Rate, &[3900.0, 4100.0][..], (0.0, 6000.0, 2000.0)),
-            (Figure::Pool, &[0.0], (0.0, 1.0, 1.0)),
-            (Figure::Pool, &[1_048_576.0], (0.0, 1_500_000.0, 500_000.0)),
-            (Figure::Rejected, &[1.0, 0.0], (0.0, 1.0, 1.0)),
-            (Figure::Rejected, &[], (0.0, 1.0, 1.0)),
-            (Figure::Temperature, &[45.7, 46.0], (44.0, 47.0, 1.0)),
+        for (figure, values, limit, expected) in [
+            (Figure::Rate, &[3900.0, 4100.0][..], None, (0.0, 5000.0, 1000.0)),
+            (Figure::Pool, &[0.0], None, (0.0, 1.0, 1.0)),
+            (Figure::Pool, &[5_000.0], Some(1_048_576.0), (0.0, 1_048_576.0, 500_000.0)),
+            (Figure::Pool, &[1_048_576.0], Some(1_048_576.0), (0.0, 1_048_576.0, 500_000.0)),
+            (Figure::Rejected, &[1.0, 0.0], None, (0.0, 1.0, 1.0)),
+            (Figure::Rejected, &[], None, (0.0, 1.0, 1.0)),
+            (Figure::Waiting, &[3.0], None, (0.0, 3.0, 1.0)),
+            (Figure::Temperature, &[45.7, 46.0], None, (44.5, 47.0, 0.5)),
         ] {
-            let scale = Scale::new(figure, values.iter().copied());
+            let scale = Scale::new(figure, values.iter().copied(), limit);
             let close = (scale.low - expected.0).abs() < 1e-6 && (scale.high - expected.1).abs() < 1e-6;
             assert!(
                 close && values.iter().all(|value| (0.0..=1.0).contains(&scale.place(*value))),
@@ -90,7 +98,7 @@ mod tests {
 
     #[test]
     fn nan_and_infinity_do_not_stretch_the_scale() {
-        let scale = Scale::new(Figure::Rate, [f64::NAN, f64::INFINITY, 10.0].into_iter());
+        let scale = Scale::new(Figure::Rate, [f64::NAN, f64::INFINITY, 10.0].into_iter(), None);
         assert!(scale.high.is_finite() && scale.lines().count() < 7, "{scale:?}");
     }
 }

@@ -23,6 +23,8 @@ pub(crate) struct Answer {
     pub(crate) keys_needed: Option<u32>,
     /// `true` if keys and pool are those of a running daemon.
     pub(crate) from_daemon: bool,
+    /// The host name of the machine whose daemon that is, else of this one.
+    pub(crate) host: String,
 }
 
 impl Answer {

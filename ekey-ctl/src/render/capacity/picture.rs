@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use ekey_control::amount;
-use ekey_control::chart::escaped;
+use ekey_control::chart::{STYLE, escaped};
 
 use super::Answer;
 use super::people::{assumptions, verdict};
@@ -14,10 +14,7 @@ const RIGHT: f64 = 784.0;
 /// Height of a panel's drawing, then of the whole panel.
 const TALL: f64 = 110.0;
 const PANEL: f64 = 158.0;
-const TOP: f64 = 52.0;
-const STYLE: &str = "text{font:12px system-ui,sans-serif;fill:#3d4852}.head{font-size:14px;font-weight:600;fill:#1a202c}\
-.grid{stroke:#d5dbe3;fill:none}.area{fill:#0b62c4;opacity:.13}.line{stroke:#0b62c4;stroke-width:1.6;fill:none;\
-stroke-linejoin:round}.other{stroke:#b3320e;stroke-width:1.6;fill:none;stroke-dasharray:5 3}";
+const TOP: f64 = 70.0;
 
 /// Returns a whole SVG file.
 pub(crate) fn picture(answer: &Answer) -> String {
@@ -31,27 +28,28 @@ pub(crate) fn picture(answer: &Answer) -> String {
     let title = escaped(&verdict(answer));
     let mut out = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" width=\"{WIDTH}\" height=\"{height}\" role=\"img\">\
-         <title>{title}</title><style>{STYLE}</style><rect width=\"{WIDTH}\" height=\"{height}\" fill=\"#fff\"/>"
+         <title>{title}</title><style>{STYLE}</style><rect class=\"paper\" width=\"{WIDTH}\" height=\"{height}\"/>"
     );
-    for (line, words) in wrapped(&verdict(answer), 84).iter().enumerate() {
-        let _ =
-            write!(out, "<text class=\"head\" x=\"16\" y=\"{}\">{}</text>", 22.0 + 18.0 * line as f64, escaped(words));
+    let range = format!("{}, {} of simulated time", answer.host, amount::span(outcome.seconds.round() as u64));
+    let mut heads: Vec<(&str, String)> =
+        wrapped(&verdict(answer), 84).into_iter().map(|words| ("head", words)).collect();
+    heads.push(("label", range));
+    for (line, (class, words)) in heads.iter().enumerate() {
+        let y = 22.0 + 18.0 * line as f64;
+        let _ = write!(out, "<text class=\"{class}\" x=\"16\" y=\"{y}\">{}</text>", escaped(words));
     }
     let rate = |value: f64| amount::rate(value);
     let supply = vec![answer.world.supply(); demand.len()];
-    Panel { place: 0, title: "Demand, and supply (dashed)", told: &rate, height: 0.0 }.draw(
+    Panel { place: 0, title: "Demand, and supply (dashed)", told: &rate, limit: None }.draw(
         &demand,
         Some(&supply),
         &mut out,
     );
     let bytes = |value: f64| amount::bytes(value.max(0.0).round() as u64);
-    Panel { place: 1, title: "Pool, at the lowest of each step", told: &bytes, height: answer.world.pool as f64 }.draw(
-        &column(|step| step.pool),
-        None,
-        &mut out,
-    );
+    Panel { place: 1, title: "Pool, at the lowest of each step", told: &bytes, limit: Some(answer.world.pool as f64) }
+        .draw(&column(|step| step.pool), None, &mut out);
     let clients = |value: f64| format!("{value:.0}");
-    Panel { place: 2, title: "Clients that wait, at the most", told: &clients, height: 1.0 }.draw(
+    Panel { place: 2, title: "Clients that wait, at the most", told: &clients, limit: None }.draw(
         &column(|step| step.waiting),
         None,
         &mut out,
@@ -59,7 +57,7 @@ pub(crate) fn picture(answer: &Answer) -> String {
     let bottom = TOP + 2.0 * PANEL + 24.0 + TALL + 17.0;
     for (part, anchor) in [(0.0, "start"), (0.5, "middle"), (1.0, "end")] {
         let x = LEFT + part * (RIGHT - LEFT);
-        let at = amount::duration((outcome.seconds * part).round() as u64);
+        let at = amount::span((outcome.seconds * part).round() as u64);
         let _ = write!(out, "<text x=\"{x}\" y=\"{bottom}\" text-anchor=\"{anchor}\">{at}</text>");
     }
     for (line, words) in assumptions(answer).iter().enumerate() {
@@ -74,26 +72,28 @@ struct Panel<'a> {
     place: usize,
     title: &'a str,
     told: &'a dyn Fn(f64) -> String,
-    /// The least value that the height covers.
-    height: f64,
+    /// Where the axis ends, if the values have a limit.
+    limit: Option<f64>,
 }
 
 impl Panel<'_> {
     fn draw(&self, values: &[f64], other: Option<&[f64]>, out: &mut String) {
         let all = values.iter().chain(other.into_iter().flatten());
-        let most = round_up(all.copied().fold(self.height, f64::max));
+        let most =
+            self.limit.filter(|limit| *limit > 0.0).unwrap_or_else(|| round_up(all.copied().fold(1.0, f64::max)));
+        let middle = (most > 1.0).then_some(0.5);
         let top = TOP + PANEL * self.place as f64 + 24.0;
         let y = |value: f64| top + TALL * (1.0 - value / most);
         let x = |number: usize| LEFT + (RIGHT - LEFT) * (number as f64 + 0.5) / values.len() as f64;
         let _ = write!(out, "<text class=\"head\" x=\"{LEFT}\" y=\"{}\">{}</text>", top - 8.0, self.title);
-        for part in [0.0, 0.5, 1.0] {
+        for part in [0.0, 1.0].into_iter().chain(middle) {
             let (value, at) = (most * part, y(most * part));
             let _ = write!(
                 out,
                 "<path class=\"grid\" d=\"M{LEFT} {at:.1}H{RIGHT}\"/><text x=\"{}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
                 LEFT - 6.0,
                 at + 4.0,
-                (self.told)(value)
+                (self.told)(value).replace(".0 ", " ")
             );
         }
         let path = |values: &[f64]| {
@@ -107,7 +107,7 @@ impl Panel<'_> {
         let _ = write!(out, "<path class=\"area\" d=\"{line}L{last:.1} {0:.1}L{first:.1} {0:.1}Z\"/>", y(0.0));
         let _ = write!(out, "<path class=\"line\" d=\"{line}\"/>");
         if let Some(other) = other {
-            let _ = write!(out, "<path class=\"other\" d=\"{}\"/>", path(other));
+            let _ = write!(out, "<path class=\"line b\" d=\"{}\"/>", path(other));
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The metrics of each key, labelled with its number and serial number.
 
 use ekey_control::KeyState;
-use ekey_control::glance::celsius;
+use ekey_control::amount::celsius;
 use ekey_control::health::HealthStatus;
 use ekey_control::status::KeyStatus;
 use ekey_link::revive::Rung;
@@ -40,10 +40,10 @@ const LEVELS: [Level; 5] = [
         key.last_frame_ms.map(|ms| ms as f64 / 1000.0)
     }),
     ("key_temperature_celsius", "The key's temperature.", |key| {
-        key.sensors.temperature_decikelvin.map(|value| (celsius(value) * 100.0).round() / 100.0)
+        key.sensors_now()?.temperature_decikelvin.map(|value| (celsius(value) * 100.0).round() / 100.0)
     }),
     ("key_supply_volts", "The key's supply voltage.", |key| {
-        key.sensors.supply_millivolts.map(|value| f64::from(value) / 1000.0)
+        key.sensors_now()?.supply_millivolts.map(|value| f64::from(value) / 1000.0)
     }),
     ("key_self_stopped", "1 if the key's own tests have stopped it, else 0.", |key| {
         Some(f64::from(u8::from(matches!(key.state, KeyState::Session(State::SelfStopped(_))))))

@@ -1,7 +1,7 @@
 //! The page: the terminal's overview and charts of the last day, in one HTML file that loads nothing else.
 //!
-//! It is complete without its script, which fetches the page again every few seconds and replaces the changed parts (those with
-//! `data-live`).
+//! It is complete without its script. The script fetches the page again every few seconds and changes only what is different, shows
+//! the values of a chart at the pointer and by the arrow keys, and says when the daemon does not answer.
 
 mod parts;
 
@@ -15,13 +15,17 @@ const SCRIPT: &str = include_str!("page.js");
 pub(super) fn page(status: &Status, history: &History, range: Option<Range>) -> String {
     let range = range.unwrap_or_else(|| Range::usual(history));
     let title = parts::title(status);
-    let verdict = parts::verdict(status);
-    let keys = parts::keys(status);
-    let outputs = parts::outputs(status);
-    let ranges = parts::ranges(range);
-    let charts = parts::charts(history, range);
-    let table = parts::table(history, range);
+    let heading = parts::heading(status);
+    let (as_of, machine) = (amount::moment(status.as_of_unix_s), amount::utc(status.as_of_unix_s));
     let about = format!("ekeyd {}, up {}", escaped(&status.version), amount::duration(status.uptime_s));
+    let verdict = parts::verdict(status);
+    let tiles = parts::tiles(status, history);
+    let keys = parts::keys(status);
+    let ranges = parts::ranges(range);
+    let charts = parts::charts(status, history, range);
+    let table = parts::table(history, range);
+    let peers = parts::peers(status);
+    let outputs = parts::outputs(status);
     format!(
         r##"<!doctype html>
 <html lang="en">
@@ -36,22 +40,21 @@ pub(super) fn page(status: &Status, history: &History, range: Option<Range>) -> 
 </head>
 <body>
 <a class="skip" href="#history">Skip to the charts</a>
-<header><h1>Entropy Key</h1><p id="about" data-live>{about}</p></header>
+<header><h1>{heading}</h1><p>as of <time id="as-of" datetime="{machine}">{as_of}</time> · {about}</p></header>
 <main>
-<div id="verdict" role="status" data-live>{verdict}</div>
-<p id="lost" role="alert" hidden>The daemon does not answer; the figures below are old. Check that it runs (systemctl status ekeyd).</p>
-<section id="keys" aria-label="Keys" data-live>{keys}</section>
+<div id="lost" class="verdict bad" role="alert" hidden><p>The daemon does not answer, last seen <span id="seen"></span>. The figures below are old. Check that it runs: systemctl status ekeyd</p></div>
+<div id="verdict" role="status">{verdict}</div>
+<dl id="tiles" aria-label="Now">{tiles}</dl>
+<section id="keys" aria-labelledby="keys-title"><h2 id="keys-title">Keys</h2>{keys}</section>
 <section id="history" aria-labelledby="history-title">
-<div class="top"><h2 id="history-title">History</h2><nav id="ranges" aria-label="How far back" data-live>{ranges}</nav></div>
-<div id="charts" class="charts" data-live>{charts}</div>
-<details><summary>The same figures as a table</summary>
-<div class="scroll" role="region" tabindex="0" aria-label="Figures as a table"><table>
-<thead><tr><th scope="col">Until</th><th scope="col">Rate</th><th scope="col">Pool</th><th scope="col">Temperature</th><th scope="col">Rejected frames</th><th scope="col">Recoveries</th></tr></thead>
-<tbody id="figures" data-live>{table}</tbody>
-</table></div></details>
+<div class="top"><h2 id="history-title">History</h2><nav id="ranges" aria-label="How far back">{ranges}</nav></div>
+{charts}
+<details id="table"><summary>The same figures as a table</summary>
+<div class="scroll" role="region" tabindex="0" aria-label="Figures as a table"><table>{table}</table></div></details>
 </section>
+<section id="peers" aria-labelledby="peers-title"><h2 id="peers-title">Top peers</h2>{peers}</section>
 <section id="outputs" aria-labelledby="outputs-title"><h2 id="outputs-title">Outputs</h2>
-<dl id="output-rows" data-live>{outputs}</dl></section>
+<dl class="rows">{outputs}</dl></section>
 </main>
 <footer><nav aria-label="For programs">For programs: <a href="/status.json">status.json</a> <a href="/history.json">history.json</a> <a href="/metrics">metrics</a></nav></footer>
 <script>{SCRIPT}</script>

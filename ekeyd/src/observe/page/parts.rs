@@ -1,11 +1,11 @@
-//! The parts of the page that change while it is open.
+//! The parts of the page.
 
 use std::fmt::Write as _;
 
-use ekey_control::chart::{Range, Track, escaped};
+use ekey_control::chart::{Chart, Range, Track, escaped};
 use ekey_control::glance::{self, Mood, Row};
 use ekey_control::history::Figure;
-use ekey_control::{History, Status, advice};
+use ekey_control::{History, Status, advice, amount, tiles};
 
 /// Rows of the table.
 const ROWS: usize = 12;
@@ -18,49 +18,78 @@ pub(super) fn title(status: &Status) -> String {
         _ if status.not_random => "not random",
         _ => "all is well",
     };
-    format!("{words}: {running} of {} running – Entropy Key", status.keys.len())
+    let host = if status.host.is_empty() { String::new() } else { format!(" – {}", escaped(&status.host)) };
+    format!("{words}: {running} of {} running{host} – Entropy Key", status.keys.len())
 }
 
-/// Writes whether the daemon needs attention, and the advice if it does.
+/// Writes the heading, with the host name.
+pub(super) fn heading(status: &Status) -> String {
+    if status.host.is_empty() { "Entropy Key".to_owned() } else { format!("Entropy Key on {}", escaped(&status.host)) }
+}
+
+/// Writes one box that says whether the daemon needs attention, with the advice if it does.
 pub(super) fn verdict(status: &Status) -> String {
-    let advice = advice::advice(status);
+    let mut lines = advice::advice(status);
+    let (class, icon) = match (lines.is_empty(), status.not_random) {
+        (true, false) => ("good", "✓"),
+        _ => ("bad", "!"),
+    };
+    if lines.is_empty() {
+        lines.push(glance::all_is_well(status));
+    }
+    lines.extend(status.not_random.then(|| glance::NOT_RANDOM.to_owned()));
+    let mut out = format!(r#"<div class="verdict {class}"><b aria-hidden="true">{icon}</b><div>"#);
+    for text in lines {
+        let _ = write!(out, "<p>{}</p>", escaped(&text));
+    }
+    out.push_str("</div></div>");
+    out
+}
+
+/// Writes the four figures that come first.
+pub(super) fn tiles(status: &Status, history: &History) -> String {
     let mut out = String::new();
-    if advice.is_empty() {
-        let (class, icon) = if status.not_random { ("soon", "!") } else { ("good", "✓") };
+    for tile in tiles::tiles(status, history) {
+        let tiles::Tile { name, value, note, mood } = tile;
+        let class = class(mood);
         let _ = write!(
             out,
-            r#"<p class="verdict {class}"><b aria-hidden="true">{icon}</b> {}</p>"#,
-            glance::all_is_well(status)
+            r#"<div class="tile {class}"><dt>{name}</dt><dd><b>{value}</b> <span>{note}</span></dd></div>"#
         );
     }
-    for text in advice {
-        let _ = write!(out, r#"<p class="verdict bad"><b aria-hidden="true">!</b> {}</p>"#, escaped(&text));
-    }
-    if status.not_random {
-        let _ = write!(out, r#"<p class="verdict bad"><b aria-hidden="true">!</b> {}</p>"#, glance::NOT_RANDOM);
-    }
     out
 }
 
-/// Writes a card for each source: keys, the EGD server, and keys that are not driven.
+/// Writes each source, the worst key first: keys, the EGD server, and keys that are not driven. One that is well takes a line.
 pub(super) fn keys(status: &Status) -> String {
     let mut out = String::new();
-    for key in &status.keys {
-        card(&mut out, glance::key_mood(key), &glance::key_title(key), &glance::key_rows(key));
-    }
-    if let Some(client) = &status.egd_client {
-        card(&mut out, glance::server_mood(client), &glance::server_title(client), &glance::server_rows(client));
-    }
     for key in &status.idle_keys {
         let title = format!("Not driven: {}", key.serial.as_deref().unwrap_or("(serial number not known)"));
-        card(&mut out, Mood::Bad, &title, &[("port", key.port.clone()), ("why", key.why.clone())]);
+        let id = format!("idle-{}", key.port);
+        card(&mut out, &id, Mood::Bad, &title, "", &[("port", key.port.clone()), ("why", key.why.clone())]);
+    }
+    for key in glance::worst_first(&status.keys) {
+        let (mood, id) = (glance::key_mood(key), format!("key-{}", key.number));
+        card(&mut out, &id, mood, &glance::key_title(key), &glance::key_line(key), &glance::key_rows(key));
+    }
+    if let Some(client) = &status.egd_client {
+        let (mood, title) = (glance::server_mood(client), glance::server_title(client));
+        card(&mut out, "server", mood, &title, &amount::bytes(client.received_bytes), &glance::server_rows(client));
+    }
+    if out.is_empty() {
+        out.push_str(r#"<p class="quiet">No key is attached.</p>"#);
     }
     out
 }
 
-fn card(out: &mut String, mood: Mood, title: &str, shown: &[Row]) {
-    let (class, heading, rows) = (class(mood), heading(title), rows(shown));
-    let _ = write!(out, r#"<article class="key {class}"><h2>{heading}</h2><dl>{rows}</dl></article>"#);
+fn card(out: &mut String, id: &str, mood: Mood, title: &str, line: &str, shown: &[Row]) {
+    let (class, heading, rows, id) = (class(mood), blanks_as_dots(title), rows(shown), escaped(id));
+    let open = if mood == Mood::Good { "" } else { " open" };
+    let _ = write!(
+        out,
+        r#"<details id="{id}" class="key {class}"{open}><summary><b>{heading}</b> <span>{}</span></summary><dl class="rows">{rows}</dl></details>"#,
+        escaped(line)
+    );
 }
 
 /// Writes the outputs' rows.
@@ -78,18 +107,29 @@ pub(super) fn ranges(shown: Range) -> String {
     out
 }
 
-/// Writes a chart for each figure, with its summary in words.
-pub(super) fn charts(history: &History, range: Range) -> String {
-    let mut out = String::new();
-    for figure in Figure::ALL {
-        let track = Track::new(history, figure, range);
-        let (title, words) = (figure.title(), track.words());
-        let summary = if figure.is_count() { words.clone() } else { track.summary() };
+/// Writes each chart with its summary in words and its steps for the script. Those without anything to see share a line.
+pub(super) fn charts(status: &Status, history: &History, range: Range) -> String {
+    let (empty, drawn): (Vec<Chart>, Vec<Chart>) =
+        Chart::all(history, range, status.pool.capacity).into_iter().partition(Chart::is_empty);
+    let end = history.fine.end_unix_s;
+    let mut out = r#"<div id="charts">"#.to_owned();
+    for chart in drawn {
+        let (title, span) = (chart.title, chart.span_s());
+        let words = escaped(&chart.words());
+        let summary = if chart.is_count() { words.clone() } else { escaped(&chart.summary()) };
+        let id = title.to_lowercase().replace(' ', "-");
+        let steps: Vec<String> = chart.steps().iter().map(|(back, words)| format!("{back} {words}")).collect();
         let _ = write!(
             out,
-            r#"<figure><figcaption><h3>{title}</h3><p>{summary}</p></figcaption><svg viewBox="0 0 360 150" role="img" aria-label="{title}: {words}">{}</svg></figure>"#,
-            track.draw()
+            r#"<figure id="chart-{id}"><figcaption><h3>{title}</h3><span class="reading" aria-hidden="true"></span><p>{summary}</p></figcaption><div class="plot" data-end="{end}" data-span="{span}" data-steps="{}"><svg viewBox="0 0 360 150" role="img" aria-label="{title}: {words}">{}</svg></div></figure>"#,
+            escaped(&steps.join(";")),
+            chart.draw()
         );
+    }
+    out.push_str("</div>");
+    let words: Vec<String> = empty.iter().map(|chart| format!("{}: {}", chart.title, chart.summary())).collect();
+    if !words.is_empty() {
+        let _ = write!(out, r#"<p id="empty-charts" class="quiet">{}</p>"#, escaped(&words.join(" · ")));
     }
     out
 }
@@ -98,10 +138,14 @@ pub(super) fn charts(history: &History, range: Range) -> String {
 pub(super) fn table(history: &History, range: Range) -> String {
     let tracks = Figure::ALL.map(|figure| Track::new(history, figure, range));
     let columns = tracks.each_ref().map(|track| track.parts(ROWS));
-    let mut out = String::new();
+    let mut out = r#"<thead><tr><th scope="col">Until</th>"#.to_owned();
+    for figure in Figure::ALL {
+        let _ = write!(out, r#"<th scope="col">{}</th>"#, figure.title());
+    }
+    out.push_str("</tr></thead><tbody>");
     for row in 0..ROWS {
         let back = tracks[0].span_s * (ROWS - 1 - row) as u64 / ROWS as u64;
-        let until = if back == 0 { "now".to_owned() } else { format!("{} ago", ekey_control::amount::duration(back)) };
+        let until = if back == 0 { "now".to_owned() } else { format!("{} ago", amount::duration(back)) };
         let _ = write!(out, r#"<tr><th scope="row">{until}</th>"#);
         for (track, values) in tracks.iter().zip(&columns) {
             let shown = values.get(row).copied().flatten().map_or_else(|| "–".to_owned(), |value| track.shown(value));
@@ -109,11 +153,30 @@ pub(super) fn table(history: &History, range: Range) -> String {
         }
         out.push_str("</tr>");
     }
+    out.push_str("</tbody>");
+    out
+}
+
+/// Writes the peers that took the most.
+pub(super) fn peers(status: &Status) -> String {
+    if status.peers.is_empty() {
+        return r#"<p class="quiet">No peer has taken any bytes yet.</p>"#.to_owned();
+    }
+    let mut out = r#"<div class="scroll" role="region" tabindex="0" aria-label="Top peers by bytes"><table><thead><tr><th scope="col">Peer</th><th scope="col">Outlet</th><th scope="col">Bytes</th><th scope="col">Clients now</th></tr></thead><tbody>"#.to_owned();
+    for peer in &status.peers {
+        let (name, outlet, bytes) = (escaped(&peer.peer), escaped(&peer.outlet), amount::bytes(peer.bytes));
+        let _ = write!(
+            out,
+            r#"<tr><th scope="row">{name}</th><td>{outlet}</td><td>{bytes}</td><td>{}</td></tr>"#,
+            peer.clients
+        );
+    }
+    out.push_str("</tbody></table></div>");
     out
 }
 
 /// Replaces the terminal's separator of two blanks, because HTML shows them as one.
-fn heading(title: &str) -> String {
+fn blanks_as_dots(title: &str) -> String {
     escaped(title).replace("  ", " · ")
 }
 

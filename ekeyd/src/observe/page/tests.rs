@@ -4,9 +4,10 @@ use std::io::Write as _;
 use std::process::{Command, Stdio};
 
 use base64ct::{Base64, Encoding as _};
-use ekey_control::chart::Range;
+use ekey_control::chart::{self, Range};
 use ekey_control::history::{FINE_STEP_S, FORMAT, Series};
-use ekey_control::{advice, glance};
+use ekey_control::status::PeerStatus;
+use ekey_control::{advice, glance, tiles};
 use ekey_proto::session::State;
 
 use super::*;
@@ -21,7 +22,10 @@ fn history() -> History {
         pool_bytes: values.clone(),
         temperature_decikelvin: values.clone(),
         rejected_frames: values.clone(),
-        recoveries: values,
+        recoveries: values.clone(),
+        taken_bytes_per_s: values.clone(),
+        taken_by_outlet: [("egd".to_owned(), values.clone()), ("kernel".to_owned(), values.clone())].into(),
+        waiting_clients: values,
     };
     History { format: FORMAT, fine, coarse: Series::default() }
 }
@@ -45,11 +49,62 @@ fn every_state_has_the_terminals_words_and_advice() {
 #[test]
 fn every_chart_says_in_words_what_it_shows() {
     let page = page(&status(vec![key(State::Running)]), &history(), Some(Range::Minutes));
-    assert_eq!(page.matches("<svg ").count(), 5);
-    assert_eq!(page.matches("role=\"img\" aria-label=\"").count(), 5);
-    assert!(page.contains("aria-label=\"Rate: now 0 B/s, from 0 B/s to 4.1 kB/s in the last 2 min\""), "{page}");
+    assert_eq!(page.matches("<svg ").count(), 7);
+    assert_eq!(page.matches("role=\"img\" aria-label=\"").count(), 7);
+    assert!(page.contains("aria-label=\"Supply: now 0 B/s, from 0 B/s to 4.1 kB/s in the last 2 min\""), "{page}");
     assert!(page.contains("<a href=\"/?range=10m\" aria-current=\"true\">"));
     assert_eq!(page.matches("<th scope=\"row\">").count(), 12);
+}
+
+#[test]
+fn the_page_has_one_verdict_host_time_and_four_tiles() {
+    for state in all_states() {
+        let mut status = status(vec![key(state), key(State::Running)]);
+        status.not_random = state.is_running();
+        let page = page(&status, &history(), None);
+        let verdicts = page.split("id=\"verdict\"").nth(1).unwrap().split("<dl").next().unwrap();
+        assert_eq!(verdicts.matches("class=\"verdict ").count(), 1, "{state:?}");
+        assert!(page.contains("<h1>Entropy Key on keyhost</h1>"));
+        assert!(page.contains("<time id=\"as-of\" datetime=\"2023-11-14T22:13:20Z\">2023-11-14 22:13:20 UTC</time>"));
+        for tile in tiles::tiles(&status, &history()) {
+            let expected = format!("<dt>{}</dt><dd><b>{}</b> <span>{}</span></dd>", tile.name, tile.value, tile.note);
+            assert!(page.contains(&expected), "{state:?}: no {expected}");
+        }
+        assert!(
+            page.contains("<b>1.0 MB</b> <span>limit 1.0 MB</span>")
+                && page.contains("<span>of 3 clients connected</span>")
+        );
+    }
+}
+
+#[test]
+fn a_dead_key_has_no_sensors_an_empty_chart_no_room() {
+    let dead = page(&status(vec![key(State::Silent)]), &History::default(), None);
+    assert!(dead.contains("<dd>when it last ran: 41.2 C, 3.25 V"), "{dead}");
+    assert_eq!(dead.matches("<figure ").count(), 0);
+    assert!(dead.contains("Supply: nothing known · Demand by outlet: nothing known"), "{dead}");
+    let well = page(&status(vec![key(State::Running)]), &history(), None);
+    assert!(well.contains("</b> <span>4.0 kB/s, 41.2 C, 3.25 V</span></summary>"), "{well}");
+    assert!(well.contains("class=\"key good\"><summary>") && dead.contains("class=\"key bad\" open><summary>"));
+}
+
+#[test]
+fn peers_are_listed_with_what_they_took() {
+    let mut status = status(vec![key(State::Running)]);
+    let peer = |peer: &str, bytes| PeerStatus { peer: peer.to_owned(), outlet: "egd".to_owned(), bytes, clients: 2 };
+    status.peers = vec![peer("uid 1000", 768_000), peer("<evil>", 64)];
+    let page = page(&status, &history(), None);
+    assert!(page.contains("<th scope=\"row\">uid 1000</th><td>egd</td><td>768.0 kB</td><td>2</td>"), "{page}");
+    assert!(page.contains("&lt;evil&gt;"));
+}
+
+#[test]
+fn pictures_and_page_share_one_palette() {
+    let light = STYLE.split("@media").next().unwrap();
+    let colours = chart::STYLE.split('#').skip(1).map(|rest| &rest[..rest.find([';', '}']).unwrap()]);
+    for colour in colours {
+        assert!(light.contains(&format!("#{colour}")), "the page has no #{colour}");
+    }
 }
 
 #[test]
@@ -80,6 +135,7 @@ fn text_from_outside_cannot_become_markup() {
     status.keys[0].detail = Some(evil.to_owned());
     status.keys[0].serial = Some(evil.to_owned());
     status.version = evil.to_owned();
+    status.host = evil.to_owned();
     status.control = evil.to_owned();
     status.keyring.problem = Some(evil.to_owned());
     status.keyring.path = evil.to_owned();
@@ -98,7 +154,7 @@ fn the_page_says_first_that_data_is_not_random() {
 }
 
 #[test]
-fn the_page_is_at_most_128_kb() {
+fn the_page_is_at_most_160_kb() {
     let long = |value| vec![Some(value); 288];
     let coarse = Series {
         step_s: 300,
@@ -108,9 +164,14 @@ fn the_page_is_at_most_128_kb() {
         temperature_decikelvin: long(3188),
         rejected_frames: long(3),
         recoveries: long(1),
+        taken_bytes_per_s: long(4321),
+        taken_by_outlet: ["egd", "expand", "file", "kernel"].map(|name| (name.to_owned(), long(1234))).into(),
+        waiting_clients: long(7),
     };
-    let page = page(&status(vec![key(State::Running)]), &History { coarse, ..history() }, None);
-    assert!(page.len() < 128 * 1024, "{} bytes", page.len());
+    let mut history = History { coarse, ..history() };
+    history.fine.taken_by_outlet = history.coarse.taken_by_outlet.clone();
+    let page = page(&status(vec![key(State::Running)]), &history, None);
+    assert!(page.len() < 160 * 1024, "{} bytes", page.len());
 }
 
 /// Returns the SHA-256 in base64, the form of the policy. Uses coreutils.

@@ -12,6 +12,7 @@ mod open_files;
 mod outlet;
 mod server;
 mod store;
+mod takers;
 
 use open_files::allow_clients;
 pub(crate) use outlet::{Allowance, EgdClients, account};

@@ -98,6 +98,7 @@ impl Outlet for EgdClients {
 
     fn report(&self, status: &mut Status) {
         status.egd = self.server.status();
+        status.peers.extend(self.server.top_peers("egd"));
         status.offered_bytes += self.server.mixed_bytes();
         status.outlets.push(OutletStatus::new("egd", account(&status.egd), None));
     }

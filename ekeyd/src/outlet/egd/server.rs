@@ -9,7 +9,7 @@ use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use ekey_control::status::EgdStatus;
+use ekey_control::status::{EgdStatus, PeerStatus, TOP_PEERS};
 use ekey_egd::{FairQueue, PeerLimits, Request};
 use mio::event::Event;
 use mio::{Interest, Registry, Token};
@@ -20,6 +20,7 @@ use super::guard::{Guard, Peer};
 use super::listening::Listening;
 use super::offer::{Offers, RANDOM};
 use super::store::Store;
+use super::takers::Takers;
 use crate::config::{self, Listen};
 use crate::socket::{Access, Doorman, ListenError, Listener, Stream};
 use handshakes::HalfOpen;
@@ -43,6 +44,7 @@ pub(crate) struct Server {
     queue: FairQueue<Ticket>,
     guard: Guard,
     peers: PeerLimits<Peer, Ticket>,
+    takers: Takers,
     offers: Offers,
     /// Clients that continue after the others have had their turn.
     unfinished: VecDeque<Ticket>,
@@ -93,6 +95,7 @@ impl Server {
             has_other_authorities: false,
             guard: Guard::new(&config.limits)?,
             peers: PeerLimits::new(config.limits.clients_per_peer, config.limits.rate_per_peer),
+            takers: Takers::default(),
             offers: if config.mix_offered { Offers::to(Path::new(RANDOM)) } else { Offers::default() },
             max_clients: config.max_clients,
             idle: config.limits.idle,
@@ -200,6 +203,11 @@ impl Server {
     /// Returns how many bytes that clients offered were mixed into the kernel.
     pub(crate) fn mixed_bytes(&self) -> u64 {
         self.offers.mixed
+    }
+
+    /// Returns the peers that took the most. `outlet` is this server's name.
+    pub(crate) fn top_peers(&self, outlet: &str) -> Vec<PeerStatus> {
+        self.takers.top(TOP_PEERS, outlet, self.clients.iter().map(|(_, client)| client.peer))
     }
 
     /// Returns the status of each listener.
@@ -327,7 +335,7 @@ impl Server {
     /// Continues with a client until it has to wait. If it is its `turn`, it may have the bytes that it waits for: that is how many its
     /// peer may have.
     fn go_on(&mut self, id: usize, turn: Option<usize>, registry: &Registry, store: &mut dyn Store, now: Instant) {
-        let Self { clients, listeners, peers, offers, queue, .. } = self;
+        let Self { clients, listeners, peers, takers, offers, queue, .. } = self;
         let client = &mut clients[id];
         let served = &mut listeners[client.listener as usize].served;
         let before = served.entropy;
@@ -343,6 +351,7 @@ impl Server {
         let given = served.entropy - before;
         client.mark.move_on(given);
         peers.spend(client.peer, given, now);
+        takers.add(client.peer, given);
         self.note_handshake(id, now);
         self.meet(id, need, registry, now);
     }

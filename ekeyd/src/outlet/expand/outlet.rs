@@ -89,6 +89,7 @@ impl Outlet for Expanded {
 
     fn report(&self, status: &mut Status) {
         let expand = ExpandStatus { listeners: self.server.status(), ..self.expander.status(Instant::now()) };
+        status.peers.extend(self.server.top_peers("expand"));
         status.offered_bytes += self.server.mixed_bytes();
         // A seed is used at once.
         let seeds = Account {

@@ -224,7 +224,7 @@ impl Record {
                 unknown_types: session.unexpected + session.unknown_input,
             },
             entropy_bytes: self.books.verified_bytes,
-            rate_bytes_per_s: self.rate.bytes_per_second(now, self.books.verified_bytes),
+            rate_bytes_per_s: self.rate.bytes_per_second(now),
             bytes_read: self.bytes.read,
             bytes_written: self.bytes.written,
             connection: ConnectionStatus {
