@@ -61,10 +61,12 @@ macro_rules! config {
         pub(crate) struct Config {
             /// The file with the long-term keys.
             pub keyring: PathBuf,
-            /// The control socket.
-            pub control: PathBuf,
-            /// The port of a read-only control socket on 127.0.0.1.
-            pub control_tcp: Option<u16>,
+            /// The control sockets, at least one. The first is the one that messages name.
+            pub control: Vec<PathBuf>,
+            /// The ports of read-only control sockets on 127.0.0.1.
+            pub control_tcp: Vec<u16>,
+            /// Whether to go into the background when started with the original's flags; it has no key in TOML.
+            pub daemonise: bool,
             $($(#[$doc])* pub $section: $type,)*
         }
 
@@ -72,8 +74,9 @@ macro_rules! config {
             fn default() -> Self {
                 Self {
                     keyring: "/etc/entropykey/keyring".into(),
-                    control: "/run/ekeyd/control.sock".into(),
-                    control_tcp: None,
+                    control: vec!["/run/ekeyd/control.sock".into()],
+                    control_tcp: Vec::new(),
+                    daemonise: true,
                     $($section: <$type>::default(),)*
                 }
             }
@@ -86,19 +89,24 @@ macro_rules! config {
                 let default = Self::default();
                 Some(Self {
                     keyring: table.path("keyring", check_path).unwrap_or(default.keyring),
-                    control: table.path("control", check_socket_path).unwrap_or(default.control),
-                    control_tcp: table.number("control-tcp", 1..=65_535),
+                    control: table
+                        .one_or_more("control", |table, path| table.path_of(path, check_socket_path))
+                        .unwrap_or(default.control),
+                    control_tcp: table
+                        .one_or_more("control-tcp", |table, port| {
+                            table.number_of(port, 1..=65_535, "a whole number from 1 to 65535")
+                        })
+                        .unwrap_or_default(),
+                    daemonise: default.daemonise,
                     $($section: table.section().unwrap_or(default.$section),)*
                 })
             }
 
             fn claims(&self) -> Vec<Claim> {
                 let port = |port| Self::claim("control-tcp", Resource::Listen((Ipv4Addr::LOCALHOST, port).into()));
-                let mut claims = vec![
-                    Self::claim("keyring", Resource::Read(self.keyring.clone())),
-                    Self::claim("control", Resource::Socket(self.control.clone())),
-                ];
-                claims.extend(self.control_tcp.map(port));
+                let mut claims = vec![Self::claim("keyring", Resource::Read(self.keyring.clone()))];
+                claims.extend(self.control.iter().map(|path| Self::claim("control", Resource::Socket(path.clone()))));
+                claims.extend(self.control_tcp.iter().copied().map(port));
                 $(claims.extend(self.$section.claims());)*
                 claims
             }

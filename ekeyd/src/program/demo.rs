@@ -111,7 +111,7 @@ fn show(options: Options) -> Result<(), DemoError> {
 }
 
 fn config(dir: &Path, keyring: PathBuf, listen: SocketAddr) -> Config {
-    let mut config = Config { keyring, control: dir.join("control.sock"), ..Config::default() };
+    let mut config = Config { keyring, control: vec![dir.join("control.sock")], ..Config::default() };
     config.keys.discover = false;
     config.keys.paths = vec![KeyPath { path: dir.join("key"), serial: None }];
     config.kernel.enabled = false;
