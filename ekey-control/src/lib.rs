@@ -29,6 +29,7 @@
 
 mod language;
 pub mod original;
+mod printable;
 pub mod status;
 mod words;
 
@@ -39,6 +40,7 @@ pub use language::statement::{Mistake, Statement, SyntaxError, Value, parse_line
 pub use language::{client, command, reply, statement, tag};
 pub use original::OriginalConfig;
 pub use original::path;
+pub use printable::printable;
 pub use status::history::History;
 pub use status::state::KeyState;
 pub use status::{KeyStatus, Status, StatusError};

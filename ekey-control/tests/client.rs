@@ -70,6 +70,13 @@ fn an_error_is_shown_without_control_characters() {
 }
 
 #[test]
+fn no_line_of_an_answer_acts_on_a_terminal() {
+    let server = daemon(|_| Some("*\t1\t\u{1b}[2J\u{202e}\nOK \u{9b}1m\n".to_owned()));
+    let answer = ask(&server.path).expect("an answer");
+    assert_eq!(answer, Answer { lines: vec!["1\t?[2J?".to_owned()], text: "?1m".to_owned() });
+}
+
+#[test]
 fn a_socket_missing_or_unserved_means_no_daemon() {
     let directory = TempDir::new().expect("a directory");
     let path = directory.path().join("control.sock");

@@ -187,6 +187,18 @@ fn later_fields_are_skipped_later_formats_refused() {
 }
 
 #[test]
+fn no_text_of_a_status_acts_on_a_terminal() {
+    let escapes = "/k\u{1b}]0;x\u{7}\u{9b}2J\r\n\u{202e}gnp.exe\u{2028}";
+    let mut sent = status(vec![key(State::Running)]);
+    sent.keyring.path = escapes.to_owned();
+    sent.keys[0].detail = Some(escapes.to_owned());
+    let json = sent.to_json().expect("JSON");
+    let read = Status::from_json(&json).expect("a status");
+    assert_eq!(read.keyring.path, "/k?]0;x??2J???gnp.exe?");
+    assert_eq!(read.keys[0].detail.as_ref(), Some(&read.keyring.path));
+}
+
+#[test]
 fn a_status_may_lack_servers_and_has_their_names() {
     let plain = status(Vec::new());
     let before = plain.to_json().expect("JSON").replace(r#","egd_client":null"#, "");

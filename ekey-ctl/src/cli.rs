@@ -53,10 +53,13 @@ pub(crate) enum Verb {
     ///
     /// Asks for the master key without showing it, or reads it from a file or standard input; ignores spaces and line breaks. A running
     /// daemon releases this one key meanwhile and gets it back in any case. A wrong master key changes nothing, and neither does a
-    /// keyring that cannot be written.
+    /// keyring that cannot be written. At the end, a frame of the key must verify under the new long-term key.
     ///
-    /// Exits with 0 if the new long-term key is in the keyring, 1 if nothing was changed, 2 if the key has or may have a long-term key
-    /// that is not in the keyring (a message says what to do), 4 if it is in the keyring but the daemon did not take the key back.
+    /// Root follows its configuration: if the daemon names another keyring or node, nothing is changed, and a message names both.
+    ///
+    /// Exits with 0 if the new long-term key is in the keyring and the key uses it, 1 if nothing was changed, 2 if the key has or may
+    /// have a long-term key that is not in the keyring (a message says what to do), 4 if it is in the keyring but no frame verified
+    /// under it, or the daemon did not take the key back.
     #[command(after_help = "Example: ekey-ctl rekey NwBvBlg3OTBJORFD")]
     Rekey(Rekey),
     /// Show and change the keyring
@@ -241,9 +244,12 @@ pub(crate) struct Rekey {
     /// The key's node, a tty or a unix socket [default: the daemon's, else the usual places]
     #[arg(long, value_name = "PATH")]
     pub(crate) device: Option<PathBuf>,
-    /// The keyring to write [default: the daemon's, else /etc/entropykey/keyring]
+    /// The keyring to write [default: for root that of the configuration, for others that of the daemon]
     #[arg(long, value_name = "PATH")]
     pub(crate) keyring: Option<PathBuf>,
+    /// The daemon's configuration, which names its keyring, nodes and user [default: ekeyd.toml, else ekeyd.conf, in /etc/entropykey]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
     /// Read the master key from this file, which only its owner may access (chmod 600); `-` is standard input [default: standard input if it is not a terminal]
     #[arg(long, value_name = "F")]
     pub(crate) master_file: Option<PathBuf>,
@@ -258,7 +264,8 @@ pub(crate) enum KeyringVerb {
     List(WithKeyring),
     /// Add or replace the long-term key of a key, and make the daemon reload the keyring
     ///
-    /// Asks for the long-term key (44 characters, or a whole line of a keyring), or reads it from a file or standard input.
+    /// Asks for the long-term key (44 characters, or a whole line of a keyring), or reads it from a file or standard input. Root
+    /// follows its configuration: if the daemon names another keyring, nothing is changed, and a message names both.
     #[command(after_help = "Example: ekey-ctl keyring add NwBvBlg3OTBJORFD --file key.ltk")]
     Add(KeyringAdd),
     /// Remove a long-term key, and make the daemon reload the keyring
@@ -266,12 +273,24 @@ pub(crate) enum KeyringVerb {
     Remove(KeyringRemove),
     /// Make the daemon reload the keyring
     #[command(after_help = "Example: ekey-ctl keyring reload")]
-    Reload(WithKeyring),
+    Reload(Reload),
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct WithKeyring {
-    /// The keyring [default: the daemon's, else /etc/entropykey/keyring]
+    /// The keyring [default: for root that of the configuration, for others that of the daemon]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) keyring: Option<PathBuf>,
+    /// The daemon's configuration, which names its keyring and user [default: ekeyd.toml, else ekeyd.conf, in /etc/entropykey]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Reload {
+    /// The keyring that the daemon reads [default: the daemon's, else /etc/entropykey/keyring]
     #[arg(long, value_name = "PATH")]
     pub(crate) keyring: Option<PathBuf>,
     #[command(flatten)]

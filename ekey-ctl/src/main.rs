@@ -6,6 +6,7 @@
 
 mod capacity;
 mod cli;
+mod configured;
 mod daemon;
 mod doctor;
 mod egd;
@@ -18,6 +19,7 @@ mod render;
 mod secret;
 mod signals;
 mod terminal;
+mod trusted;
 mod verbs;
 
 use std::io::{self, Write};

@@ -5,10 +5,12 @@ use std::path::PathBuf;
 
 use ekey_control::ClientError;
 use ekey_keyring::KeyringError;
+use ekey_link::LinkError;
 use ekey_proto::Serial;
 use thiserror::Error;
 
 use crate::secret::SecretError;
+use crate::trusted::TrustError;
 
 /// Why a verb failed.
 #[derive(Debug, Error)]
@@ -16,9 +18,15 @@ pub(crate) enum Problem {
     /// The daemon did not answer, or not in EKEYD/1.
     #[error(transparent)]
     Daemon(#[from] ClientError),
+    /// There can be no key at the path.
+    #[error(transparent)]
+    NotAKey(#[from] LinkError),
     /// The keyring cannot be read or changed.
     #[error(transparent)]
     Keyring(#[from] KeyringError),
+    /// No keyring is trusted.
+    #[error(transparent)]
+    Trust(#[from] TrustError),
     /// The keyring lacks the key to remove.
     #[error("{}: no long-term key of {serial}; see `ekey-ctl keyring list`", path.display())]
     NotInKeyring { serial: Serial, path: PathBuf },

@@ -1,51 +1,20 @@
 //! Runs the tool against a scripted daemon.
 
-use std::io::{BufRead, BufReader, Write};
-use std::os::unix::net::UnixListener;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread;
 
 use ekey_control::original::{list_lines, stat_lines};
-use ekey_control::{GREETING, KeyState, KeyStatus, Reply, Status, tag};
+use ekey_control::{KeyState, KeyStatus, Reply, Status, tag};
 use ekey_proto::session::State;
 use sample::{SERIAL, all_states, key, status};
+use scripted::{Daemon, serve};
 use tempfile::TempDir;
 
 #[path = "../../ekey-control/tests/sample/mod.rs"]
 mod sample;
-
-struct Daemon {
-    socket: PathBuf,
-    _directory: TempDir,
-}
-
-/// Answers each line of each client with `answer`; `None` closes the connection.
-fn serve(answer: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Daemon {
-    let directory = TempDir::new().expect("a directory");
-    let socket = directory.path().join("control.sock");
-    let listener = UnixListener::bind(&socket).expect("a socket");
-    let answer = Arc::new(answer);
-    thread::spawn(move || {
-        for stream in listener.incoming() {
-            let mut stream = stream.expect("a client");
-            let answer = Arc::clone(&answer);
-            thread::spawn(move || {
-                let lines = BufReader::new(stream.try_clone().expect("a second handle")).lines();
-                let _ = stream.write_all(GREETING.as_bytes());
-                for line in lines.map_while(Result::ok) {
-                    let Some(reply) = answer(&line) else { return };
-                    if stream.write_all(reply.as_bytes()).is_err() {
-                        return;
-                    }
-                }
-            });
-        }
-    });
-    Daemon { socket, _directory: directory }
-}
+mod scripted;
 
 /// Runs a daemon whose status is `now()` at each request.
 fn daemon(now: impl Fn() -> Status + Send + Sync + 'static) -> Daemon {
@@ -349,4 +318,26 @@ fn a_daemons_control_characters_are_filtered() {
     let daemon = serve(|_| Some("*\tNR\tOK\tStatus\tPath\n*\t1\tNO\tx\t/dev/\u{1b}]0;evil\u{7}\nOK\n".to_owned()));
     let output = run(&daemon.socket, &["list"]);
     assert!(out(&output).contains("/dev/?]0;evil?"), "{:?}", out(&output));
+}
+
+#[test]
+fn what_cannot_be_a_key_is_not_added() {
+    let asked = Arc::new(AtomicU64::new(0));
+    let count = Arc::clone(&asked);
+    let daemon = serve(move |_| {
+        count.fetch_add(1, Ordering::Relaxed);
+        Some("OK ID 1\n".to_owned())
+    });
+    let folder = TempDir::new().expect("a directory");
+    let (file, pipe) = (folder.path().join("file"), folder.path().join("pipe"));
+    std::fs::write(&file, "").expect("a file");
+    assert!(Command::new("mkfifo").arg(&pipe).status().expect("mkfifo").success());
+    for path in [folder.path(), &file, &pipe] {
+        let output = run(&daemon.socket, &["add", path.to_str().expect("UTF-8")]);
+        exits(&output, 4);
+        assert!(err(&output).contains("unix socket of a key"), "{}", err(&output));
+    }
+    assert_eq!(asked.load(Ordering::Relaxed), 0, "the daemon was asked to drive it");
+    let later = folder.path().join("later");
+    exits(&run(&daemon.socket, &["add", later.to_str().expect("UTF-8")]), 0);
 }

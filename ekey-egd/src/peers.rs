@@ -10,7 +10,7 @@ use crate::{Bucket, Rate, TURN};
 /// Peers without clients that are remembered until their burst is whole again.
 const MOST_REMEMBERED: usize = 65_536;
 
-/// The peers, each named by a `P`, and their clients, each named by a `T`. Without a limit it knows none of them.
+/// The peers, each named by a `P`, and their clients, each named by a `T`.
 #[derive(Debug)]
 pub struct PeerLimits<P, T> {
     most_clients: Option<usize>,
@@ -43,15 +43,11 @@ impl<P: Copy + Hash + Ord, T: Copy> PeerLimits<P, T> {
         Self { most_clients, rate, peers: HashMap::new(), wakes: BinaryHeap::new() }
     }
 
-    /// Admits a client of the peer that `peer` says. Returns that peer, or `None` if no limit is configured.
+    /// Admits a client of `peer`.
     ///
     /// # Errors
     /// [`TooMany`] at the limit of clients.
-    pub fn admit(&mut self, peer: impl FnOnce() -> P, now: Instant) -> Result<Option<P>, TooMany> {
-        if self.most_clients.is_none() && self.rate.is_none() {
-            return Ok(None);
-        }
-        let peer = peer();
+    pub fn admit(&mut self, peer: P, now: Instant) -> Result<(), TooMany> {
         if self.peers.len() >= MOST_REMEMBERED && !self.peers.contains_key(&peer) {
             self.peers.retain(|_, used| used.clients > 0);
         }
@@ -61,12 +57,20 @@ impl<P: Copy + Hash + Ord, T: Copy> PeerLimits<P, T> {
             return Err(TooMany);
         }
         used.clients += 1;
-        Ok(Some(peer))
+        Ok(())
+    }
+
+    /// Returns the peer with the most clients, if those are more than `peer` has.
+    #[must_use]
+    pub fn larger_than(&self, peer: P) -> Option<P> {
+        let most = self.peers.get(&peer).map_or(0, |used| used.clients);
+        let larger = self.peers.iter().filter(|(_, used)| used.clients > most);
+        larger.max_by_key(|(_, used)| used.clients).map(|(peer, _)| *peer)
     }
 
     /// Notes that a client has gone. `parked` says whether it was waiting here, and `is_live` which clients have not gone.
-    pub fn leave(&mut self, peer: Option<P>, parked: bool, now: Instant, is_live: impl Fn(T) -> bool) {
-        let Some((peer, used)) = peer.and_then(|peer| Some((peer, self.peers.get_mut(&peer)?))) else { return };
+    pub fn leave(&mut self, peer: P, parked: bool, now: Instant, is_live: impl Fn(T) -> bool) {
+        let Some(used) = self.peers.get_mut(&peer) else { return };
         used.clients -= 1;
         if used.clients == 0 {
             used.parked.clear();
@@ -85,23 +89,21 @@ impl<P: Copy + Hash + Ord, T: Copy> PeerLimits<P, T> {
 
     /// Returns how many bytes a client of `peer` may be given now.
     #[must_use]
-    pub fn allowance(&self, peer: Option<P>, now: Instant) -> usize {
+    pub fn allowance(&self, peer: P, now: Instant) -> usize {
         let Some(rate) = self.rate else { return usize::MAX };
-        let used = peer.and_then(|peer| self.peers.get(&peer));
-        used.map_or(usize::MAX, |used| used.bucket.allowance(rate, now))
+        self.peers.get(&peer).map_or(usize::MAX, |used| used.bucket.allowance(rate, now))
     }
 
     /// Takes the `bytes` that a client of `peer` got out of the bucket of `peer`.
-    pub fn spend(&mut self, peer: Option<P>, bytes: u64, now: Instant) {
-        let used = peer.and_then(|peer| self.peers.get_mut(&peer));
-        if let (Some(rate), Some(used), 1..) = (self.rate, used, bytes) {
+    pub fn spend(&mut self, peer: P, bytes: u64, now: Instant) {
+        if let (Some(rate), Some(used), 1..) = (self.rate, self.peers.get_mut(&peer), bytes) {
             used.bucket.spend(rate, now, bytes);
         }
     }
 
     /// Has a client wait until its peer may have a turn's bytes.
-    pub fn park(&mut self, peer: Option<P>, client: T) {
-        let Some((peer, rate)) = peer.zip(self.rate) else { return };
+    pub fn park(&mut self, peer: P, client: T) {
+        let Some(rate) = self.rate else { return };
         let Some(used) = self.peers.get_mut(&peer) else { return };
         used.parked.push_back(client);
         if used.parked.len() == 1 {
@@ -139,10 +141,10 @@ impl<P: Copy + Hash + Ord, T: Copy> PeerLimits<P, T> {
         self.peers.retain(|_, used| used.clients > 0 || !used.bucket.is_full(now));
     }
 
-    /// Whether there is no peer to forget later.
+    /// Whether there may be peers to forget later: those that have gone, and whose burst is not whole.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.peers.is_empty()
+    pub fn may_forget(&self) -> bool {
+        self.rate.is_some() && !self.peers.is_empty()
     }
 }
 
@@ -161,12 +163,25 @@ mod tests {
     }
 
     #[test]
-    fn without_a_limit_no_peer_is_asked_for() {
+    fn without_a_limit_each_client_is_admitted() {
         let now = some_time();
         let mut limits: PeerLimits<char, u32> = PeerLimits::new(None, None);
-        assert_eq!(limits.admit(|| panic!("asked who it is"), now), Ok(None));
-        assert_eq!(limits.allowance(None, now), usize::MAX);
-        assert!(limits.is_empty());
+        (0..100).for_each(|_| assert_eq!(limits.admit('a', now), Ok(())));
+        assert_eq!(limits.allowance('a', now), usize::MAX);
+        assert!(!limits.may_forget());
+    }
+
+    #[test]
+    fn the_peer_with_the_most_clients_is_known() {
+        let now = some_time();
+        let mut limits: PeerLimits<char, u32> = PeerLimits::new(None, None);
+        "abbccc".chars().for_each(|peer| limits.admit(peer, now).unwrap());
+        assert_eq!(
+            "abcd".chars().map(|peer| limits.larger_than(peer)).collect::<Vec<_>>(),
+            [Some('c'), Some('c'), None, Some('c')]
+        );
+        limits.leave('c', false, now, |_| true);
+        assert_eq!(limits.larger_than('b'), None);
     }
 
     #[test]
@@ -174,12 +189,12 @@ mod tests {
         let now = some_time();
         let mut limits: PeerLimits<char, u32> = PeerLimits::new(Some(2), None);
         for _ in 0..2 {
-            assert_eq!(limits.admit(|| 'a', now), Ok(Some('a')));
+            assert_eq!(limits.admit('a', now), Ok(()));
         }
-        assert_eq!(limits.admit(|| 'a', now), Err(TooMany));
-        assert_eq!(limits.admit(|| 'b', now), Ok(Some('b')));
-        limits.leave(Some('a'), false, now, |_| true);
-        assert_eq!(limits.admit(|| 'a', now), Ok(Some('a')));
+        assert_eq!(limits.admit('a', now), Err(TooMany));
+        assert_eq!(limits.admit('b', now), Ok(()));
+        limits.leave('a', false, now, |_| true);
+        assert_eq!(limits.admit('a', now), Ok(()));
     }
 
     #[test]
@@ -187,20 +202,20 @@ mod tests {
         let start = some_time();
         let mut limits = PeerLimits::new(None, Some(RATE));
         for peer in ['a', 'a', 'a', 'b'] {
-            limits.admit(|| peer, start).unwrap();
+            limits.admit(peer, start).unwrap();
         }
-        limits.spend(Some('a'), 640, start);
-        assert_eq!((limits.allowance(Some('a'), start), limits.allowance(Some('b'), start)), (0, 640));
+        limits.spend('a', 640, start);
+        assert_eq!((limits.allowance('a', start), limits.allowance('b', start)), (0, 640));
         for client in 1..=3 {
-            limits.park(Some('a'), client);
+            limits.park('a', client);
         }
         assert_eq!(released(&mut limits, start), []);
         let mut order = Vec::new();
         while let Some(wake) = limits.next_wake() {
-            assert!(limits.allowance(Some('a'), wake) >= TURN, "woken too early");
+            assert!(limits.allowance('a', wake) >= TURN, "woken too early");
             for client in released(&mut limits, wake) {
                 order.push(client);
-                limits.spend(Some('a'), TURN as u64, wake);
+                limits.spend('a', TURN as u64, wake);
             }
         }
         assert_eq!(order, [1, 2, 3]);
@@ -210,13 +225,13 @@ mod tests {
     fn a_peer_is_forgotten_once_its_burst_is_whole() {
         let start = some_time();
         let mut limits: PeerLimits<char, u32> = PeerLimits::new(None, Some(RATE));
-        limits.admit(|| 'a', start).unwrap();
-        limits.spend(Some('a'), 640, start);
-        limits.leave(Some('a'), false, start, |_| true);
+        limits.admit('a', start).unwrap();
+        limits.spend('a', 640, start);
+        limits.leave('a', false, start, |_| true);
         limits.sweep(start + Duration::from_millis(900));
-        assert!(!limits.is_empty(), "it would get a second burst");
+        assert!(limits.may_forget(), "it would get a second burst");
         limits.sweep(start + Duration::from_millis(1000));
-        assert!(limits.is_empty());
+        assert!(!limits.may_forget());
     }
 
     proptest! {
@@ -239,19 +254,19 @@ mod tests {
                 }
                 let client = client as usize;
                 if !here[client] {
-                    prop_assert_eq!(limits.admit(|| 'a', now), Ok(Some('a')));
+                    prop_assert_eq!(limits.admit('a', now), Ok(()));
                     here[client] = true;
                 } else if leaves {
                     let was = parked[client].take();
-                    limits.leave(Some('a'), was.is_some(), now, |name| parked.contains(&Some(name)));
+                    limits.leave('a', was.is_some(), now, |name| parked.contains(&Some(name)));
                     here[client] = false;
                 } else if parked[client].is_none() {
-                    let bytes = limits.allowance(Some('a'), now).min(TURN);
+                    let bytes = limits.allowance('a', now).min(TURN);
                     given += bytes;
-                    limits.spend(Some('a'), bytes as u64, now);
+                    limits.spend('a', bytes as u64, now);
                     named += 1;
                     parked[client] = Some(named);
-                    limits.park(Some('a'), named);
+                    limits.park('a', named);
                 }
                 let most = 640.0 + (now - start).as_secs_f64() * 640.0;
                 prop_assert!(given as f64 <= most + 1.0, "{} bytes, {} are allowed", given, most);

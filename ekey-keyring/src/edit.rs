@@ -4,19 +4,22 @@
 //! Writing replaces the file, so a program that got the lock after waiting checks that its locked file is still the
 //! keyring. Readers need no lock, because the keyring is replaced whole.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Write as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+use std::sync::Arc;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use ekey_proto::{LongTermKey, Serial};
 use nix::errno::Errno;
-use nix::fcntl::{Flock, FlockArg, OFlag};
+use nix::fcntl::{Flock, FlockArg};
 
-use crate::file::{self, NewFile};
-use crate::{Keyring, KeyringError};
+use crate::folder::{Folder, Place};
+use crate::new_file::{self, NewFile};
+use crate::owner::DaemonUser;
+use crate::{Keyring, KeyringError, file};
 
 /// How long to wait for another program. Setting a key's long-term key takes less.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -38,27 +41,38 @@ impl KeyringEdit {
     /// Makes the new file at once, with room for the change. So an unwritable keyring shows before the caller does
     /// anything that must be recorded, such as setting a key's long-term key.
     ///
-    /// # Errors
-    /// Any [`KeyringError`].
-    pub fn begin(path: &Path) -> Result<Self, KeyringError> {
-        Self::begin_within(path, PATIENCE)
-    }
-
-    /// Does the same as [`begin`](Self::begin), but waits no longer than `patience`.
+    /// Root changes a keyring only where no user but the daemon's can change the folder.
     ///
     /// # Errors
     /// Any [`KeyringError`].
-    pub fn begin_within(path: &Path, patience: Duration) -> Result<Self, KeyringError> {
-        let unwritable = |source| KeyringError::Unwritable { path: path.to_owned(), source };
-        // Replace the target of a symbolic link, not the link.
-        let target = match fs::canonicalize(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => path.to_owned(),
-            found => found.map_err(unwritable)?,
-        };
-        let lock = Locked::take(&target, Instant::now() + patience)?;
-        let keyring = Keyring::load(&target)?;
-        file::remove_left_overs(&target);
-        let new = NewFile::next_to(&target, &keyring.text).map_err(unwritable)?;
+    pub fn begin(path: &Path) -> Result<Self, KeyringError> {
+        Self::begin_for(path, &DaemonUser::default())
+    }
+
+    /// Does the same as [`begin`](Self::begin) for a daemon that runs as `daemon`, who gets a keyring that root makes.
+    ///
+    /// # Errors
+    /// Any [`KeyringError`].
+    pub fn begin_for(path: &Path, daemon: &DaemonUser) -> Result<Self, KeyringError> {
+        Self::begin_within(path, daemon, PATIENCE)
+    }
+
+    /// Does the same as [`begin_for`](Self::begin_for), but waits no longer than `patience`.
+    ///
+    /// # Errors
+    /// Any [`KeyringError`].
+    pub fn begin_within(path: &Path, daemon: &DaemonUser, patience: Duration) -> Result<Self, KeyringError> {
+        let Place { folder, name } = Place::of(path)?;
+        let target = folder.join(&name);
+        let folder = Arc::new(Folder::open(&folder, daemon.owner().map(|(uid, _)| uid))?);
+        let lock = Locked::take(&folder, &name, &target, Instant::now() + patience)?;
+        let unreadable = |source| KeyringError::Unreadable { path: target.clone(), source };
+        let old = folder.read(&name).map_err(unreadable)?;
+        let found = old.metadata().map_err(unreadable)?;
+        let keyring = Keyring::parse(&target, file::read_open(old, &target, daemon)?)?;
+        new_file::remove_left_overs(&name, &folder);
+        let new = NewFile::next_to(&name, &folder, &keyring.text, daemon.heir(Some(&found)));
+        let new = new.map_err(|source| KeyringError::Unwritable { path: path.to_owned(), source })?;
         Ok(Self { keyring, new, lock })
     }
 
@@ -95,21 +109,19 @@ impl KeyringEdit {
 /// A locked keyring file, which may be new.
 struct Locked {
     file: Flock<File>,
-    path: PathBuf,
+    folder: Arc<Folder>,
+    name: String,
     /// This program made the file, and it holds no key yet.
     made: bool,
 }
 
 impl Locked {
-    fn take(path: &Path, until: Instant) -> Result<Self, KeyringError> {
+    /// Locks the file `name` in `folder`. Only errors use its path.
+    fn take(folder: &Arc<Folder>, name: &str, path: &Path, until: Instant) -> Result<Self, KeyringError> {
         let unreadable = |source| KeyringError::Unreadable { path: path.to_owned(), source };
         loop {
-            let (file, made) = match open(path) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => match make(path) {
-                    // Following the link would make a keyring in a place that the caller did not name.
-                    Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_symlink() => {
-                        return Err(KeyringError::Dangling { path: path.to_owned() });
-                    }
+            let (file, made) = match folder.read(name) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => match make(folder, name) {
                     // Another program has just made it.
                     Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
                     made => (made.map_err(|source| KeyringError::Unwritable { path: path.to_owned(), source })?, true),
@@ -118,7 +130,7 @@ impl Locked {
             };
             match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
                 Ok(file) => {
-                    let locked = Self { file, path: path.to_owned(), made };
+                    let locked = Self { file, folder: Arc::clone(folder), name: name.to_owned(), made };
                     if locked.is_in_place() {
                         return Ok(locked);
                     }
@@ -130,9 +142,10 @@ impl Locked {
         }
     }
 
-    /// Returns whether the locked file is still at its path, and not replaced by another program.
+    /// Returns whether the locked file still has its name, and was not replaced by another program.
     fn is_in_place(&self) -> bool {
-        let (Ok(mine), Ok(there)) = (self.file.metadata(), fs::metadata(&self.path)) else { return false };
+        let there = self.folder.read(&self.name).and_then(|file| file.metadata());
+        let (Ok(mine), Ok(there)) = (self.file.metadata(), there) else { return false };
         (mine.dev(), mine.ino()) == (there.dev(), there.ino())
     }
 }
@@ -141,19 +154,14 @@ impl Drop for Locked {
     fn drop(&mut self) {
         if self.made && self.is_in_place() {
             // The change failed, so there is no keyring, as before.
-            let _ = fs::remove_file(&self.path);
+            let _ = self.folder.remove(&self.name);
         }
     }
 }
 
-fn open(path: &Path) -> io::Result<File> {
-    // Open without waiting: a pipe without a writer would block.
-    OpenOptions::new().read(true).custom_flags((OFlag::O_NONBLOCK | OFlag::O_NOCTTY).bits()).open(path)
-}
-
 /// Makes an empty keyring.
-fn make(path: &Path) -> io::Result<File> {
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+fn make(folder: &Folder, name: &str) -> io::Result<File> {
+    let mut file = folder.make(name)?;
     file.write_all(HEAD)?;
     Ok(file)
 }

@@ -74,6 +74,16 @@ pub enum KeyringError {
         /// The system's error.
         source: io::Error,
     },
+    /// Users other than root and the daemon's can change a folder, so root does not write in it (host).
+    #[error("{}: user {uid} or others (mode {mode:04o}) can change this folder, so root writes no keyring there; name one with --keyring in a folder that only root can change, or change its owner and mode", path.display())]
+    OpenFolder {
+        /// The folder of the keyring, or one on the way to it.
+        path: PathBuf,
+        /// Its owner.
+        uid: u32,
+        /// Its mode.
+        mode: u32,
+    },
     /// Another program is changing it (host).
     #[error("{}: another program is changing the keyring; wait until it ends (fuser -v {} shows it), then try again", path.display(), path.display())]
     Locked {

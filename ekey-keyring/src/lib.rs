@@ -20,6 +20,8 @@
 mod edit;
 mod error;
 mod file;
+mod folder;
+mod new_file;
 mod owner;
 
 use std::collections::BTreeMap;
@@ -30,7 +32,7 @@ use zeroize::Zeroizing;
 
 pub use edit::KeyringEdit;
 pub use error::KeyringError;
-pub use owner::is_trusted;
+pub use owner::{DaemonUser, Untrusted, check_closed, check_secret};
 
 /// The default path of the keyring, which is the original's.
 pub const DEFAULT_KEYRING: &str = "/etc/entropykey/keyring";
@@ -49,7 +51,15 @@ impl Keyring {
     /// # Errors
     /// Any [`KeyringError`] except [`KeyringError::Unwritable`] and [`KeyringError::Locked`].
     pub fn load(path: &Path) -> Result<Self, KeyringError> {
-        Self::parse(path, file::read(path)?)
+        Self::load_for(path, &DaemonUser::default())
+    }
+
+    /// Does the same as [`load`](Self::load) for a daemon that runs as `daemon`, who may own the keyring.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn load_for(path: &Path, daemon: &DaemonUser) -> Result<Self, KeyringError> {
+        Self::parse(path, file::read(path, daemon)?)
     }
 
     /// Parses `text`, the content of the file at `path`. Only warnings and errors use the path.

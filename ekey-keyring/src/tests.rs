@@ -267,10 +267,12 @@ fn an_abandoned_change_leaves_nothing_behind() {
 fn a_second_program_gets_an_error() {
     let place = Place::with("");
     let first = KeyringEdit::begin(&place.path).unwrap();
-    let refused = KeyringEdit::begin_within(&place.path, Duration::from_millis(50)).err().expect("it is locked");
+    let refused = KeyringEdit::begin_within(&place.path, &DaemonUser::default(), Duration::from_millis(50))
+        .err()
+        .expect("it is locked");
     assert!(matches!(refused, KeyringError::Locked { .. }), "{refused}");
     drop(first);
-    assert!(KeyringEdit::begin_within(&place.path, Duration::ZERO).is_ok());
+    assert!(KeyringEdit::begin_within(&place.path, &DaemonUser::default(), Duration::ZERO).is_ok());
 }
 
 #[test]
@@ -300,4 +302,58 @@ fn an_unwritable_folder_fails_before_the_change() {
     let nowhere = Path::new("/proc/keyring");
     let refused = KeyringEdit::begin(nowhere).err().expect("no file can be made there");
     assert!(matches!(refused, KeyringError::Unwritable { .. }), "{refused}");
+}
+
+#[test]
+fn root_writes_only_where_others_cannot_interfere() {
+    let place = Place::with(format!("{ONE} {OTHER_KEY}\n"));
+    let change = |path: &Path| KeyringEdit::begin(path).map(|mut edit| edit.set(serial(TWO), key(KEY)));
+    let open = fs::Permissions::from_mode(0o777);
+    let (outer, inner) = (place.folder.path().join("outer"), place.folder.path().join("outer/inner"));
+    fs::create_dir(&outer).unwrap();
+    fs::create_dir(&inner).unwrap();
+    assert!(change(&inner.join("keyring")).is_ok(), "a folder of its own");
+
+    fs::set_permissions(&outer, open).unwrap();
+    symlink(&place.path, outer.join("link")).unwrap();
+    let paths = [outer.join("keyring"), outer.join("link"), inner.join("keyring")];
+    if !nix::unistd::geteuid().is_root() {
+        assert!(paths.iter().all(|path| change(path).is_ok()), "others can give away only what is theirs");
+        return;
+    }
+    for path in paths {
+        let refused = change(&path).expect_err("others can change the folder");
+        assert!(matches!(&refused, KeyringError::OpenFolder { path, .. } if *path == outer), "{refused}");
+    }
+    fs::set_permissions(&outer, fs::Permissions::from_mode(0o755)).unwrap();
+    std::os::unix::fs::chown(&outer, Some(65534), None).unwrap();
+    let refused = change(&outer.join("keyring")).expect_err("another user owns the folder");
+    assert!(matches!(&refused, KeyringError::OpenFolder { uid: 65534, .. }), "{refused}");
+    assert_eq!(place.text(), format!("{ONE} {OTHER_KEY}\n"));
+    assert_eq!(fs::read_dir(&outer).unwrap().count(), 2, "no other file may be left");
+}
+
+#[test]
+fn in_the_daemons_folder_root_follows_no_link() {
+    let place = Place::with(format!("{ONE} {OTHER_KEY}\n"));
+    let Some(user) = nix::unistd::User::from_uid(65534.into()).unwrap() else { return };
+    if !nix::unistd::geteuid().is_root() {
+        return;
+    }
+    let daemon = DaemonUser::named(&user.name);
+    let folder = place.folder.path().join("daemon");
+    fs::create_dir(&folder).unwrap();
+    std::os::unix::fs::chown(&folder, Some(65534), None).unwrap();
+    let (keyring, link) = (folder.join("keyring"), folder.join("link"));
+    let mut edit = KeyringEdit::begin_for(&keyring, &daemon).unwrap();
+    edit.set(serial(ONE), key(KEY));
+    edit.save().unwrap();
+    let owner = std::os::unix::fs::MetadataExt::uid(&fs::metadata(&keyring).unwrap());
+    assert_eq!(owner, 65534, "it is the daemon's");
+    assert!(Keyring::load_for(&keyring, &daemon).is_ok());
+    symlink(&place.path, &link).unwrap();
+    let refused = KeyringEdit::begin_for(&link, &daemon).err().expect("the daemon may have made the link");
+    assert!(matches!(&refused, KeyringError::OpenFolder { .. }), "{refused}");
+    let owner = std::os::unix::fs::MetadataExt::uid(&fs::metadata(&place.path).unwrap());
+    assert_eq!((place.text(), owner), (format!("{ONE} {OTHER_KEY}\n"), 0));
 }

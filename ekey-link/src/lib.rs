@@ -48,7 +48,7 @@ use std::time::Instant;
 
 pub use error::LinkError;
 pub use interrupt::Interrupt;
-pub use open::open;
+pub use open::{check, open};
 
 /// A byte pipe to one key.
 ///

@@ -1,6 +1,6 @@
 //! Opens the pipe that fits a path.
 
-use std::fs;
+use std::fs::{self, FileType};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
 
@@ -20,14 +20,27 @@ use crate::{Interrupt, Link, LinkError, find, tty, unix};
 /// [`LinkError::Gone`] when the key was pulled out on the way, else [`LinkError::Open`].
 pub fn open(path: &Path, interrupt: &Interrupt) -> Result<Box<dyn Link>, LinkError> {
     let metadata = fs::metadata(path).map_err(|source| LinkError::Open { path: path.to_owned(), source })?;
-    let kind = metadata.file_type();
-    let what = if kind.is_char_device() {
-        if let Some(address) = find::usb_address(metadata.rdev()) {
-            return open_usb(path, address, interrupt);
-        }
-        return Ok(Box::new(tty::Tty::open(path, interrupt)?));
-    } else if kind.is_socket() {
+    check_kind(path, metadata.file_type())?;
+    if metadata.file_type().is_socket() {
         return Ok(Box::new(unix::Unix::connect(path, interrupt)?));
+    }
+    match find::usb_address(metadata.rdev()) {
+        Some(address) => open_usb(path, address, interrupt),
+        None => Ok(Box::new(tty::Tty::open(path, interrupt)?)),
+    }
+}
+
+/// Checks that there can be a key behind `path`, as far as that shows without opening it. A key may be plugged in there later.
+///
+/// # Errors
+/// [`LinkError::NotAKey`].
+pub fn check(path: &Path) -> Result<(), LinkError> {
+    fs::metadata(path).map_or(Ok(()), |metadata| check_kind(path, metadata.file_type()))
+}
+
+fn check_kind(path: &Path, kind: FileType) -> Result<(), LinkError> {
+    let what = if kind.is_char_device() || kind.is_socket() {
+        return Ok(());
     } else if kind.is_dir() {
         "a folder"
     } else if kind.is_fifo() {

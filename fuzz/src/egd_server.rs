@@ -77,8 +77,6 @@ struct Server {
 struct Client {
     number: u32,
     peer: usize,
-    /// The same, if peers have limits.
-    limited: Option<usize>,
     conversation: Conversation,
     mark: Mark,
     /// Its place among those that joined the queue, while it waits there.
@@ -200,18 +198,19 @@ impl Server {
     fn replace(&mut self, place: usize, peer: usize) {
         self.remove(place);
         let of_peer = self.clients.iter().flatten().filter(|client| client.peer == peer).count();
-        let admitted = self.limits.admit(|| peer, self.now);
+        let admitted = self.limits.admit(peer, self.now);
         assert_eq!(
             admitted.is_err(),
             self.most_clients.is_some_and(|most| of_peer >= most),
             "it has {of_peer} clients"
         );
-        let Ok(limited) = admitted else { return };
+        if admitted.is_err() {
+            return;
+        }
         self.admitted += 1;
         self.clients[place] = Some(Client {
             number: self.admitted,
             peer,
-            limited,
             conversation: Conversation::new(),
             mark: self.queue.entrance(),
             queued: None,
@@ -233,7 +232,7 @@ impl Server {
         if client.queued.is_some() {
             self.queue.abandon(is_live);
         }
-        self.limits.leave(client.limited, client.parked, self.now, is_live);
+        self.limits.leave(client.peer, client.parked, self.now, is_live);
         client.seen.check(&client.requests[..client.read]);
     }
 
@@ -258,9 +257,9 @@ impl Server {
         let Some(place) = next.and_then(|next| self.place_of(next)) else { return };
         let Some(client) = &mut self.clients[place] else { return };
         client.queued = None;
-        if self.limits.allowance(client.limited, self.now) < TURN.min(client.conversation.wanted()) {
+        if self.limits.allowance(client.peer, self.now) < TURN.min(client.conversation.wanted()) {
             client.parked = true;
-            self.limits.park(client.limited, client.number);
+            self.limits.park(client.peer, client.number);
             assert!(self.limits.next_wake().is_some(), "a client waits for its rate for ever");
         } else {
             self.go_on(place, Some(most));
@@ -274,7 +273,7 @@ impl Server {
     /// Goes on with a client until it has to wait.
     fn go_on(&mut self, place: usize, turn: Option<usize>) {
         let Some(client) = &mut self.clients[place] else { return };
-        let peer = client.limited;
+        let peer = client.peer;
         let before = self.served.entropy;
         let allowance = self.limits.allowance(peer, self.now);
         let Client { conversation, seen, .. } = client;

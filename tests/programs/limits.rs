@@ -58,6 +58,27 @@ fn one_client_over_the_peers_limit_is_refused() {
 }
 
 #[test]
+fn idle_clients_of_one_peer_keep_no_other_out() {
+    const CROWD: usize = 50;
+    let port = free_port();
+    let (_scratch, _key, daemon) = ours_with(&KeyPlan::named("key").rate(1000), |plan| {
+        plan.listen(&format!("tcp:127.0.0.1:{port}")).egd_lines("max-clients = 20")
+    });
+    let connect = |_| TcpStream::connect(("127.0.0.1", port)).expect("a connection");
+    let mut crowd: Vec<TcpStream> = (0..CROWD).map(connect).collect();
+    crowd.iter().for_each(|client| client.set_read_timeout(Some(DEADLINE)).expect("a timeout can be set"));
+    // The server closes those that came when it was full.
+    assert_eq!(crowd[CROWD - 1].read(&mut [0; 1]).expect("the server hangs up"), 0);
+    let mut other = EgdClient::connect(&daemon.egd).expect("the EGD server takes a client");
+    assert_eq!(other.take(64).expect("another peer is served").len(), 64);
+    let is_served =
+        |client: &mut TcpStream| client.write_all(&[0x00]).is_ok() && client.read_exact(&mut [0; 4]).is_ok();
+    let served = crowd.iter_mut().filter_map(|client| is_served(client).then_some(())).count();
+    assert!((1..20).contains(&served), "{served} of the crowd are connected");
+    assert_eq!(other.take(64).expect("it is still served").len(), 64);
+}
+
+#[test]
 fn after_its_burst_a_peer_waits_despite_a_full_pool() {
     const BURST: u64 = 4000;
     let plan = KeyPlan::named("key").rate(4000);

@@ -3,19 +3,15 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::os::unix::process::CommandExt as _;
 use std::path::Path;
-use std::process::Command;
 
 use ekey_tests::control::ControlClient;
 use ekey_tests::mutations::{Chance, LINES, STATEMENTS, mutated};
 use ekey_tests::serving::{running, started};
-use ekey_tests::{KeyPlan, Program, Scratch, binaries};
+use ekey_tests::{KeyPlan, Program, Scratch, binaries, peer};
 
 /// Limit of an answer's length in bytes; the status of one key is far below it.
 const MOST_ANSWER: usize = 64 * 1024;
-/// Tells a run of this test that it is the peer without rights, and where the daemon listens.
-const AS_PEER: &str = "EKEY_TESTS_PEER_OF";
 
 const FILES: u32 = 10_000;
 const OURS: [&str; 2] = [
@@ -38,13 +34,13 @@ fn each_of_ten_thousand_mutated_lines_is_answered() {
 
 #[test]
 fn ten_thousand_unprivileged_lines_change_nothing() {
-    if let Some(control) = std::env::var_os(AS_PEER) {
-        return say_as_peer(Path::new(&control));
+    if let Some(control) = peer::as_peer() {
+        return say_as_peer(&control);
     }
     let (scratch, _key, mut daemon) = started(&KeyPlan::named("key").rate(126), |daemon| daemon);
     // One reset opens a key, and another a key that was slow to answer.
     let resets = daemon.await_state(&scratch, "running").key(0).resets();
-    if !nix::unistd::geteuid().is_root() {
+    if !peer::is_possible() {
         // Only root can run a program as another user: without root no other user reaches the socket, which its mode
         // shows.
         let mode = fs::metadata(&daemon.control).expect("it exists").permissions().mode();
@@ -52,18 +48,8 @@ fn ten_thousand_unprivileged_lines_change_nothing() {
         return;
     }
     // All users may connect, so that only the daemon's check of its peer protects it.
-    for (path, mode) in [(scratch.folder(), 0o711), (&daemon.control, 0o666)] {
-        fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("a file of its own");
-    }
-    // The target folder may be closed to other users. Another program makes the copy: a file that this process has open
-    // cannot be run.
-    let copy = scratch.path("peer");
-    let mut install = Command::new("install");
-    install.args(["-m", "755"]).arg(std::env::current_exe().expect("it runs")).arg(&copy);
-    assert_eq!(Program::run("install", install, &scratch).code, Some(0));
-    let mut peer = Command::new(copy);
-    peer.args(["--exact", "mutations::ten_thousand_unprivileged_lines_change_nothing"]);
-    peer.env(AS_PEER, &daemon.control).current_dir("/").uid(65534).gid(65534);
+    let test = "mutations::ten_thousand_unprivileged_lines_change_nothing";
+    let peer = peer::command(test, &[&daemon.control], &daemon, &scratch);
     let finished = Program::run("peer", peer, &scratch);
     assert_eq!(finished.code, Some(0), "{finished:?}");
     let status = daemon.await_state(&scratch, "running");
@@ -75,7 +61,7 @@ fn ten_thousand_unprivileged_lines_change_nothing() {
 
 /// Checks that every line that could change something, mutated or not, is refused.
 fn say_as_peer(control: &Path) {
-    assert_eq!(nix::unistd::geteuid().as_raw(), 65534, "this is the peer");
+    assert_eq!(nix::unistd::geteuid().as_raw(), peer::NOBODY, "this is the peer");
     let mut client = ControlClient::connect(control).expect("a connection");
     for line in
         ["Shutdown", "RemoveEntropyKey(1)", "AddEntropyKey(\"/k\")", "AddEntropyKeys(\"/k\")", "Keyring(\"/k\")"]

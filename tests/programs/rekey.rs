@@ -37,7 +37,7 @@ fn rekeying_one_key_leaves_the_other_running() {
     assert_eq!(finished.code, Some(0), "{finished:?}");
     let json: Value = serde_json::from_str(&finished.stdout).expect("JSON");
     assert_eq!((&json["serial"], &json["daemon"]), (&SERIAL.into(), &"has-it-back".into()), "{json}");
-    assert_eq!(json["state"], "Running OK", "{json}");
+    assert_eq!((&json["state"], &json["proven"]), (&"Running OK".into(), &true.into()), "{json}");
 
     let text = keyring(&scratch);
     assert!(text.starts_with(HEAD), "the comment is gone:\n{text}");
@@ -126,7 +126,7 @@ fn the_printed_command_repairs_the_keyring() {
     assert_eq!(daemon.ctl(&scratch, &["add", &proxied]).code, Some(0));
     daemon.await_state(&scratch, "running");
 
-    let finished = run(&scratch, &daemon.control, &["--json"], TYPED);
+    let finished = run(&scratch, &daemon.control, &["--json", "--device", &proxied], TYPED);
     assert_eq!(finished.code, Some(2), "{finished:?}");
     let json: Value = serde_json::from_str(&finished.stdout).expect("JSON");
     let kept = PathBuf::from(json["kept_in"].as_str().expect("the path where it is kept"));
@@ -245,6 +245,7 @@ fn a_failing_output_does_not_lose_the_new_key() {
     let mut command = Command::new("sh");
     command.args(["-c", "exec \"$@\" >/dev/full 2>&1", "sh"]).arg(binaries::built("ekey-ctl"));
     command.args(["rekey", "--json", "--master-file"]).arg(card).arg("--socket").arg(&daemon.control);
+    command.args(["--device", &proxied, "--config"]).arg(&daemon.config);
     let finished = Program::run("ekey-ctl-rekey", command, &scratch);
     assert_eq!(finished.code, Some(2), "{finished:?}");
     let files = fs::read_dir(scratch.folder()).expect("a folder of its own").flatten();
@@ -268,6 +269,47 @@ fn without_a_daemon_a_key_at_a_node_is_rekeyed() {
     let text = fs::read_to_string(&new).expect("it was made");
     let mut daemon = DaemonPlan::default().unknown_key(&key).keyring_line(&text).start(&scratch);
     daemon.await_state(&scratch, "running");
+}
+
+#[test]
+fn a_key_that_does_not_use_its_new_key_is_no_success() {
+    let scratch = Scratch::make();
+    // The key derives each session key from another long-term key than the one that it agreed.
+    let plan = KeyPlan::named("key").master_key(MASTER_KEY).rate(126).fault("ltk-mismatch:1");
+    let key = plan.plug_in(&scratch);
+    let keyring = scratch.write("keyring", "", 0o600).display().to_string();
+    let (node, nobody) = (key.path.display().to_string(), scratch.path("no-daemon.sock"));
+    let words = ["--device", &node, "--keyring", &keyring, "--json"];
+    let finished = run(&scratch, &nobody, &words, MASTER_KEY_ON_CARD);
+    assert_eq!(finished.code, Some(4), "{finished:?}");
+    let json: Value = serde_json::from_str(&finished.stdout).expect("JSON");
+    assert_eq!(
+        (&json["ok"], &json["proven"], &json["unchanged"]),
+        (&false.into(), &false.into(), &false.into()),
+        "{json}"
+    );
+    assert!(finished.stderr.contains("stored, but unproven"), "{finished:?}");
+    let text = fs::read_to_string(&keyring).expect("it exists");
+    assert!(text.contains(SERIAL), "the new long-term key is not stored: {text:?}");
+}
+
+#[test]
+fn a_key_that_leaves_before_the_proof_is_no_success() {
+    let scratch = Scratch::make();
+    let plan = KeyPlan::named("key").master_key(MASTER_KEY).rate(126);
+    let SoftwareKey { path, program: mut key, .. } = plan.plug_in(&scratch);
+    let keyring = scratch.write("keyring", "", 0o600).display().to_string();
+    // The first command for a session key comes after the new long-term key is stored.
+    let stored = keyring.clone();
+    let act = move || {
+        assert!(fs::read_to_string(stored).expect("it exists").contains(SERIAL), "the proof came before the keyring");
+        key.kill();
+    };
+    let proxy = Proxy::before(b'K', act, &scratch.path("proxy.key"), &path);
+    let (node, nobody) = (proxy.path.display().to_string(), scratch.path("no-daemon.sock"));
+    let finished = run(&scratch, &nobody, &["--device", &node, "--keyring", &keyring], MASTER_KEY_ON_CARD);
+    assert_eq!(finished.code, Some(4), "{finished:?}");
+    assert!(finished.stderr.contains("stored, but unproven"), "{finished:?}");
 }
 
 #[test]
@@ -330,6 +372,11 @@ fn run(scratch: &Scratch, control: &Path, words: &[&str], master_key: &str) -> F
     let mut command = Command::new("sh");
     command.args(["-c", "card=$1; shift; exec \"$@\" <\"$card\"", "sh"]).arg(card);
     command.arg(binaries::built("ekey-ctl")).arg("rekey").args(words).arg("--socket").arg(control);
+    // Root does not take the daemon's word.
+    let config = scratch.path("ekeyd.toml");
+    if config.exists() {
+        command.arg("--config").arg(config);
+    }
     Program::run("ekey-ctl-rekey", command, scratch)
 }
 

@@ -239,7 +239,8 @@ pub struct Daemon {
 }
 
 impl Daemon {
-    /// Runs `ekey-ctl --socket … ARGUMENTS` with it, to its end.
+    /// Runs `ekey-ctl --socket … ARGUMENTS` with it, to its end. A verb that changes the keyring gets the daemon's configuration: root
+    /// does not take the daemon's word.
     ///
     /// # Panics
     /// When `ekey-ctl` is not built or does not end.
@@ -249,6 +250,9 @@ impl Daemon {
         let number = ASKED.fetch_add(1, Ordering::Relaxed);
         let mut command: Command = binaries::command("ekey-ctl");
         command.args(arguments).arg("--socket").arg(&self.control);
+        if matches!(arguments, ["rekey", ..] | ["keyring", "add" | "remove" | "list", ..]) {
+            command.arg("--config").arg(&self.config);
+        }
         Program::run(&format!("ekey-ctl-{number}"), command, scratch)
     }
 

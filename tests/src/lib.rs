@@ -23,6 +23,7 @@ pub mod load;
 pub mod mutations;
 pub mod original;
 pub mod outside;
+pub mod peer;
 pub mod plot;
 pub mod ports;
 pub mod program;

@@ -11,6 +11,7 @@ use thiserror::Error;
 
 use super::command::Command;
 use super::reply::{GREETING, ReplyLine};
+use crate::printable::{printable, printable_columns};
 use crate::status::history::History;
 use crate::status::{Status, StatusError};
 
@@ -210,7 +211,7 @@ impl Client {
         self.stream.write_all(format!("{command}\n").as_bytes()).map_err(|error| self.io(error))
     }
 
-    /// A line without its line end, at most `most` bytes.
+    /// A line without its line end, at most `most` bytes, fit to print: a daemon that was taken over may send anything.
     fn read_line(&mut self, deadline: Instant, most: usize) -> Result<String, ClientError> {
         let mut chunk = [0; 4096];
         let mut searched = 0;
@@ -221,7 +222,7 @@ impl Client {
                     return Err(ClientError::TooLong { path: self.path.clone() });
                 }
                 let text = String::from_utf8_lossy(&line);
-                return Ok(text.trim_end_matches(['\n', '\r']).to_owned());
+                return Ok(printable_columns(text.trim_end_matches(['\n', '\r'])));
             }
             searched = self.rest.len();
             if searched > most {
@@ -280,7 +281,7 @@ fn sort(path: &Path, limit: Duration, source: io::Error) -> ClientError {
     }
 }
 
-/// Makes what another program sent fit for a terminal.
+/// Shortens what another program sent, and makes it fit to print.
 fn shown(text: &str) -> String {
-    text.chars().take(1000).map(|c| if c.is_control() { '?' } else { c }).collect()
+    printable(&text.chars().take(1000).collect::<String>())
 }

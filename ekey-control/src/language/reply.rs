@@ -6,10 +6,12 @@
 
 use std::fmt;
 
+use crate::printable::printable_columns;
+
 /// The first line a client gets, with its line end.
 pub const GREETING: &str = "PROTOCOL EKEYD/1\n";
 
-/// One whole answer of the daemon. Printed, it is what goes onto the socket, each line ended by `\n`.
+/// One whole answer of the daemon. No text ends it early: a line end in a path is replaced. Printed, it is what goes onto the socket, each line ended by `\n`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reply {
     lines: Vec<String>,
@@ -24,7 +26,7 @@ impl Reply {
 
     /// `OK` and a text, such as `ID 1` for a key that was added.
     pub fn ok_with(text: impl fmt::Display) -> Self {
-        Self { lines: Vec::new(), end: format!("OK {}", one_line(&text.to_string())) }
+        Self { lines: Vec::new(), end: format!("OK {}", printable_columns(&text.to_string())) }
     }
 
     /// The answer to `AddEntropyKey` and `AddEntropyKeys`: the numbers of the keys that were added.
@@ -38,13 +40,13 @@ impl Reply {
 
     /// Lines, then `OK`. A line may hold tabs between its columns; other control characters become `?`.
     pub fn lines<T: Into<String>>(lines: impl IntoIterator<Item = T>) -> Self {
-        let lines = lines.into_iter().map(|line| one_line(&line.into())).collect();
+        let lines = lines.into_iter().map(|line| printable_columns(&line.into())).collect();
         Self { lines, end: "OK".to_owned() }
     }
 
     /// `ERROR` and a text, which always ends up on one line.
     pub fn error(text: impl fmt::Display) -> Self {
-        Self { lines: Vec::new(), end: format!("ERROR {}", one_line(&text.to_string())) }
+        Self { lines: Vec::new(), end: format!("ERROR {}", printable_columns(&text.to_string())) }
     }
 }
 
@@ -81,9 +83,4 @@ impl<'a> ReplyLine<'a> {
             _ => None,
         }
     }
-}
-
-/// Replaces control characters. A path may hold a line end, which must not end the reply early.
-fn one_line(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() && c != '\t' { '?' } else { c }).collect()
 }

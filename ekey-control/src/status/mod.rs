@@ -30,6 +30,7 @@ pub use self::expand::ExpandStatus;
 pub use self::outputs::{Account, FileStatus, KernelEra, KernelStatus, OutletStatus, PoolStatus};
 pub use self::sensors::Sensors;
 
+use crate::printable::printable_json;
 use books::{Books, KeyBooks};
 use health::{HealthStatus, PutAside};
 use state::KeyState;
@@ -266,7 +267,8 @@ pub enum StatusError {
     Json(#[from] serde_json::Error),
 }
 
-/// Reads JSON that states its format, and rejects a later format than `known`, whose fields could mean anything.
+/// Reads JSON that states its format, and rejects a later format than `known`, whose fields could mean anything. Makes its texts fit
+/// to print.
 pub(crate) fn of_format<T: serde::de::DeserializeOwned>(text: &str, known: u32) -> Result<T, StatusError> {
     #[derive(Deserialize)]
     struct Format {
@@ -276,7 +278,9 @@ pub(crate) fn of_format<T: serde::de::DeserializeOwned>(text: &str, known: u32) 
     if format > known {
         return Err(StatusError::Newer { format });
     }
-    Ok(serde_json::from_str(text)?)
+    let mut value = serde_json::from_str(text)?;
+    printable_json(&mut value);
+    Ok(serde_json::from_value(value)?)
 }
 
 impl Status {

@@ -11,10 +11,8 @@ use ekey_control::{Status, amount};
 use super::Check;
 use super::machine::Machine;
 use super::user::{self, User};
-
-/// Where the daemon looks for a configuration if the command line names none.
-const CONFIGURATIONS: [&str; 2] = ["/etc/entropykey/ekeyd.toml", "/etc/entropykey/ekeyd.conf"];
-const KEYRING: &str = "/etc/entropykey/keyring";
+use crate::configured::{CONFIGURATIONS, Configured};
+use crate::rekey::quoted;
 
 /// Checks whether the daemon could start with the present configuration.
 pub(super) fn configuration(machine: &Machine, pid: Option<u32>) -> Check {
@@ -66,8 +64,18 @@ fn check(file: &Path) -> io::Result<Output> {
 /// Checks whether only the daemon can read the keyring.
 pub(super) fn keyring(machine: &Machine, status: Option<&Status>, user: Option<&User>) -> Check {
     const TOPIC: &str = "keyring";
-    let path = status.map_or(KEYRING, |status| status.keyring.path.as_str());
-    let file = match fs::metadata(machine.path(path)) {
+    // A mistake in it is the subject of another check.
+    let ours = Configured::usual(machine.root()).unwrap_or_default().keyring;
+    let path = status.map_or_else(|| ours.clone(), |status| status.keyring.path.clone().into());
+    let is_ours = path == ours;
+    let (path, quoted) = (path.display(), quoted(&path));
+    // A daemon that was taken over may name any file of root, so only a configured one gets such advice.
+    let change = |text: String, command: String| {
+        let ours = ours.display();
+        let note = || Check::note(TOPIC, format!("{text}; only the daemon says that this is its keyring, not {ours}"));
+        if is_ours { Check::todo(TOPIC, text.clone(), command) } else { note() }
+    };
+    let file = match fs::metadata(machine.path(path.to_string())) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             return Check::todo(TOPIC, format!("{path}: there is none"), "make one with `ekey-ctl rekey`");
@@ -77,16 +85,16 @@ pub(super) fn keyring(machine: &Machine, status: Option<&Status>, user: Option<&
     let (mode, owner) = (file.mode() & 0o7777, user::name(machine, file.uid()));
     let seen = format!("{path}: mode {mode:04o}, {owner}");
     if mode & 0o077 != 0 {
-        return Check::todo(TOPIC, seen, format!("others can read its keys: chmod 600 {path}"));
+        return change(seen, format!("others can read its keys: chmod 600 {quoted}"));
     }
     if let Some(user) = user
         && user.uid != file.uid()
     {
         if file.uid() != 0 {
-            return Check::todo(TOPIC, seen, format!("{owner} can change its keys: chown {} {path}", user.name));
+            return change(seen, format!("{owner} can change its keys: chown {} {quoted}", user.name));
         }
         if !user.overrides() {
-            return Check::todo(TOPIC, seen, format!("{0} cannot read it: chown {0} {path}", user.name));
+            return change(seen, format!("{0} cannot read it: chown {0} {quoted}", user.name));
         }
     }
     match status.map(|status| &status.keyring) {

@@ -6,8 +6,9 @@ use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use ekey_control::KeyState;
 use ekey_link::{Interrupt, Link, LinkError, Read};
-use ekey_proto::session::{LongTermRekey, RekeyError, RekeyOutput};
+use ekey_proto::session::{Event, LongTermRekey, Output, RekeyError, RekeyOutput, Session, State, Timings};
 use ekey_proto::wire::Command;
 use ekey_proto::{Instant as SessionInstant, LongTermKey, MasterKey, Nonce, Serial};
 use thiserror::Error;
@@ -16,6 +17,8 @@ const WRITE_PATIENCE: Duration = Duration::from_secs(2);
 /// How long to wait for a program that is releasing the key.
 const BUSY_PATIENCE: Duration = Duration::from_secs(5);
 const BUSY_PAUSE: Duration = Duration::from_millis(50);
+/// How long to wait for a frame under the new long-term key. A key needs about two seconds.
+const PROOF_PATIENCE: Duration = Duration::from_secs(15);
 
 /// Why the key has no new long-term key, or an unknown one.
 #[derive(Debug, Error)]
@@ -109,6 +112,65 @@ fn converse(
                 }
                 unread.start += rekey.handle_input(now(), buffer.get(unread.clone()).unwrap_or_default());
                 rekey.handle_timeout(now());
+            }
+        }
+    }
+}
+
+/// Why no frame has verified under the new long-term key.
+#[derive(Debug, Error)]
+pub(crate) enum Unproven {
+    /// The key's link cannot be opened, or broke.
+    #[error(transparent)]
+    Link(#[from] LinkError),
+    /// The host has no randomness for a nonce (host).
+    #[error("cannot read /dev/urandom: {0}; check /dev")]
+    NoNonce(io::Error),
+    /// Time is up.
+    #[error("{}, for {} s", KeyState::from(*state).short_word(), PROOF_PATIENCE.as_secs())]
+    NoFrame { state: State },
+}
+
+/// Checks that a frame of the key at `path` verifies in a session under its new long-term key.
+///
+/// # Errors
+/// [`Unproven`].
+pub(crate) fn prove(path: &Path, serial: Serial, key: &LongTermKey) -> Result<(), Unproven> {
+    let interrupt = Interrupt::new()?;
+    let mut link = open(path, &interrupt)?;
+    let outcome = await_frame(&mut *link, serial, key);
+    link.close();
+    outcome
+}
+
+fn await_frame(link: &mut dyn Link, serial: Serial, key: &LongTermKey) -> Result<(), Unproven> {
+    let start = Instant::now();
+    let now = || SessionInstant::after_start(start.elapsed());
+    let until = start + PROOF_PATIENCE;
+    let mut session = Session::new(now(), Some(serial), Timings::default());
+    let mut buffer = [0; 4096];
+    let mut unread = 0..0;
+    loop {
+        match session.poll_output() {
+            Output::Write(command) => link.write_all(command.to_bytes().as_ref(), Instant::now() + WRITE_PATIENCE)?,
+            Output::NeedNonce(_) => {
+                session.handle_nonce(now(), nonce().map_err(Unproven::NoNonce)?, Some(key.duplicate()));
+            }
+            // A frame has verified under the session key.
+            Output::Event(Event::State(State::Running)) => return Ok(()),
+            Output::Event(_) => {}
+            Output::WaitUntil(_) if Instant::now() >= until => {
+                return Err(Unproven::NoFrame { state: session.state() });
+            }
+            Output::WaitUntil(at) => {
+                let at = (start + at.since_start()).min(until);
+                if unread.is_empty()
+                    && let Read::Bytes(count) = link.read(&mut buffer, at)?
+                {
+                    unread = 0..count;
+                }
+                unread.start += session.handle_input(now(), buffer.get(unread.clone()).unwrap_or_default(), drop);
+                session.handle_timeout(now());
             }
         }
     }

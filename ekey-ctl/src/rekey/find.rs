@@ -6,7 +6,9 @@ use ekey_proto::Serial;
 use thiserror::Error;
 
 use super::nodes::{self, Node, is_named};
+use super::quoted;
 use crate::daemon::Driven;
+use crate::trusted::Trusted;
 
 /// The key to rekey.
 #[derive(Debug)]
@@ -36,6 +38,17 @@ pub(crate) enum FindError {
         /// The keys that were found.
         seen: Vec<String>,
     },
+    /// The daemon names a node that root's own look does not show.
+    #[error(
+        "the daemon says that the key is at {}, but {}; nothing was changed: root does not take the daemon's word, so name the key's node with --device (if the daemon is right: --device {})",
+        theirs.display(), elsewhere(known), quoted(theirs)
+    )]
+    OtherNode {
+        /// The daemon's.
+        theirs: PathBuf,
+        /// Those on USB, in the usual folders and in the configuration.
+        known: Vec<PathBuf>,
+    },
     /// The node belongs to another key.
     #[error("{}: the daemon drives key {found} there, not {serial}; correct the serial number or --device", path.display())]
     OtherKey {
@@ -48,12 +61,30 @@ pub(crate) enum FindError {
     },
 }
 
-/// Chooses among the keys that the daemon drives (none without a daemon) and those in the usual places.
+/// Chooses among the keys that the daemon drives (none without a daemon) and those in the usual places. Where the daemon's word does
+/// not count, its key must be at a known node.
 ///
 /// # Errors
 /// [`FindError`].
-pub(crate) fn choose(driven: Vec<Driven>, serial: Option<Serial>, device: Option<&Path>) -> Result<Chosen, FindError> {
-    choose_from(driven, serial, device, nodes::usual)
+pub(crate) fn choose(
+    driven: Vec<Driven>,
+    serial: Option<Serial>,
+    device: Option<&Path>,
+    trusted: &Trusted,
+) -> Result<Chosen, FindError> {
+    let mut chosen = choose_from(driven, serial, device, nodes::usual)?;
+    if let (None, Trusted::Configuration(configured), Some(key)) = (device, trusted, &chosen.driven) {
+        chosen.path = known(key, nodes::known(configured))?;
+    }
+    Ok(chosen)
+}
+
+/// Returns the one of the known nodes at which the daemon drives the key.
+fn known(key: &Driven, nodes: Vec<PathBuf>) -> Result<PathBuf, FindError> {
+    match nodes.iter().find(|node| key.is_at(node)) {
+        Some(node) => Ok(node.clone()),
+        None => Err(FindError::OtherNode { theirs: key.path.clone(), known: nodes }),
+    }
 }
 
 fn choose_from(
@@ -116,6 +147,14 @@ fn shown_node(node: &Node) -> String {
     }
 }
 
+fn elsewhere(known: &[PathBuf]) -> String {
+    if known.is_empty() {
+        return "no key is on USB, and the configuration names none".to_owned();
+    }
+    let known: Vec<String> = known.iter().map(|path| path.display().to_string()).collect();
+    format!("the keys on USB and in the configuration are at {}", known.join(", "))
+}
+
 fn others(seen: &[String]) -> String {
     if seen.is_empty() { String::new() } else { format!(" among those found ({})", seen.join(", ")) }
 }
@@ -164,6 +203,19 @@ mod tests {
         assert!(matches!(refused, FindError::NoSuchKey { .. }), "{refused}");
         let refused = choose_from(both(), Some(serial(SLASH)), Some(Path::new("/k/1")), no_nodes).unwrap_err();
         assert!(matches!(refused, FindError::OtherKey { .. }), "{refused}");
+    }
+
+    #[test]
+    fn root_opens_only_a_node_that_it_knows() {
+        let folder = tempfile::tempdir().unwrap();
+        let (ours, theirs) = (folder.path().join("ours"), folder.path().join("theirs"));
+        std::fs::write(&ours, "").unwrap();
+        std::os::unix::fs::symlink(&ours, &theirs).unwrap();
+        let key = driven(1, theirs.to_str().unwrap(), Some(ONE));
+        assert_eq!(known(&key, vec!["/k/2".into(), ours.clone()]).unwrap(), ours, "not the link, which may change");
+        let refused = known(&key, vec!["/k/2".into()]).unwrap_err().to_string();
+        assert!(refused.contains("/k/2") && refused.contains(theirs.to_str().unwrap()), "{refused}");
+        assert!(known(&key, Vec::new()).is_err());
     }
 
     #[test]

@@ -2,7 +2,8 @@
 //!
 //! The order makes it safe. First comes all that can fail without touching the key: read the master key and verify its check digits,
 //! lock the keyring, create the new one next to it. Then the daemon releases the key, the key takes the new long-term key, and the new
-//! keyring replaces the old one; only then it reports success. The daemon gets the key back in any case.
+//! keyring replaces the old one. Then a frame of the key must verify under the new long-term key; only then it reports success. The
+//! daemon gets the key back in any case.
 
 mod device;
 mod fallback;
@@ -15,14 +16,15 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use ekey_control::ClientError;
-use ekey_keyring::{KeyringEdit, KeyringError};
+use ekey_keyring::{DaemonUser, KeyringEdit, KeyringError};
 use ekey_proto::{LongTermKey, MasterKey, Serial};
 use thiserror::Error;
 
 use crate::daemon::{Daemon, Driven};
 use crate::secret::SecretError;
 use crate::signals::Blocked;
-use device::DeviceError;
+use crate::trusted::TrustError;
+use device::{DeviceError, Unproven};
 pub(crate) use find::{Chosen, FindError, choose};
 
 /// How long to wait for the key to run with the daemon again.
@@ -33,6 +35,8 @@ const WATCH_PAUSE: Duration = Duration::from_millis(50);
 #[derive(Debug)]
 pub(crate) struct Rekeyed {
     pub(crate) serial: Serial,
+    /// Whether a frame has verified under the new long-term key.
+    pub(crate) proof: Result<(), Unproven>,
     /// What happened at the daemon.
     pub(crate) daemon: HandBack,
 }
@@ -58,6 +62,9 @@ pub(crate) enum RekeyProblem {
     /// No key was chosen.
     #[error(transparent)]
     Find(#[from] FindError),
+    /// No keyring is trusted.
+    #[error("{0}; nothing was changed")]
+    Trust(#[from] TrustError),
     /// The person gave no valid master key.
     #[error(transparent)]
     Secret(#[from] SecretError),
@@ -123,7 +130,8 @@ impl RekeyProblem {
     }
 }
 
-/// Sets a new long-term key on the chosen key and writes it into `keyring`. The daemon gets the key back in any case.
+/// Sets a new long-term key on the chosen key, writes it into `keyring` for the daemon's `user`, and proves it. The daemon gets the key
+/// back in any case.
 ///
 /// Blocks signals in `undisturbed`. After a failure they stay blocked, so that the caller can say where the new long-term key is
 /// before one of them ends the program.
@@ -133,19 +141,22 @@ impl RekeyProblem {
 pub(crate) fn set(
     mut daemon: Option<Daemon>,
     key: &Chosen,
-    keyring: &Path,
+    (keyring, user): (&Path, &DaemonUser),
     master_key: Box<MasterKey>,
     undisturbed: &mut Option<Blocked>,
 ) -> Result<Rekeyed, RekeyProblem> {
-    let edit = KeyringEdit::begin(keyring)?;
+    let edit = KeyringEdit::begin_for(keyring, user)?;
     // Only SIGKILL can end the program before the new long-term key is on disk.
     *undisturbed = Some(Blocked::all()?);
     if let (Some(daemon), Some(driven)) = (&mut daemon, &key.driven) {
         daemon.release(driven)?;
     }
-    let outcome = device::new_long_term_key(&key.path, master_key, key.serial)
-        .map_err(RekeyProblem::from)
-        .and_then(|(serial, long_term_key)| save(edit, keyring, serial, &long_term_key));
+    let outcome = device::new_long_term_key(&key.path, master_key, key.serial).map_err(RekeyProblem::from).and_then(
+        |(serial, long_term_key)| {
+            save(edit, keyring, serial, &long_term_key)?;
+            Ok((serial, device::prove(&key.path, serial, &long_term_key)))
+        },
+    );
     let handed_back = match &mut daemon {
         Some(daemon) => hand_back(daemon, key.driven.as_ref(), keyring, outcome.is_ok()),
         None => HandBack::NoDaemon,
@@ -155,14 +166,14 @@ pub(crate) fn set(
         *undisturbed = None;
     }
     match (outcome, handed_back) {
-        (Ok(serial), HandBack::Back(state)) => {
+        (Ok((serial, proof)), HandBack::Back(state)) => {
             let watched = daemon.as_mut().zip(key.driven.as_ref());
             let state = watched.map_or(state, |(daemon, driven)| watch(daemon, driven));
-            Ok(Rekeyed { serial, daemon: HandBack::Back(state) })
+            Ok(Rekeyed { serial, proof, daemon: HandBack::Back(state) })
         }
-        (Ok(serial), daemon) => Ok(Rekeyed { serial, daemon }),
+        (Ok((serial, proof)), daemon) => Ok(Rekeyed { serial, proof, daemon }),
         (Err(problem), HandBack::Failed(error)) => {
-            let path = key.path.display();
+            let path = quoted(&key.path);
             // eprintln! would panic if standard error fails, and `problem` says where the new long-term key is.
             let _ = writeln!(
                 io::stderr(),
@@ -175,9 +186,9 @@ pub(crate) fn set(
 }
 
 /// Writes the new long-term key into the keyring, or else into a file.
-fn save(mut edit: KeyringEdit, keyring: &Path, serial: Serial, key: &LongTermKey) -> Result<Serial, RekeyProblem> {
+fn save(mut edit: KeyringEdit, keyring: &Path, serial: Serial, key: &LongTermKey) -> Result<(), RekeyProblem> {
     edit.set(serial, key.duplicate());
-    let Err(why) = edit.save() else { return Ok(serial) };
+    let Err(why) = edit.save() else { return Ok(()) };
     Err(match fallback::keep(&serial, key, keyring) {
         Ok(kept) => RekeyProblem::KeptElsewhere { serial, keyring: keyring.to_owned(), why, kept },
         Err(kept) => RekeyProblem::Lost { serial, why, kept },

@@ -1,10 +1,14 @@
 //! Finds the nodes of the keys on this machine without a daemon.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use ekey_link::find::{self, FoundKey};
 use ekey_proto::Serial;
+use nix::unistd::geteuid;
+
+use crate::configured::Configured;
 
 /// Where udev's rules link the ttys of keys, and where the original's USB helper creates their sockets.
 const FOLDERS: [&str; 2] = ["/dev/entropykey", "/run/entropykeys"];
@@ -32,7 +36,21 @@ pub(super) fn is_named(node: &Path, serial: &Serial) -> bool {
 
 /// Lists every key on USB and every node in the usual folders, each key once.
 pub(super) fn usual() -> Vec<Node> {
-    once(find::keys().into_iter().map(on_usb).chain(in_folders(FOLDERS.iter().map(Path::new))))
+    once(find::keys().into_iter().map(on_usb).chain(in_folders(trusted_folders())))
+}
+
+/// Lists every node that this machine or its configuration says is a key's, without the daemon's word.
+pub(super) fn known(configured: &Configured) -> Vec<PathBuf> {
+    let on_usb = find::keys().into_iter().flat_map(|key| key.tty.into_iter().chain([key.usbfs]));
+    let folders = trusted_folders().chain(configured.folders.iter().map(PathBuf::as_path));
+    on_usb.chain(in_folders(folders).into_iter().map(|node| node.path)).chain(configured.nodes.clone()).collect()
+}
+
+/// Returns the usual folders; for root only those in which no other user can put a node.
+fn trusted_folders<'f>() -> impl Iterator<Item = &'f Path> {
+    let is_roots =
+        |folder: &Path| fs::metadata(folder).is_ok_and(|found| found.uid() == 0 && found.mode() & 0o022 == 0);
+    FOLDERS.into_iter().map(Path::new).filter(move |folder| !geteuid().is_root() || is_roots(folder))
 }
 
 /// Prefers the tty, if the kernel made one, like the daemon.

@@ -3,6 +3,8 @@
 use std::env;
 use std::io::{self, IsTerminal, Write};
 
+use ekey_control::printable;
+
 /// The meaning of a line, which gives it a colour on a terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Tone {
@@ -13,7 +15,7 @@ pub(crate) enum Tone {
     Head,
 }
 
-/// One line of output. Never has control characters, whatever the daemon sent.
+/// One line of output. Never has control characters or others that act on a terminal, whatever the daemon sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Line {
     pub(crate) text: String,
@@ -22,8 +24,7 @@ pub(crate) struct Line {
 
 impl Line {
     pub(crate) fn new(tone: Tone, text: &str) -> Self {
-        let text = text.chars().map(|c| if c.is_control() { '?' } else { c }).collect::<String>();
-        Self { text: text.trim_end().to_owned(), tone }
+        Self { text: printable(text).trim_end().to_owned(), tone }
     }
 
     pub(crate) fn plain(text: &str) -> Self {

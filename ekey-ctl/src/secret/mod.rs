@@ -7,9 +7,9 @@ mod prompt;
 use std::fs::File;
 use std::io::{self, IsTerminal as _, Read, Write as _};
 use std::os::fd::AsFd as _;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
+use ekey_keyring::Untrusted;
 use ekey_proto::{LongTermKey, MasterKey, Serial};
 use thiserror::Error;
 use zeroize::Zeroizing;
@@ -26,8 +26,8 @@ pub(crate) enum SecretError {
     #[error("{}: cannot read: {source}; name the file with the key", path.display())]
     File { path: PathBuf, source: io::Error },
     /// Users other than the owner can read or write the file (host).
-    #[error("{}: the file has mode {mode:04o}, so others can read or change the key in it; chmod 600 {}", path.display(), path.display())]
-    Exposed { path: PathBuf, mode: u32 },
+    #[error("{}: a key is in this file, and {why}; chmod 600 {}", path.display(), path.display())]
+    Untrusted { path: PathBuf, why: Untrusted },
     /// The terminal or standard input failed (host).
     #[error("cannot read the key: {0}; pipe it to standard input, or name a file")]
     Input(#[from] io::Error),
@@ -93,10 +93,11 @@ fn read(file: Option<&Path>, prompt: &str) -> Result<Zeroizing<Vec<u8>>, SecretE
             let failed = |source| SecretError::File { path: path.to_owned(), source };
             let mut file = File::open(path).map_err(failed)?;
             let found = file.metadata().map_err(failed)?;
-            let mode = found.mode() & 0o7777;
             // A pipe or a terminal keeps nothing that others could read later.
-            if found.is_file() && mode & 0o077 != 0 {
-                return Err(SecretError::Exposed { path: path.to_owned(), mode });
+            if found.is_file()
+                && let Err(why) = ekey_keyring::check_closed(&found)
+            {
+                return Err(SecretError::Untrusted { path: path.to_owned(), why });
             }
             bounded(|buffer| file.read(buffer).map_err(failed))?
         }
@@ -149,7 +150,7 @@ mod tests {
             assert!(refused.contains(&format!("mode {mode:04o}")), "{refused}");
             assert!(refused.ends_with(&format!("chmod 600 {}", file.path().display())), "{refused}");
             let refused = master_key(Some(file.path()), "it").unwrap_err();
-            assert!(matches!(refused, SecretError::Exposed { .. }), "{refused}");
+            assert!(matches!(refused, SecretError::Untrusted { .. }), "{refused}");
         }
         std::fs::set_permissions(file.path(), std::fs::Permissions::from_mode(0o400)).unwrap();
         assert!(long_term_key(Some(file.path()), &serial).is_ok(), "only its owner can read it");

@@ -9,10 +9,14 @@ use serde_json::json;
 use crate::cli::Add;
 use crate::problem::Problem;
 use crate::render::paint::{self, Line};
+use crate::trusted::absolute;
 
 pub(crate) fn run(socket: &Path, args: &Add) -> Result<u8, Problem> {
     // Absolute, because the daemon works in another folder.
-    let path = std::path::absolute(&args.path).unwrap_or_else(|_| args.path.clone()).display().to_string();
+    let path = absolute(&args.path);
+    // The daemon would drive it, and find out later.
+    ekey_link::check(&path)?;
+    let path = path.display().to_string();
     let serial = args.serial.map(|serial| serial.to_string());
     let command = Command::AddEntropyKey { path: path.clone(), serial: serial.clone() };
     let answer = Client::connect(socket)?.request(&command)?;

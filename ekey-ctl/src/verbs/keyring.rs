@@ -4,15 +4,16 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use ekey_control::ClientError;
-use ekey_keyring::{DEFAULT_KEYRING, Keyring, KeyringEdit};
+use ekey_keyring::{DEFAULT_KEYRING, DaemonUser, Keyring, KeyringEdit};
 use ekey_proto::Serial;
 use serde_json::json;
 
-use crate::cli::{KeyringAdd, KeyringRemove, KeyringVerb, WithKeyring};
+use crate::cli::{KeyringAdd, KeyringRemove, KeyringVerb, Reload, WithKeyring};
 use crate::daemon::Daemon;
 use crate::problem::Problem;
 use crate::render::paint::{self, Line, Tone};
 use crate::secret;
+use crate::trusted::{TrustError, Trusted, absolute};
 
 pub(crate) fn run(socket: &Path, verb: &KeyringVerb) -> Result<u8, Problem> {
     match verb {
@@ -23,17 +24,9 @@ pub(crate) fn run(socket: &Path, verb: &KeyringVerb) -> Result<u8, Problem> {
     }
 }
 
-/// Returns the path of the keyring: the named one, else the daemon's, else the default. Always absolute, because the daemon works in
-/// another folder.
-pub(super) fn place(named: Option<&Path>, daemon: Option<&mut Daemon>) -> PathBuf {
-    let path = named.map(Path::to_owned).or_else(|| daemon.and_then(Daemon::keyring));
-    let path = path.unwrap_or_else(|| DEFAULT_KEYRING.into());
-    std::path::absolute(&path).unwrap_or(path)
-}
-
 fn list(socket: &Path, args: &WithKeyring) -> Result<u8, Problem> {
-    let mut daemon = Daemon::find(socket).ok().flatten();
-    let keyring = Keyring::load(&place(args.keyring.as_deref(), daemon.as_mut()))?;
+    let Place { path, user, .. } = place(socket, args)?;
+    let keyring = Keyring::load_for(&path, &user)?;
     let serials: Vec<String> = keyring.serials().map(ToString::to_string).collect();
     if args.json.json {
         let line = json!({ "keyring": keyring.path(), "serials": serials, "warnings": keyring.warnings() });
@@ -48,17 +41,17 @@ fn list(socket: &Path, args: &WithKeyring) -> Result<u8, Problem> {
 }
 
 fn add(socket: &Path, args: &KeyringAdd) -> Result<u8, Problem> {
-    let (path, daemon) = place_with_daemon(socket, &args.at);
+    let Place { path, user, daemon } = place(socket, &args.at)?;
     let key = secret::long_term_key(args.file.as_deref(), &args.serial)?;
-    let mut edit = KeyringEdit::begin(&path)?;
+    let mut edit = KeyringEdit::begin_for(&path, &user)?;
     edit.set(args.serial, key);
     edit.save()?;
     report("added to", "added", &args.serial, &path, daemon, args.at.json.json)
 }
 
 fn remove(socket: &Path, args: &KeyringRemove) -> Result<u8, Problem> {
-    let (path, daemon) = place_with_daemon(socket, &args.at);
-    let mut edit = KeyringEdit::begin(&path)?;
+    let Place { path, user, daemon } = place(socket, &args.at)?;
+    let mut edit = KeyringEdit::begin_for(&path, &user)?;
     if !edit.remove(&args.serial) {
         return Err(Problem::NotInKeyring { serial: args.serial, path });
     }
@@ -66,11 +59,13 @@ fn remove(socket: &Path, args: &KeyringRemove) -> Result<u8, Problem> {
     report("removed from", "removed", &args.serial, &path, daemon, args.at.json.json)
 }
 
-fn reload(socket: &Path, args: &WithKeyring) -> Result<u8, Problem> {
+fn reload(socket: &Path, args: &Reload) -> Result<u8, Problem> {
     let Some(mut daemon) = Daemon::find(socket)? else {
         return Err(ClientError::NoDaemon { path: socket.to_owned() }.into());
     };
-    let path = place(args.keyring.as_deref(), Some(&mut daemon));
+    // Only the daemon opens it, so its word may count.
+    let path = args.keyring.clone().or_else(|| daemon.keyring()).unwrap_or_else(|| DEFAULT_KEYRING.into());
+    let path = absolute(&path);
     let said = daemon.read_keyring(&path)?;
     if args.json.json {
         writeln!(io::stdout(), "{}", json!({ "keyring": path, "daemon": said }))?;
@@ -81,10 +76,19 @@ fn reload(socket: &Path, args: &WithKeyring) -> Result<u8, Problem> {
     Ok(0)
 }
 
-fn place_with_daemon(socket: &Path, args: &WithKeyring) -> (PathBuf, Result<Option<Daemon>, ClientError>) {
+/// The keyring to use, and what else that takes.
+struct Place {
+    path: PathBuf,
+    user: DaemonUser,
+    daemon: Result<Option<Daemon>, ClientError>,
+}
+
+fn place(socket: &Path, args: &WithKeyring) -> Result<Place, TrustError> {
+    let named = args.keyring.as_deref();
+    let trusted = Trusted::by(args.config.as_deref(), named)?;
     let mut daemon = Daemon::find(socket);
     let known = daemon.as_mut().ok().and_then(Option::as_mut);
-    (place(args.keyring.as_deref(), known), daemon)
+    Ok(Place { path: trusted.keyring(named, known)?, user: trusted.user(), daemon })
 }
 
 /// Makes a daemon that reads this keyring reload it, and reports what changed. A daemon that does not answer is a warning, not a

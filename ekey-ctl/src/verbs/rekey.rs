@@ -3,9 +3,9 @@
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
+use ekey_keyring::DEFAULT_KEYRING;
 use serde_json::json;
 
-use super::keyring;
 use crate::cli::Rekey;
 use crate::daemon::Daemon;
 use crate::problem::Problem;
@@ -13,16 +13,17 @@ use crate::rekey::{self, Changed, HandBack, RekeyProblem, Rekeyed, quoted};
 use crate::render::paint::{self, Line, Tone};
 use crate::secret;
 use crate::signals::Blocked;
+use crate::trusted::{TrustError, Trusted, absolute};
 
 /// Nothing was changed.
 const UNCHANGED: u8 = 1;
 /// The key has, or may have, a long-term key that is not in the keyring.
 const NOT_IN_KEYRING: u8 = 2;
-/// The keyring has the new long-term key, but the daemon did not take the key back.
-const NOT_HANDED_BACK: u8 = 4;
+/// The keyring has the new long-term key, but no frame verified under it, or the daemon did not take the key back.
+const NOT_DELIVERING: u8 = 4;
 
 pub(crate) fn run(socket: &Path, args: &Rekey) -> Result<u8, Problem> {
-    let mut place = keyring::place(args.keyring.as_deref(), None);
+    let mut place = absolute(args.keyring.as_deref().unwrap_or(Path::new(DEFAULT_KEYRING)));
     // Signals wait until a failure is reported: dropped at the end of this function.
     let mut undisturbed = None;
     match set(socket, args, &mut place, &mut undisturbed) {
@@ -55,43 +56,57 @@ fn set(
     place: &mut PathBuf,
     undisturbed: &mut Option<Blocked>,
 ) -> Result<Rekeyed, RekeyProblem> {
+    let trusted = Trusted::by(args.config.as_deref(), args.keyring.as_deref()).map_err(TrustError::from)?;
     let mut daemon = Daemon::find(socket)?;
     let driven = match &mut daemon {
         Some(daemon) => daemon.keys()?,
         None => Vec::new(),
     };
-    let key = rekey::choose(driven, args.serial, args.device.as_deref())?;
-    *place = keyring::place(args.keyring.as_deref(), daemon.as_mut());
+    let key = rekey::choose(driven, args.serial, args.device.as_deref(), &trusted)?;
+    *place = trusted.keyring(args.keyring.as_deref(), daemon.as_mut())?;
     let whose = key.serial.map_or_else(|| key.path.display().to_string(), |serial| serial.to_string());
     let master_key = secret::master_key(args.master_file.as_deref(), &whose)?;
-    rekey::set(daemon, &key, place, master_key, undisturbed)
+    rekey::set(daemon, &key, (place, &trusted.user()), master_key, undisturbed)
 }
 
 fn report(rekeyed: &Rekeyed, keyring: &Path, as_json: bool) -> Result<u8, Problem> {
     let serial = rekeyed.serial;
-    let (state, problem) = match &rekeyed.daemon {
-        HandBack::Back(state) => (Some(state.as_str()), None),
-        HandBack::Failed(error) => (None, Some(error.to_string())),
-        HandBack::NoDaemon | HandBack::KeyringRead | HandBack::OtherKeyring(_) => (None, None),
+    let state = match &rekeyed.daemon {
+        HandBack::Back(state) => Some(state.as_str()),
+        _ => None,
     };
+    let path = quoted(keyring);
+    let unproven = rekeyed.proof.as_ref().err().map(|why| {
+        format!(
+            "the long-term key is stored, but unproven: no frame of the key has verified under it: {why}\n\
+             Plug the key in again, and see `ekey-ctl status`. If its long-term key is bad, repeat the rekey with the same master key."
+        )
+    });
+    let not_back = match &rekeyed.daemon {
+        HandBack::Failed(error) => Some(format!(
+            "the daemon did not take the key back: {error}\n\
+             Run `ekey-ctl keyring reload --keyring {path}`, then `ekey-ctl add PATH` with the key's node; or restart ekeyd."
+        )),
+        _ => None,
+    };
+    let problems: Vec<String> = [unproven, not_back].into_iter().flatten().collect();
+    let problem = (!problems.is_empty()).then(|| problems.join("\n"));
     let printed = if as_json {
         let line = json!({
-            "ok": problem.is_none(), "unchanged": false, "serial": serial.to_string(), "keyring": keyring,
+            "ok": problem.is_none(), "unchanged": false, "serial": serial.to_string(), "keyring": keyring, "proven": rekeyed.proof.is_ok(),
             "daemon": word(&rekeyed.daemon), "state": state, "problem": problem,
         });
         writeln!(io::stdout(), "{line}")
     } else {
         let done = format!("The key {serial} has a new long-term key, and {} has it.", keyring.display());
-        paint::print(&[Line::new(Tone::Good, &done), about_daemon(&rekeyed.daemon, keyring)])
+        let tone = if rekeyed.proof.is_ok() { Tone::Good } else { Tone::Warn };
+        paint::print(&[Line::new(tone, &done), about_daemon(&rekeyed.daemon, keyring)])
     };
-    if let Some(problem) = problem {
-        let path = quoted(keyring);
-        let _ = writeln!(
-            io::stderr(),
-            "ekey-ctl: the daemon did not take the key back: {problem}\n\
-             Run `ekey-ctl keyring reload --keyring {path}`, then `ekey-ctl add PATH` with the key's node; or restart ekeyd."
-        );
-        return Ok(NOT_HANDED_BACK);
+    if !problems.is_empty() {
+        for problem in problems {
+            let _ = writeln!(io::stderr(), "ekey-ctl: {problem}");
+        }
+        return Ok(NOT_DELIVERING);
     }
     printed?;
     Ok(0)

@@ -176,6 +176,19 @@ fn the_daemons_user_must_be_allowed_to_use_the_key() {
 }
 
 #[test]
+fn only_a_configured_keyring_is_to_be_changed() {
+    let (machine, mut status) = all_well();
+    machine.write("root/victim", "");
+    machine.mode("root/victim", 0o644);
+    status.keyring.path = "/root/victim".to_owned();
+    let findings = machine.examined(&daemon(&status).socket);
+    findings.shows("keyring", "note", &["/root/victim", "0644", "not /etc/entropykey/keyring"]);
+    assert!(!findings.of("keyring").1.contains("chmod"), "{:?}", findings.of("keyring"));
+    machine.write("etc/entropykey/ekeyd.toml", "keyring = \"/root/victim\"\n");
+    machine.examined(&daemon(&status).socket).shows("keyring", "todo", &["chmod 600 /root/victim"]);
+}
+
+#[test]
 fn a_daemon_without_the_right_to_credit_is_reported() {
     let (machine, status) = all_well();
     machine.daemon_may(status.pid, "0000000000000000", machine.group());

@@ -114,25 +114,32 @@ pub(crate) struct Daemon {
 
 impl Daemon {
     /// Opens the outlets and the sockets and starts the sources. SIGHUP reads the configuration again from `config_file`.
-    /// `not_random` says that the keys are software and their output is not random.
+    /// `not_random` says that the keys are software and their output is not random. Calls `start_log` in the sandbox, before it starts
+    /// other threads.
     ///
     /// Call it before starting any thread: it takes over the signals.
     ///
     /// # Errors
     /// [`DaemonError`] if a socket or a basic service of the kernel is not available. If an outlet or source cannot be used, logs
     /// it, shows it in the status, and continues.
-    pub(crate) fn start(config: Config, config_file: Option<PathBuf>, not_random: bool) -> Result<Self, DaemonError> {
+    pub(crate) fn start(
+        config: Config,
+        config_file: Option<PathBuf>,
+        not_random: bool,
+        start_log: impl FnOnce() -> io::Result<()>,
+    ) -> Result<Self, DaemonError> {
         let system = |doing| move |source| DaemonError::System { doing, source };
         let poll = Poll::new().map_err(system("make an event queue"))?;
         let registry = poll.registry();
         let signals = Signals::take_over(registry, SIGNALS).map_err(system("take over signals"))?;
         let waker = Arc::new(Waker::new(registry, WAKER).map_err(system("make a waker"))?);
         let control =
-            control::Server::start(&config.control[0], config.control_tcp.first().copied(), registry, CONTROL)?;
+            control::Server::start(&config.control, &config.control_tcp, registry, CONTROL)?;
         let mut outlets = outlet::open_all(&config, registry, |index| owned_by(OUTLETS + index))?;
         let observatory = Observatory::start(&config, registry, HTTP)?;
         // Everything that needs root is open, and no thread runs yet.
         let mut confinement = Confinement::enter(&config, config_file.as_deref(), &mut outlets)?;
+        start_log().map_err(system("start the thread that writes the log"))?;
         for outlet in &mut outlets {
             outlet.start(&waker).map_err(system("start an outlet's thread"))?;
         }

@@ -56,7 +56,8 @@ impl Daemon {
         let (config, notes) = match Config::load(file) {
             Ok(read) => read,
             Err(error) => {
-                return tracing::error!("cannot reload the configuration; the old one stays in use:\n{error}");
+                tracing::error!("cannot reload the configuration; the old one stays in use:");
+                return error.to_string().lines().for_each(|mistake| tracing::error!("{mistake}"));
             }
         };
         notes.iter().for_each(|note| tracing::info!("{note}"));

@@ -10,7 +10,8 @@ use lexopt::{Arg, Parser};
 
 use super::background::{self, Background, Side};
 use super::pid_file::{PidFile, PidFileError};
-use super::{egd_linux, logs};
+use super::egd_linux;
+use super::logs::{self, Logs};
 use crate::config::{Config, ConfigError};
 use crate::confine::{self, Confinement};
 use crate::daemon::{Daemon, DaemonError};
@@ -211,10 +212,10 @@ fn started(outcome: Result<ExitCode, NotStarted>) -> ExitCode {
 }
 
 fn run(config: Option<PathBuf>, pid_file: Option<PathBuf>) -> Result<ExitCode, NotStarted> {
-    logs::start_service();
+    let logs = logs::start_service();
     let plan = Plan::load(config.unwrap_or_else(default_config), pid_file)?;
     let pid_file = plan.make_pid_file()?;
-    let daemon = match plan.start() {
+    let daemon = match plan.start(&logs) {
         Ok(daemon) => daemon,
         // Here the log is where errors are looked for.
         Err(error) => return Ok(background::code_of(Err(error))),
@@ -236,8 +237,8 @@ fn as_original(config: Option<PathBuf>, pid_file: Option<PathBuf>) -> Result<Exi
         Side::Foreground(code) => return Ok(code),
         Side::Background(side) => side,
     };
-    logs::start_syslog("ekeyd");
-    let daemon = plan.start()?;
+    let logs = logs::start_syslog("ekeyd");
+    let daemon = plan.start(&logs)?;
     let pid_file = pid_file.map(|file| side.ready(file)).transpose()?;
     Ok(stay(daemon, pid_file))
 }
@@ -260,11 +261,11 @@ impl Plan {
         self.config.sandbox.pid_file.clone().map(PidFile::make).transpose()
     }
 
-    fn start(self) -> Result<Daemon, DaemonError> {
+    fn start(self, logs: &Logs) -> Result<Daemon, DaemonError> {
         confine::from_the_start();
         tracing::info!(version = env!("CARGO_PKG_VERSION"), config = %self.file.display(), "ekeyd starts");
         self.notes.iter().for_each(|note| tracing::info!("{note}"));
-        Daemon::start(self.config, Some(self.file), false)
+        Daemon::start(self.config, Some(self.file), false, || logs.start_writer())
     }
 }
 

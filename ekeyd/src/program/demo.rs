@@ -69,8 +69,8 @@ pub(crate) fn faults(list: &OsStr) -> Result<Vec<Fault>, String> {
 
 /// Runs the demonstration until a signal or `ekey-ctl shutdown` ends it. Returns the exit code.
 pub(crate) fn run(options: Options) -> ExitCode {
-    logs::start(tracing::Level::WARN);
-    match show(options) {
+    let logs = logs::start(tracing::Level::WARN);
+    match show(options, &logs) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             complain(format_args!("ekeyd demo: {error}"));
@@ -79,7 +79,7 @@ pub(crate) fn run(options: Options) -> ExitCode {
     }
 }
 
-fn show(options: Options) -> Result<(), DemoError> {
+fn show(options: Options, logs: &logs::Logs) -> Result<(), DemoError> {
     confine::from_the_start();
     let dir = own_folder(options.dir.unwrap_or_else(default_folder))?;
     if UnixStream::connect(dir.join("control.sock")).is_ok() {
@@ -97,7 +97,7 @@ fn show(options: Options) -> Result<(), DemoError> {
     let mut pty = Pty::open(&dir.join("key"))?;
     let config = config(&dir, keyring_path, options.http.unwrap_or_else(default_page));
     // The daemon blocks the signals before the key's thread starts, so that none goes to that thread.
-    let daemon = Daemon::start(config, None, true)?;
+    let daemon = Daemon::start(config, None, true, || logs.start_writer())?;
     let stop = StopHandle::new()?;
     let stop_key = stop.clone();
     let key = thread::spawn(move || ekey_sim::run(&mut Device::new(setup), &mut pty, &mut Records::none(), &stop_key));

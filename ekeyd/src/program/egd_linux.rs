@@ -20,7 +20,7 @@ use crate::config::{Config, Egd, EgdClient, Kernel, Server, Tls};
 use crate::confine;
 use crate::daemon::{Daemon, DaemonError};
 use crate::program::background::{self, Background, Side};
-use crate::program::logs;
+use crate::program::logs::{self, Logs};
 use crate::program::pid_file::{PidFile, PidFileError};
 use crate::program::terminal::{complain, say};
 
@@ -190,23 +190,21 @@ fn run(plan: Plan) -> Result<ExitCode, Ended> {
         plan.config.egd_client.iter().flat_map(|client| &client.connect).try_for_each(reach)?;
     }
     let Some(path) = plan.pid_file.clone() else {
-        logs::start(tracing::Level::INFO);
-        return stay(plan, None);
+        return stay(plan, None, &logs::start(tracing::Level::INFO));
     };
     let pid_file = PidFile::make(path)?;
     match background::go().map_err(Ended::Foreground)? {
         Side::Foreground(code) => Ok(code),
         Side::Background(side) => {
-            logs::start_syslog(NAME);
-            stay(plan, Some((pid_file, side)))
+            stay(plan, Some((pid_file, side)), &logs::start_syslog(NAME))
         }
     }
 }
 
-fn stay(plan: Plan, background: Option<(PidFile, Background)>) -> Result<ExitCode, Ended> {
+fn stay(plan: Plan, background: Option<(PidFile, Background)>, logs: &Logs) -> Result<ExitCode, Ended> {
     confine::from_the_start();
     tracing::info!("EGD client starts, version {}", env!("CARGO_PKG_VERSION"));
-    let daemon = Daemon::start(plan.config, None, false)?;
+    let daemon = Daemon::start(plan.config, None, false, || logs.start_writer())?;
     let pid_file = background.map(|(pid_file, side)| side.ready(pid_file)).transpose()?;
     let ended = daemon.run(None);
     pid_file.into_iter().for_each(PidFile::remove);

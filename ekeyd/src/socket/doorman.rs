@@ -4,6 +4,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use super::{Listener, Stream};
+use crate::log_limit::LogLimit;
 
 /// Time until the next attempt after accepting failed. Most failures mean that the process has no file descriptor left.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -18,14 +19,13 @@ pub(crate) struct Doorman {
     look_at: Option<Instant>,
     /// Whether the last attempt failed, or there was no room: then each turn of the event loop looks again.
     held: bool,
-    /// Whether a failure was logged since a connection was accepted last.
-    complained: bool,
+    failures: LogLimit,
 }
 
 impl Doorman {
     /// Watches a listener. Connections may wait already.
     pub(crate) fn new(listener: Listener, place: String) -> Self {
-        Self { listener, place, look_at: Some(Instant::now()), held: false, complained: false }
+        Self { listener, place, look_at: Some(Instant::now()), held: false, failures: LogLimit::default() }
     }
 
     /// Returns the listener's name.
@@ -57,7 +57,7 @@ impl Doorman {
     pub(crate) fn accept(&mut self, now: Instant) -> Option<Stream> {
         match self.listener.accept() {
             Ok(Some(stream)) => {
-                (self.held, self.complained) = (false, false);
+                self.held = false;
                 return Some(stream);
             }
             Ok(None) => (self.look_at, self.held) = (None, false),
@@ -66,10 +66,11 @@ impl Doorman {
         None
     }
 
-    /// Notes that a connection could not be kept. Logs why, once until a connection is accepted.
+    /// Notes that a connection could not be kept. Logs why: a peer may cause that again and again.
     pub(crate) fn fail(&mut self, error: &io::Error, now: Instant) {
-        if !std::mem::replace(&mut self.complained, true) {
-            tracing::warn!("{}: cannot accept a connection: {error}; is the limit of open files too low?", self.place);
+        if let Some(more) = self.failures.admit(now) {
+            let place = &self.place;
+            tracing::warn!("{place}: cannot accept a connection: {error}; is the limit of open files too low?{more}");
         }
         self.held = true;
         self.look_at = Some(now + PAUSE);

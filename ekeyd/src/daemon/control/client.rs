@@ -1,23 +1,27 @@
 //! One client of the control socket: lines in, replies out.
 
 use std::io::{self, Read as _, Write as _};
+use std::time::Instant;
 
 use ekey_control::{GREETING, Reply};
 
+use super::peer::Peer;
 use crate::socket::Stream;
 
 /// Limit of a line in bytes: no command is longer.
 const MOST_LINE: usize = 4096;
-/// Limit of unsent bytes. A client that does not read its replies gets no more commands read.
-const MOST_UNSENT: usize = 256 * 1024;
+/// Bytes that may wait in the kernel for a client that does not read.
+const MOST_UNREAD: usize = 64 * 1024;
 
 /// Buffers one connected client's lines and replies.
 #[derive(Debug)]
 pub(super) struct Client {
     pub(super) stream: Stream,
-    /// Whether it may give commands that change something.
-    pub(super) is_master: bool,
+    pub(super) peer: Peer,
+    /// When it last sent or took anything.
+    pub(super) active: Instant,
     input: Vec<u8>,
+    /// At most one reply: the next command is read once the last reply is sent.
     output: Vec<u8>,
     readable: bool,
     ended: bool,
@@ -38,9 +42,15 @@ pub(super) enum Next {
 
 impl Client {
     /// Starts with the greeting as the first thing to send.
-    pub(super) fn new(stream: Stream, is_master: bool) -> Self {
+    pub(super) fn new(mut stream: Stream, peer: Peer) -> Self {
+        stream.settle(MOST_UNREAD);
         let output = GREETING.as_bytes().to_vec();
-        Self { stream, is_master, input: Vec::new(), output, readable: true, ended: false }
+        Self { stream, peer, active: Instant::now(), input: Vec::new(), output, readable: true, ended: false }
+    }
+
+    /// Returns whether it has sent part of a command, or has not been sent all of a reply.
+    pub(super) fn is_busy(&self) -> bool {
+        !self.input.is_empty() || !self.output.is_empty()
     }
 
     /// Notes that the event loop saw input.
@@ -52,7 +62,7 @@ impl Client {
     pub(super) fn next(&mut self) -> Next {
         loop {
             match self.send() {
-                Ok(()) if self.output.len() < MOST_UNSENT => {}
+                Ok(()) if self.output.is_empty() => {}
                 Ok(()) => return Next::Event,
                 Err(_) => return Next::Close,
             }
@@ -68,7 +78,7 @@ impl Client {
                 return Next::TooLong;
             }
             if self.ended {
-                return if self.output.is_empty() { Next::Close } else { Next::Event };
+                return Next::Close;
             }
             if !self.readable {
                 return Next::Event;
@@ -88,7 +98,10 @@ impl Client {
         let mut buffer = [0; 1024];
         match self.stream.read(&mut buffer) {
             Ok(0) => self.ended = true,
-            Ok(count) => self.input.extend_from_slice(&buffer[..count]),
+            Ok(count) => {
+                self.active = Instant::now();
+                self.input.extend_from_slice(&buffer[..count]);
+            }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.readable = false,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
@@ -100,12 +113,52 @@ impl Client {
         while !self.output.is_empty() {
             match self.stream.write(&self.output) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(count) => drop(self.output.drain(..count)),
+                Ok(count) => {
+                    self.active = Instant::now();
+                    self.output.drain(..count);
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
         }
+        // An idle client keeps no memory.
+        self.output = Vec::new();
         Ok(())
+    }
+
+    /// Takes all output as sent, for tests.
+    #[cfg(test)]
+    pub(super) fn set_sent(&mut self) {
+        self.output.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mio::net::UnixStream;
+
+    use super::*;
+
+    #[test]
+    fn a_client_that_reads_no_reply_is_not_read() {
+        let (stream, mut other) = UnixStream::pair().unwrap();
+        let mut client = Client::new(Stream::Unix(stream), Peer::Port);
+        other.write_all(b"Status\nHistory\n").unwrap();
+        assert_eq!(client.next(), Next::Line(b"Status".to_vec()));
+        client.answer(&Reply::lines(["x".repeat(1 << 20)]));
+        assert!((0..10).all(|_| client.next() == Next::Event), "it holds a second reply");
+        assert!(client.is_busy());
+        let mut read = 0;
+        while read < 1 << 20 {
+            read += other.read(&mut [0; 4096]).unwrap_or_default();
+            let next = client.next();
+            if next == Next::Line(b"History".to_vec()) {
+                assert!(!client.is_busy() && client.output.capacity() == 0, "an idle client keeps memory");
+                return;
+            }
+            assert_eq!(next, Next::Event);
+        }
+        panic!("the second command was not read");
     }
 }

@@ -4,6 +4,8 @@
 
 mod client;
 mod link;
+mod peer;
+mod places;
 mod server;
 
 pub(crate) use server::Server;

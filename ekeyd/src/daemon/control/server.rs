@@ -8,28 +8,33 @@ use std::time::Instant;
 use ekey_control::{Command, Reply};
 use mio::event::Event;
 use mio::{Interest, Registry, Token};
-use nix::unistd::geteuid;
 use slab::Slab;
 
 use super::client::{Client, Next};
 use super::link::{ControlLink, socket_for};
+use super::peer::{Kind, Peer};
+use super::places::{ALL_PLACES, to_evict};
+use crate::log_limit::LogLimit;
 use crate::socket::{Access, Doorman, ListenError, Listener, Stream};
 
-/// Limit of clients. People and scripts come and go; more at once is a mistake or an attack.
-const MOST_CLIENTS: usize = 64;
-const MOST_LISTENERS: usize = 2;
-/// Limit of connections to accept from a listener in one turn of the event loop.
-const ACCEPTS_AT_ONCE: usize = 64;
+/// Limit of listeners: more are a mistake.
+const MOST_LISTENERS: usize = 32;
+/// Limit of connections to accept from a listener in one turn of the event loop: fewer than a kind has places, so that a client can
+/// say something before others take its place.
+const ACCEPTS_AT_ONCE: usize = 8;
 const INTEREST: Interest = Interest::READABLE.add(Interest::WRITABLE);
 
-/// Serves the control socket, and a read-only TCP port if one is configured.
+/// Serves the control sockets, and the read-only TCP ports if any are configured.
 pub(crate) struct Server {
-    /// The unix socket, then the read-only port if there is one.
+    /// The unix sockets, then the read-only ports.
     doormen: Vec<Doorman>,
+    /// The first unix socket, which messages name.
     path: PathBuf,
     clients: Slab<Client>,
+    /// The log of evictions, for each [`Kind`].
+    evictions: [LogLimit; Kind::COUNT],
     first_token: usize,
-    _link: Option<ControlLink>,
+    _links: Vec<ControlLink>,
 }
 
 /// A command that waits for the daemon's reply.
@@ -40,36 +45,51 @@ pub(crate) struct Asked {
 }
 
 impl Server {
-    /// Listens at `path`, open to the daemon's user and group, and on 127.0.0.1 if `port` is given. The port is read-only because TCP
-    /// does not identify the user. The server uses [`TOKENS`](Self::TOKENS) tokens from `first_token` on.
+    /// Listens at `paths`, at least one, open to the daemon's user and group, and at `ports` of 127.0.0.1. The ports are read-only
+    /// because TCP does not identify the user. The server uses [`TOKENS`](Self::TOKENS) tokens from `first_token` on.
     ///
     /// # Errors
     /// [`ListenError`] names the obstacle.
     pub(crate) fn start(
-        path: &Path,
-        port: Option<u16>,
+        paths: &[PathBuf],
+        ports: &[u16],
         registry: &Registry,
         first_token: usize,
     ) -> Result<Self, ListenError> {
-        let path = socket_for(path);
-        let mut listeners = vec![Listener::unix(path, Access::default())?];
-        if let Some(port) = port {
-            listeners.push(Listener::tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))?);
-            tracing::info!("127.0.0.1:{port} is read-only; send commands that change something to {}", path.display());
+        let paths: Vec<&Path> = paths.iter().map(|path| socket_for(path)).collect();
+        let path = paths.first().map_or_else(PathBuf::new, |path| path.to_path_buf());
+        let mut listeners = Vec::new();
+        for path in &paths {
+            listeners.push((Listener::unix(path, Access::default())?, path.display().to_string()));
         }
-        for (place, listener) in listeners.iter_mut().enumerate() {
+        for port in ports {
+            let address = SocketAddr::from((Ipv4Addr::LOCALHOST, *port));
+            listeners.push((Listener::tcp(address)?, address.to_string()));
+            tracing::info!("{address} is read-only; send commands that change something to {}", path.display());
+        }
+        if listeners.len() > MOST_LISTENERS {
+            let source = io::Error::other(format!("more than {MOST_LISTENERS} control sockets are configured"));
+            return Err(ListenError::Refused { place: path.display().to_string(), source });
+        }
+        let mut doormen = Vec::new();
+        for (mut listener, place) in listeners {
             registry
-                .register(listener, Token(first_token + place), Interest::READABLE)
-                .map_err(|source| ListenError::Refused { place: path.display().to_string(), source })?;
+                .register(&mut listener, Token(first_token + doormen.len()), Interest::READABLE)
+                .map_err(|source| ListenError::Refused { place: place.clone(), source })?;
+            doormen.push(Doorman::new(listener, place));
         }
-        let place = path.display().to_string();
-        let doormen = listeners.into_iter().map(|listener| Doorman::new(listener, place.clone())).collect();
-        let link = ControlLink::make(path);
-        Ok(Self { doormen, path: path.to_owned(), clients: Slab::new(), first_token, _link: link })
+        Ok(Self {
+            doormen,
+            _links: paths.into_iter().filter_map(ControlLink::make).collect(),
+            path,
+            clients: Slab::new(),
+            evictions: Default::default(),
+            first_token,
+        })
     }
 
     /// The count of tokens that it uses.
-    pub(crate) const TOKENS: usize = MOST_LISTENERS + MOST_CLIENTS;
+    pub(crate) const TOKENS: usize = MOST_LISTENERS + ALL_PLACES;
 
     /// Returns the path of the unix socket.
     pub(crate) fn path(&self) -> &Path {
@@ -109,7 +129,7 @@ impl Server {
                     break;
                 }
                 let Some(stream) = self.doormen[place].accept(now) else { break };
-                if let Err(error) = self.admit(stream, registry) {
+                if let Err(error) = self.admit(stream, place, registry, now) {
                     self.doormen[place].fail(&error, now);
                     break;
                 }
@@ -129,16 +149,23 @@ impl Server {
         }
     }
 
-    fn admit(&mut self, mut stream: Stream, registry: &Registry) -> io::Result<()> {
-        if self.clients.len() >= MOST_CLIENTS {
-            tracing::warn!("{}: rejected a client: {MOST_CLIENTS} are connected already", self.path.display());
-            return Ok(());
+    /// Admits a client that came to the listener at `place`. If no place is left for its kind, closes another's connection.
+    ///
+    /// # Errors
+    /// The system cannot watch the connection.
+    fn admit(&mut self, mut stream: Stream, place: usize, registry: &Registry, now: Instant) -> io::Result<()> {
+        let peer = Peer::of(&stream);
+        if let Some(id) = to_evict(&self.clients, peer) {
+            let evicted = self.clients.remove(id).peer;
+            if let Some(more) = self.evictions[peer.kind() as usize].admit(now) {
+                let place = self.doormen[place].place();
+                tracing::warn!("{place}: too many connections: closed one of {evicted} for a new one{more}");
+            }
         }
-        let is_master = is_master(&stream);
         let entry = self.clients.vacant_entry();
         let token = Token(self.first_token + MOST_LISTENERS + entry.key());
         registry.register(&mut stream, token, INTEREST)?;
-        entry.insert(Client::new(stream, is_master));
+        entry.insert(Client::new(stream, peer));
         Ok(())
     }
 
@@ -153,7 +180,7 @@ impl Server {
             }
             Next::TooLong => Reply::error("a line has at most 4096 bytes"),
             Next::Line(line) => match Command::parse(line) {
-                Ok(Some(command)) if command.is_read_only() || client.is_master => {
+                Ok(Some(command)) if command.is_read_only() || client.peer == Peer::Master => {
                     return Some(Asked { client: id, command });
                 }
                 Ok(Some(_)) => Reply::error(format!(
@@ -177,9 +204,4 @@ impl Server {
             self.clients.remove(id);
         }
     }
-}
-
-/// Returns whether the peer is root or the daemon's own user.
-fn is_master(stream: &Stream) -> bool {
-    stream.user_and_group().is_some_and(|(user, _)| user == 0 || user == geteuid().as_raw())
 }

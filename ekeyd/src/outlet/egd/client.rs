@@ -24,8 +24,7 @@ pub(super) struct Client {
     /// What it has been given, as the queue counts it.
     pub(super) mark: Mark,
     pub(super) waits: Waits,
-    /// The peer that it belongs to, if peers have limits.
-    pub(super) peer: Option<Peer>,
+    pub(super) peer: Peer,
     /// When it last sent or took anything, in seconds since the server's start.
     pub(super) touched: u32,
     /// Whether the event loop watches for room to send.
@@ -101,7 +100,7 @@ impl Supply for ClientSupply<'_> {
 
 impl Client {
     /// Makes a client of a new connection.
-    pub(super) fn new(stream: Stream, listener: u32, number: u64, mark: Mark, peer: Option<Peer>) -> Self {
+    pub(super) fn new(stream: Stream, listener: u32, number: u64, mark: Mark, peer: Peer) -> Self {
         Self {
             conversation: Conversation::new(),
             listener,

@@ -2,10 +2,10 @@
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
-/// Raises the limit on open files as far as it goes. Returns how many of `clients` it allows: keys, the control socket and files
-/// need some.
+/// Raises the limit on open files as far as it goes. Returns how many of `clients` it allows: keys, the control socket,
+/// HTTP and files need some.
 pub(crate) fn allow_clients(clients: usize) -> usize {
-    const OWN: u64 = 128;
+    const OWN: u64 = 192;
     let wanted = clients as u64 + OWN;
     let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return clients };
     let mut limit = soft;

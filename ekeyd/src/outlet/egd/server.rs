@@ -171,7 +171,7 @@ impl Server {
 
     /// Returns when to [serve](Self::serve) although nothing happens.
     pub(crate) fn next_wake(&self) -> Option<Instant> {
-        let sweeps = (self.idle.is_some() && !self.clients.is_empty()) || !self.peers.is_empty();
+        let sweeps = (self.idle.is_some() && !self.clients.is_empty()) || self.peers.may_forget();
         let own = [self.peers.next_wake(), sweeps.then_some(self.next_sweep), self.half_open.next_wake()];
         let doormen = self.listeners.iter().filter_map(|listening| listening.doorman.next_wake());
         own.into_iter().flatten().chain(doormen).min()
@@ -230,19 +230,20 @@ impl Server {
         registry: &Registry,
         now: Instant,
     ) -> io::Result<Option<usize>> {
-        let turned_away = &mut self.listeners[place].turned_away;
-        if self.clients.len() >= self.max_clients {
-            turned_away.too_many += 1;
-            return Ok(None);
-        }
         if !self.guard.admits(&stream) {
-            turned_away.not_allowed += 1;
+            self.listeners[place].turned_away.not_allowed += 1;
             return Ok(None);
         }
-        let Ok(peer) = self.peers.admit(|| Peer::of(&stream), now) else {
-            turned_away.too_many += 1;
+        let peer = Peer::of(&stream);
+        if self.peers.admit(peer, now).is_err() {
+            self.listeners[place].turned_away.too_many += 1;
             return Ok(None);
-        };
+        }
+        if self.clients.len() >= self.max_clients && !self.make_room(peer, registry, now) {
+            self.peers.leave(peer, false, now, |_| true);
+            self.listeners[place].turned_away.too_many += 1;
+            return Ok(None);
+        }
         stream.settle(MOST_UNREAD);
         let id = self.clients.vacant_key();
         let token = Token(self.first_token + self.listeners.len() + id);
@@ -260,6 +261,19 @@ impl Server {
         self.clients.insert(client);
         self.listeners[place].clients += 1;
         Ok(Some(id))
+    }
+
+    /// Closes a client of the peer with the most clients, if that is not `newcomer`: one peer must not keep the others out. Takes
+    /// the one that has been silent for the longest time, and if it can, one that waits for nothing. Returns whether there is room.
+    fn make_room(&mut self, newcomer: Peer, registry: &Registry, now: Instant) -> bool {
+        let Some(largest) = self.peers.larger_than(newcomer) else { return false };
+        let of_largest = self.clients.iter().filter(|(_, client)| client.peer == largest);
+        let Some((id, client)) = of_largest.min_by_key(|(_, client)| (!client.is_idle(), client.touched)) else {
+            return false;
+        };
+        self.listeners[client.listener as usize].turned_away.too_many += 1;
+        self.remove(id, registry, now);
+        true
     }
 
     /// Continues with a client after an event.

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use ekey_control::status::ExpandStatus;
 
 use crate::config;
+use crate::log_limit::LogLimit;
 use crate::outlet::egd::Store as _;
 use crate::source::batch::Batch;
 use drbg::Drbg;
@@ -41,8 +42,18 @@ pub(super) struct Expander {
     ready: Ready,
     seeds: u64,
     seed_bytes: u64,
-    /// Whether the log says that clients wait.
-    has_complained: bool,
+    /// Whether its clients have waited for a fresh seed.
+    was_overdue: bool,
+    logged: Logged,
+}
+
+/// The lines that keys and clients can cause again and again.
+#[derive(Default)]
+struct Logged {
+    seeded: LogLimit,
+    overdue: LogLimit,
+    fresh: LogLimit,
+    discarded: LogLimit,
 }
 
 /// A generator with a seed.
@@ -62,7 +73,8 @@ impl Expander {
             ready: Ready::new(READY),
             seeds: 0,
             seed_bytes: 0,
-            has_complained: false,
+            was_overdue: false,
+            logged: Logged::default(),
         }
     }
 
@@ -79,9 +91,11 @@ impl Expander {
     pub(super) fn forget(&mut self) {
         if self.seeded.take().is_some() {
             self.ready.begin(0);
-            tracing::warn!(
-                "the generator of [expand] has discarded its seed, as a key has failed a health test: clients wait for a new one"
-            );
+            if let Some(more) = self.logged.discarded.admit(Instant::now()) {
+                tracing::warn!(
+                    "the generator of [expand] has discarded its seed, as a key has failed a health test: clients wait for a new one{more}"
+                );
+            }
         }
     }
 
@@ -116,7 +130,6 @@ impl Expander {
 
     /// Takes a seed of as many bytes as it [wants](Self::wants).
     pub(super) fn seed(&mut self, bytes: &[u8], now: Instant) {
-        let was_overdue = self.has_complained;
         match &mut self.seeded {
             Some(seeded) => {
                 seeded.drbg.reseed(bytes);
@@ -126,13 +139,16 @@ impl Expander {
                 let (entropy, nonce) = bytes.split_at(SEED);
                 let drbg = Drbg::instantiate(entropy, nonce, PERSONALIZATION);
                 self.seeded = Some(Seeded { drbg, at: now, given: 0 });
-                tracing::info!("the generator of [expand] is seeded; its output is not full entropy");
+                if let Some(more) = self.logged.seeded.admit(now) {
+                    tracing::info!("the generator of [expand] is seeded; its output is not full entropy{more}");
+                }
             }
         }
-        if was_overdue {
-            tracing::info!("the generator of [expand] has a fresh seed: its clients are served again");
+        if std::mem::take(&mut self.was_overdue)
+            && let Some(more) = self.logged.fresh.admit(now)
+        {
+            tracing::info!("the generator of [expand] has a fresh seed: its clients are served again{more}");
         }
-        self.has_complained = false;
         self.seeds += 1;
         self.seed_bytes += bytes.len() as u64;
         // What clients get from now on comes from this seed.
@@ -142,8 +158,10 @@ impl Expander {
     fn fill(&mut self, now: Instant) {
         if self.is_overdue(now) {
             self.ready.begin(0);
-            if let (Some(problem), false) = (self.problem(now), std::mem::replace(&mut self.has_complained, true)) {
-                tracing::warn!("{problem}");
+            if !std::mem::replace(&mut self.was_overdue, true)
+                && let (Some(problem), Some(more)) = (self.problem(now), self.logged.overdue.admit(now))
+            {
+                tracing::warn!("{problem}{more}");
             }
             return;
         }

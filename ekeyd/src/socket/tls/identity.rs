@@ -2,11 +2,12 @@
 
 use std::fs::OpenOptions;
 use std::io::Read as _;
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
 use ekey_control::amount;
+use ekey_keyring::Untrusted;
 use nix::fcntl::OFlag;
 use rustls::RootCertStore;
 use rustls::crypto::CryptoProvider;
@@ -113,15 +114,14 @@ fn text_of(path: &Path, secret: bool) -> Result<Zeroizing<Vec<u8>>, TlsError> {
     let nonblocking = OFlag::O_NONBLOCK.bits();
     let file = OpenOptions::new().read(true).custom_flags(nonblocking).open(path).map_err(unreadable)?;
     let found = file.metadata().map_err(unreadable)?;
-    let (mode, path) = (found.mode() & 0o7777, path.to_owned());
+    let path = path.to_owned();
     if !found.is_file() {
         return Err(TlsError::NotAFile(path));
     }
-    if secret && !ekey_keyring::is_trusted(found.uid()) {
-        return Err(TlsError::Foreign { path, uid: found.uid() });
-    }
-    if secret && mode & 0o077 != 0 {
-        return Err(TlsError::Exposed { path, mode });
+    match if secret { ekey_keyring::check_secret(&found) } else { Ok(()) } {
+        Ok(()) => {}
+        Err(Untrusted::Foreign { uid }) => return Err(TlsError::Foreign { path, uid }),
+        Err(Untrusted::Exposed { mode }) => return Err(TlsError::Exposed { path, mode }),
     }
     if found.len() > MOST_BYTES {
         return Err(TlsError::TooLarge(path));

@@ -8,9 +8,11 @@
 mod cmac;
 
 use std::io;
+use std::time::Instant;
 
 use ekey_control::status::CombineStatus;
 
+use crate::log_limit::LogLimit;
 use crate::source::batch::wipe;
 use cmac::Conditioner;
 
@@ -25,6 +27,9 @@ pub(crate) struct Combiner {
     /// The unused end of the last block.
     spare: Vec<u8>,
     running: usize,
+    /// The log of beginnings and ends, which a key can cause again and again.
+    begun: LogLimit,
+    ended: LogLimit,
     in_bytes: u64,
     out_bytes: u64,
 }
@@ -39,14 +44,30 @@ impl Combiner {
     }
 
     fn with(conditioner: Conditioner) -> Self {
-        Self { conditioner, spare: Vec::with_capacity(BLOCK), running: 0, in_bytes: 0, out_bytes: 0 }
+        Self {
+            conditioner,
+            spare: Vec::with_capacity(BLOCK),
+            running: 0,
+            begun: LogLimit::default(),
+            ended: LogLimit::default(),
+            in_bytes: 0,
+            out_bytes: 0,
+        }
     }
 
     /// Notes how many keys run, and logs when combining begins or ends.
     pub(super) fn note_running(&mut self, keys: usize) {
         match (self.running >= 2, keys >= 2) {
-            (false, true) => tracing::info!(keys, "keys are combined for EGD clients"),
-            (true, false) => tracing::warn!("{}", problem(keys)),
+            (false, true) => {
+                if let Some(more) = self.begun.admit(Instant::now()) {
+                    tracing::info!(keys, "keys are combined for EGD clients{more}");
+                }
+            }
+            (true, false) => {
+                if let Some(more) = self.ended.admit(Instant::now()) {
+                    tracing::warn!("{}{more}", problem(keys));
+                }
+            }
             _ => {}
         }
         self.running = keys;
