@@ -90,7 +90,7 @@ fn told_not_to_daemonise_it_stays() {
     let mut program = Program::spawn("ekeyd", command, &scratch);
     let pid =
         program.await_while_running("its pid file", || fs::read_to_string(&pid_file).ok()?.trim_end().parse().ok());
-    assert_eq!(Some(program.id()), pid, "monitoring programs look at this process");
+    assert_eq!(program.id(), pid, "monitoring programs look at this process");
     program.signal(Signal::SIGTERM);
     assert_eq!(program.wait().code(), Some(0));
     assert!(!pid_file.exists(), "it names no process any more");

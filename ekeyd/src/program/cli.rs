@@ -9,9 +9,9 @@ use std::process::ExitCode;
 use lexopt::{Arg, Parser};
 
 use super::background::{self, Background, Side};
-use super::pid_file::{PidFile, PidFileError};
 use super::egd_linux;
 use super::logs::{self, Logs};
+use super::pid_file::{PidFile, PidFileError};
 use crate::config::{Config, ConfigError};
 use crate::confine::{self, Confinement};
 use crate::daemon::{Daemon, DaemonError};

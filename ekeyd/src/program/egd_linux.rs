@@ -195,9 +195,7 @@ fn run(plan: Plan) -> Result<ExitCode, Ended> {
     let pid_file = PidFile::make(path)?;
     match background::go().map_err(Ended::Foreground)? {
         Side::Foreground(code) => Ok(code),
-        Side::Background(side) => {
-            stay(plan, Some((pid_file, side)), &logs::start_syslog(NAME))
-        }
+        Side::Background(side) => stay(plan, Some((pid_file, side)), &logs::start_syslog(NAME)),
     }
 }
 
