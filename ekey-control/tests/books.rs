@@ -3,18 +3,23 @@
 mod sample;
 
 use ekey_control::Status;
-use ekey_control::status::{EgdStatus, ExpandStatus};
+use ekey_control::books::FetchedBooks;
+use ekey_control::status::{EgdClientStatus, EgdStatus, ExpandStatus};
 use ekey_proto::session::State;
 use sample::{all_states, key, status};
 use serde_json::Value;
 
 /// Every count that the books are made of, as a path in the JSON.
-const COUNTS: [&str; 29] = [
+const COUNTS: [&str; 33] = [
     "/keys/0/books/verified_bytes",
     "/keys/0/books/gathered_bytes",
     "/keys/0/books/dropped_bytes",
     "/books/departed_keys/verified_bytes",
     "/books/departed_keys/handed_bytes",
+    "/egd_client/received_bytes",
+    "/egd_client/books/held_back_bytes",
+    "/egd_client/books/put_aside_bytes",
+    "/books/fetched_aside_mixed_bytes",
     "/pool/bytes",
     "/pool/overflowed_bytes",
     "/pool/received_bytes",
@@ -69,6 +74,15 @@ fn with_file_and_expand() -> Value {
         ..ExpandStatus::default()
     };
     json["expand"] = serde_json::to_value(expand).expect("JSON");
+    let client = EgdClientStatus {
+        received_bytes: 1600,
+        books: Some(FetchedBooks { held_back_bytes: 600, handed_bytes: 0, put_aside_bytes: 1000 }),
+        ..EgdClientStatus::default()
+    };
+    json["egd_client"] = serde_json::to_value(client).expect("JSON");
+    json["books"]["fetched_aside_mixed_bytes"] = 300.into();
+    json["books"]["fetched_aside_dropped_bytes"] = 700.into();
+    json["kernel"]["mixed_bytes"] = (json["kernel"]["mixed_bytes"].as_u64().expect("bytes") + 300).into();
     json
 }
 
@@ -103,7 +117,10 @@ fn an_outlet_without_a_part_is_in_the_books_too() {
     }));
     assert_eq!(discrepancies(&json).len(), 1, "the pool gave 7 bytes less");
     json["pool"]["received_bytes"] = (json["pool"]["received_bytes"].as_u64().expect("bytes") + 7).into();
-    json["books"]["fetched_bytes"] = (json["books"]["fetched_bytes"].as_u64().expect("bytes") + 7).into();
+    for path in ["/books/fetched_bytes", "/egd_client/received_bytes", "/egd_client/books/handed_bytes"] {
+        let count = json.pointer_mut(path).expect("a count");
+        *count = (count.as_u64().expect("bytes") + 7).into();
+    }
     assert_eq!(discrepancies(&json), [""; 0]);
 }
 

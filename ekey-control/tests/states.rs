@@ -3,10 +3,13 @@
 mod sample;
 
 use ekey_control::advice::advice;
+use ekey_control::books::FetchedBooks;
 use ekey_control::glance::{Mood, all_is_well, key_mood};
+use ekey_control::health::HealthStatus;
 use ekey_control::original::{list_lines, stat_lines};
 use ekey_control::status::{
-    Account, EgdClientState, EgdClientStatus, KernelEra, KeyStatus, OutletStatus, RungStatus, Sensors,
+    Account, EgdClientState, EgdClientStatus, KernelEra, KeyStatus, NonceStatus, OutletStatus, RungStatus, Sensors,
+    ServerTests,
 };
 use ekey_control::{KeyState, Status, StatusError, tag};
 use ekey_link::Transport;
@@ -216,9 +219,12 @@ fn a_status_may_lack_servers_and_has_their_names() {
         reconnects: 4,
         failures: 5,
         last_error: None,
+        credited: Some(true),
+        books: Some(FetchedBooks { held_back_bytes: 1, handed_bytes: 2, put_aside_bytes: 0 }),
+        tests: vec![ServerTests { server: "tcp:h:1".to_owned(), passed: true, health: HealthStatus::default() }],
     };
     let json = Status { egd_client: Some(client), ..plain }.to_json().expect("JSON");
-    let expected = r#""egd_client":{"servers":["tcp:h:1"],"state":"resting","since_s":1,"server":"tcp:h:1","address":null,"proven":false,"requests":2,"received_bytes":3,"reconnects":4,"failures":5,"last_error":null}"#;
+    let expected = r#""egd_client":{"servers":["tcp:h:1"],"state":"resting","since_s":1,"server":"tcp:h:1","address":null,"proven":false,"requests":2,"received_bytes":3,"reconnects":4,"failures":5,"last_error":null,"credited":true,"books":{"held_back_bytes":1,"handed_bytes":2,"put_aside_bytes":0},"tests":[{"server":"tcp:h:1","passed":true,"health":{"alpha":"","tested_bytes":0,"fips_blocks":0,"fips_failures":0,"failures":[],"put_aside":null,"times_put_aside":0,"warnings":[]}}]}"#;
     assert!(json.contains(expected), "no {expected} in {json}");
 }
 
@@ -256,6 +262,19 @@ fn a_bad_node_and_a_bad_keyring_outdo_the_state() {
     let mut unread = status(vec![key(State::SerialUnknown)]);
     unread.keyring.problem = Some("/k:1: wrong\n/k:2: wrong too".to_owned());
     assert_eq!(advice(&unread), ["Keyring /k:1: wrong, /k:2: wrong too; then run `ekey-ctl keyring reload`."]);
+}
+
+#[test]
+fn a_session_that_may_be_a_recording_is_not_well() {
+    let mut early = key(State::Running);
+    early.doubtful = true;
+    let told = advice(&status(vec![early.clone()]));
+    assert!(told.len() == 1 && told[0].contains("could be a recording"), "{told:?}");
+    assert_eq!((key_mood(&early), early.is_serving(), early.is_starting()), (Mood::Soon, false, true));
+
+    let mut lost = status(vec![key(State::Running)]);
+    lost.nonces = Some(NonceStatus { file: "/v/nonce-counter".to_owned(), problem: Some("/v: make it".to_owned()) });
+    assert_eq!(advice(&lost), ["Nonce counter /v: make it."]);
 }
 
 #[test]

@@ -101,6 +101,37 @@ fn an_egd_server_fetched_from_counts_as_a_source() {
 }
 
 #[test]
+fn a_retired_egd_server_counts_as_one_that_is_down() {
+    use ekey_control::health::{HealthStatus, PutAside};
+    use ekey_control::status::{EgdClientState, EgdClientStatus, ServerTests};
+    let tests = |server: &str, retired: bool| {
+        let put_aside = retired.then(PutAside::default);
+        ServerTests {
+            server: server.to_owned(),
+            passed: !retired,
+            health: HealthStatus { put_aside, ..HealthStatus::default() },
+        }
+    };
+    for (keys, retired, expected) in [
+        (vec![], [false, false], 0),
+        (vec![], [true, false], 1),
+        (vec![], [false, true], 2),
+        (vec![], [true, true], 2),
+        (vec![key(State::Running)], [false, true], 1),
+    ] {
+        let client = EgdClientStatus {
+            state: EgdClientState::Connected,
+            server: "tcp:b:1".to_owned(),
+            tests: vec![tests("tcp:a:1", retired[0]), tests("tcp:b:1", retired[1])],
+            ..EgdClientStatus::default()
+        };
+        let now = Status { egd_client: Some(client), ..status(keys) };
+        let daemon = daemon(move || now.clone());
+        exits(&run(&daemon.socket, &["status"]), expected);
+    }
+}
+
+#[test]
 fn status_exits_with_2_in_every_state_but_running() {
     for state in all_states() {
         let expected = if state.is_running() { 0 } else { 2 };

@@ -2,7 +2,8 @@
 //!
 //! A new connection is first asked how much the server holds (`0x00`). The answer tells an EGD server from whatever greets like an
 //! SSH, mail or web server, before any text is taken for entropy. Then there is one request at a time (`0x02`, whose answer is bare
-//! bytes), and only while bytes are wanted. A server that fails rests, longer each time; meanwhile it is the next one's turn.
+//! bytes), and only while bytes are wanted. A server that fails rests, longer each time; meanwhile it is the next one's turn. One
+//! whose bytes fail the owner's tests rests longest, and has its turn only while every other one rests.
 
 use std::time::{Duration, Instant};
 
@@ -67,6 +68,8 @@ pub enum Received {
 struct Rest {
     until: Option<Instant>,
     next_pause: Duration,
+    /// Whether its bytes failed a test, and have not passed since.
+    unfit: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,7 +94,7 @@ impl Fetcher {
     /// Makes a client of `servers` servers, connected to none of them.
     #[must_use]
     pub fn new(pace: Pace, servers: usize) -> Self {
-        let rest = Rest { until: None, next_pause: pace.first_pause };
+        let rest = Rest { until: None, next_pause: pace.first_pause, unfit: false };
         Self { pace, servers: vec![rest; servers], server: 0, state: State::Apart, wanted: 0 }
     }
 
@@ -142,6 +145,22 @@ impl Fetcher {
         self.state = State::Apart;
     }
 
+    /// Notes that the server's bytes failed the owner's tests, and that there is no connection any more.
+    pub fn failed_test(&mut self, now: Instant) {
+        if let Some(rest) = self.servers.get_mut(self.server) {
+            rest.until = Some(now + self.pace.longest_pause);
+            rest.unfit = true;
+        }
+        self.state = State::Apart;
+    }
+
+    /// Notes that the server's bytes pass the owner's tests again.
+    pub fn passes_again(&mut self) {
+        if let Some(rest) = self.servers.get_mut(self.server) {
+            rest.unfit = false;
+        }
+    }
+
     /// Notes that the server sent `input`. Returns what that is.
     ///
     /// # Errors
@@ -182,10 +201,10 @@ impl Fetcher {
         Ok(Received::Greeting)
     }
 
-    /// The first of the list that does not rest, or how long until one does not.
+    /// The first of the list that does not rest, a fit one if there is one, or how long until one does not rest.
     fn next_server(&mut self, now: Instant) -> Task {
-        let ready = |rest: &Rest| rest.until.is_none_or(|until| until <= now);
-        let Some(server) = self.servers.iter().position(ready) else {
+        let ready = self.servers.iter().enumerate().filter(|(_, rest)| rest.until.is_none_or(|until| until <= now));
+        let Some((server, _)) = ready.min_by_key(|(_, rest)| rest.unfit) else {
             return Task::Wait(self.servers.iter().filter_map(|rest| rest.until).min());
         };
         self.server = server;

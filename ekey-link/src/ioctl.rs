@@ -1,4 +1,4 @@
-//! The requests to the kernel that need an unsafe call; all of this crate's are here.
+//! The requests to the kernel that need an unsafe call; all of this crate's own are here.
 //!
 //! A tty's exclusive mode (`TIOCEXCL`, ioctl_tty(2)) and the reset of a USB device (`USBDEVFS_RESET`, the kernel's linux/usbdevice_fs.h).
 #![expect(unsafe_code, reason = "nix has no safe wrapper for TIOCEXCL, TIOCNXCL and USBDEVFS_RESET")]

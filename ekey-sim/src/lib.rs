@@ -3,7 +3,8 @@
 //! [`Device`] is the key as a state machine without clock and I/O: pass in time and bytes, take out frames. [`run`]
 //! drives it in real time, behind a pseudo terminal ([`Pty`]) or on a unix socket ([`UnixSocket`]). [`run_usbredir`]
 //! and [`run_vhci`] make it a USB device, for a guest of QEMU or for this machine's own kernel. Its [`Setup`] chooses
-//! what goes wrong: a [`Fault`] disturbs single frames or answers, a [`Wedge`] makes the key hang until a certain step.
+//! what goes wrong: a [`Fault`] disturbs single frames or answers, a [`Wedge`] makes the key hang until a certain step,
+//! and a [`Flood`] makes it hostile.
 //! [`UsbBus`] is the USB device without socket and clock.
 //!
 //! Its data looks random and is **not**: anyone who knows the [`Seed`] knows every byte.
@@ -26,6 +27,7 @@
 mod device;
 mod error;
 mod faults;
+mod flood;
 mod generator;
 mod names;
 mod plug;
@@ -41,6 +43,7 @@ mod wedge;
 pub use device::{DEFAULT_RATE, Device, Output, Setup};
 pub use error::SimError;
 pub use faults::{Fault, FaultKind, InvalidFault};
+pub use flood::{Flood, FloodKind, InvalidFlood};
 pub use generator::Seed;
 pub use plug::{Host, News, Plug, Pty, UnixSocket, Wish};
 pub use records::Records;

@@ -12,8 +12,8 @@ use std::time::Duration;
 use clap::{ArgGroup, CommandFactory, Parser, error::ErrorKind};
 use ekey_proto::Serial;
 use ekey_sim::{
-    BadSource, DEFAULT_RATE, Device, Fault, Pty, Records, Seed, Setup, SimError, StopHandle, UnixSocket, Vhci, Wedge,
-    long_term_key_file, master_key_file, run, run_usbredir, run_vhci,
+    BadSource, DEFAULT_RATE, Device, Fault, Flood, Pty, Records, Seed, Setup, SimError, StopHandle, UnixSocket, Vhci,
+    Wedge, long_term_key_file, master_key_file, run, run_usbredir, run_vhci,
 };
 use nix::sys::signal::{SigSet, Signal};
 
@@ -62,6 +62,11 @@ struct Arguments {
     /// :N after N entropy frames
     #[arg(long, value_name = "KIND")]
     wedge: Option<Wedge>,
+    /// Be hostile: send nothing but valid frames of this KIND, as fast as the host reads: serial, serials, need-key,
+    /// information, badness, generators-bad, unknown-input, unlocked, refused, session-answer, long-term-answer,
+    /// entropy, unknown, malformed or all; from the start, or with :N after N entropy frames
+    #[arg(long, value_name = "KIND[:N]")]
+    flood: Option<Flood>,
     /// Replace the noise with constant, stuck, biased, half or replay, without the key noticing; from block FROM to
     /// before block TO, of 78 frames each [default: from 0, for good]
     #[arg(long = "bad-source", value_name = "KIND[:FROM[-TO]]")]
@@ -181,8 +186,8 @@ fn setup(arguments: Arguments) -> Result<Setup, SimError> {
         setup.master_key = master_key_file(path)?;
     }
     let fade = arguments.fade.map(|seconds| Duration::from_secs(seconds.into()));
-    let (rate, source) = (arguments.rate, arguments.source);
-    Ok(Setup { rate, faults: arguments.faults, wedge: arguments.wedge, source, fade, ..setup })
+    let (rate, source, flood) = (arguments.rate, arguments.source, arguments.flood);
+    Ok(Setup { rate, faults: arguments.faults, wedge: arguments.wedge, flood, source, fade, ..setup })
 }
 
 /// Returns a warning if no host can know the key's long-term key.

@@ -19,6 +19,7 @@ mod program;
 mod socket;
 mod source;
 mod stock;
+mod urandom;
 mod worker;
 
 use std::process::ExitCode;

@@ -9,6 +9,7 @@ mod bus;
 mod choices;
 mod config;
 mod control;
+mod daemon;
 mod egd_client;
 mod egd_server;
 mod framer;
@@ -21,6 +22,7 @@ mod usbredir;
 
 pub use config::{config_original, config_toml};
 pub use control::control;
+pub use daemon::{become_the_daemon, daemon};
 pub use egd_client::egd_client;
 pub use egd_server::egd_server;
 pub use framer::framer;
@@ -34,13 +36,14 @@ pub use usbredir::usbredir;
 pub type Target = fn(&[u8]);
 
 /// Every target by name, to run them without libFuzzer.
-pub const TARGETS: [(&str, Target); 11] = [
+pub const TARGETS: [(&str, Target); 12] = [
     ("framer", framer),
     ("packet", packet),
     ("session", session),
     ("egd_server", egd_server),
     ("egd_client", egd_client),
     ("control", control),
+    ("daemon", daemon),
     ("config_toml", config_toml),
     ("config_original", config_original),
     ("keyring", keyring),

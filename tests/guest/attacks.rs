@@ -11,7 +11,7 @@ use ekey_tests::guest::{Booted, Guest, installed, plug_in_software_key};
 use ekey_tests::software_key::SECOND_SERIAL;
 use ekey_tests::tree;
 
-const CONFIG: &str = "[keys]\npaths = [\"/run/sim/key\"]\n\
+const CONFIG: &str = "control-tcp = 9177\n[keys]\npaths = [\"/run/sim/key\"]\n\
                       [egd]\nlisten = [\"unix:/run/ekeyd/egd.sock\", \"tcp:127.0.0.1:8888\"]\n\
                       [http]\nlisten = \"127.0.0.1:9178\"\n";
 const CONTROL: &str = "/run/ekeyd/control.sock";
@@ -19,6 +19,8 @@ const NOBODY: &str = "setpriv --reuid=65534 --regid=65534 --clear-groups";
 /// A member of the group that may use keys and sockets.
 const MEMBER: &str = "setpriv --reuid=member --regid=member --init-groups";
 const READING: [&str; 4] = ["ListEntropyKeys", "StatEntropyKey(1)", "Status", "History"];
+/// What a hostile key can flood with, as `ekey-sim --flood` names it.
+const FLOODS: [&str; 4] = ["all", "badness", "generators-bad", "all:200"];
 const CHANGING: [&str; 6] = [
     "AddEntropyKey(\"/dev/null\")",
     "AddEntropyKeys(\"/dev\")",
@@ -63,8 +65,16 @@ fn besiege(mut guest: Booted, table: &str) {
     plug_in_software_key(&mut guest, "");
     guest.await_sh("[ \"$(systemctl is-active ekeyd)\" = active ]");
     let mut siege = Siege { guest, rows: String::new(), broken: Vec::new() };
-    let parts: [fn(&mut Siege); 5] =
-        [Siege::users, Siege::listeners, Siege::keys, Siege::files, Siege::started_by_root];
+    let parts: [fn(&mut Siege); 8] = [
+        Siege::users,
+        Siege::members,
+        Siege::listeners,
+        Siege::network,
+        Siege::keys,
+        Siege::files,
+        Siege::hostile_services,
+        Siege::started_by_root,
+    ];
     for part in parts {
         part(&mut siege);
     }
@@ -107,6 +117,61 @@ impl Siege {
         for file in ["environ", "maps", "mem"] {
             let attack = format!("another program of the user ekeyd reads the daemon's {file}");
             self.is_refused(&attack, &format!("{ekeyd} \"head -c1 /proc/$PID/{file}\""));
+        }
+    }
+
+    /// Attacks as a member of the group, who may connect: by holding every place, and by filling the log.
+    fn members(&mut self) {
+        for (place, address) in
+            [("control socket", "unix:/run/ekeyd/control.sock"), ("control port", "tcp:127.0.0.1:9177")]
+        {
+            self.sh(&format!(
+                "rm -f /tmp/held; ({MEMBER} attacker hold {address} 300 >/tmp/held 2>&1 & echo $! >/tmp/holder)"
+            ));
+            self.guest.await_sh("grep -E 'held|failed' /tmp/held");
+            let said = self.sh("timeout 300 ekey-ctl list >/dev/null && echo root is served; kill $(cat /tmp/holder)");
+            self.row(
+                &format!("a group member holds 300 connections to the {place}"),
+                said.trim(),
+                said.contains("is served"),
+            );
+        }
+        let before = self.log_lines();
+        let noise = "for n in $(seq 300); do attacker say /run/ekeyd/control.sock 'Shutdown' 'Nonsense(' 'RemoveEntropyKey(9)'; done";
+        self.sh(&format!("{MEMBER} sh -c \"{noise}\" >/dev/null; attacker hold unix:/run/ekeyd/control.sock 400 >/dev/null & sleep 5; kill $!"));
+        let written = self.log_lines().saturating_sub(before);
+        self.row("a group member sends 900 statements to fill the log", &format!("{written} lines"), written <= 10);
+    }
+
+    /// Attacks from the network, and by a program in the place of the unit's daemon.
+    fn network(&mut self) {
+        for (host, expected) in
+            [("127.0.0.1:9178", " 200 "), ("attacker.example", " 421 "), ("127.0.0.1.attacker.example:9178", " 421 ")]
+        {
+            let said = self.sh(&format!("attacker get tcp:127.0.0.1:9178 {host}"));
+            self.row(&format!("a browser asks for the page as {host}"), said.trim(), said.contains(expected));
+        }
+        // A service that the unit's own settings confine, and that is the attacker.
+        let unit = "/run/systemd/system/taken.service";
+        let write = format!(
+            "(echo [Service]; sed -n '/^\\[Service\\]/,/^\\[Install\\]/p' $(systemctl show -P FragmentPath ekeyd) |
+             grep -vE '^(\\[|#|Exec|Type|Watchdog|Restart|RuntimeDirectory|StateDirectory|Notify)') >{unit}"
+        );
+        self.sh(&write);
+        for (what, words) in [
+            ("a program in the daemon's place sends a datagram to another machine", "send 192.0.2.1:53"),
+            ("… and one to the broadcast address", "send 255.255.255.255:53"),
+        ] {
+            let run = format!(
+                "printf '[Service]\\nType=oneshot\\nExecStart=/usr/bin/attacker {words}\\n' >/run/systemd/system/taken.service.d/run.conf"
+            );
+            let said = self.sh(&format!(
+                "mkdir -p /run/systemd/system/taken.service.d; {run}; systemctl daemon-reload; systemctl start taken 2>/dev/null; \
+                 journalctl --sync; journalctl -u taken -o cat | grep -E '^(sent|failed)' | tail -n 1"
+            ));
+            let refused =
+                ["not permitted", "denied", "unreachable", "not supported"].iter().any(|words| said.contains(words));
+            self.row(what, said.trim(), refused);
         }
     }
 
@@ -155,6 +220,16 @@ impl Siege {
             let state = "ekey-ctl status --json | grep -o '\"state\":{\"name\":\"[a-z-]*' | cut -d '\"' -f 6";
             let state = self.sh(&format!("{reset}; {reset}; {state}"));
             self.serves_on(what, &format!("state {}", state.trim()));
+        }
+        for kind in FLOODS {
+            self.sh(&format!("systemctl stop sim; systemctl reset-failed sim; {run} --flood {kind}"));
+            self.guest.await_sh("ekey-ctl status --json | grep -E '\"bytes_read\":[1-9][0-9]{4}'");
+            let before = self.log_lines();
+            self.sh("sleep 10");
+            let lines = self.log_lines().saturating_sub(before);
+            let what = format!("a key floods with frames that verify: {kind}");
+            self.row(&what, &format!("{lines} lines in the log"), lines <= 10);
+            self.serves_on("… and stops the daemon", "counted");
         }
         self.sh("systemctl stop sim; mkdir -p /run/sim; (umask 0; attacker babble /run/sim/key >/tmp/babble 2>&1 & echo $! >/tmp/babbler)");
         self.guest.await_sh("ekey-ctl status --json | grep -E '\"mac_failures\":[1-9]'");
@@ -208,6 +283,56 @@ impl Siege {
         }
     }
 
+    /// Services that the daemon or root's tool talks to, and that lie.
+    fn hostile_services(&mut self) {
+        self.trap("true", "");
+        let config = "control = \"/trap/c\"\n[kernel]\nenabled = false\n[egd]\nlisten = [\"unix:/trap/e\"]\n\
+                      [egd-client]\nconnect = [\"unix:/trap/z\"]\n";
+        self.trap("true", config);
+        self.sh("(umask 0; attacker zeros /trap/z >/dev/null 2>&1 & echo $! >/tmp/zeros)");
+        let said = self.while_it_runs(
+            "for n in $(seq 100); do ekey-ctl status --socket /trap/c --json | grep -q '\"fetched_bytes\":[1-9]' && break; sleep 0.1; done; \
+             timeout 5 attacker ask unix:/trap/e; echo ended with $?; ekey-ctl status --socket /trap/c",
+        );
+        self.sh("kill $(cat /tmp/zeros)");
+        let held = said.contains("ended with 124") && !said.contains("16 bytes") && !said.contains("All is well");
+        self.row("an EGD server whose every byte is zero", if held { "nothing of it is served" } else { &said }, held);
+        // A daemon that was taken over, and root's tool.
+        self.sh("ekey-ctl status --json | sed 's,/etc/entropykey/keyring,/trap/given,g; s,/run/sim/key,/trap/node,g' >/root/lie");
+        self.trap("mkfifo", "");
+        self.sh("mv /trap/place /trap/node; (umask 0; attacker pose /trap/c /root/lie >/dev/null 2>&1 & echo $! >/tmp/pose)");
+        self.guest.await_sh("[ -S /trap/c ]");
+        for (what, command) in [
+            ("adds a long-term key", format!("ekey-ctl keyring add {SECOND_SERIAL} --file /root/ltk --socket /trap/c")),
+            ("removes one", format!("ekey-ctl keyring remove {SECOND_SERIAL} --socket /trap/c")),
+            ("sets a new one", "ekey-ctl rekey NwBvBlg3OTBJORFD --master-file /root/ltk --socket /trap/c".to_owned()),
+        ] {
+            let said = self.sh(&format!("timeout 300 {command} </dev/null 2>&1; echo exit $?; ls /trap"));
+            let held = !said.contains("exit 0") && !said.contains("given");
+            let words = said.lines().find(|line| !line.trim().is_empty()).unwrap_or_default().to_owned();
+            self.row(&format!("a false daemon names another keyring and node while root's tool {what}"), &words, held);
+        }
+        self.sh("kill $(cat /tmp/pose)");
+        self.sh("cp /root/ltk /root/open; chmod 644 /root/open");
+        let said = self.sh("ekey-ctl rekey NwBvBlg3OTBJORFD --master-file /root/open 2>&1; echo exit $?");
+        self.row("a master key in a file that others can read is used", last_words(&said), !said.contains("exit 0"));
+        // A socket's place, swapped while root makes the socket.
+        let swap = "(setpriv --reuid=ekeyd --regid=ekeyd --clear-groups attacker swap /trap/c /root/victim & echo $! >/tmp/swap)";
+        for (what, lines) in [
+            ("the control socket", "control = \"/trap/c\"\n[egd]\nlisten = []\n"),
+            ("the EGD socket", "control = \"/run/other\"\n[egd]\nlisten = [\"unix:/trap/c\"]\n"),
+        ] {
+            self.trap("true", lines);
+            self.sh(&format!("{swap}; for n in $(seq 25); do timeout -s KILL 0.4 ekeyd run --config /trap/ekeyd.toml >/dev/null 2>&1; done; kill $(cat /tmp/swap)"));
+            let held = self.victim_is_whole();
+            self.row(
+                &format!("a link is put in place of {what} while root makes it, 25 times"),
+                "root's file is whole",
+                held,
+            );
+        }
+    }
+
     /// Checks in the kernel's account that root's daemon has dropped its rights.
     fn started_by_root(&mut self) {
         self.trap("true", "keyring = \"/trap/keyring\"\ncontrol = \"/trap/c\"\n[egd]\nlisten = []\n");
@@ -254,6 +379,11 @@ impl Siege {
         let words = "echo $(systemctl show -P MainPID ekeyd) $(ekey-ctl status --json | grep -o '\"keyring\":{[^}]*}') \
                      $(ekey-ctl list --json | grep -o '\"path\"' | wc -l)";
         self.sh(words).trim().replace('"', "")
+    }
+
+    /// Returns how many lines the daemon has logged.
+    fn log_lines(&mut self) -> u64 {
+        self.sh("journalctl --sync; journalctl -u ekeyd -o cat | wc -l").trim().parse().unwrap_or(u64::MAX)
     }
 
     fn is_refused(&mut self, attack: &str, command: &str) {

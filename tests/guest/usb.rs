@@ -46,6 +46,9 @@ fn delivers_and_refuses(transport: &'static str, node: &str, refuses_others_too:
     blocks::assert_prefix(&output, &machine.key.plain_log, FRAMES);
     let frames = &machine.guest.ekeyd_status()["keys"][0]["frames"];
     assert_eq!((&frames["mac_failures"], &frames["framing_errors"]), (&0.into(), &0.into()), "{frames}");
+    // Each call that the sandbox refuses leaves a line.
+    let refused = machine.guest.sh("dmesg | grep type=1326");
+    assert_eq!(refused.code, 1, "the sandbox refuses calls that the daemon makes:\n{}", refused.text);
     machine.guest.power_off();
 }
 

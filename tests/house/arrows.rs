@@ -60,22 +60,31 @@ fn only_the_demo_links_the_software_key() {
 const PROTO: [(&str, &[&str]); 3] = [("wire", &[]), ("crypt", &["wire"]), ("session", &["wire", "crypt"])];
 
 /// The rooms of ekeyd, and what each may name of others: a whole room, or only some of it.
-const DAEMON: [(&str, &[&str]); 12] = [
+const DAEMON: [(&str, &[&str]); 13] = [
     // `ekeyd check` tries what the kernel's outlet needs of the system.
     ("program", &["daemon", "outlet", "confine", "socket", "config", "worker"]),
     ("daemon", &["source", "stock", "outlet", "observe", "confine", "socket", "config", "log_limit"]),
-    ("source", &["socket", "config", "worker", "log_limit"]),
+    ("source", &["socket", "config", "urandom", "worker", "log_limit"]),
     (
         "stock",
-        &["source::SourceId", "source::Trust", "source::Delivery", "source::MOST_BATCH", "source::batch", "log_limit"],
+        &[
+            "source::SourceId",
+            "source::Trust",
+            "source::Delivery",
+            "source::MOST_BATCH",
+            "source::batch",
+            "urandom",
+            "log_limit",
+        ],
     ),
-    ("outlet", &["stock", "source::SourceId", "source::batch", "socket", "config", "worker", "log_limit"]),
+    ("outlet", &["stock", "source::SourceId", "source::batch", "socket", "config", "urandom", "worker", "log_limit"]),
     ("observe", &["socket", "config"]),
     // It lets an outlet keep its privilege.
     ("confine", &["outlet::Outlet", "config"]),
     ("socket", &["config", "log_limit"]),
     ("config", &[]),
     ("fuzzing", &["config"]),
+    ("urandom", &[]),
     ("worker", &[]),
     ("log_limit", &[]),
 ];

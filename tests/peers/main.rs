@@ -9,4 +9,5 @@ mod original_daemon;
 mod original_flags;
 mod outside;
 mod rekey;
+mod sandbox;
 mod setkey;

@@ -88,7 +88,7 @@ fn told_not_to_daemonise_it_stays() {
     let mut command = binaries::command("ekeyd");
     command.arg("-f").arg(config).arg("-p").arg(&pid_file);
     let mut program = Program::spawn("ekeyd", command, &scratch);
-    let pid =
+    let pid: u32 =
         program.await_while_running("its pid file", || fs::read_to_string(&pid_file).ok()?.trim_end().parse().ok());
     assert_eq!(program.id(), pid, "monitoring programs look at this process");
     program.signal(Signal::SIGTERM);

@@ -45,7 +45,7 @@ fn two_keys_are_combined_and_one_alone_gives_nothing() {
 
     let status = daemon.status(&scratch);
     let (used, made) = (status.count("/combine/in_bytes"), status.count("/combine/out_bytes"));
-    assert_eq!(used, made * 3, "24 bytes of each of two keys for each 16");
+    assert_eq!(used, made * 6, "48 bytes of each of two keys for each 16");
     let served = load.given().map(<[u8]>::len).sum::<usize>() as u64;
     assert!(served > 10_000 && served <= made, "{served} bytes were served, {made} were made");
     let _second = second.plug_in(&scratch);

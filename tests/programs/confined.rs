@@ -5,8 +5,9 @@ use std::fs;
 
 use ekey_tests::control::ControlClient;
 use ekey_tests::serving::writing;
+use ekey_tests::software_key::{LONG_TERM_KEY, SERIAL};
 use ekey_tests::{Daemon, DaemonPlan, KeyPlan, Scratch, await_until, blocks};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// CAP_DAC_OVERRIDE of capabilities(7), which root keeps if it has no other user to become.
 const DAC_OVERRIDE: u64 = 1 << 1;
@@ -24,9 +25,7 @@ fn every_thread_is_filtered_and_gains_no_right() {
         assert_eq!(held & !DAC_OVERRIDE, 0, "{thread}");
         assert_eq!(field(thread, "CapAmb"), "0000000000000000", "{thread}");
     }
-    let limits = fs::read_to_string(format!("/proc/{}/limits", daemon.program.id())).expect("it runs");
-    let core = limits.lines().find(|line| line.starts_with("Max core file size")).expect("a limit");
-    assert_eq!(core.split_whitespace().nth(4), Some("0"), "{core}");
+    assert_eq!(limit(&daemon, "Max core file size"), "0");
 
     // The daemon's own report agrees with the kernel's.
     let said = confinement(&daemon, &scratch);
@@ -36,8 +35,7 @@ fn every_thread_is_filtered_and_gains_no_right() {
     assert_eq!(said["threads"], threads.len(), "{said}");
     let locked: u64 = field(&threads[0], "VmLck").trim_end_matches(" kB").trim().parse().expect("a number");
     assert_eq!(said["locked_bytes"], locked * 1024, "{said}");
-    let may_lock = limits.lines().find(|line| line.starts_with("Max locked memory")).expect("a limit");
-    assert!(locked > 0 || may_lock.split_whitespace().nth(4) == Some("0"), "no memory is locked: {said}");
+    assert!(locked > 0 || limit(&daemon, "Max locked memory") == "0", "no memory is locked: {said}");
 }
 
 #[test]
@@ -88,6 +86,52 @@ fn an_unknown_user_stops_the_start() {
     let status = daemon.program.wait();
     assert_eq!(status.code(), Some(1), "{}", daemon.program.stderr());
     assert!(daemon.program.stderr().contains("nobody-has-this"), "{}", daemon.program.stderr());
+}
+
+#[test]
+fn a_large_pool_and_a_new_keyring_are_locked() {
+    const POOL: u32 = 4 * 1024 * 1024;
+    const LINES: u64 = 4000;
+    let scratch = Scratch::make();
+    let daemon = DaemonPlan::default().egd().pool(POOL).start(&scratch);
+    let may_lock = limit(&daemon, "Max locked memory");
+    if may_lock.parse().is_ok_and(|bytes: u64| bytes < u64::from(POOL) * 2) {
+        return println!("this user may lock only {may_lock} bytes");
+    }
+    let locked = |what: &str| -> u64 {
+        // The daemon answers once it has locked its memory.
+        let said = confinement(&daemon, &scratch);
+        let thread = threads(&daemon).remove(0);
+        let locked: u64 = field(&thread, "VmLck").trim_end_matches(" kB").trim().parse().expect("a number");
+        assert_eq!((&said["locked_bytes"], &said["problems"]), (&(locked * 1024).into(), &json!([])), "{what}: {said}");
+        locked * 1024
+    };
+    let before = locked("at the start");
+    assert!(before >= u64::from(POOL), "{before} bytes are locked, and the pool has {POOL}");
+    let line = |number: u64| format!("{}{number:05} {LONG_TERM_KEY}\n", &SERIAL[..11]);
+    let text: String = (0..LINES).map(line).collect();
+    let _ = scratch.write("keyring", &text, 0o600);
+    let reloaded = daemon.ctl(&scratch, &["keyring", "reload"]);
+    assert_eq!(reloaded.code, Some(0), "{reloaded:?}");
+    let after = locked("after reading the keyring");
+    assert!(after - before >= text.len() as u64, "{} more bytes are locked for {}", after - before, text.len());
+}
+
+#[test]
+fn memory_that_cannot_be_locked_is_named() {
+    let scratch = Scratch::make();
+    let daemon = DaemonPlan::default().egd().pool(64 * 1024 * 1024).start(&scratch);
+    let (said, may_lock) = (confinement(&daemon, &scratch), limit(&daemon, "Max locked memory"));
+    let is_named = said["problems"].to_string().contains("limit of locked memory");
+    let is_too_low = may_lock.parse().is_ok_and(|bytes: u64| bytes < 64 * 1024 * 1024);
+    assert_eq!(is_named, is_too_low, "with a limit of {may_lock}: {said}");
+}
+
+/// Returns the soft limit of this name, in bytes or `unlimited`.
+fn limit(daemon: &Daemon, name: &str) -> String {
+    let limits = fs::read_to_string(format!("/proc/{}/limits", daemon.program.id())).expect("it runs");
+    let line = limits.lines().find_map(|line| line.strip_prefix(name)).expect("a limit");
+    line.split_whitespace().next().expect("its value").to_owned()
 }
 
 fn threads(daemon: &Daemon) -> Vec<String> {

@@ -13,6 +13,8 @@ use nix::sys::signal::Signal;
 
 /// Bytes of the blocks that the tests count in.
 const BLOCK: usize = blocks::BLOCK;
+/// Bytes of a server that are fetched for the health tests, before any is used: 2,500 in whole requests of 128.
+const FIRST_BLOCK: usize = 2560;
 
 #[test]
 fn every_byte_of_a_server_arrives() {
@@ -38,30 +40,30 @@ fn an_idle_daemon_fetches_only_its_reserve() {
     let server = EgdServer::start(Manner::Serves);
     let scratch = Scratch::make();
     let daemon = DaemonPlan::default().egd().fetch_from(&[server.place()], "reserve-bytes = 300").start(&scratch);
-    await_until("the reserve", || (server.sent().len() >= 300).then_some(()));
+    await_until("the first block", || (server.sent().len() >= FIRST_BLOCK).then_some(()));
     assert_stays(Duration::from_secs(1), || match server.sent().len() {
-        300 => Ok(()),
-        more => Err(format!("{more} bytes were requested, expected 300")),
+        FIRST_BLOCK => Ok(()),
+        more => Err(format!("{more} bytes were requested, expected the first block, which is more than the reserve")),
     });
     let mut client = EgdClient::connect(&daemon.egd).expect("it listens");
-    let taken: Vec<u8> = (0..4).flat_map(|_| client.take(255).expect("it serves")).collect();
-    assert_eq!(taken.len(), 4 * 255);
-    await_until("the taken bytes to be fetched again", || (server.sent().len() >= 300 + 4 * 255).then_some(()));
+    let taken: Vec<u8> = (0..10).flat_map(|_| client.take(255).expect("it serves")).collect();
+    assert_eq!(taken.len(), 10 * 255);
+    await_until("the reserve to be fetched again", || (server.sent().len() >= 300 + 10 * 255).then_some(()));
     let mut account = Account::of(&[server.sent()]);
     assert_eq!(account.book(&taken[..255]), Ok(()), "the first answer to a client");
     assert_stays(Duration::from_secs(1), || match server.sent().len() {
-        1320 => Ok(()),
-        other => Err(format!("{other} bytes were requested, expected 300 and the 1020 that were taken")),
+        2850 => Ok(()),
+        other => Err(format!("{other} bytes were requested, expected 300 and the 2550 that were taken")),
     });
 }
 
 #[test]
 fn the_daemon_waits_for_a_slow_server() {
-    let server = EgdServer::start(Manner::Slow(Duration::from_millis(100)));
-    let mut fetching = Fetching::from(&[server.place()], "timeout-s = 10", Some(3));
+    let server = EgdServer::start(Manner::Slow(FIRST_BLOCK, Duration::from_millis(100)));
+    let mut fetching = Fetching::from(&[server.place()], "timeout-s = 10", Some(84));
     // A request of 128 bytes takes longer than the timeout, which is for each byte.
-    fetching.await_blocks(3);
-    assert_eq!(fetching.output(), server.sent()[..3 * BLOCK]);
+    fetching.await_blocks(84);
+    assert_eq!(fetching.output(), server.sent()[..84 * BLOCK]);
     let status = fetching.status();
     assert_eq!(status.count("/egd_client/failures"), 0, "{status}");
 }
@@ -85,12 +87,12 @@ fn a_server_that_breaks_the_protocol_adds_nothing() {
 
 #[test]
 fn a_server_that_hangs_up_mid_answer_loses_no_byte() {
-    let server = EgdServer::start(Manner::HangsUpAfter(40));
-    let mut fetching = Fetching::from(&[server.place()], "request-bytes = 32", Some(7));
-    fetching.await_blocks(7);
-    assert_eq!(fetching.output(), server.sent()[..7 * BLOCK]);
+    let server = EgdServer::start(Manner::HangsUpAfter(500));
+    let mut fetching = Fetching::from(&[server.place()], "request-bytes = 32", Some(100));
+    fetching.await_blocks(100);
+    assert_eq!(fetching.output(), server.sent()[..100 * BLOCK]);
     let status = fetching.status();
-    assert!(status.count("/egd_client/reconnects") >= 5, "224 bytes by 40 at a time: {status}");
+    assert!(status.count("/egd_client/reconnects") >= 5, "3200 bytes by 500 at a time: {status}");
 }
 
 #[test]
@@ -115,8 +117,8 @@ fn silent_and_absent_servers_are_told_apart() {
 #[test]
 fn the_next_server_of_the_list_takes_over() {
     let (first, second) = (
-        EgdServer::start(Manner::Slow(Duration::from_millis(2))),
-        EgdServer::start(Manner::Slow(Duration::from_millis(2))),
+        EgdServer::start(Manner::Slow(0, Duration::from_millis(2))),
+        EgdServer::start(Manner::Slow(0, Duration::from_millis(2))),
     );
     let nobody = format!("tcp:localhost:{}", free_port());
     let places = [nobody, first.place(), second.place()];

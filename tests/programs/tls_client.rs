@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ekey_tests::await_until::{DEADLINE, await_until};
 use ekey_tests::blocks::{Account, blocks_in, read};
-use ekey_tests::egd_server::{EgdServer, Manner};
+use ekey_tests::egd_server::{EgdServer, Manner, random_byte};
 use ekey_tests::ports::free_port;
 use ekey_tests::tls::{Certificates, OpensslServer, TlsServer};
 use ekey_tests::{Daemon, DaemonPlan, KeyPlan, Scratch, Status};
@@ -34,6 +34,17 @@ fn bytes_through_openssl_s_server_arrive() {
         (Some("connected"), 0),
         "{status}"
     );
+}
+
+#[test]
+fn bytes_over_tls_are_credited() {
+    let server = TlsServer::start(&KeyPlan::named("key").rate(4000), |plan| plan);
+    let scratch = Scratch::make();
+    let client = fetch(&scratch, &server.certificates, server.port, |plan| plan.uncredited_kernel(""));
+    let status = await_client(&client, &scratch, |status| status.count("/kernel/mixed_bytes") > 0);
+    assert_eq!(status.at("/egd_client/credited"), true, "{status}");
+    // The daemon asks for the credit, and this one lacks the right.
+    assert_eq!(status.at("/kernel/privileged"), false, "{status}");
 }
 
 #[test]
@@ -149,9 +160,7 @@ fn answer(mut stream: &UnixStream, sent: &mut Vec<u8>) {
     assert_eq!(request[0], 0x02, "the daemon asks for entropy by 0x02");
     stream.set_read_timeout(Some(DEADLINE)).expect("a timeout can be set");
     stream.read_exact(&mut request[1..]).expect("a whole request");
-    let bytes: Vec<u8> = (0..u64::from(request[1]))
-        .map(|at| ((sent.len() as u64 + at + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as u8)
-        .collect();
+    let bytes: Vec<u8> = (0..u64::from(request[1])).map(|at| random_byte(sent.len() as u64 + at + 1)).collect();
     stream.write_all(&bytes).expect("openssl takes it");
     sent.extend_from_slice(&bytes);
 }

@@ -45,7 +45,9 @@ pub fn add_up(status: &Status, on_the_way: OnTheWay) -> Result<(), String> {
     let mut went = vec![count(pool, "bytes"), count(pool, "overflowed_bytes"), count(pool, "wiped_bytes")];
     if kernel.is_object() {
         went.push(count(kernel, "given_bytes"));
-        let came = count(kernel, "given_bytes") + count(books, "aside_mixed_bytes");
+        let came = count(kernel, "given_bytes")
+            + count(books, "aside_mixed_bytes")
+            + count(books, "fetched_aside_mixed_bytes");
         same("the kernel", came, &[count(kernel, "mixed_bytes"), count(kernel, "dropped_bytes")])?;
     }
     if file.is_object() {
@@ -79,12 +81,22 @@ pub fn add_up(status: &Status, on_the_way: OnTheWay) -> Result<(), String> {
     let received = count(pool, "received_bytes") - count(books, "fetched_bytes");
     let aside = count(books, "aside_mixed_bytes") + count(books, "aside_dropped_bytes");
     let most = if on_the_way == OnTheWay::Nothing { 0 } else { count(books, "most_on_the_way_bytes") };
-    for (what, came, went) in
-        [("handed on", from_keys("handed_bytes"), received), ("put aside", from_keys("put_aside_bytes"), aside)]
-    {
+    let mut between =
+        vec![("handed on", from_keys("handed_bytes"), received), ("put aside", from_keys("put_aside_bytes"), aside)];
+    let (client, fetched) = (&root["egd_client"], &root["egd_client"]["books"]);
+    if client.is_object() {
+        let parts = ["held_back_bytes", "handed_bytes", "put_aside_bytes"];
+        same("fetched", count(client, "received_bytes"), &parts.map(|part| count(fetched, part)))?;
+        let aside = count(books, "fetched_aside_mixed_bytes") + count(books, "fetched_aside_dropped_bytes");
+        between.extend([
+            ("fetched and handed on", count(fetched, "handed_bytes"), count(books, "fetched_bytes")),
+            ("fetched and put aside", count(fetched, "put_aside_bytes"), aside),
+        ]);
+    }
+    for (what, came, went) in between {
         let between = came.checked_sub(went);
         if between.is_none_or(|between| between > most) {
-            return Err(format!("{what}: the keys gave {came}, {went} came, at most {most} are on the way"));
+            return Err(format!("{what}: {came} were given, {went} came, at most {most} are on the way"));
         }
     }
     Ok(())

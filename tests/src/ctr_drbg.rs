@@ -8,23 +8,39 @@ const BLOCK: usize = 16;
 /// Bytes of a key and a counter.
 const SEED: usize = 48;
 
-/// Returns what a generator with this seed gives to requests of these lengths, multiples of 16.
+/// Returns what a generator with this seed gives to requests of these lengths, multiples of 16, each with the same
+/// additional input, which may be empty.
 ///
 /// # Panics
 /// When openssl is not there or fails.
 #[must_use]
-pub fn given(entropy: &[u8], nonce: &[u8], personalization: &[u8], requests: &[usize]) -> Vec<Vec<u8>> {
-    // 10.2.1.2: CTR adds something to a key stream; key and counter are 0 at first.
-    let mut state = openssl("aes-256-ctr", &[0; 32], 1, &derived(&[entropy, nonce, personalization].concat()));
+pub fn given(
+    entropy: &[u8],
+    nonce: &[u8],
+    personalization: &[u8],
+    additional: &[u8],
+    requests: &[usize],
+) -> Vec<Vec<u8>> {
+    let mut state = added(&[0; SEED], &derived(&[entropy, nonce, personalization].concat()));
     let mut given = Vec::new();
     for count in requests {
-        let (key, counter) = state.split_at(32);
-        let counter = u128::from_be_bytes(counter.try_into().expect("a block")).wrapping_add(1);
-        let stream = openssl("aes-256-ctr", key, counter, &vec![0; count + SEED]);
+        let mut provided = vec![0; SEED];
+        if !additional.is_empty() {
+            provided = derived(additional);
+            state = added(&state, &provided);
+        }
+        let stream = added(&state, &[&vec![0; *count], &provided[..]].concat());
         given.push(stream[..*count].to_vec());
         state = stream[*count..].to_vec();
     }
     given
+}
+
+/// Adds the key stream of a state, its key and its counter, to `input` (10.2.1.2).
+fn added(state: &[u8], input: &[u8]) -> Vec<u8> {
+    let (key, counter) = state.split_at(32);
+    let counter = u128::from_be_bytes(counter.try_into().expect("a block")).wrapping_add(1);
+    openssl("aes-256-ctr", key, counter, input)
 }
 
 /// Computes Block_Cipher_df, 10.3.2.
@@ -74,7 +90,7 @@ mod tests {
             let byte = |at| u8::from_str_radix(&digits[at..at + 2], 16).expect("hexadecimal");
             (0..digits.len()).step_by(2).map(byte).collect()
         };
-        let given = given(&value("EntropyInput"), &value("Nonce"), b"", &[64, 64]);
+        let given = given(&value("EntropyInput"), &value("Nonce"), b"", b"", &[64, 64]);
         assert_eq!(given[1], value("ReturnedBits"));
     }
 }

@@ -32,6 +32,7 @@ pub struct DaemonPlan {
     extra: String,
     program: Option<PathBuf>,
     user: Option<u32>,
+    repeats_urandom: bool,
 }
 
 impl DaemonPlan {
@@ -46,6 +47,13 @@ impl DaemonPlan {
     #[must_use]
     pub fn user(mut self, id: u32) -> Self {
         self.user = Some(id);
+        self
+    }
+
+    /// Runs it where `/dev/urandom` gives only zeros, as if it repeated after each start of the machine. Only root can.
+    #[must_use]
+    pub fn repeating_urandom(mut self) -> Self {
+        self.repeats_urandom = true;
         self
     }
 
@@ -179,6 +187,9 @@ impl DaemonPlan {
             None => Command::new(&program),
             Some(_) => without_sys_admin(&program),
         };
+        if self.repeats_urandom {
+            command = with_zeros_for_urandom(&command);
+        }
         command.args(["run", "--config"]).arg(&config);
         if let Some(id) = self.user {
             command.uid(id).gid(id);
@@ -192,9 +203,10 @@ impl DaemonPlan {
         let listen = own.iter().chain(&self.listen).collect::<Vec<_>>();
         let control_tcp = self.control_tcp.map(|port| format!("control-tcp = {port}\n")).unwrap_or_default();
         let mut text = format!(
-            "keyring = {keyring:?}\ncontrol = {control:?}\n{control_tcp}\
+            "keyring = {keyring:?}\nstate-dir = {:?}\ncontrol = {control:?}\n{control_tcp}\
              [keys]\ndiscover = false\npaths = {:?}\n\
              [kernel]\n{}\n",
+            scratch.path("state"),
             self.keys,
             self.kernel.as_deref().unwrap_or("enabled = false"),
         );
@@ -224,6 +236,14 @@ pub(crate) fn without_sys_admin(program: &Path) -> Command {
     let mut command = Command::new("setpriv");
     command.args(["--bounding-set", "-sys_admin", "--inh-caps", "-sys_admin"]).arg(program);
     command
+}
+
+/// Returns `command` in a mount namespace of its own, in which `/dev/urandom` is `/dev/zero`.
+fn with_zeros_for_urandom(command: &Command) -> Command {
+    let script = "mount --bind /dev/zero /dev/urandom && exec \"$0\" \"$@\"";
+    let mut alone = Command::new("unshare");
+    alone.args(["--mount", "sh", "-c", script]).arg(command.get_program()).args(command.get_args());
+    alone
 }
 
 /// A running `ekeyd`. Dropping it kills it.

@@ -11,8 +11,10 @@ use std::time::Duration;
 pub enum Manner {
     /// Follows the protocol.
     Serves,
-    /// Sends one byte at a time, with this pause before each.
-    Slow(Duration),
+    /// Sends one byte at a time, after this many with this pause before each.
+    Slow(usize, Duration),
+    /// Follows the protocol, and sends bytes that this computes from their number, from 0.
+    Sends(fn(u64) -> u8),
     /// Hangs up after this many bytes of entropy.
     HangsUpAfter(usize),
     /// Sends this at once, and nothing else.
@@ -159,13 +161,27 @@ fn converse(mut stream: TcpStream, manner: Manner, seen: &Mutex<Seen>) {
 }
 
 fn send_byte(stream: &mut TcpStream, manner: Manner, seen: &Mutex<Seen>) -> std::io::Result<()> {
-    if let Manner::Slow(pause) = manner {
+    if let Manner::Slow(after, pause) = manner
+        && lock(seen).sent.len() >= after
+    {
         thread::sleep(pause);
     }
     let mut seen = lock(seen);
-    // Any sequence whose bytes identify their place works: here a multiplicative hash of a counter.
     seen.next += 1;
-    let byte = (seen.next.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as u8;
+    let byte = match manner {
+        Manner::Sends(byte_at) => byte_at(seen.sent.len() as u64),
+        _ => random_byte(seen.next),
+    };
     seen.sent.push(byte);
     stream.write_all(&[byte])
+}
+
+/// Returns the byte at a place of a sequence that passes every health test, and in which a few bytes identify their place
+/// (SplitMix64).
+#[must_use]
+pub fn random_byte(place: u64) -> u8 {
+    let mut word = place.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    ((word ^ (word >> 31)) >> 56) as u8
 }

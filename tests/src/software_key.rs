@@ -137,6 +137,13 @@ impl KeyPlan {
         self
     }
 
+    /// Makes it flood the host with frames of this kind, such as `serials`.
+    #[must_use]
+    pub fn flood(mut self, kind: &str) -> Self {
+        self.others.extend(["--flood".to_owned(), kind.to_owned()]);
+        self
+    }
+
     /// Makes its generators go bad in this way, such as `stuck:10-20`.
     #[must_use]
     pub fn bad_source(mut self, source: &str) -> Self {

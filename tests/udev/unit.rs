@@ -30,6 +30,25 @@ fn systemd_finds_no_mistake_in_the_unit() {
 }
 
 #[test]
+fn only_this_machine_is_reached_without_a_drop_in() {
+    let unit = fs::read_to_string(file("ekeyd.service")).expect("the unit is there");
+    let rules: Vec<&str> = unit.lines().filter(|line| line.starts_with("IPAddress")).collect();
+    assert_eq!(rules, ["IPAddressDeny=any", "IPAddressAllow=localhost"]);
+}
+
+#[test]
+fn systemd_finds_no_mistake_in_the_example_drop_in() {
+    let drop_in = fs::read_to_string(file("ekeyd-network.conf")).expect("the example is there");
+    let lines = drop_in.split_once("[Service]\n").expect("a section").1;
+    let commented = lines.replace("#IPAddressAllow", "IPAddressAllow");
+    let output = verify(|unit| unit.replace("IPAddressDeny=any\n", &format!("IPAddressDeny=any\n{commented}")));
+    assert_eq!((output.status.code(), words(&output).as_str()), (Some(0), ""), "systemd-analyze verify");
+    let output =
+        verify(|unit| unit.replace("IPAddressDeny=any\n", "IPAddressDeny=any\nIPAddressAllow=192.0.2.0/240\n"));
+    assert!(words(&output).contains("192.0.2.0/240"), "a wrong network was not noticed: {output:?}");
+}
+
+#[test]
 fn systemd_finds_a_planted_mistake_in_the_unit() {
     for (right, wrong) in [("PrivateTmp=yes", "PrivateTemp=yes"), ("WatchdogSec=30s", "WatchdogSec=often")] {
         let output = verify(|unit| unit.replace(right, wrong));

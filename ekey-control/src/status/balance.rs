@@ -7,8 +7,10 @@
 //!          where keys are combined, instead of the EGD listeners: + combined + held to be combined + wiped of that,
 //!          and made of it = ready + given to each EGD listener + to seeds
 //! expand:  made of the seeds = ready + wiped + given to each of its listeners
+//! fetched: received = held back + handed on + `put_aside`
 //! between: handed on by all keys = received by the pool from keys + on the way
 //!          `put_aside` of all keys = mixed without credit + dropped + on the way
+//!          and the same for EGD servers
 //! kernel:  given + mixed without credit = mixed + dropped
 //! outlet:  given = passed on + waiting + dropped
 //! EGD:     given + other bytes of the answers = sent + waiting + dropped
@@ -16,7 +18,7 @@
 
 use std::fmt;
 
-use super::books::{Books, KeyBooks};
+use super::books::{Books, FetchedBooks, KeyBooks};
 use super::{Account, EgdStatus, KernelStatus, OutletStatus, Status};
 
 /// Two sums that should be the same.
@@ -60,16 +62,32 @@ impl Status {
         let from_keys = pool.received_bytes.saturating_sub(books.fetched_bytes);
         let aside = sum(&[books.aside_mixed_bytes, books.aside_dropped_bytes]);
         let most = books.most_on_the_way_bytes;
-        for (what, came, went) in [
+        let mut between = vec![
             ("handed on by the keys", keys.handed_bytes, from_keys),
             ("from retired keys", keys.put_aside_bytes, aside),
-        ] {
+        ];
+        if let Some((received, fetched)) = self.fetched() {
+            let FetchedBooks { held_back_bytes, handed_bytes, put_aside_bytes } = *fetched;
+            check("fetched", received, &[held_back_bytes, handed_bytes, put_aside_bytes]);
+            let aside = sum(&[books.fetched_aside_mixed_bytes, books.fetched_aside_dropped_bytes]);
+            between.extend([
+                ("handed on by EGD servers", handed_bytes, books.fetched_bytes),
+                ("from retired EGD servers", put_aside_bytes, aside),
+            ]);
+        }
+        for (what, came, went) in between {
             let on_the_way = came.checked_sub(went);
             if on_the_way.is_none_or(|on_the_way| on_the_way > most) {
                 check(what, came, &[went]);
             }
         }
         found
+    }
+
+    /// Returns how many bytes EGD servers sent, and what became of them.
+    fn fetched(&self) -> Option<(u64, &FetchedBooks)> {
+        let client = self.egd_client.as_ref()?;
+        Some((client.received_bytes, client.books.as_ref()?))
     }
 
     fn check_outputs(&self, check: &mut impl FnMut(&str, u64, &[u64]), books: &Books) {
@@ -93,7 +111,7 @@ impl Status {
         }
         check("the pool", pool.received_bytes, &went);
         if let Some(KernelStatus { given_bytes, mixed_bytes, dropped_bytes, .. }) = self.kernel {
-            let came = given_bytes.saturating_add(books.aside_mixed_bytes);
+            let came = sum(&[given_bytes, books.aside_mixed_bytes, books.fetched_aside_mixed_bytes]);
             check("the kernel", came, &[mixed_bytes, dropped_bytes]);
         }
         for OutletStatus { name, account, .. } in &self.outlets {

@@ -19,6 +19,17 @@ pub struct KeyBooks {
     pub dropped_bytes: u64,
 }
 
+/// What became of the bytes that came from EGD servers of other machines.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FetchedBooks {
+    /// Held back until the server's first block has passed the health tests.
+    pub held_back_bytes: u64,
+    /// Handed on to the pool.
+    pub handed_bytes: u64,
+    /// Handed on only to be mixed into the kernel without credit, because they failed a health test.
+    pub put_aside_bytes: u64,
+}
+
 /// The counts that no other part of the status has.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Books {
@@ -32,6 +43,12 @@ pub struct Books {
     pub aside_mixed_bytes: u64,
     /// Bytes of keys that failed a health test, wiped because the kernel is not fed or did not take them.
     pub aside_dropped_bytes: u64,
+    /// Bytes of EGD servers that failed a health test, mixed into the kernel without credit.
+    #[serde(default)]
+    pub fetched_aside_mixed_bytes: u64,
+    /// Bytes of EGD servers that failed a health test, wiped because the kernel is not fed or did not take them.
+    #[serde(default)]
+    pub fetched_aside_dropped_bytes: u64,
 }
 
 impl AddAssign for KeyBooks {

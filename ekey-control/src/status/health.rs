@@ -1,8 +1,8 @@
-//! The results of the daemon's tests of a key's stream, in the status.
+//! The results of the daemon's tests of a stream, of a key or an EGD server, in the status.
 
 use serde::{Deserialize, Serialize};
 
-/// The tests of one key's stream.
+/// The tests of one key's or EGD server's stream.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HealthStatus {
     /// The false-alarm rate that the cut-offs are computed from, such as `2^-40`.
@@ -15,9 +15,9 @@ pub struct HealthStatus {
     pub fips_failures: u64,
     /// How often each test has failed, those that never did left out.
     pub failures: Vec<TestFailures>,
-    /// The failure for which the daemon hands out nothing of this key.
+    /// The failure for which the daemon hands out nothing of this source.
     pub put_aside: Option<PutAside>,
-    /// How often the key has failed and was not used.
+    /// How often the source has failed and was not used.
     pub times_put_aside: u64,
     /// What the key says of itself that is not well, in words. The key is used nevertheless.
     pub warnings: Vec<String>,
@@ -32,12 +32,12 @@ pub struct TestFailures {
     pub count: u64,
 }
 
-/// A failed test that keeps a key from being used, and how far the key is on its way back.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// A failed test that keeps a source from being used, and how far it is on its way back.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PutAside {
     /// The test that failed, as in [`TestFailures`].
     pub test: String,
-    /// At which byte of the key's stream, counted from 0.
+    /// At which byte of the source's stream, counted from 0.
     pub at_byte: u64,
     /// What was seen.
     pub observed: u64,
@@ -49,6 +49,6 @@ pub struct PutAside {
     pub since_s: u64,
     /// Good blocks of 2,500 bytes in a row since.
     pub good_blocks: u32,
-    /// Good blocks in a row after which the key is used again.
+    /// Good blocks in a row after which the source is used again.
     pub good_blocks_due: u32,
 }

@@ -25,7 +25,7 @@ use thiserror::Error;
 pub use self::balance::Discrepancy;
 pub use self::confinement::{ConfinementStatus, HeldCapability};
 pub use self::egd::{CombineStatus, EgdStatus, EgdTlsStatus};
-pub use self::egd_client::{EgdClientState, EgdClientStatus};
+pub use self::egd_client::{EgdClientState, EgdClientStatus, ServerTests};
 pub use self::expand::ExpandStatus;
 pub use self::outputs::{Account, FileStatus, KernelEra, KernelStatus, OutletStatus, PoolStatus};
 pub use self::sensors::Sensors;
@@ -86,6 +86,9 @@ pub struct Status {
     pub egd_client: Option<EgdClientStatus>,
     /// The path of the control socket.
     pub control: String,
+    /// What makes each session new. An older daemon does not report it.
+    #[serde(default)]
+    pub nonces: Option<NonceStatus>,
     /// The sandbox. An older daemon does not report it.
     #[serde(default)]
     pub confinement: Option<ConfinementStatus>,
@@ -99,6 +102,15 @@ pub struct KeyringStatus {
     /// How many long-term keys it holds.
     pub keys: u32,
     /// Why it could not be read, and what to do.
+    pub problem: Option<String>,
+}
+
+/// The counter that makes each session with a key new, even if all else of the machine repeats.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NonceStatus {
+    /// Its file in the state directory.
+    pub file: String,
+    /// Why it cannot be used, and what to do.
     pub problem: Option<String>,
 }
 
@@ -139,6 +151,10 @@ pub struct KeyStatus {
     pub last_frame_ms: Option<u64>,
     /// What the key says about itself.
     pub sensors: Sensors,
+    /// `true` while what the key says about itself (serial number, sensors, why it stopped) came under the public zero key: anyone
+    /// could have said it. An older daemon does not report it.
+    #[serde(default)]
+    pub unverified: bool,
     /// How often a step revived it.
     pub recoveries: u64,
     /// The steps that were tried, and their results.
@@ -150,6 +166,10 @@ pub struct KeyStatus {
     /// The tests of what it gives; `None` if they are off.
     #[serde(default)]
     pub health: Option<HealthStatus>,
+    /// Whether its session may be a recording: it began before the kernel's generator was ready, and no nonce counter shows that it
+    /// is new. Its bytes are mixed into the kernel without credit and go nowhere else.
+    #[serde(default)]
+    pub doubtful: bool,
 }
 
 /// The results of one step of reviving a key.
@@ -194,7 +214,7 @@ impl KeyStatus {
 
     /// Whether it runs and its entropy is used.
     pub fn is_serving(&self) -> bool {
-        self.state.is_running() && self.put_aside().is_none()
+        self.state.is_running() && self.put_aside().is_none() && !self.doubtful
     }
 
     /// Returns why its node cannot be opened and what to do, if that is known. It says more than the state.
@@ -205,7 +225,8 @@ impl KeyStatus {
 
     /// Whether it will serve in a few seconds without help.
     pub fn is_starting(&self) -> bool {
-        self.state.is_okay() && !self.state.is_running() && self.put_aside().is_none() && self.hindrance().is_none()
+        let is_starting = self.state.is_okay() && (!self.state.is_running() || self.doubtful);
+        is_starting && self.put_aside().is_none() && self.hindrance().is_none()
     }
 }
 

@@ -1,11 +1,10 @@
 //! A status in words: the rows of the terminal's screen and of the page, and the one line that says whether all is well.
 
-use super::parts::Role;
+use super::parts::{self, Role};
 pub use super::parts::{Row, server_rows};
 use super::{advice, amount};
-use crate::status::health::HealthStatus;
 use crate::status::state::KeyState;
-use crate::status::{EgdClientState, EgdClientStatus, KeyStatus, Sensors, Status};
+use crate::status::{EgdClientState, EgdClientStatus, KeyStatus, ServerTests, Status};
 
 /// The warning about a software key, wherever one is in use.
 pub const NOT_RANDOM: &str = "THIS DATA IS NOT RANDOM (software key): for tests only, never for secrets.";
@@ -32,12 +31,23 @@ pub fn mood(state: KeyState) -> Mood {
 
 /// Returns how good a key's state is. A key that failed a health test or cannot be opened is bad, whatever its state.
 pub fn key_mood(key: &KeyStatus) -> Mood {
-    if key.put_aside().is_some() || key.hindrance().is_some() { Mood::Bad } else { mood(key.state) }
+    match mood(key.state) {
+        _ if key.put_aside().is_some() || key.hindrance().is_some() => Mood::Bad,
+        Mood::Good if key.doubtful => Mood::Soon,
+        mood => mood,
+    }
 }
+
+/// The mark of what a key says before it has proven who it is: anyone can say that.
+const UNVERIFIED: &str = "unverified";
 
 /// Returns the key's serial number, its state, and for how long it has been in it.
 pub fn key_title(key: &KeyStatus) -> String {
-    let serial = key.known_serial().unwrap_or("(serial number not known)");
+    let serial = match (key.known_serial(), &key.serial) {
+        (None, _) => "(serial number not known)".to_owned(),
+        (Some(_), Some(claimed)) if key.unverified => format!("{claimed} ({UNVERIFIED})"),
+        (Some(serial), _) => serial.to_owned(),
+    };
     if let Some(aside) = key.put_aside().filter(|_| key.state.is_okay()) {
         let since = amount::duration(aside.since_s);
         return format!("Key {}  {serial}  retired: {} test failed, for {since}", key.number, aside.test);
@@ -66,17 +76,19 @@ pub fn key_rows(key: &KeyStatus) -> Vec<Row> {
                 sessions.rekeys, sessions.resets, key.recoveries
             ),
         ),
-        ("sensors", sensors(&key.sensors)),
+        ("sensors", sensors(key)),
     ]);
     // There is room for one of the two. Of a key that failed a health test they say the same.
     let health = key.health.as_ref().filter(|_| key.detail.is_none());
-    rows.extend(health.map(|health| ("health", self::health(health))));
+    rows.extend(health.map(|health| ("health", parts::health(health))));
     rows
 }
 
-/// Returns how good the state of fetching from another machine is.
+/// Returns how good the state of fetching from another machine is. A server that failed a health test is bad, whatever the state.
 pub fn server_mood(client: &EgdClientStatus) -> Mood {
     match client.state {
+        _ if client.current().is_some_and(|tests| tests.put_aside().is_some()) => Mood::Bad,
+        EgdClientState::Connected if !client.is_delivering() => Mood::Soon,
         EgdClientState::Connected => Mood::Good,
         EgdClientState::Connecting => Mood::Soon,
         EgdClientState::Resting => Mood::Bad,
@@ -90,6 +102,10 @@ pub fn server_title(client: &EgdClientStatus) -> String {
         (since, false) => format!(", no server for {since}"),
     };
     let address = client.address.as_ref().map_or_else(String::new, |address| format!(" ({address})"));
+    if let Some(aside) = client.current().and_then(ServerTests::put_aside) {
+        let since = amount::duration(aside.since_s);
+        return format!("EGD server  retired: {} test failed, for {since}  {}{address}", aside.test, client.server);
+    }
     format!("EGD server  {}{since}  {}{address}", client.state.word(), client.server)
 }
 
@@ -134,7 +150,8 @@ fn frames(key: &KeyStatus) -> String {
     format!("{} good, {faults}", counts.ok)
 }
 
-fn sensors(sensors: &Sensors) -> String {
+fn sensors(key: &KeyStatus) -> String {
+    let sensors = &key.sensors;
     let mut parts = Vec::new();
     if let Some(decikelvin) = sensors.temperature_decikelvin {
         parts.push(format!("{:.1} C", celsius(decikelvin)));
@@ -149,15 +166,9 @@ fn sensors(sensors: &Sensors) -> String {
         let per_byte = |estimate: u32| f64::from(estimate) / f64::from(generators.raw_bytes);
         parts.push(format!("raw {:.2} and {:.2} bits/byte", per_byte(generators.left), per_byte(generators.right)));
     }
-    if parts.is_empty() { "nothing said yet".to_owned() } else { parts.join(", ") }
-}
-
-fn health(health: &HealthStatus) -> String {
-    let tested = amount::bytes(health.tested_bytes);
-    let fips = format!("{} of {} blocks fail FIPS", health.fips_failures, health.fips_blocks);
-    match (&health.put_aside, health.times_put_aside) {
-        (Some(aside), _) => format!("FAILED at byte {}: {}", aside.at_byte, aside.what),
-        (None, 0) => format!("all tests passed on {tested}, {fips}"),
-        (None, times) => format!("{tested} tested, {fips}, retired {} so far", amount::many(times, "time")),
+    match (parts.join(", "), key.unverified) {
+        (parts, _) if parts.is_empty() => "nothing said yet".to_owned(),
+        (parts, true) => format!("{UNVERIFIED}: {parts}"),
+        (parts, false) => parts,
     }
 }

@@ -3,9 +3,10 @@
 //! `glance`, `advice` and `ekey-ctl watch` loop over them: a new source or outlet is one more entry of [`Status::parts`].
 
 use super::amount;
+use crate::status::health::{HealthStatus, PutAside};
 use crate::status::{
     Account, CombineStatus, ConfinementStatus, EgdClientStatus, EgdStatus, EgdTlsStatus, ExpandStatus, FileStatus,
-    KernelEra, KernelStatus, KeyringStatus, OutletStatus, PoolStatus, Status,
+    KernelEra, KernelStatus, KeyringStatus, NonceStatus, OutletStatus, PoolStatus, ServerTests, Status,
 };
 
 /// The name of the part that holds the long-term keys.
@@ -61,6 +62,7 @@ impl Status {
         parts.extend(self.expand.as_ref().map(expand));
         parts.extend(other_outlets(&self.outlets));
         parts.push(keyring(&self.keyring));
+        parts.extend(self.nonces.as_ref().and_then(nonces));
         parts.extend(self.confinement.as_ref().map(sandbox));
         parts.extend(books(self));
         parts
@@ -82,8 +84,26 @@ impl Part {
 fn egd_client(client: &EgdClientStatus) -> Part {
     let waits = || "No EGD server has answered yet: wait a few seconds.".to_owned();
     let why = || client.last_error.as_ref().map_or_else(waits, |error| format!("{error}."));
+    let begins = || format!("The first bytes of EGD server {} are not tested yet: wait a few seconds.", client.server);
+    let retired: Vec<String> =
+        client.retired().map(|(server, aside)| format!("EGD server {server}: {}.", aside.of_server())).collect();
+    let problem = match client.is_connected() {
+        false => Some(why()),
+        true if client.current().is_some_and(|tests| !tests.passed) => Some(begins()),
+        true => None,
+    };
+    // The failure of a test is also the last error.
+    let problem = problem.filter(|text| !retired.contains(text));
     let part = Part { name: "egd-client", role: Role::Source, rows: server_rows(client), problems: Vec::new() };
-    part.with_problems((!client.is_connected()).then(why))
+    part.with_problems(retired).with_problems(problem)
+}
+
+impl PutAside {
+    /// Says why the bytes of an EGD server are not used, and what to do.
+    pub fn of_server(&self) -> String {
+        let Self { test, what, .. } = self;
+        format!("its bytes fail the test {test} ({what}) and are not used; see there what feeds it")
+    }
 }
 
 /// Returns what was fetched. No MAC proves these bytes.
@@ -92,7 +112,28 @@ pub fn server_rows(client: &EgdClientStatus) -> Vec<Row> {
     let (bytes, requests) = (amount::bytes(client.received_bytes), amount::many(client.requests, "request"));
     let (reconnects, failures) =
         (amount::many(client.reconnects, "reconnect"), amount::many(client.failures, "failure"));
-    vec![("fetched", format!("{bytes}{proof}, {requests}, {reconnects}, {failures}"))]
+    let mut rows = vec![("fetched", format!("{bytes}{proof}, {requests}, {reconnects}, {failures}"))];
+    let credit = if client.credited == Some(false) { "; no credit in the kernel" } else { "" };
+    rows.extend(client.current().map(|tests| ("health", format!("{}{credit}", server_tests(tests)))));
+    rows
+}
+
+fn server_tests(tests: &ServerTests) -> String {
+    if tests.passed || tests.put_aside().is_some() {
+        return health(&tests.health);
+    }
+    format!("{} of the first 2.5 kB tested, none used yet", amount::bytes(tests.health.tested_bytes))
+}
+
+/// Says how the tests of a source's bytes have gone.
+pub(super) fn health(health: &HealthStatus) -> String {
+    let tested = amount::bytes(health.tested_bytes);
+    let fips = format!("{} of {} blocks fail FIPS", health.fips_failures, health.fips_blocks);
+    match (&health.put_aside, health.times_put_aside) {
+        (Some(aside), _) => format!("FAILED at byte {}: {}", aside.at_byte, aside.what),
+        (None, 0) => format!("all tests passed on {tested}, {fips}"),
+        (None, times) => format!("{tested} tested, {fips}, retired {} so far", amount::many(times, "time")),
+    }
 }
 
 fn pool(pool: &PoolStatus) -> Part {
@@ -226,6 +267,13 @@ fn keyring(keyring: &KeyringStatus) -> Part {
     let problem = keyring.problem.as_ref().map(|problem| problem.replace('\n', ", "));
     let problem = problem.map(|problem| format!("Keyring {problem}; then run `ekey-ctl keyring reload`."));
     Part::new(KEYRING, Role::Other, format!("{}, {held}", keyring.path)).with_problems(problem)
+}
+
+/// The nonce counter, if it cannot be used. Without it the daemon works, but not while the machine boots.
+fn nonces(nonces: &NonceStatus) -> Option<Part> {
+    let text = format!("Nonce counter {}.", nonces.problem.as_ref()?);
+    let part = Part { name: "nonces", role: Role::Other, rows: Vec::new(), problems: Vec::new() };
+    Some(part.with_problems([text]))
 }
 
 /// The sandbox. A part of it that this machine lacks needs no person: the daemon works without it.

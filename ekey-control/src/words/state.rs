@@ -68,10 +68,18 @@ impl KeyState {
 }
 
 impl KeyStatus {
-    /// Says what a person should do about this key: [`KeyState::next_step`], unless it failed a health test or cannot be opened.
+    /// Says what a person should do about this key: [`KeyState::next_step`], unless it failed a health test, its session may be a
+    /// recording, or it cannot be opened.
     pub fn next_step(&self) -> Option<String> {
         if let Some(aside) = self.put_aside().filter(|_| self.state.is_okay()) {
             return Some(aside.next_step());
+        }
+        if self.doubtful && self.state.is_running() {
+            return Some(
+                "its session could be a recording until the kernel's generator is ready, so its bytes are only mixed into the \
+                 kernel, without credit; a state directory that lasts (state-dir) avoids that"
+                    .to_owned(),
+            );
         }
         let hindrance = self.hindrance().map(str::to_owned);
         hindrance.or_else(|| self.state.next_step(self.known_serial(), &self.path))

@@ -64,6 +64,7 @@ pub(crate) fn key(state: impl Into<KeyState>) -> KeyStatus {
                 badness: Badness::NONE,
             }),
         },
+        unverified: false,
         recoveries: 0,
         revival: Vec::new(),
         books: KeyBooks { verified_bytes: 29_520_000, handed_bytes: 29_520_000, ..KeyBooks::default() },
@@ -74,6 +75,7 @@ pub(crate) fn key(state: impl Into<KeyState>) -> KeyStatus {
             fips_failures: 9,
             ..HealthStatus::default()
         }),
+        doubtful: false,
     }
 }
 
@@ -130,6 +132,7 @@ pub(crate) fn status(keys: Vec<KeyStatus>) -> Status {
         offered_bytes: 0,
         egd_client: None,
         control: "/run/ekeyd/control.sock".to_owned(),
+        nonces: None,
         confinement: None,
     }
 }

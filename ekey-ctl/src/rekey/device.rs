@@ -1,7 +1,6 @@
 //! The conversation with the key, and what a failure means for the key.
 
-use std::fs::File;
-use std::io::{self, Read as _};
+use std::io;
 use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -11,6 +10,8 @@ use ekey_link::{Interrupt, Link, LinkError, Read};
 use ekey_proto::session::{Event, LongTermRekey, Output, RekeyError, RekeyOutput, Session, State, Timings};
 use ekey_proto::wire::Command;
 use ekey_proto::{Instant as SessionInstant, LongTermKey, MasterKey, Nonce, Serial};
+use rustix::io::Errno;
+use rustix::rand::{GetRandomFlags, getrandom};
 use thiserror::Error;
 
 const WRITE_PATIENCE: Duration = Duration::from_secs(2);
@@ -36,7 +37,7 @@ pub(crate) enum DeviceError {
     #[error(transparent)]
     Rekey(RekeyError),
     /// The host has no randomness for a nonce (host).
-    #[error("cannot read /dev/urandom: {0}; nothing was changed: check /dev")]
+    #[error("cannot make a nonce: {0}; nothing was changed: try again in a minute")]
     NoNonce(io::Error),
 }
 
@@ -188,9 +189,37 @@ fn open(path: &Path, interrupt: &Interrupt) -> Result<Box<dyn Link>, LinkError> 
 }
 
 /// Makes a new nonce. It must never repeat, and need not be secret.
+///
+/// # Errors
+/// The kernel's generator is not ready: then its bytes may be those of an earlier start, and a recorded answer of the key would give
+/// an old long-term key.
 fn nonce() -> io::Result<Nonce> {
-    let mut random = [0; 12];
-    File::open("/dev/urandom")?.read_exact(&mut random)?;
-    let [a, b, c, d, rest @ ..] = random;
+    nonce_from(|out| getrandom(out, GetRandomFlags::NONBLOCK))
+}
+
+fn nonce_from(random: impl FnOnce(&mut [u8]) -> rustix::io::Result<usize>) -> io::Result<Nonce> {
+    let mut bytes = [0; Nonce::LEN];
+    match random(&mut bytes) {
+        Ok(Nonce::LEN) => {}
+        Ok(_) => return Err(io::ErrorKind::UnexpectedEof.into()),
+        Err(Errno::AGAIN) => return Err(io::Error::other("the kernel's generator is not ready")),
+        Err(errno) => return Err(errno.into()),
+    }
+    let [a, b, c, d, rest @ ..] = bytes;
     Ok(Nonce::new(u32::from_le_bytes([a, b, c, d]), rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_nonce_comes_from_a_generator_that_may_repeat() {
+        let refused =
+            nonce_from(|_| Err(Errno::AGAIN)).map(drop).map_err(DeviceError::NoNonce).map_err(|why| why.to_string());
+        assert!(refused.is_err_and(|why| why.contains("not ready") && why.contains("nothing was changed")));
+        assert!(nonce_from(|_| Ok(3)).is_err(), "too few bytes");
+        let [one, other] = [(); 2].map(|()| nonce().unwrap());
+        assert_ne!(one, other);
+    }
 }

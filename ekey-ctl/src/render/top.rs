@@ -3,6 +3,7 @@
 use ekey_control::chart::{Range, Track};
 use ekey_control::glance::{self, Mood, NOT_RANDOM};
 use ekey_control::history::{FINE_STEP_S, FINE_STEPS, Figure};
+use ekey_control::status::Sensors;
 use ekey_control::{History, KeyStatus, Status, advice, amount};
 
 use crate::render::paint::{Line, Tone, narrow};
@@ -65,7 +66,8 @@ fn key(key: &KeyStatus) -> Line {
         Mood::Soon => Tone::Warn,
         Mood::Bad => Tone::Bad,
     };
-    let sensors = &key.sensors;
+    // There is no room for a mark.
+    let sensors = if key.unverified { Sensors::default() } else { key.sensors };
     let unknown = || "-".to_owned();
     let temperature =
         sensors.temperature_decikelvin.map_or_else(unknown, |value| format!("{:.1} C", glance::celsius(value)));

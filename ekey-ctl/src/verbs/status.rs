@@ -3,7 +3,6 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use ekey_control::status::EgdClientStatus;
 use ekey_control::{Client, Status};
 
 use crate::cli::Json;
@@ -22,11 +21,13 @@ pub(crate) fn run(socket: &Path, args: Json) -> Result<u8, Problem> {
     Ok(exit_code(&status))
 }
 
-/// Returns 0 if all sources deliver (keys, and the EGD server), 1 if some do not, 2 if none does.
+/// Returns 0 if all sources deliver (keys, and the EGD server), 1 if some do not, 2 if none does. A server of the list that
+/// failed a health test does not deliver, even if another one does.
 fn exit_code(status: &Status) -> u8 {
-    let fetches = status.egd_client.as_ref().map(EgdClientStatus::is_connected);
-    let all = status.keys.len() + usize::from(fetches.is_some());
-    match status.running() + usize::from(fetches == Some(true)) {
+    let client = status.egd_client.iter();
+    let fetching = client.clone().filter(|client| client.is_delivering()).count();
+    let all = status.keys.len() + client.map(|client| 1 + client.retired().count()).sum::<usize>();
+    match status.running() + fetching {
         0 => 2,
         well if well < all => 1,
         _ => 0,

@@ -215,6 +215,47 @@ fn the_next_server_has_its_turn_while_the_first_rests() {
 }
 
 #[test]
+fn a_server_that_fails_a_test_is_the_last_resort() {
+    let mut played = Played::with(2);
+    played.connects_to(0);
+    played.greets();
+    played.fetcher.failed_test(played.now);
+    played.connects_to(1);
+    played.greets();
+    played.pass(ms(60_000));
+    played.fails();
+    played.connects_to(0);
+    played.greets();
+    played.fetcher.failed_test(played.now);
+    played.pass(ms(500));
+    played.connects_to(1);
+    played.greets();
+    played.pass(ms(120_000));
+    played.fails();
+    played.pass(ms(1_000));
+    played.connects_to(1);
+    played.fetcher.failed(played.now);
+    played.connects_to(0);
+    played.greets();
+    played.fetcher.passes_again();
+    played.fails();
+    played.pass(ms(60_000));
+    played.connects_to(0);
+}
+
+#[test]
+fn a_server_that_fails_a_test_rests_longest() {
+    let mut played = Played::with(1);
+    played.connects_to(0);
+    played.greets();
+    played.fetcher.want(1);
+    assert_eq!(played.next(), Task::Send(Request::Wait(1)));
+    played.answers(1);
+    played.fetcher.failed_test(played.now);
+    assert_eq!(played.next(), Task::Wait(Some(played.now + PACE.longest_pause)));
+}
+
+#[test]
 fn no_failing_server_is_asked_over_twice_a_second() {
     let mut played = Played::with(2);
     let mut attempts = [0_u32; 2];

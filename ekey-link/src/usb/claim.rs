@@ -1,9 +1,10 @@
 //! Takes a key from the kernel's driver, and gives it back.
 
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::time::Duration;
 
-use rusb::{Context, Device, DeviceHandle, Error};
+use rusb::{Context, DeviceHandle, Error};
 
 use super::failure;
 use super::layout::Layout;
@@ -14,19 +15,20 @@ use crate::LinkError;
 pub(super) struct Claim {
     handle: DeviceHandle<Context>,
     layout: Layout,
+    /// Closed after the handle, which uses it.
+    _node: OwnedFd,
 }
 
 impl Claim {
     /// Detaches the kernel's driver and claims every interface.
-    pub(super) fn take(device: &Device<Context>, path: &Path) -> Result<Self, LinkError> {
-        let config = device.active_config_descriptor().map_err(|error| failure::open(path, error))?;
+    pub(super) fn take(handle: DeviceHandle<Context>, node: OwnedFd, path: &Path) -> Result<Self, LinkError> {
+        let config = handle.device().active_config_descriptor().map_err(|error| failure::open(path, error))?;
         let layout = Layout::read(&config).ok_or_else(|| LinkError::NotAKey {
             path: path.to_owned(),
             what: "a USB device without bulk endpoints for data",
         })?;
-        let handle = device.open().map_err(|error| failure::open(path, error))?;
         // From here on a claim that fails half way gives back by its drop what it had got.
-        let claim = Self { handle, layout };
+        let claim = Self { handle, layout, _node: node };
         for &interface in &claim.layout.interfaces {
             claim.detach(interface).map_err(|error| failure::open(path, error))?;
         }

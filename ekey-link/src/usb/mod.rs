@@ -7,20 +7,19 @@
 mod claim;
 mod failure;
 mod layout;
+mod node;
 mod reader;
 mod stall;
 
-use std::fs::{File, OpenOptions};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use rusb::{Context, Device, UsbContext};
 
-use crate::find::{self, FoundKey, PRODUCT, VENDOR};
+use crate::find::FoundKey;
 use crate::tty::Tty;
 use crate::{Interrupt, Link, LinkError, Read, Transport, pipe};
 use claim::Claim;
@@ -46,10 +45,10 @@ pub(crate) struct Usb {
 impl Usb {
     /// Takes the key whose usbfs node is `path` away from the kernel's driver and claims it. `address` is its bus and device number.
     pub(crate) fn open(path: &Path, address: (u16, u16), interrupt: &Interrupt) -> Result<Self, LinkError> {
-        check_permission(path)?;
-        let device = device(path, address)?;
-        let tty = hold_tty(address)?;
-        let claim = Arc::new(Claim::take(&device, path)?);
+        let key = node::key(path, address)?;
+        let (handle, node) = node::open(path, address)?;
+        let tty = hold_tty(&key)?;
+        let claim = Arc::new(Claim::take(handle, node, path)?);
         // Its descriptor has hung up when the driver was detached; closing it frees the name ttyACM0.
         drop(tty);
         let (inbound, feed) = UnixStream::pair().map_err(|source| open_error(path, source))?;
@@ -126,30 +125,10 @@ fn transfer_timeout(deadline: Instant) -> Duration {
     deadline.saturating_duration_since(Instant::now()).clamp(Duration::from_millis(1), LONGEST_TRANSFER)
 }
 
-/// Opens the node as libusb will, for an error that says what is wrong.
-fn check_permission(path: &Path) -> Result<OwnedFd, LinkError> {
-    OpenOptions::new().read(true).write(true).open(path).map(File::into).map_err(|source| open_error(path, source))
-}
-
-/// Looks the device up, in a fresh context, which also has what was plugged in just now.
-fn device(path: &Path, (bus, number): (u16, u16)) -> Result<Device<Context>, LinkError> {
-    let devices = Context::new().and_then(|context| context.devices()).map_err(|error| failure::open(path, error))?;
-    let device = devices
-        .iter()
-        .find(|device| (u16::from(device.bus_number()), u16::from(device.address())) == (bus, number))
-        .ok_or(LinkError::Gone)?;
-    let descriptor = device.device_descriptor().map_err(|error| failure::open(path, error))?;
-    if (descriptor.vendor_id(), descriptor.product_id()) != (VENDOR, PRODUCT) {
-        return Err(LinkError::NotAKey { path: path.to_owned(), what: "a USB device of another make" });
-    }
-    Ok(device)
-}
-
 /// Holds the key's tty, if it has one, until the kernel's driver is detached: a program that has it open must not lose it to us.
-fn hold_tty((bus, number): (u16, u16)) -> Result<Option<Tty>, LinkError> {
-    let found = find::keys().into_iter().find(|key| (key.bus, key.device) == (bus, number));
-    let Some(FoundKey { tty: Some(path), .. }) = found else { return Ok(None) };
-    match Tty::open(&path, &Interrupt::new()?) {
+fn hold_tty(key: &FoundKey) -> Result<Option<Tty>, LinkError> {
+    let Some(path) = &key.tty else { return Ok(None) };
+    match Tty::open(path, &Interrupt::new()?) {
         Ok(tty) => Ok(Some(tty)),
         Err(busy @ LinkError::Busy { .. }) => Err(busy),
         // A tty that cannot be used for another reason may well be why USB is tried.

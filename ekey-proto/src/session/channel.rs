@@ -15,6 +15,7 @@ pub(super) struct Channel {
 pub(super) enum ChannelKey {
     /// The zero key: a frame that verifies is whole, but anyone could have made it.
     Zero,
-    /// A session key and the highest sequence number so far. `fresh` until the first frame verifies under it.
-    Session { last_sequence: Option<u16>, fresh: bool },
+    /// A session key, the highest sequence number so far and the blocks that came. `fresh` until the first frame
+    /// verifies under it.
+    Session { last_sequence: Option<u16>, blocks: u16, fresh: bool },
 }

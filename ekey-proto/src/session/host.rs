@@ -41,6 +41,7 @@ pub struct Session {
     pub(super) channel: Option<Channel>,
     pub(super) rekey: Rekey,
     awaits_serial: bool,
+    proven: bool,
     mac_failures_in_a_row: u32,
     last_verified: Instant,
     last_reset: Option<Instant>,
@@ -71,6 +72,7 @@ impl Session {
             channel: None,
             rekey: Rekey::Idle,
             awaits_serial: true,
+            proven: false,
             mac_failures_in_a_row: 0,
             last_verified: now,
             last_reset: None,
@@ -176,6 +178,13 @@ impl Session {
         self.channel.as_ref().map(|channel| channel.serial)
     }
 
+    /// Reports whether frames verify under a session key since the last `S!`. Before that, anyone could have said what
+    /// the key says: the zero key is public.
+    #[must_use]
+    pub const fn is_proven(&self) -> bool {
+        self.proven
+    }
+
     /// Returns the counts since the session began.
     #[must_use]
     pub const fn counters(&self) -> Counters {
@@ -230,6 +239,7 @@ impl Session {
         self.channel = Some(Channel { serial, crypt: Some(crypt), key: ChannelKey::Zero });
         self.rekey = Rekey::Idle;
         self.awaits_serial = false;
+        self.proven = false;
         self.reset_due = None;
         self.mac_failures_in_a_row = 0;
         if *self.expected.get_or_insert(serial) != serial {
@@ -262,6 +272,7 @@ impl Session {
         match key {
             ChannelKey::Session { fresh: fresh @ true, .. } => {
                 *fresh = false;
+                self.proven = true;
                 self.retry = Retry::new();
                 self.enter(State::Running);
             }

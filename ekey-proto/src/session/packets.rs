@@ -49,7 +49,7 @@ impl Session {
         }
         let key = long_term_key.session_key(&channel.serial, &device, nonce.as_bytes());
         channel.crypt = Some(SessionCrypt::new(&channel.serial, &key));
-        channel.key = ChannelKey::Session { last_sequence: None, fresh: true };
+        channel.key = ChannelKey::Session { last_sequence: None, blocks: 0, fresh: true };
         self.counters.rekeys += 1;
     }
 
@@ -61,7 +61,7 @@ impl Session {
         block: EntropyBlock,
     ) -> Option<EntropyBlock> {
         let key = self.channel.as_mut().map(|channel| &mut channel.key);
-        let (Some(ChannelKey::Session { last_sequence, .. }), None) = (key, self.badness) else {
+        let (Some(ChannelKey::Session { last_sequence, blocks, .. }), None) = (key, self.badness) else {
             self.counters.unexpected += 1;
             return None;
         };
@@ -77,8 +77,13 @@ impl Session {
         self.counters.lost += u64::from(sequence.value() - next);
         *last_sequence = Some(sequence.value());
         self.counters.entropy_blocks += 1;
-        if sequence.value() == SubCode::MAX {
-            self.ask_for_nonce(now);
+        // A sequence number higher than all before is new, so this never exceeds their count.
+        *blocks += 1;
+        let has_skipped_most = *blocks <= SubCode::MAX / 2;
+        match sequence.value() {
+            SubCode::MAX if has_skipped_most => self.ask_for_nonce_soon(now),
+            SubCode::MAX => self.ask_for_nonce(now),
+            _ => {}
         }
         Some(block)
     }

@@ -162,6 +162,55 @@ fn the_last_sequence_number_triggers_a_rekey() {
 }
 
 #[test]
+fn a_key_that_skips_to_the_last_number_waits() {
+    let mut bench = Bench::running();
+    let mut asked = 0;
+    for _ in 0..100 {
+        let last = bench.key.entropy(4095, 1);
+        let did = bench.hear(&last);
+        asked += did.iter().filter(|did| **did == Did::NeedNonce).count();
+        if bench.give_nonce(Some(LONG_TERM_KEY)) == [Did::Write(Command::RekeySession(nonce()))] {
+            let reply = bench.key.rekey(LONG_TERM_KEY, 12);
+            bench.hear(&reply);
+        }
+    }
+    assert_eq!(asked, 1, "times in one moment");
+    assert_eq!(bench.pass(Duration::from_secs(1)), [Did::NeedNonce]);
+}
+
+#[test]
+fn a_whole_session_is_renewed_at_once() {
+    let mut bench = Bench::running();
+    for _ in 0..3 {
+        // It has lost some of them.
+        let frames: Vec<_> = (1..4096).filter(|at| at % 3 > 0).map(|at| bench.key.entropy(at, 1)).collect();
+        assert!(!bench.hear(&frames.concat()).contains(&Did::NeedNonce), "4095 is among the lost");
+        let last = bench.key.entropy(4095, 1);
+        assert_eq!(bench.hear(&last), [Did::Entropy([1; 32]), Did::NeedNonce]);
+        bench.give_nonce(Some(LONG_TERM_KEY));
+        let reply = bench.key.rekey(LONG_TERM_KEY, 12);
+        bench.hear(&reply);
+    }
+}
+
+#[test]
+fn only_a_frame_under_a_session_key_proves_a_key() {
+    let mut bench = Bench::identified();
+    let report = bench.key.text(*b"I>", "T03000");
+    bench.hear(&report);
+    bench.give_nonce(Some(LONG_TERM_KEY));
+    let reply = bench.key.rekey(LONG_TERM_KEY, 12);
+    bench.hear(&reply);
+    assert!(!bench.session.is_proven(), "after frames under the zero key");
+    let report = bench.key.text(*b"I>", "T03000");
+    bench.hear(&report);
+    assert!(bench.session.is_proven());
+    let hello = bench.key.reset();
+    bench.hear(&hello);
+    assert!(!bench.session.is_proven(), "after another S!");
+}
+
+#[test]
 fn a_key_that_asks_for_a_session_key_gets_one() {
     let mut bench = Bench::running();
     let asks = bench.key.text(*b"k>", "");

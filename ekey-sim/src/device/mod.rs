@@ -6,6 +6,7 @@
 //! Source: firmware-notes/protocol.md.
 
 mod blocks;
+mod flood;
 mod information;
 mod input;
 mod session;
@@ -25,7 +26,7 @@ use self::session::Session;
 pub use self::setup::{DEFAULT_RATE, Setup};
 use crate::faults::{FaultKind, Faults, FrameBytes};
 use crate::generator::{Generator, Stream};
-use crate::{Revival, Wedge};
+use crate::{Flood, Revival, Wedge};
 
 /// A Simtec Entropy Key.
 pub struct Device {
@@ -37,6 +38,9 @@ pub struct Device {
     answers: Generator,
     faults: Faults,
     wedge: Option<Wedge>,
+    flood: Option<Flood>,
+    /// Frames of the flood so far.
+    flooded: usize,
 
     session: Session,
     input: Input,
@@ -87,7 +91,7 @@ impl Device {
     /// Powers a key up at time 0.
     #[must_use]
     pub fn new(setup: Setup) -> Self {
-        let Setup { serial, long_term_key, master_key, seed, rate, faults, wedge, source, fade } = setup;
+        let Setup { serial, long_term_key, master_key, seed, rate, faults, wedge, flood, source, fade } = setup;
         let mut answers = seed.generator(Stream::Answers);
         let other_long_term_key = LongTermKey::from_bytes(answers.bytes());
         let session_before = faults
@@ -109,6 +113,8 @@ impl Device {
             badness: Badness::NONE,
             silent_until: wedge.filter(|wedge| wedge.after.is_none()).map(|wedge| wedge.until),
             wedge,
+            flood,
+            flooded: 0,
             frames: 0,
             stops: 0,
             replies: Vec::new(),
@@ -154,6 +160,9 @@ impl Device {
             return;
         }
         output.bytes.append(&mut self.replies);
+        if let Some(flood) = self.flooding() {
+            return self.flood(flood, output);
+        }
         if now >= self.information.due() {
             let texts = if self.faults.boasts_in_information() {
                 self.information.boasts(now)
@@ -183,7 +192,7 @@ impl Device {
         if self.silent_until.is_some() {
             return None;
         }
-        if !self.replies.is_empty() {
+        if !self.replies.is_empty() || self.flooding().is_some() {
             return Some(Duration::ZERO);
         }
         let entropy = match self.session.next() {

@@ -6,7 +6,7 @@ use ekey_proto::{LongTermKey, MasterKey, Serial};
 
 use super::blocks;
 use crate::generator::{Seed, Stream};
-use crate::{BadSource, Fault, Wedge};
+use crate::{BadSource, Fault, Flood, Wedge};
 
 /// Entropy frames per second of a real key on a PC, 32 bytes each.
 pub const DEFAULT_RATE: u32 = blocks::REAL_RATE;
@@ -27,6 +27,8 @@ pub struct Setup {
     pub faults: Vec<Fault>,
     /// The hang, if the key is to hang.
     pub wedge: Option<Wedge>,
+    /// What it sends without end, if the key is hostile.
+    pub flood: Option<Flood>,
     /// The bad source, if the generators are to go bad without the key noticing.
     pub source: Option<BadSource>,
     /// When the key's own estimate of the left generator begins to fall.
@@ -46,6 +48,7 @@ impl Setup {
             rate: DEFAULT_RATE,
             faults: Vec::new(),
             wedge: None,
+            flood: None,
             source: None,
             fade: None,
         }

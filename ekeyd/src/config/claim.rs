@@ -28,6 +28,8 @@ pub(crate) enum Resource {
     PidFile(PathBuf),
     /// A file to make and write.
     Write(PathBuf),
+    /// A folder in which to replace files.
+    State(PathBuf),
     /// A file to read, at the start and on SIGHUP.
     Read(PathBuf),
     /// A device or a unix socket that something else makes, or a folder of them, to read and write.
@@ -41,9 +43,12 @@ pub(crate) enum Resource {
 impl Resource {
     fn path(&self) -> Option<&Path> {
         match self {
-            Self::Socket(path) | Self::PidFile(path) | Self::Write(path) | Self::Read(path) | Self::Open(path) => {
-                Some(path)
-            }
+            Self::Socket(path)
+            | Self::PidFile(path)
+            | Self::Write(path)
+            | Self::State(path)
+            | Self::Read(path)
+            | Self::Open(path) => Some(path),
             Self::Listen(_) | Self::Connect(..) | Self::Resolve(_) => None,
         }
     }
@@ -85,7 +90,12 @@ impl fmt::Display for Resource {
             Self::Connect(host, port) if host.contains(':') => write!(f, "[{host}]:{port}"),
             Self::Connect(host, port) => write!(f, "{host}:{port}"),
             Self::Resolve(host) => f.write_str(host),
-            Self::Socket(path) | Self::PidFile(path) | Self::Write(path) | Self::Read(path) | Self::Open(path) => {
+            Self::Socket(path)
+            | Self::PidFile(path)
+            | Self::Write(path)
+            | Self::State(path)
+            | Self::Read(path)
+            | Self::Open(path) => {
                 write!(f, "{}", path.display())
             }
         }
@@ -198,11 +208,12 @@ mod tests {
 
     #[test]
     fn only_readers_and_users_share_a_path() {
-        let all = [Resource::Socket, Resource::PidFile, Resource::Write, Resource::Read, Resource::Open];
+        let all =
+            [Resource::Socket, Resource::PidFile, Resource::Write, Resource::State, Resource::Read, Resource::Open];
         for (one, first) in all.iter().enumerate() {
             for (two, second) in all.iter().enumerate() {
                 let [first, second] = [first("/x".into()), second("/x".into())];
-                let is_shared = one == two && one >= 3;
+                let is_shared = one == two && one >= 4;
                 assert_eq!(first.clashes_with(&second), !is_shared, "{first:?} and {second:?}");
             }
         }

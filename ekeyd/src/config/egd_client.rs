@@ -15,6 +15,8 @@ use super::{Claim, Resource, Section, Tls, tls};
 const MOST_SERVERS: usize = 16;
 /// The longest host name, RFC 1035 2.3.4, less the dot at its end.
 const MOST_HOST: usize = 253;
+/// The values of `credit`.
+const CREDITS: [(&str, Credit); 3] = [("none", Credit::None), ("tls", Credit::Tls), ("all", Credit::All)];
 const PLACE: &str = "`tcp:HOST:PORT`, `tls:HOST:PORT` or `unix:PATH`";
 const EXPECTED: &str = "`tcp:HOST:PORT` or `tls:HOST:PORT`, such as `tcp:keys.example.org:8888`, or `unix:PATH`";
 
@@ -25,6 +27,8 @@ pub(crate) struct EgdClient {
     pub connect: Vec<Server>,
     /// The files for the servers that are reached by TLS, if there are any.
     pub tls: Option<Tls>,
+    /// Of which servers the kernel may count the bytes as entropy.
+    pub credit: Credit,
     /// Limit of one request in bytes, 1 to 255.
     pub request_bytes: u8,
     /// Bytes to hold ready, in addition to what the kernel and clients want now.
@@ -43,11 +47,34 @@ impl EgdClient {
         Self {
             connect,
             tls: None,
+            credit: Credit::Tls,
             request_bytes: 128,
             reserve_bytes: 512,
             timeout: Duration::from_secs(10),
             first_pause: Duration::from_millis(500),
             longest_pause: Duration::from_secs(60),
+        }
+    }
+}
+
+/// Of which servers the kernel may count the bytes as entropy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Credit {
+    /// Of none.
+    None,
+    /// Of those that are reached by TLS.
+    Tls,
+    /// Of all.
+    All,
+}
+
+impl Credit {
+    /// Returns whether it covers this server. At a unix socket, this machine cannot know where the bytes come from.
+    pub(crate) fn covers(self, server: &Server) -> bool {
+        match self {
+            Self::None => false,
+            Self::Tls => matches!(server, Server::Tls { .. }),
+            Self::All => true,
         }
     }
 }
@@ -155,6 +182,7 @@ impl Section for EgdClient {
         let over_tls = default.connect.iter().find(|server| matches!(server, Server::Tls { .. }));
         let over_tls = over_tls.map(ToString::to_string);
         let client = Self {
+            credit: table.word("credit", &CREDITS).unwrap_or(default.credit),
             request_bytes: table.number("request-bytes", 1..=255).unwrap_or(default.request_bytes),
             reserve_bytes: table.number("reserve-bytes", 0..=65_536).unwrap_or(default.reserve_bytes),
             timeout: table.seconds("timeout-s", 1..=600).unwrap_or(default.timeout),

@@ -1,4 +1,4 @@
-//! `[health]`: how to test a key's stream.
+//! `[health]`: how to test a key's stream, and that of an EGD server that entropy is fetched from.
 
 use ekey_health::Alpha;
 
@@ -8,11 +8,11 @@ use super::table::Table;
 /// `[health]`
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Health {
-    /// Whether to test it.
+    /// Whether to test a key's. An EGD server's is always tested: no MAC vouches for it.
     pub enabled: bool,
     /// The false-alarm rate that the cut-offs are computed from.
     pub alpha: Alpha,
-    /// How many good blocks of 2,500 bytes in a row readmit a key that failed.
+    /// How many good blocks of 2,500 bytes in a row readmit a source that failed.
     pub good_blocks: u32,
 }
 

@@ -34,7 +34,7 @@ use toml::de::DeTable;
 
 pub(crate) use claim::{Claim, Resource};
 pub(crate) use egd::{Egd, Limits, Principal};
-pub(crate) use egd_client::{EgdClient, Server};
+pub(crate) use egd_client::{Credit, EgdClient, Server};
 pub(crate) use error::{ConfigError, Mistake};
 pub(crate) use expand::Expand;
 pub(crate) use file::File;
@@ -61,6 +61,8 @@ macro_rules! config {
         pub(crate) struct Config {
             /// The file with the long-term keys.
             pub keyring: PathBuf,
+            /// The state directory, if one is named.
+            pub state_dir: Option<PathBuf>,
             /// The control sockets, at least one. The first is the one that messages name.
             pub control: Vec<PathBuf>,
             /// The ports of read-only control sockets on 127.0.0.1.
@@ -74,6 +76,7 @@ macro_rules! config {
             fn default() -> Self {
                 Self {
                     keyring: "/etc/entropykey/keyring".into(),
+                    state_dir: None,
                     control: vec!["/run/ekeyd/control.sock".into()],
                     control_tcp: Vec::new(),
                     daemonise: true,
@@ -89,6 +92,7 @@ macro_rules! config {
                 let default = Self::default();
                 Some(Self {
                     keyring: table.path("keyring", check_path).unwrap_or(default.keyring),
+                    state_dir: table.path("state-dir", check_path),
                     control: table
                         .one_or_more("control", |table, path| table.path_of(path, check_socket_path))
                         .unwrap_or(default.control),
@@ -104,7 +108,10 @@ macro_rules! config {
 
             fn claims(&self) -> Vec<Claim> {
                 let port = |port| Self::claim("control-tcp", Resource::Listen((Ipv4Addr::LOCALHOST, port).into()));
-                let mut claims = vec![Self::claim("keyring", Resource::Read(self.keyring.clone()))];
+                let mut claims = vec![
+                    Self::claim("keyring", Resource::Read(self.keyring.clone())),
+                    Self::claim("state-dir", Resource::State(self.state_folder())),
+                ];
                 claims.extend(self.control.iter().map(|path| Self::claim("control", Resource::Socket(path.clone()))));
                 claims.extend(self.control_tcp.iter().copied().map(port));
                 $(claims.extend(self.$section.claims());)*
@@ -201,6 +208,15 @@ impl Config {
     /// [`ConfigError::Unreadable`] if it cannot be read as text, else [`ConfigError::Mistakes`] with every mistake in it.
     pub(crate) fn load(path: &Path) -> Result<(Self, Vec<Mistake>), ConfigError> {
         Self::parse_noting(path, &text_of(path)?)
+    }
+
+    /// Returns the folder for what the daemon must remember: the one in the configuration, else the service manager's, else
+    /// `/var/lib/ekeyd`.
+    pub(crate) fn state_folder(&self) -> PathBuf {
+        // Folders are separated by colons, systemd.exec(5).
+        let folders = std::env::var("STATE_DIRECTORY").unwrap_or_default();
+        let given = || folders.split(':').next().map(PathBuf::from).filter(|folder| folder.is_absolute());
+        self.state_dir.clone().or_else(given).unwrap_or_else(|| "/var/lib/ekeyd".into())
     }
 
     /// Returns the TLS files that listeners and servers need.

@@ -54,6 +54,7 @@ fn every_key_reaches_its_field() {
     let config = parse(
         r#"
         keyring = "/k"
+        state-dir = "/v"
         control = "/c"
         control-tcp = 1234
         [keys]
@@ -101,6 +102,7 @@ fn every_key_reaches_its_field() {
         tls-certificate = "/client.pem"
         tls-key = "/client.key"
         tls-authority = "/authority.pem"
+        credit = "all"
         request-bytes = 255
         reserve-bytes = 0
         timeout-s = 1
@@ -124,6 +126,7 @@ fn every_key_reaches_its_field() {
     };
     let expected = Config {
         keyring: "/k".into(),
+        state_dir: Some("/v".into()),
         control: vec!["/c".into()],
         control_tcp: vec![1234],
         daemonise: true,
@@ -172,6 +175,7 @@ fn every_key_reaches_its_field() {
                 Server::Unix("/s".into()),
             ],
             tls: Some(files("/client.pem", "/client.key")),
+            credit: Credit::All,
             request_bytes: 255,
             reserve_bytes: 0,
             timeout: Duration::from_secs(1),
@@ -190,6 +194,22 @@ fn the_page_is_remote_only_if_the_file_says_so() {
     let http = parse("[http]\nlisten = \"[::]:9178\"\nallow-remote = true").unwrap().http;
     assert_eq!(http, Some(Http { listen: "[::]:9178".parse().unwrap() }));
     assert_eq!(parse("").unwrap().http, None, "off unless it is configured");
+}
+
+#[test]
+fn by_default_only_bytes_over_tls_are_credited() {
+    let servers = ["tls:h:1", "tcp:h:1", "tcp:127.0.0.1:1", "unix:/s"].map(|place| Server::parse(place).unwrap());
+    let credited = |line: &str| {
+        let text = format!("[egd-client]\nconnect = \"tcp:h:1\"\n{line}");
+        let credit = parse(&text).unwrap().egd_client.unwrap().credit;
+        servers.each_ref().map(|server| credit.covers(server))
+    };
+    assert_eq!(credited(""), [true, false, false, false]);
+    assert_eq!(credited("credit = \"tls\""), [true, false, false, false]);
+    assert_eq!(credited("credit = \"none\""), [false; 4]);
+    assert_eq!(credited("credit = \"all\""), [true; 4]);
+    let error = parse("[egd-client]\nconnect = \"tcp:h:1\"\ncredit = true").unwrap_err().to_string();
+    assert!(error.contains("`none`, `tls` or `all`"), "{error}");
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! The user that the daemon becomes if root starts it.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, BufRead as _, BufReader};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
 use nix::errno::Errno;
@@ -95,7 +95,32 @@ fn entry(line: &str) -> Option<Entry> {
     Some(Entry { name: name.to_owned(), uid: Uid::from_raw(uid), gid: Gid::from_raw(gid) })
 }
 
+/// Makes the state folder if nothing is at its place, and gives it to the user. If that fails, the nonce counter reports it.
+pub(super) fn make_state_folder(folder: &Path, account: Option<&Account>) {
+    if DirBuilder::new().mode(0o700).create(folder).is_err() {
+        return;
+    }
+    if let Some(account) = account
+        && let Err(error) = account.take_over(folder)
+    {
+        tracing::warn!("{}: cannot hand this over to the user {}: {error}", folder.display(), account.user.name);
+    }
+}
+
 impl Account {
+    /// Gives a folder that root has just made to the user. Follows no link and takes no folder with something in it: another user may
+    /// have put one there meanwhile.
+    fn take_over(&self, folder: &Path) -> io::Result<()> {
+        let flags = OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW;
+        let opened = OpenOptions::new().read(true).custom_flags(flags.bits()).open(folder)?;
+        let found = opened.metadata()?;
+        // The number of links counts the folders in it.
+        if found.uid() == 0 && found.nlink() <= 2 && fs::read_dir(folder)?.next().is_none() {
+            fchown(&opened, Some(self.user.uid), Some(self.user.gid))?;
+        }
+        Ok(())
+    }
+
     /// Becomes the user, with its groups and the present capabilities, and hands it a keyring that root owns.
     ///
     /// # Errors
@@ -170,15 +195,32 @@ mod tests {
     }
 
     #[test]
+    fn only_a_state_folder_made_now_is_handed_over() {
+        let Ok(Some(account)) = wanted(&RunAs::Named("nobody".to_owned())) else { return };
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let owner = |name: &str| fs::metadata(path(name)).unwrap().uid();
+        fs::create_dir_all(path("other/full")).unwrap();
+        std::os::unix::fs::symlink(path("other"), path("link")).unwrap();
+        for name in ["new", "other", "link"] {
+            make_state_folder(&path(name), Some(&account));
+        }
+        assert!(account.take_over(&path("link")).is_err(), "a link was followed");
+        account.take_over(&path("other")).unwrap();
+        assert_eq!([owner("new"), owner("other")], [account.user.uid.as_raw(), 0]);
+        assert_eq!(fs::metadata(path("new")).unwrap().mode() & 0o777, 0o700);
+    }
+
+    #[test]
     fn only_roots_keyring_with_one_name_is_handed_over() {
         let Ok(Some(account)) = wanted(&RunAs::Named("nobody".to_owned())) else { return };
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
-        let owner = |name: &str| std::fs::metadata(path(name)).unwrap().uid();
+        let owner = |name: &str| fs::metadata(path(name)).unwrap().uid();
         for name in ["keyring", "twice", "pointed-at"] {
-            std::fs::write(path(name), "").unwrap();
+            fs::write(path(name), "").unwrap();
         }
-        std::fs::hard_link(path("twice"), path("other")).unwrap();
+        fs::hard_link(path("twice"), path("other")).unwrap();
         std::os::unix::fs::symlink(path("pointed-at"), path("link")).unwrap();
         account.hand_over(&path("keyring")).unwrap();
         account.hand_over(&path("twice")).unwrap();

@@ -1,291 +1,201 @@
 //! The system calls that the daemon and its C library (glibc or musl) make, and those that only an attacker makes.
 //!
-//! The tests compare the list with the kernel's log of rejected calls: with keys on a tty and USB, unix and TCP clients, HTTP,
-//! reloading, name resolution, logs to journal and syslog, a file and a pipe. If a call has older or newer variants, all are listed,
-//! because another version of the C library may use another one.
+//! What this file lists is what the filter allows and what `ekeyd check --sandbox` prints. A test records the calls of a daemon that
+//! does everything, and fails if a call is listed and not made, unless its group says here that another machine makes it.
 
 use std::collections::BTreeMap;
 
 use nix::libc::{self, c_long};
-use seccompiler::{
-    BackendError, SeccompCmpArgLen as Size, SeccompCmpOp as Is, SeccompCondition as Condition, SeccompRule as Rule,
-};
+use seccompiler::{BackendError, SeccompRule as Rule};
+
+use super::arguments::{self, Argued};
+use super::purpose::{ELSEWHERE, ON_USB, RARELY};
+use super::reach::Reach;
 
 /// Maps each call to the rules for its arguments: one of them must match. Without rules, any arguments are allowed.
 pub(super) type Rules = BTreeMap<c_long, Vec<Rule>>;
 
-/// The requests that fake typing on another user's terminal, ioctl_tty(2).
-const TIOCSTI: u64 = 0x5412;
-const TIOCLINUX: u64 = 0x541c;
-/// random(4): `_IOW('R', 0x03, int [2])`.
-const RNDADDENTROPY: u64 = 0x4008_5203;
+/// Calls that are allowed with any arguments.
+pub(super) struct Group {
+    /// What they are for.
+    pub(super) why: &'static str,
+    /// Their names and numbers.
+    pub(super) calls: &'static [(&'static str, c_long)],
+}
 
-const WRITE_AND_EXECUTE: u64 = (libc::PROT_WRITE | libc::PROT_EXEC) as u64;
+/// Names calls by their constants in the crate `libc`.
+macro_rules! calls {
+    ($($call:ident)*) => { &[$((stringify!($call), libc::$call)),*] };
+}
 
-/// What every thread needs: memory, threads, signals and time.
-const OF_ANY_THREAD: &[c_long] = &[
-    libc::SYS_brk,
-    libc::SYS_clock_getres,
-    libc::SYS_clock_gettime,
-    libc::SYS_clock_nanosleep,
-    libc::SYS_close,
-    libc::SYS_exit,
-    libc::SYS_exit_group,
-    libc::SYS_futex,
-    libc::SYS_futex_waitv,
-    libc::SYS_getpid,
-    libc::SYS_getrandom,
-    libc::SYS_gettid,
-    libc::SYS_gettimeofday,
-    libc::SYS_madvise,
-    libc::SYS_membarrier,
-    libc::SYS_mremap,
-    libc::SYS_munmap,
-    libc::SYS_nanosleep,
-    libc::SYS_restart_syscall,
-    libc::SYS_rseq,
-    libc::SYS_rt_sigaction,
-    libc::SYS_rt_sigprocmask,
-    libc::SYS_rt_sigreturn,
-    libc::SYS_sched_yield,
-    libc::SYS_set_robust_list,
-    libc::SYS_set_tid_address,
-    libc::SYS_sigaltstack,
-    libc::SYS_tgkill,
-    libc::SYS_tkill,
-    libc::SYS_write,
-    libc::SYS_writev,
+const OF_ANY_THREAD: &[Group] = &[
+    Group {
+        why: "memory, threads, signals and time",
+        calls: calls![
+            SYS_close SYS_exit SYS_exit_group SYS_futex SYS_getpid SYS_getrandom SYS_gettid SYS_madvise SYS_munmap
+            SYS_rseq SYS_rt_sigaction SYS_rt_sigprocmask SYS_set_robust_list SYS_sigaltstack SYS_write
+        ],
+    },
+    Group {
+        why: RARELY,
+        calls: calls![SYS_brk SYS_clock_nanosleep SYS_mremap SYS_restart_syscall SYS_rt_sigreturn SYS_sched_yield SYS_tgkill SYS_writev],
+    },
+    // musl, and a machine whose clock takes a call.
+    Group { why: ELSEWHERE, calls: calls![SYS_clock_gettime SYS_gettimeofday SYS_membarrier SYS_nanosleep SYS_tkill] },
 ];
 
-const OF_THE_DAEMON: &[c_long] = &[
-    // files
-    libc::SYS_close_range,
-    libc::SYS_dup,
-    libc::SYS_dup3,
-    libc::SYS_faccessat,
-    libc::SYS_faccessat2,
-    libc::SYS_fadvise64,
-    libc::SYS_fcntl,
-    libc::SYS_fdatasync,
-    libc::SYS_flock,
-    libc::SYS_fstat,
-    libc::SYS_fstatfs,
-    libc::SYS_fsync,
-    libc::SYS_ftruncate,
-    libc::SYS_getcwd,
-    libc::SYS_getdents64,
-    libc::SYS_lseek,
-    libc::SYS_newfstatat,
-    libc::SYS_openat,
-    libc::SYS_openat2,
-    libc::SYS_pipe2,
-    libc::SYS_pread64,
-    libc::SYS_preadv,
-    libc::SYS_pwrite64,
-    libc::SYS_pwritev,
-    libc::SYS_read,
-    libc::SYS_readlinkat,
-    libc::SYS_readv,
-    libc::SYS_statfs,
-    libc::SYS_statx,
-    libc::SYS_umask,
-    libc::SYS_unlinkat,
-    // waiting
-    libc::SYS_epoll_create1,
-    libc::SYS_epoll_ctl,
-    libc::SYS_epoll_pwait,
-    libc::SYS_epoll_pwait2,
-    libc::SYS_eventfd2,
-    libc::SYS_ppoll,
-    libc::SYS_pselect6,
-    libc::SYS_rt_sigpending,
-    libc::SYS_rt_sigtimedwait,
-    libc::SYS_signalfd4,
-    libc::SYS_timerfd_create,
-    libc::SYS_timerfd_gettime,
-    libc::SYS_timerfd_settime,
-    // sockets, without listen(2): all listeners are open by now
-    libc::SYS_accept,
-    libc::SYS_accept4,
-    libc::SYS_bind,
-    libc::SYS_connect,
-    libc::SYS_getpeername,
-    libc::SYS_getsockname,
-    libc::SYS_getsockopt,
-    libc::SYS_recvfrom,
-    libc::SYS_recvmmsg,
-    libc::SYS_recvmsg,
-    libc::SYS_sendmmsg,
-    libc::SYS_sendmsg,
-    libc::SYS_sendto,
-    libc::SYS_setsockopt,
-    libc::SYS_shutdown,
-    // the process itself, and its locked memory
-    libc::SYS_capget,
-    libc::SYS_getcpu,
-    libc::SYS_getegid,
-    libc::SYS_geteuid,
-    libc::SYS_getgid,
-    libc::SYS_getgroups,
-    libc::SYS_getppid,
-    libc::SYS_getresgid,
-    libc::SYS_getresuid,
-    libc::SYS_getrlimit,
-    libc::SYS_getrusage,
-    libc::SYS_getuid,
-    libc::SYS_mlock,
-    libc::SYS_mlock2,
-    libc::SYS_munlock,
-    libc::SYS_prlimit64,
-    libc::SYS_sched_getaffinity,
-    libc::SYS_sysinfo,
-    libc::SYS_uname,
+const OF_THE_DAEMON: &[Group] = &[
+    Group {
+        why: "files",
+        calls: calls![
+            SYS_fcntl SYS_fdatasync SYS_flock SYS_fsync SYS_getdents64 SYS_lseek SYS_newfstatat SYS_openat SYS_read SYS_statx
+        ],
+    },
+    Group { why: "waiting", calls: calls![SYS_epoll_ctl SYS_eventfd2] },
+    Group {
+        why: "sockets, without listen: all listeners are open by now",
+        calls: calls![SYS_accept4 SYS_bind SYS_connect SYS_getpeername SYS_getsockopt SYS_recvfrom SYS_shutdown],
+    },
+    Group {
+        why: "the process itself, and its locked memory",
+        calls: calls![SYS_geteuid SYS_mlock2 SYS_sched_getaffinity SYS_uname],
+    },
+    Group { why: RARELY, calls: calls![SYS_ftruncate] },
+    Group { why: ON_USB, calls: calls![SYS_dup3 SYS_statfs SYS_timerfd_create SYS_timerfd_settime] },
+    // aarch64 and musl: what x86_64 has older calls for.
+    Group {
+        why: ELSEWHERE,
+        calls: calls![
+            SYS_epoll_pwait SYS_faccessat SYS_fstat SYS_ppoll SYS_pread64 SYS_readlinkat SYS_readv SYS_renameat SYS_renameat2
+            SYS_unlinkat
+        ],
+    },
+    OLD,
+    OLD_ELSEWHERE,
 ];
 
-/// Older calls that aarch64 does not have.
+/// Older calls, which aarch64 does not have.
 #[cfg(target_arch = "x86_64")]
-const OLD: &[c_long] = &[
-    libc::SYS_access,
-    libc::SYS_dup2,
-    libc::SYS_epoll_create,
-    libc::SYS_epoll_wait,
-    libc::SYS_eventfd,
-    libc::SYS_getdents,
-    libc::SYS_lstat,
-    libc::SYS_open,
-    libc::SYS_pipe,
-    libc::SYS_poll,
-    libc::SYS_readlink,
-    libc::SYS_select,
-    libc::SYS_stat,
-    libc::SYS_time,
-    libc::SYS_unlink,
-];
+const OLD: Group =
+    Group { why: "files and waiting", calls: calls![SYS_epoll_wait SYS_poll SYS_readlink SYS_rename SYS_unlink] };
 #[cfg(target_arch = "aarch64")]
-const OLD: &[c_long] = &[];
+const OLD: Group = Group { why: "files and waiting", calls: &[] };
+#[cfg(target_arch = "x86_64")]
+const OLD_ELSEWHERE: Group = Group { why: ELSEWHERE, calls: calls![SYS_access SYS_lstat SYS_open SYS_stat] };
+#[cfg(target_arch = "aarch64")]
+const OLD_ELSEWHERE: Group = Group { why: ELSEWHERE, calls: &[] };
+
+/// What the resolver makes, with any modules of nsswitch.conf(5).
+const OF_NAMES: Group = Group { why: ELSEWHERE, calls: calls![SYS_getsockname SYS_getuid SYS_recvmsg SYS_sysinfo] };
 
 /// Calls that end the process: they start programs, change rights, or reconfigure the kernel.
-const ATTACKS: &[c_long] = &[
-    libc::SYS_acct,
-    libc::SYS_add_key,
-    libc::SYS_bpf,
-    libc::SYS_capset,
-    libc::SYS_chroot,
-    libc::SYS_clock_settime,
-    libc::SYS_delete_module,
-    libc::SYS_execve,
-    libc::SYS_execveat,
-    libc::SYS_finit_module,
-    libc::SYS_fsopen,
-    libc::SYS_init_module,
-    libc::SYS_kexec_load,
-    libc::SYS_keyctl,
-    libc::SYS_mknodat,
-    libc::SYS_mount,
-    libc::SYS_move_mount,
-    libc::SYS_name_to_handle_at,
-    libc::SYS_open_by_handle_at,
-    libc::SYS_open_tree,
-    libc::SYS_perf_event_open,
-    libc::SYS_pidfd_getfd,
-    libc::SYS_pivot_root,
-    libc::SYS_process_vm_readv,
-    libc::SYS_process_vm_writev,
-    libc::SYS_ptrace,
-    libc::SYS_reboot,
-    libc::SYS_request_key,
-    libc::SYS_setgid,
-    libc::SYS_setgroups,
-    libc::SYS_setns,
-    libc::SYS_setregid,
-    libc::SYS_setresgid,
-    libc::SYS_setresuid,
-    libc::SYS_setreuid,
-    libc::SYS_setuid,
-    libc::SYS_swapoff,
-    libc::SYS_swapon,
-    libc::SYS_umount2,
-    libc::SYS_unshare,
-    libc::SYS_userfaultfd,
+const ATTACKS: &[(&str, c_long)] = calls![
+    SYS_acct SYS_add_key SYS_bpf SYS_capset SYS_chroot SYS_clock_settime SYS_delete_module SYS_execve SYS_execveat SYS_finit_module
+    SYS_fsopen SYS_init_module SYS_io_uring_setup SYS_kexec_load SYS_keyctl SYS_mknodat SYS_mount SYS_move_mount
+    SYS_name_to_handle_at SYS_open_by_handle_at SYS_open_tree SYS_perf_event_open SYS_pidfd_getfd SYS_pivot_root
+    SYS_process_vm_readv SYS_process_vm_writev SYS_ptrace SYS_reboot SYS_request_key SYS_setgid SYS_setgroups SYS_setns SYS_setregid
+    SYS_setresgid SYS_setresuid SYS_setreuid SYS_setuid SYS_swapoff SYS_swapon SYS_umount2 SYS_unshare SYS_userfaultfd
 ];
 
-/// Returns the calls that end the process.
-pub(super) fn attacks() -> Result<Rules, BackendError> {
-    Ok(free(&[ATTACKS]))
+/// The calls of a thread.
+pub(super) struct Calls {
+    /// Those that are allowed with any arguments.
+    pub(super) groups: Vec<&'static Group>,
+    /// Those that are allowed with some arguments.
+    pub(super) argued: Vec<Argued>,
+    /// Those that fail without a line in the kernel's log, because the C library or libusb makes them and copes.
+    quiet: Vec<Argued>,
 }
 
-/// Returns the calls of the thread that credits the kernel: it waits, adds entropy and ends.
-pub(super) fn creditor() -> Result<Rules, BackendError> {
-    let mut rules = free(&[OF_ANY_THREAD]);
-    rules.insert(libc::SYS_ioctl, vec![Rule::new(vec![Condition::new(1, Size::Dword, Is::Eq, RNDADDENTROPY)?])?]);
-    rules.insert(libc::SYS_mmap, data_or_code(2)?);
-    rules.insert(libc::SYS_mprotect, data(2)?);
-    Ok(rules)
+impl Calls {
+    /// Returns the calls of the thread that credits the kernel: it waits, adds entropy and ends.
+    pub(super) fn of_creditor() -> Self {
+        Self { groups: OF_ANY_THREAD.iter().collect(), argued: arguments::of_creditor(), quiet: Vec::new() }
+    }
+
+    /// Returns the calls of all other threads.
+    pub(super) fn of_daemon(reach: Reach) -> Self {
+        let groups = OF_ANY_THREAD.iter().chain(OF_THE_DAEMON);
+        let groups = groups.chain((reach == Reach::Names).then_some(&OF_NAMES)).collect();
+        Self { groups, argued: arguments::of_daemon(reach), quiet: arguments::quiet() }
+    }
+
+    /// Returns the rules of the calls to allow. They include the quiet ones: of two filters that reject a call the later one decides
+    /// whether that is logged.
+    ///
+    /// # Errors
+    /// A rule is wrong.
+    pub(super) fn allowed(&self) -> Result<Rules, BackendError> {
+        let mut rules: Rules = self.groups.iter().flat_map(|group| free(group.calls)).collect();
+        add(&mut rules, &self.argued)?;
+        add(&mut rules, &self.quiet)?;
+        Ok(rules)
+    }
+
+    /// Returns whether there are any of the latter.
+    pub(super) fn has_quiet(&self) -> bool {
+        !self.quiet.is_empty()
+    }
+
+    /// Returns the rules of the calls to reject without a line in the log.
+    ///
+    /// # Errors
+    /// A rule is wrong.
+    pub(super) fn quiet(&self) -> Result<Rules, BackendError> {
+        let mut rules = Rules::new();
+        add(&mut rules, &self.quiet)?;
+        Ok(rules)
+    }
 }
 
-/// Returns the calls of all other threads.
-pub(super) fn daemon() -> Result<Rules, BackendError> {
-    let mut rules = free(&[OF_ANY_THREAD, OF_THE_DAEMON, OLD]);
-    let one_of = |argument, values: &[libc::c_int]| -> Result<Vec<Rule>, BackendError> {
-        let is = |value: &libc::c_int| {
-            let value = u64::from(value.unsigned_abs());
-            Rule::new(vec![Condition::new(argument, Size::Dword, Is::Eq, value)?])
-        };
-        values.iter().map(is).collect()
-    };
-    // clone may start threads only. clone3 is allowed here because a filter of its own rejects it, without logging.
-    rules.insert(libc::SYS_clone3, Vec::new());
-    let thread = libc::CLONE_THREAD.unsigned_abs().into();
-    rules
-        .insert(libc::SYS_clone, vec![Rule::new(vec![Condition::new(0, Size::Qword, Is::MaskedEq(thread), thread)?])?]);
-    let typing = [TIOCSTI, TIOCLINUX].map(|request| Condition::new(1, Size::Dword, Is::Ne, request));
-    rules.insert(libc::SYS_ioctl, vec![Rule::new(typing.into_iter().collect::<Result<_, _>>()?)?]);
-    rules.insert(libc::SYS_socket, one_of(0, &[libc::AF_UNIX, libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK])?);
-    rules.insert(libc::SYS_socketpair, one_of(0, &[libc::AF_UNIX])?);
-    // Naming threads and memory, and reading the dumpable flag.
-    let own = [libc::PR_SET_NAME, libc::PR_GET_NAME, libc::PR_GET_DUMPABLE, libc::PR_SET_VMA];
-    rules.insert(libc::SYS_prctl, one_of(0, &own)?);
-    rules.insert(libc::SYS_mmap, data_or_code(2)?);
-    rules.insert(libc::SYS_mprotect, data(2)?);
-    Ok(rules)
+/// Returns the rules of the calls that end the process.
+pub(super) fn attacks() -> Rules {
+    free(ATTACKS)
 }
 
-fn free(lists: &[&[c_long]]) -> Rules {
-    lists.iter().flat_map(|list| list.iter()).map(|call| (*call, Vec::new())).collect()
+fn free(calls: &[(&str, c_long)]) -> Rules {
+    calls.iter().map(|(_, number)| (*number, Vec::new())).collect()
 }
 
-/// Allows memory to be writable or executable, but not both. Executable memory must stay allowed: the C library loads further
-/// libraries to resolve names.
-fn data_or_code(argument: u8) -> Result<Vec<Rule>, BackendError> {
-    let kinds = [0, libc::PROT_WRITE, libc::PROT_EXEC].map(|kind| {
-        let kind = u64::from(kind.unsigned_abs());
-        Rule::new(vec![Condition::new(argument, Size::Dword, Is::MaskedEq(WRITE_AND_EXECUTE), kind)?])
-    });
-    kinds.into_iter().collect()
-}
-
-/// Forbids making memory executable.
-fn data(argument: u8) -> Result<Vec<Rule>, BackendError> {
-    let code = u64::from(libc::PROT_EXEC.unsigned_abs());
-    Ok(vec![Rule::new(vec![Condition::new(argument, Size::Dword, Is::MaskedEq(code), 0)?])?])
+fn add(rules: &mut Rules, calls: &[Argued]) -> Result<(), BackendError> {
+    for call in calls {
+        rules.entry(call.number).or_default().extend(call.rules()?);
+    }
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn all() -> Rules {
+        Calls::of_daemon(Reach::Names).allowed().unwrap()
+    }
+
     #[test]
     fn no_attack_is_an_allowed_call() {
-        let attacks = attacks().unwrap();
-        for rules in [daemon().unwrap(), creditor().unwrap()] {
+        let attacks = attacks();
+        for rules in [all(), Calls::of_creditor().allowed().unwrap()] {
             let both: Vec<_> = rules.keys().filter(|call| attacks.contains_key(call)).collect();
             assert!(both.is_empty(), "{both:?}");
         }
     }
 
     #[test]
+    fn no_call_is_listed_twice() {
+        let calls = Calls::of_daemon(Reach::Names);
+        let mut numbers: Vec<_> =
+            calls.groups.iter().flat_map(|group| group.calls).map(|(_, number)| *number).collect();
+        numbers.extend(calls.argued.iter().map(|call| call.number));
+        let count = numbers.len();
+        numbers.sort_unstable();
+        numbers.dedup();
+        assert_eq!(numbers.len(), count, "the second entry would replace the first");
+    }
+
+    #[test]
     fn the_crediting_thread_may_do_less_than_the_others() {
-        let (all, few) = (daemon().unwrap(), creditor().unwrap());
+        let (all, few) = (all(), Calls::of_creditor().allowed().unwrap());
         assert!(few.keys().all(|call| all.contains_key(call)));
         for call in [libc::SYS_openat, libc::SYS_socket, libc::SYS_connect, libc::SYS_clone, libc::SYS_read] {
             assert!(!few.contains_key(&call), "call {call}");

@@ -6,23 +6,32 @@
 
 mod account;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+mod arguments;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 mod calls;
 mod capabilities;
 mod files;
 mod filter;
 mod in_force;
 mod memory;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+mod purpose;
+mod reach;
+mod table;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use ekey_control::status::ConfinementStatus;
 use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 use rustix::thread::set_no_new_privs;
 
-use crate::config::Config;
+use crate::config::{Config, Keys, Section as _};
 use crate::outlet::Outlet;
 
+use reach::Reach;
+
 pub(crate) use account::AccountError;
+pub(crate) use table::table;
 
 /// Applies what needs no configuration: the process can gain no rights and writes no core dump, because its memory holds long-term
 /// keys. Call it first.
@@ -47,8 +56,12 @@ pub(crate) struct Confinement {
     /// The mechanisms that failed, each with the reason.
     problems: Vec<String>,
     landlock: u32,
+    /// The folders of the nodes of keys, as configured at the start.
+    devices: Vec<PathBuf>,
     user: String,
     seen: ConfinementStatus,
+    /// Whether the log says that memory is not locked.
+    has_complained: bool,
 }
 
 impl Confinement {
@@ -69,6 +82,9 @@ impl Confinement {
         let credits = capabilities::may_credit();
         capabilities::bound();
         let keyring = Some(config.keyring.as_path()).filter(|_| config_file.is_some());
+        if config_file.is_some() {
+            account::make_state_folder(&config.state_folder(), account.as_ref());
+        }
         if let Some(account) = account {
             account.become_it(keyring)?;
         }
@@ -91,26 +107,45 @@ impl Confinement {
         }
         keep_memory_private();
         capabilities::keep_only(if stays_root { capabilities::OF_ROOT } else { capabilities::NONE });
-        if enabled && let Err(why) = filter::install(filter::Of::Daemon) {
+        if enabled && let Err(why) = filter::install(filter::Of::Daemon(Reach::of(&config.claims()))) {
             problems.push(format!("system calls: {why}"));
         }
         for problem in &problems {
             tracing::info!("the sandbox is incomplete: {problem}");
         }
-        Ok(Self { problems, landlock, user: account::own_name(), seen: ConfinementStatus::default() })
+        let devices = files::folders_of_keys(&config.keys);
+        Ok(Self {
+            problems,
+            landlock,
+            devices,
+            user: account::own_name(),
+            seen: ConfinementStatus::default(),
+            has_complained: false,
+        })
     }
 
-    /// Locks the present memory and reads back what is in force. Call it after the start, and after every new thread.
-    pub(crate) fn lock_memory(&mut self) {
-        memory::lock();
+    /// Locks the present memory, `pool` whatever its size, and reads back what is in force. Call it after the start, after every new
+    /// thread, and after reading secrets.
+    pub(crate) fn lock_memory(&mut self, pool: &[u8]) {
+        let unlocked = memory::lock(pool);
+        if let (Some(problem), false) = (&unlocked, std::mem::replace(&mut self.has_complained, unlocked.is_some())) {
+            tracing::info!("the sandbox is incomplete: {problem}");
+        }
         self.seen = in_force::read_back(self.landlock);
         self.seen.user.clone_from(&self.user);
         self.seen.problems.clone_from(&self.problems);
+        self.seen.problems.extend(unlocked);
     }
 
     /// Returns whether landlock restricts files.
     pub(crate) fn bounds_files(&self) -> bool {
         self.seen.landlock > 0
+    }
+
+    /// Returns whether landlock restricts devices, and some that these keys need were not configured at the start.
+    pub(crate) fn lacks_devices_of(&self, keys: &Keys) -> bool {
+        let has = |folder: &PathBuf| self.devices.iter().any(|own| folder.starts_with(own));
+        self.bounds_files() && !files::folders_of_keys(keys).iter().all(has)
     }
 
     /// Returns what was in force at the last [`lock_memory`](Self::lock_memory).

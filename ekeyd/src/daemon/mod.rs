@@ -149,10 +149,11 @@ impl Daemon {
         let inlet = Inlet { deliveries, waker };
         let sources = source::open_all(&config, &keyring, &inlet, registry, |index| owned_by(SOURCES + index));
         let sources = sources.map_err(system("start a source's thread"))?;
-        confinement.lock_memory();
+        let stock = Stock::new(config.pool.bytes, combiner);
+        confinement.lock_memory(stock.memory());
         let now = Instant::now();
         Ok(Self {
-            stock: Stock::new(config.pool.bytes, combiner),
+            stock,
             settings: Settings { config, file: config_file, not_random, started: now },
             poll,
             signals,
@@ -195,7 +196,7 @@ impl Daemon {
             self.ask_for_more(&wants);
             self.sources.iter_mut().for_each(|source| source.go_on(now));
             if self.threads() != threads {
-                self.confinement.lock_memory();
+                self.confinement.lock_memory(self.stock.memory());
             }
             self.service_manager.feed_watchdog(now);
             self.observe(now);
@@ -243,29 +244,31 @@ impl Daemon {
     fn store(&mut self, delivery: &Delivery) {
         let Delivery { from, trust, bytes, .. } = delivery;
         self.ledger.note_taken(delivery);
-        self.stock.put(*from, *trust, bytes);
+        self.stock.put(delivery);
         self.sources.iter_mut().for_each(|source| source.taken(*from, bytes.len()));
         let words = match trust {
             Trust::Proven => "the first entropy is verified",
-            Trust::Unproven => "the first entropy has come from an EGD server; no MAC proves it",
+            Trust::Unproven => "the first entropy of an EGD server has passed the health tests; no MAC proves it",
         };
         if self.service_manager.say_ready(words) {
-            self.confinement.lock_memory();
+            self.confinement.lock_memory(self.stock.memory());
         }
     }
 
     /// Wipes a source's suspect bytes, and mixes a failed delivery into an outlet that takes it without credit.
     fn retire(&mut self, delivery: &Delivery, suspect: Option<u64>) {
-        let Delivery { from, bytes, .. } = delivery;
+        let Delivery { from, trust, bytes, .. } = delivery;
         if let Some(suspect) = suspect {
             // If part of a block is suspect, all of it is.
             let block = ekey_proto::EntropyBlock::LEN as u64;
             self.stock.wipe(*from, suspect.checked_next_multiple_of(block).unwrap_or(u64::MAX));
-            self.outlets.iter_mut().for_each(|outlet| outlet.retire(*from));
+            if *trust == Trust::Proven {
+                self.outlets.iter_mut().for_each(|outlet| outlet.retire(*from));
+            }
         }
         self.stock.skip(*from, bytes.len());
         let mixed = self.outlets.iter_mut().map(|outlet| outlet.mix(bytes)).max().unwrap_or(0);
-        self.ledger.note_unfit(bytes.len(), mixed);
+        self.ledger.note_unfit(delivery, mixed);
     }
 
     /// Gives each outlet its share. What they lack then stays in `wants`.
@@ -273,8 +276,9 @@ impl Daemon {
         self.stock.note_delivering(self.sources.iter().flat_map(|source| source.delivering()).collect());
         wants.clear();
         wants.extend(self.outlets.iter_mut().map(|outlet| outlet.want(now, &self.stock)));
-        let [any, proven, of_two_keys] = [Need::Any, Need::Proven, Need::OfTwoKeys].map(|need| self.stock.held(need));
-        let grants = shares(wants, Held { any, proven, of_two_keys });
+        let needs = [Need::Any, Need::Credited, Need::Proven, Need::OfTwoKeys];
+        let [any, credited, proven, of_two_keys] = needs.map(|need| self.stock.held(need));
+        let grants = shares(wants, Held { any, credited, proven, of_two_keys });
         let turn = Turn { now, registry: self.poll.registry() };
         for ((outlet, grant), want) in self.outlets.iter_mut().zip(grants).zip(wants) {
             let before = self.stock.held(Need::Any);
@@ -285,12 +289,14 @@ impl Daemon {
 
     /// Tells the sources what the outlets still lack. Only outlets that accept unproven bytes count.
     fn ask_for_more(&mut self, wants: &[Want]) {
-        let may_have = || wants.iter().filter(|want| want.need == Need::Any);
-        let now =
-            may_have().filter(|want| !matches!(want.rank, Rank::Bulk { .. })).map(|want| want.bytes.min(BULK)).sum();
+        let lacking = |need: Need| {
+            let now = wants.iter().filter(|want| want.need == need && !matches!(want.rank, Rank::Bulk { .. }));
+            now.map(|want| want.bytes.min(BULK)).sum()
+        };
+        let (now, credited) = (lacking(Need::Any), lacking(Need::Credited));
         let reserve: usize = wants.iter().map(|want| want.reserve).sum();
         let bulk = if self.outlets.iter().any(|outlet| outlet.takes_all()) { reserve + BULK } else { 0 };
-        let demand = Demand { now, bulk, held: self.stock.held(Need::Any), capacity: self.stock.capacity() };
+        let demand = Demand { now, credited, bulk, held: self.stock.held(Need::Any), capacity: self.stock.capacity() };
         self.sources.iter_mut().for_each(|source| source.want(&demand));
     }
 

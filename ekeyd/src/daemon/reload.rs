@@ -20,7 +20,8 @@ impl Daemon {
         if let Some(file) = self.settings.file.clone() {
             self.reload_config(&file);
         }
-        match self.read_keyring(&self.settings.config.keyring) {
+        let keyring = self.settings.config.keyring.clone();
+        match self.read_keyring(&keyring) {
             Ok(count) => {
                 tracing::info!(keys = count, "the keyring was read again");
                 self.sources.iter().for_each(|source| source.keyring_changed());
@@ -41,8 +42,11 @@ impl Daemon {
     ///
     /// # Errors
     /// What is wrong, and what to do about it.
-    pub(super) fn read_keyring(&self, path: &Path) -> Result<usize, String> {
-        self.keyring.read_from(path).map_err(|error| match &error {
+    pub(super) fn read_keyring(&mut self, path: &Path) -> Result<usize, String> {
+        let outcome = self.keyring.read_from(path);
+        // The long-term keys are in new memory.
+        self.confinement.lock_memory(self.stock.memory());
+        outcome.map_err(|error| match &error {
             KeyringError::Unreadable { source, .. }
                 if source.kind() == io::ErrorKind::PermissionDenied && self.confinement.bounds_files() =>
             {
@@ -65,6 +69,12 @@ impl Daemon {
         let restart = Config { keyring: before.keyring.clone(), keys: before.keys.clone(), ..config.clone() };
         if restart != *before {
             tracing::warn!("{}: what changed besides keys and keyring takes effect after a restart", file.display());
+        }
+        if self.confinement.lacks_devices_of(&config.keys) {
+            tracing::warn!(
+                "{}: keys below /dev that were not configured at the start take a restart ([sandbox])",
+                file.display()
+            );
         }
         before.keyring = config.keyring;
         before.keys = config.keys;

@@ -38,6 +38,7 @@ impl Daemon {
             offered_bytes: 0,
             egd_client: None,
             control: self.control.path().display().to_string(),
+            nonces: None,
             confinement: Some(self.confinement.status()),
         };
         self.sources.iter().for_each(|source| source.report(&mut status));

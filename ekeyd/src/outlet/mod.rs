@@ -64,7 +64,7 @@ pub(crate) trait Outlet {
         0
     }
 
-    /// Discards what it made of a source's last bytes: they are suspect.
+    /// Discards what it made of a key's last bytes: they are suspect. None makes anything of unproven bytes.
     fn retire(&mut self, _from: SourceId) {}
 
     /// Moves the work that takes a privilege to a thread of its own, which runs `confine` first. Returns `None` if it needs no

@@ -32,14 +32,15 @@ const HELP: &str = "\
 Drives Simtec Entropy Keys: verifies their entropy and passes it to the kernel, EGD clients and files.
 
 Usage: ekeyd run [--config FILE] [--pid-file FILE]
-       ekeyd check FILE
+       ekeyd check [--sandbox] [FILE]
        ekeyd demo [--dir DIR] [--rate N] [--http ADDR:PORT] [--fault NAME:EVERY,...]
        ekeyd [-f FILE] [-p PIDFILE] [-v]
 
 run    Run in the foreground. Logs go to stderr, to the journal, or to syslog if stderr is /dev/null.
          --config FILE    the configuration (default: /etc/entropykey/ekeyd.toml, else /etc/entropykey/ekeyd.conf)
          --pid-file FILE  write the process id to this file (default: none)
-check  Report every mistake in a configuration as FILE:LINE:COLUMN. Exit with 78 if there is one.
+check  Report every mistake in a configuration (default: as above) as FILE:LINE:COLUMN. Exit with 78 if there is one.
+         --sandbox        print all that the sandbox allows with this configuration: files, network, system calls
 demo   Run the whole daemon on a software key. Its data is NOT random, so the kernel gets none of it.
          --dir DIR      folder for the sockets (default: $XDG_RUNTIME_DIR/ekeyd-demo, else /tmp/ekeyd-demo-UID)
          --rate N       frames of 32 bytes per second (default: 126, 0: no limit)
@@ -73,6 +74,7 @@ enum Asked {
     },
     Check {
         file: PathBuf,
+        sandbox: bool,
     },
     #[cfg(feature = "demo")]
     Demo(crate::program::demo::Options),
@@ -95,7 +97,7 @@ pub(crate) fn main() -> ExitCode {
         }
         Ok(Asked::Run { config, pid_file }) => started(run(config, pid_file)),
         Ok(Asked::Original { config, pid_file }) => started(as_original(config, pid_file)),
-        Ok(Asked::Check { file }) => check(&file),
+        Ok(Asked::Check { file, sandbox }) => check(&file, sandbox),
         #[cfg(feature = "demo")]
         Ok(Asked::Demo(options)) => crate::program::demo::run(options),
         Err(error) => {
@@ -122,21 +124,28 @@ fn asked(mut line: Parser) -> Result<Asked, lexopt::Error> {
     match verb.to_str() {
         Some("run") => {
             let (mut config, mut pid_file) = (None, None);
-            let others = options(&mut line, &mut [("config", &mut config), ("pid-file", &mut pid_file)], 0)?;
+            let goes_on = options(&mut line, &mut [("config", &mut config), ("pid-file", &mut pid_file)])?;
             let (config, pid_file) = (config.map(PathBuf::from), pid_file.map(absolute).transpose()?);
-            Ok(others.map_or(Asked::Help, |_| Asked::Run { config, pid_file }))
+            Ok(if goes_on { Asked::Run { config, pid_file } } else { Asked::Help })
         }
-        Some("check") => match options(&mut line, &mut [], 1)? {
-            None => Ok(Asked::Help),
-            Some(mut files) => {
-                let file = files.pop().ok_or("check: expected the path of a configuration")?;
-                Ok(Asked::Check { file: file.into() })
-            }
-        },
+        Some("check") => check_of(&mut line),
         #[cfg(feature = "demo")]
         Some("demo") => demo(&mut line),
         _ => Err(format!("unknown command `{}`; expected run, check or demo", verb.display()).into()),
     }
+}
+
+fn check_of(line: &mut Parser) -> Result<Asked, lexopt::Error> {
+    let (mut sandbox, mut file) = (false, None);
+    while let Some(arg) = line.next()? {
+        match arg {
+            Arg::Short('h') | Arg::Long("help") => return Ok(Asked::Help),
+            Arg::Long("sandbox") => sandbox = true,
+            Arg::Value(value) if file.is_none() => file = Some(PathBuf::from(value)),
+            other => return Err(other.unexpected()),
+        }
+    }
+    Ok(Asked::Check { file: file.unwrap_or_else(default_config), sandbox })
 }
 
 #[cfg(feature = "demo")]
@@ -145,36 +154,30 @@ fn demo(line: &mut Parser) -> Result<Asked, lexopt::Error> {
 
     let (mut dir, mut rate, mut http, mut faults) = (None, None, None, None);
     let known = &mut [("dir", &mut dir), ("rate", &mut rate), ("http", &mut http), ("fault", &mut faults)];
-    let others = options(line, known, 0)?;
+    let goes_on = options(line, known)?;
     let number = |rate: OsString| rate.parse().map_err(|error| format!("--rate: {error}"));
     let address = |http: OsString| http.parse().map_err(|error| format!("--http: {error}, such as 127.0.0.1:9178"));
     let rate = rate.map(number).transpose()?;
     let http = http.map(address).transpose()?;
     let faults = faults.map(|list: OsString| crate::program::demo::faults(&list)).transpose()?.unwrap_or_default();
     let demo = crate::program::demo::Options { dir: dir.map(PathBuf::from), rate, http, faults };
-    Ok(others.map_or(Asked::Help, |_| Asked::Demo(demo)))
+    Ok(if goes_on { Asked::Demo(demo) } else { Asked::Help })
 }
 
-/// Parses a verb's options into `known`. Returns its other arguments, at most `most`, or `None` if the options ask for help.
-fn options(
-    line: &mut Parser,
-    known: &mut [(&str, &mut Option<OsString>)],
-    most: usize,
-) -> Result<Option<Vec<OsString>>, lexopt::Error> {
-    let mut others = Vec::new();
+/// Parses a verb's options into `known`. Returns false if they ask for help.
+fn options(line: &mut Parser, known: &mut [(&str, &mut Option<OsString>)]) -> Result<bool, lexopt::Error> {
     while let Some(arg) = line.next()? {
         match arg {
-            Arg::Short('h') | Arg::Long("help") => return Ok(None),
+            Arg::Short('h') | Arg::Long("help") => return Ok(false),
             Arg::Long(name) => match known.iter().position(|(option, _)| *option == name) {
                 Some(at) if known[at].1.is_some() => return Err(format!("--{name} is given twice").into()),
                 Some(at) => *known[at].1 = Some(line.value()?),
                 None => return Err(arg.unexpected()),
             },
-            Arg::Value(value) if others.len() < most => others.push(value),
             other => return Err(other.unexpected()),
         }
     }
-    Ok(Some(others))
+    Ok(true)
 }
 
 /// Makes a path absolute: the background process has another working directory.
@@ -275,7 +278,7 @@ fn stay(daemon: Daemon, pid_file: Option<PidFile>) -> ExitCode {
     background::code_of(ended)
 }
 
-fn check(file: &Path) -> ExitCode {
+fn check(file: &Path, sandbox: bool) -> ExitCode {
     match Config::load(file) {
         Ok((config, notes)) => {
             notes.iter().for_each(say);
@@ -284,6 +287,10 @@ fn check(file: &Path) -> ExitCode {
                 return ExitCode::from(EXIT_CONFIG);
             }
             say(format_args!("{}: no mistakes", file.display()));
+            if sandbox {
+                say(confine::table(&config, file).trim_end());
+                return ExitCode::SUCCESS;
+            }
             confined(&config)
         }
         Err(error) => refuse(&error),
@@ -310,7 +317,7 @@ fn confined(config: &Config) -> ExitCode {
     let feeder = Feeder::open(config).map(|feeder| Box::new(feeder) as Box<dyn Outlet>);
     match Confinement::enter(config, None, &mut Vec::from_iter(feeder)) {
         Ok(mut confinement) => {
-            confinement.lock_memory();
+            confinement.lock_memory(&[]);
             let status = confinement.status();
             say(format_args!("the sandbox, if you start the daemon from here: {}", status.line()));
             say(format_args!("its rights: {}", status.rights()));
@@ -351,7 +358,10 @@ mod tests {
             panic!("not run")
         };
         assert_eq!((config, pid_file), (Some("/x".into()), Some("/run/p".into())));
-        assert!(matches!(read(&["check", "/x"]), Ok(Asked::Check { .. })));
+        assert!(matches!(read(&["check", "/x"]), Ok(Asked::Check { sandbox: false, .. })));
+        let Ok(Asked::Check { file, sandbox: true }) = read(&["check", "/x", "--sandbox"]) else { panic!("not check") };
+        assert_eq!(file, Path::new("/x"));
+        assert!(matches!(read(&["check", "--sandbox"]), Ok(Asked::Check { sandbox: true, .. })));
         assert!(matches!(read(&["run", "--help"]), Ok(Asked::Help)));
         assert!(matches!(read(&["-V"]), Ok(Asked::Version)));
         #[cfg(feature = "demo")]
@@ -389,7 +399,6 @@ mod tests {
             (&["-q"], "-q"),
             (&["run", "--confg", "/x"], "--confg"),
             (&["run", "/x"], "/x"),
-            (&["check"], "the path of a configuration"),
             (&["check", "/x", "/y"], "/y"),
             (&["run", "--config"], "--config"),
             #[cfg(feature = "demo")]

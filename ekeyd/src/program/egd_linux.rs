@@ -2,8 +2,9 @@
 //! kernel from an EGD server, with the same flags, exit codes and pid file.
 //!
 //! As in the original, `-D` makes it a background process that logs to syslog, and without `-r` it fails if the server does not
-//! answer at the start. Two things are better: it also feeds kernels that never ask for entropy, and it has a control socket, so
-//! `ekey-ctl status --socket /run/ekeyd-egd-linux.sock` shows its state.
+//! answer at the start, and it credits what it fetches in any way. Three things are better: it also feeds kernels that never ask
+//! for entropy, what it fetches must pass the health tests, and it has a control socket, so `ekey-ctl status --socket
+//! /run/ekeyd-egd-linux.sock` shows its state.
 
 use std::ffi::OsString;
 use std::io;
@@ -16,7 +17,7 @@ use std::time::Duration;
 
 use lexopt::{Arg, Parser, ValueExt as _};
 
-use crate::config::{Config, Egd, EgdClient, Kernel, Server, Tls};
+use crate::config::{Config, Credit, Egd, EgdClient, Kernel, Server, Tls};
 use crate::confine;
 use crate::daemon::{Daemon, DaemonError};
 use crate::program::background::{self, Background, Side};
@@ -144,6 +145,8 @@ fn asked(mut line: Parser) -> Result<Asked, lexopt::Error> {
     let server = server.ok_or_else(|| format!("-H {}: expected a name or an address", host.escape_debug()))?;
     let mut client = EgdClient {
         tls,
+        // -S says how much to credit.
+        credit: Credit::All,
         reserve_bytes: blocks * BLOCK,
         timeout: Duration::from_secs(timeout),
         ..EgdClient::of(vec![server])

@@ -4,6 +4,7 @@
 
 pub(crate) mod batch;
 pub(crate) mod egd;
+mod health;
 pub(crate) mod key;
 pub(crate) mod keyring;
 
@@ -41,7 +42,7 @@ pub(crate) enum Trust {
 pub(crate) enum Grade {
     /// For everything.
     Fit,
-    /// Only to be mixed into the kernel without credit: the source failed a health test.
+    /// Only to be mixed into the kernel without credit: the source failed a health test, or its bytes may be a recording.
     Unfit {
         /// In the batch in which the test failed: how many earlier bytes are suspect too.
         suspect: Option<u64>,
@@ -54,6 +55,8 @@ pub(crate) struct Delivery {
     pub from: SourceId,
     /// Whether the bytes are proven.
     pub trust: Trust,
+    /// Whether the kernel may count them as entropy.
+    pub credited: bool,
     /// The bytes.
     pub bytes: Batch,
     /// What they may be used for.
@@ -74,6 +77,8 @@ pub(crate) struct Inlet {
 pub(crate) struct Demand {
     /// What the kernel and waiting clients want.
     pub now: usize,
+    /// What the kernel wants in addition, if it may count it as entropy.
+    pub credited: usize,
     /// How much the stock should hold for an outlet that takes all there is.
     pub bulk: usize,
     /// What the stock holds.
@@ -154,14 +159,24 @@ pub(crate) fn open_all(
     Ok(sources)
 }
 
+#[cfg(test)]
+impl Delivery {
+    /// Makes one that has passed the tests.
+    pub(crate) fn fit(from: SourceId, trust: Trust, credited: bool, bytes: &[u8]) -> Self {
+        Self { from, trust, credited, bytes: Batch::new(bytes.to_vec()), grade: Grade::Fit }
+    }
+}
+
 impl SourceId {
     /// Names a key by the number that users see.
     pub(crate) const fn key(number: u32) -> Self {
         Self(number)
     }
 
-    /// The EGD servers that entropy is fetched from.
-    pub(crate) const EGD: Self = Self(u32::MAX);
+    /// Names the EGD server with this place in the list of those that entropy is fetched from.
+    pub(crate) const fn egd(server: usize) -> Self {
+        Self(u32::MAX - server as u32)
+    }
 }
 
 impl Inlet {

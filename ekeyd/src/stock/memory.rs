@@ -38,6 +38,11 @@ impl Memory {
         &mut self.bytes[at..at + PIECE]
     }
 
+    /// Returns all bytes.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     #[cfg(test)]
     pub(super) fn is_clean(&self) -> bool {
         self.bytes.iter().all(|byte| *byte == 0)

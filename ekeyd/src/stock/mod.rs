@@ -4,6 +4,7 @@
 //! one thread. It is bounded: when it is full, it discards the oldest bytes of the fullest source.
 
 pub(crate) mod combine;
+mod entropy;
 pub(crate) mod ledger;
 mod memory;
 mod ring;
@@ -14,8 +15,9 @@ use memory::{Memory, PIECE};
 use ring::Ring;
 
 use crate::source::batch::wipe;
-use crate::source::{SourceId, Trust};
+use crate::source::{Delivery, SourceId, Trust};
 
+pub(crate) use entropy::bytes_with;
 pub(crate) use ring::End;
 
 /// Which bytes an outlet may be given.
@@ -23,6 +25,8 @@ pub(crate) use ring::End;
 pub(crate) enum Need {
     /// Any.
     Any,
+    /// Bytes that the kernel may count as entropy.
+    Credited,
     /// Bytes that a MAC proves to come from a key.
     Proven,
     /// Bytes made of two keys' proven bytes on taking, so that no single key knows them.
@@ -67,12 +71,12 @@ impl Stock {
         }
     }
 
-    /// Takes in bytes of a source. If there is no room, discards the oldest bytes of the fullest source.
-    pub(crate) fn put(&mut self, from: SourceId, trust: Trust, bytes: &[u8]) {
-        self.counters.received += bytes.len() as u64;
+    /// Takes in a delivery. If there is no room, discards the oldest bytes of the fullest source.
+    pub(crate) fn put(&mut self, delivery: &Delivery) {
+        let mut rest = &delivery.bytes[..];
+        self.counters.received += rest.len() as u64;
         self.puts += 1;
-        let at = self.ring_of(from, trust);
-        let mut rest = bytes;
+        let at = self.ring_of(delivery);
         while !rest.is_empty() {
             let room = self.capacity.saturating_sub(self.held(Need::Any));
             let put = self.rings[at].put(&rest[..rest.len().min(room)], self.puts, &mut self.memory);
@@ -93,9 +97,8 @@ impl Stock {
     /// Returns how many bytes of a kind can be taken now.
     pub(crate) fn held(&self, need: Need) -> usize {
         match need {
-            Need::Any => self.rings.iter().map(Ring::len).sum(),
-            Need::Proven => self.rings.iter().filter(|ring| ring.trust == Trust::Proven).map(Ring::len).sum(),
             Need::OfTwoKeys => self.combined(),
+            need => self.rings.iter().filter(|ring| ring.meets(need)).map(Ring::len).sum(),
         }
     }
 
@@ -106,7 +109,7 @@ impl Stock {
         }
         let mut taken = 0;
         while taken < count {
-            let fits = |ring: &&mut Ring| ring.len() > 0 && (need == Need::Any || ring.trust == Trust::Proven);
+            let fits = |ring: &&mut Ring| ring.len() > 0 && ring.meets(need);
             let rings = self.rings.iter_mut().filter(fits);
             let ring = match end {
                 End::Freshest => rings.max_by_key(|ring| ring.put_at(end)),
@@ -145,6 +148,11 @@ impl Stock {
         self.capacity
     }
 
+    /// Returns all of its memory, used or not.
+    pub(crate) fn memory(&self) -> &[u8] {
+        self.memory.bytes()
+    }
+
     /// Returns what went through it.
     pub(crate) fn counters(&self) -> Counters {
         self.counters
@@ -155,13 +163,14 @@ impl Stock {
         self.combiner.as_ref()
     }
 
-    fn ring_of(&mut self, from: SourceId, trust: Trust) -> usize {
+    fn ring_of(&mut self, delivery: &Delivery) -> usize {
+        let Delivery { from, trust, credited, .. } = *delivery;
         if let Some(at) = self.rings.iter().position(|ring| ring.from == from) {
             return at;
         }
         // An empty ring can go: sources come and go.
         self.rings.retain(|ring| ring.len() > 0);
-        self.rings.push(Ring::new(from, trust));
+        self.rings.push(Ring::new(from, trust, credited));
         self.rings.len() - 1
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use super::Need;
 use super::memory::{Memory, PIECE};
 use crate::source::{SourceId, Trust};
 
@@ -9,6 +10,8 @@ use crate::source::{SourceId, Trust};
 pub(super) struct Ring {
     pub(super) from: SourceId,
     pub(super) trust: Trust,
+    /// Whether the kernel may count its bytes as entropy.
+    credited: bool,
     /// Where its pieces are in the memory.
     pieces: VecDeque<u32>,
     /// Bytes in front of the oldest byte in its piece.
@@ -38,8 +41,18 @@ pub(crate) enum End {
 }
 
 impl Ring {
-    pub(super) fn new(from: SourceId, trust: Trust) -> Self {
-        Self { from, trust, pieces: VecDeque::new(), offset: 0, len: 0, runs: VecDeque::new(), given: 0 }
+    pub(super) fn new(from: SourceId, trust: Trust, credited: bool) -> Self {
+        Self { from, trust, credited, pieces: VecDeque::new(), offset: 0, len: 0, runs: VecDeque::new(), given: 0 }
+    }
+
+    /// Returns whether an outlet with this need may be given its bytes as they are.
+    pub(super) fn meets(&self, need: Need) -> bool {
+        match need {
+            Need::Any => true,
+            Need::Credited => self.credited,
+            Need::Proven => self.trust == Trust::Proven,
+            Need::OfTwoKeys => false,
+        }
     }
 
     pub(super) fn len(&self) -> usize {

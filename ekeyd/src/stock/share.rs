@@ -37,6 +37,8 @@ pub(crate) enum Rank {
 pub(crate) struct Held {
     /// In all.
     pub any: usize,
+    /// Of this, what the kernel may count as entropy.
+    pub credited: usize,
     /// Of this, proven.
     pub proven: usize,
     /// What could be made of pairs of keys.
@@ -81,16 +83,18 @@ impl Held {
     fn of(&self, need: Need) -> usize {
         match need {
             Need::Any => self.any,
+            Need::Credited => self.credited,
             Need::Proven => self.proven,
             Need::OfTwoKeys => self.of_two_keys,
         }
     }
 
-    /// Subtracts a grant. Counts a byte of any kind as a proven one too, so that no grant of proven bytes fails. A byte made of
-    /// two keys costs three.
+    /// Subtracts a grant. Counts a byte of any kind as a credited and a proven one too, so that no grant of those fails. A byte
+    /// made of two keys costs three.
     fn spend(&mut self, need: Need, bytes: usize) {
         let cost = if need == Need::OfTwoKeys { 3 * bytes } else { bytes };
         self.any = self.any.saturating_sub(cost);
+        self.credited = self.credited.saturating_sub(cost);
         self.proven = self.proven.saturating_sub(cost);
         self.of_two_keys = self.of_two_keys.saturating_sub(if need == Need::OfTwoKeys { bytes } else { cost });
     }
@@ -103,7 +107,7 @@ mod tests {
     use super::*;
 
     fn want() -> impl Strategy<Value = Want> {
-        let need = prop_oneof![Just(Need::Any), Just(Need::Proven), Just(Need::OfTwoKeys)];
+        let need = prop_oneof![Just(Need::Any), Just(Need::Credited), Just(Need::Proven), Just(Need::OfTwoKeys)];
         let rank =
             prop_oneof![Just(Rank::First), Just(Rank::Waiting), (0_usize..5000).prop_map(|share| Rank::Bulk { share })];
         (need, 0_usize..10_000, rank, 0_usize..5000).prop_map(|(need, bytes, rank, reserve)| Want {
@@ -117,7 +121,7 @@ mod tests {
     fn held() -> impl Strategy<Value = Held> {
         (0_usize..20_000, 0_usize..20_000, 0_usize..20_000).prop_map(|(any, proven, two)| {
             let proven = proven.min(any);
-            Held { any, proven, of_two_keys: two.min(proven / 3) }
+            Held { any, credited: (any + proven) / 2, proven, of_two_keys: two.min(proven / 3) }
         })
     }
 
@@ -134,6 +138,7 @@ mod tests {
             let two = sum(&wants, &grants, |want| want.need == Need::OfTwoKeys);
             prop_assert!(sum(&wants, &grants, |want| want.need != Need::OfTwoKeys) + 3 * two <= held.any + 2);
             prop_assert!(sum(&wants, &grants, |want| want.need == Need::Proven) + 3 * two <= held.proven + 2);
+            prop_assert!(sum(&wants, &grants, |want| want.need == Need::Credited) <= held.credited);
             prop_assert!(two <= held.of_two_keys);
         }
 
@@ -146,7 +151,7 @@ mod tests {
 
         #[test]
         fn bulk_gets_its_share_before_those_who_wait(share in 0_usize..2000, waiting in 0_usize..9000, any in 0_usize..9000) {
-            let held = Held { any, proven: any, of_two_keys: 0 };
+            let held = Held { any, credited: any, proven: any, of_two_keys: 0 };
             let bulk = Want { need: Need::Any, bytes: 9000, rank: Rank::Bulk { share }, reserve: 0 };
             let client = Want { need: Need::Any, bytes: waiting, rank: Rank::Waiting, reserve: 0 };
             let grants = shares(&[client, bulk], held);
@@ -156,7 +161,7 @@ mod tests {
 
         #[test]
         fn bulk_leaves_the_reserve(reserve in 0_usize..9000, any in 0_usize..9000) {
-            let held = Held { any, proven: any, of_two_keys: 0 };
+            let held = Held { any, credited: any, proven: any, of_two_keys: 0 };
             let bulk = Want { need: Need::Any, bytes: 9000, rank: Rank::Bulk { share: 0 }, reserve: 0 };
             let quiet = Want { need: Need::Any, bytes: 0, rank: Rank::Waiting, reserve };
             prop_assert_eq!(shares(&[bulk, quiet], held)[0], any.saturating_sub(reserve));
@@ -164,7 +169,7 @@ mod tests {
 
         #[test]
         fn proven_and_combined_wants_get_no_other_bytes(wants in prop::collection::vec(want(), 0..8), any in 0_usize..9000) {
-            let grants = shares(&wants, Held { any, proven: 0, of_two_keys: 0 });
+            let grants = shares(&wants, Held { any, credited: 0, proven: 0, of_two_keys: 0 });
             prop_assert_eq!(sum(&wants, &grants, |want| want.need != Need::Any), 0);
         }
     }

@@ -18,6 +18,10 @@ fn combining(capacity: usize) -> Stock {
     stock
 }
 
+fn put(stock: &mut Stock, from: SourceId, trust: Trust, bytes: &[u8]) {
+    stock.put(&Delivery::fit(from, trust, trust == Trust::Proven, bytes));
+}
+
 fn taken(stock: &mut Stock, count: usize, end: End, need: Need) -> Vec<u8> {
     let mut out = Vec::new();
     let taken = stock.take(count, end, need, &mut out);
@@ -28,7 +32,7 @@ fn taken(stock: &mut Stock, count: usize, end: End, need: Need) -> Vec<u8> {
 #[test]
 fn bytes_are_taken_from_either_end() {
     let mut stock = stock(4096);
-    stock.put(KEYS[0], Trust::Proven, &(0..10).collect::<Vec<u8>>());
+    put(&mut stock, KEYS[0], Trust::Proven, &(0..10).collect::<Vec<u8>>());
     assert_eq!(taken(&mut stock, 3, End::Freshest, Need::Any), [7, 8, 9]);
     assert_eq!(taken(&mut stock, 4, End::Oldest, Need::Any), [0, 1, 2, 3]);
     assert_eq!(stock.held(Need::Any), 3);
@@ -37,20 +41,20 @@ fn bytes_are_taken_from_either_end() {
 #[test]
 fn age_is_compared_over_all_sources() {
     let mut stock = stock(4096);
-    stock.put(KEYS[0], Trust::Proven, &[1; 4]);
-    stock.put(KEYS[1], Trust::Proven, &[2; 4]);
-    stock.put(KEYS[0], Trust::Proven, &[3; 4]);
+    put(&mut stock, KEYS[0], Trust::Proven, &[1; 4]);
+    put(&mut stock, KEYS[1], Trust::Proven, &[2; 4]);
+    put(&mut stock, KEYS[0], Trust::Proven, &[3; 4]);
     assert_eq!(taken(&mut stock, 4, End::Oldest, Need::Any), [1; 4]);
-    stock.put(KEYS[1], Trust::Proven, &[4; 4]);
+    put(&mut stock, KEYS[1], Trust::Proven, &[4; 4]);
     assert_eq!(taken(&mut stock, 4, End::Freshest, Need::Any)[3], 4);
 }
 
 #[test]
 fn the_oldest_of_the_fullest_source_overflow() {
     let mut stock = stock(4 * PIECE);
-    stock.put(KEYS[0], Trust::Proven, &vec![1; PIECE]);
-    stock.put(KEYS[1], Trust::Proven, &vec![2; 3 * PIECE]);
-    stock.put(KEYS[0], Trust::Proven, &vec![3; PIECE]);
+    put(&mut stock, KEYS[0], Trust::Proven, &vec![1; PIECE]);
+    put(&mut stock, KEYS[1], Trust::Proven, &vec![2; 3 * PIECE]);
+    put(&mut stock, KEYS[0], Trust::Proven, &vec![3; PIECE]);
     assert_eq!(stock.counters().overflowed, PIECE as u64);
     let all = taken(&mut stock, usize::MAX, End::Oldest, Need::Any);
     let count = |byte| all.iter().filter(|seen| **seen == byte).count() / PIECE;
@@ -60,7 +64,7 @@ fn the_oldest_of_the_fullest_source_overflow() {
 #[test]
 fn a_batch_larger_than_the_stock_leaves_its_end() {
     let mut stock = stock(100);
-    stock.put(KEYS[0], Trust::Proven, &[vec![1; 5000], vec![2; 10]].concat());
+    put(&mut stock, KEYS[0], Trust::Proven, &[vec![1; 5000], vec![2; 10]].concat());
     assert_eq!(taken(&mut stock, 10, End::Freshest, Need::Any), [2; 10]);
     let counters = stock.counters();
     assert_eq!((counters.received, counters.overflowed, stock.held(Need::Any)), (5010, 4910, 90));
@@ -70,7 +74,7 @@ fn a_batch_larger_than_the_stock_leaves_its_end() {
 fn what_has_left_is_wiped_where_it_was() {
     let mut stock = stock(8 * PIECE);
     for round in 0..50 {
-        stock.put(KEYS[round % 3], Trust::Proven, &vec![0xaa; 700]);
+        put(&mut stock, KEYS[round % 3], Trust::Proven, &vec![0xaa; 700]);
         taken(&mut stock, 200, End::Freshest, Need::Any);
         taken(&mut stock, 300, End::Oldest, Need::Any);
         stock.wipe(KEYS[(round + 1) % 3], 100);
@@ -84,11 +88,11 @@ fn one_bad_key_of_three_costs_only_its_own_bytes() {
     let mut stock = stock(64 * 1024);
     for round in 0..10 {
         for (key, byte) in KEYS.into_iter().zip(1..) {
-            stock.put(key, Trust::Proven, &[byte * 16 + round; 320]);
+            put(&mut stock, key, Trust::Proven, &[byte * 16 + round; 320]);
         }
     }
     // Of the second key, 500 fresh bytes and 100 old ones have gone meanwhile.
-    stock.put(KEYS[1], Trust::Proven, &[0xff; 500]);
+    put(&mut stock, KEYS[1], Trust::Proven, &[0xff; 500]);
     assert_eq!(taken(&mut stock, 500, End::Freshest, Need::Any), [0xff; 500]);
     let before = stock.held(Need::Any);
     assert_eq!(stock.wipe(KEYS[1], 1200), 700, "of the last 1,200 bytes, 500 are elsewhere");
@@ -103,18 +107,19 @@ fn one_bad_key_of_three_costs_only_its_own_bytes() {
 #[test]
 fn bytes_that_never_came_in_count_as_suspect_too() {
     let mut stock = stock(4096);
-    stock.put(KEYS[0], Trust::Proven, &[1; 100]);
+    put(&mut stock, KEYS[0], Trust::Proven, &[1; 100]);
     stock.skip(KEYS[0], 64);
-    stock.put(KEYS[0], Trust::Proven, &[2; 10]);
+    put(&mut stock, KEYS[0], Trust::Proven, &[2; 10]);
     assert_eq!(stock.wipe(KEYS[0], 80), 16);
 }
 
 #[test]
 fn proven_and_combined_takes_get_no_unproven_byte() {
     let mut stock = combining(64 * 1024);
-    stock.put(SourceId::EGD, Trust::Unproven, &[9; 1000]);
-    stock.put(KEYS[0], Trust::Proven, &[1; 100]);
+    put(&mut stock, SourceId::egd(0), Trust::Unproven, &[9; 1000]);
+    put(&mut stock, KEYS[0], Trust::Proven, &[1; 100]);
     assert_eq!((stock.held(Need::Any), stock.held(Need::Proven), stock.held(Need::OfTwoKeys)), (1100, 100, 0));
+    assert_eq!(stock.held(Need::Credited), 100, "of which the kernel counts only the key's");
     assert_eq!(taken(&mut stock, 500, End::Freshest, Need::Proven), [1; 100]);
     assert!(taken(&mut stock, 500, End::Freshest, Need::OfTwoKeys).is_empty());
 }
@@ -122,20 +127,20 @@ fn proven_and_combined_takes_get_no_unproven_byte() {
 #[test]
 fn combined_bytes_take_as_much_of_two_keys() {
     let mut stock = combining(64 * 1024);
-    stock.put(KEYS[0], Trust::Proven, &[1; 240]);
-    stock.put(KEYS[1], Trust::Proven, &[2; 120]);
+    put(&mut stock, KEYS[0], Trust::Proven, &[1; 480]);
+    put(&mut stock, KEYS[1], Trust::Proven, &[2; 240]);
     assert_eq!(stock.held(Need::OfTwoKeys), 5 * BLOCK);
     assert_eq!(taken(&mut stock, 20, End::Freshest, Need::OfTwoKeys).len(), 20);
-    assert_eq!((stock.held(Need::Any), stock.held(Need::OfTwoKeys)), (360 - 4 * OF_EACH, 5 * BLOCK - 20));
+    assert_eq!((stock.held(Need::Any), stock.held(Need::OfTwoKeys)), (720 - 4 * OF_EACH, 5 * BLOCK - 20));
     assert_eq!(taken(&mut stock, usize::MAX, End::Freshest, Need::OfTwoKeys).len(), 60);
-    assert_eq!((stock.held(Need::Any), stock.held(Need::OfTwoKeys)), (120, 0));
+    assert_eq!((stock.held(Need::Any), stock.held(Need::OfTwoKeys)), (240, 0));
 }
 
 #[test]
 fn a_key_that_stopped_is_not_combined() {
     let mut stock = combining(64 * 1024);
-    stock.put(KEYS[0], Trust::Proven, &[1; 240]);
-    stock.put(KEYS[1], Trust::Proven, &[2; 240]);
+    put(&mut stock, KEYS[0], Trust::Proven, &[1; 480]);
+    put(&mut stock, KEYS[1], Trust::Proven, &[2; 480]);
     stock.note_delivering(vec![KEYS[0]]);
     assert_eq!(stock.held(Need::OfTwoKeys), 0);
     stock.note_delivering(vec![KEYS[0], KEYS[2]]);
@@ -172,7 +177,7 @@ proptest! {
                 // Nothing overflows here: then the model knows what is held.
                 Step::Put(key, count) if stock.room() >= count => {
                     let bytes: Vec<u8> = (given[key]..given[key] + count as u64).map(|at| place(key, at)).collect();
-                    stock.put(KEYS[key], Trust::Proven, &bytes);
+                    put(&mut stock, KEYS[key], Trust::Proven, &bytes);
                     model[key].extend(given[key]..given[key] + count as u64);
                     given[key] += count as u64;
                 }

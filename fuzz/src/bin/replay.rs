@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 const LONGEST: usize = 2048;
 
 fn main() -> ExitCode {
+    ekey_fuzz::become_the_daemon();
     let words: Vec<String> = std::env::args().skip(1).collect();
     let [name, folder, seconds] = &words[..] else { return usage() };
     let target = ekey_fuzz::TARGETS.iter().find(|(known, _)| known == name);

@@ -8,11 +8,17 @@
 //! killed
 //! attacker ask ADDRESS                16 bytes of entropy by EGD's 0x02, or how it failed
 //! attacker babble SOCKET              listens where a key is expected, and sends nonsense as fast as it is read
+//! attacker swap PATH TARGET           puts a link to TARGET at PATH, again and again, until it is killed
+//! attacker zeros SOCKET               an EGD server whose every byte is zero
+//! attacker pose SOCKET FILE           a daemon that answers every command with the line in FILE
+//! attacker get ADDRESS HOST           asks for the page under this name; prints the first line of the answer
+//! attacker send ADDRESS               sends a datagram to ADDRESS:PORT
 //! ```
 //! An address is `unix:PATH` or `tcp:ADDR:PORT`.
 
 use std::io::{self, BufRead as _, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpStream, UdpSocket};
+use std::os::unix::fs::symlink;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::time::Duration;
 
@@ -30,7 +36,12 @@ fn main() {
         ["hold", address, count] => hold(address, count),
         ["ask", address] => ask(address),
         ["babble", socket] => babble(socket),
-        _ => Err(io::Error::other("say what to do: say, flood, hold, ask or babble")),
+        ["swap", path, target] => swap(path, target),
+        ["zeros", socket] => zeros(socket),
+        ["pose", socket, file] => pose(socket, file),
+        ["get", address, host] => get(address, host),
+        ["send", address] => send(address),
+        _ => Err(io::Error::other("expected say, flood, hold, ask, babble, swap, zeros, pose, get or send")),
     };
     if let Err(error) = outcome {
         println!("failed: {error}");
@@ -110,6 +121,65 @@ fn babble(socket: &str) -> io::Result<()> {
         let mut stream = stream?;
         while stream.write_all(nonsense.as_bytes()).is_ok() {}
     }
+    Ok(())
+}
+
+/// Fails at most times, and is right once.
+fn swap(path: &str, target: &str) -> io::Result<()> {
+    loop {
+        let _ = std::fs::remove_file(path);
+        let _ = symlink(target, path);
+    }
+}
+
+fn zeros(socket: &str) -> io::Result<()> {
+    serve(socket, |stream| {
+        let mut request = [0; 2];
+        while stream.read_exact(&mut request).is_ok() {
+            let answer = vec![0; usize::from(request[1])];
+            match request[0] {
+                0x01 => stream.write_all(&[&[request[1]], &answer[..]].concat())?,
+                _ => stream.write_all(&answer)?,
+            }
+        }
+        Ok(())
+    })
+}
+
+fn pose(socket: &str, file: &str) -> io::Result<()> {
+    let line = std::fs::read_to_string(file)?;
+    serve(socket, move |stream| {
+        stream.write_all(b"PROTOCOL EKEYD/1\n")?;
+        let mut asked = [0; 4096];
+        while stream.read(&mut asked)? > 0 {
+            stream.write_all(format!("*\t{}\nOK\n", line.trim_end()).as_bytes())?;
+        }
+        Ok(())
+    })
+}
+
+/// Listens for anybody, and serves each client in a thread.
+fn serve(socket: &str, client: impl Fn(&mut UnixStream) -> io::Result<()> + Clone + Send + 'static) -> io::Result<()> {
+    let listener = UnixListener::bind(socket)?;
+    for stream in listener.incoming() {
+        let (mut stream, client) = (stream?, client.clone());
+        std::thread::spawn(move || client(&mut stream));
+    }
+    Ok(())
+}
+
+fn get(address: &str, host: &str) -> io::Result<()> {
+    let mut stream = BufReader::new(connect(address)?);
+    write!(stream.get_mut(), "GET / HTTP/1.1\r\nHost: {host}\r\n\r\n")?;
+    let mut line = String::new();
+    stream.read_line(&mut line)?;
+    println!("{}", line.trim_end());
+    Ok(())
+}
+
+fn send(address: &str) -> io::Result<()> {
+    UdpSocket::bind("0.0.0.0:0")?.send_to(b"a long-term key", address)?;
+    println!("sent");
     Ok(())
 }
 

@@ -1,4 +1,5 @@
-//! The cost of floods: a key that sends garbage, and clients that ask without reading.
+//! The cost of floods: a key that sends garbage, one that sends valid frames without a secret, and clients that ask
+//! without reading.
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -12,11 +13,12 @@ use crate::egd::EgdClient;
 use crate::floods::{Flood, key_of_garbage};
 use crate::scratch::Scratch;
 use crate::serving::running;
-use crate::software_key::KeyPlan;
+use crate::software_key::{KeyPlan, SECOND_LONG_TERM_KEY, SECOND_SERIAL};
 use crate::usage::processor_time;
 
 pub(super) const SUBJECTS: &[Subject] = &[
     Subject { name: "garbage", title: "a key that floods garbage", measure: garbage },
+    Subject { name: "key-flood", title: "a key that floods valid frames under the zero key", measure: valid },
     Subject { name: "egd-flood", title: "answers and the end while clients flood the EGD server", measure: egd },
 ];
 
@@ -38,6 +40,42 @@ fn garbage() -> Result<Vec<Figure>, Missing> {
         Figure::new("bytes of garbage read in 10 s", Unit::Count, (read() - read_before) as f64)
             .bound(Bound::Least(500_000.0)),
     ])
+}
+
+fn valid() -> Result<Vec<Figure>, Missing> {
+    const SPAN: Duration = Duration::from_secs(15);
+    let mut figures = Vec::new();
+    for kind in ["serials", "badness", "generators-bad", "all"] {
+        let scratch = Scratch::make();
+        let good = KeyPlan::named("good").rate(126);
+        let hostile = KeyPlan::named("hostile").identity(SECOND_SERIAL, SECOND_LONG_TERM_KEY).flood(kind);
+        let (good_key, hostile_key) = (good.plug_in(&scratch), hostile.plug_in(&scratch));
+        let frames = |with: bool| {
+            let plan = DaemonPlan::default().key(&good, &good_key);
+            let plan = if with { plan.unknown_key(&hostile_key) } else { plan };
+            let mut daemon = plan.start(&scratch);
+            daemon.await_state(&scratch, "running");
+            let sample = || (processor_time(daemon.program.id()), daemon.status(&scratch).key(0).frames("ok"));
+            let ((time_before, before), started) = (sample(), Instant::now());
+            sleep(SPAN);
+            let ((time_after, after), seconds) = (sample(), started.elapsed().as_secs_f64());
+            let lines = daemon.program.stderr().lines().filter(|line| line.contains("hostile.key")).count();
+            ((time_after - time_before).as_secs_f64() / seconds, (after - before) as f64 / seconds, lines)
+        };
+        let ((share_alone, rate_alone, _), (share, rate, lines)) = (frames(false), frames(true));
+        let what = |what: &str| format!("{what}, flood of {kind}");
+        figures.extend([
+            Figure::new(what("of a core"), Unit::PercentOfCore, share * 100.0)
+                .against("without the flood", share_alone * 100.0)
+                .bound(Bound::MostMore(2.0)),
+            Figure::new(what("frames of another key"), Unit::PerSecond, rate)
+                .against("without the flood", rate_alone)
+                .bound(Bound::LeastTimes(0.95)),
+            Figure::new(what("lines of the log in a quarter of a minute"), Unit::Count, lines as f64)
+                .bound(Bound::Most(10.0)),
+        ]);
+    }
+    Ok(figures)
 }
 
 fn egd() -> Result<Vec<Figure>, Missing> {

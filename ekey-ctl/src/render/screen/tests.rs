@@ -1,8 +1,8 @@
 //! Checks that the screen fits in every state, even with the longest reports.
 
 use ekey_control::KeyState;
-use ekey_control::health::PutAside;
-use ekey_control::status::{EgdClientState, EgdClientStatus, EgdStatus, ExpandStatus, FileStatus};
+use ekey_control::health::{HealthStatus, PutAside};
+use ekey_control::status::{EgdClientState, EgdClientStatus, EgdStatus, ExpandStatus, FileStatus, ServerTests};
 use ekey_proto::session::State;
 use ekey_proto::wire::Badness;
 use proptest::prelude::*;
@@ -60,6 +60,19 @@ fn every_state_fits_and_ends_with_what_to_do() {
             }
         }
     }
+}
+
+#[test]
+fn what_no_session_key_has_proven_is_unverified() {
+    for state in all_states() {
+        let status = status(vec![KeyStatus { unverified: true, ..key(state) }]);
+        fits(&status);
+        shows(&status, &["NwBvBlg3OTBJORFD (unverified)  ", "unverified: 41.2 C"]);
+    }
+    let mut named = KeyStatus { unverified: true, ..key(State::AwaitSerial) };
+    (named.serial, named.expected_serial) = (None, named.serial);
+    let screen = text(&lines(&status(vec![named])));
+    assert!(!screen.contains("NwBvBlg3OTBJORFD (unverified)"), "the configuration states it:\n{screen}");
 }
 
 #[test]
@@ -133,6 +146,22 @@ fn fetching(state: EgdClientState) -> EgdClientStatus {
         reconnects: 2,
         failures: 1,
         last_error: Some("EGD server tcp:keys.example.org:8888: it closed the connection; look there".to_owned()),
+        ..EgdClientStatus::default()
+    }
+}
+
+/// The tests of the server of [`fetching`].
+fn tests(passed: bool, put_aside: Option<PutAside>) -> Vec<ServerTests> {
+    let health = HealthStatus { tested_bytes: 1000, put_aside, ..HealthStatus::default() };
+    vec![ServerTests { server: "tcp:keys.example.org:8888".to_owned(), passed, health }]
+}
+
+fn repeats() -> PutAside {
+    PutAside {
+        test: "period".to_owned(),
+        what: "it repeats itself every 64 bytes".to_owned(),
+        since_s: 60,
+        ..PutAside::default()
     }
 }
 
@@ -149,6 +178,32 @@ fn a_guest_shows_its_server_and_unproven_bytes() {
     );
     assert!(!screen.contains("No key"), "{screen}");
     fits(&status);
+}
+
+#[test]
+fn all_is_well_only_after_a_servers_first_block() {
+    let connected = fetching(EgdClientState::Connected);
+    let mut status = status(Vec::new());
+    status.egd_client = Some(EgdClientStatus { tests: tests(false, None), ..connected.clone() });
+    let screen = shows(&status, &["\n  health    1.0 kB of the first 2.5 kB tested, none used yet\n"]);
+    assert!(!screen.contains("All is well") && screen.contains("not tested yet"), "{screen}");
+    status.egd_client = Some(EgdClientStatus { tests: tests(true, None), credited: Some(false), ..connected });
+    shows(&status, &["all tests passed on 1.0 kB", "no credit in the kernel", "All is well"]);
+    fits(&status);
+}
+
+#[test]
+fn a_retired_server_is_named_even_if_another_serves() {
+    let retired = EgdClientStatus { tests: tests(false, Some(repeats())), ..fetching(EgdClientState::Resting) };
+    let mut other = EgdClientStatus { tests: tests(false, Some(repeats())), ..fetching(EgdClientState::Connected) };
+    other.server = "tcp:other:8888".to_owned();
+    for client in [retired, other] {
+        let status = Status { egd_client: Some(client), ..status(vec![key(State::Running)]) };
+        let screen =
+            shows(&status, &["\nEGD server tcp:keys.example.org:8888: its bytes fail the test period (it repeats\n"]);
+        assert!(!screen.contains("All is well"), "{screen}");
+        fits(&status);
+    }
 }
 
 #[test]
@@ -298,6 +353,9 @@ proptest! {
         client.address = Some(long.clone());
         client.last_error = Some(spaced.clone());
         client.requests = big;
+        client.credited = Some(false);
+        client.tests = tests(not_random, (big % 2 == 0).then(|| PutAside { test: long.clone(), ..repeats() }));
+        client.tests[0].server = long.clone();
         status.egd_client = fetches.then_some(client);
         status.file = Some(FileStatus { written_bytes: big, stopped: Some(spaced), ..file(&long) });
         let listener = status.egd[0].clone();

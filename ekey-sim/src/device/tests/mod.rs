@@ -3,6 +3,7 @@
 mod disturbed;
 mod flows;
 mod host;
+mod hostile;
 mod silent;
 mod soup;
 

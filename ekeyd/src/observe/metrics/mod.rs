@@ -113,7 +113,7 @@ const EXPAND: [Figure<ExpandStatus>; 5] = [
     (Counter, "expand_generated_bytes", "Bytes generated, not full entropy.", |it| count(it.generated_bytes)),
 ];
 
-const EGD_CLIENT: [Figure<EgdClientStatus>; 5] = [
+const EGD_CLIENT: [Figure<EgdClientStatus>; 8] = [
     (Gauge, "egd_client_connected", "1 if connected to an EGD server, else 0.", |it| flag(it.is_connected())),
     (Counter, "egd_client_received_bytes", "Bytes fetched from EGD servers, not proven.", |it| {
         count(it.received_bytes)
@@ -121,6 +121,21 @@ const EGD_CLIENT: [Figure<EgdClientStatus>; 5] = [
     (Counter, "egd_client_requests", "Requests for entropy sent to EGD servers.", |it| count(it.requests)),
     (Counter, "egd_client_reconnects", "Connections to EGD servers after the first one.", |it| count(it.reconnects)),
     (Counter, "egd_client_failures", "Failed connection attempts and broken connections.", |it| count(it.failures)),
+    (
+        Gauge,
+        "egd_client_delivering",
+        "1 if an EGD server is connected whose bytes pass the health tests, else 0.",
+        |it| flag(it.is_delivering()),
+    ),
+    (
+        Gauge,
+        "egd_client_retired_servers",
+        "EGD servers that are retired because their bytes failed a health test.",
+        |it| count(it.retired().count() as u64),
+    ),
+    (Counter, "egd_client_put_aside_bytes", "Bytes of retired EGD servers, mixed without credit or wiped.", |it| {
+        it.books.and_then(|books| count(books.put_aside_bytes))
+    }),
 ];
 
 /// Writes the account of each outlet, the same for every kind, and whether it has a problem.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use ekey_control::KeyState;
+use ekey_control::books::FetchedBooks;
 use ekey_control::status::{Account, CombineStatus, EgdClientState, EgdClientStatus, ExpandStatus, FileStatus};
 use ekey_proto::session::State;
 
@@ -38,6 +39,9 @@ fn full() -> Status {
         reconnects: 3,
         failures: 4,
         last_error: None,
+        credited: Some(true),
+        books: Some(FetchedBooks::default()),
+        tests: Vec::new(),
     });
     status
 }

@@ -33,12 +33,17 @@ impl Drbg {
         self.update(&derive(&[entropy]));
     }
 
-    /// Fills `out`, at most [`MOST_REQUEST`](Self::MOST_REQUEST) bytes (10.2.1.5.2). Then updates the state, so that the new state
-    /// does not reveal the output.
-    pub(super) fn generate(&mut self, out: &mut [u8]) {
+    /// Mixes `additional` in, unless it is empty, and fills `out`, at most [`MOST_REQUEST`](Self::MOST_REQUEST) bytes (10.2.1.5.2).
+    /// Then updates the state, so that the new state does not reveal the output.
+    pub(super) fn generate(&mut self, out: &mut [u8], additional: &[u8]) {
         debug_assert!(out.len() <= Self::MOST_REQUEST, "{} bytes in one request", out.len());
+        let mut provided = Zeroizing::new([0; SEED_LEN]);
+        if !additional.is_empty() {
+            provided = derive(&[additional]);
+            self.update(&provided);
+        }
         self.encrypt_counters(out);
-        self.update(&[0; SEED_LEN]);
+        self.update(&provided);
     }
 
     fn with_seed(seed: &[u8; SEED_LEN]) -> Box<Self> {

@@ -44,7 +44,7 @@ impl Case {
             if let Some(entropy) = self.all("EntropyInputPR").get(request) {
                 reseed(&mut drbg, entropy);
             }
-            drbg.generate(&mut out);
+            drbg.generate(&mut out, &[]);
         }
         out
     }
@@ -89,9 +89,9 @@ fn the_state_steps_on_with_each_request_and_is_wiped() {
     is_wiped_when_dropped(&*drbg);
     let before = (drbg.key, drbg.counter);
     let (mut one, mut other) = ([0; 1000], [0; 1000]);
-    drbg.generate(&mut one);
+    drbg.generate(&mut one, &[]);
     assert!(before.0 != drbg.key && before.1 != drbg.counter, "the key and the counter are as they were");
-    drbg.generate(&mut other);
+    drbg.generate(&mut other, &[]);
     assert_ne!(one, other);
     drbg.zeroize();
     assert_eq!((drbg.key, drbg.counter), ([0; KEY_LEN], 0));

@@ -10,24 +10,30 @@ mod drbg;
 mod outlet;
 mod ready;
 
+use std::io;
 use std::time::{Duration, Instant};
 
 use ekey_control::status::ExpandStatus;
+use zeroize::Zeroizing;
 
-use crate::config;
 use crate::log_limit::LogLimit;
 use crate::outlet::egd::Store as _;
 use crate::source::batch::Batch;
+use crate::stock::bytes_with;
+use crate::{config, urandom};
 use drbg::Drbg;
 pub(crate) use outlet::Expanded;
 use ready::Ready;
 
-/// Bytes of entropy input. Half of their bits are enough for a strength of 256.
-const SEED: usize = 64;
-/// Bytes of the nonce, which only the first seed has. Half of their bits are enough (SP 800-90A 8.6.7).
-const NONCE: usize = 32;
-/// Distinguishes the generator from others that the same key seeds (SP 800-90A 8.7.1).
+/// Bytes of entropy input, enough for a strength of 256.
+const SEED: usize = bytes_with(Drbg::STRENGTH_BITS);
+/// Bytes of the nonce, which only the first seed has. It needs half the strength (SP 800-90A 8.6.7).
+const NONCE: usize = bytes_with(Drbg::STRENGTH_BITS / 2);
+/// Distinguishes the generator from others that the same key seeds (SP 800-90A 8.7.1). Bytes of the system follow.
 const PERSONALIZATION: &[u8] = b"ekeyd [expand]";
+/// Bytes of the system's generator in the personalization string and with each request. The output's strength does not rest on
+/// them, but only one who knows them and the key's bytes knows the output.
+const OF_THE_SYSTEM: usize = 32;
 /// Bytes held ready.
 const READY: usize = 16 * 1024;
 /// The hard limits on age and output of a seed, as a multiple of those at which it is renewed.
@@ -40,6 +46,8 @@ pub(super) struct Expander {
     bytes: u64,
     seeded: Option<Seeded>,
     ready: Ready,
+    /// Fills a buffer from the system's generator.
+    system: fn(&mut [u8]) -> io::Result<()>,
     seeds: u64,
     seed_bytes: u64,
     /// Whether its clients have waited for a fresh seed.
@@ -71,6 +79,7 @@ impl Expander {
             bytes: config.reseed_bytes,
             seeded: None,
             ready: Ready::new(READY),
+            system: urandom::fill,
             seeds: 0,
             seed_bytes: 0,
             was_overdue: false,
@@ -137,7 +146,8 @@ impl Expander {
             }
             None => {
                 let (entropy, nonce) = bytes.split_at(SEED);
-                let drbg = Drbg::instantiate(entropy, nonce, PERSONALIZATION);
+                let personalization = Zeroizing::new([PERSONALIZATION, &*of_the_system(self.system)].concat());
+                let drbg = Drbg::instantiate(entropy, nonce, &personalization);
                 self.seeded = Some(Seeded { drbg, at: now, given: 0 });
                 if let Some(more) = self.logged.seeded.admit(now) {
                     tracing::info!("the generator of [expand] is seeded; its output is not full entropy{more}");
@@ -173,7 +183,7 @@ impl Expander {
             return;
         }
         let mut fresh = Batch::new(vec![0; count]);
-        seeded.drbg.generate(&mut fresh);
+        seeded.drbg.generate(&mut fresh, &of_the_system(self.system));
         seeded.given += count as u64;
         self.ready.put(&fresh);
     }
@@ -197,6 +207,16 @@ impl Expander {
             self.wants(now)
         ))
     }
+}
+
+/// Returns bytes of the system's generator. Without it the generator's own seed is all, which is enough.
+fn of_the_system(fill: fn(&mut [u8]) -> io::Result<()>) -> Zeroizing<Vec<u8>> {
+    let mut bytes = Zeroizing::new(vec![0; OF_THE_SYSTEM]);
+    if let Err(error) = fill(&mut bytes) {
+        tracing::debug!("/dev/urandom: {error}");
+        return Zeroizing::new(Vec::new());
+    }
+    bytes
 }
 
 #[cfg(test)]

@@ -5,13 +5,16 @@ use super::*;
 const INTERVAL: Duration = Duration::from_secs(60);
 const BYTES: u64 = 65_536;
 
+/// What the system gives in these tests.
+const SYSTEM: [u8; OF_THE_SYSTEM] = [0x5a; OF_THE_SYSTEM];
+
 fn expander() -> Expander {
-    Expander::new(&config::Expand {
-        listen: Vec::new(),
-        reseed_interval: INTERVAL,
-        reseed_bytes: BYTES,
-        max_clients: 1,
-    })
+    let expand = config::Expand { listen: Vec::new(), reseed_interval: INTERVAL, reseed_bytes: BYTES, max_clients: 1 };
+    let system = |out: &mut [u8]| {
+        out.copy_from_slice(&SYSTEM);
+        Ok(())
+    };
+    Expander { system, ..Expander::new(&expand) }
 }
 
 /// Seeds it with the last of `count` bytes of a key, if it wants a seed and there is enough. Returns how many bytes are left.
@@ -53,17 +56,34 @@ fn the_generator_makes_what_is_given() {
     let mut expander = expander();
     seed(&mut expander, 96, now);
     let first: Vec<u8> = (0..96).collect();
-    let mut drbg = Drbg::instantiate(&first[..64], &first[64..], PERSONALIZATION);
+    let mut drbg = Drbg::instantiate(&first[..64], &first[64..], &[PERSONALIZATION, &SYSTEM].concat());
     let mut expected = vec![0; READY];
     for request in 0..2 {
-        drbg.generate(&mut expected);
+        drbg.generate(&mut expected, &SYSTEM);
         assert!(take(&mut expander, now) == expected, "request {request} gave something else");
     }
     let later = now + INTERVAL;
     seed(&mut expander, 64, later);
     drbg.reseed(&first[..64]);
-    drbg.generate(&mut expected);
+    drbg.generate(&mut expected, &SYSTEM);
     assert!(take(&mut expander, later) == expected, "after the second seed something else was given");
+}
+
+#[test]
+fn the_systems_bytes_change_the_output() {
+    let now = Instant::now();
+    let outputs = [0_u8, 1].map(|once| {
+        [expander(), Expander { system: |_| Err(io::ErrorKind::NotFound.into()), ..expander() }].map(|mut expander| {
+            seed(&mut expander, 96, now);
+            if once == 1 {
+                // Later requests take them too.
+                expander.system = |_| Ok(());
+            }
+            take(&mut expander, now)
+        })
+    });
+    let all: std::collections::HashSet<_> = outputs.into_iter().flatten().collect();
+    assert_eq!(all.len(), 4, "outputs of one seed with other bytes of the system");
 }
 
 #[test]

@@ -34,24 +34,30 @@ impl Feeder {
 }
 
 impl Outlet for Feeder {
-    /// A kernel that is not seeded yet, or asks by POLLOUT, takes all that there is until it is full.
+    /// A kernel that is not seeded yet, or asks by POLLOUT, takes all credited bytes that there are until it is full. Of others
+    /// it gets a dose each interval.
     fn want(&mut self, now: Instant, stock: &Stock) -> Want {
-        let wanted = self.kernel.as_mut().map_or(0, |kernel| kernel.wants(now));
-        let bytes = if wanted >= Kernel::MEAL { stock.held(Need::Any).max(wanted) } else { wanted };
-        Want { need: Need::Any, bytes, rank: Rank::First, reserve: 0 }
+        let (wanted, dose) = self.kernel.as_mut().map_or((0, 0), |kernel| (kernel.wants(now), kernel.dose(now)));
+        let credited = stock.held(Need::Credited);
+        let is_hungry = wanted >= Kernel::MEAL && (credited > 0 || dose == 0);
+        let (need, bytes) = if is_hungry { (Need::Credited, credited.max(wanted)) } else { (Need::Any, dose) };
+        Want { need, bytes, rank: Rank::First, reserve: 0 }
     }
 
     fn serve(&mut self, grant: usize, stock: &mut Stock, turn: &Turn<'_>) {
         let Some(kernel) = &mut self.kernel else { return };
         let mut left = grant;
         while left > 0 {
-            let count = kernel.wants(turn.now).min(left);
+            let credited = stock.held(Need::Credited) > 0;
+            let (need, count) =
+                if credited { (Need::Credited, kernel.wants(turn.now)) } else { (Need::Any, kernel.dose(turn.now)) };
+            let count = count.min(left);
             let mut bytes = Batch::with_capacity(count);
-            if stock.take(count, End::Freshest, Need::Any, &mut bytes) == 0 {
+            if stock.take(count, End::Freshest, need, &mut bytes) == 0 {
                 return;
             }
             left -= bytes.len();
-            match kernel.feed(&bytes) {
+            match kernel.feed(&bytes, credited) {
                 Ok(()) => self.problem = None,
                 Err(error) => {
                     let error = error.to_string();

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use crate::config;
+use crate::{config, urandom};
 use creditor::Creditor;
 pub(crate) use feeder::Feeder;
 
@@ -72,7 +72,7 @@ impl Default for Host {
         Self {
             device: "/dev/random".into(),
             poolsize: "/proc/sys/kernel/random/poolsize".into(),
-            is_ready: random_ioctl::is_ready,
+            is_ready: urandom::is_ready,
             add_entropy: random_ioctl::add_entropy,
         }
     }
@@ -181,8 +181,8 @@ impl Kernel {
         Ok(outcome)
     }
 
-    /// Returns how many bytes the kernel would take at `now`. If fewer are fed, the rest stays wanted. Ask again after each
-    /// feeding: a kernel that is not seeded or has an empty pool takes more.
+    /// Returns how many bytes the kernel would take with credit at `now`. If fewer are fed, the rest stays wanted. Ask again after
+    /// each feeding: a kernel that is not seeded or has an empty pool takes more.
     pub(crate) fn wants(&mut self, now: Instant) -> usize {
         self.asked = Some(now);
         if self.pause_until.is_some_and(|until| now < until) {
@@ -193,20 +193,31 @@ impl Kernel {
         if !self.ready {
             return MEAL;
         }
+        let dose = self.dose(now);
+        if self.era == Era::Before2022 && self.asks_by_pollout() { MEAL } else { dose }
+    }
+
+    /// Returns how many bytes without credit the kernel would take at `now`: a dose each interval, however it asks. They never
+    /// make it seeded or fill its pool, so it would take them without end.
+    pub(crate) fn dose(&mut self, now: Instant) -> usize {
+        if self.pause_until.is_some_and(|until| now < until) {
+            return 0;
+        }
         if self.next_dose.is_none_or(|at| now >= at) {
             self.dose_left = DOSE;
             self.next_dose = Some(now + self.pace());
         }
-        if self.era == Era::Before2022 && self.asks_by_pollout() { MEAL } else { self.dose_left }
+        self.dose_left
     }
 
-    /// Returns when to ask again what it [wants](Self::wants), after an answer of 0. `None` while the kernel takes everything.
+    /// Returns when to ask again what it [wants](Self::wants), or for its next [dose](Self::dose), after an answer of 0. `None`
+    /// while the kernel takes everything.
     pub(crate) fn next_wake(&self) -> Option<Instant> {
         if self.pause_until.is_some() {
             return self.pause_until;
         }
         if !self.ready {
-            return None;
+            return self.next_dose;
         }
         let look = match self.era {
             Era::Before2022 => self.asked.map(|asked| asked + LOOK_AGAIN),
@@ -215,14 +226,14 @@ impl Kernel {
         [look, self.next_dose].into_iter().flatten().min()
     }
 
-    /// Mixes `bytes` into the kernel's pool, with credit if the process may.
+    /// Mixes `bytes` into the kernel's pool; if they are `credited`, with credit if the process may.
     ///
     /// # Errors
     /// [`KernelError::Feed`] if the device does not take them; then the kernel wants nothing for a second. Never use the bytes
     /// again: the kernel may have mixed some of them.
-    pub(crate) fn feed(&mut self, bytes: &[u8]) -> Result<(), KernelError> {
+    pub(crate) fn feed(&mut self, bytes: &[u8], credited: bool) -> Result<(), KernelError> {
         let before = self.counters.bytes;
-        let outcome = bytes.chunks(random_ioctl::MOST_BYTES).try_for_each(|chunk| self.mix(chunk));
+        let outcome = bytes.chunks(random_ioctl::MOST_BYTES).try_for_each(|chunk| self.mix(chunk, credited));
         let given = bytes.len() as u64;
         self.counters.given += given;
         self.counters.dropped += given - (self.counters.bytes - before);
@@ -267,8 +278,13 @@ impl Kernel {
         self.counters
     }
 
-    fn mix(&mut self, chunk: &[u8]) -> io::Result<()> {
+    fn mix(&mut self, chunk: &[u8], credited: bool) -> io::Result<()> {
         let bytes = chunk.len() as u64;
+        if !credited {
+            self.device.write_all(chunk)?;
+            self.counters.bytes += bytes;
+            return Ok(());
+        }
         let credit = u32::try_from(chunk.len()).unwrap_or(0) * u32::from(self.bits_per_byte);
         loop {
             let outcome = match &self.creditor {

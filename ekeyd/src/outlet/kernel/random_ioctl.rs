@@ -1,6 +1,5 @@
-//! The two system calls on the kernel's generator that need unsafe code: random(4) `RNDADDENTROPY`, and getrandom(2) without
-//! waiting.
-#![expect(unsafe_code, reason = "nix has no safe wrapper for RNDADDENTROPY nor for getrandom with flags")]
+//! The call on the kernel's generator that needs unsafe code: random(4) `RNDADDENTROPY`.
+#![expect(unsafe_code, reason = "nix has no safe wrapper for RNDADDENTROPY")]
 
 use std::os::fd::{AsRawFd, BorrowedFd};
 
@@ -46,19 +45,4 @@ pub(crate) fn add_entropy(device: BorrowedFd<'_>, bytes: &[u8], credit_bits: u32
     let outcome = unsafe { raw::rndaddentropy(device.as_raw_fd(), &raw const info) };
     info.buf.zeroize();
     outcome.map(drop)
-}
-
-/// Returns whether the kernel's generator has been seeded, so that getrandom(2) no longer waits.
-pub(crate) fn is_ready() -> bool {
-    let mut byte = 0_u8;
-    loop {
-        // SAFETY: the kernel writes at most one byte, and `byte` is one byte.
-        let count = unsafe { libc::getrandom((&raw mut byte).cast(), 1, libc::GRND_NONBLOCK) };
-        match Errno::result(count) {
-            Err(Errno::EINTR) => {}
-            Err(Errno::EAGAIN) => return false,
-            // A kernel without getrandom cannot say, and does not wait either.
-            _ => return true,
-        }
-    }
 }

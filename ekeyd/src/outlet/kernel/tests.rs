@@ -72,7 +72,7 @@ fn an_unseeded_kernel_takes_all_with_credit() {
     let now = Instant::now();
     for _ in 0..3 {
         assert_eq!(sink.wants(now), 512);
-        sink.feed(&[1; 512]).unwrap();
+        sink.feed(&[1; 512], true).unwrap();
     }
     assert!(!sink.is_ready());
     assert_eq!(sink.next_wake(), None);
@@ -83,10 +83,28 @@ fn an_unseeded_kernel_takes_all_with_credit() {
 }
 
 #[test]
+fn bytes_without_credit_are_a_dose_an_interval() {
+    let mut played = Played::new("256\n");
+    READY.set(false);
+    let mut sink = played.sink(MINUTE);
+    let start = Instant::now();
+    assert_eq!((sink.wants(start), sink.dose(start)), (512, 64), "it takes all that counts, and a dose of others");
+    sink.feed(&[2; 64], false).unwrap();
+    assert_eq!((sink.wants(start), sink.dose(start)), (512, 0));
+    assert_eq!(sink.next_wake(), Some(start + MINUTE));
+    assert_eq!(sink.dose(start + MINUTE), 64);
+    assert_eq!(CALLS.take(), [], "no credit was asked for");
+    let mut mixed = [0; 64];
+    played.pipe.read_exact(&mut mixed).unwrap();
+    assert_eq!(mixed, [2; 64], "what the kernel got");
+    assert_eq!(sink.counters(), Counters { given: 64, bytes: 64, ..Counters::default() });
+}
+
+#[test]
 fn a_long_batch_is_mixed_in_pieces() {
     let played = Played::new("256\n");
     let mut sink = played.sink(MINUTE);
-    sink.feed(&[1; 1100]).unwrap();
+    sink.feed(&[1; 1100], true).unwrap();
     assert_eq!(CALLS.take(), [(512, 3584), (512, 3584), (76, 532)]);
     assert_eq!(sink.counters(), Counters { given: 1100, bytes: 1100, dropped: 0, credited_bits: 7700, failures: 0 });
 }
@@ -98,9 +116,9 @@ fn a_kernel_since_2022_gets_one_dose_an_interval() {
     assert_eq!(sink.era(), Era::Since2022);
     let start = Instant::now();
     assert_eq!(sink.wants(start), 64, "the first at once");
-    sink.feed(&[1; 32]).unwrap();
+    sink.feed(&[1; 32], true).unwrap();
     assert_eq!(sink.wants(start), 32, "the rest of the dose is still wanted");
-    sink.feed(&[1; 32]).unwrap();
+    sink.feed(&[1; 32], true).unwrap();
     assert_eq!(sink.wants(start), 0);
     assert_eq!(sink.next_wake(), Some(start + MINUTE));
     assert_eq!(sink.wants(start + MINUTE - Duration::from_millis(1)), 0);
@@ -115,7 +133,7 @@ fn a_kernel_before_2022_is_fed_while_it_asks() {
     let start = Instant::now();
     for _ in 0..3 {
         assert_eq!(sink.wants(start), 512);
-        sink.feed(&[1; 512]).unwrap();
+        sink.feed(&[1; 512], true).unwrap();
     }
 }
 
@@ -125,7 +143,7 @@ fn an_idle_kernel_before_2022_is_fed_each_minute() {
     let mut sink = played.sink(60 * MINUTE);
     let start = Instant::now();
     assert_eq!(sink.wants(start), 64);
-    sink.feed(&[1; 64]).unwrap();
+    sink.feed(&[1; 64], true).unwrap();
     assert_eq!(sink.wants(start), 0);
     let look = sink.next_wake().unwrap();
     assert_eq!(look, start + Duration::from_secs(1), "POLLOUT has to be looked for");
@@ -148,14 +166,14 @@ fn without_the_privilege_nothing_is_credited() {
     let mut played = Played::new("256\n");
     let mut sink = played.sink(MINUTE);
     OUTCOME.set(Err(Errno::EPERM));
-    sink.feed(b"mixed").unwrap();
+    sink.feed(b"mixed", true).unwrap();
     assert_eq!(sink.mode(), Mode::MixedOnly);
     assert_eq!(sink.counters(), Counters { given: 5, bytes: 5, dropped: 0, credited_bits: 0, failures: 0 });
     let mut written = [0; 16];
     let count = played.pipe.read(&mut written).unwrap();
     assert_eq!(&written[..count], b"mixed");
     OUTCOME.set(Ok(()));
-    sink.feed(b"credited").unwrap();
+    sink.feed(b"credited", true).unwrap();
     assert_eq!(sink.mode(), Mode::Credited);
 }
 
@@ -167,7 +185,7 @@ fn a_failure_is_reported_and_counted_then_a_pause() {
     let start = Instant::now();
     assert_eq!(sink.wants(start), 512);
     OUTCOME.set(Err(Errno::ENOTTY));
-    let refused = sink.feed(&[1; 512]).unwrap_err();
+    let refused = sink.feed(&[1; 512], true).unwrap_err();
     assert!(refused.to_string().ends_with("or set enabled = false in [kernel]"), "{refused}");
     assert_eq!(sink.counters(), Counters { given: 512, bytes: 0, dropped: 512, credited_bits: 0, failures: 1 });
     assert_eq!(sink.wants(start), 0);
@@ -190,7 +208,7 @@ fn this_machines_kernel_takes_entropy() {
     let mut sink = Kernel::open(&settings(MINUTE), Host::default()).unwrap();
     let wanted = sink.wants(Instant::now());
     assert!(wanted >= 64, "a kernel wants its first dose at once, and this one wants {wanted} bytes");
-    sink.feed(&[0x5a; 64]).unwrap();
+    sink.feed(&[0x5a; 64], true).unwrap();
     let (mode, credit) = if may_credit() { (Mode::Credited, 448) } else { (Mode::MixedOnly, 0) };
     assert_eq!(sink.mode(), mode);
     assert_eq!(sink.counters(), Counters { given: 64, bytes: 64, dropped: 0, credited_bits: credit, failures: 0 });

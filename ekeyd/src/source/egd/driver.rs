@@ -5,19 +5,18 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::SendTimeoutError;
 use ekey_egd::{Fetcher, Received, Request, Task};
+use ekey_health::Change;
 use ekey_link::Interrupt;
 use zeroize::Zeroizing;
 
 use super::Shared;
 use super::failure::Failure;
 use super::link::{self, Link, Waited};
-use crate::config::{Server, Tls};
+use super::trial::{READ_LEN, Trial};
+use crate::config::{Credit, Server, Tls};
 use crate::source::batch::Batch;
 use crate::source::{Delivery, Grade, Inlet, SourceId, Trust};
 use crate::worker::lock;
-
-/// Bytes read at a time: one more than any answer has.
-const READ_LEN: usize = 256;
 
 /// While the daemon takes nothing, the thread checks this often whether it must stop.
 const STOP_CHECK: Duration = Duration::from_millis(100);
@@ -26,6 +25,11 @@ const STOP_CHECK: Duration = Duration::from_millis(100);
 pub(super) struct Driver {
     pub(super) servers: Vec<Server>,
     pub(super) tls: Option<Tls>,
+    pub(super) credit: Credit,
+    /// The tests of each server.
+    pub(super) trials: Vec<Trial>,
+    /// The server in use, by its place in the list.
+    pub(super) server: usize,
     pub(super) fetcher: Fetcher,
     pub(super) interrupt: Interrupt,
     pub(super) shared: Arc<Mutex<Shared>>,
@@ -40,7 +44,10 @@ impl Driver {
             if let Err(failure) = self.proceed(&mut link) {
                 link = None;
                 let now = Instant::now();
-                self.fetcher.failed(now);
+                match failure {
+                    Failure::Unfit(_) => self.fetcher.failed_test(now),
+                    _ => self.fetcher.failed(now),
+                }
                 self.shared().record.failed(&failure.to_string(), now);
             }
         }
@@ -48,7 +55,8 @@ impl Driver {
 
     fn proceed(&mut self, link: &mut Option<Link>) -> Result<(), Failure> {
         let wanted = self.shared().wanted;
-        self.fetcher.want(wanted);
+        // What the tests need comes first, in whole requests: nothing else can be used before.
+        self.fetcher.want(if self.trials[self.server].needs_more() { READ_LEN } else { wanted });
         match (self.fetcher.next(Instant::now())?, link) {
             (Task::Connect { server, until }, link) => {
                 *link = None;
@@ -70,6 +78,7 @@ impl Driver {
     }
 
     fn connect(&mut self, server: usize, until: Instant, link: &mut Option<Link>) -> Result<(), Failure> {
+        self.server = server;
         self.shared().record.connecting(server, Instant::now());
         match Link::open(&self.servers[server], self.tls.as_ref(), until, &self.interrupt, || self.goes_on()) {
             Ok(open) => {
@@ -94,16 +103,46 @@ impl Driver {
         match self.fetcher.receive(now, &buffer[..count])? {
             Received::Nothing => {}
             Received::Greeting => self.shared().record.connected(now),
-            Received::Entropy => self.deliver(&buffer[..count]),
+            Received::Entropy => return self.test(&buffer[..count]),
         }
         Ok(())
     }
 
-    /// Hands on what has come. While the daemon has no room, waits and requests nothing.
-    fn deliver(&self, bytes: &[u8]) {
-        self.shared().note_entropy(bytes.len());
-        let bytes = Batch::new(bytes.to_vec());
-        let mut delivery = Delivery { from: SourceId::EGD, trust: Trust::Unproven, bytes, grade: Grade::Fit };
+    /// Tests what has come, and hands on what has passed or failed.
+    fn test(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        let trial = &mut self.trials[self.server];
+        let tested = trial.test(bytes);
+        let (vitals, server) = (trial.vitals(), &self.servers[self.server]);
+        match tested.change {
+            Some(Change::Retired(alarm)) => {
+                tracing::error!("EGD server {server}: retired, none of its bytes is used: {alarm}");
+            }
+            Some(Change::Readmitted) => {
+                tracing::info!("EGD server {server}: readmitted after a run of good blocks");
+                self.fetcher.passes_again();
+            }
+            None => {}
+        }
+        let (has_passed, held_back) = (trial.has_passed(), trial.held_back());
+        let mut shared = lock(&self.shared);
+        shared.record.tested(bytes.len(), vitals, has_passed, held_back);
+        if let Some((bytes, grade)) = &tested.bytes {
+            shared.note_handed(bytes.len(), *grade);
+        }
+        drop(shared);
+        if let Some((bytes, grade)) = tested.bytes {
+            self.deliver(bytes, grade);
+        }
+        match vitals.retirement() {
+            Some(aside) if tested.failed => Err(Failure::Unfit(aside.of_server())),
+            _ => Ok(()),
+        }
+    }
+
+    /// Hands on what has been tested. While the daemon has no room, waits and requests nothing.
+    fn deliver(&self, bytes: Batch, grade: Grade) {
+        let (from, credited) = (SourceId::egd(self.server), self.credit.covers(&self.servers[self.server]));
+        let mut delivery = Delivery { from, trust: Trust::Unproven, credited, bytes, grade };
         while self.goes_on() {
             match self.inlet.deliveries.send_timeout(delivery, STOP_CHECK) {
                 Err(SendTimeoutError::Timeout(unsent)) => delivery = unsent,

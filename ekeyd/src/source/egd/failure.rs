@@ -37,6 +37,9 @@ pub(super) enum Failure {
     #[cfg(feature = "tls")]
     #[error("it does not finish the TLS handshake in time; check whether it speaks TLS, and how busy it is")]
     NotSecured,
+    /// Its bytes fail a health test (server, or what feeds it).
+    #[error("{0}")]
+    Unfit(String),
     /// It does not speak EGD as it should.
     #[error(transparent)]
     Server(#[from] ServerError),

@@ -2,12 +2,14 @@
 //!
 //! A thread does it, because resolving a name may take long. The event loop says how many bytes it [wants](Source::want); they go
 //! the same way as a key's. `ekey-egd` decides what to request, where and when. **No MAC proves these bytes**: they are only as
-//! trustworthy as the server and, without TLS, everyone on the way to it.
+//! trustworthy as the server and, without TLS, everyone on the way to it. The health tests must pass before any is used, and the
+//! configuration says of which servers the kernel counts them as entropy.
 
 mod driver;
 mod failure;
 mod link;
 mod record;
+mod trial;
 
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -18,10 +20,11 @@ use ekey_egd::{Fetcher, Pace, Request};
 use ekey_link::Interrupt;
 
 use crate::config::{self, Config};
-use crate::source::{Demand, Inlet, Source, SourceId};
+use crate::source::{Demand, Grade, Inlet, Source, SourceId};
 use crate::worker::{Worker, lock};
 use driver::Driver;
 use record::Record;
+use trial::Trial;
 
 /// Limit of bytes wanted at a time.
 const MOST_WANTED: usize = 4096;
@@ -53,15 +56,19 @@ impl EgdServers {
     /// # Errors
     /// The system cannot start a thread.
     pub(crate) fn start(config: &Config, inlet: &Inlet) -> io::Result<Option<Self>> {
-        let Some(config) = &config.egd_client else { return Ok(None) };
+        let (health, Some(config)) = (&config.health, &config.egd_client) else { return Ok(None) };
         let interrupt = Interrupt::new().map_err(io::Error::other)?;
-        let record = Record::new(&config.connect, Instant::now());
+        let trials: Vec<Trial> = config.connect.iter().map(|_| Trial::new(health)).collect();
+        let record = Record::new(config, trials.iter().map(Trial::vitals).collect(), Instant::now());
         let shared = Arc::new(Mutex::new(Shared { wanted: 0, under_way: 0, stopping: false, record }));
         let config::EgdClient { request_bytes, timeout, first_pause, longest_pause, .. } = *config;
         let pace = Pace { request_bytes, timeout, first_pause, longest_pause };
         let driver = Driver {
             servers: config.connect.clone(),
             tls: config.tls.clone(),
+            credit: config.credit,
+            trials,
+            server: 0,
             fetcher: Fetcher::new(pace, config.connect.len()),
             interrupt: interrupt.clone(),
             shared: Arc::clone(&shared),
@@ -80,8 +87,9 @@ impl Source for EgdServers {
     /// Fetches what outlets want now, what the reserve lacks, and what a bulk outlet takes. Fetches nothing while other sources
     /// fill the stock.
     fn want(&mut self, demand: &Demand) {
-        let hold = (demand.now + self.reserve).max(demand.bulk).min(demand.capacity);
         let mut shared = self.shared();
+        let now = demand.now + if shared.record.is_credited() { demand.credited } else { 0 };
+        let hold = (now + self.reserve).max(demand.bulk).min(demand.capacity);
         let wanted = hold.saturating_sub(demand.held).min(MOST_WANTED).saturating_sub(shared.under_way);
         if wanted != shared.wanted {
             shared.wanted = wanted;
@@ -90,8 +98,8 @@ impl Source for EgdServers {
     }
 
     fn taken(&mut self, from: SourceId, bytes: usize) {
-        if from == SourceId::EGD {
-            let mut shared = self.shared();
+        let mut shared = self.shared();
+        if shared.record.is_from(from) {
             shared.under_way = shared.under_way.saturating_sub(bytes);
         }
     }
@@ -133,9 +141,12 @@ impl Shared {
         }
     }
 
-    fn note_entropy(&mut self, count: usize) {
-        self.under_way += count;
-        self.wanted = self.wanted.saturating_sub(count);
-        self.record.received(count);
+    /// Notes bytes that are handed on.
+    fn note_handed(&mut self, count: usize, grade: Grade) {
+        self.record.handed(count, grade);
+        if grade == Grade::Fit {
+            self.under_way += count;
+            self.wanted = self.wanted.saturating_sub(count);
+        }
     }
 }

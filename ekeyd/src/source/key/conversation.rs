@@ -10,8 +10,10 @@ use ekey_proto::wire::{Command, FRAME_LEN, Info, Packet};
 use ekey_proto::{EntropyBlock, Instant as SessionInstant, Serial};
 
 use super::KeyCommand;
+use super::allowance::Allowance;
 use super::driver::{Driver, Ended};
-use super::health::Checkup;
+use super::health::KeyHealth;
+use super::lines::Line;
 use crate::source::batch::Batch;
 use crate::source::{Delivery, Grade, MOST_BATCH, SourceId, Trust};
 
@@ -22,8 +24,7 @@ const BURST_LEN: usize = FRAME_LEN * 78;
 /// How long to wait for the rest of a burst, so that this thread and the daemon wake up once for a burst and not for each frame.
 /// Also the shortest pause before a burst: in a steady stream, waiting would lose time.
 const BURST: Duration = Duration::from_millis(20);
-/// After this many bytes without a verified frame, this thread reads slower: the sender is broken or not a key.
-const MOST_UNPROVEN: usize = 8192;
+/// The pause after each [`Allowance`]: the sender is broken or not a key.
 const SLOW_DOWN: Duration = Duration::from_millis(100);
 const WRITE_PATIENCE: Duration = Duration::from_secs(1);
 /// How often to check for commands while the daemon takes no entropy.
@@ -42,22 +43,29 @@ impl Driver {
 
     fn exchange(&mut self, link: &mut dyn Link, session: &mut Session) -> Ended {
         let mut buffer = vec![0; READ_LEN];
-        let (mut verified, mut unproven) = (0, 0);
+        let (mut verified, mut allowance) = (0, Allowance::new());
         loop {
             let deadline = match self.do_outputs(link, session) {
                 Ok(deadline) => deadline,
                 Err(ended) => return ended,
             };
             self.publish(session);
+            self.tell();
             if self.clock.has_slept() {
+                session.start_over(self.clock.now());
+                continue;
+            }
+            if self.freshness.wants_new_session(|| self.nonces.is_ready()) {
+                let key = self.settings.name.shown();
+                tracing::info!(%key, "the kernel's generator is ready now: a new session with the key begins");
                 session.start_over(self.clock.now());
                 continue;
             }
             if session.counters().verified > verified {
                 verified = session.counters().verified;
-                unproven = 0;
                 self.note_heard(session);
             }
+            allowance.note_blocks(session.counters().entropy_blocks);
             match self.ladder.next(Instant::now()) {
                 None => {}
                 Some(Rung::Soft | Rung::Pause) => {
@@ -74,8 +82,8 @@ impl Driver {
                 self.note_silence(session);
                 continue;
             }
-            if unproven >= MOST_UNPROVEN {
-                unproven = 0;
+            if allowance.is_spent() {
+                allowance.renew();
                 if let Some(ended) = self.slow_down(session) {
                     return ended;
                 }
@@ -83,9 +91,10 @@ impl Driver {
             let until = self.clock.instant(deadline);
             let until = self.ladder.deadline().map_or(until, |at| at.min(until));
             let began = Instant::now();
-            match link.read(&mut buffer, until) {
+            let most = allowance.most().min(READ_LEN);
+            match link.read(&mut buffer[..most], until) {
                 Ok(Read::Bytes(count)) => {
-                    unproven += count;
+                    allowance.spend(count);
                     let paused = began.elapsed() >= BURST;
                     if let Err(ended) = self.digest(link, session, &mut buffer, count, paused) {
                         return ended;
@@ -134,6 +143,7 @@ impl Driver {
         paused: bool,
     ) -> Result<(), Ended> {
         self.send(session)?;
+        self.freshness.note_rekeys(session.counters().rekeys);
         // Large enough that it never moves, which would leave a copy.
         let most = count.max(BURST_LEN);
         self.batch = Batch::with_capacity((most / FRAME_LEN + 1) * EntropyBlock::LEN);
@@ -176,7 +186,7 @@ impl Driver {
                     Ok(())
                 }
                 Output::Event(Event::Info(info)) => {
-                    self.note_info(&info);
+                    self.note_info(session, &info);
                     Ok(())
                 }
                 Output::Event(Event::Message(packet)) => {
@@ -199,8 +209,9 @@ impl Driver {
     }
 
     fn give_nonce(&mut self, session: &mut Session, serial: Serial) -> Result<(), Ended> {
-        let nonce = self.nonces.next().map_err(Ended::NoNonce)?;
-        session.handle_nonce(self.clock.now(), nonce, self.keyring.long_term_key(&serial));
+        let fresh = self.nonces.next().map_err(Ended::NoNonce)?;
+        self.freshness.note_nonce(&fresh, session.counters().rekeys);
+        session.handle_nonce(self.clock.now(), fresh.nonce, self.keyring.long_term_key(&serial));
         Ok(())
     }
 
@@ -211,8 +222,12 @@ impl Driver {
         }
         let batch = std::mem::take(&mut self.batch);
         let grade = match &mut self.health {
-            Some(health) => health.judge(&batch, &self.settings.name),
+            Some(health) => health.judge(&batch, &self.settings.name, &self.settings.lines),
             None => Grade::Fit,
+        };
+        let grade = match grade {
+            Grade::Fit if self.freshness.is_doubtful() => Grade::Unfit { suspect: None },
+            grade => grade,
         };
         let bytes = batch.len() as u64;
         match grade {
@@ -221,12 +236,13 @@ impl Driver {
         }
         self.publish_books();
         let from = SourceId::key(self.settings.number);
-        self.unsent = Some(Delivery { from, trust: Trust::Proven, bytes: batch, grade });
+        self.unsent = Some(Delivery { from, trust: Trust::Proven, credited: true, bytes: batch, grade });
     }
 
     /// Hands on the tested batch. While the daemon has no room, does not read the key, which waits.
     fn send(&mut self, session: &mut Session) -> Result<(), Ended> {
         let Some(mut batch) = self.unsent.take() else { return Ok(()) };
+        self.tell();
         loop {
             let began = Instant::now();
             match self.inlet.deliveries.send_timeout(batch, COMMAND_CHECK) {
@@ -249,12 +265,15 @@ impl Driver {
         Ok(())
     }
 
-    fn note_info(&mut self, info: &Info) {
+    /// Notes what the key says of its health. Only under a session key is it a reason to warn: anyone can say it before.
+    fn note_info(&mut self, session: &Session, info: &Info) {
         let warnings = match &mut self.health {
-            Some(health) => health.note_info(info, &self.settings.name),
-            None => Vec::new(),
+            Some(health) if session.is_proven() => {
+                Some(health.note_info(info, &self.settings.name, &self.settings.lines))
+            }
+            _ => None,
         };
-        self.record().note_info(info, warnings);
+        self.record().note_info(info, warnings, session.is_proven());
     }
 
     /// Shows the session's state, unless the key is silent and a rung is being tried: then the rung is shown until a frame
@@ -262,6 +281,9 @@ impl Driver {
     fn note_state(&mut self, session: &Session, state: State) {
         // The log shows the serial number that the key has just sent.
         self.publish(session);
+        if let (State::Running, Some(serial)) = (state, session.serial()) {
+            self.settings.lines.note_proven(serial);
+        }
         if self.ladder.current().is_none() {
             self.enter(state.into(), None);
         }
@@ -284,11 +306,15 @@ impl Driver {
     }
 
     fn log_message(&self, packet: &Packet) {
+        let line = if let Packet::GeneratorsBad(_) = packet { Line::GeneratorsBad } else { Line::Message };
+        let Some(more) = self.settings.lines.admit(line) else { return };
         let key = self.settings.name.shown();
         match packet {
-            Packet::GeneratorsBad(text) => tracing::error!(%key, "the key says: {text}"),
-            Packet::UnknownInput(text) | Packet::LongTermRefused(text) => tracing::debug!(%key, "the key says: {text}"),
-            other => tracing::debug!(%key, "the key sent an unrequested packet: {other:?}"),
+            Packet::GeneratorsBad(text) => tracing::error!(%key, "the key says: {text}{more}"),
+            Packet::UnknownInput(text) | Packet::LongTermRefused(text) => {
+                tracing::debug!(%key, "the key says: {text}{more}");
+            }
+            other => tracing::debug!(%key, "the key sent an unrequested packet: {other:?}{more}"),
         }
     }
 
@@ -296,9 +322,10 @@ impl Driver {
         let heard = session.counters().verified > 0;
         let last_verified = heard.then(|| self.clock.instant(session.last_verified()));
         let mut record = self.record();
-        record.set_books(self.shown_books(), self.health.as_ref().map(Checkup::vitals));
+        record.set_books(self.shown_books(), self.health.as_ref().map(KeyHealth::vitals));
         record.note_session(session, self.bytes, last_verified);
         record.set_revival(&self.ladder, self.refused.as_ref());
+        record.set_doubtful(self.freshness.is_doubtful());
     }
 
     /// Handles the waiting commands. Returns how the conversation ends, if one of them ends it.

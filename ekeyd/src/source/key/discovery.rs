@@ -41,6 +41,12 @@ impl Discovery {
         Self { hotplug, found: Vec::new(), next_look: Instant::now(), unsettled: Vec::new(), removed: Vec::new() }
     }
 
+    /// Knows these keys and never looks, for tests.
+    #[cfg(test)]
+    pub(super) fn of(found: Vec<FoundKey>) -> Self {
+        Self { hotplug: None, found, next_look: Instant::now(), unsettled: Vec::new(), removed: Vec::new() }
+    }
+
     /// Returns when to look at USB next.
     pub(super) fn next_look(&self) -> Instant {
         self.next_look

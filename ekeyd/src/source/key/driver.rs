@@ -15,13 +15,15 @@ use ekey_link::{Interrupt, Link, LinkError};
 use ekey_proto::session::State;
 
 use super::clock::Clock;
-use super::health::Checkup;
+use super::freshness::Freshness;
+use super::health::KeyHealth;
+use super::lines::Line;
+use super::nonce::Nonces;
 use super::place::{Place, Spot, likely_transport};
 use super::record::{Bytes, Record};
 use super::{KeyCommand, KeySettings};
 use crate::config::Recovery;
 use crate::source::batch::Batch;
-use crate::source::key::nonce::Nonces;
 use crate::source::keyring::SharedKeyring;
 use crate::source::{Delivery, Grade, Inlet};
 use crate::worker::lock;
@@ -50,6 +52,7 @@ pub(super) struct Driver {
     pub(super) interrupt: Interrupt,
     pub(super) record: Arc<Mutex<Record>>,
     pub(super) nonces: Nonces,
+    pub(super) freshness: Freshness,
     pub(super) clock: Clock,
     pub(super) bytes: Bytes,
     pub(super) books: KeyBooks,
@@ -57,7 +60,7 @@ pub(super) struct Driver {
     pub(super) batch: Batch,
     /// A tested batch, already in the account, that waits for room.
     pub(super) unsent: Option<Delivery>,
-    pub(super) health: Option<Checkup>,
+    pub(super) health: Option<KeyHealth>,
     pub(super) ladder: Ladder,
     place: Place,
     /// The USB device that was opened last, for the steps that act on it.
@@ -70,6 +73,8 @@ pub(super) struct Driver {
     pub(super) refused: Option<(Rung, String)>,
     /// How often in a row a key that is present could not be opened.
     refusals: u32,
+    /// Whether the event loop does not know of the last change of state.
+    news: bool,
 }
 
 /// Why a session ended or did not begin.
@@ -88,6 +93,7 @@ impl Driver {
     pub(super) fn new(
         settings: KeySettings,
         keyring: SharedKeyring,
+        nonces: Nonces,
         inlet: Inlet,
         inbox: Receiver<KeyCommand>,
         interrupt: Interrupt,
@@ -95,14 +101,15 @@ impl Driver {
     ) -> Self {
         Self {
             place: Place::new(settings.name.clone(), settings.transport),
-            health: Checkup::new(&settings.health),
+            health: KeyHealth::new(&settings.health),
             settings,
             keyring,
             inlet,
             inbox,
             interrupt,
             record,
-            nonces: Nonces::default(),
+            nonces,
+            freshness: Freshness::default(),
             clock: Clock::new(),
             bytes: Bytes::default(),
             books: KeyBooks::default(),
@@ -114,6 +121,7 @@ impl Driver {
             was_gone: false,
             refused: None,
             refusals: 0,
+            news: false,
         }
     }
 
@@ -244,7 +252,7 @@ impl Driver {
 
     /// Shows the account and the health. Call it before handing on bytes, so that the account is never behind.
     pub(super) fn publish_books(&self) {
-        self.record().set_books(self.shown_books(), self.health.as_ref().map(Checkup::vitals));
+        self.record().set_books(self.shown_books(), self.health.as_ref().map(KeyHealth::vitals));
     }
 
     /// Returns the account with the bytes that are proven but not tested yet.
@@ -255,6 +263,7 @@ impl Driver {
     /// Takes a step that needs the link closed. Only [`open`](Self::open) opens it again.
     fn take(&mut self, rung: Rung) {
         self.show_recovery();
+        self.tell();
         self.stepped = Some(Instant::now());
         let outcome = match (rung, &self.device) {
             (Rung::Reopen | Rung::Soft | Rung::Pause, _) => Ok(()),
@@ -281,7 +290,10 @@ impl Driver {
         let refused = Some((rung, problem));
         if self.refused != refused {
             let (step, problem) = (rung.words(), refused.as_ref().map_or("", |(_, problem)| problem));
-            tracing::warn!(key = %self.settings.name.shown(), %rung, "cannot revive the key by {step}: {problem}");
+            if let Some(more) = self.settings.lines.admit(Line::Refused(rung)) {
+                let key = self.settings.name.shown();
+                tracing::warn!(%key, %rung, "cannot revive the key by {step}: {problem}{more}");
+            }
             self.refused = refused;
         }
     }
@@ -299,26 +311,36 @@ impl Driver {
 
     /// Notes and logs a state.
     pub(super) fn enter(&mut self, state: KeyState, detail: Option<String>) {
-        let mut record = self.record();
-        let changed = record.enter(state, detail.clone());
-        let status = changed.then(|| record.status());
-        drop(record);
-        let Some(status) = status else { return };
+        let changed = self.record().enter(state, detail.clone());
+        if !changed {
+            return;
+        }
+        // The loop hears of it once for all changes: a hostile key can change its state with each frame.
+        self.news = true;
+        let Some(more) = self.settings.lines.admit(Line::of(state)) else { return };
+        let status = self.record().status();
         let (key, word) = (&status.path, status.state.short_word());
         let serial = status.known_serial().unwrap_or("unknown");
         match (&status.state, status.state.next_step(status.known_serial(), &status.path), detail) {
             (KeyState::Recovering { rung }, ..) if *rung != Rung::Pause => {
-                tracing::warn!(%key, %serial, %rung, "{word}: {}", rung.words());
+                tracing::warn!(%key, %serial, %rung, "{word}: {}{more}", rung.words());
             }
-            (_, None, None) => tracing::info!(%key, %serial, "{word}"),
-            (_, _, Some(detail)) => tracing::warn!(%key, %serial, "{word}: {detail}"),
-            (_, Some(step), None) => tracing::warn!(%key, %serial, "{word}; {step}"),
+            (_, None, None) => tracing::info!(%key, %serial, "{word}{more}"),
+            (_, _, Some(detail)) => tracing::warn!(%key, %serial, "{word}: {detail}{more}"),
+            (_, Some(step), None) => tracing::warn!(%key, %serial, "{word}; {step}{more}"),
         }
-        self.inlet.wake();
+    }
+
+    /// Wakes the event loop if the state has changed. Call it before this thread waits.
+    pub(super) fn tell(&mut self) {
+        if std::mem::take(&mut self.news) {
+            self.inlet.wake();
+        }
     }
 
     /// Waits without a link. Returns whether the daemon releases the key.
     fn wait_without_link(&mut self, pause: Duration) -> bool {
+        self.tell();
         let until = Instant::now() + pause;
         loop {
             match self.inbox.recv_deadline(until) {

@@ -1,6 +1,7 @@
 //! All keys: which are driven, and how commands and the configuration change that.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use std::{fs, io};
 
@@ -15,13 +16,21 @@ use mio::event::Event;
 use mio::{Registry, Token};
 
 use super::discovery::Discovery;
+use super::lines::{self, Lines};
+use super::nonce::{Host, Nonces};
 use super::{Key, KeyCommand, KeyRecord, KeySettings, Name};
 use crate::config::{self, Config};
+use crate::log_limit::LogLimit;
 use crate::source::keyring::SharedKeyring;
 use crate::source::{Demand, Inlet, Source, SourceId};
 
 /// Limit on the keys. More are a mistake, such as naming `/dev` as the folder of keys.
 const MOST_KEYS: usize = 256;
+const TOO_MANY: &str = "256 keys are driven already: remove some first";
+/// How long a key that was found on USB and has proven nothing may be away.
+const NEWCOMER_PATIENCE: Duration = Duration::from_secs(5 * 60);
+/// Limit on such keys that are away: a device may come back under ever new serial numbers.
+const MOST_AWAY: usize = 16;
 /// What to do about a folder that the daemon may not read.
 const ANOTHER_FOLDER: &str = "let its user in, or name the folder below /dev, or its keys in [keys] paths";
 /// How long the event loop may wait for a key to be released.
@@ -38,10 +47,21 @@ pub(crate) struct Keys {
     departing: Vec<KeyRecord>,
     departed: KeyBooks,
     keyring: SharedKeyring,
+    nonces: Nonces,
     config: config::Keys,
     recovery: config::Recovery,
     health: config::Health,
     inlet: Inlet,
+    lines: Arc<lines::All>,
+    /// Limits on the lines about keys that are found.
+    found_lines: FoundLines,
+}
+
+/// Limits on the lines about keys that are found on USB: a device may be plugged in as often as it likes.
+#[derive(Default)]
+struct FoundLines {
+    plugged_in: LogLimit,
+    not_driven: LogLimit,
 }
 
 impl Keys {
@@ -53,20 +73,27 @@ impl Keys {
         registry: &Registry,
         token: Token,
     ) -> Self {
-        let mut keys = Self {
+        let mut keys = Self::new(config, keyring, inlet, Discovery::start(registry, token));
+        keys.add_configured();
+        keys
+    }
+
+    fn new(config: &Config, keyring: SharedKeyring, inlet: Inlet, discovery: Discovery) -> Self {
+        Self {
             keys: Vec::new(),
             made: 0,
-            discovery: Discovery::start(registry, token),
+            discovery,
             departing: Vec::new(),
             departed: KeyBooks::default(),
             keyring,
+            nonces: Nonces::new(&config.state_folder(), Host::default()),
             config: config.keys.clone(),
             recovery: config.recovery.clone(),
             health: config.health.clone(),
             inlet,
-        };
-        keys.add_configured();
-        keys
+            lines: Arc::default(),
+            found_lines: FoundLines::default(),
+        }
     }
 
     /// Starts the configured keys that are not driven yet.
@@ -92,8 +119,9 @@ impl Keys {
         let timings = Timings { opening_silence: silence, running_silence: silence * 5 / 3 };
         let (transport, recovery) = (self.config.transport, self.recovery.clone());
         let health = self.health.clone();
-        let settings = KeySettings { number, name, transport, recovery, health, expected, timings };
-        self.keys.push(Key::start(settings, self.keyring.clone(), self.inlet.clone())?);
+        let lines = Lines::new(&self.lines, number);
+        let settings = KeySettings { number, name, transport, recovery, health, expected, timings, lines };
+        self.keys.push(Key::start(settings, self.keyring.clone(), self.nonces.clone(), self.inlet.clone())?);
         self.made = number;
         Ok(number)
     }
@@ -125,7 +153,7 @@ impl Keys {
             self.discovery.note_added(&found);
         }
         if self.keys.len() >= MOST_KEYS {
-            return Reply::error(format!("{MOST_KEYS} keys are driven already: remove some first"));
+            return Reply::error(TOO_MANY);
         }
         match self.add(Name::Path(path), expected) {
             Ok(number) => Reply::added(&[number]),
@@ -181,8 +209,76 @@ impl Keys {
         self.keys.iter().map(Key::status).collect()
     }
 
-    /// Keeps the account of a released key, and adds up those whose threads have ended.
+    /// Drives the keys that a scan of USB has found, and releases those that it has not found for long.
+    fn note_scan(&mut self, settled: &[FoundKey], now: Instant) {
+        self.release_newcomers(now);
+        self.add_up_departed();
+        self.add_found(settled, now);
+    }
+
+    /// Starts the keys of a scan that are not driven yet.
+    fn add_found(&mut self, settled: &[FoundKey], now: Instant) {
+        for key in settled {
+            let Some(serial) = &key.serial else { continue };
+            if !self.config.discover || self.is_driven(key) || self.discovery.is_removed(serial) {
+                continue;
+            }
+            let added = if self.keys.len() < MOST_KEYS {
+                self.add(Name::Serial(serial.clone()), serial.parse().ok()).map_err(|error| error.to_string())
+            } else {
+                Err(TOO_MANY.to_owned())
+            };
+            let FoundLines { plugged_in, not_driven } = &mut self.found_lines;
+            match added {
+                Ok(_) => {
+                    if let Some(more) = plugged_in.admit(now) {
+                        tracing::info!(%serial, port = %key.port, "a key was plugged in{more}");
+                    }
+                }
+                Err(problem) => {
+                    if let Some(more) = not_driven.admit(now) {
+                        tracing::error!(%serial, port = %key.port, "a key is not driven: {problem}{more}");
+                    }
+                }
+            }
+        }
+    }
+
+    /// Releases keys that were found on USB, have proven nothing, and are away: after some minutes, or the longest away first if they
+    /// are many. A key that comes back is found again.
+    fn release_newcomers(&mut self, now: Instant) {
+        for key in &mut self.keys {
+            let found = self.discovery.found().iter().any(|found| key.name().names(found));
+            key.note_found(found || !matches!(key.name(), Name::Serial(_)), now);
+        }
+        let newcomers = self.keys.iter().filter(|key| !key.has_proven());
+        let mut away: Vec<_> = newcomers.filter_map(|key| Some((key.away_since()?, key.number()))).collect();
+        away.sort_unstable();
+        let spare = away.len().saturating_sub(MOST_AWAY);
+        let expired = |since| now.saturating_duration_since(since) >= NEWCOMER_PATIENCE;
+        let released = away.iter().enumerate().filter(|(at, (since, _))| *at < spare || expired(*since));
+        let released: Vec<u32> = released.map(|(_, (_, number))| *number).collect();
+        self.release(|key| released.contains(&key.number()));
+    }
+
+    /// Releases these keys without waiting for the end of their threads.
+    fn release(&mut self, which: impl FnMut(&Key) -> bool) {
+        let (released, kept): (Vec<Key>, Vec<Key>) = std::mem::take(&mut self.keys).into_iter().partition(which);
+        self.keys = kept;
+        for key in released {
+            self.note_departing(&key);
+            key.command(KeyCommand::Stop);
+        }
+    }
+
+    /// Keeps the account of a released key.
     fn note_departing(&mut self, key: &Key) {
+        self.add_up_departed();
+        self.departing.push(key.record());
+    }
+
+    /// Adds up the accounts of released keys whose threads have ended.
+    fn add_up_departed(&mut self) {
         let departed = &mut self.departed;
         self.departing.retain(|key| {
             let goes_on = key.is_in_use();
@@ -191,7 +287,6 @@ impl Keys {
             }
             goes_on
         });
-        self.departing.push(key.record());
     }
 
     /// Returns the keys that are plugged in but not driven, and why.
@@ -211,6 +306,7 @@ impl Keys {
             Some(_) if !key.authorized => "the kernel does not authorize it: write 1 to its `authorized` in /sys",
             Some(serial) if self.discovery.is_removed(serial) => "it was removed by command: `ekey-ctl add` its path",
             Some(_) if !self.config.discover => "discovery is off in the configuration: `ekey-ctl add` its path",
+            Some(_) if self.keys.len() >= MOST_KEYS => TOO_MANY,
             Some(_) => "it has just been plugged in",
         }
     }
@@ -226,15 +322,7 @@ impl Source for Keys {
         if has_changed {
             self.keys.iter().for_each(|key| key.command(KeyCommand::Look));
         }
-        for key in settled {
-            let Some(serial) = &key.serial else { continue };
-            if self.config.discover && !self.is_driven(&key) && !self.discovery.is_removed(serial) {
-                tracing::info!(%serial, port = %key.port, "a key was plugged in");
-                if let Err(error) = self.add(Name::Serial(serial.clone()), serial.parse().ok()) {
-                    tracing::error!("{error}");
-                }
-            }
-        }
+        self.note_scan(&settled, now);
     }
 
     fn next_wake(&self) -> Option<Instant> {
@@ -279,16 +367,11 @@ impl Source for Keys {
             Name::Serial(_) => None,
         };
         let other_transport = config.keys.transport != self.config.transport;
-        let (gone, kept): (Vec<Key>, Vec<Key>) = std::mem::take(&mut self.keys).into_iter().partition(|key| {
-            let before = entry(&self.config, key);
+        let present = std::mem::replace(&mut self.config, config.keys.clone());
+        self.release(|key| {
+            let before = entry(&present, key);
             other_transport || (before.is_some() && before != entry(&config.keys, key))
         });
-        self.keys = kept;
-        for key in gone {
-            self.note_departing(&key);
-            key.command(KeyCommand::Stop);
-        }
-        self.config = config.keys.clone();
         self.add_configured();
     }
 
@@ -303,6 +386,7 @@ impl Source for Keys {
     fn report(&self, status: &mut Status) {
         status.keys = self.statuses();
         status.idle_keys = self.idle();
+        status.nonces = Some(self.nonces.status());
         if let Some(books) = &mut status.books {
             books.departed_keys = self.departed;
             self.departing.iter().for_each(|key| books.departed_keys += key.books());
@@ -326,4 +410,110 @@ impl Source for Keys {
 
 fn no_such_key(tag: &str) -> Reply {
     Reply::error(format!("there is no key `{tag}`: ListEntropyKeys names those that are driven"))
+}
+
+#[cfg(test)]
+mod tests {
+    use mio::{Poll, Waker};
+
+    use super::*;
+
+    const LATER: Duration = NEWCOMER_PATIENCE;
+
+    fn keys(config: &Config) -> (Keys, Poll) {
+        let poll = Poll::new().unwrap();
+        let waker = Arc::new(Waker::new(poll.registry(), Token(0)).unwrap());
+        let inlet = Inlet { deliveries: crossbeam_channel::bounded(1).0, waker };
+        let keyring = SharedKeyring::open(Path::new("/nonexistent/keyring"));
+        (Keys::new(config, keyring, inlet, Discovery::of(Vec::new())), poll)
+    }
+
+    /// The key with this number on its label, which no machine has.
+    fn plugged_in(number: u32) -> FoundKey {
+        FoundKey {
+            serial: Some(format!("test{number:012}")),
+            port: format!("1-{number}"),
+            bus: 1,
+            device: 1,
+            usbfs: "/nonexistent/usbfs".into(),
+            sysfs: "/nonexistent/sysfs".into(),
+            tty: None,
+            drivers: [None, None],
+            authorized: true,
+        }
+    }
+
+    fn scan(keys: &mut Keys, found: &[FoundKey], now: Instant) {
+        keys.discovery = Discovery::of(found.to_vec());
+        keys.note_scan(found, now);
+    }
+
+    fn serials(keys: &Keys) -> Vec<String> {
+        keys.keys.iter().map(|key| key.name().shown()).collect()
+    }
+
+    #[test]
+    fn a_newcomer_that_stays_away_is_released() {
+        let (mut keys, _poll) = keys(&Config::default());
+        let start = Instant::now();
+        let found = [plugged_in(1), plugged_in(2)];
+        scan(&mut keys, &found, start);
+        scan(&mut keys, &found[1..], start);
+        scan(&mut keys, &found[1..], start + LATER / 2);
+        assert_eq!(keys.keys.len(), 2, "away for a while");
+        scan(&mut keys, &found[1..], start + LATER);
+        assert_eq!(serials(&keys), ["usb:test000000000002"]);
+        scan(&mut keys, &found, start + LATER * 2);
+        assert_eq!(serials(&keys), ["usb:test000000000002", "usb:test000000000001"], "it is back");
+        assert_eq!(keys.keys[1].number(), 3, "no number is used twice");
+        keys.begin_stop();
+    }
+
+    #[test]
+    fn identities_without_end_make_few_keys() {
+        let (mut keys, _poll) = keys(&Config::default());
+        let start = Instant::now();
+        for number in 0..1000 {
+            scan(&mut keys, &[plugged_in(number)], start + Duration::from_secs(number.into()) / 10);
+            assert!(keys.keys.len() <= MOST_AWAY + 1, "{} keys", keys.keys.len());
+        }
+        assert_eq!(keys.keys.last().unwrap().name().shown(), "usb:test000000000999");
+        keys.begin_stop();
+        // The books list no key that is gone, and no thread stays.
+        let started = Instant::now();
+        while keys.threads() > MOST_AWAY + 1 && started.elapsed() < Duration::from_secs(600) {
+            keys.add_up_departed();
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        assert_eq!(keys.threads(), MOST_AWAY + 1);
+        assert_eq!(keys.departed, KeyBooks::default());
+    }
+
+    #[test]
+    fn found_keys_stop_at_the_limit_of_keys() {
+        let (mut keys, _poll) = keys(&Config::default());
+        let found: Vec<FoundKey> = (0..300).map(plugged_in).collect();
+        scan(&mut keys, &found, Instant::now());
+        assert_eq!(keys.keys.len(), MOST_KEYS);
+        let idle = keys.idle();
+        assert_eq!(idle.len(), 300 - MOST_KEYS);
+        assert!(idle.iter().all(|key| key.why == TOO_MANY), "{idle:?}");
+        keys.begin_stop();
+    }
+
+    #[test]
+    fn configured_and_proven_keys_are_never_released() {
+        let mut config = Config::default();
+        config.keys.paths = vec![config::KeyPath { path: "/nonexistent/key".into(), serial: None }];
+        let (mut keys, _poll) = keys(&config);
+        keys.add_configured();
+        let start = Instant::now();
+        scan(&mut keys, &[plugged_in(1)], start);
+        keys.keys[1].prove();
+        for day in 0..3 {
+            scan(&mut keys, &[], start + Duration::from_secs(day * 86_400));
+        }
+        assert_eq!(serials(&keys), ["/nonexistent/key", "usb:test000000000001"]);
+        keys.begin_stop();
+    }
 }

@@ -1,18 +1,21 @@
 //! Keys: configured, added by command or found on USB. Each has its own thread.
 
+mod allowance;
 mod clock;
 mod conversation;
 mod discovery;
 mod driver;
-pub(crate) mod health;
+mod freshness;
+mod health;
 mod keys;
-pub(crate) mod nonce;
+mod lines;
+mod nonce;
 mod place;
 mod rate;
 mod record;
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::Sender;
 use ekey_control::books::KeyBooks;
@@ -28,6 +31,8 @@ use crate::source::Inlet;
 use crate::source::keyring::SharedKeyring;
 use crate::worker::{Worker, lock};
 pub(crate) use keys::Keys;
+use lines::Lines;
+use nonce::Nonces;
 pub(crate) use place::Name;
 use record::Record;
 
@@ -47,6 +52,8 @@ pub(crate) struct KeySettings {
     pub expected: Option<Serial>,
     /// How long it may be silent.
     pub timings: Timings,
+    /// How often the log gets a line about it.
+    pub lines: Lines,
 }
 
 /// A key that is being driven. Dropping it does not stop it: see [`Key::release`].
@@ -56,6 +63,8 @@ pub(crate) struct Key {
     commands: Sender<KeyCommand>,
     interrupt: Interrupt,
     record: Arc<Mutex<Record>>,
+    /// Since when it is not on USB, if it was found there.
+    away: Option<Instant>,
     worker: Worker,
 }
 
@@ -92,20 +101,47 @@ impl Key {
     ///
     /// # Errors
     /// [`LinkError::Interrupt`] if the machine has no file descriptor left, [`LinkError::Open`] if it has no thread left.
-    pub(crate) fn start(settings: KeySettings, keyring: SharedKeyring, inlet: Inlet) -> Result<Self, LinkError> {
+    pub(crate) fn start(
+        settings: KeySettings,
+        keyring: SharedKeyring,
+        nonces: Nonces,
+        inlet: Inlet,
+    ) -> Result<Self, LinkError> {
         let interrupt = Interrupt::new()?;
         let (commands, inbox) = crossbeam_channel::unbounded();
         let (number, name) = (settings.number, settings.name.clone());
         let record = Arc::new(Mutex::new(Record::new(&settings)));
-        let driver = driver::Driver::new(settings, keyring, inlet, inbox, interrupt.clone(), Arc::clone(&record));
+        let driver =
+            driver::Driver::new(settings, keyring, nonces, inlet, inbox, interrupt.clone(), Arc::clone(&record));
         let worker = Worker::start(format!("key-{number}"), move || driver.run())
             .map_err(|source| LinkError::Open { path: name.shown().into(), source })?;
-        Ok(Self { number, name, commands, interrupt, record, worker })
+        Ok(Self { number, name, commands, interrupt, record, away: None, worker })
     }
 
     /// Returns whether it delivers usable entropy: its session runs and it is not retired.
     pub(crate) fn is_delivering(&self) -> bool {
         lock(&self.record).is_serving()
+    }
+
+    /// Notes whether the last scan of USB found it.
+    pub(crate) fn note_found(&mut self, found: bool, now: Instant) {
+        self.away = if found { None } else { self.away.or(Some(now)) };
+    }
+
+    /// Returns since when it has not been found.
+    pub(crate) fn away_since(&self) -> Option<Instant> {
+        self.away
+    }
+
+    /// Returns whether a frame has ever verified under a session key with it.
+    pub(crate) fn has_proven(&self) -> bool {
+        lock(&self.record).has_proven()
+    }
+
+    /// Notes that a frame has verified under a session key, for tests.
+    #[cfg(test)]
+    pub(super) fn prove(&self) {
+        lock(&self.record).note_info(&ekey_proto::wire::Info::default(), None, true);
     }
 
     /// Returns its number.
@@ -158,3 +194,6 @@ impl Key {
         self.worker.stop(patience)
     }
 }
+
+#[cfg(test)]
+mod tests;

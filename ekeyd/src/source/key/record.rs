@@ -14,7 +14,7 @@ use ekey_proto::wire::{FramerCounters, Info};
 
 use super::KeySettings;
 use super::rate::Rate;
-use crate::source::key::health::Vitals;
+use crate::source::health::Vitals;
 
 /// Collects the figures of one key. Counts start when the key is added and only grow.
 pub(super) struct Record {
@@ -35,10 +35,16 @@ pub(super) struct Record {
     rate: Rate,
     last_verified: Option<Instant>,
     sensors: Sensors,
+    /// Whether what the key says of itself came under the public zero key.
+    unverified: bool,
+    /// Whether a frame has ever verified under a session key.
+    has_proven: bool,
     revival: Vec<RungStatus>,
     books: KeyBooks,
     vitals: Option<Vitals>,
     warnings: Vec<String>,
+    /// Whether its session may be a recording.
+    doubtful: bool,
 }
 
 /// Counts of one session, or of all that have ended.
@@ -75,10 +81,13 @@ impl Record {
             rate: Rate::new(now),
             last_verified: None,
             sensors: Sensors::default(),
+            unverified: false,
+            has_proven: false,
             revival: Vec::new(),
             books: KeyBooks::default(),
             vitals: None,
             warnings: Vec::new(),
+            doubtful: false,
         }
     }
 
@@ -88,6 +97,9 @@ impl Record {
         self.bytes = bytes;
         self.last_verified = last_verified.or(self.last_verified);
         self.serial = session.serial().or(self.serial);
+        if session.serial().is_some() {
+            self.set_proven(session.is_proven());
+        }
         self.rate.note(Instant::now(), self.books.verified_bytes);
     }
 
@@ -120,9 +132,14 @@ impl Record {
         self.usb_serial = serial.cloned();
     }
 
-    /// Returns whether the key runs and its health tests have not retired it.
+    /// Returns whether the key runs, its session is certainly new, and its health tests have not retired it.
     pub(super) fn is_serving(&self) -> bool {
-        self.state.is_running() && self.vitals.is_none_or(|vitals| !vitals.is_retired())
+        self.state.is_running() && !self.doubtful && self.vitals.is_none_or(|vitals| !vitals.is_retired())
+    }
+
+    /// Returns whether a frame has ever verified under a session key.
+    pub(super) fn has_proven(&self) -> bool {
+        self.has_proven
     }
 
     /// Returns the serial number in the key's USB descriptor.
@@ -148,14 +165,32 @@ impl Record {
         self.vitals = vitals;
     }
 
+    /// Notes whether the key's session may be a recording.
+    pub(super) fn set_doubtful(&mut self, doubtful: bool) {
+        self.doubtful = doubtful;
+    }
+
     /// Returns the account of the key's bytes.
     pub(super) fn books(&self) -> KeyBooks {
         self.books
     }
 
-    /// Takes over the key's own report of its health and the warnings about it. Values that `info` lacks stay unchanged.
-    pub(super) fn note_info(&mut self, info: &Info, warnings: Vec<String>) {
-        self.warnings = warnings;
+    /// Notes whether frames verify under a session key. Once they do, what the key said before counts no longer.
+    fn set_proven(&mut self, proven: bool) {
+        if proven && self.unverified {
+            self.sensors = Sensors::default();
+        }
+        self.unverified = !proven;
+        self.has_proven |= proven;
+    }
+
+    /// Takes over the key's own report of its health, and the warnings about it if they are new. Values that `info` lacks stay
+    /// unchanged. `proven`: it came under a session key.
+    pub(super) fn note_info(&mut self, info: &Info, warnings: Option<Vec<String>>, proven: bool) {
+        self.set_proven(proven);
+        if let Some(warnings) = warnings {
+            self.warnings = warnings;
+        }
         let sensors = &mut self.sensors;
         sensors.temperature_decikelvin = info.temperature.or(sensors.temperature_decikelvin);
         sensors.supply_millivolts = info.voltage.or(sensors.supply_millivolts);
@@ -201,14 +236,63 @@ impl Record {
             },
             last_frame_ms: self.last_verified.map(|at| millis(now.duration_since(at))),
             sensors: self.sensors,
+            unverified: self.unverified,
             recoveries: self.revival.iter().map(|rung| rung.successes).sum(),
             revival: self.revival.clone(),
             books: self.books,
             health: self.vitals.map(|vitals| vitals.status(&self.warnings)),
+            doubtful: self.doubtful,
         }
     }
 }
 
 fn millis(duration: std::time::Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::source::key::lines::Lines;
+    use crate::source::key::place::Name;
+
+    fn record() -> Record {
+        Record::new(&KeySettings {
+            number: 1,
+            name: Name::Path("/dev/key".into()),
+            transport: crate::config::Transport::Auto,
+            recovery: crate::config::Recovery::default(),
+            health: crate::config::Health::default(),
+            expected: None,
+            timings: ekey_proto::session::Timings { opening_silence: Duration::ZERO, running_silence: Duration::ZERO },
+            lines: Lines::new(&Default::default(), 1),
+        })
+    }
+
+    #[test]
+    fn what_no_session_key_has_proven_is_marked() {
+        let mut record = record();
+        assert!(!record.status().unverified, "it has said nothing");
+        let hot = Info { temperature: Some(3731), voltage: Some(3250), ..Info::default() };
+        record.note_info(&hot, None, false);
+        let status = record.status();
+        assert_eq!((status.unverified, status.sensors.temperature_decikelvin), (true, Some(3731)));
+        assert!(!record.has_proven());
+
+        let mild = Info { temperature: Some(3000), ..Info::default() };
+        record.note_info(&mild, None, true);
+        let status = record.status();
+        let sensors = status.sensors;
+        assert_eq!(
+            (sensors.temperature_decikelvin, sensors.supply_millivolts),
+            (Some(3000), None),
+            "nothing of before"
+        );
+        assert!(!status.unverified && record.has_proven());
+
+        record.note_info(&hot, None, false);
+        assert!(record.status().unverified && record.has_proven(), "after a reset");
+    }
 }

@@ -1,13 +1,13 @@
 //! AES-256-CMAC as a conditioning component. Source: SP 800-38B, SP 800-90B 3.1.5.1.1.
 
-use std::fs::File;
-use std::io::{self, Read as _};
+use std::io;
 
 use aes::Aes256;
 use cmac::{Cmac, KeyInit as _, Mac as _};
 use zeroize::Zeroizing;
 
 use crate::source::batch::Batch;
+use crate::urandom;
 
 /// CMAC under one key.
 pub(super) struct Conditioner {
@@ -18,13 +18,13 @@ impl Conditioner {
     /// Bytes of output.
     pub(super) const OUTPUT: usize = 16;
 
-    /// Makes one with a key from `/dev/urandom`, which does not wait for an unseeded kernel: the key need not be secret.
+    /// Makes one with a key from `/dev/urandom`, whether or not the kernel's generator is ready: the key need not be secret.
     ///
     /// # Errors
     /// `/dev/urandom` cannot be read.
     pub(super) fn new() -> io::Result<Self> {
         let mut key = Zeroizing::new([0; 32]);
-        File::open("/dev/urandom")?.read_exact(&mut *key)?;
+        urandom::fill(&mut *key)?;
         Ok(Self::with_key(&key))
     }
 

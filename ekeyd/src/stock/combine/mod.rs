@@ -1,9 +1,10 @@
 //! Combining keys: makes what EGD clients get of two keys, so that no single key, nor anyone who knows its long-term key, knows
 //! the result.
 //!
-//! Each 16 bytes are the AES-256-CMAC over 24 bytes of one key and 24 of another. CMAC is a vetted conditioning component of
-//! SP 800-90B 3.1.5.1.1. It gives full entropy where at least 64 bits more go in than come out, which holds here even if all
-//! that one of the two keys gave is known. The CMAC's own key is new at each start and need not be secret.
+//! Each 16 bytes are the AES-256-CMAC over 48 bytes of one key and 48 of another. CMAC is a vetted conditioning component of
+//! SP 800-90B 3.1.5.1.1. It gives full entropy where at least 64 bits more go in than come out (SP 800-90C), which holds here even
+//! if all that one of the two keys gave is known, and a byte of the other has only half of its bits ([`bytes_with`]). The CMAC's own
+//! key is new at each start and need not be secret.
 
 mod cmac;
 
@@ -12,14 +13,17 @@ use std::time::Instant;
 
 use ekey_control::status::CombineStatus;
 
+use super::entropy::bytes_with;
 use crate::log_limit::LogLimit;
 use crate::source::batch::wipe;
 use cmac::Conditioner;
 
-/// Bytes of each of two keys in a block.
-pub(super) const OF_EACH: usize = 24;
-/// Bytes made of them.
+/// Bytes made of two keys' bytes.
 pub(super) const BLOCK: usize = Conditioner::OUTPUT;
+/// Bits that must go into a conditioning component above those that come out, for full entropy.
+const EXCESS_BITS: u64 = 64;
+/// Bytes of each of two keys in a block: each key's are enough alone.
+pub(super) const OF_EACH: usize = bytes_with(BLOCK as u64 * 8 + EXCESS_BITS);
 
 /// Makes blocks of two keys' bytes.
 pub(crate) struct Combiner {
@@ -141,7 +145,14 @@ mod tests {
         let expected = Conditioner::with_key(&[7; 32]).condition(&of_two);
         assert_eq!([&out[10..], &out[..10]].concat(), **expected);
         let status = combiner.status();
-        assert_eq!((status.in_bytes, status.out_bytes, status.ready_bytes), (48, 16, 0));
+        assert_eq!((status.in_bytes, status.out_bytes, status.ready_bytes), (96, 16, 0));
+    }
+
+    #[test]
+    fn one_key_alone_fills_a_block() {
+        // As the generator of [expand] counts: 64 bytes for 256 bits.
+        assert_eq!(bytes_with(256), 64);
+        assert!(OF_EACH as u64 * 4 >= BLOCK as u64 * 8 + 64, "{OF_EACH} bytes of a key for {BLOCK}");
     }
 
     #[test]
