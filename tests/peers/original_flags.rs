@@ -262,7 +262,7 @@ impl<'s> File<'s> {
                 let host = ["127.0.0.1", "*", "localhost", "0", "127.1", "::1", "no such host"][self.below(7)];
                 format!("EGDTCPSocket({port}, \"{host}\")")
             }
-            3 => format!("EGDTCPSocket({port} --[[, \"::1\" ]])"),
+            3 => format!("EGDTCPSocket(\n    {port} --[[, \"::1\" ]]\n)"),
             4 => format!("EGDUnixSocket {path:?}"),
             5 | 6 => {
                 let mode = ["660", "0660", "\"0660\"", "\"600\"", "666", "\"999\"", "1777", "\" 640\""][self.below(8)];
