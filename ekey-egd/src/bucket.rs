@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 pub struct Rate {
     /// Bytes a second in the long run; at least 1.
     pub bytes_per_s: u32,
-    /// Bytes at once, after a pause; at least [`TURN`](crate::TURN), or clients would wait for ever.
+    /// Bytes at once, after a pause; at least [`Request::MOST_BYTES`](crate::Request::MOST_BYTES), or clients would wait for ever.
     pub burst_bytes: u32,
 }
 

@@ -1,8 +1,8 @@
 //! The server's end of one connection: the client's requests in order, and the answers to them.
 //!
 //! The owner has the connection. It calls [`proceed`](Conversation::proceed), does what that says, and calls it again. The
-//! conversation decides when an answer leaves ([`Step::Send`]); the owner decides when a waiting request gets entropy
-//! ([`grant`](Conversation::grant)).
+//! conversation decides when an answer leaves ([`Step::Send`]); the owner decides when a waiting request gets its entropy
+//! ([`grant`](Conversation::grant)): all of it or none. So an answer leaves in one piece, and a client that reads once has it.
 
 use zeroize::Zeroize as _;
 
@@ -18,7 +18,7 @@ const OUTPUT_LEN: usize = ENOUGH + u8::MAX as usize;
 /// One client's conversation. There may be ten thousand, so it is small.
 #[derive(Debug)]
 pub struct Conversation {
-    /// Bytes that the `0x02` request still waits for.
+    /// Bytes that the `0x02` request waits for.
     wanted: u8,
     /// Bytes of a `0x03` request that are still to come.
     offered: u8,
@@ -37,7 +37,10 @@ pub trait Supply {
     /// Returns how many bits of entropy there are, for the answer to `0x00`.
     fn bits(&self) -> u64;
 
-    /// Moves up to `count` bytes that this client may have to the end of `out`: fewer if there are no more, or its limits say so.
+    /// Returns how many bytes this client may have now.
+    fn held(&self) -> usize;
+
+    /// Moves `count` bytes, or as many as are [held](Self::held), to the end of `out`.
     fn take(&mut self, count: usize, out: &mut Vec<u8>);
 
     /// Takes bytes that the client offers by `0x03`. They are as good as the client.
@@ -115,15 +118,18 @@ impl Conversation {
         }
     }
 
-    /// Gives up to `most` bytes from `supply` to the request that waits. Returns how many it gave.
-    pub fn grant(&mut self, most: usize, supply: &mut impl Supply, served: &mut Served) -> usize {
-        let given = self.move_entropy(most.min(self.wanted()), supply, served);
+    /// Gives the request that waits all its bytes if `supply` holds them, else none. Returns how many it gave.
+    pub fn grant(&mut self, supply: &mut impl Supply, served: &mut Served) -> usize {
+        if supply.held() < self.wanted() {
+            return 0;
+        }
+        let given = self.move_entropy(self.wanted(), supply, served);
         self.wanted = self.wanted.saturating_sub(u8::try_from(given).unwrap_or(u8::MAX));
         served.requests += u64::from(self.wanted == 0 && given > 0);
         given
     }
 
-    /// Returns how many bytes the request still waits for; 0 if none waits.
+    /// Returns how many bytes the request waits for; 0 if none waits.
     #[must_use]
     pub fn wanted(&self) -> usize {
         usize::from(self.wanted)

@@ -16,7 +16,7 @@
 //!
 //! # Example
 //!
-//! One whole conversation. The client draws four bytes; the server has two of them, and later the others.
+//! One whole conversation. The client draws four bytes; the server has two of them, and answers once it has the others.
 //!
 //! ```
 //! use ekey_egd::{Conversation, Draw, Served, Step, Supply};
@@ -27,6 +27,9 @@
 //! impl Supply for Stock {
 //!     fn bits(&self) -> u64 {
 //!         8 * self.0.len() as u64
+//!     }
+//!     fn held(&self) -> usize {
+//!         self.0.len()
 //!     }
 //!     fn take(&mut self, count: usize, out: &mut Vec<u8>) {
 //!         out.extend(self.0.drain(..count.min(self.0.len())));
@@ -49,20 +52,17 @@
 //! conversation.room()[..2].copy_from_slice(request);
 //! conversation.received(2);
 //!
-//! // The request waits for entropy. Each time there is some, it is granted and sent.
+//! // The request waits until all its bytes are there. Then it is granted, and leaves in one piece.
 //! assert_eq!(conversation.proceed(&mut stock, &mut served), Step::Answered);
-//! let mut came = Vec::new();
-//! for more in [vec![], vec![3, 4]] {
-//!     stock.0.extend(more);
-//!     assert_eq!(conversation.proceed(&mut stock, &mut served), Step::Entropy);
-//!     conversation.grant(conversation.wanted(), &mut stock, &mut served);
-//!     assert_eq!(conversation.proceed(&mut stock, &mut served), Step::Send);
-//!     draw.receive(conversation.unsent().len())?;
-//!     came.extend_from_slice(conversation.unsent());
-//!     conversation.sent(conversation.unsent().len(), &mut served);
-//! }
+//! assert_eq!(conversation.proceed(&mut stock, &mut served), Step::Entropy);
+//! assert_eq!(conversation.grant(&mut stock, &mut served), 0);
+//! stock.0.extend([3, 4]);
+//! assert_eq!(conversation.grant(&mut stock, &mut served), 4);
+//! assert_eq!(conversation.proceed(&mut stock, &mut served), Step::Send);
+//! assert_eq!(conversation.unsent(), [1, 2, 3, 4]);
+//! draw.receive(conversation.unsent().len())?;
+//! conversation.sent(conversation.unsent().len(), &mut served);
 //! assert!(draw.is_done());
-//! assert_eq!(came, [1, 2, 3, 4]);
 //! assert_eq!((served.requests, served.entropy, served.sent), (1, 4, 4));
 //!
 //! // The client hangs up.
@@ -87,7 +87,7 @@ pub use draw::Draw;
 pub use error::ServerError;
 pub use fetcher::{Fetcher, Pace, Received, Task};
 pub use peers::{PeerLimits, TooMany};
-pub use queue::{FairQueue, Mark, TURN};
+pub use queue::{FairQueue, Mark};
 pub use request::{Request, UnknownCommand};
 
 #[cfg(test)]

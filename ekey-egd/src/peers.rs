@@ -5,7 +5,7 @@ use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::hash::Hash;
 use std::time::{Duration, Instant};
 
-use crate::{Bucket, Rate, TURN};
+use crate::{Bucket, Rate};
 
 /// Peers without clients that are remembered until their burst is whole again.
 const MOST_REMEMBERED: usize = 65_536;
@@ -25,8 +25,8 @@ pub struct PeerLimits<P, T> {
 struct Use<T> {
     clients: usize,
     bucket: Bucket,
-    /// Clients that wait for their peer's rate.
-    parked: VecDeque<T>,
+    /// Clients that wait for their peer's rate, with the bytes that they wait for.
+    parked: VecDeque<(T, usize)>,
     /// Of these, those that have gone.
     stale: usize,
 }
@@ -78,7 +78,7 @@ impl<P: Copy + Hash + Ord, T: Copy> PeerLimits<P, T> {
         } else if parked {
             used.stale += 1;
             if used.stale * 2 > used.parked.len() {
-                used.parked.retain(|client| is_live(*client));
+                used.parked.retain(|(client, _)| is_live(*client));
                 used.stale = 0;
             }
         }
@@ -87,11 +87,23 @@ impl<P: Copy + Hash + Ord, T: Copy> PeerLimits<P, T> {
         }
     }
 
-    /// Returns how many bytes a client of `peer` may be given now.
+    /// Returns how many bytes a client of `peer` may be given now: none while others of `peer` wait for its rate, or it would take
+    /// what they wait for again and again.
     #[must_use]
     pub fn allowance(&self, peer: P, now: Instant) -> usize {
-        let Some(rate) = self.rate else { return usize::MAX };
-        self.peers.get(&peer).map_or(usize::MAX, |used| used.bucket.allowance(rate, now))
+        let waits = |used: &Use<T>| used.parked.len() > used.stale;
+        self.used(peer)
+            .map_or(usize::MAX, |(rate, used)| if waits(used) { 0 } else { used.bucket.allowance(rate, now) })
+    }
+
+    /// Returns how many bytes a client of `peer` that was [`released`](Self::released) may be given now.
+    #[must_use]
+    pub fn allowance_of_released(&self, peer: P, now: Instant) -> usize {
+        self.used(peer).map_or(usize::MAX, |(rate, used)| used.bucket.allowance(rate, now))
+    }
+
+    fn used(&self, peer: P) -> Option<(Rate, &Use<T>)> {
+        self.rate.zip(self.peers.get(&peer))
     }
 
     /// Takes the `bytes` that a client of `peer` got out of the bucket of `peer`.
@@ -101,30 +113,45 @@ impl<P: Copy + Hash + Ord, T: Copy> PeerLimits<P, T> {
         }
     }
 
-    /// Has a client wait until its peer may have a turn's bytes.
-    pub fn park(&mut self, peer: P, client: T) {
+    /// Has a client wait until its peer may have `bytes`, the client's whole request. One that was `released`, and came too late,
+    /// waits before the others.
+    pub fn park(&mut self, peer: P, client: T, bytes: usize, released: bool) {
         let Some(rate) = self.rate else { return };
         let Some(used) = self.peers.get_mut(&peer) else { return };
-        used.parked.push_back(client);
-        if used.parked.len() == 1 {
-            let at = used.bucket.when(rate, TURN);
+        let is_first = used.parked.is_empty();
+        if released {
+            used.parked.push_front((client, bytes));
+        } else {
+            used.parked.push_back((client, bytes));
+        }
+        if is_first {
+            let at = used.bucket.when(rate, bytes);
             self.wakes.push(Reverse((at, peer)));
         }
     }
 
-    /// Hands the clients whose peers may have some more now to `release`, the longest waiting first; some may have gone.
-    pub fn released(&mut self, now: Instant, mut release: impl FnMut(T)) {
+    /// Hands the clients whose peers may have what they wait for now to `release`, the longest waiting first. `release` returns whether
+    /// the client has not gone.
+    pub fn released(&mut self, now: Instant, mut release: impl FnMut(T) -> bool) {
         let Some(rate) = self.rate else { return };
         while let Some(Reverse((at, peer))) = self.wakes.peek().copied()
             && at <= now
         {
             self.wakes.pop();
             let Some(used) = self.peers.get_mut(&peer) else { continue };
-            let turns = (used.bucket.allowance(rate, now) / TURN).max(1).min(used.parked.len());
-            used.parked.drain(..turns).for_each(&mut release);
-            used.stale = used.stale.min(used.parked.len());
+            let allowance = used.bucket.allowance(rate, now);
+            let mut needed = 0;
+            let fits = |(_, bytes): &&(T, usize)| {
+                let is_first = needed == 0;
+                needed += bytes;
+                is_first || needed <= allowance
+            };
+            let count = used.parked.iter().take_while(fits).count();
+            let gone = used.parked.drain(..count).filter(|(client, _)| !release(*client)).count();
+            used.stale = used.stale.saturating_sub(gone);
             if !used.parked.is_empty() {
-                let at = used.bucket.when(rate, TURN * (turns + 1)).max(now);
+                // What the next one needs is counted already.
+                let at = used.bucket.when(rate, needed).max(now);
                 self.wakes.push(Reverse((at + Duration::from_millis(1), peer)));
             }
         }
@@ -158,7 +185,10 @@ mod tests {
 
     fn released(limits: &mut PeerLimits<char, u32>, now: Instant) -> Vec<u32> {
         let mut clients = Vec::new();
-        limits.released(now, |client| clients.push(client));
+        limits.released(now, |client| {
+            clients.push(client);
+            true
+        });
         clients
     }
 
@@ -206,19 +236,61 @@ mod tests {
         }
         limits.spend('a', 640, start);
         assert_eq!((limits.allowance('a', start), limits.allowance('b', start)), (0, 640));
-        for client in 1..=3 {
-            limits.park('a', client);
+        let bytes = [255, 1, 64];
+        for (client, bytes) in (0..).zip(bytes) {
+            limits.park('a', client, bytes, false);
         }
         assert_eq!(released(&mut limits, start), []);
         let mut order = Vec::new();
         while let Some(wake) = limits.next_wake() {
-            assert!(limits.allowance('a', wake) >= TURN, "woken too early");
             for client in released(&mut limits, wake) {
+                let bytes = bytes[client as usize];
+                assert!(limits.allowance_of_released('a', wake) >= bytes, "client {client} is woken too early");
                 order.push(client);
-                limits.spend('a', TURN as u64, wake);
+                limits.spend('a', bytes as u64, wake);
             }
         }
-        assert_eq!(order, [1, 2, 3]);
+        assert_eq!(order, [0, 1, 2]);
+    }
+
+    #[test]
+    fn no_client_overtakes_those_that_wait_for_the_rate() {
+        let start = some_time();
+        let mut limits = PeerLimits::new(None, Some(RATE));
+        for _ in 0..2 {
+            limits.admit('a', start).unwrap();
+        }
+        limits.spend('a', 640, start);
+        limits.park('a', 1, 255, false);
+        let later = start + Duration::from_millis(200);
+        assert_eq!(limits.allowance('a', later), 0, "128 bytes are there, and another client waits for them");
+        assert_eq!(released(&mut limits, later), []);
+        let wake = limits.next_wake().unwrap();
+        assert_eq!(released(&mut limits, wake), [1]);
+        // Another request came first after all: it waits in front of the others.
+        limits.spend('a', 10, wake);
+        limits.park('a', 2, 16, false);
+        limits.park('a', 1, 255, true);
+        let mut order = Vec::new();
+        while let Some(wake) = limits.next_wake() {
+            order.extend(released(&mut limits, wake));
+        }
+        assert_eq!(order, [1, 2]);
+    }
+
+    #[test]
+    fn clients_that_have_gone_do_not_hold_others_up() {
+        let start = some_time();
+        let mut limits: PeerLimits<char, u32> = PeerLimits::new(None, Some(RATE));
+        for _ in 0..3 {
+            limits.admit('a', start).unwrap();
+        }
+        for client in 0..2 {
+            limits.park('a', client, 255, false);
+        }
+        limits.leave('a', true, start, |client| client != 0);
+        limits.released(start + Duration::from_secs(1), |client| client != 0);
+        assert_eq!(limits.allowance('a', start), 640, "no client waits");
     }
 
     #[test]
@@ -248,7 +320,10 @@ mod tests {
             for (ms, client, leaves) in turns {
                 now += Duration::from_millis(ms);
                 let mut out = Vec::new();
-                limits.released(now, |name| out.push(name));
+                limits.released(now, |name| {
+                    out.push(name);
+                    parked.contains(&Some(name))
+                });
                 for name in out {
                     parked.iter_mut().filter(|parked| **parked == Some(name)).for_each(|parked| *parked = None);
                 }
@@ -261,12 +336,12 @@ mod tests {
                     limits.leave('a', was.is_some(), now, |name| parked.contains(&Some(name)));
                     here[client] = false;
                 } else if parked[client].is_none() {
-                    let bytes = limits.allowance('a', now).min(TURN);
+                    let bytes = limits.allowance('a', now).min(255);
                     given += bytes;
                     limits.spend('a', bytes as u64, now);
                     named += 1;
                     parked[client] = Some(named);
-                    limits.park('a', named);
+                    limits.park('a', named, 255, false);
                 }
                 let most = 640.0 + (now - start).as_secs_f64() * 640.0;
                 prop_assert!(given as f64 <= most + 1.0, "{} bytes, {} are allowed", given, most);

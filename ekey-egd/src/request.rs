@@ -9,7 +9,7 @@ pub enum Request {
     Available,
     /// `0x01 n`: up to `n` bytes, at once. Answer: u8 count, then as many bytes.
     Take(u8),
-    /// `0x02 n`: exactly `n` bytes, whenever there are some. Answer: the bytes.
+    /// `0x02 n`: exactly `n` bytes, once they are there. Answer: the bytes.
     Wait(u8),
     /// `0x03 bits n`: the client offers the `count` bytes that follow. No answer.
     Offer {
@@ -25,6 +25,8 @@ pub enum Request {
 impl Request {
     /// Bytes of the longest request.
     pub const MOST_LEN: usize = 4;
+    /// Bytes of entropy that a request can ask for.
+    pub const MOST_BYTES: usize = u8::MAX as usize;
 
     /// Reads the request at the front of `input`. Returns it and its length in bytes, or `None` if `input` ends within it. The
     /// bytes that an [`Offer`](Self::Offer) announces do not count.

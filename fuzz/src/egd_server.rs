@@ -1,12 +1,12 @@
 //! Clients of the EGD server that send anything and read when they like. Each gets the answers to its requests in order and nothing
-//! else; entropy is sent once, in the order in which it was granted, and no more than was granted; the client that had least is
-//! next; no peer exceeds its rate; what is kept for a client is bounded; the books add up; and no request waits for ever.
+//! else; entropy is sent once, in the order in which it was granted, and no more than was granted; a request that waits is granted whole
+//! or not at all; the client that had least is next; no peer exceeds its rate; what is kept for a client is bounded; the books add up; and no request waits for ever.
 
 use std::cell::RefCell;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
-use ekey_egd::{Conversation, FairQueue, Mark, PeerLimits, Rate, Served, Step, Supply, TURN};
+use ekey_egd::{Conversation, FairQueue, Mark, PeerLimits, Rate, Request, Served, Step, Supply};
 
 use crate::choices::Choices;
 
@@ -49,8 +49,9 @@ pub fn egd_server(data: &[u8]) {
             4 => server.now += Duration::from_millis(u64::from(choices.byte()) * 4),
             5 if choices.below(4) == 0 => server.with(place, |client| client.finished = true),
             5 | 6 if choices.below(4) == 0 => server.replace(place, choices.below(2)),
-            7 => server.turn(TURN),
-            8 => server.turn(usize::MAX),
+            7 | 8 => {
+                server.turn();
+            }
             _ => server.go_on(place, None),
         }
     }
@@ -82,6 +83,8 @@ struct Client {
     /// Its place among those that joined the queue, while it waits there.
     queued: Option<u64>,
     parked: bool,
+    /// Whether it waits in the queue again, after it waited for its peer's rate.
+    released: bool,
     finished: bool,
     /// Room in its socket.
     room: usize,
@@ -123,6 +126,10 @@ impl Supply for Tap<'_> {
     fn bits(&self) -> u64 {
         self.seen.bits.borrow_mut().push(8 * self.pool.held as u32);
         8 * self.pool.held as u64
+    }
+
+    fn held(&self) -> usize {
+        self.pool.held.min(self.allowance)
     }
 
     fn take(&mut self, count: usize, out: &mut Vec<u8>) {
@@ -170,7 +177,7 @@ impl Server {
         let limited = choices.below(4);
         let rate = Rate {
             bytes_per_s: 1 + u32::from(choices.byte()),
-            burst_bytes: TURN as u32 + 4 * u32::from(choices.byte()),
+            burst_bytes: Request::MOST_BYTES as u32 + 4 * u32::from(choices.byte()),
         };
         let rate = (limited & 1 > 0).then_some(rate);
         let most_clients = (limited & 2 > 0).then_some(2);
@@ -215,6 +222,7 @@ impl Server {
             mark: self.queue.entrance(),
             queued: None,
             parked: false,
+            released: false,
             finished: false,
             room: 0,
             requests: Vec::new(),
@@ -236,52 +244,65 @@ impl Server {
         client.seen.check(&client.requests[..client.read]);
     }
 
-    /// Serves the client whose turn it is, if its peer may have a turn's bytes.
-    fn turn(&mut self, most: usize) {
+    /// Serves the client whose turn it is, if there is enough for all that it waits for and its peer may have that. Returns whether
+    /// its turn has come.
+    fn turn(&mut self) -> bool {
         let Self { limits, clients, queue, pool, .. } = self;
         limits.released(self.now, |number| {
-            if let Some(client) = clients.iter_mut().flatten().find(|client| client.number == number) {
-                assert!(std::mem::replace(&mut client.parked, false), "a client is released that does not wait");
-                pool.arrivals += 1;
-                client.queued = Some(pool.arrivals);
-                queue.push(number, &mut client.mark);
-            }
+            let client = clients.iter_mut().flatten().find(|client| client.number == number);
+            let Some(client) = client else { return false };
+            assert!(std::mem::replace(&mut client.parked, false), "a client is released that does not wait");
+            client.released = true;
+            pool.arrivals += 1;
+            client.queued = Some(pool.arrivals);
+            queue.push(number, &mut client.mark);
+            true
         });
-        if self.pool.held == 0 {
-            return;
+        let clients = &self.clients;
+        let find = |number| clients.iter().flatten().find(|client| client.number == number);
+        let Some(next) = self.queue.next(|number| find(number).is_some()).and_then(find) else { return false };
+        if next.conversation.wanted() > self.pool.held {
+            return false;
         }
         let expected =
             clients.iter().flatten().filter_map(|client| Some((client.mark, client.queued?, client.number))).min();
-        let next = self.queue.pop(|number| clients.iter().flatten().any(|client| client.number == number));
+        let next = self.queue.pop(|number| find(number).is_some());
         assert_eq!(next, expected.map(|(.., number)| number), "the client that has had least is next");
-        let Some(place) = next.and_then(|next| self.place_of(next)) else { return };
-        let Some(client) = &mut self.clients[place] else { return };
+        let Some(place) = next.and_then(|next| self.place_of(next)) else { return true };
+        let Some(client) = &mut self.clients[place] else { return true };
         client.queued = None;
-        if self.limits.allowance(client.peer, self.now) < TURN.min(client.conversation.wanted()) {
+        let released = std::mem::replace(&mut client.released, false);
+        let allowance = match released {
+            true => self.limits.allowance_of_released(client.peer, self.now),
+            false => self.limits.allowance(client.peer, self.now),
+        };
+        let wanted = client.conversation.wanted();
+        if allowance < wanted {
             client.parked = true;
-            self.limits.park(client.peer, client.number);
+            self.limits.park(client.peer, client.number, wanted, released);
             assert!(self.limits.next_wake().is_some(), "a client waits for its rate for ever");
         } else {
-            self.go_on(place, Some(most));
+            self.go_on(place, Some(allowance));
         }
+        true
     }
 
     fn place_of(&self, number: u32) -> Option<usize> {
         self.clients.iter().position(|client| client.as_ref().is_some_and(|client| client.number == number))
     }
 
-    /// Goes on with a client until it has to wait.
+    /// Goes on with a client until it has to wait. If it is its `turn`, that is how many bytes its peer may have.
     fn go_on(&mut self, place: usize, turn: Option<usize>) {
         let Some(client) = &mut self.clients[place] else { return };
         let peer = client.peer;
         let before = self.served.entropy;
-        let allowance = self.limits.allowance(peer, self.now);
+        let allowance = turn.unwrap_or_else(|| self.limits.allowance(peer, self.now));
         let Client { conversation, seen, .. } = client;
-        let mut tap = Tap { pool: &mut self.pool, seen, allowance, granted: turn.unwrap_or(0) };
-        if let Some(most) = turn {
-            let wanted = conversation.wanted();
-            let given = conversation.grant(most, &mut tap, &mut self.served);
-            assert!(given <= most && conversation.wanted() == wanted - given, "{given} of {wanted} bytes");
+        let wanted = conversation.wanted();
+        let mut tap = Tap { pool: &mut self.pool, seen, allowance, granted: wanted };
+        if turn.is_some() {
+            let given = conversation.grant(&mut tap, &mut self.served);
+            assert_eq!((given, conversation.wanted()), (wanted, 0), "a request is granted whole");
         }
         let allowance = tap.allowance;
         let need = self.exchange(place, allowance);
@@ -357,10 +378,7 @@ impl Server {
             }
             // Each client that has gone while it waited for its rate holds the next one up for a millisecond.
             for _ in 0..=MOST_CLIENTS {
-                self.turn(usize::MAX);
-                while !self.queue.is_empty() {
-                    self.turn(usize::MAX);
-                }
+                while self.turn() {}
                 self.now += Duration::from_millis(2);
                 rests = !self.clients.iter().flatten().any(|client| client.queued.is_some() || client.parked);
                 if rests {

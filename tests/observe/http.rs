@@ -1,10 +1,11 @@
 //! HTTP from outside: what the daemon answers, what it refuses, and that no client can block it.
 
 use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 
 use ekey_tests::floods::unread_pages;
 use ekey_tests::http::Observed;
+use ekey_tests::ports::free_port;
 use ekey_tests::{DaemonPlan, KeyPlan, Scratch, await_until, http};
 use serde_json::Value;
 
@@ -75,6 +76,34 @@ fn bad_requests_are_refused_and_serving_continues() {
     let two = b"GET /status.json HTTP/1.1\r\nHost: localhost\r\n\r\nGET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n";
     let answer = http::send(running.address, two).expect("an answer");
     assert_eq!(answer.body.matches("HTTP/1.1").count(), 0, "one request a connection");
+}
+
+#[test]
+fn others_reach_the_page_by_configured_names_only() {
+    let scratch = Scratch::make();
+    let port = free_port();
+    let section =
+        format!("[http]\nlisten = \"0.0.0.0:{port}\"\nallow-remote = true\nnames = [\"keys.example.org\", \"box\"]\n");
+    let _daemon = DaemonPlan::default().extra(&section).start(&scratch);
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    await_until("HTTP", || http::connect(address).ok());
+    for (host, code) in [
+        (format!("keys.example.org:{port}"), 200),
+        ("BOX".to_owned(), 200),
+        (address.to_string(), 200),
+        ("192.0.2.1".to_owned(), 200),
+        (format!("[2001:db8::1]:{port}"), 200),
+        (format!("evil.example:{port}"), 421),
+        ("keys.example.org.evil.example".to_owned(), 421),
+        ("localhost".to_owned(), 421),
+        (String::new(), 421),
+    ] {
+        for path in ["/", "/status.json", "/metrics"] {
+            let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n");
+            let answer = http::send(address, request.as_bytes()).expect("an answer");
+            assert_eq!(answer.code, code, "{path} of {host}: {answer:?}");
+        }
+    }
 }
 
 #[test]

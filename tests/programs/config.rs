@@ -1,6 +1,10 @@
 //! Every mistake in a configuration is named with file, line and column, and never becomes a silent default.
 
-use ekey_tests::{Finished, Program, Scratch, binaries};
+use std::fs;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+
+use ekey_tests::{DaemonPlan, Finished, Program, Scratch, await_until, binaries};
+use nix::unistd::{Group, User, getegid, geteuid};
 
 /// EX_CONFIG of sysexits(3).
 const CONFIGURATION_ERROR: Option<i32> = Some(78);
@@ -13,6 +17,31 @@ fn a_configuration_without_mistakes_passes() {
          [egd]\nlisten = [\"unix:/tmp/nowhere/egd.sock\", \"tcp:127.0.0.1:8888\"]\n",
     );
     assert_eq!(finished.code, Some(0), "{finished:?}");
+}
+
+#[test]
+fn a_unix_socket_has_its_mode_owner_and_group() {
+    let scratch = Scratch::make();
+    let [egd, expand] = ["own.sock", "expand.sock"].map(|name| scratch.path(name));
+    let user = User::from_uid(geteuid()).ok().flatten().expect("the user has a name").name;
+    let group = Group::from_gid(getegid()).ok().flatten().expect("the group has a name");
+    // Root may give the socket to any group.
+    let other = Group::from_name("daemon").ok().flatten().filter(|_| geteuid().is_root());
+    let group = other.unwrap_or(group);
+    let place = |path: &std::path::Path, mode: &str| {
+        format!("{{ path = {path:?}, mode = {mode:?}, owner = {user:?}, group = {:?} }}", group.name)
+    };
+    let _daemon = DaemonPlan::default()
+        .whole_egd(&format!("[egd]\nlisten = [{}]\n", place(&egd, "0606")))
+        .extra(&format!("[expand]\nlisten = [{}]\n", place(&expand, "0640")))
+        .start(&scratch);
+    for (path, mode) in [(egd, 0o606), (expand, 0o640)] {
+        await_until("the socket with its mode, owner and group", || {
+            let found = fs::symlink_metadata(&path).ok()?;
+            let rights = (found.permissions().mode() & 0o777, found.uid(), found.gid());
+            (rights == (mode, geteuid().as_raw(), group.gid.as_raw())).then_some(())
+        });
+    }
 }
 
 #[test]

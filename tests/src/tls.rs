@@ -71,6 +71,17 @@ impl Certificates {
         ));
     }
 
+    /// Makes another client certificate `NAME.pem` (with the client's key) that expires in `seconds`.
+    pub fn client_for_seconds(&self, name: &str, seconds: u32) {
+        self.shell(&format!(
+            "rm -rf ca; mkdir ca; touch ca/index
+             printf '[ca]\\ndefault_ca=ca_\\n[ca_]\\ndatabase=ca/index\\nnew_certs_dir=ca\\ndefault_md=sha256\\npolicy=any\\n\
+                     rand_serial=yes\\n[any]\\ncommonName=supplied\\n' >ca/config
+             openssl ca -batch -notext -config ca/config -cert authority.pem -keyfile authority.key -in client.csr \
+                -extfile client.ext -enddate $(date -u -d '{seconds} seconds' +%Y%m%d%H%M%SZ) -out {name}.pem"
+        ));
+    }
+
     /// Returns the lines of a configuration that name the files of one end.
     #[must_use]
     pub fn lines(&self, end: &str) -> String {

@@ -77,7 +77,11 @@ fn the_user_is_created_once_without_a_shell() {
     let account: Vec<&str> = accounts.trim().split(':').collect();
     assert_eq!((account.first(), account.get(6)), (Some(&"ekeyd"), Some(&"/usr/sbin/nologin")), "{accounts}");
     let groups = fs::read_to_string(scratch.path("etc/group")).expect("it was made");
-    assert!(groups.starts_with("ekeyd:"), "{groups}");
+    let has = |group: &str| groups.lines().any(|line| line.starts_with(group));
+    assert!(has("ekeyd:"), "{groups}");
+    let members =
+        groups.lines().find_map(|line| line.strip_prefix("ekeyd-egd:")).and_then(|line| line.rsplit(':').next());
+    assert_eq!(members, Some("ekeyd"), "only a member may give a socket to a group: {groups}");
 }
 
 #[test]

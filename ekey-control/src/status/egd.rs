@@ -75,7 +75,8 @@ pub struct EgdTlsStatus {
     pub handshakes: u64,
     /// Handshakes that are going on.
     pub half_open: u64,
-    /// Connections closed in the handshake: no certificate, a wrong one, or no TLS.
+    /// Connections closed because of TLS: no certificate, a wrong one, no TLS, or a certificate that expired or whose authority was
+    /// replaced during the session.
     pub refused: u64,
     /// Connections that ended or were closed before they had finished the handshake.
     pub unfinished: u64,

@@ -1,6 +1,7 @@
 //! Judges by the daemon's figures whether the supply was enough so far.
 
 use ekey_control::{History, Status};
+use ekey_egd::Request;
 
 /// The daemon's figures.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,7 +36,7 @@ pub(crate) struct Measured {
 pub(crate) enum Verdict {
     /// No client has waited for long.
     Enough,
-    /// The pool was empty within the last ten minutes: a client may have waited.
+    /// Within the last ten minutes the pool had less than a request may ask for: a client may have waited.
     Scarce,
     /// Clients wait.
     Short,
@@ -76,10 +77,12 @@ impl Measured {
     }
 
     pub(crate) fn verdict(&self) -> Verdict {
+        // A request is answered as a whole, so the pool keeps what is too little for the next one.
+        let is_empty = |bytes: u64| bytes < Request::MOST_BYTES as u64;
         match self {
-            _ if self.waiting > 0 && self.pool == 0 && self.supply > 0.0 => Verdict::Short,
-            _ if self.supply <= 0.0 && self.pool == 0 => Verdict::Nothing,
-            _ if self.lowest_pool == 0 => Verdict::Scarce,
+            _ if self.waiting > 0 && is_empty(self.pool) && self.supply > 0.0 => Verdict::Short,
+            _ if self.supply <= 0.0 && is_empty(self.pool) => Verdict::Nothing,
+            _ if is_empty(self.lowest_pool) => Verdict::Scarce,
             _ => Verdict::Enough,
         }
     }
@@ -115,7 +118,7 @@ mod tests {
         assert_eq!((enough.verdict(), enough.taken()), (Verdict::Enough, 1000.0));
         let scarce = Measured { lowest_pool: 0, ..measured() };
         assert_eq!(scarce.verdict(), Verdict::Scarce);
-        let short = Measured { waiting: 2, pool: 0, lowest_pool: 0, ..measured() };
+        let short = Measured { waiting: 2, pool: 254, lowest_pool: 0, ..measured() };
         assert_eq!(short.verdict(), Verdict::Short);
         let nothing = Measured { supply: 0.0, waiting: 2, pool: 0, lowest_pool: 0, ..measured() };
         assert_eq!(nothing.verdict(), Verdict::Nothing);

@@ -1,7 +1,7 @@
 //! Do the keys supply enough for all clients? Simulates the daemon's pool, its fair turns, and clients with habits.
 //!
 //! Pure: no clock, no socket, no file; the same question has the same answer. The rules are the daemon's: entropy goes to the kernel
-//! first, then to waiting clients in turns of 64 bytes, next the one that has had least (start-time fair queueing).
+//! first, then to waiting clients by whole requests, next the one that has had least (start-time fair queueing).
 
 mod chance;
 mod habit;

@@ -26,7 +26,7 @@ pub(crate) struct Outcome {
     pub(crate) unanswered: u64,
     /// Times from request to last byte.
     pub(crate) waits: Waits,
-    /// Seconds with an empty pool.
+    /// Seconds with an empty pool, or with less in it than the next request asks for.
     pub(crate) empty: f64,
     /// The figures of equal parts of the time.
     pub(crate) steps: Vec<Step>,
@@ -68,7 +68,7 @@ impl Outcome {
         self.seconds / STEPS as f64
     }
 
-    /// Returns the part of the time with an empty pool, 0 to 1.
+    /// Returns the part of the time with an [empty](Self::empty) pool, 0 to 1.
     pub(crate) fn part_empty(&self) -> f64 {
         self.empty / self.seconds
     }

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::time::Duration;
 
-use ekey_egd::{FairQueue, Mark, TURN};
+use ekey_egd::{FairQueue, Mark, Request};
 
 use super::chance::Chance;
 use super::habit::{Crowd, Habit};
@@ -145,7 +145,7 @@ impl Simulation {
     }
 
     fn advance(&mut self, to: Moment) {
-        if self.pool == 0 {
+        if self.pool == 0 || !self.queue.is_empty() {
             self.outcome.empty += seconds(to - self.now);
         }
         self.now = to;
@@ -158,11 +158,7 @@ impl Simulation {
         let step = self.step();
         self.outcome.steps[step].brought += self.world.block;
         self.feed_kernel();
-        while self.pool > 0
-            && let Some(client) = self.queue.pop(|_| true)
-        {
-            self.give(client, TURN as u64);
-        }
+        self.serve();
         let spare = self.pool.saturating_sub(self.world.pool);
         self.pool -= spare;
         self.outcome.overflowed += spare;
@@ -188,20 +184,22 @@ impl Simulation {
         client.next = (next.at, next.bytes);
         self.expect(next.at, Event::Asks(number));
         if !waits {
-            self.give(number, u64::MAX);
+            self.queue.push(number, &mut self.clients[number].mark);
+            self.serve();
         }
     }
 
-    /// Gives a client outside the queue at most `most` bytes of its requests. Queues it if it waits for more.
-    fn give(&mut self, number: usize, most: u64) {
-        let client = &mut self.clients[number];
-        let mut left = most.min(self.pool);
-        while left > 0
-            && let Some((asked, rest)) = client.open.front_mut()
-        {
-            let given = left.min(*rest);
+    /// Gives each client in turn a whole request of the protocol, while the pool has enough for the next.
+    fn serve(&mut self) {
+        while let Some(number) = self.queue.peek() {
+            let client = &mut self.clients[number];
+            let Some((asked, rest)) = client.open.front_mut() else { return };
+            let given = (*rest).min(Request::MOST_BYTES as u64);
+            if given > self.pool {
+                return;
+            }
+            self.queue.pop(|_| true);
             *rest -= given;
-            left -= given;
             self.pool -= given;
             self.outcome.given += given;
             client.mark.move_on(given);
@@ -209,9 +207,9 @@ impl Simulation {
                 self.outcome.waits.add(seconds(self.now - *asked));
                 client.open.pop_front();
             }
-        }
-        if !client.open.is_empty() {
-            self.queue.push(number, &mut client.mark);
+            if !client.open.is_empty() {
+                self.queue.push(number, &mut client.mark);
+            }
         }
     }
 

@@ -98,15 +98,15 @@ fn modest_clients_do_not_wait_for_greedy_ones() {
     assert!(waited >= part.floor(), "{part:.2} % are modest, and {waited} % wait for up to two seconds");
 }
 
-/// A block is 39 turns of 64 bytes: if 39 clients wait for more than a turn, each gets some of it and none gets all.
+/// A block has 2,496 bytes: if 39 clients wait for 128 each, 19 get all of them, and the others wait for the next block.
 #[test]
-fn a_block_is_shared_out_in_turns_of_64_bytes() {
+fn a_block_is_shared_out_by_whole_requests() {
     let slow = World { held: 0, kernel: None, bytes_per_s: 0.1, ..World::usual(1) };
     let crowd = Crowd { clients: 39, habit: Habit::Burst(128, 1000.0) };
     // One interval between blocks: it has one block, after all clients asked.
     let outcome = simulate(slow, &[crowd], Duration::from_secs(24_960), 1);
-    assert_eq!(outcome.given, 2496);
-    assert_eq!(outcome.unanswered, outcome.waits.count(), "requests without an answer, of all");
+    assert_eq!((outcome.given, outcome.held), (19 * 128, 64));
+    assert_eq!(outcome.waits.count() - outcome.unanswered, 19, "requests with an answer");
 }
 
 #[test]

@@ -126,16 +126,15 @@ fn egd(text: &mut String, original: &OriginalConfig) {
             not(text, *line, &format!("{place} is listed twice"));
             continue;
         }
-        if let Some(rights) = rights(value) {
-            let advice = format!("the {rights} of {place}: it gets mode 0660, and the owner and group of the daemon");
-            not(text, *line, &advice);
-        }
-        entries.push(place);
+        entries.push(match value {
+            EgdSocket::Unix { path, mode, user, group } => socket(path, *mode, user.as_deref(), group.as_deref()),
+            EgdSocket::Tcp { .. } => place,
+        });
     }
     list(text, "listen", &entries);
 }
 
-/// Returns the socket as TOML names it, with the address that its host has now.
+/// Where a socket is, as TOML names it, with the address that its host has now.
 fn place(socket: &EgdSocket) -> Result<String, String> {
     match socket {
         EgdSocket::Unix { path, .. } => Ok(format!("unix:{}", path.display())),
@@ -152,16 +151,15 @@ fn place(socket: &EgdSocket) -> Result<String, String> {
     }
 }
 
-/// Describes the socket's mode, owner and group, if given.
-fn rights(socket: &EgdSocket) -> Option<String> {
-    let EgdSocket::Unix { mode, user, group, .. } = socket else { return None };
+/// Returns a socket with the rights that it is given. Without a mode the original makes it for its own user only.
+fn socket(at: &Path, mode: Option<u32>, user: Option<&str>, group: Option<&str>) -> String {
+    let mode = Some(mode.unwrap_or(0o600));
     let rights = [
-        mode.map(|mode| format!("mode {mode:04o}")),
-        user.as_ref().map(|user| format!("owner {}", quoted(user))),
-        group.as_ref().map(|group| format!("group {}", quoted(group))),
+        mode.map(|mode| format!(", mode = \"{mode:04o}\"")),
+        user.map(|user| format!(", owner = {}", quoted(user))),
+        group.map(|group| format!(", group = {}", quoted(group))),
     ];
-    let rights: Vec<String> = rights.into_iter().flatten().collect();
-    if rights.is_empty() { None } else { Some(rights.join(", ")) }
+    format!("{{ path = {}{} }}", path(at), rights.into_iter().flatten().collect::<String>())
 }
 
 fn not(text: &mut String, line: usize, what: &str) {
@@ -234,8 +232,7 @@ mod tests {
             "enabled = true\nbits-per-byte = 7\n",
             "[file]\npath = \"/out\"\n",
             "# Not converted (line 8): \"tcp:127.0.0.1:8888\" is listed twice.\n",
-            "# Not converted (line 9): the mode 0600, group \"users\" of \"unix:/e\"",
-            "listen = [\n    \"tcp:127.0.0.1:8888\",\n    \"unix:/e\",\n]\n",
+            "listen = [\n    \"tcp:127.0.0.1:8888\",\n    { path = \"/e\", mode = \"0600\", group = \"users\" },\n]\n",
             "# AddEntropyKeys \"/dev/entropykey\" (line 10)",
             "discover = true\n# Not converted (line 11): AddEntropyKeys \"/my\"",
             "paths = [\n    \"/dev/cuaU0\",\n    { path = \"/dev/a\\\\b\", serial = \"A/BvBlg3OTBJ+RFD\" },\n]\n",

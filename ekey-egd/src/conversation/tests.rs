@@ -15,6 +15,10 @@ impl Supply for Shelf {
         8 * self.bytes.len() as u64
     }
 
+    fn held(&self) -> usize {
+        self.bytes.len()
+    }
+
     fn take(&mut self, count: usize, out: &mut Vec<u8>) {
         out.extend(self.bytes.drain(..count.min(self.bytes.len())));
     }
@@ -38,6 +42,8 @@ struct Played {
     coming: Vec<u8>,
     /// What the client has received.
     came: Vec<u8>,
+    /// How many bytes there were to send each time that sending began.
+    answers: Vec<usize>,
 }
 
 impl Played {
@@ -54,6 +60,9 @@ impl Played {
                 Step::Send => {
                     let unsent = self.conversation.unsent();
                     let count = unsent.len().min(piece);
+                    if self.conversation.sent == 0 {
+                        self.answers.push(unsent.len());
+                    }
                     self.came.extend_from_slice(&unsent[..count]);
                     self.conversation.sent(count, &mut self.served);
                 }
@@ -75,8 +84,8 @@ impl Played {
         self.run(usize::MAX)
     }
 
-    fn grants(&mut self, most: usize) -> Step {
-        self.conversation.grant(most, &mut self.shelf, &mut self.served);
+    fn grants(&mut self) -> Step {
+        self.conversation.grant(&mut self.shelf, &mut self.served);
         self.run(usize::MAX)
     }
 }
@@ -99,13 +108,14 @@ fn each_request_has_its_answer() {
 }
 
 #[test]
-fn a_blocking_request_gets_only_what_is_granted() {
-    let mut played = Played::with(1..=100);
+fn a_blocking_request_is_granted_whole_or_not_at_all() {
+    let mut played = Played::with(1..=9);
     assert_eq!(played.asks(&[0x02, 10, 0x00]), Step::Entropy);
-    assert_eq!((played.conversation.wanted(), &*played.came), (10, &[][..]));
-    assert_eq!(played.grants(4), Step::Entropy);
-    assert_eq!((played.conversation.wanted(), &*played.came), (6, &[1, 2, 3, 4][..]));
-    assert_eq!(played.grants(64), Step::Read);
+    assert_eq!(played.grants(), Step::Entropy);
+    assert_eq!((played.conversation.wanted(), &*played.came, played.served), (10, &[][..], Served::default()));
+    played.shelf.bytes.extend(10..=100);
+    assert_eq!(played.conversation.proceed(&mut played.shelf, &mut played.served), Step::Entropy, "it is its turn");
+    assert_eq!(played.grants(), Step::Read);
     assert_eq!(played.came, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 0, 0, 2, 208], "the next request is answered after it");
     let served = Served { requests: 2, entropy: 10, others: 4, sent: 14, dropped: 0 };
     assert_eq!(played.served, served);
@@ -115,7 +125,7 @@ fn a_blocking_request_gets_only_what_is_granted() {
 fn without_entropy_a_request_goes_on_waiting() {
     let mut played = Played::default();
     assert_eq!(played.asks(&[0x02, 10]), Step::Entropy);
-    assert_eq!(played.grants(64), Step::Entropy);
+    assert_eq!(played.grants(), Step::Entropy);
     assert_eq!((played.conversation.wanted(), played.served), (10, Served::default()));
 }
 
@@ -136,8 +146,7 @@ fn a_client_that_finishes_gets_what_it_asked_for() {
         let mut played = Played::with(1..=5);
         played.asks(&[&[0x02, 5, 0x00], part].concat());
         played.conversation.finish();
-        assert_eq!(played.grants(2), Step::Entropy);
-        assert_eq!(played.grants(64), Step::Close, "{part:?} is not a whole request");
+        assert_eq!(played.grants(), Step::Close, "{part:?} is not a whole request");
         assert_eq!(played.came, [1, 2, 3, 4, 5, 0, 0, 0, 0]);
     }
 }
@@ -185,7 +194,7 @@ fn a_full_buffer_is_never_outgrown() {
         played.conversation.room()[..ask.len()].copy_from_slice(&ask);
         played.conversation.received(ask.len());
         while played.conversation.proceed(&mut played.shelf, &mut played.served) == Step::Answered {}
-        played.conversation.grant(255, &mut played.shelf, &mut played.served);
+        played.conversation.grant(&mut played.shelf, &mut played.served);
         assert_eq!(played.conversation.output.capacity(), OUTPUT_LEN);
         played.run(usize::MAX);
     }
@@ -218,18 +227,36 @@ fn request() -> impl Strategy<Value = Vec<u8>> {
 proptest! {
     #[test]
     fn pieces_of_any_size_make_the_same_conversation(
-        requests in prop::collection::vec(request(), 0..30), piece in 1..70_usize, grant in 1..80_usize
+        requests in prop::collection::vec(request(), 0..30), piece in 1..70_usize
     ) {
         let requests = requests.concat();
-        let play = |piece: usize, grant: usize| {
+        let play = |piece: usize| {
             let mut played = Played::with((0..8000).map(|at| (at % 251) as u8));
             played.coming = requests.clone();
             while played.run(piece) == Step::Entropy {
-                let given = played.conversation.grant(grant, &mut played.shelf, &mut played.served);
-                assert!(given <= grant);
+                let wanted = played.conversation.wanted();
+                assert_eq!(played.conversation.grant(&mut played.shelf, &mut played.served), wanted);
             }
             (played.came, played.shelf.offered, played.served)
         };
-        prop_assert_eq!(play(piece, grant), play(usize::MAX, 255));
+        prop_assert_eq!(play(piece), play(usize::MAX));
+    }
+
+    #[test]
+    fn a_blocking_answer_leaves_in_one_piece(
+        counts in prop::collection::vec(1..=255_u8, 1..30), comes in 1..300_usize, piece in 1..70_usize
+    ) {
+        let mut played = Played { coming: counts.iter().flat_map(|count| [0x02, *count]).collect(), ..Played::default() };
+        let mut bytes = (0..).map(|at: u32| (at % 251) as u8);
+        while played.run(piece) == Step::Entropy {
+            if played.conversation.grant(&mut played.shelf, &mut played.served) == 0 {
+                let more: Vec<u8> = bytes.by_ref().take(comes).collect();
+                played.shelf.bytes.extend(more);
+            }
+        }
+        let lengths: Vec<usize> = counts.iter().map(|count| usize::from(*count)).collect();
+        prop_assert_eq!(&played.answers, &lengths, "each answer is whole when it begins to leave");
+        let expected: Vec<u8> = (0..).map(|at: u32| (at % 251) as u8).take(lengths.iter().sum()).collect();
+        prop_assert_eq!(played.came, expected, "each byte once and in order");
     }
 }

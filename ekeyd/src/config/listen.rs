@@ -1,4 +1,4 @@
-//! Where a server listens: `unix:PATH`, `tcp:ADDR:PORT` or `tls:ADDR:PORT`.
+//! Where a server listens: `unix:PATH`, `tcp:ADDR:PORT` or `tls:ADDR:PORT`, or a table with a unix socket's path, mode and owners.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -6,11 +6,14 @@ use std::path::{Path, PathBuf};
 
 use ekey_control::path::check_socket_path;
 
+use nix::unistd::{Group, User};
+
 use super::table::Table;
-use super::value::shown;
+use super::value::{Value, shown};
 use super::{Resource, tls};
 
 const FORM: &str = "`unix:PATH`, `tcp:ADDR:PORT` or `tls:ADDR:PORT`";
+const TABLE: &str = "{ path = \"...\", mode = \"0660\", owner = \"...\", group = \"...\" }";
 
 /// A place to listen at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,7 +22,7 @@ pub(crate) enum Listen {
     Unix {
         /// Where to make it; absolute.
         path: PathBuf,
-        /// Its mode; 0660 if `None`. Only the original's configuration sets it.
+        /// Its mode; 0660 if `None`.
         mode: Option<u32>,
         /// Its owner; the daemon's user if `None`.
         user: Option<String>,
@@ -40,8 +43,33 @@ impl Listen {
 
     /// Reads the list `listen`, if the table has it.
     pub(super) fn read_list(table: &mut Table<'_>) -> Option<Vec<Self>> {
-        let entries = table.entries("listen", "a list such as [\"unix:/run/ekeyd/egd.sock\"]")?;
-        Some(table.once_each(&entries, &format!("{FORM} in quotes"), Self::parse))
+        let mut seen = Vec::new();
+        table.list("listen", "a list such as [\"unix:/run/ekeyd/egd.sock\"]", |table, entry| {
+            let place = Self::read(table, entry)?;
+            let name = place.to_string();
+            let is_new = !seen.contains(&name);
+            let place = is_new.then_some(place).ok_or_else(|| format!("`{name}` is there twice; leave one out"));
+            seen.push(name);
+            table.accepted(entry, place)
+        })
+    }
+
+    /// Reads one entry of the list.
+    fn read<'v>(table: &mut Table<'v>, entry: Value<'v>) -> Option<Self> {
+        let expected = format!("{FORM} in quotes, or {TABLE}");
+        if entry.is_text() {
+            let place = Self::parse(table.text_of(entry, &expected)?);
+            return table.accepted(entry, place);
+        }
+        table.entry(entry, "an entry of `listen`", &expected, |fields| {
+            fields.required("path", TABLE);
+            let path = fields.path("path", check_socket_path);
+            let mode =
+                fields.parsed("mode", "an octal mode such as \"0660\" in quotes, without bits above 0777", octal);
+            let user = owner(fields, "owner", "user");
+            let group = owner(fields, "group", "group");
+            Some(Self::Unix { path: path?, mode, user, group })
+        })
     }
 
     /// Returns what listening there needs.
@@ -75,6 +103,33 @@ impl Listen {
             _ => Err(format!("`{}` is not a place to listen at; expected {FORM}", shown(spec))),
         }
     }
+}
+
+fn octal(text: &str) -> Option<u32> {
+    let is_octal = text.bytes().all(|digit| matches!(digit, b'0'..=b'7'));
+    u32::from_str_radix(text, 8).ok().filter(|mode| is_octal && *mode <= 0o777)
+}
+
+/// Reads the name of a `kind` of owner, which this machine must have.
+fn owner(fields: &mut Table<'_>, key: &'static str, kind: &str) -> Option<String> {
+    let value = fields.value(key)?;
+    let name = fields.text_of(value, "a name in quotes")?;
+    let known = if has_owner(kind, name) { Ok(name.to_owned()) } else { Err(no_owner(kind, name)) };
+    fields.accepted(value, known)
+}
+
+/// Returns whether this machine has that user or group, as `kind` says.
+pub(super) fn has_owner(kind: &str, name: &str) -> bool {
+    match kind {
+        "user" => matches!(User::from_name(name), Ok(Some(_))),
+        _ => matches!(Group::from_name(name), Ok(Some(_))),
+    }
+}
+
+/// Says that this machine does not have that user or group.
+pub(super) fn no_owner(kind: &str, name: &str) -> String {
+    let name = shown(name);
+    format!("this machine has no {kind} `{name}`; add it (add{kind} --system), or name another")
 }
 
 fn no_address(kind: &str, spec: &str) -> String {

@@ -7,10 +7,9 @@ use std::path::Path;
 
 use ekey_control::OriginalConfig;
 use ekey_control::original::{EgdSocket, Host, KeyNode, Placed};
-use nix::unistd::{Group, User};
 
 use super::error::{ConfigError, Mistake};
-use super::listen::Listen;
+use super::listen::{Listen, has_owner, no_owner};
 use super::value::shown;
 use super::{Config, Egd, File, Kernel, KeyPath, Keys};
 
@@ -78,16 +77,9 @@ fn places(sockets: &[Placed<EgdSocket>], mut refuse: impl FnMut(&Placed<EgdSocke
 fn listen(socket: &EgdSocket) -> Result<Listen, Vec<String>> {
     match socket {
         EgdSocket::Unix { path, mode, user, group } => {
-            let has_user = |name: &str| matches!(User::from_name(name), Ok(Some(_)));
-            let has_group = |name: &str| matches!(Group::from_name(name), Ok(Some(_)));
-            let missing_user = user.as_deref().filter(|name| !has_user(name)).map(|name| ("user", name));
-            let missing_group = group.as_deref().filter(|name| !has_group(name)).map(|name| ("group", name));
-            let problems = missing_user.into_iter().chain(missing_group).map(|(kind, name)| {
-                let name = shown(name);
-                format!(
-                    "EGDUnixSocket: this machine has no {kind} `{name}`; add it (add{kind} --system), or name another"
-                )
-            });
+            let owners = user.iter().map(|name| ("user", name)).chain(group.iter().map(|name| ("group", name)));
+            let missing = owners.filter(|(kind, name)| !has_owner(kind, name));
+            let problems = missing.map(|(kind, name)| format!("EGDUnixSocket: {}", no_owner(kind, name)));
             let problems: Vec<String> = problems.collect();
             if !problems.is_empty() {
                 return Err(problems);

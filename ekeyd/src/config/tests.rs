@@ -76,7 +76,7 @@ fn every_key_reaches_its_field() {
         [pool]
         bytes = 65_536
         [egd]
-        listen = ["unix:/e", "tcp:127.0.0.1:8888", "tcp:[::1]:8888", "tls:[::1]:8889"]
+        listen = ["unix:/e", { path = "/socket", mode = "0640", owner = "root", group = "root" }, "tcp:127.0.0.1:8888", "tcp:[::1]:8888", "tls:[::1]:8889"]
         tls-certificate = "/server.pem"
         tls-key = "/server.key"
         tls-authority = "/authority.pem"
@@ -112,6 +112,7 @@ fn every_key_reaches_its_field() {
         max-bytes = 5
         [http]
         listen = "[::1]:9178"
+        names = ["Keys.example.org."]
         [sandbox]
         enabled = false
         user = "entropy"
@@ -143,6 +144,12 @@ fn every_key_reaches_its_field() {
         egd: Egd {
             listen: vec![
                 Listen::unix("/e"),
+                Listen::Unix {
+                    path: "/socket".into(),
+                    mode: Some(0o640),
+                    user: Some("root".to_owned()),
+                    group: Some("root".to_owned()),
+                },
                 Listen::Tcp("127.0.0.1:8888".parse().unwrap()),
                 Listen::Tcp("[::1]:8888".parse().unwrap()),
                 Listen::Tls("[::1]:8889".parse().unwrap()),
@@ -183,7 +190,7 @@ fn every_key_reaches_its_field() {
             longest_pause: Duration::from_secs(3600),
         }),
         file: Some(File { path: "/f".into(), max_bytes: Some(5) }),
-        http: Some(Http { listen: "[::1]:9178".parse().unwrap() }),
+        http: Some(Http { listen: "[::1]:9178".parse().unwrap(), names: vec!["keys.example.org".to_owned()] }),
         sandbox: Sandbox { enabled: false, user: RunAs::Named("entropy".to_owned()), pid_file: None },
     };
     assert_eq!(config, expected);
@@ -192,7 +199,7 @@ fn every_key_reaches_its_field() {
 #[test]
 fn the_page_is_remote_only_if_the_file_says_so() {
     let http = parse("[http]\nlisten = \"[::]:9178\"\nallow-remote = true").unwrap().http;
-    assert_eq!(http, Some(Http { listen: "[::]:9178".parse().unwrap() }));
+    assert_eq!(http, Some(Http { listen: "[::]:9178".parse().unwrap(), names: Vec::new() }));
     assert_eq!(parse("").unwrap().http, None, "off unless it is configured");
 }
 

@@ -25,7 +25,7 @@ impl Observatory {
     /// # Errors
     /// [`ListenError`] if it cannot listen there.
     pub(super) fn start(config: &Config, registry: &Registry, first_token: usize) -> Result<Self, ListenError> {
-        let http = config.http.as_ref().map(|http| Server::start(http.listen, registry, first_token)).transpose()?;
+        let http = config.http.as_ref().map(|http| Server::start(http, registry, first_token)).transpose()?;
         Ok(Self { http, recorder: Recorder::new() })
     }
 

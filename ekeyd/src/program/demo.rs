@@ -119,7 +119,7 @@ fn config(dir: &Path, keyring: PathBuf, listen: SocketAddr) -> Config {
     // The folder belongs to the user that started it, so the daemon must not become another.
     config.sandbox.user = RunAs::Named("root".to_owned());
     config.egd.listen = vec![Listen::unix(dir.join("egd.sock"))];
-    config.http = Some(Http { listen });
+    config.http = Some(Http { listen, names: Vec::new() });
     config
 }
 

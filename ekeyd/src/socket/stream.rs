@@ -3,6 +3,7 @@
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Shutdown};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Duration;
 
 use mio::event::Source;
 use mio::net::{TcpStream, UnixStream};
@@ -59,6 +60,15 @@ impl Stream {
         match self {
             #[cfg(feature = "tls")]
             Self::Tls(session) => session.refusal(),
+            _ => None,
+        }
+    }
+
+    /// Returns how long the peer's certificate is still valid; zero if it has expired. `None` without TLS.
+    pub(crate) fn time_left(&self) -> Option<Duration> {
+        match self {
+            #[cfg(feature = "tls")]
+            Self::Tls(session) => Some(session.time_left()),
             _ => None,
         }
     }

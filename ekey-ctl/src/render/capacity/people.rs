@@ -119,7 +119,7 @@ pub(super) fn assumptions(answer: &Answer) -> [String; 3] {
             amount::bytes(world.block)
         ),
         format!("{} of {} held at the start; {kernel};", amount::bytes(world.held), amount::bytes(world.pool)),
-        "fair turns of 64 bytes; no file output, no other clients, no failing key.".to_owned(),
+        "fair turns of whole requests; no file output, no other clients, no failing key.".to_owned(),
     ]
 }
 

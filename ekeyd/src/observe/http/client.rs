@@ -3,6 +3,7 @@
 use std::io::{self, Read as _, Write as _};
 use std::time::Instant;
 
+use super::hosts::Hosts;
 use super::request::{Refusal, Request};
 use crate::socket::Stream;
 
@@ -59,10 +60,10 @@ impl Client {
         self.state = State::Answering(answer, 0);
     }
 
-    /// Receives and sends without blocking. `local_only`: reject a request for another host than this machine.
-    pub(super) fn proceed(&mut self, local_only: bool) -> Next {
+    /// Receives and sends without blocking. Rejects a request for none of `hosts`.
+    pub(super) fn proceed(&mut self, hosts: &Hosts) -> Next {
         let outcome = match &mut self.state {
-            State::Asking(_) => self.receive(local_only),
+            State::Asking(_) => self.receive(hosts),
             State::Asked => Ok(Next::Event),
             State::Answering(..) => self.send(),
             State::Draining(_) => self.drain(),
@@ -70,7 +71,7 @@ impl Client {
         outcome.unwrap_or(Next::Close)
     }
 
-    fn receive(&mut self, local_only: bool) -> io::Result<Next> {
+    fn receive(&mut self, hosts: &Hosts) -> io::Result<Next> {
         let State::Asking(input) = &mut self.state else { return Ok(Next::Event) };
         loop {
             let mut buffer = [0; 1024];
@@ -89,7 +90,7 @@ impl Client {
                 return Ok(if input.len() > MOST_REQUEST {
                     Next::Refused(Refusal::TooLong)
                 } else {
-                    Request::parse(&input, local_only).map_or_else(Next::Refused, Next::Asked)
+                    Request::parse(&input, hosts).map_or_else(Next::Refused, Next::Asked)
                 });
             }
         }

@@ -1,9 +1,8 @@
 //! Strict parsing of requests.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
-
 use ekey_control::chart::Range;
 
+use super::hosts::Hosts;
 use crate::observe::metrics::Format;
 
 /// Limit of header lines; a browser sends about fifteen.
@@ -72,18 +71,20 @@ impl Refusal {
             Self::Method => "send GET or HEAD; to control the daemon, use ekey-ctl\n",
             Self::TooSlow => "the request did not come within ten seconds\n",
             Self::Body => "send no body\n",
-            Self::Misdirected => "use 127.0.0.1, [::1] or localhost as the host name\n",
+            Self::Misdirected => {
+                "use the address of this machine as the host name, or add the name to `names` in [http]\n"
+            }
             Self::TooLong => "send at most 8192 bytes and 64 header lines\n",
         }
     }
 }
 
 impl Request {
-    /// Parses a request that is complete up to its blank line. `local_only`: reject one for another host than this machine.
+    /// Parses a request that is complete up to its blank line, for one of `hosts`.
     ///
     /// # Errors
     /// [`Refusal`] for the first problem.
-    pub(super) fn parse(bytes: &[u8], local_only: bool) -> Result<Self, Refusal> {
+    pub(super) fn parse(bytes: &[u8], hosts: &Hosts) -> Result<Self, Refusal> {
         let mut headers = [httparse::EMPTY_HEADER; MOST_HEADERS];
         let mut request = httparse::Request::new(&mut headers);
         match request.parse(bytes) {
@@ -92,7 +93,7 @@ impl Request {
             Err(httparse::Error::TooManyHeaders) => return Err(Refusal::TooLong),
             Err(_) => return Err(Refusal::Malformed),
         }
-        check_headers(&request, local_only)?;
+        check_headers(&request, hosts)?;
         let head_only = match request.method {
             Some("GET") => false,
             Some("HEAD") => true,
@@ -118,7 +119,7 @@ fn what(target: &str, accept: &str) -> Result<What, Refusal> {
     }
 }
 
-fn check_headers(request: &httparse::Request<'_, '_>, local_only: bool) -> Result<(), Refusal> {
+fn check_headers(request: &httparse::Request<'_, '_>, allowed: &Hosts) -> Result<(), Refusal> {
     let mut hosts = values(request, "host");
     let host = match (hosts.next(), hosts.next()) {
         (Some(host), None) => Some(std::str::from_utf8(host).map_err(|_| Refusal::Malformed)?),
@@ -130,22 +131,10 @@ fn check_headers(request: &httparse::Request<'_, '_>, local_only: bool) -> Resul
     if has_body || values(request, "transfer-encoding").next().is_some() {
         return Err(Refusal::Body);
     }
-    if local_only && host.is_some_and(|host| !is_this_machine(host)) {
+    if host.is_some_and(|host| !allowed.include(host)) {
         return Err(Refusal::Misdirected);
     }
     Ok(())
-}
-
-/// Returns whether a `Host` names this machine in a way that DNS cannot redirect.
-fn is_this_machine(host: &str) -> bool {
-    let is_port =
-        |text: &str| text.is_empty() || text.strip_prefix(':').is_some_and(|port| port.parse::<u16>().is_ok());
-    if let Some((address, port)) = host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-        return is_port(port) && address.parse::<Ipv6Addr>().is_ok_and(|address| address.is_loopback());
-    }
-    let (name, port) = host.split_at(host.find(':').unwrap_or(host.len()));
-    let is_loopback = name.parse::<Ipv4Addr>().is_ok_and(|address| address.is_loopback());
-    is_port(port) && (is_loopback || name.eq_ignore_ascii_case("localhost"))
 }
 
 fn accept<'h>(request: &httparse::Request<'h, 'h>) -> &'h str {
@@ -163,12 +152,19 @@ fn values<'r>(request: &'r httparse::Request<'_, '_>, name: &'r str) -> impl Ite
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use proptest::prelude::*;
 
     use super::*;
 
+    fn hosts(names: &[&str]) -> Hosts {
+        let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
+        Hosts::new(Ipv4Addr::LOCALHOST.into(), &names)
+    }
+
     fn parse(text: &str) -> Result<Request, Refusal> {
-        Request::parse(text.as_bytes(), true)
+        Request::parse(text.as_bytes(), &hosts(&[]))
     }
 
     fn get(target: &str, headers: &str) -> Result<Request, Refusal> {
@@ -226,36 +222,20 @@ mod tests {
     }
 
     #[test]
-    fn only_names_that_dns_cannot_redirect_are_local() {
-        for host in ["localhost", "LOCALHOST:9178", "127.0.0.1", "127.8.8.8:1", "[::1]", "[::1]:9178"] {
-            assert!(is_this_machine(host), "{host}");
-        }
-        for host in [
-            "",
-            "evil.example",
-            "localhost.evil.example",
-            "127.0.0.1.evil.example",
-            "10.0.0.1",
-            "[::2]",
-            "localhost:99999",
-            "[::1",
-            "[::1]x",
-            "127.0.0.1:9178:1",
-            "localhost:80@evil",
-        ] {
-            assert!(!is_this_machine(host), "{host}");
-        }
-        let elsewhere = b"GET / HTTP/1.1\r\nHost: box.example:9178\r\n\r\n";
-        assert_eq!(Request::parse(elsewhere, true), Err(Refusal::Misdirected));
-        assert!(Request::parse(elsewhere, false).is_ok());
+    fn a_request_for_another_host_is_misdirected() {
+        let text = "GET / HTTP/1.1\r\nHost: keys.example:9178\r\n\r\n";
+        assert_eq!(parse(text), Err(Refusal::Misdirected));
+        assert!(Request::parse(text.as_bytes(), &hosts(&["keys.example"])).is_ok());
     }
 
     proptest! {
         #[test]
         fn no_input_makes_the_parser_panic(bytes in prop::collection::vec(any::<u8>(), 0..600), local in any::<bool>()) {
-            let _ = Request::parse(&bytes, local);
+            let listen = if local { Ipv4Addr::LOCALHOST } else { Ipv4Addr::UNSPECIFIED };
+            let hosts = Hosts::new(listen.into(), &[]);
+            let _ = Request::parse(&bytes, &hosts);
             let line = [b"GET /".as_slice(), &bytes, b" HTTP/1.1\r\nHost: ", &bytes, b"\r\n\r\n"].concat();
-            if let Ok(request) = Request::parse(&line, true) {
+            if let Ok(request) = Request::parse(&line, &hosts) {
                 prop_assert!(matches!(request.what, What::Page(_) | What::Status | What::History | What::Metrics(_)));
             }
         }

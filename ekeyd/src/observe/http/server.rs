@@ -1,6 +1,7 @@
 //! The HTTP listener, its connections, and their deadlines.
 
 use std::io;
+#[cfg(feature = "demo")]
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -10,7 +11,9 @@ use slab::Slab;
 
 use super::answer;
 use super::client::{Client, Next};
+use super::hosts::Hosts;
 use super::request::{Refusal, Request};
+use crate::config;
 use crate::socket::{Doorman, ListenError, Listener, Stream};
 
 /// Limit of connections. Another one replaces the oldest without a request, else the oldest.
@@ -26,7 +29,7 @@ pub(crate) struct Server {
     doorman: Doorman,
     #[cfg(feature = "demo")]
     address: SocketAddr,
-    local_only: bool,
+    hosts: Hosts,
     clients: Slab<Client>,
     first_token: usize,
 }
@@ -42,22 +45,23 @@ impl Server {
     /// The count of tokens that it uses.
     pub(crate) const TOKENS: usize = 1 + MOST_CLIENTS;
 
-    /// Listens at `address`. The server uses [`TOKENS`](Self::TOKENS) tokens from `first_token` on.
+    /// Listens at the configured address. The server uses [`TOKENS`](Self::TOKENS) tokens from `first_token` on.
     ///
     /// # Errors
     /// [`ListenError`] names the obstacle.
-    pub(crate) fn start(address: SocketAddr, registry: &Registry, first_token: usize) -> Result<Self, ListenError> {
+    pub(crate) fn start(config: &config::Http, registry: &Registry, first_token: usize) -> Result<Self, ListenError> {
+        let address = config.listen;
         let refused = |source| ListenError::Refused { place: address.to_string(), source };
         let mut listener = Listener::tcp(address)?;
         registry.register(&mut listener, Token(first_token), Interest::READABLE).map_err(refused)?;
         let address = listener.address().unwrap_or(address);
-        let local_only = address.ip().is_loopback();
+        let hosts = Hosts::new(address.ip(), &config.names);
         let doorman = Doorman::new(listener, format!("http {address}"));
         Ok(Self {
             doorman,
             #[cfg(feature = "demo")]
             address,
-            local_only,
+            hosts,
             clients: Slab::new(),
             first_token,
         })
@@ -140,7 +144,7 @@ impl Server {
     fn proceed(&mut self, id: usize) -> Option<Asked> {
         let client = self.clients.get_mut(id)?;
         loop {
-            match client.proceed(self.local_only) {
+            match client.proceed(&self.hosts) {
                 Next::Event => return None,
                 Next::Asked(request) => return Some(Asked { client: id, request }),
                 Next::Refused(refusal) => client.answer(answer::refusal(refusal)),

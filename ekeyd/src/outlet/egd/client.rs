@@ -55,6 +55,8 @@ pub(super) enum Waits {
     Turn,
     /// With its peer, for the peer's rate.
     Rate,
+    /// In the queue again, after it waited for its peer's rate.
+    TurnAgain,
 }
 
 /// What a client needs next.
@@ -76,17 +78,26 @@ pub(super) enum Need {
 pub(super) struct ClientSupply<'a> {
     pub(super) store: &'a mut dyn Store,
     pub(super) offers: &'a mut Offers,
-    /// Bytes that the client may be given now.
+    /// Whether it is the client's turn to get the bytes that it waits for.
+    pub(super) has_turn: bool,
+    /// Bytes of the store that are for a client that waits for its turn.
+    pub(super) reserved: usize,
+    /// Bytes that the client's peer may be given now.
     pub(super) allowance: usize,
 }
 
 impl Supply for ClientSupply<'_> {
     fn bits(&self) -> u64 {
-        self.store.entropy_bits()
+        self.store.entropy_bits().saturating_sub(8 * self.reserved as u64)
+    }
+
+    fn held(&self) -> usize {
+        let reserved = if self.has_turn { 0 } else { self.reserved };
+        self.store.held().saturating_sub(reserved).min(self.allowance)
     }
 
     fn take(&mut self, count: usize, out: &mut Vec<u8>) {
-        self.allowance -= self.store.take(count.min(self.allowance), out);
+        self.allowance -= self.store.take(count.min(self.held()), out);
     }
 
     fn offered(&mut self, bytes: &[u8]) {
@@ -140,17 +151,17 @@ impl Client {
         self.conversation.unsent().len() as u64
     }
 
-    /// Returns how many bytes its request waits for.
+    /// Returns how many bytes its request waits for, which it gets together.
     pub(super) fn wanted(&self) -> usize {
         self.conversation.wanted()
     }
 
-    /// Continues until it has to wait. `turn` is how many of the bytes that it waits for it may have.
-    pub(super) fn go_on(&mut self, turn: Option<usize>, supply: &mut ClientSupply<'_>, served: &mut Served) -> Need {
+    /// Continues until it has to wait.
+    pub(super) fn go_on(&mut self, supply: &mut ClientSupply<'_>, served: &mut Served) -> Need {
         if self.vanished {
             return Need::Close;
         }
-        self.exchange(turn, supply, served).unwrap_or(Need::Close)
+        self.exchange(supply, served).unwrap_or(Need::Close)
     }
 
     /// Notes that the connection closes, and wipes its unsent bytes.
@@ -158,18 +169,14 @@ impl Client {
         self.conversation.close(served);
     }
 
-    fn exchange(
-        &mut self,
-        turn: Option<usize>,
-        supply: &mut ClientSupply<'_>,
-        served: &mut Served,
-    ) -> io::Result<Need> {
+    fn exchange(&mut self, supply: &mut ClientSupply<'_>, served: &mut Served) -> io::Result<Need> {
         // What was left over goes first.
         if !self.send(served)? {
             return Ok(Need::Room);
         }
-        if let Some(most) = turn {
-            self.conversation.grant(most, supply, served);
+        if supply.has_turn {
+            self.conversation.grant(supply, served);
+            supply.has_turn = false;
         }
         let mut left = AT_ONCE;
         while left > 0 {

@@ -1,4 +1,4 @@
-//! Counts one TLS listener's handshakes, and logs those that it refused.
+//! Counts one TLS listener's handshakes, and logs the clients that it refused.
 
 use std::time::Instant;
 
@@ -25,10 +25,14 @@ impl Handshakes {
 
     /// Counts one that failed. `listener` is the listener's name in the log.
     pub(super) fn failed(&mut self, listener: &str, stream: &Stream, now: Instant) {
-        let Some(reason) = stream.refusal() else {
-            self.unfinished += 1;
-            return;
-        };
+        match stream.refusal() {
+            Some(reason) => self.refused(listener, stream, reason, now),
+            None => self.unfinished += 1,
+        }
+    }
+
+    /// Counts a client that is refused for that reason, in the handshake or later, and logs it.
+    pub(super) fn refused(&mut self, listener: &str, stream: &Stream, reason: &str, now: Instant) {
         self.refused += 1;
         let peer =
             stream.address().map_or_else(|| "unknown address".to_owned(), |address| address.to_canonical().to_string());

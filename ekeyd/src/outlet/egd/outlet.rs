@@ -42,6 +42,9 @@ impl Allowance {
 pub(crate) struct EgdClients {
     server: Server,
     need: Need,
+    /// What the clients may have until the next grant, if the last one was less than they wanted.
+    left: Option<usize>,
+    wanted: usize,
 }
 
 impl EgdClients {
@@ -57,19 +60,22 @@ impl EgdClients {
     ) -> Result<Self, ListenError> {
         let egd = config::Egd { max_clients, ..config.egd.clone() };
         let need = if config.egd.combine { Need::OfTwoKeys } else { Need::Any };
-        Ok(Self { server: Server::start(&egd, registry, first_token.0)?, need })
+        Ok(Self { server: Server::start(&egd, registry, first_token.0)?, need, left: None, wanted: 0 })
     }
 }
 
 impl Outlet for EgdClients {
     fn want(&mut self, _now: Instant, stock: &Stock) -> Want {
         let reserve = if self.server.is_on() { MOST_RESERVE.min(stock.capacity() / 2) } else { 0 };
-        let bytes = self.server.wanted(MOST_WANTED).min(MOST_WANTED);
-        Want { need: self.need, bytes, rank: Rank::Waiting, reserve }
+        self.wanted = self.server.wanted(MOST_WANTED).min(MOST_WANTED);
+        Want { need: self.need, bytes: self.wanted, rank: Rank::Waiting, reserve }
     }
 
     fn serve(&mut self, grant: usize, stock: &mut Stock, turn: &Turn<'_>) {
+        let held = stock.held(self.need);
         self.server.serve(turn.registry, &mut OfStock { stock, need: self.need }, grant);
+        let taken = held.saturating_sub(stock.held(self.need));
+        self.left = (grant < self.wanted).then(|| grant.saturating_sub(taken));
     }
 
     fn handle(&mut self, event: &Event, stock: &mut Stock, turn: &Turn<'_>) {
@@ -77,7 +83,7 @@ impl Outlet for EgdClients {
     }
 
     fn is_pending(&self, stock: &Stock) -> bool {
-        self.server.is_pending(stock.held(self.need))
+        self.server.is_pending(stock.held(self.need).min(self.left.unwrap_or(usize::MAX)))
     }
 
     fn next_wake(&self) -> Option<Instant> {

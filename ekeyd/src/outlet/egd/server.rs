@@ -1,6 +1,8 @@
 //! The listeners, the clients, and their turns.
 
 mod handshakes;
+#[cfg(feature = "tls")]
+mod sessions;
 
 use std::collections::VecDeque;
 use std::io;
@@ -8,7 +10,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use ekey_control::status::EgdStatus;
-use ekey_egd::{FairQueue, PeerLimits, TURN};
+use ekey_egd::{FairQueue, PeerLimits, Request};
 use mio::event::Event;
 use mio::{Interest, Registry, Token};
 use slab::Slab;
@@ -29,7 +31,7 @@ const TURNS_AT_ONCE: usize = 256;
 const ACCEPTS_AT_ONCE: usize = 2;
 /// Bytes that may wait in the kernel for a client that does not read.
 const MOST_UNREAD: usize = 16 * 1024;
-/// How often the server looks for peers that have left.
+/// How often the server looks for peers that have left, and for sessions that must end: the clock may be set meanwhile.
 const SWEEP: Duration = Duration::from_secs(60);
 
 /// The EGD server.
@@ -47,6 +49,9 @@ pub(crate) struct Server {
     half_open: HalfOpen,
     #[cfg(feature = "tls")]
     acceptor: Option<crate::socket::tls::Acceptor>,
+    /// Whether the authorities are others than those that open sessions began with.
+    #[cfg(feature = "tls")]
+    has_other_authorities: bool,
     max_clients: usize,
     idle: Option<Duration>,
     next_sweep: Instant,
@@ -84,6 +89,8 @@ impl Server {
             half_open: HalfOpen::new(config.handshake),
             #[cfg(feature = "tls")]
             acceptor: config.tls.as_ref().map(crate::socket::tls::Acceptor::open).transpose()?,
+            #[cfg(feature = "tls")]
+            has_other_authorities: false,
             guard: Guard::new(&config.limits)?,
             peers: PeerLimits::new(config.limits.clients_per_peer, config.limits.rate_per_peer),
             offers: if config.mix_offered { Offers::to(Path::new(RANDOM)) } else { Offers::default() },
@@ -113,8 +120,8 @@ impl Server {
         }
     }
 
-    /// Gives up to `grant` bytes to the waiting clients in turn, with a limit on turns. Accepts connections that had to wait, and
-    /// closes idle ones.
+    /// Gives up to `grant` bytes to the waiting clients in turn, with a limit on turns: to each all that it waits for, so that a client
+    /// may have to wait until there is enough. Accepts connections that had to wait, and closes idle ones.
     pub(crate) fn serve(&mut self, registry: &Registry, store: &mut dyn Store, grant: usize) {
         let now = Instant::now();
         self.shake_hands(registry, store, now);
@@ -126,10 +133,13 @@ impl Server {
         self.sweep(registry, now);
         let Self { peers, clients, queue, .. } = self;
         peers.released(now, |ticket| {
-            if let Some(client) = find(clients, ticket) {
-                client.waits = Waits::Turn;
-                queue.push(ticket, &mut client.mark);
-            }
+            let client = find(clients, ticket);
+            client
+                .map(|client| {
+                    client.waits = Waits::TurnAgain;
+                    queue.push(ticket, &mut client.mark);
+                })
+                .is_some()
         });
         for _ in 0..self.unfinished.len() {
             let Some(ticket) = self.unfinished.pop_front() else { break };
@@ -138,23 +148,27 @@ impl Server {
                 self.proceed(ticket.place, registry, store, now);
             }
         }
-        let mut given = 0;
+        let mut left = grant;
         for _ in 0..TURNS_AT_ONCE {
-            if store.held() == 0 || given >= grant {
+            let Self { queue, clients, .. } = self;
+            let Some(ticket) = queue.next(|ticket| is_live(clients, ticket)) else { return };
+            if clients[ticket.place].wanted() > left.min(store.held()) {
                 return;
             }
-            let Self { queue, clients, .. } = self;
-            let Some(ticket) = queue.pop(|ticket| is_live(clients, ticket)) else { return };
-            given += self.take_turn(ticket, registry, store, now);
+            queue.pop(|ticket| is_live(clients, ticket));
+            left = left.saturating_sub(self.take_turn(ticket, registry, store, now));
         }
     }
 
-    /// Returns whether there is work to do at once: connections to accept, or clients to serve from `held` bytes.
-    pub(crate) fn is_pending(&self, held: usize) -> bool {
+    /// Returns whether there is work to do at once: connections to accept, or clients to serve from `bytes`.
+    pub(crate) fn is_pending(&self, bytes: usize) -> bool {
         !self.unfinished.is_empty()
             || self.half_open.is_pending()
             || self.listeners.iter().any(|listening| listening.doorman.is_pending(Instant::now()))
-            || (held > 0 && !self.queue.is_empty())
+            || self.queue.peek().is_some_and(|next| {
+                // One that has gone is discarded in the next turn.
+                !is_live(&self.clients, next) || self.clients[next.place].wanted() <= bytes
+            })
     }
 
     /// Returns how many bytes its clients wait for. Stops counting at `enough`.
@@ -171,7 +185,8 @@ impl Server {
 
     /// Returns when to [serve](Self::serve) although nothing happens.
     pub(crate) fn next_wake(&self) -> Option<Instant> {
-        let sweeps = (self.idle.is_some() && !self.clients.is_empty()) || self.peers.may_forget();
+        let has_sessions = self.listeners.iter().any(|listening| listening.is_tls && listening.clients > 0);
+        let sweeps = (self.idle.is_some() && !self.clients.is_empty()) || self.peers.may_forget() || has_sessions;
         let own = [self.peers.next_wake(), sweeps.then_some(self.next_sweep), self.half_open.next_wake()];
         let doormen = self.listeners.iter().filter_map(|listening| listening.doorman.next_wake());
         own.into_iter().flatten().chain(doormen).min()
@@ -289,33 +304,46 @@ impl Server {
         self.go_on(id, None, registry, store, now);
     }
 
-    /// Gives the client whose turn it is its bytes, if its peer may have them. Returns how many.
+    /// Gives the client whose turn it is all the bytes that it waits for, if its peer may have them. Returns how many.
     fn take_turn(&mut self, ticket: Ticket, registry: &Registry, store: &mut dyn Store, now: Instant) -> usize {
         let client = &mut self.clients[ticket.place];
-        if self.peers.allowance(client.peer, now) < TURN.min(client.wanted()) {
+        let is_released = client.waits == Waits::TurnAgain;
+        let allowance = match is_released {
+            true => self.peers.allowance_of_released(client.peer, now),
+            false => self.peers.allowance(client.peer, now),
+        };
+        if allowance < client.wanted() {
             client.waits = Waits::Rate;
-            self.peers.park(client.peer, ticket);
+            self.peers.park(client.peer, ticket, client.wanted(), is_released);
             return 0;
         }
         client.waits = Waits::No;
         self.listeners[client.listener as usize].waiting -= 1;
         let held = store.held();
-        self.go_on(ticket.place, Some(TURN), registry, store, now);
+        self.go_on(ticket.place, Some(allowance), registry, store, now);
         held.saturating_sub(store.held())
     }
 
-    /// Continues with a client until it has to wait. `turn` is how many of the bytes that it waits for it may have.
+    /// Continues with a client until it has to wait. If it is its `turn`, it may have the bytes that it waits for: that is how many its
+    /// peer may have.
     fn go_on(&mut self, id: usize, turn: Option<usize>, registry: &Registry, store: &mut dyn Store, now: Instant) {
-        let Self { clients, listeners, peers, offers, .. } = self;
+        let Self { clients, listeners, peers, offers, queue, .. } = self;
         let client = &mut clients[id];
         let served = &mut listeners[client.listener as usize].served;
         let before = served.entropy;
-        let mut supply = ClientSupply { store, offers, allowance: peers.allowance(client.peer, now) };
-        let need = client.go_on(turn, &mut supply, served);
+        let mut supply = ClientSupply {
+            store,
+            offers,
+            has_turn: turn.is_some(),
+            // Requests that do not wait must not take what another client's request is waiting to have in one piece.
+            reserved: if queue.is_empty() { 0 } else { Request::MOST_BYTES },
+            allowance: turn.unwrap_or_else(|| peers.allowance(client.peer, now)),
+        };
+        let need = client.go_on(&mut supply, served);
         let given = served.entropy - before;
         client.mark.move_on(given);
         peers.spend(client.peer, given, now);
-        self.note_handshake(id);
+        self.note_handshake(id, now);
         self.meet(id, need, registry, now);
     }
 
@@ -358,7 +386,7 @@ impl Server {
         client.close(&mut listening.served);
         listening.waiting -= u64::from(client.waits != Waits::No);
         let clients = &self.clients;
-        if client.waits == Waits::Turn {
+        if matches!(client.waits, Waits::Turn | Waits::TurnAgain) {
             self.queue.abandon(|ticket| is_live(clients, ticket));
         }
         self.peers.leave(client.peer, client.waits == Waits::Rate, now, |ticket| is_live(clients, ticket));
@@ -366,13 +394,15 @@ impl Server {
         let _ = registry.deregister(&mut client.stream);
     }
 
-    /// From time to time, closes idle clients and forgets peers that have left.
+    /// From time to time, closes idle clients, ends TLS sessions, and forgets peers that have left.
     fn sweep(&mut self, registry: &Registry, now: Instant) {
         if now < self.next_sweep {
             return;
         }
         self.peers.sweep(now);
         self.next_sweep = now + self.idle.map_or(SWEEP, |idle| (idle / 4).clamp(Duration::from_millis(250), SWEEP));
+        #[cfg(feature = "tls")]
+        self.end_sessions(registry, now);
         let Some(idle) = self.idle else { return };
         let now_s = seconds(now.duration_since(self.started));
         let is_late = |client: &Client| client.is_idle() && now_s.saturating_sub(client.touched) >= seconds(idle);

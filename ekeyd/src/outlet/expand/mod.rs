@@ -14,6 +14,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use ekey_control::status::ExpandStatus;
+use ekey_egd::Request;
 use zeroize::Zeroizing;
 
 use crate::log_limit::LogLimit;
@@ -191,7 +192,9 @@ impl Expander {
     /// Returns whether the seed is beyond a hard limit, so that it gives nothing more.
     fn is_overdue(&self, now: Instant) -> bool {
         self.seeded.as_ref().is_some_and(|seeded| {
-            let is_used_up = seeded.given >= self.bytes * u64::from(MOST_OVERDUE) && self.ready.held() == 0;
+            // What is left may be too little for the next request.
+            let is_used_up =
+                seeded.given >= self.bytes * u64::from(MOST_OVERDUE) && self.ready.held() < Request::MOST_BYTES;
             is_used_up || now.duration_since(seeded.at) >= self.interval * MOST_OVERDUE
         })
     }

@@ -2,12 +2,14 @@
 //!
 //! [`Acceptor`] is the server's end and [`Connector`] the client's. Both turn a TCP connection into a [`Session`], which the daemon
 //! reads and writes like any other connection. A peer without a certificate from the configured authority fails in the handshake.
-//! Sessions are never resumed: each connection checks the certificate again, so an expired one stops working at once.
+//! Sessions are never resumed: each connection checks the certificate again. A session knows when the peer's certificate expires, and
+//! [`Acceptor::judge`] says whether its authority is still configured: the EGD server ends it then.
 
 mod acceptor;
 mod connector;
 mod error;
 mod identity;
+mod purpose;
 mod session;
 mod validity;
 mod words;

@@ -5,11 +5,14 @@
 
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Duration;
 
 use mio::event::Source;
 use mio::net::TcpStream;
 use rustls::Connection;
+use rustls::pki_types::CertificateDer;
 
+use super::validity::{self, Validity};
 use super::words::Peer;
 
 /// Limit of received bytes during the handshake: enough for a chain of large certificates.
@@ -27,11 +30,13 @@ pub(crate) struct Session {
     handshake_bytes: usize,
     /// Why this end gave up on the peer.
     refusal: Option<String>,
+    /// The last second in which the peer's certificates are valid, once the handshake is complete.
+    valid_until: u64,
 }
 
 impl Session {
     pub(super) fn new(connection: Connection, socket: TcpStream, peer: Peer) -> Self {
-        Self { connection, socket, peer, handshake_bytes: 0, refusal: None }
+        Self { connection, socket, peer, handshake_bytes: 0, refusal: None, valid_until: u64::MAX }
     }
 
     /// Returns the TCP connection below it.
@@ -42,6 +47,16 @@ impl Session {
     /// Returns whether the peer has not proven itself yet.
     pub(crate) fn is_handshaking(&self) -> bool {
         self.connection.is_handshaking()
+    }
+
+    /// Returns the peer's certificate and the intermediate ones that it sent: none during the handshake.
+    pub(super) fn certificates(&self) -> &[CertificateDer<'static>] {
+        if self.is_handshaking() { &[] } else { self.connection.peer_certificates().unwrap_or_default() }
+    }
+
+    /// Returns how long the peer's certificate is still valid; zero if it has expired.
+    pub(crate) fn time_left(&self) -> Duration {
+        Duration::from_secs(self.valid_until.saturating_add(1).saturating_sub(validity::now()))
     }
 
     /// Returns whether encrypted bytes wait for room in the socket.
@@ -91,7 +106,8 @@ impl Session {
     /// Reads once from the socket. Returns the count of encrypted bytes.
     fn take_in(&mut self) -> io::Result<usize> {
         let count = self.connection.read_tls(&mut self.socket)?;
-        if self.is_handshaking() {
+        let was_handshaking = self.is_handshaking();
+        if was_handshaking {
             self.handshake_bytes += count;
             if self.handshake_bytes > MOST_HANDSHAKE {
                 return Err(self.refuse("it sends too much for a handshake; find out what it is".to_owned()));
@@ -103,8 +119,21 @@ impl Session {
             let words = self.peer.refused(&error);
             return Err(self.refuse(words));
         }
+        if was_handshaking {
+            self.note_validity();
+        }
         would_block(self.flush())?;
         Ok(count)
+    }
+
+    /// Notes when the first of the peer's certificates expires. An intermediate one that has expired already does not count: the peer
+    /// sent it without need.
+    fn note_validity(&mut self) {
+        let [end_entity, intermediates @ ..] = self.certificates() else { return };
+        let end = |certificate: &CertificateDer<'_>| Validity::of(certificate).map_or(0, |validity| validity.until);
+        let now = validity::now();
+        let others = intermediates.iter().map(end).filter(|end| *end >= now);
+        self.valid_until = others.chain([end(end_entity)]).min().unwrap_or(0);
     }
 
     fn refuse(&mut self, words: String) -> io::Error {

@@ -65,10 +65,10 @@ impl Peer {
                 "its certificate is for another name; connect by a name in the certificate, or add this name to it (subjectAltName)"
             }
             InvalidPurpose | InvalidPurposeContext { .. } if self == Self::Client => {
-                "its certificate is for another purpose; give it one for clients (clientAuth)"
+                "its certificate is not for clients; give it one with the extended key usage clientAuth"
             }
             InvalidPurpose | InvalidPurposeContext { .. } => {
-                "its certificate is for another purpose; give it one for servers (serverAuth)"
+                "its certificate is not for servers; give it one with the extended key usage serverAuth"
             }
             BadEncoding => "its certificate is damaged; give it a new one",
             other => {

@@ -11,7 +11,7 @@ use mio::Registry;
 use slab::Slab;
 
 use super::super::client::{Client, Ticket};
-use super::{Server, find, is_live};
+use super::{SWEEP, Server, find, is_live};
 use crate::outlet::egd::Store;
 use crate::socket::Stream;
 
@@ -85,14 +85,18 @@ impl HalfOpen {
 }
 
 impl Server {
-    /// Reads the TLS files again, for new clients, if a listener needs them.
+    /// Reads the TLS files again, if a listener needs them: for new clients, and for those with a certificate of an authority that
+    /// is not there any longer.
     ///
     /// # Errors
     /// What is wrong with them; then the old ones stay in use.
     #[cfg(feature = "tls")]
     pub(crate) fn reload_tls(&mut self) -> Result<(), crate::socket::tls::TlsError> {
         let Some(acceptor) = &mut self.acceptor else { return Ok(()) };
-        acceptor.reload()?;
+        if acceptor.reload()? {
+            self.has_other_authorities = true;
+            self.next_sweep = Instant::now();
+        }
         tracing::info!("the certificate for TLS clients was read again, and ends on {}", acceptor.valid_until());
         Ok(())
     }
@@ -136,12 +140,14 @@ impl Server {
     }
 
     /// Counts a client that has just finished its handshake.
-    pub(super) fn note_handshake(&mut self, id: usize) {
+    pub(super) fn note_handshake(&mut self, id: usize, now: Instant) {
         let client = &mut self.clients[id];
         if client.half_open && !client.stream.is_handshaking() {
             client.half_open = false;
             self.half_open.leave();
             self.listeners[client.listener as usize].handshakes.finished();
+            // The session ends when the client's certificate expires.
+            self.next_sweep = self.next_sweep.min(now + client.stream.time_left().unwrap_or(SWEEP).min(SWEEP));
         }
     }
 
