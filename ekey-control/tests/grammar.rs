@@ -142,6 +142,24 @@ fn a_file_of_the_original_is_read_with_its_lines() {
 }
 
 #[test]
+fn statements_share_lines_and_span_them_as_in_lua() {
+    let file = "A 'x' B(1); C(\n  'y', -- why\n  2\n) ;; D\nE [[two\nlines]] F\n'z'";
+    let (statements, mistakes) = read_file(file);
+    assert_eq!(mistakes, [], "valid Lua");
+    let seen: Vec<String> = statements.iter().map(|(line, statement)| format!("{line} {statement}")).collect();
+    assert_eq!(seen, ["1 A(\"x\")", "1 B(1)", "1 C(\"y\", 2)", "4 D", "5 E(\"two\\010lines\")", "6 F(\"z\")"]);
+}
+
+#[test]
+fn what_is_unreadable_in_a_file_is_named_once() {
+    let (statements, mistakes) = read_file(b"A '\xff'\n-- \xff\nB 'x' C '\xff'\nD 1\n");
+    let expected = [1, 3].map(|line| (line, Mistake::NotUtf8));
+    let seen: Vec<_> = mistakes.into_iter().map(|mistake| (mistake.line, mistake.mistake)).collect();
+    assert_eq!(seen, expected);
+    assert_eq!(statements.last().map(|(line, _)| *line), Some(4), "{statements:?}");
+}
+
+#[test]
 fn a_file_reports_all_of_its_mistakes() {
     let file = "Keyring \"/a\"\nKeyring(\nKeyring \"/b\"\nx=1\n--[[ never closed\n\n";
     let expected = [

@@ -6,6 +6,7 @@ mod ekeydctl;
 mod entropybroker;
 mod munin;
 mod original_daemon;
+mod original_flags;
 mod outside;
 mod rekey;
 mod sandbox;

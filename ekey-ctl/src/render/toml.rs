@@ -1,10 +1,11 @@
 //! Converts a configuration of the original to this daemon's TOML. What TOML lacks becomes a comment.
 
 use std::fmt::Write as _;
-use std::path::Path;
+use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::path::{Path, PathBuf};
 
 use ekey_control::OriginalConfig;
-use ekey_control::original::{EgdSocket, KeyNode, Placed};
+use ekey_control::original::{EgdSocket, Host, KeyNode, Placed};
 
 /// Folders where every plugged-in key appears: `discover` replaces them.
 const EVERY_KEY: [&str; 3] = ["/dev/entropykey", "/run/entropykeys", "/var/run/entropykeys"];
@@ -26,14 +27,47 @@ fn top(text: &mut String, original: &OriginalConfig) {
     if let Some(keyring) = &original.keyring {
         let _ = writeln!(text, "keyring = {}", path(&keyring.value));
     }
-    if let Some(control) = &original.unix_control {
-        let _ = writeln!(text, "control = {}", path(&control.value));
-    }
-    if let Some(Placed { value: port, .. }) = original.tcp_control {
-        let _ = writeln!(text, "control-tcp = {port}    # read-only: change things through the unix socket");
-    }
+    let controls = once(text, "UnixControlSocket", &original.unix_control, |control| path(control));
+    one_or_more(text, "control", &controls, "");
+    let ports = once(text, "TCPControlSocket", &original.tcp_control, ToString::to_string);
+    one_or_more(text, "control-tcp", &ports, "    # read-only: change things through the unix socket");
     if let Some(Placed { line, value: true, .. }) = original.daemonise {
-        not(text, line, "Daemonise(true): this daemon stays in the foreground, the service manager does the rest");
+        not(
+            text,
+            line,
+            "Daemonise(true): `ekeyd run` stays in the foreground; `ekeyd -f FILE` goes into the background",
+        );
+    }
+}
+
+/// Returns each value once, in the words of the file. Notes the further ones.
+fn once<T: PartialEq>(
+    text: &mut String,
+    statement: &str,
+    stated: &[Placed<T>],
+    words: impl Fn(&T) -> String,
+) -> Vec<String> {
+    let mut once = Vec::new();
+    for (number, Placed { line, value, .. }) in stated.iter().enumerate() {
+        if stated[..number].iter().any(|before| before.value == *value) {
+            not(text, *line, &format!("{statement} {} is listed twice", words(value)));
+        } else {
+            once.push(words(value));
+        }
+    }
+    once
+}
+
+/// Writes one value as it is, and several as a list.
+fn one_or_more(text: &mut String, key: &str, values: &[String], comment: &str) {
+    match values {
+        [] => {}
+        [one] => {
+            let _ = writeln!(text, "{key} = {one}{comment}");
+        }
+        more => {
+            let _ = writeln!(text, "{key} = [{}]{comment}", more.join(", "));
+        }
     }
 }
 
@@ -75,25 +109,51 @@ fn kernel(text: &mut String, original: &OriginalConfig) {
 fn egd(text: &mut String, original: &OriginalConfig) {
     text.push_str("\n[egd]\n");
     let mut entries: Vec<String> = Vec::new();
-    for (number, Placed { line, value, .. }) in original.egd.iter().enumerate() {
-        let place = match value {
-            EgdSocket::Unix { path, mode: None, user: None, group: None } => {
-                quoted(&format!("unix:{}", path.display()))
+    let mut places: Vec<PathBuf> = Vec::new();
+    for Placed { line, value, .. } in &original.egd {
+        let place = match place(value) {
+            Ok(place) => place,
+            Err(problem) => {
+                not(text, *line, &problem);
+                continue;
             }
-            EgdSocket::Unix { path, mode, user, group } => socket(path, *mode, user.as_deref(), group.as_deref()),
-            EgdSocket::Tcp(address) => quoted(&format!("tcp:{address}")),
         };
-        if original.egd[..number].iter().any(|before| before.value.is_at_the_place_of(value)) {
+        // As a path: `//e` is `/e`.
+        let is_new = !places.contains(&PathBuf::from(&place));
+        places.push(PathBuf::from(&place));
+        let place = quoted(&place);
+        if !is_new {
             not(text, *line, &format!("{place} is listed twice"));
             continue;
         }
-        entries.push(place);
+        entries.push(match value {
+            EgdSocket::Unix { path, mode, user, group } => socket(path, *mode, user.as_deref(), group.as_deref()),
+            EgdSocket::Tcp { .. } => place,
+        });
     }
     list(text, "listen", &entries);
 }
 
-/// Returns a socket with the rights that it is given.
+/// Where a socket is, as TOML names it, with the address that its host has now.
+fn place(socket: &EgdSocket) -> Result<String, String> {
+    match socket {
+        EgdSocket::Unix { path, .. } => Ok(format!("unix:{}", path.display())),
+        EgdSocket::Tcp { host: Host::Address(address), port } => {
+            Ok(format!("tcp:{}", SocketAddr::new(*address, *port)))
+        }
+        EgdSocket::Tcp { host: Host::Name(name), port } => {
+            let found = (name.as_str(), *port).to_socket_addrs().map(Vec::from_iter).unwrap_or_default();
+            let address = found.iter().find(|address| address.is_ipv4()).or(found.first());
+            let address =
+                address.ok_or_else(|| format!("EGDTCPSocket: `{name}` cannot be resolved; write its address"))?;
+            Ok(format!("tcp:{address}"))
+        }
+    }
+}
+
+/// Returns a socket with the rights that it is given. Without a mode the original makes it for its own user only.
 fn socket(at: &Path, mode: Option<u32>, user: Option<&str>, group: Option<&str>) -> String {
+    let mode = Some(mode.unwrap_or(0o600));
     let rights = [
         mode.map(|mode| format!(", mode = \"{mode:04o}\"")),
         user.map(|user| format!(", owner = {}", quoted(user))),

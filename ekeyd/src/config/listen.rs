@@ -80,6 +80,11 @@ impl Listen {
         }
     }
 
+    /// Returns whether both name the same place, whatever their rights. Only one of them can be listened on.
+    pub(super) fn is_at_the_place_of(&self, other: &Self) -> bool {
+        self.resource() == other.resource()
+    }
+
     /// Reads `unix:PATH`, `tcp:ADDR:PORT` or `tls:ADDR:PORT`, or says what is wrong with it.
     pub(super) fn parse(spec: &str) -> Result<Self, String> {
         let (kind, place) = spec.split_once(':').unwrap_or((spec, ""));

@@ -63,10 +63,12 @@ macro_rules! config {
             pub keyring: PathBuf,
             /// The state directory, if one is named.
             pub state_dir: Option<PathBuf>,
-            /// The control socket.
-            pub control: PathBuf,
-            /// The port of a read-only control socket on 127.0.0.1.
-            pub control_tcp: Option<u16>,
+            /// The control sockets, at least one. The first is the one that messages name.
+            pub control: Vec<PathBuf>,
+            /// The ports of read-only control sockets on 127.0.0.1.
+            pub control_tcp: Vec<u16>,
+            /// Whether to go into the background when started with the original's flags; it has no key in TOML.
+            pub daemonise: bool,
             $($(#[$doc])* pub $section: $type,)*
         }
 
@@ -75,8 +77,9 @@ macro_rules! config {
                 Self {
                     keyring: "/etc/entropykey/keyring".into(),
                     state_dir: None,
-                    control: "/run/ekeyd/control.sock".into(),
-                    control_tcp: None,
+                    control: vec!["/run/ekeyd/control.sock".into()],
+                    control_tcp: Vec::new(),
+                    daemonise: true,
                     $($section: <$type>::default(),)*
                 }
             }
@@ -90,8 +93,15 @@ macro_rules! config {
                 Some(Self {
                     keyring: table.path("keyring", check_path).unwrap_or(default.keyring),
                     state_dir: table.path("state-dir", check_path),
-                    control: table.path("control", check_socket_path).unwrap_or(default.control),
-                    control_tcp: table.number("control-tcp", 1..=65_535),
+                    control: table
+                        .one_or_more("control", |table, path| table.path_of(path, check_socket_path))
+                        .unwrap_or(default.control),
+                    control_tcp: table
+                        .one_or_more("control-tcp", |table, port| {
+                            table.number_of(port, 1..=65_535, "a whole number from 1 to 65535")
+                        })
+                        .unwrap_or_default(),
+                    daemonise: default.daemonise,
                     $($section: table.section().unwrap_or(default.$section),)*
                 })
             }
@@ -101,9 +111,9 @@ macro_rules! config {
                 let mut claims = vec![
                     Self::claim("keyring", Resource::Read(self.keyring.clone())),
                     Self::claim("state-dir", Resource::State(self.state_folder())),
-                    Self::claim("control", Resource::Socket(self.control.clone())),
                 ];
-                claims.extend(self.control_tcp.map(port));
+                claims.extend(self.control.iter().map(|path| Self::claim("control", Resource::Socket(path.clone()))));
+                claims.extend(self.control_tcp.iter().copied().map(port));
                 $(claims.extend(self.$section.claims());)*
                 claims
             }

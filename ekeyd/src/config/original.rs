@@ -2,13 +2,15 @@
 //!
 //! Only the outputs and keys that it names are used.
 
+use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::path::Path;
 
 use ekey_control::OriginalConfig;
-use ekey_control::original::{EgdSocket, KeyNode, Placed};
+use ekey_control::original::{EgdSocket, Host, KeyNode, Placed};
 
 use super::error::{ConfigError, Mistake};
 use super::listen::{Listen, has_owner, no_owner};
+use super::value::shown;
 use super::{Config, Egd, File, Kernel, KeyPath, Keys};
 
 /// Reads `text`, the content of `file`.
@@ -17,32 +19,19 @@ pub(super) fn config(file: &Path, text: &str) -> Result<Config, ConfigError> {
     let place = |line, column, what| Mistake { file: file.to_owned(), line, column, what };
     let found = found.into_iter().map(|mistake| place(mistake.line, mistake.column, mistake.what));
     let mut mistakes: Vec<Mistake> = found.collect();
-    mistakes.extend(refused(&original).into_iter().map(|Placed { line, column, value }| place(line, column, value)));
+    let listen = places(&original.egd, |at, what| mistakes.push(place(at.line, at.column, what)));
     mistakes.sort_by_key(|mistake| (mistake.line, mistake.column));
-    if mistakes.is_empty() { Ok(understood(original)) } else { Err(ConfigError::Mistakes(mistakes)) }
+    if mistakes.is_empty() { Ok(understood(original, listen)) } else { Err(ConfigError::Mistakes(mistakes)) }
 }
 
-/// Returns the users and groups that the file names and this machine does not have.
-fn refused(original: &OriginalConfig) -> Vec<Placed<String>> {
-    let mut refused = Vec::new();
-    for Placed { line, column, value } in &original.egd {
-        let EgdSocket::Unix { user, group, .. } = value else { continue };
-        let owners = user.iter().map(|name| ("user", name)).chain(group.iter().map(|name| ("group", name)));
-        refused.extend(owners.filter(|(kind, name)| !has_owner(kind, name)).map(|(kind, name)| {
-            let value = format!("EGDUnixSocket: {}", no_owner(kind, name));
-            Placed { line: *line, column: *column, value }
-        }));
-    }
-    refused
-}
-
-fn understood(original: OriginalConfig) -> Config {
+fn understood(original: OriginalConfig, listen: Vec<Listen>) -> Config {
     let default = Config::default();
-    // This daemon ignores `Daemonise` and stays in the foreground, for the service manager.
+    let control = once(original.unix_control);
     Config {
         keyring: original.keyring.map_or(default.keyring, |path| path.value),
-        control: original.unix_control.map_or(default.control, |path| path.value),
-        control_tcp: original.tcp_control.map(|port| port.value),
+        control: if control.is_empty() { default.control } else { control },
+        control_tcp: once(original.tcp_control),
+        daemonise: original.daemonise.is_none_or(|daemonise| daemonise.value),
         keys: Keys {
             discover: false,
             paths: original.keys.into_iter().map(|key| key_path(key.value)).collect(),
@@ -54,28 +43,71 @@ fn understood(original: OriginalConfig) -> Config {
             bits_per_byte: original.kernel_bits.map_or(default.kernel.bits_per_byte, |bits| bits.value),
             ..default.kernel
         },
-        egd: Egd { listen: places(original.egd), ..default.egd },
+        egd: Egd { listen, ..default.egd },
         file: original.file.map(|path| File { path: path.value, max_bytes: None }),
         ..default
     }
 }
 
-/// Returns each place once, as first stated: `ekey-ctl config convert` drops the later ones, with a note.
-fn places(sockets: Vec<Placed<EgdSocket>>) -> Vec<Listen> {
-    let mut once: Vec<EgdSocket> = Vec::new();
-    for Placed { value: socket, .. } in sockets {
-        if !once.iter().any(|before| before.is_at_the_place_of(&socket)) {
-            once.push(socket);
+/// Returns each value once, as first stated.
+fn once<T: PartialEq>(stated: Vec<Placed<T>>) -> Vec<T> {
+    let mut once: Vec<T> = Vec::new();
+    for Placed { value, .. } in stated {
+        if !once.contains(&value) {
+            once.push(value);
         }
     }
-    once.into_iter().map(listen).collect()
+    once
 }
 
-fn listen(socket: EgdSocket) -> Listen {
-    match socket {
-        EgdSocket::Unix { path, mode, user, group } => Listen::Unix { path, mode, user, group },
-        EgdSocket::Tcp(address) => Listen::Tcp(address),
+/// Returns each place once, as first stated: `ekey-ctl config convert` drops the later ones, with a note. Calls `refuse` for each
+/// socket whose user, group or host this machine does not know.
+fn places(sockets: &[Placed<EgdSocket>], mut refuse: impl FnMut(&Placed<EgdSocket>, String)) -> Vec<Listen> {
+    let mut once: Vec<Listen> = Vec::new();
+    for socket in sockets {
+        match listen(&socket.value) {
+            Ok(place) if once.iter().any(|before| before.is_at_the_place_of(&place)) => {}
+            Ok(place) => once.push(place),
+            Err(problems) => problems.into_iter().for_each(|problem| refuse(socket, problem)),
+        }
     }
+    once
+}
+
+fn listen(socket: &EgdSocket) -> Result<Listen, Vec<String>> {
+    match socket {
+        EgdSocket::Unix { path, mode, user, group } => {
+            let owners = user.iter().map(|name| ("user", name)).chain(group.iter().map(|name| ("group", name)));
+            let missing = owners.filter(|(kind, name)| !has_owner(kind, name));
+            let problems = missing.map(|(kind, name)| format!("EGDUnixSocket: {}", no_owner(kind, name)));
+            let problems: Vec<String> = problems.collect();
+            if !problems.is_empty() {
+                return Err(problems);
+            }
+            // Without a mode the original makes it for its own user only.
+            let mode = Some(mode.unwrap_or(0o600));
+            Ok(Listen::Unix { path: path.clone(), mode, user: user.clone(), group: group.clone() })
+        }
+        EgdSocket::Tcp { host: Host::Address(address), port } => Ok(Listen::Tcp(SocketAddr::new(*address, *port))),
+        EgdSocket::Tcp { host: Host::Name(name), port } => resolved(name, *port).map_err(|problem| vec![problem]),
+    }
+}
+
+/// Resolves a name to an address of this machine. As in the original, an IPv4 address if it has one.
+fn resolved(name: &str, port: u16) -> Result<Listen, String> {
+    let found: Vec<SocketAddr> = match (name, port).to_socket_addrs() {
+        Ok(found) => found.collect(),
+        Err(error) => {
+            return Err(format!(
+                "EGDTCPSocket: `{}` cannot be resolved: {error}; correct the name, or write its address",
+                shown(name)
+            ));
+        }
+    };
+    let address = found.iter().find(|address| address.is_ipv4()).or(found.first());
+    address.map(|address| Listen::Tcp(*address)).ok_or_else(|| {
+        format!("EGDTCPSocket: `{}` has no address; correct the name, or write its address", shown(name))
+    })
 }
 
 fn key_path(KeyNode { path, serial }: KeyNode) -> KeyPath {
@@ -97,7 +129,7 @@ mod tests {
                     AddEntropyKeys \"/var/run/entropykeys\"\n";
         let config = parse(text).unwrap();
         let default = Config::default();
-        assert_eq!(config.control, Path::new("/var/run/ekeyd.sock"));
+        assert_eq!(config.control, [Path::new("/var/run/ekeyd.sock")]);
         assert_eq!(config.keyring, Path::new("/etc/entropykey/keyring"));
         assert_eq!(config.kernel, default.kernel);
         assert_eq!(config.egd.listen, [], "outputs not named are off");
@@ -118,7 +150,7 @@ mod tests {
         assert!(!config.kernel.enabled);
         let group = Some("daemon".to_owned());
         let expected = [
-            Listen::unix("/etc/entropy"),
+            Listen::Unix { path: "/etc/entropy".into(), mode: Some(0o600), user: None, group: None },
             Listen::Unix { path: "/e".into(), mode: Some(0o660), user: None, group },
             Listen::Tcp("127.0.0.1:8888".parse().unwrap()),
             Listen::Tcp("[::1]:8889".parse().unwrap()),
@@ -128,6 +160,57 @@ mod tests {
         let keys =
             [KeyPath { path: "/dev/cuaU0".into(), serial: None }, KeyPath { path: "/dev/ttyACM0".into(), serial }];
         assert_eq!(config.keys.paths, keys);
+    }
+
+    #[test]
+    fn control_sockets_may_be_repeated() {
+        let config = parse(
+            "UnixControlSocket \"/one\"\nUnixControlSocket \"/two\"\nUnixControlSocket \"/one\"\n\
+             TCPControlSocket \"1234\"\nTCPControlSocket(1235)\nTCPControlSocket(1234)\n",
+        )
+        .unwrap();
+        assert_eq!(config.control, [Path::new("/one"), Path::new("/two")]);
+        assert_eq!(config.control_tcp, [1234, 1235]);
+    }
+
+    #[test]
+    fn a_mode_is_octal_with_and_without_quotes() {
+        for mode in ["660", "0660", "\"660\"", "\"0660\"", "\" 660\"", "660.0"] {
+            let config = parse(&format!("EGDUnixSocket(\"/e\", {mode})\n")).unwrap();
+            let expected = Listen::Unix { path: "/e".into(), mode: Some(0o660), user: None, group: None };
+            assert_eq!(config.egd.listen, [expected], "{mode}");
+        }
+        for mode in ["999", "4755", "\"rw-rw----\"", "true", "6.5", "\" \""] {
+            let refused = parse(&format!("EGDUnixSocket(\"/e\", {mode})\n")).unwrap_err().to_string();
+            assert!(refused.contains("EGDUnixSocket"), "{mode}: {refused}");
+        }
+    }
+
+    #[test]
+    fn hosts_are_what_the_original_binds() {
+        for (host, expected) in [
+            ("*", "0.0.0.0:8888"),
+            ("localhost", "127.0.0.1:8888"),
+            ("127.1", "127.0.0.1:8888"),
+            ("0", "0.0.0.0:8888"),
+            ("::", "[::]:8888"),
+        ] {
+            let config = parse(&format!("EGDTCPSocket(8888, \"{host}\")\n")).unwrap();
+            assert_eq!(config.egd.listen, [Listen::Tcp(expected.parse().unwrap())], "{host}");
+        }
+        for host in ["no host", "a/b", "no-such-host.invalid"] {
+            let refused = parse(&format!("EGDTCPSocket(8888, \"{host}\")\n")).unwrap_err().to_string();
+            assert!(refused.contains("ekeyd.conf:1:1: EGDTCPSocket") && refused.contains(host), "{host}: {refused}");
+        }
+    }
+
+    #[test]
+    fn only_false_keeps_it_in_the_foreground() {
+        for (text, expected) in
+            [("", true), ("Daemonise(true)", true), ("Daemonise(false)", false), ("Daemonise \"no\"", true)]
+        {
+            assert_eq!(parse(text).unwrap().daemonise, expected, "{text}");
+        }
     }
 
     #[test]

@@ -223,6 +223,24 @@ impl<'v> Table<'v> {
         Some(list)
     }
 
+    /// Returns the values of `key` that `read` accepts: the entries of a list, or the one value. `None` if there is none.
+    pub(crate) fn one_or_more<T>(
+        &mut self,
+        key: &'static str,
+        mut read: impl FnMut(&mut Self, Value<'v>) -> Option<T>,
+    ) -> Option<Vec<T>> {
+        let value = self.value(key)?;
+        let Some(entries) = value.entries() else { return read(self, value).map(|one| vec![one]) };
+        let mut found = Vec::new();
+        for entry in entries {
+            if let Some(read) = read(self, entry) {
+                self.taken.push((key, entry.at));
+                found.push(read);
+            }
+        }
+        (!found.is_empty()).then_some(found)
+    }
+
     /// Returns the entries of a list, unread.
     pub(crate) fn entries(&mut self, key: &'static str, expected: &str) -> Option<Vec<Value<'v>>> {
         let value = self.value(key)?;

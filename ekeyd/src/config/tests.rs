@@ -128,8 +128,9 @@ fn every_key_reaches_its_field() {
     let expected = Config {
         keyring: "/k".into(),
         state_dir: Some("/v".into()),
-        control: "/c".into(),
-        control_tcp: Some(1234),
+        control: vec!["/c".into()],
+        control_tcp: vec![1234],
+        daemonise: true,
         keys: Keys {
             discover: false,
             transport: Transport::Tty,

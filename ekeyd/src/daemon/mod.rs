@@ -135,7 +135,7 @@ impl Daemon {
         let registry = poll.registry();
         let signals = Signals::take_over(registry, SIGNALS).map_err(system("take over signals"))?;
         let waker = Arc::new(Waker::new(registry, WAKER).map_err(system("make a waker"))?);
-        let control = control::Server::start(&config.control, config.control_tcp, registry, CONTROL)?;
+        let control = control::Server::start(&config.control, &config.control_tcp, registry, CONTROL)?;
         let mut outlets = outlet::open_all(&config, registry, |index| owned_by(OUTLETS + index))?;
         let observatory = Observatory::start(&config, registry, HTTP)?;
         // Everything that needs root is open, and no thread runs yet.

@@ -1,4 +1,4 @@
-//! The command line: `run`, `check`, `demo`.
+//! The command line: `run`, `check`, `demo`, and the original's own.
 //!
 //! `lexopt` parses it, not the `clap` of the tool and the software key, which would take a tenth of the daemon's memory.
 
@@ -8,16 +8,21 @@ use std::process::ExitCode;
 
 use lexopt::{Arg, Parser};
 
-use super::{egd_linux, logs};
+use super::background::{self, Background, Side};
+use super::egd_linux;
+use super::logs::{self, Logs};
+use super::pid_file::{PidFile, PidFileError};
 use crate::config::{Config, ConfigError};
 use crate::confine::{self, Confinement};
-use crate::daemon::Daemon;
+use crate::daemon::{Daemon, DaemonError};
 use crate::outlet::Outlet;
 use crate::outlet::kernel::Feeder;
 use crate::program::terminal::{complain, say};
 
 /// The default configuration: this daemon's own, else the original's.
 const CONFIG_FILES: [&str; 2] = ["/etc/entropykey/ekeyd.toml", "/etc/entropykey/ekeyd.conf"];
+/// Where the original's daemon writes its process number, for init scripts and monitoring programs.
+const PID_FILE: &str = "/var/run/ekeyd.pid";
 /// `EX_USAGE` of sysexits(3): a wrong command line.
 const EXIT_USAGE: u8 = 64;
 /// `EX_CONFIG` of sysexits(3): a wrong configuration, so restarting does not help.
@@ -26,26 +31,32 @@ const EXIT_CONFIG: u8 = 78;
 const HELP: &str = "\
 Drives Simtec Entropy Keys: verifies their entropy and passes it to the kernel, EGD clients and files.
 
-Usage: ekeyd run [--config FILE]
-       ekeyd check [--sandbox] FILE
+Usage: ekeyd run [--config FILE] [--pid-file FILE]
+       ekeyd check [--sandbox] [FILE]
        ekeyd demo [--dir DIR] [--rate N] [--http ADDR:PORT] [--fault NAME:EVERY,...]
+       ekeyd [-f FILE] [-p PIDFILE] [-v]
 
 run    Run in the foreground. Logs go to stderr, to the journal, or to syslog if stderr is /dev/null.
-         --config FILE  the configuration (default: /etc/entropykey/ekeyd.toml, else /etc/entropykey/ekeyd.conf)
-check  Report every mistake in a configuration as FILE:LINE:COLUMN. Exit with 78 if there is one.
-         --sandbox      print all that the sandbox allows with this configuration: files, network, system calls.
-                        Without FILE, of the default configuration
+         --config FILE    the configuration (default: /etc/entropykey/ekeyd.toml, else /etc/entropykey/ekeyd.conf)
+         --pid-file FILE  write the process id to this file (default: none)
+check  Report every mistake in a configuration (default: as above) as FILE:LINE:COLUMN. Exit with 78 if there is one.
+         --sandbox        print all that the sandbox allows with this configuration: files, network, system calls
 demo   Run the whole daemon on a software key. Its data is NOT random, so the kernel gets none of it.
          --dir DIR      folder for the sockets (default: $XDG_RUNTIME_DIR/ekeyd-demo, else /tmp/ekeyd-demo-UID)
          --rate N       frames of 32 bytes per second (default: 126, 0: no limit)
          --http A:P     address and port of the page (default: 127.0.0.1:9178, or another port if that is in use)
          --fault F:N    one fault F in every N frames, e.g. flip:3000,stall:30000 (ekey-sim --help lists the faults)
 
+Without a command, as Simtec's ekeyd: run in the background, unless the configuration says Daemonise(false), and log to syslog.
+  -f FILE        the configuration (default: as above)
+  -p PIDFILE     write the process id to this file (default: /var/run/ekeyd.pid)
+  -v             print the version
+
   -h, --help     print this help
   -V, --version  print the version
 
 Example: ekeyd run --config /etc/entropykey/ekeyd.toml
-Started under the name ekeyd-egd-linux, it takes the flags of that program: ekeyd-egd-linux -h
+Started under the name ekeyd-egd-linux, ekey-egd-linux or egd-linux, it takes the flags of that program: ekeyd-egd-linux -h
 ";
 
 /// A parsed command line.
@@ -54,6 +65,12 @@ enum Asked {
     Version,
     Run {
         config: Option<PathBuf>,
+        pid_file: Option<PathBuf>,
+    },
+    /// As the original's daemon: in the background, unless its configuration says otherwise.
+    Original {
+        config: Option<PathBuf>,
+        pid_file: Option<PathBuf>,
     },
     Check {
         file: PathBuf,
@@ -78,7 +95,8 @@ pub(crate) fn main() -> ExitCode {
             say(format_args!("ekeyd {}", env!("CARGO_PKG_VERSION")));
             ExitCode::SUCCESS
         }
-        Ok(Asked::Run { config }) => run(config),
+        Ok(Asked::Run { config, pid_file }) => started(run(config, pid_file)),
+        Ok(Asked::Original { config, pid_file }) => started(as_original(config, pid_file)),
         Ok(Asked::Check { file, sandbox }) => check(&file, sandbox),
         #[cfg(feature = "demo")]
         Ok(Asked::Demo(options)) => crate::program::demo::run(options),
@@ -90,18 +108,25 @@ pub(crate) fn main() -> ExitCode {
 }
 
 fn asked(mut line: Parser) -> Result<Asked, lexopt::Error> {
-    let verb = match line.next()? {
-        None => return Err("expected a command: run, check or demo".into()),
-        Some(Arg::Short('h') | Arg::Long("help")) => return Ok(Asked::Help),
-        Some(Arg::Short('V') | Arg::Long("version")) => return Ok(Asked::Version),
-        Some(Arg::Value(verb)) => verb,
-        Some(other) => return Err(other.unexpected()),
+    let (mut config, mut pid_file) = (None, None);
+    let verb = loop {
+        match line.next()? {
+            None => return Ok(Asked::Original { config, pid_file }),
+            Some(Arg::Short('h') | Arg::Long("help")) => return Ok(Asked::Help),
+            Some(Arg::Short('v' | 'V') | Arg::Long("version")) => return Ok(Asked::Version),
+            Some(Arg::Short('f')) => config = Some(absolute(line.value()?)?),
+            Some(Arg::Short('p')) => pid_file = Some(absolute(line.value()?)?),
+            // The original ignores further words; here they are a mistake.
+            Some(Arg::Value(verb)) if config.is_none() && pid_file.is_none() => break verb,
+            Some(other) => return Err(other.unexpected()),
+        }
     };
     match verb.to_str() {
         Some("run") => {
-            let mut config = None;
-            let goes_on = options(&mut line, &mut [("config", &mut config)])?;
-            Ok(if goes_on { Asked::Run { config: config.map(PathBuf::from) } } else { Asked::Help })
+            let (mut config, mut pid_file) = (None, None);
+            let goes_on = options(&mut line, &mut [("config", &mut config), ("pid-file", &mut pid_file)])?;
+            let (config, pid_file) = (config.map(PathBuf::from), pid_file.map(absolute).transpose()?);
+            Ok(if goes_on { Asked::Run { config, pid_file } } else { Asked::Help })
         }
         Some("check") => check_of(&mut line),
         #[cfg(feature = "demo")]
@@ -120,8 +145,7 @@ fn check_of(line: &mut Parser) -> Result<Asked, lexopt::Error> {
             other => return Err(other.unexpected()),
         }
     }
-    let file = file.or_else(|| sandbox.then(default_config)).ok_or("check: expected the path of a configuration")?;
-    Ok(Asked::Check { file, sandbox })
+    Ok(Asked::Check { file: file.unwrap_or_else(default_config), sandbox })
 }
 
 #[cfg(feature = "demo")]
@@ -156,24 +180,102 @@ fn options(line: &mut Parser, known: &mut [(&str, &mut Option<OsString>)]) -> Re
     Ok(true)
 }
 
-fn run(named: Option<PathBuf>) -> ExitCode {
-    let logs = logs::start_service();
-    let file = named.unwrap_or_else(default_config);
-    let (config, notes) = match Config::load(&file) {
-        Ok(read) => read,
-        Err(error) => return refuse(&error),
-    };
-    confine::from_the_start();
-    tracing::info!(version = env!("CARGO_PKG_VERSION"), config = %file.display(), "ekeyd starts");
-    notes.iter().for_each(|note| tracing::info!("{note}"));
-    let started = Daemon::start(config, Some(file), false, || logs.start_writer());
-    match started.and_then(|daemon| daemon.run(None)) {
-        Ok(()) => ExitCode::SUCCESS,
+/// Makes a path absolute: the background process has another working directory.
+fn absolute(path: OsString) -> Result<PathBuf, lexopt::Error> {
+    std::path::absolute(&path).map_err(|error| format!("`{}`: {error}", path.display()).into())
+}
+
+/// Says why the daemon does not run.
+#[derive(Debug, thiserror::Error)]
+enum NotStarted {
+    /// The configuration has a mistake.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The pid file cannot be written.
+    #[error(transparent)]
+    PidFile(#[from] PidFileError),
+    /// The system cannot start the background process.
+    #[error("cannot run in the background: {0}; use `ekeyd run`, which stays in the foreground")]
+    Background(#[from] std::io::Error),
+    /// A socket or a basic service of the kernel is not available.
+    #[error(transparent)]
+    Daemon(#[from] DaemonError),
+}
+
+/// Reports why the daemon does not run. Returns the exit code.
+fn started(outcome: Result<ExitCode, NotStarted>) -> ExitCode {
+    match outcome {
+        Ok(code) => code,
+        Err(NotStarted::Config(error)) => refuse(&error),
         Err(error) => {
-            tracing::error!("{error}");
+            complain(format_args!("ekeyd: {error}"));
             ExitCode::FAILURE
         }
     }
+}
+
+fn run(config: Option<PathBuf>, pid_file: Option<PathBuf>) -> Result<ExitCode, NotStarted> {
+    let logs = logs::start_service();
+    let plan = Plan::load(config.unwrap_or_else(default_config), pid_file)?;
+    let pid_file = plan.make_pid_file()?;
+    let daemon = match plan.start(&logs) {
+        Ok(daemon) => daemon,
+        // Here the log is where errors are looked for.
+        Err(error) => return Ok(background::code_of(Err(error))),
+    };
+    let pid_file = pid_file.map(|mut file| file.write().map(|()| file)).transpose()?;
+    Ok(stay(daemon, pid_file))
+}
+
+/// Runs as the original's daemon: in the background, unless its configuration says `Daemonise(false)`.
+fn as_original(config: Option<PathBuf>, pid_file: Option<PathBuf>) -> Result<ExitCode, NotStarted> {
+    let file = config.unwrap_or_else(default_config);
+    let plan = Plan::load(file.clone(), pid_file.clone())?;
+    if !plan.config.daemonise {
+        return run(Some(file), pid_file);
+    }
+    let plan = Plan::load(file, Some(pid_file.unwrap_or_else(|| PID_FILE.into())))?;
+    let pid_file = plan.make_pid_file()?;
+    let side: Background = match background::go()? {
+        Side::Foreground(code) => return Ok(code),
+        Side::Background(side) => side,
+    };
+    let logs = logs::start_syslog("ekeyd");
+    let daemon = plan.start(&logs)?;
+    let pid_file = pid_file.map(|file| side.ready(file)).transpose()?;
+    Ok(stay(daemon, pid_file))
+}
+
+/// What to run.
+struct Plan {
+    file: PathBuf,
+    config: Config,
+    notes: Vec<String>,
+}
+
+impl Plan {
+    fn load(file: PathBuf, pid_file: Option<PathBuf>) -> Result<Self, ConfigError> {
+        let (mut config, notes) = Config::load(&file)?;
+        config.sandbox.pid_file = pid_file;
+        Ok(Self { file, config, notes: notes.iter().map(ToString::to_string).collect() })
+    }
+
+    fn make_pid_file(&self) -> Result<Option<PidFile>, PidFileError> {
+        self.config.sandbox.pid_file.clone().map(PidFile::make).transpose()
+    }
+
+    fn start(self, logs: &Logs) -> Result<Daemon, DaemonError> {
+        confine::from_the_start();
+        tracing::info!(version = env!("CARGO_PKG_VERSION"), config = %self.file.display(), "ekeyd starts");
+        self.notes.iter().for_each(|note| tracing::info!("{note}"));
+        Daemon::start(self.config, Some(self.file), false, || logs.start_writer())
+    }
+}
+
+fn stay(daemon: Daemon, pid_file: Option<PidFile>) -> ExitCode {
+    let ended = daemon.run(None);
+    pid_file.into_iter().for_each(PidFile::remove);
+    background::code_of(ended)
 }
 
 fn check(file: &Path, sandbox: bool) -> ExitCode {
@@ -251,9 +353,11 @@ mod tests {
 
     #[test]
     fn each_verb_takes_its_own_options() {
-        assert!(matches!(read(&["run"]), Ok(Asked::Run { config: None })));
-        let Ok(Asked::Run { config: Some(file) }) = read(&["run", "--config=/x"]) else { panic!("not run") };
-        assert_eq!(file, Path::new("/x"));
+        assert!(matches!(read(&["run"]), Ok(Asked::Run { config: None, pid_file: None })));
+        let Ok(Asked::Run { config, pid_file }) = read(&["run", "--config=/x", "--pid-file", "/run/p"]) else {
+            panic!("not run")
+        };
+        assert_eq!((config, pid_file), (Some("/x".into()), Some("/run/p".into())));
         assert!(matches!(read(&["check", "/x"]), Ok(Asked::Check { sandbox: false, .. })));
         let Ok(Asked::Check { file, sandbox: true }) = read(&["check", "/x", "--sandbox"]) else { panic!("not check") };
         assert_eq!(file, Path::new("/x"));
@@ -268,6 +372,18 @@ mod tests {
     }
 
     #[test]
+    fn the_originals_flags_are_taken() {
+        assert!(matches!(read(&[]), Ok(Asked::Original { config: None, pid_file: None })));
+        for words in [&["-f", "/c", "-p", "/p"][..], &["-p/p", "-f/c"]] {
+            let Ok(Asked::Original { config, pid_file }) = read(words) else { panic!("{words:?}") };
+            assert_eq!((config, pid_file), (Some("/c".into()), Some("/p".into())), "{words:?}");
+        }
+        assert!(matches!(read(&["-v"]), Ok(Asked::Version)));
+        assert!(matches!(read(&["-h"]), Ok(Asked::Help)));
+        assert!(read(&["-f", "/c", "run"]).is_err(), "flags of one and the command of the other");
+    }
+
+    #[test]
     fn the_manual_page_has_all_verbs_and_options() {
         let page = include_str!("../../../packaging/man/ekeyd.8").replace("\\-", "-");
         let words = HELP.split_whitespace().map(|word| word.trim_matches(['[', ']', ',']));
@@ -279,11 +395,10 @@ mod tests {
     #[test]
     fn the_error_names_the_wrong_word() {
         for (words, named) in [
-            (&[][..], "run, check or demo"),
-            (&["fly"], "fly"),
+            (&["fly"][..], "fly"),
+            (&["-q"], "-q"),
             (&["run", "--confg", "/x"], "--confg"),
             (&["run", "/x"], "/x"),
-            (&["check"], "the path of a configuration"),
             (&["check", "/x", "/y"], "/y"),
             (&["run", "--config"], "--config"),
             #[cfg(feature = "demo")]

@@ -111,8 +111,8 @@ fn show(options: Options, logs: &logs::Logs) -> Result<(), DemoError> {
 }
 
 fn config(dir: &Path, keyring: PathBuf, listen: SocketAddr) -> Config {
-    let state_dir = Some(dir.to_owned());
-    let mut config = Config { keyring, state_dir, control: dir.join("control.sock"), ..Config::default() };
+    let (state_dir, control) = (Some(dir.to_owned()), vec![dir.join("control.sock")]);
+    let mut config = Config { keyring, state_dir, control, ..Config::default() };
     config.keys.discover = false;
     config.keys.paths = vec![KeyPath { path: dir.join("key"), serial: None }];
     config.kernel.enabled = false;

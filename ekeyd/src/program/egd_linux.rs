@@ -1,5 +1,5 @@
-//! The program under the name `ekeyd-egd-linux`: replaces the original's client, which feeds the kernel from an EGD server, with
-//! the same flags, exit codes and pid file.
+//! The program under the name `ekeyd-egd-linux`, or one of the client's other names: replaces the original's client, which feeds the
+//! kernel from an EGD server, with the same flags, exit codes and pid file.
 //!
 //! As in the original, `-D` makes it a background process that logs to syslog, and without `-r` it fails if the server does not
 //! answer at the start, and it credits what it fetches in any way. Three things are better: it also feeds kernels that never ask
@@ -7,27 +7,27 @@
 //! /run/ekeyd-egd-linux.sock` shows its state.
 
 use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write as _};
+use std::io;
 use std::net::TcpStream;
 use std::ops::RangeInclusive;
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::str::FromStr;
 use std::time::Duration;
 
 use lexopt::{Arg, Parser, ValueExt as _};
-use nix::fcntl::OFlag;
 
 use crate::config::{Config, Credit, Egd, EgdClient, Kernel, Server, Tls};
 use crate::confine;
 use crate::daemon::{Daemon, DaemonError};
+use crate::program::background::{self, Background, Side};
 use crate::program::logs::{self, Logs};
+use crate::program::pid_file::{PidFile, PidFileError};
 use crate::program::terminal::{complain, say};
 
-/// The name that selects this program.
-pub(crate) const NAME: &str = "ekeyd-egd-linux";
+/// The names that select this program: Debian's, the original manual page's and Gentoo's, upstream's and CentOS's.
+const NAMES: [&str; 3] = [NAME, "ekey-egd-linux", "egd-linux"];
+const NAME: &str = "ekeyd-egd-linux";
 const CONTROL: &str = "/run/ekeyd-egd-linux.sock";
 /// Bytes in a block of the flag `-b`: 1024 bits.
 const BLOCK: usize = 128;
@@ -78,10 +78,10 @@ enum Ended {
     NoServer(String, io::Error),
     /// The system cannot start the background process.
     #[error("cannot run in the background: {0}; omit -D")]
-    Foreground(nix::errno::Errno),
+    Foreground(io::Error),
     /// The pid file cannot be written.
-    #[error("{}: {source}; name a path that this user can write to with -D", path.display())]
-    PidFile { path: PathBuf, source: io::Error },
+    #[error(transparent)]
+    PidFile(#[from] PidFileError),
     /// The daemon cannot run.
     #[error(transparent)]
     Daemon(#[from] DaemonError),
@@ -89,7 +89,9 @@ enum Ended {
 
 /// Returns whether the program was started under this name.
 pub(crate) fn is_called(line: &Parser) -> bool {
-    line.bin_name().is_some_and(|name| Path::new(name).file_name().is_some_and(|name| name == NAME))
+    line.bin_name()
+        .and_then(|name| Path::new(name).file_name())
+        .is_some_and(|name| NAMES.iter().any(|own| name == *own))
 }
 
 /// Parses the command line and carries it out. Returns the exit code: 1 for any failure, as in the original.
@@ -98,18 +100,10 @@ pub(crate) fn main(line: Parser) -> ExitCode {
         Ok(Asked::Help) => say(HELP.trim_end()),
         Ok(Asked::Version) => say(format_args!("{NAME}: Version {}", env!("CARGO_PKG_VERSION"))),
         Ok(Asked::Run(plan)) => {
-            let (pid_file, logs) = match go(&plan) {
-                Ok(gone) => gone,
-                Err(error) => {
-                    complain(format_args!("{NAME}: {error}"));
-                    return ExitCode::FAILURE;
-                }
-            };
-            // In the background stderr is /dev/null, so errors go to the log from here on.
-            if let Err(error) = stay(*plan, pid_file, &logs) {
-                tracing::error!("{error}");
-                return ExitCode::FAILURE;
-            }
+            return run(*plan).unwrap_or_else(|error| {
+                complain(format_args!("{NAME}: {error}"));
+                ExitCode::FAILURE
+            });
         }
         Err(error) => {
             complain(format_args!("{NAME}: {error}; try `{NAME} -h`"));
@@ -168,7 +162,7 @@ fn asked(mut line: Parser) -> Result<Asked, lexopt::Error> {
 }
 
 fn config(client: EgdClient, control: PathBuf, bits_per_byte: u8) -> Config {
-    let mut config = Config { control, egd_client: Some(client), ..Config::default() };
+    let mut config = Config { control: vec![control], egd_client: Some(client), ..Config::default() };
     config.keys.discover = false;
     config.kernel = Kernel { enabled: true, bits_per_byte, ..config.kernel };
     config.pool.bytes = 4096;
@@ -193,52 +187,29 @@ fn absolute(path: &OsString) -> Result<PathBuf, lexopt::Error> {
     std::path::absolute(path).map_err(|error| format!("`{}`: {error}", path.display()).into())
 }
 
-/// Does what the caller waits for: connects if it must, starts logging, goes into the background. Returns the pid file, still empty,
-/// and the logs.
-fn go(plan: &Plan) -> Result<(Option<File>, Logs), Ended> {
+/// Connects if it must, and runs: in the background with -D.
+fn run(plan: Plan) -> Result<ExitCode, Ended> {
     if plan.must_be_there {
         plan.config.egd_client.iter().flat_map(|client| &client.connect).try_for_each(reach)?;
     }
-    let Some(path) = &plan.pid_file else {
-        return Ok((None, logs::start(tracing::Level::INFO)));
+    let Some(path) = plan.pid_file.clone() else {
+        return stay(plan, None, &logs::start(tracing::Level::INFO));
     };
-    let pid_file = make_pid_file(path).map_err(|source| Ended::PidFile { path: path.clone(), source })?;
-    // Before the first thread, because fork(2) copies only the calling one.
-    nix::unistd::daemon(false, false).map_err(Ended::Foreground)?;
-    Ok((Some(pid_file), logs::start_syslog(NAME)))
-}
-
-/// Creates or empties the pid file. Rejects links and special files: the program runs as root, and another user may have put one
-/// there.
-fn make_pid_file(path: &Path) -> io::Result<File> {
-    let flags = (OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY).bits();
-    let file = OpenOptions::new().write(true).create(true).truncate(false).custom_flags(flags).open(path)?;
-    let found = file.metadata()?;
-    if !found.is_file() || found.nlink() > 1 {
-        return Err(io::Error::other("this is not a pid file"));
+    let pid_file = PidFile::make(path)?;
+    match background::go().map_err(Ended::Foreground)? {
+        Side::Foreground(code) => Ok(code),
+        Side::Background(side) => stay(plan, Some((pid_file, side)), &logs::start_syslog(NAME)),
     }
-    file.set_len(0)?;
-    Ok(file)
 }
 
-fn stay(plan: Plan, pid_file: Option<File>, logs: &Logs) -> Result<(), Ended> {
-    let path = plan.pid_file.unwrap_or_default();
+fn stay(plan: Plan, background: Option<(PidFile, Background)>, logs: &Logs) -> Result<ExitCode, Ended> {
     confine::from_the_start();
-    if let Some(mut file) = pid_file.as_ref() {
-        let written = writeln!(file, "{}", std::process::id());
-        written.map_err(|source| Ended::PidFile { path: path.clone(), source })?;
-    }
     tracing::info!("EGD client starts, version {}", env!("CARGO_PKG_VERSION"));
-    let started = Daemon::start(plan.config, None, false, || logs.start_writer());
-    let ended = started.and_then(|daemon| daemon.run(None));
-    // Removing fails without a pid file, and in a folder that only root can write to.
-    if fs::remove_file(&path).is_err()
-        && let Some(file) = pid_file
-    {
-        // An empty pid file names no process.
-        let _ = file.set_len(0);
-    }
-    Ok(ended?)
+    let daemon = Daemon::start(plan.config, None, false, || logs.start_writer())?;
+    let pid_file = background.map(|(pid_file, side)| side.ready(pid_file)).transpose()?;
+    let ended = daemon.run(None);
+    pid_file.into_iter().for_each(PidFile::remove);
+    Ok(background::code_of(ended))
 }
 
 fn reach(server: &Server) -> Result<(), Ended> {
@@ -281,7 +252,7 @@ mod tests {
         assert_eq!(seen.pid_file.as_deref(), Some(Path::new("/run/pid")));
         assert!(!seen.must_be_there);
         assert_eq!(seen.config.kernel.bits_per_byte, 6);
-        assert_eq!(seen.config.control, Path::new("/c"));
+        assert_eq!(seen.config.control, [Path::new("/c")]);
         let client = client(&words);
         assert_eq!(client.connect, [Server::Tcp { host: "10.19.3.101".to_owned(), port: 8889 }]);
         assert_eq!((client.reserve_bytes, client.timeout), (3 * 128, Duration::from_secs(20)));
@@ -320,8 +291,14 @@ mod tests {
     }
 
     #[test]
-    fn only_its_own_name_selects_this_program() {
-        for (name, expected) in [("/usr/sbin/ekeyd-egd-linux", true), ("ekeyd-egd-linux", true), ("/x/ekeyd", false)] {
+    fn its_names_select_this_program() {
+        for (name, expected) in [
+            ("/usr/sbin/ekeyd-egd-linux", true),
+            ("ekey-egd-linux", true),
+            ("/usr/local/sbin/egd-linux", true),
+            ("/x/ekeyd", false),
+            ("/egd-linux/ekeyd", false),
+        ] {
             assert_eq!(is_called(&Parser::from_iter([name])), expected, "{name}");
         }
     }

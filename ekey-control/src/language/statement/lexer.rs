@@ -37,6 +37,11 @@ impl<'a> Lexer<'a> {
         self.open_comment
     }
 
+    /// The offset behind the last word.
+    pub(super) fn at(&self) -> usize {
+        self.at
+    }
+
     /// The character at an offset that a token gave.
     pub(super) fn char_at(&self, at: usize) -> char {
         self.text.get(at..).and_then(|rest| rest.chars().next()).unwrap_or(' ')

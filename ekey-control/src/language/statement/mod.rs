@@ -1,14 +1,16 @@
-//! Statements: what a line on the control socket, or a line of the original's `ekeyd.conf`, may say.
+//! Statements: what a line on the control socket, or the original's `ekeyd.conf`, may say.
 //!
 //! A statement is a name and its arguments: `Name`, `Name arg` or `Name(arg, arg)`, with an optional `;` at its end, and `--` comments.
 //! An argument is a text in quotes or long brackets, a number, `nil`, `true` or `false`. The original hands such lines to Lua. This
 //! grammar reads the same lines and runs nothing: it reports everything else that Lua allows as a mistake, with its place.
 
+mod file;
 mod lexer;
 mod mistake;
 
 use std::fmt;
 
+pub use file::read_file;
 use lexer::{Lexer, Token};
 pub use mistake::{Mistake, SyntaxError};
 
@@ -57,45 +59,6 @@ pub fn parse_line(line: impl AsRef<[u8]>) -> Result<Option<Statement>, SyntaxErr
         Some((at, _)) => Err(SyntaxError::new(1, text, at, Mistake::OpenComment)),
         None => Ok(statement),
     }
-}
-
-/// Parses a whole file. Goes on after a mistake, and returns all statements that it could read, each with its line from 1, and all
-/// mistakes.
-pub fn read_file(text: impl AsRef<[u8]>) -> (Vec<(usize, Statement)>, Vec<SyntaxError>) {
-    let (mut statements, mut mistakes) = (Vec::new(), Vec::new());
-    // A block comment that is still open: how many `=` its brackets have, and where it began.
-    let mut comment: Option<(usize, SyntaxError)> = None;
-    for (index, line) in text.as_ref().split(|byte| *byte == b'\n').enumerate() {
-        let number = index + 1;
-        let text = match checked(line, number) {
-            Ok(text) => text,
-            // What stands in a comment need not be readable.
-            Err(_) if comment.is_some() => continue,
-            Err(error) => {
-                mistakes.push(error);
-                continue;
-            }
-        };
-        let from = match &comment {
-            None => 0,
-            Some((level, _)) => match lexer::end_of_brackets(text, 0, *level) {
-                Some((_, after)) => after,
-                None => continue,
-            },
-        };
-        let mut lexer = Lexer::new(text, from);
-        match statement(&mut lexer) {
-            Ok(Some(statement)) => statements.push((number, statement)),
-            Ok(None) => {}
-            Err((at, mistake)) => mistakes.push(SyntaxError::new(number, text, at, mistake)),
-        }
-        comment =
-            lexer.open_comment().map(|(at, level)| (level, SyntaxError::new(number, text, at, Mistake::OpenComment)));
-    }
-    if let Some((_, error)) = comment {
-        mistakes.push(error);
-    }
-    (statements, mistakes)
 }
 
 fn checked(line: &[u8], number: usize) -> Result<&str, SyntaxError> {

@@ -36,6 +36,14 @@ impl Arguments<'_> {
         }
     }
 
+    /// Returns the text at `index`, or the digits of the whole number there, if any: in Lua they are the same.
+    pub(super) fn digits(&self, index: usize) -> Result<Option<String>, String> {
+        match self.values.get(index).and_then(Value::as_whole) {
+            Some(number) => Ok(Some(number.to_string())),
+            None => Ok(self.text(index)?.map(ToOwned::to_owned)),
+        }
+    }
+
     pub(super) fn path(&self, index: usize, check: impl Fn(&Path) -> Result<(), String>) -> Result<PathBuf, String> {
         let path = PathBuf::from(self.text(index)?.unwrap_or_default());
         check(&path).map_err(|what| format!("{}: {what}", self.name))?;

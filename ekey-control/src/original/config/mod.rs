@@ -1,13 +1,14 @@
 //! The configuration file of the original daemon, `ekeyd.conf`: its statements, each with its place.
 //!
 //! The original runs the file as Lua. This crate reads its statements and runs nothing. It checks what the file alone shows; the
-//! daemon checks the rest. As in the original, the last of several equal statements counts. Unlike in the original, a file may name
-//! several outputs.
+//! daemon checks the rest. As in the original, there may be several control sockets, EGD sockets and keys; of other statements the
+//! last counts. Unlike in the original, a file may name several outputs.
 
 mod arguments;
 mod statement;
 
-use std::net::SocketAddr;
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 
 use crate::language::statement::read_file;
@@ -18,9 +19,9 @@ pub struct OriginalConfig {
     /// `Keyring`: the file with the long-term keys.
     pub keyring: Option<Placed<PathBuf>>,
     /// `UnixControlSocket`: where to listen for commands.
-    pub unix_control: Option<Placed<PathBuf>>,
-    /// `TCPControlSocket`: the port on 127.0.0.1 on which the original daemon takes commands from everyone.
-    pub tcp_control: Option<Placed<u16>>,
+    pub unix_control: Vec<Placed<PathBuf>>,
+    /// `TCPControlSocket`: ports on 127.0.0.1 on which the original daemon takes commands from everyone.
+    pub tcp_control: Vec<Placed<u16>>,
     /// `SetOutputToKernel`: the bits of entropy to credit for each byte, 1 to 8.
     pub kernel_bits: Option<Placed<u8>>,
     /// `SetOutputToFile`: the file that gets all entropy.
@@ -60,18 +61,43 @@ pub enum EgdSocket {
         /// The group to give it to.
         group: Option<String>,
     },
-    /// A TCP port, on 127.0.0.1 unless the file names an address.
-    Tcp(SocketAddr),
+    /// A TCP port.
+    Tcp {
+        /// 127.0.0.1 unless the file names another.
+        host: Host,
+        /// From 1.
+        port: u16,
+    },
 }
 
-impl EgdSocket {
-    /// Whether both name the same place, whatever their rights. Only one of them can be listened on.
-    #[must_use]
-    pub fn is_at_the_place_of(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Unix { path: mine, .. }, Self::Unix { path, .. }) => mine == path,
-            (Self::Tcp(mine), Self::Tcp(address)) => mine == address,
-            (Self::Unix { .. }, Self::Tcp(_)) | (Self::Tcp(_), Self::Unix { .. }) => false,
+/// The address of this machine on which to listen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Host {
+    /// An address. `*` is 0.0.0.0.
+    Address(IpAddr),
+    /// A name, or a short form of an address, which the system resolves.
+    Name(String),
+}
+
+impl Host {
+    /// Reads an address, `*` or a name. Returns `None` if it is none of them.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        if text == "*" {
+            return Some(Self::Address(Ipv4Addr::UNSPECIFIED.into()));
+        }
+        let is_name = |text: &str| {
+            text.len() <= 253
+                && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'))
+        };
+        text.parse().map(Self::Address).ok().or_else(|| is_name(text).then(|| Self::Name(text.to_owned())))
+    }
+}
+
+impl fmt::Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address(address) => address.fmt(f),
+            Self::Name(name) => name.fmt(f),
         }
     }
 }

@@ -1,9 +1,9 @@
 //! Applies one statement of the file to the configuration.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::Ipv4Addr;
 
 use super::arguments::Arguments;
-use super::{EgdSocket, KeyNode, OriginalConfig, Placed};
+use super::{EgdSocket, Host, KeyNode, OriginalConfig, Placed};
 use crate::language::command::is_serial;
 use crate::language::statement::{Statement, Value};
 use crate::original::path::{check_path, check_socket_path};
@@ -34,11 +34,11 @@ pub(super) fn apply(
         "Keyring" => config.keyring = Some(Placed { line, column, value: args.only("a path")?.path(0, check_path)? }),
         "UnixControlSocket" => {
             let value = args.only("a path")?.path(0, check_socket_path)?;
-            config.unix_control = Some(Placed { line, column, value });
+            config.unix_control.push(Placed { line, column, value });
         }
         "TCPControlSocket" => {
             let value = args.only("a port")?.number(0, 1, u16::MAX)?;
-            config.tcp_control = Some(Placed { line, column, value });
+            config.tcp_control.push(Placed { line, column, value });
         }
         "SetOutputToKernel" => {
             let value = args.only("the bits for each byte")?.number(0, 1, 8)?;
@@ -79,10 +79,10 @@ pub(super) fn apply(
 }
 
 fn unix_socket(args: &Arguments<'_>) -> Result<EgdSocket, String> {
-    let mode = match args.text(1)? {
+    let mode = match args.digits(1)? {
         None => None,
-        Some(octal) => Some(octal_mode(octal).ok_or_else(|| {
-            format!("{}: `{}` is not a mode; expected an octal one such as \"0660\"", args.name, shown(octal))
+        Some(octal) => Some(octal_mode(octal.trim()).ok_or_else(|| {
+            format!("{}: `{}` is not a mode; expected an octal one such as \"0660\"", args.name, shown(&octal))
         })?),
     };
     let owner = |index| Ok::<_, String>(args.text(index)?.map(ToOwned::to_owned));
@@ -90,19 +90,23 @@ fn unix_socket(args: &Arguments<'_>) -> Result<EgdSocket, String> {
 }
 
 fn octal_mode(text: &str) -> Option<u32> {
-    let is_octal = text.bytes().all(|digit| matches!(digit, b'0'..=b'7'));
+    let is_octal = !text.is_empty() && text.bytes().all(|digit| matches!(digit, b'0'..=b'7'));
     u32::from_str_radix(text, 8).ok().filter(|mode| is_octal && *mode <= 0o777)
 }
 
 fn tcp_socket(args: &Arguments<'_>) -> Result<EgdSocket, String> {
     let port = args.number(0, 1, u16::MAX)?;
-    let address = match args.text(1)? {
-        None => IpAddr::V4(Ipv4Addr::LOCALHOST),
-        Some(text) => text.parse().map_err(|_| {
-            format!("{}: `{}` is not an address; expected one such as \"127.0.0.1\" or \"::1\"", args.name, shown(text))
+    let host = match args.text(1)? {
+        None => Host::Address(Ipv4Addr::LOCALHOST.into()),
+        Some(text) => Host::parse(text).ok_or_else(|| {
+            let text = shown(text);
+            format!(
+                "{}: `{text}` is no address and no name; expected such as \"127.0.0.1\", \"::1\" or \"*\"",
+                args.name
+            )
         })?,
     };
-    Ok(EgdSocket::Tcp(SocketAddr::new(address, port)))
+    Ok(EgdSocket::Tcp { host, port })
 }
 
 fn key(args: &Arguments<'_>) -> Result<KeyNode, String> {

@@ -17,22 +17,24 @@ use super::places::{ALL_PLACES, to_evict};
 use crate::log_limit::LogLimit;
 use crate::socket::{Access, Doorman, ListenError, Listener, Stream};
 
-const MOST_LISTENERS: usize = 2;
+/// Limit of listeners: more are a mistake.
+const MOST_LISTENERS: usize = 32;
 /// Limit of connections to accept from a listener in one turn of the event loop: fewer than a kind has places, so that a client can
 /// say something before others take its place.
 const ACCEPTS_AT_ONCE: usize = 8;
 const INTEREST: Interest = Interest::READABLE.add(Interest::WRITABLE);
 
-/// Serves the control socket, and a read-only TCP port if one is configured.
+/// Serves the control sockets, and the read-only TCP ports if any are configured.
 pub(crate) struct Server {
-    /// The unix socket, then the read-only port if there is one.
+    /// The unix sockets, then the read-only ports.
     doormen: Vec<Doorman>,
+    /// The first unix socket, which messages name.
     path: PathBuf,
     clients: Slab<Client>,
     /// The log of evictions, for each [`Kind`].
     evictions: [LogLimit; Kind::COUNT],
     first_token: usize,
-    _link: Option<ControlLink>,
+    _links: Vec<ControlLink>,
 }
 
 /// A command that waits for the daemon's reply.
@@ -43,23 +45,31 @@ pub(crate) struct Asked {
 }
 
 impl Server {
-    /// Listens at `path`, open to the daemon's user and group, and on 127.0.0.1 if `port` is given. The port is read-only because TCP
-    /// does not identify the user. The server uses [`TOKENS`](Self::TOKENS) tokens from `first_token` on.
+    /// Listens at `paths`, at least one, open to the daemon's user and group, and at `ports` of 127.0.0.1. The ports are read-only
+    /// because TCP does not identify the user. The server uses [`TOKENS`](Self::TOKENS) tokens from `first_token` on.
     ///
     /// # Errors
     /// [`ListenError`] names the obstacle.
     pub(crate) fn start(
-        path: &Path,
-        port: Option<u16>,
+        paths: &[PathBuf],
+        ports: &[u16],
         registry: &Registry,
         first_token: usize,
     ) -> Result<Self, ListenError> {
-        let path = socket_for(path);
-        let mut listeners = vec![(Listener::unix(path, Access::default())?, path.display().to_string())];
-        if let Some(port) = port {
-            let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let paths: Vec<&Path> = paths.iter().map(|path| socket_for(path)).collect();
+        let path = paths.first().map_or_else(PathBuf::new, |path| path.to_path_buf());
+        let mut listeners = Vec::new();
+        for path in &paths {
+            listeners.push((Listener::unix(path, Access::default())?, path.display().to_string()));
+        }
+        for port in ports {
+            let address = SocketAddr::from((Ipv4Addr::LOCALHOST, *port));
             listeners.push((Listener::tcp(address)?, address.to_string()));
             tracing::info!("{address} is read-only; send commands that change something to {}", path.display());
+        }
+        if listeners.len() > MOST_LISTENERS {
+            let source = io::Error::other(format!("more than {MOST_LISTENERS} control sockets are configured"));
+            return Err(ListenError::Refused { place: path.display().to_string(), source });
         }
         let mut doormen = Vec::new();
         for (mut listener, place) in listeners {
@@ -70,11 +80,11 @@ impl Server {
         }
         Ok(Self {
             doormen,
-            path: path.to_owned(),
+            _links: paths.into_iter().filter_map(ControlLink::make).collect(),
+            path,
             clients: Slab::new(),
             evictions: Default::default(),
             first_token,
-            _link: ControlLink::make(path),
         })
     }
 
