@@ -10,8 +10,11 @@ use ekey_tests::egd::EgdClient;
 use ekey_tests::egd_server::{EgdServer, Manner, random_byte};
 use ekey_tests::{Daemon, DaemonPlan, Scratch, Status, await_until};
 
+/// Gives the byte at a place of a stream.
+type Bytes = fn(u64) -> u8;
+
 /// Servers whose bytes are not random from the first one on.
-const BAD: [(&str, fn(u64) -> u8); 4] = [
+const BAD: [(&str, Bytes); 4] = [
     ("zeros", |_| 0),
     ("one block of 64 bytes over and over", |place| random_byte(place % 64)),
     ("a counter", |place| place as u8),
