@@ -3,14 +3,17 @@
 //! The foreground process ends when the one in the background is ready, with 0, or has failed, with 1. Until then both have the
 //! same stderr, so that an error at the start is seen where the command was typed.
 
+use std::ffi::OsString;
 use std::fs::OpenOptions;
 use std::io::{self, Read as _};
 use std::os::fd::OwnedFd;
+use std::path::PathBuf;
 use std::process::ExitCode;
+
+use nix::unistd::{ForkResult, dup2_stderr, dup2_stdin, dup2_stdout, fork, pipe, setsid};
 
 use super::pid_file::{PidFile, PidFileError};
 use crate::daemon::DaemonError;
-use nix::unistd::{ForkResult, dup2_stderr, dup2_stdin, dup2_stdout, fork, pipe, setsid};
 
 /// Which of the two processes this is.
 pub(crate) enum Side {
@@ -67,6 +70,14 @@ impl Background {
         let _ = nix::unistd::write(&self.ready, b"!");
         Ok(pid_file)
     }
+}
+
+/// Makes a path of the command line absolute, because the background process has another working directory.
+///
+/// # Errors
+/// The path is empty, or there is no working directory.
+pub(crate) fn absolute(path: &OsString) -> Result<PathBuf, lexopt::Error> {
+    std::path::absolute(path).map_err(|error| format!("`{}`: {error}", path.display()).into())
 }
 
 /// Logs how the daemon ended. Returns its exit code.

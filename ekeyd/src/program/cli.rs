@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use lexopt::{Arg, Parser};
 
-use super::background::{self, Background, Side};
+use super::background::{self, Background, Side, absolute};
 use super::egd_linux;
 use super::logs::{self, Logs};
 use super::pid_file::{PidFile, PidFileError};
@@ -114,8 +114,8 @@ fn asked(mut line: Parser) -> Result<Asked, lexopt::Error> {
             None => return Ok(Asked::Original { config, pid_file }),
             Some(Arg::Short('h') | Arg::Long("help")) => return Ok(Asked::Help),
             Some(Arg::Short('v' | 'V') | Arg::Long("version")) => return Ok(Asked::Version),
-            Some(Arg::Short('f')) => config = Some(absolute(line.value()?)?),
-            Some(Arg::Short('p')) => pid_file = Some(absolute(line.value()?)?),
+            Some(Arg::Short('f')) => config = Some(absolute(&line.value()?)?),
+            Some(Arg::Short('p')) => pid_file = Some(absolute(&line.value()?)?),
             // The original ignores further words; here they are a mistake.
             Some(Arg::Value(verb)) if config.is_none() && pid_file.is_none() => break verb,
             Some(other) => return Err(other.unexpected()),
@@ -125,7 +125,7 @@ fn asked(mut line: Parser) -> Result<Asked, lexopt::Error> {
         Some("run") => {
             let (mut config, mut pid_file) = (None, None);
             let goes_on = options(&mut line, &mut [("config", &mut config), ("pid-file", &mut pid_file)])?;
-            let (config, pid_file) = (config.map(PathBuf::from), pid_file.map(absolute).transpose()?);
+            let (config, pid_file) = (config.map(PathBuf::from), pid_file.as_ref().map(absolute).transpose()?);
             Ok(if goes_on { Asked::Run { config, pid_file } } else { Asked::Help })
         }
         Some("check") => check_of(&mut line),
@@ -178,11 +178,6 @@ fn options(line: &mut Parser, known: &mut [(&str, &mut Option<OsString>)]) -> Re
         }
     }
     Ok(true)
-}
-
-/// Makes a path absolute: the background process has another working directory.
-fn absolute(path: OsString) -> Result<PathBuf, lexopt::Error> {
-    std::path::absolute(&path).map_err(|error| format!("`{}`: {error}", path.display()).into())
 }
 
 /// Says why the daemon does not run.

@@ -20,7 +20,7 @@ use lexopt::{Arg, Parser, ValueExt as _};
 use crate::config::{Config, Credit, Egd, EgdClient, Kernel, Server, Tls};
 use crate::confine;
 use crate::daemon::{Daemon, DaemonError};
-use crate::program::background::{self, Background, Side};
+use crate::program::background::{self, Background, Side, absolute};
 use crate::program::logs::{self, Logs};
 use crate::program::pid_file::{PidFile, PidFileError};
 use crate::program::terminal::{complain, say};
@@ -180,11 +180,6 @@ where
         let (text, least, most) = (text.escape_debug(), range.start(), range.end());
         format!("{flag} {text}: expected a whole number from {least} to {most}").into()
     })
-}
-
-/// Makes a path absolute, because the background process has another working directory.
-fn absolute(path: &OsString) -> Result<PathBuf, lexopt::Error> {
-    std::path::absolute(path).map_err(|error| format!("`{}`: {error}", path.display()).into())
 }
 
 /// Connects if it must, and runs: in the background with -D.
