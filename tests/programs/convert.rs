@@ -5,7 +5,7 @@ use ekey_tests::{Finished, Program, Scratch, binaries};
 const EVERYTHING: &str = "TCPControlSocket \"1234\"\nUnixControlSocket \"/var/run/ekeyd.sock\"\n\
     Keyring \"/etc/entropykey/keyring\"\nDaemonise(true)\nSetOutputToKernel(7)\nSetOutputToFile \"/tmp/entropy\"\n\
     EGDTCPSocket(8888)\nEGDTCPSocket(8888, \"127.0.0.1\")\nEGDTCPSocket(\"8889\", \"::1\")\nEGDUnixSocket \"/etc/entropy\"\n\
-    EGDUnixSocket(\"/etc/entropy2\", \"0660\", \"root\", \"entropyusers\")\nAddEntropyKeys \"/dev/entropykey\"\n\
+    EGDUnixSocket(\"/etc/entropy2\", \"0660\", \"root\", \"daemon\")\nAddEntropyKeys \"/dev/entropykey\"\n\
     AddEntropyKeys(\"/my \\\"own\\\" keys\\n\")\nAddEntropyKey \"/dev/cuaU0\"\nAddEntropyKey(\"/dev/a\\\\b\", \"A/BvBlg3OTBJ+RFD\")\n";
 
 #[test]

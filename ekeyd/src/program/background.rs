@@ -66,7 +66,7 @@ impl Background {
         if let Ok(null) = OpenOptions::new().read(true).write(true).open("/dev/null") {
             let _ = (dup2_stdin(&null), dup2_stdout(&null), dup2_stderr(&null));
         }
-        // If that process is gone, nobody waits.
+        // If that process is gone, no one waits.
         let _ = nix::unistd::write(&self.ready, b"!");
         Ok(pid_file)
     }

@@ -188,7 +188,7 @@ fn all_is_well_only_after_a_servers_first_block() {
     let screen = shows(&status, &["\n  health    1.0 kB of the first 2.5 kB tested, none used yet\n"]);
     assert!(!screen.contains("All is well") && screen.contains("not tested yet"), "{screen}");
     status.egd_client = Some(EgdClientStatus { tests: tests(true, None), credited: Some(false), ..connected });
-    shows(&status, &["all tests passed on 1.0 kB", "no credit in the kernel", "All is well"]);
+    shows(&status, &["all tests passed on 1.0 kB", "credit    none in the kernel", "All is well"]);
     fits(&status);
 }
 
