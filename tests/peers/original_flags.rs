@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use ekey_tests::ports::free_port;
@@ -200,8 +200,9 @@ impl Background {
 impl Drop for Background {
     fn drop(&mut self) {
         let _ = kill(self.0, Signal::SIGTERM);
-        let folder = format!("/proc/{}", self.0);
-        await_until("the daemon to end", || (!Path::new(&folder).exists()).then_some(()));
+        // A process that waits for its parent's look has no program any more.
+        let program = format!("/proc/{}/exe", self.0);
+        await_until("the daemon to end", || fs::read_link(&program).is_err().then_some(()));
     }
 }
 
