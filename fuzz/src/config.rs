@@ -3,10 +3,10 @@
 //! conversion.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use ekey_control::OriginalConfig;
-use ekey_control::original::EgdSocket;
+use ekey_control::original::{EgdSocket, Host, Placed};
 use ekeyd::fuzzing::{Configuration, Place};
 use toml::de::{DeTable, DeValue};
 
@@ -84,9 +84,14 @@ fn place(text: &str) -> Option<String> {
 /// The original's format.
 pub fn config_original(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
+    let (original, mistakes) = OriginalConfig::read(text);
+    // No name is looked up: that would ask the network.
+    let is_named = |socket: &Placed<EgdSocket>| matches!(socket.value, EgdSocket::Tcp { host: Host::Name(_), .. });
+    if original.egd.iter().any(is_named) {
+        return;
+    }
     let read = read("ekeyd.conf", text);
     moved(&read, Configuration::read("ekeyd.conf", &format!("\n{text}")));
-    let (original, mistakes) = OriginalConfig::read(text);
     if !mistakes.is_empty() {
         assert!(read.is_err(), "the daemon takes what the tool refuses: {mistakes:?}");
         return;
@@ -103,29 +108,35 @@ pub fn config_original(data: &[u8]) {
             assert_eq!(toml.in_both_formats(), config.in_both_formats(), "converted:\n{converted}");
         }
         (Err((mistakes, shown)), _) => {
-            // The original lets one path or port be two things.
-            let clash = |(_, _, what): &Place| what.contains(" is taken by ");
+            // The original lets one path or port be two things. This machine lacks a user or group.
+            let clash =
+                |(_, _, what): &Place| what.contains(" is taken by ") || what.contains("this machine has no ");
             assert!(mistakes.iter().all(clash), "refused: {shown}\nconverted:\n{converted}");
         }
-        // This machine lacks the user or group, which the converted file does not mention.
+        // This machine lacks the user or group of a socket that is named twice.
         (Ok(_), Err(_)) => {}
     }
 }
 
 fn places_of_original(original: &OriginalConfig) -> Vec<String> {
-    let named = [&original.keyring, &original.unix_control, &original.file].into_iter().flatten();
+    let named = [&original.keyring, &original.file].into_iter().flatten();
     let paths =
-        named.chain(&original.folders).map(|path| &path.value).chain(original.keys.iter().map(|key| &key.value.path));
+        named.chain(&original.unix_control).chain(&original.folders).map(|path| &path.value).chain(original.keys.iter().map(|key| &key.value.path));
     let mut places: Vec<String> = paths.map(|path| path.display().to_string()).filter(|path| path != "-").collect();
     places.extend(original.tcp_control.iter().map(|port| format!("127.0.0.1:{}", port.value)));
     // Of a place that is named twice, the first spelling counts.
-    let distinct = original.egd.iter().enumerate().filter(|(index, socket)| {
-        !original.egd[..*index].iter().any(|before| before.value.is_at_the_place_of(&socket.value))
-    });
-    places.extend(distinct.map(|(_, socket)| match &socket.value {
-        EgdSocket::Unix { path, .. } => path.display().to_string(),
-        EgdSocket::Tcp(address) => address.to_string(),
-    }));
+    let mut seen: Vec<PathBuf> = Vec::new();
+    for socket in &original.egd {
+        let place = match &socket.value {
+            EgdSocket::Unix { path, .. } => path.clone(),
+            EgdSocket::Tcp { host: Host::Address(address), port } => SocketAddr::new(*address, *port).to_string().into(),
+            EgdSocket::Tcp { host: Host::Name(_), .. } => continue,
+        };
+        if !seen.contains(&place) {
+            places.push(place.display().to_string());
+            seen.push(place);
+        }
+    }
     places
 }
 

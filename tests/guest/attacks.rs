@@ -64,6 +64,7 @@ fn equipped() -> Guest {
 fn besiege(mut guest: Booted, table: &str) {
     plug_in_software_key(&mut guest, "");
     guest.await_sh("[ \"$(systemctl is-active ekeyd)\" = active ]");
+    guest.await_sh("ekey-ctl status --json >/root/status && grep '\"name\":\"running\"' /root/status");
     let mut siege = Siege { guest, rows: String::new(), broken: Vec::new() };
     let parts: [fn(&mut Siege); 8] = [
         Siege::users,
@@ -298,7 +299,7 @@ impl Siege {
         let held = said.contains("ended with 124") && !said.contains("16 bytes") && !said.contains("All is well");
         self.row("an EGD server whose every byte is zero", if held { "nothing of it is served" } else { &said }, held);
         // A daemon that was taken over, and root's tool.
-        self.sh("ekey-ctl status --json | sed 's,/etc/entropykey/keyring,/trap/given,g; s,/run/sim/key,/trap/node,g' >/root/lie");
+        self.sh("sed 's,/etc/entropykey/keyring,/trap/given,g; s,/run/sim/key,/trap/node,g' /root/status >/root/lie");
         self.trap("mkfifo", "");
         self.sh("mv /trap/place /trap/node; (umask 0; attacker pose /trap/c /root/lie >/dev/null 2>&1 & echo $! >/tmp/pose)");
         self.guest.await_sh("[ -S /trap/c ]");
@@ -308,7 +309,7 @@ impl Siege {
             ("sets a new one", "ekey-ctl rekey NwBvBlg3OTBJORFD --master-file /root/ltk --socket /trap/c".to_owned()),
         ] {
             let said = self.sh(&format!("timeout 300 {command} </dev/null 2>&1; echo exit $?; ls /trap"));
-            let held = !said.contains("exit 0") && !said.contains("given");
+            let held = !said.contains("exit 0") && !said.lines().any(|line| line == "given");
             let words = said.lines().find(|line| !line.trim().is_empty()).unwrap_or_default().to_owned();
             self.row(&format!("a false daemon names another keyring and node while root's tool {what}"), &words, held);
         }
