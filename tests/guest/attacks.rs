@@ -152,28 +152,29 @@ impl Siege {
             let said = self.sh(&format!("attacker get tcp:127.0.0.1:9178 {host}"));
             self.row(&format!("a browser asks for the page as {host}"), said.trim(), said.contains(expected));
         }
-        // A service that the unit's own settings confine, and that is the attacker.
-        let unit = "/run/systemd/system/taken.service";
-        let write = format!(
-            "(echo [Service]; sed -n '/^\\[Service\\]/,/^\\[Install\\]/p' $(systemctl show -P FragmentPath ekeyd) |
-             grep -vE '^(\\[|#|Exec|Type|Watchdog|Restart|RuntimeDirectory|StateDirectory|Notify)') >{unit}"
-        );
-        self.sh(&write);
-        for (what, words) in [
-            ("a program in the daemon's place sends a datagram to another machine", "send 192.0.2.1:53"),
-            ("… and one to the broadcast address", "send 255.255.255.255:53"),
-        ] {
-            let run = format!(
-                "printf '[Service]\\nType=oneshot\\nExecStart=/usr/bin/attacker {words}\\n' >/run/systemd/system/taken.service.d/run.conf"
-            );
-            let said = self.sh(&format!(
-                "mkdir -p /run/systemd/system/taken.service.d; {run}; systemctl daemon-reload; systemctl start taken 2>/dev/null; \
-                 journalctl --sync; journalctl -u taken -o cat | grep -E '^(sent|failed)' | tail -n 1"
-            ));
-            let refused =
-                ["not permitted", "denied", "unreachable", "not supported"].iter().any(|words| said.contains(words));
-            self.row(what, said.trim(), refused);
-        }
+        // A service that the unit's own settings confine, and that is the attacker. Another machine's address is one of this
+        // machine's here, so that a datagram would arrive.
+        let folder = "/run/systemd/system/taken.service";
+        self.sh(&format!(
+            "mkdir -p {folder}.d /run/systemd/network; \
+             printf '[Match]\\nName=lo\\n[Network]\\nAddress=192.0.2.1/32\\n' >/run/systemd/network/lo.network; \
+             systemctl restart systemd-networkd; \
+             grep -vE '^(Exec|Type|Watchdog|Restart|RuntimeDirectory|StateDirectory|Notify)' \
+             $(systemctl show -P FragmentPath ekeyd) >{folder}"
+        ));
+        let mut send = |unit: &str, address: &str| {
+            self.sh(&format!(
+                "printf '[Service]\\nType=oneshot\\nExecStart=/usr/bin/attacker send {address}\\n' >{folder}.d/run.conf; \
+                 printf '[Service]\\nType=oneshot\\nExecStart=/usr/bin/attacker send {address}\\n' \
+                 >/run/systemd/system/free.service; systemctl daemon-reload; systemctl start {unit} 2>/dev/null; \
+                 journalctl --sync; journalctl -u {unit} -o cat | grep -E '^(sent|failed)' | tail -n 1"
+            ))
+        };
+        let free = send("free", "192.0.2.1:53");
+        let taken = send("taken", "192.0.2.1:53");
+        let result = format!("without the unit's settings: {}; with them: {}", free.trim(), taken.trim());
+        let held = free.contains("sent") && taken.contains("not permitted");
+        self.row("a program in the daemon's place sends a datagram to another machine", &result, held);
     }
 
     /// Attacks every listener with too much, too slowly and too often.
@@ -315,8 +316,9 @@ impl Siege {
         }
         self.sh("kill $(cat /tmp/pose)");
         self.sh("cp /root/ltk /root/open; chmod 644 /root/open");
-        let said = self.sh("ekey-ctl rekey NwBvBlg3OTBJORFD --master-file /root/open 2>&1; echo exit $?");
-        self.row("a master key in a file that others can read is used", last_words(&said), !said.contains("exit 0"));
+        let said = self.sh(&format!("ekey-ctl keyring add {SECOND_SERIAL} --file /root/open 2>&1; echo exit $?"));
+        let held = !said.contains("exit 0") && said.contains("/root/open");
+        self.row("a long-term key in a file that others can read is used", last_words(&said), held);
         // A socket's place, swapped while root makes the socket.
         let swap = "(setpriv --reuid=ekeyd --regid=ekeyd --clear-groups attacker swap /trap/c /root/victim & echo $! >/tmp/swap)";
         for (what, lines) in [
