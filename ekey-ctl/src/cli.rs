@@ -5,12 +5,15 @@ mod capacity;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 use ekey_control::chart::Range;
 use ekey_control::{DEFAULT_SOCKET, Level};
 use ekey_health::Alpha;
 use ekey_proto::Serial;
+
+use crate::completion::Asking;
 
 pub(crate) use capacity::Capacity;
 
@@ -124,9 +127,22 @@ pub(crate) enum Verb {
         #[arg(value_name = "SHELL")]
         shell: Shell,
     },
+    /// Answer the script of `completions`: what may come next
+    #[command(hide = true)]
+    Complete(Complete),
     /// Stop the daemon
     #[command(after_help = "Example: ekey-ctl shutdown")]
     Shutdown,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Complete {
+    /// The shell that asks
+    #[arg(value_name = "SHELL")]
+    pub(crate) shell: Asking,
+    /// The words of the command line after the tool's name, the last one unfinished
+    #[arg(value_name = "WORD", last = true)]
+    pub(crate) words: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, Args)]
@@ -151,7 +167,7 @@ pub(crate) struct Reset {
     #[arg(value_name = "KEY")]
     pub(crate) key: String,
     /// soft: send ^C; reopen: open the link again; usb: reset the USB device; port: switch its port's power off and on
-    #[arg(long, value_name = "LEVEL", default_value = "soft", value_parser = level)]
+    #[arg(long, value_name = "LEVEL", default_value = "soft", value_parser = level())]
     pub(crate) level: Level,
     #[command(flatten)]
     pub(crate) json: Json,
@@ -229,7 +245,7 @@ pub(crate) struct Plot {
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
     /// 10m: the last ten minutes; 24h: the last day, as far as recorded [default: 24h once an hour is recorded]
-    #[arg(long, value_name = "RANGE", value_parser = range)]
+    #[arg(long, value_name = "RANGE", value_parser = range())]
     pub(crate) range: Option<Range>,
     /// Overwrite an existing file
     #[arg(long)]
@@ -251,7 +267,7 @@ pub(crate) struct Rekey {
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// Read the master key from this file, which only its owner may access (chmod 600); `-` is standard input [default: standard input if it is not a terminal]
-    #[arg(long, value_name = "F")]
+    #[arg(long, value_name = "FILE")]
     pub(crate) master_file: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) json: Json,
@@ -303,7 +319,7 @@ pub(crate) struct KeyringAdd {
     #[arg(value_name = "SERIAL")]
     pub(crate) serial: Serial,
     /// Read the long-term key from this file, which only its owner may access (chmod 600); `-` is standard input [default: standard input if it is not a terminal]
-    #[arg(long, value_name = "F")]
+    #[arg(long, value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) at: WithKeyring,
@@ -380,12 +396,13 @@ fn bytes(text: &str) -> Result<u64, String> {
         .ok_or_else(|| "expected a number of bytes from 1 on, such as 4096 or 10M".to_owned())
 }
 
-fn range(text: &str) -> Result<Range, String> {
-    let known = Range::ALL.into_iter().find(|range| range.word() == text);
-    known.ok_or_else(|| "expected 10m or 24h".to_owned())
+/// A value with a name, so that help, completion and "did you mean" know the names.
+fn range() -> impl TypedValueParser<Value = Range> {
+    PossibleValuesParser::new(Range::ALL.map(Range::word))
+        .map(|text| Range::ALL.into_iter().find(|range| range.word() == text).unwrap_or(Range::Minutes))
 }
 
-fn level(text: &str) -> Result<Level, String> {
-    let known = Level::ALL.into_iter().find(|level| level.word() == text);
-    known.ok_or_else(|| "expected soft, reopen, usb or port".to_owned())
+fn level() -> impl TypedValueParser<Value = Level> {
+    PossibleValuesParser::new(Level::ALL.map(Level::word))
+        .map(|text| Level::ALL.into_iter().find(|level| level.word() == text).unwrap_or(Level::Soft))
 }

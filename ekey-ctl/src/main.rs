@@ -6,6 +6,7 @@
 
 mod capacity;
 mod cli;
+mod completion;
 mod configured;
 mod daemon;
 mod doctor;

@@ -23,57 +23,17 @@ fn start(scratch: &Scratch) -> (Daemon, SoftwareKey) {
 }
 
 /// `ekey-ctl top` at a terminal of 90 by 30.
-struct Top {
-    child: Child,
-    keyboard: File,
-    slave: OwnedFd,
-    before: Termios,
-    shown: Arc<Mutex<Vec<u8>>>,
+fn top(daemon: &Daemon) -> Terminal {
+    let mut command = binaries::command("ekey-ctl");
+    command.args(["top", "--socket"]).arg(&daemon.control).env("LC_ALL", "C.UTF-8");
+    Terminal::start(command, 90, 30)
 }
 
-impl Top {
-    fn start(daemon: &Daemon) -> Self {
-        let size = Winsize { ws_row: 30, ws_col: 90, ws_xpixel: 0, ws_ypixel: 0 };
-        let pty = openpty(&size, None).expect("a pseudo terminal");
-        let before = tcgetattr(&pty.slave).expect("a terminal has settings");
-        let end = || Stdio::from(pty.slave.try_clone().expect("a descriptor"));
-        let child = binaries::command("ekey-ctl")
-            .args(["top", "--socket"])
-            .arg(&daemon.control)
-            .env("TERM", "xterm")
-            .env("LC_ALL", "C.UTF-8")
-            .stdin(end())
-            .stdout(end())
-            .stderr(end())
-            .spawn()
-            .expect("ekey-ctl can be run");
-        let keyboard = File::from(pty.master);
-        let mut screen = keyboard.try_clone().expect("a descriptor");
-        let shown = Arc::new(Mutex::new(Vec::new()));
-        let kept = Arc::clone(&shown);
-        thread::spawn(move || {
-            let mut chunk = [0; 4096];
-            while let Ok(count) = screen.read(&mut chunk) {
-                kept.lock().expect("no thread panics while it holds the lock").extend_from_slice(&chunk[..count]);
-            }
-        });
-        Self { child, keyboard, slave: pty.slave, before, shown }
-    }
-
-    fn shown(&self) -> String {
-        String::from_utf8_lossy(&self.shown.lock().expect("no thread panics while it holds the lock")).into_owned()
-    }
-
-    fn await_shown(&self, what: &str) {
-        await_until(&format!("{what:?} on the screen"), || self.shown().contains(what).then_some(()));
-    }
-
-    fn ends_restored(mut self, how: &str) {
-        let code = await_until(&format!("the end after {how}"), || self.child.try_wait().ok().flatten());
-        assert_eq!(code.code(), Some(0), "after {how}");
-        assert_eq!(tcgetattr(&self.slave).expect("a terminal"), self.before, "the terminal after {how}");
-        self.await_shown("\u{1b}[?25h\u{1b}[?1049l");
-    }
+fn ends_restored(top: &mut Terminal, how: &str) {
+    let code = await_until(&format!("the end after {how}"), || top.child.try_wait().ok().flatten());
+    assert_eq!(code.code(), Some(0), "after {how}");
+    assert_eq!(top.settings(), top.before, "the terminal after {how}");
+    top.await_shown("\u{1b}[?25h\u{1b}[?1049l");
 }
 
 #[test]
@@ -87,18 +47,18 @@ fn top_restores_the_terminal_however_it_ends() {
         ("SIGHUP", None, Some(Signal::SIGHUP)),
         ("SIGINT", None, Some(Signal::SIGINT)),
     ] {
-        let mut top = Top::start(&daemon);
+        let mut top = top(&daemon);
         top.await_shown("q or ^C ends");
         assert!(top.shown().starts_with("\u{1b}[?1049h\u{1b}[?25l"), "{:?}", top.shown());
-        assert_ne!(tcgetattr(&top.slave).expect("a terminal"), top.before, "keys are to be read as they are pressed");
+        assert_ne!(top.settings(), top.before, "keys are to be read as they are pressed");
         top.await_shown("All is well: 1 key running.");
         if let Some(key) = key {
-            top.keyboard.write_all(&[b'x', key]).expect("a terminal takes keys");
+            top.press(&[b'x', key]);
         }
         if let Some(signal) = signal {
             kill(Pid::from_raw(i32::try_from(top.child.id()).expect("it fits")), signal).expect("it runs");
         }
-        top.ends_restored(how);
+        ends_restored(&mut top, how);
     }
 }
 
@@ -106,7 +66,7 @@ fn top_restores_the_terminal_however_it_ends() {
 fn top_survives_the_daemon() {
     let scratch = Scratch::make();
     let (mut daemon, _key) = start(&scratch);
-    let mut top = Top::start(&daemon);
+    let mut top = top(&daemon);
     top.await_shown("All is well");
     daemon.program.kill();
     top.await_shown("Trying again every second.");
@@ -183,20 +143,4 @@ fn plot_draws_the_history_and_never_overwrites() {
     assert!(text.contains("last 24 hours") && text.contains("NwBvBlg3OTBJORFD"), "{text:.300}");
     let printed = plot(&["-"]);
     assert!(printed.stdout.starts_with("<svg ") && printed.stdout.ends_with("</svg>\n"), "{printed:?}");
-}
-
-#[test]
-fn completion_scripts_know_the_verbs() {
-    for shell in ["bash", "zsh", "fish"] {
-        let output = binaries::command("ekey-ctl").args(["completions", shell]).output().expect("ekey-ctl can be run");
-        let script = String::from_utf8_lossy(&output.stdout).into_owned();
-        for word in ["plot", "watch", "timeout"] {
-            assert!(script.contains(word), "{shell} does not know {word}");
-        }
-        if shell == "bash" {
-            let mut bash = Command::new("bash").arg("-n").stdin(Stdio::piped()).spawn().expect("bash can be run");
-            bash.stdin.take().expect("a pipe").write_all(script.as_bytes()).expect("bash reads");
-            assert!(bash.wait().expect("it ends").success());
-        }
-    }
 }
