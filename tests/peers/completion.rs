@@ -57,7 +57,7 @@ fn bash_completion_loads_the_script_by_itself() {
 #[test]
 fn zsh_completes_every_verb_and_value() {
     let scene = Scene::make();
-    let zsh = original::shell("bin/zsh-static");
+    let zsh = original::shell("bin/zsh");
     let functions = original::shell("usr/share/zsh/functions");
     let own = scene.scratch.path("functions");
     fs::create_dir(&own).expect("a folder can be made");
@@ -67,6 +67,8 @@ fn zsh_completes_every_verb_and_value() {
         own.display(),
         functions.display()
     );
+    let modules = original::shell("usr/lib/x86_64-linux-gnu/zsh/5.9");
+    let _ = scene.scratch.write(".zshenv", &format!("module_path=({})\n", modules.display()), 0o644);
     let _ = scene.scratch.write(".zshrc", &rc, 0o644);
     let mut command = scene.command(zsh);
     command.arg("-i");
@@ -125,8 +127,15 @@ impl Scene {
 
     fn command(&self, shell: PathBuf) -> Command {
         let folder = self.scratch.folder();
-        let mut command = Command::new(shell);
-        command.env_clear().current_dir(folder).env("EKEYD_SOCKET", &self.daemon.control).env("LC_ALL", "C.UTF-8");
+        // A shell must own its terminal.
+        let mut command = Command::new("setsid");
+        command
+            .arg("--ctty")
+            .arg(shell)
+            .env_clear()
+            .current_dir(folder)
+            .env("EKEYD_SOCKET", &self.daemon.control)
+            .env("LC_ALL", "C.UTF-8");
         command.env("PATH", format!("{}:/usr/bin:/bin", folder.display()));
         for name in ["HOME", "ZDOTDIR", "XDG_CONFIG_HOME", "XDG_DATA_HOME"] {
             command.env(name, folder);

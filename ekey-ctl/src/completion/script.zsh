@@ -10,7 +10,7 @@ _ekey_ctl() {
             ;;
         words)
             shift answer
-            (( $#answer )) && _describe -o 'ekey-ctl' answer
+            (( $#answer )) && _describe 'ekey-ctl' answer
             ;;
     esac
 }
