@@ -50,6 +50,6 @@ pub(crate) fn run(cli: &Cli) -> Result<u8, Problem> {
         Verb::Capacity(args) => capacity::run(socket, args),
         Verb::Completions { shell } => completions::run(*shell),
         Verb::Complete(args) => completions::complete(args),
-        Verb::Shutdown => shutdown::run(socket),
+        Verb::Shutdown(args) => shutdown::run(socket, *args),
     }
 }
