@@ -1,16 +1,11 @@
-//! The tool's live verbs with a real daemon: `top` at a real terminal, `watch`, `plot`, completions.
+//! The tool's live verbs with a real daemon: `top` at a real terminal, `watch`, `plot`; the widths of a terminal.
 
-use std::fs::{self, File};
-use std::io::{Read as _, Write as _};
-use std::os::fd::OwnedFd;
-use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex};
-use std::thread;
+use std::fs;
+use std::process::Command;
 
+use ekey_tests::terminal::Terminal;
 use ekey_tests::{Daemon, DaemonPlan, KeyPlan, Program, Scratch, SoftwareKey, await_until, binaries};
-use nix::pty::{Winsize, openpty};
 use nix::sys::signal::{Signal, kill};
-use nix::sys::termios::{Termios, tcgetattr};
 use nix::unistd::Pid;
 use serde_json::Value;
 
@@ -70,8 +65,8 @@ fn top_survives_the_daemon() {
     top.await_shown("All is well");
     daemon.program.kill();
     top.await_shown("Trying again every second.");
-    top.keyboard.write_all(b"q").expect("a terminal takes keys");
-    top.ends_restored("the daemon's end");
+    top.press(b"q");
+    ends_restored(&mut top, "the daemon's end");
     let finished = daemon.ctl(&scratch, &["top"]);
     assert_eq!(finished.code, Some(3), "{finished:?}");
 }
@@ -143,4 +138,45 @@ fn plot_draws_the_history_and_never_overwrites() {
     assert!(text.contains("last 24 hours") && text.contains("NwBvBlg3OTBJORFD"), "{text:.300}");
     let printed = plot(&["-"]);
     assert!(printed.stdout.starts_with("<svg ") && printed.stdout.ends_with("</svg>\n"), "{printed:?}");
+}
+
+#[test]
+fn status_doctor_and_capacity_fit_their_terminal() {
+    let scratch = Scratch::make();
+    let (daemon, _key) = start(&scratch);
+    for columns in [60, 80, 132] {
+        for verb in [&["status"][..], &["doctor"], &["capacity"], &["capacity", "--clients", "5:tls"]] {
+            let mut command = binaries::command("ekey-ctl");
+            command.args(verb).arg("--socket").arg(&daemon.control).env("NO_COLOR", "1").env("LC_ALL", "C.UTF-8");
+            let mut terminal = Terminal::start(command, columns, 50);
+            await_until("the end", || terminal.child.try_wait().ok().flatten());
+            let last = if verb[0] == "capacity" { "clients" } else { "sandbox" };
+            terminal.await_shown(last);
+            let screen = terminal.shown();
+            for line in screen.lines().filter(|line| line.contains(' ')) {
+                let is_one_word = !line.trim().contains(' ');
+                let width = line.trim_end().chars().count();
+                assert!(width <= usize::from(columns) || is_one_word, "{verb:?} at {columns}: {line:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_dumb_terminal_gets_no_colour() {
+    let scratch = Scratch::make();
+    let (daemon, _key) = start(&scratch);
+    for (name, value) in [("TERM", "dumb"), ("NO_COLOR", "1")] {
+        for verb in ["status", "top"] {
+            if (name, verb) == ("NO_COLOR", "top") {
+                continue;
+            }
+            let mut command = binaries::command("ekey-ctl");
+            command.arg(verb).arg("--socket").arg(&daemon.control).env(name, value);
+            let mut terminal = Terminal::start(command, 80, 24);
+            await_until("the end", || terminal.child.try_wait().ok().flatten());
+            terminal.await_shown("All is well");
+            assert!(!terminal.shown().contains('\u{1b}'), "{name} {verb}: {:?}", terminal.shown());
+        }
+    }
 }
