@@ -66,7 +66,7 @@ fn one_connection_serves_many_requests() {
 fn an_error_is_shown_without_control_characters() {
     let server = daemon(|_| Some("ERROR no \u{1b}[31msuch key\n".to_owned()));
     let error = ask(&server.path).expect_err("an error");
-    assert_eq!(error.to_string(), "the daemon refused ListEntropyKeys: no ?[31msuch key");
+    assert_eq!(error.to_string(), "the daemon refused to list its keys: no ?[31msuch key");
 }
 
 #[test]

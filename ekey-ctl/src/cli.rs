@@ -5,12 +5,17 @@ mod capacity;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::error::{ContextKind, ContextValue};
+use clap::{Args, Command, CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 use ekey_control::chart::Range;
+use ekey_control::nearest::nearest;
 use ekey_control::{DEFAULT_SOCKET, Level};
 use ekey_health::Alpha;
 use ekey_proto::Serial;
+
+use crate::completion::Asking;
 
 pub(crate) use capacity::Capacity;
 
@@ -87,7 +92,7 @@ pub(crate) enum Verb {
     Doctor(Doctor),
     /// Write verified bytes to a file, for tests with other programs
     ///
-    /// Takes the bytes from the daemon's EGD server; no other client gets them. Never overwrites a file. Exits with 0 if all bytes came,
+    /// Takes the bytes from the daemon's EGD server; no other client gets them. A full disk leaves no file behind. Exits with 0 if all bytes came,
     /// with 1 after --timeout without a byte: the file keeps what came.
     #[command(after_help = "Example: ekey-ctl capture sample.bin --bytes 10M")]
     Capture(Capture),
@@ -124,9 +129,22 @@ pub(crate) enum Verb {
         #[arg(value_name = "SHELL")]
         shell: Shell,
     },
+    /// Answer the script of `completions`: what may come next
+    #[command(hide = true)]
+    Complete(Complete),
     /// Stop the daemon
     #[command(after_help = "Example: ekey-ctl shutdown")]
-    Shutdown,
+    Shutdown(Json),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Complete {
+    /// The shell that asks
+    #[arg(value_name = "SHELL")]
+    pub(crate) shell: Asking,
+    /// The words of the command line after the tool's name, the last one unfinished
+    #[arg(value_name = "WORD", last = true)]
+    pub(crate) words: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, Args)]
@@ -136,22 +154,29 @@ pub(crate) struct Json {
     pub(crate) json: bool,
 }
 
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct Force {
+    /// Replace an existing file, once the new one is whole
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct Stats {
-    /// A serial number, a number from `list`, a path, or the last names of a path
+    /// A serial number, a number from `list`, a path, or the last names of a path [default: the only key]
     #[arg(value_name = "KEY")]
-    pub(crate) key: String,
+    pub(crate) key: Option<String>,
     #[command(flatten)]
     pub(crate) json: Json,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Reset {
-    /// A serial number, a number from `list`, a path, or the last names of a path
+    /// A serial number, a number from `list`, a path, or the last names of a path [default: the only key]
     #[arg(value_name = "KEY")]
-    pub(crate) key: String,
+    pub(crate) key: Option<String>,
     /// soft: send ^C; reopen: open the link again; usb: reset the USB device; port: switch its port's power off and on
-    #[arg(long, value_name = "LEVEL", default_value = "soft", value_parser = level)]
+    #[arg(long, value_name = "LEVEL", default_value = "soft", value_parser = level())]
     pub(crate) level: Level,
     #[command(flatten)]
     pub(crate) json: Json,
@@ -168,8 +193,8 @@ pub(crate) struct Doctor {
 
 #[derive(Debug, Args)]
 pub(crate) struct Wait {
-    /// Wait for this many verified bytes from now on
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    /// Wait for this many verified bytes from now on; suffixes k, M, G: 10^3, 10^6, 10^9
+    #[arg(long, value_name = "N", value_parser = bytes)]
     pub(crate) bytes: Option<u64>,
     /// Give up after this many seconds; fractions are allowed
     #[arg(long, value_name = "S", default_value = "60", value_parser = seconds)]
@@ -186,6 +211,8 @@ pub(crate) struct Capture {
     /// Number of bytes; suffixes k, M, G: 10^3, 10^6, 10^9
     #[arg(long, value_name = "N", value_parser = bytes)]
     pub(crate) bytes: u64,
+    #[command(flatten)]
+    pub(crate) force: Force,
     /// Give up after this many seconds without a byte
     #[arg(long, value_name = "S", default_value = "60", value_parser = seconds)]
     pub(crate) timeout: Duration,
@@ -198,7 +225,7 @@ pub(crate) struct Test {
     /// The file to test; `-` is standard input [default: bytes from the daemon]
     #[arg(value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
-    /// Number of bytes at most; suffixes k, M, G: 10^3, 10^6, 10^9 [default: the whole file, 1M from the daemon]
+    /// Number of bytes at most; suffixes k, M, G: 10^3, 10^6, 10^9 [default: the whole file, 100k from the daemon]
     #[arg(long, value_name = "N", value_parser = bytes)]
     pub(crate) bytes: Option<u64>,
     /// False-alarm rate of each test on good data, from 2^-20 to 2^-60
@@ -207,6 +234,8 @@ pub(crate) struct Test {
     /// Write the histogram to this SVG file
     #[arg(long, value_name = "FILE")]
     pub(crate) svg: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) force: Force,
     /// Give up after this many seconds without a byte from the daemon
     #[arg(long, value_name = "S", default_value = "60", value_parser = seconds)]
     pub(crate) timeout: Duration,
@@ -229,11 +258,12 @@ pub(crate) struct Plot {
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
     /// 10m: the last ten minutes; 24h: the last day, as far as recorded [default: 24h once an hour is recorded]
-    #[arg(long, value_name = "RANGE", value_parser = range)]
+    #[arg(long, value_name = "RANGE", value_parser = range())]
     pub(crate) range: Option<Range>,
-    /// Overwrite an existing file
-    #[arg(long)]
-    pub(crate) force: bool,
+    #[command(flatten)]
+    pub(crate) force: Force,
+    #[command(flatten)]
+    pub(crate) json: Json,
 }
 
 #[derive(Debug, Args)]
@@ -251,7 +281,7 @@ pub(crate) struct Rekey {
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// Read the master key from this file, which only its owner may access (chmod 600); `-` is standard input [default: standard input if it is not a terminal]
-    #[arg(long, value_name = "F")]
+    #[arg(long, value_name = "FILE")]
     pub(crate) master_file: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) json: Json,
@@ -303,7 +333,7 @@ pub(crate) struct KeyringAdd {
     #[arg(value_name = "SERIAL")]
     pub(crate) serial: Serial,
     /// Read the long-term key from this file, which only its owner may access (chmod 600); `-` is standard input [default: standard input if it is not a terminal]
-    #[arg(long, value_name = "F")]
+    #[arg(long, value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) at: WithKeyring,
@@ -332,9 +362,9 @@ pub(crate) struct Add {
 
 #[derive(Debug, Args)]
 pub(crate) struct Remove {
-    /// A serial number, a number from `list`, a path, or the last names of a path
+    /// A serial number, a number from `list`, a path, or the last names of a path [default: the only key]
     #[arg(value_name = "KEY")]
-    pub(crate) key: String,
+    pub(crate) key: Option<String>,
     #[command(flatten)]
     pub(crate) json: Json,
 }
@@ -380,12 +410,35 @@ fn bytes(text: &str) -> Result<u64, String> {
         .ok_or_else(|| "expected a number of bytes from 1 on, such as 4096 or 10M".to_owned())
 }
 
-fn range(text: &str) -> Result<Range, String> {
-    let known = Range::ALL.into_iter().find(|range| range.word() == text);
-    known.ok_or_else(|| "expected 10m or 24h".to_owned())
+/// Returns the verb or option that a person most likely meant.
+pub(crate) fn meant(error: &clap::Error) -> Option<String> {
+    let said = |kind| match error.get(kind) {
+        Some(ContextValue::String(said)) => Some(said.clone()),
+        _ => None,
+    };
+    let mut command = Cli::command();
+    command.build();
+    let mut verbs: Vec<&Command> = vec![&command];
+    let mut at = 0;
+    while let Some(verb) = verbs.get(at).copied() {
+        verbs.extend(verb.get_subcommands().filter(|verb| !verb.is_hide_set() && verb.get_name() != "help"));
+        at += 1;
+    }
+    if let Some(said) = said(ContextKind::InvalidSubcommand) {
+        return nearest(&said, verbs.iter().map(|verb| verb.get_name())).map(str::to_owned);
+    }
+    let said = said(ContextKind::InvalidArg)?;
+    let options = verbs.iter().flat_map(|verb| verb.get_arguments()).filter_map(|option| option.get_long());
+    nearest(said.strip_prefix("--")?, options).map(|meant| format!("--{meant}"))
 }
 
-fn level(text: &str) -> Result<Level, String> {
-    let known = Level::ALL.into_iter().find(|level| level.word() == text);
-    known.ok_or_else(|| "expected soft, reopen, usb or port".to_owned())
+/// A value with a name, so that help, completion and "did you mean" know the names.
+fn range() -> impl TypedValueParser<Value = Range> {
+    PossibleValuesParser::new(Range::ALL.map(Range::word))
+        .map(|text| Range::ALL.into_iter().find(|range| range.word() == text).unwrap_or(Range::Minutes))
+}
+
+fn level() -> impl TypedValueParser<Value = Level> {
+    PossibleValuesParser::new(Level::ALL.map(Level::word))
+        .map(|text| Level::ALL.into_iter().find(|level| level.word() == text).unwrap_or(Level::Soft))
 }

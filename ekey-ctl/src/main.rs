@@ -6,6 +6,7 @@
 
 mod capacity;
 mod cli;
+mod completion;
 mod configured;
 mod daemon;
 mod doctor;
@@ -13,6 +14,7 @@ mod egd;
 mod host;
 #[cfg(test)]
 mod man;
+mod new_file;
 mod privacy;
 mod problem;
 mod rekey;
@@ -22,6 +24,7 @@ mod signals;
 mod terminal;
 mod trusted;
 mod verbs;
+mod which_key;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -40,6 +43,9 @@ fn main() -> ExitCode {
         Err(error) => {
             // If even the message cannot be written, nothing is left to do.
             let _ = error.print();
+            if let Some(meant) = cli::meant(&error) {
+                let _ = writeln!(io::stderr(), "Did you mean `{meant}`?");
+            }
             return if error.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS };
         }
     };

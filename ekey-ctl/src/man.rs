@@ -30,6 +30,78 @@ fn the_manual_pages_match_the_command_line() {
     }
 }
 
+/// Returns the sections that the command line does not know.
+fn sections(name: &str) -> String {
+    const COMMON: &str = r#".SH "EXIT STATUS"
+.TP
+.B 0, 1, 2
+as the verb says; 0 is success
+.TP
+.B 3
+no daemon runs
+.TP
+.B 4
+any other failure
+.TP
+.B 64
+wrong command line
+.SH ENVIRONMENT
+.TP
+.B EKEYD_SOCKET
+the control socket, unless \-\-socket names one
+.TP
+.B NO_COLOR
+if it is not empty: no colour
+.TP
+.B TERM
+if it is "dumb": no colour, no progress bar, no live screen
+.TP
+.B LC_ALL, LC_CTYPE, LANG
+if the locale has UTF\-8, sparklines have finer steps
+.SH FILES
+.TP
+.I /run/ekeyd/control.sock
+the daemon's control socket
+.TP
+.I /etc/entropykey/ekeyd.toml, /etc/entropykey/ekeyd.conf
+the daemon's configuration
+.TP
+.I /etc/entropykey/keyring
+the long\-term keys
+.SH UNITS
+Suffixes k, M, G: 10^3, 10^6, 10^9. One kB is 1000 bytes. Rates are in bytes a second, temperatures in degrees Celsius, voltages in volts.
+"#;
+    const GLOSSARY: &str = r#".SH GLOSSARY
+.TP
+.B key
+an Entropy Key, a USB device that generates random bytes
+.TP
+.B long\-term key
+the secret that proves a key's bytes; the keyring holds one for each key
+.TP
+.B master key
+the secret on the key's card, which sets a new long\-term key
+.TP
+.B verified
+the bytes' MAC proves that they come from the key
+.TP
+.B pool
+the bytes that the daemon holds for its outputs
+.TP
+.B credit
+to tell the kernel how many bits of entropy it got
+.TP
+.B node
+the file by which a key is reached: a tty, or a unix socket
+.TP
+.B retired
+the key's output failed a health test, and is not handed out
+"#;
+    let others = if name == "ekey-ctl" { "" } else { ".BR ekey-ctl (1),\n" };
+    let glossary = if name == "ekey-ctl" { GLOSSARY } else { "" };
+    format!("{COMMON}{glossary}.SH \"SEE ALSO\"\n{others}.BR ekeyd (8),\n.BR ekeyd.toml (5),\n.BR ekey-sim (1)\n")
+}
+
 fn collect(command: &Command, name: &str, pages: &mut Vec<(String, String)>) {
     // clap wants a name that lives as long as the program, here a test.
     let leaked: &'static str = Box::leak(name.to_owned().into_boxed_str());
@@ -40,6 +112,7 @@ fn collect(command: &Command, name: &str, pages: &mut Vec<(String, String)>) {
         .manual("Entropy Key");
     let mut text = Vec::new();
     page.render(&mut text).unwrap();
+    text.extend_from_slice(sections(name).as_bytes());
     pages.push((format!("{name}.1"), String::from_utf8(text).unwrap()));
     for verb in command.get_subcommands().filter(|verb| !verb.is_hide_set()) {
         collect(verb, &format!("{name}-{}", verb.get_name()), pages);

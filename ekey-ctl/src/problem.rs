@@ -37,14 +37,20 @@ pub(crate) enum Problem {
     #[error("{}: cannot read: {source}; correct the path", path.display())]
     Unreadable { path: PathBuf, source: io::Error },
     /// A new file (host).
-    #[error("{}: cannot create: {source}; {}", path.display(), advice(source, "nothing is overwritten: name another file, or remove this one"))]
+    #[error("{}: cannot create: {source}; {}", path.display(), advice(source, "nothing is overwritten: name another file, or give --force"))]
     Unmade { path: PathBuf, source: io::Error },
-    /// A file to replace (host).
-    #[error("{}: cannot write: {source}; {}", path.display(), advice(source, "name another file, or give --force"))]
-    Unwritable { path: PathBuf, source: io::Error },
     /// A file being written (host).
-    #[error("{}: cannot write: {source}; check the free space on its disk", path.display())]
+    #[error("{}: cannot write: {source}; check the free space on its disk; nothing of it is left", path.display())]
     Unwritten { path: PathBuf, source: io::Error },
+    /// The daemon drives no key.
+    #[error("the daemon drives no key: plug one in, or see `ekey-ctl doctor`")]
+    NoKey,
+    /// Several keys, and none named.
+    #[error("the daemon drives {} keys: name one of {}", names.len(), names.join(", "))]
+    WhichKey { names: Vec<String> },
+    /// No key has this name.
+    #[error("no key is called {wanted}{}; see `ekey-ctl list`", instead(meant.as_deref(), names))]
+    NoSuchKey { wanted: String, meant: Option<String>, names: Vec<String> },
     /// The daemon has no EGD server that this tool can use.
     #[error("no bytes from the daemon: {0}")]
     NoEgd(String),
@@ -77,6 +83,14 @@ fn advice<'a>(source: &io::Error, if_it_exists: &'a str) -> &'a str {
     match source.kind() {
         io::ErrorKind::AlreadyExists => if_it_exists,
         _ => "name another path",
+    }
+}
+
+fn instead(meant: Option<&str>, names: &[String]) -> String {
+    match (meant, names) {
+        (Some(meant), _) => format!(" (did you mean {meant}?)"),
+        (None, []) => ": the daemon drives none".to_owned(),
+        (None, names) => format!(": the daemon drives {}", names.join(", ")),
     }
 }
 

@@ -183,11 +183,11 @@ fn the_socket_comes_from_an_option_or_the_environment() {
 #[test]
 fn a_daemon_of_another_kind_exits_4_and_says_so() {
     for (reply, expected) in [
-        ("OK\n", "has no Status"),
-        ("ERROR no\n", "has no Status"),
+        ("OK\n", "gives no status"),
+        ("ERROR no\n", "gives no status"),
         ("*\t{}\nOK\n", "same version"),
         ("*\t{\"format\":2}\nOK\n", "update ekey-ctl"),
-        ("hello\n", "does not speak EKEYD/1"),
+        ("hello\n", "another program than ekeyd"),
     ] {
         let daemon = serve(move |_| Some(reply.to_owned()));
         let output = run(&daemon.socket, &["status"]);
@@ -231,11 +231,11 @@ fn stats_takes_a_key_by_any_of_its_names() {
 }
 
 #[test]
-fn stats_of_a_missing_key_repeats_the_daemons_error() {
+fn stats_of_a_missing_key_says_which_there_are() {
     let daemon = daemon_with(Vec::new());
     let output = run(&daemon.socket, &["stats", "x\"y"]);
     exits(&output, 4);
-    assert_eq!(err(&output), "ekey-ctl: the daemon refused StatEntropyKey(\"x\\\"y\"): no key is called \"x\\\"y\"\n");
+    assert_eq!(err(&output), "ekey-ctl: no key is called x\"y: the daemon drives none; see `ekey-ctl list`\n");
 }
 
 #[test]
@@ -319,7 +319,6 @@ fn every_verb_shows_an_example_in_its_help() {
 fn a_wrong_command_line_exits_64() {
     for args in [
         &["frobnicate"][..],
-        &["stats"],
         &["wait", "--bytes", "0"],
         &["wait", "--timeout", "-1"],
         &["wait", "--timeout", "nan"],
@@ -371,4 +370,77 @@ fn what_cannot_be_a_key_is_not_added() {
     assert_eq!(asked.load(Ordering::Relaxed), 0, "the daemon was asked to drive it");
     let later = folder.path().join("later");
     exits(&run(&daemon.socket, &["add", later.to_str().expect("UTF-8")]), 0);
+}
+
+#[test]
+fn the_only_key_needs_no_name_and_a_slip_is_met() {
+    let one = daemon_with(vec![key(State::Running)]);
+    exits(&run(&one.socket, &["stats"]), 0);
+    let slip = run(&one.socket, &["stats", "NwBvBlg3OTBJORFX"]);
+    exits(&slip, 4);
+    assert!(err(&slip).contains(&format!("did you mean {SERIAL}?")), "{}", err(&slip));
+    let mut second = key(State::Running);
+    second.number = 2;
+    let two = daemon_with(vec![key(State::Running), second]);
+    let which = run(&two.socket, &["remove"]);
+    exits(&which, 4);
+    assert!(err(&which).contains("2 keys: name one of"), "{}", err(&which));
+}
+
+#[test]
+fn a_slip_in_a_verb_or_option_is_met() {
+    for (args, meant) in
+        [(&["statuss"][..], "`status`"), (&["status", "--jsn"], "`--json`"), (&["keyring", "lst"], "`list`")]
+    {
+        let output = ctl().args(args).output().expect("to run ekey-ctl");
+        exits(&output, 64);
+        assert!(err(&output).contains(&format!("Did you mean {meant}?")), "{args:?}: {}", err(&output));
+    }
+}
+
+#[test]
+fn errors_do_not_speak_the_sockets_language() {
+    let daemon = serve(|line| {
+        let name = line.split(['(', ' ']).next().unwrap_or_default().to_owned();
+        Some(format!("ERROR {name}: takes no argument\n"))
+    });
+    for args in [
+        &["list"][..],
+        &["stats", "1"],
+        &["remove", "1"],
+        &["reset", "1"],
+        &["status"],
+        &["plot", "-"],
+        &["shutdown"],
+        &["keyring", "reload"],
+    ] {
+        let output = run(&daemon.socket, args);
+        assert_ne!(output.status.code(), Some(0), "{args:?}");
+        for name in ["EntropyKey", "Shutdown", "Keyring(", "Status", "History", "EKEYD/1"] {
+            assert!(!err(&output).contains(name), "{args:?}: {}", err(&output));
+        }
+    }
+}
+
+#[test]
+fn a_full_pool_without_a_running_key_is_not_enough() {
+    use ekey_control::History;
+    let daemon = serve(|line| {
+        let mut status = status(vec![key(State::Silent)]);
+        status.pool.bytes = status.pool.capacity;
+        let reply = match line {
+            "Status" => Reply::lines([status.to_json().expect("JSON")]),
+            "History" => Reply::lines([serde_json::to_string(&History::default()).expect("JSON")]),
+            other => Reply::error(other),
+        };
+        Some(reply.to_string())
+    });
+    for args in [&["capacity"][..], &["capacity", "--json"], &["capacity", "--clients", "1:gpg"]] {
+        let output = run(&daemon.socket, args);
+        exits(&output, 1);
+        assert!(out(&output).contains("not enough") || out(&output).contains("nothing is enough"), "{}", out(&output));
+    }
+    let json: serde_json::Value =
+        serde_json::from_str(&out(&run(&daemon.socket, &["capacity", "--json"]))).expect("JSON");
+    assert_eq!(json["enough"], false);
 }

@@ -1,16 +1,11 @@
-//! The tool's live verbs with a real daemon: `top` at a real terminal, `watch`, `plot`, completions.
+//! The tool's live verbs with a real daemon: `top` at a real terminal, `watch`, `plot`; the widths of a terminal.
 
-use std::fs::{self, File};
-use std::io::{Read as _, Write as _};
-use std::os::fd::OwnedFd;
-use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex};
-use std::thread;
+use std::fs;
+use std::process::Command;
 
+use ekey_tests::terminal::Terminal;
 use ekey_tests::{Daemon, DaemonPlan, KeyPlan, Program, Scratch, SoftwareKey, await_until, binaries};
-use nix::pty::{Winsize, openpty};
 use nix::sys::signal::{Signal, kill};
-use nix::sys::termios::{Termios, tcgetattr};
 use nix::unistd::Pid;
 use serde_json::Value;
 
@@ -23,57 +18,17 @@ fn start(scratch: &Scratch) -> (Daemon, SoftwareKey) {
 }
 
 /// `ekey-ctl top` at a terminal of 90 by 30.
-struct Top {
-    child: Child,
-    keyboard: File,
-    slave: OwnedFd,
-    before: Termios,
-    shown: Arc<Mutex<Vec<u8>>>,
+fn top(daemon: &Daemon) -> Terminal {
+    let mut command = binaries::command("ekey-ctl");
+    command.args(["top", "--socket"]).arg(&daemon.control).env("LC_ALL", "C.UTF-8");
+    Terminal::start(command, 90, 30)
 }
 
-impl Top {
-    fn start(daemon: &Daemon) -> Self {
-        let size = Winsize { ws_row: 30, ws_col: 90, ws_xpixel: 0, ws_ypixel: 0 };
-        let pty = openpty(&size, None).expect("a pseudo terminal");
-        let before = tcgetattr(&pty.slave).expect("a terminal has settings");
-        let end = || Stdio::from(pty.slave.try_clone().expect("a descriptor"));
-        let child = binaries::command("ekey-ctl")
-            .args(["top", "--socket"])
-            .arg(&daemon.control)
-            .env("TERM", "xterm")
-            .env("LC_ALL", "C.UTF-8")
-            .stdin(end())
-            .stdout(end())
-            .stderr(end())
-            .spawn()
-            .expect("ekey-ctl can be run");
-        let keyboard = File::from(pty.master);
-        let mut screen = keyboard.try_clone().expect("a descriptor");
-        let shown = Arc::new(Mutex::new(Vec::new()));
-        let kept = Arc::clone(&shown);
-        thread::spawn(move || {
-            let mut chunk = [0; 4096];
-            while let Ok(count) = screen.read(&mut chunk) {
-                kept.lock().expect("no thread panics while it holds the lock").extend_from_slice(&chunk[..count]);
-            }
-        });
-        Self { child, keyboard, slave: pty.slave, before, shown }
-    }
-
-    fn shown(&self) -> String {
-        String::from_utf8_lossy(&self.shown.lock().expect("no thread panics while it holds the lock")).into_owned()
-    }
-
-    fn await_shown(&self, what: &str) {
-        await_until(&format!("{what:?} on the screen"), || self.shown().contains(what).then_some(()));
-    }
-
-    fn ends_restored(mut self, how: &str) {
-        let code = await_until(&format!("the end after {how}"), || self.child.try_wait().ok().flatten());
-        assert_eq!(code.code(), Some(0), "after {how}");
-        assert_eq!(tcgetattr(&self.slave).expect("a terminal"), self.before, "the terminal after {how}");
-        self.await_shown("\u{1b}[?25h\u{1b}[?1049l");
-    }
+fn ends_restored(top: &mut Terminal, how: &str) {
+    let code = await_until(&format!("the end after {how}"), || top.child.try_wait().ok().flatten());
+    assert_eq!(code.code(), Some(0), "after {how}");
+    assert_eq!(top.settings(), top.before, "the terminal after {how}");
+    top.await_shown("\u{1b}[?25h\u{1b}[?1049l");
 }
 
 #[test]
@@ -87,18 +42,18 @@ fn top_restores_the_terminal_however_it_ends() {
         ("SIGHUP", None, Some(Signal::SIGHUP)),
         ("SIGINT", None, Some(Signal::SIGINT)),
     ] {
-        let mut top = Top::start(&daemon);
+        let mut top = top(&daemon);
         top.await_shown("q or ^C ends");
         assert!(top.shown().starts_with("\u{1b}[?1049h\u{1b}[?25l"), "{:?}", top.shown());
-        assert_ne!(tcgetattr(&top.slave).expect("a terminal"), top.before, "keys are to be read as they are pressed");
+        assert_ne!(top.settings(), top.before, "keys are to be read as they are pressed");
         top.await_shown("All is well: 1 key running.");
         if let Some(key) = key {
-            top.keyboard.write_all(&[b'x', key]).expect("a terminal takes keys");
+            top.press(&[b'x', key]);
         }
         if let Some(signal) = signal {
             kill(Pid::from_raw(i32::try_from(top.child.id()).expect("it fits")), signal).expect("it runs");
         }
-        top.ends_restored(how);
+        ends_restored(&mut top, how);
     }
 }
 
@@ -106,12 +61,12 @@ fn top_restores_the_terminal_however_it_ends() {
 fn top_survives_the_daemon() {
     let scratch = Scratch::make();
     let (mut daemon, _key) = start(&scratch);
-    let mut top = Top::start(&daemon);
+    let mut top = top(&daemon);
     top.await_shown("All is well");
     daemon.program.kill();
     top.await_shown("Trying again every second.");
-    top.keyboard.write_all(b"q").expect("a terminal takes keys");
-    top.ends_restored("the daemon's end");
+    top.press(b"q");
+    ends_restored(&mut top, "the daemon's end");
     let finished = daemon.ctl(&scratch, &["top"]);
     assert_eq!(finished.code, Some(3), "{finished:?}");
 }
@@ -186,17 +141,42 @@ fn plot_draws_the_history_and_never_overwrites() {
 }
 
 #[test]
-fn completion_scripts_know_the_verbs() {
-    for shell in ["bash", "zsh", "fish"] {
-        let output = binaries::command("ekey-ctl").args(["completions", shell]).output().expect("ekey-ctl can be run");
-        let script = String::from_utf8_lossy(&output.stdout).into_owned();
-        for word in ["plot", "watch", "timeout"] {
-            assert!(script.contains(word), "{shell} does not know {word}");
+fn status_doctor_and_capacity_fit_their_terminal() {
+    let scratch = Scratch::make();
+    let (daemon, _key) = start(&scratch);
+    for columns in [60, 80, 132] {
+        for verb in [&["status"][..], &["doctor"], &["capacity"], &["capacity", "--clients", "5:tls"]] {
+            let mut command = binaries::command("ekey-ctl");
+            command.args(verb).arg("--socket").arg(&daemon.control).env("NO_COLOR", "1").env("LC_ALL", "C.UTF-8");
+            let mut terminal = Terminal::start(command, columns, 50);
+            await_until("the end", || terminal.child.try_wait().ok().flatten());
+            let last = if verb[0] == "capacity" { "clients" } else { "sandbox" };
+            terminal.await_shown(last);
+            let screen = terminal.shown();
+            for line in screen.lines().filter(|line| line.contains(' ')) {
+                let is_one_word = !line.trim().contains(' ');
+                let width = line.trim_end().chars().count();
+                assert!(width <= usize::from(columns) || is_one_word, "{verb:?} at {columns}: {line:?}");
+            }
         }
-        if shell == "bash" {
-            let mut bash = Command::new("bash").arg("-n").stdin(Stdio::piped()).spawn().expect("bash can be run");
-            bash.stdin.take().expect("a pipe").write_all(script.as_bytes()).expect("bash reads");
-            assert!(bash.wait().expect("it ends").success());
+    }
+}
+
+#[test]
+fn a_dumb_terminal_gets_no_colour() {
+    let scratch = Scratch::make();
+    let (daemon, _key) = start(&scratch);
+    for (name, value) in [("TERM", "dumb"), ("NO_COLOR", "1")] {
+        for verb in ["status", "top"] {
+            if (name, verb) == ("NO_COLOR", "top") {
+                continue;
+            }
+            let mut command = binaries::command("ekey-ctl");
+            command.arg(verb).arg("--socket").arg(&daemon.control).env(name, value);
+            let mut terminal = Terminal::start(command, 80, 24);
+            await_until("the end", || terminal.child.try_wait().ok().flatten());
+            terminal.await_shown("All is well");
+            assert!(!terminal.shown().contains('\u{1b}'), "{name} {verb}: {:?}", terminal.shown());
         }
     }
 }

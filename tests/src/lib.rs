@@ -35,6 +35,7 @@ pub mod serving;
 pub mod soak;
 pub mod software_key;
 pub mod status;
+pub mod terminal;
 pub mod tls;
 pub mod tree;
 pub mod usage;

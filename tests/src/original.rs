@@ -50,6 +50,17 @@ pub fn outside_program(name: &str) -> PathBuf {
     unpacked(&format!("usr/bin/{name}"))
 }
 
+/// Returns the path of a shell or one of its files, such as `usr/bin/fish`.
+///
+/// # Panics
+/// When `tests/run` has not unpacked it.
+#[must_use]
+pub fn shell(name: &str) -> PathBuf {
+    let path = target_folder().join("peers/shells").join(name);
+    assert!(path.exists(), "{} is missing: run tests/fetch-peers", path.display());
+    path
+}
+
 /// Returns the path of one of the original's programs.
 ///
 /// # Panics

@@ -1,4 +1,4 @@
-//! The screen that `ekey-ctl status` shows: that it fits a terminal, and its last paragraph, which says what to do.
+//! The screen that `ekey-ctl status` prints: its last paragraph, which says what to do.
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -9,10 +9,6 @@ use crate::golden::{self, Sentence};
 use crate::program::Finished;
 use crate::scratch::Scratch;
 
-/// A terminal has 24 lines of 80 columns, one of them for the prompt.
-const LINES: usize = 23;
-const COLUMNS: usize = 80;
-
 /// How long the last paragraph must stay the same before `UPDATE_GOLDEN` writes it.
 const SETTLED: Duration = Duration::from_secs(12);
 
@@ -20,7 +16,7 @@ const SETTLED: Duration = Duration::from_secs(12);
 /// With `UPDATE_GOLDEN`, waits until the paragraph stays the same, and writes it to the file.
 ///
 /// # Panics
-/// When the deadline passes, with the last screen, or a screen is too large.
+/// When the deadline passes, with the last screen.
 pub fn await_advice(daemon: &Daemon, scratch: &Scratch, advice: &Sentence) -> Option<i32> {
     if !golden::updates() {
         return await_last_words(daemon, scratch, &advice.expected());
@@ -41,7 +37,7 @@ pub fn await_advice(daemon: &Daemon, scratch: &Scratch, advice: &Sentence) -> Op
 /// Waits until the screen's last paragraph, its line ends removed, is `expected`, and returns the exit code.
 ///
 /// # Panics
-/// When the deadline passes, with the last screen, or a screen is too large.
+/// When the deadline passes, with the last screen.
 pub fn await_last_words(daemon: &Daemon, scratch: &Scratch, expected: &str) -> Option<i32> {
     let started = Instant::now();
     loop {
@@ -75,9 +71,6 @@ pub fn follow(daemon: &Daemon, scratch: &Scratch, more: &[&str]) -> Finished {
 fn look(daemon: &Daemon, scratch: &Scratch) -> (String, Option<i32>) {
     let finished = daemon.ctl(scratch, &["status"]);
     let screen = finished.words();
-    let columns = screen.lines().map(str::len).max().unwrap_or(0);
-    let lines = screen.lines().count();
-    assert!(lines <= LINES && columns <= COLUMNS, "{lines} lines of up to {columns} columns:\n{screen}");
     (screen, finished.code)
 }
 

@@ -57,7 +57,7 @@ pub enum ClientError {
         limit: Duration,
     },
     /// Another program listens there.
-    #[error("{} does not speak EKEYD/1 (it said {said:?}): give the control socket of ekeyd with --socket", path.display())]
+    #[error("another program than ekeyd listens at {} (it said {said:?}): give the control socket of ekeyd with --socket", path.display())]
     NotEkeyd {
         /// The socket.
         path: PathBuf,
@@ -77,7 +77,7 @@ pub enum ClientError {
         path: PathBuf,
     },
     /// The daemon answered `ERROR`.
-    #[error("the daemon refused {command}: {text}")]
+    #[error("the daemon refused to {command}: {text}")]
     Refused {
         /// What was asked.
         command: String,
@@ -85,7 +85,7 @@ pub enum ClientError {
         text: String,
     },
     /// A daemon that does not know `Status`, such as the original.
-    #[error("the daemon at {} has no Status, as Simtec's own: use `ekey-ctl list` and `ekey-ctl stats KEY`", path.display())]
+    #[error("the daemon at {} gives no status, like Simtec's own: use `ekey-ctl list` and `ekey-ctl stats KEY`", path.display())]
     NoStatus {
         /// The socket.
         path: PathBuf,
@@ -157,7 +157,7 @@ impl Client {
                 Some(ReplyLine::Data(data)) => lines.push(data.to_owned()),
                 Some(ReplyLine::Ok(text)) => return Ok(Answer { lines, text: text.to_owned() }),
                 Some(ReplyLine::Error(text)) => {
-                    return Err(ClientError::Refused { command: command.to_string(), text: shown(text) });
+                    return Err(ClientError::Refused { command: command.purpose(), text: reason(text) });
                 }
                 None => return Err(self.not_ekeyd(&line)),
             }
@@ -279,6 +279,12 @@ fn sort(path: &Path, limit: Duration, source: io::Error) -> ClientError {
         io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => ClientError::Closed { path },
         _ => ClientError::Io { path, source },
     }
+}
+
+/// Returns the reason in an answer, without the statement's name at its start: that is the socket's language, not a person's.
+fn reason(text: &str) -> String {
+    let plain = text.split_once(": ").filter(|(name, _)| super::command::is_name(name)).map_or(text, |(_, rest)| rest);
+    shown(plain)
 }
 
 /// Shortens what another program sent, and makes it fit to print.

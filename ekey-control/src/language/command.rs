@@ -138,6 +138,22 @@ impl Command {
         }
     }
 
+    /// Returns what the command does, for a person: what stands after "to".
+    pub fn purpose(&self) -> String {
+        match self {
+            Self::ListEntropyKeys => "list its keys".to_owned(),
+            Self::StatEntropyKey(tag) => format!("show the counters of key {tag}"),
+            Self::AddEntropyKey { path, .. } => format!("drive the key at {path}"),
+            Self::AddEntropyKeys(folder) => format!("drive the keys in {folder}"),
+            Self::RemoveEntropyKey(tag) => format!("release key {tag}"),
+            Self::ResetEntropyKey { tag, level } => format!("reset key {tag} (level {})", level.word()),
+            Self::Keyring(path) => format!("read the keyring {path}"),
+            Self::Shutdown => "stop".to_owned(),
+            Self::Status => "give its status".to_owned(),
+            Self::History => "give its history".to_owned(),
+        }
+    }
+
     /// Whether the command changes nothing.
     pub fn is_read_only(&self) -> bool {
         match self {
@@ -269,6 +285,11 @@ impl Args<'_> {
             Some(_) => Err(self.wrong("the serial number has 16 characters out of A-Z a-z 0-9 + and /")),
         }
     }
+}
+
+/// Whether a word is the name of a command.
+pub(super) fn is_name(word: &str) -> bool {
+    NAMES.contains(&word)
 }
 
 /// Whether this can be a key's serial number: the base64 of 12 bytes, which is 16 characters without padding.

@@ -267,6 +267,15 @@ pub struct FrameCounts {
 }
 
 impl FrameCounts {
+    /// Returns the part of the key's frames that did not come whole or at all, from 0 to 1. `None` while that says nothing: a key
+    /// that starts loses a few.
+    pub fn loss(&self) -> Option<f64> {
+        const ENOUGH: u64 = 1000;
+        let lost = self.framing_errors.saturating_add(self.mac_failures).saturating_add(self.gaps);
+        let all = self.ok.saturating_add(lost);
+        (all >= ENOUGH).then(|| lost as f64 / all as f64)
+    }
+
     /// Returns how many frames came whole and were not used.
     pub fn dropped(&self) -> u64 {
         self.mac_failures

@@ -144,6 +144,9 @@ pub fn all_is_well(status: &Status) -> String {
     }
 }
 
+/// The part of lost frames above which the screen names it.
+const LOSS_TO_NAME: f64 = 0.01;
+
 fn frames(key: &KeyStatus) -> String {
     let counts = &key.frames;
     let faults: Vec<String> = [
@@ -159,7 +162,9 @@ fn frames(key: &KeyStatus) -> String {
     .map(|(count, what)| format!("{count} {what}"))
     .collect();
     let faults = if faults.is_empty() { "none bad".to_owned() } else { faults.join(", ") };
-    format!("{} good, {faults}", counts.ok)
+    let lost = counts.loss().filter(|lost| *lost > LOSS_TO_NAME);
+    let lost = lost.map_or_else(String::new, |lost| format!(": {:.1} % LOST", lost * 100.0));
+    format!("{} good, {faults}{lost}", counts.ok)
 }
 
 /// Returns the key's temperature and voltage, as far as it has sent them.

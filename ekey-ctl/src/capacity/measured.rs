@@ -1,5 +1,6 @@
 //! Judges by the daemon's figures whether the supply was enough so far.
 
+use ekey_control::status::EgdClientStatus;
 use ekey_control::{History, Status};
 use ekey_egd::Request;
 
@@ -10,6 +11,8 @@ pub(crate) struct Measured {
     pub(crate) seconds: u64,
     /// Keys that deliver.
     pub(crate) keys: usize,
+    /// These keys, and the EGD server that is fetched from.
+    pub(crate) sources: usize,
     /// Their bytes a second over the last ten minutes, as far as recorded.
     pub(crate) supply: f64,
     /// Bytes received in all.
@@ -55,6 +58,8 @@ impl Measured {
         Self {
             seconds: status.uptime_s,
             keys: status.running(),
+            sources: status.running()
+                + usize::from(status.egd_client.as_ref().is_some_and(EgdClientStatus::is_connected)),
             supply: if rates.is_empty() { now } else { mean },
             received: status.pool.received_bytes,
             to_clients: sum(|egd| egd.served_bytes) + status.expand.as_ref().map_or(0, |expand| expand.seed_bytes),
@@ -80,6 +85,7 @@ impl Measured {
         // A request is answered as a whole, so the pool keeps what is too little for the next one.
         let is_empty = |bytes: u64| bytes < Request::MOST_BYTES as u64;
         match self {
+            _ if self.sources == 0 => Verdict::Nothing,
             _ if self.waiting > 0 && is_empty(self.pool) && self.supply > 0.0 => Verdict::Short,
             _ if self.supply <= 0.0 && is_empty(self.pool) => Verdict::Nothing,
             _ if is_empty(self.lowest_pool) => Verdict::Scarce,
@@ -96,6 +102,7 @@ mod tests {
         Measured {
             seconds: 100,
             keys: 1,
+            sources: 1,
             supply: 4000.0,
             received: 400_000,
             to_clients: 90_000,
@@ -122,5 +129,7 @@ mod tests {
         assert_eq!(short.verdict(), Verdict::Short);
         let nothing = Measured { supply: 0.0, waiting: 2, pool: 0, lowest_pool: 0, ..measured() };
         assert_eq!(nothing.verdict(), Verdict::Nothing);
+        let full_pool = Measured { keys: 0, sources: 0, ..measured() };
+        assert_eq!(full_pool.verdict(), Verdict::Nothing, "a full pool without a key runs dry");
     }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::Json;
+use super::{Force, Json};
 use crate::capacity::{Crowd, Habit};
 
 #[derive(Debug, Args)]
@@ -34,6 +34,8 @@ pub(crate) struct Capacity {
     /// Draw demand, supply, pool and waiting clients over time to this SVG file; `-` is standard output
     #[arg(long, value_name = "FILE", requires = "clients", conflicts_with = "json")]
     pub(crate) svg: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) force: Force,
     #[command(flatten)]
     pub(crate) json: Json,
 }

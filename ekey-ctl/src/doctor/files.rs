@@ -17,7 +17,7 @@ use crate::rekey::quoted;
 /// Checks whether the daemon could start with the present configuration.
 pub(super) fn configuration(machine: &Machine, pid: Option<u32>) -> Check {
     const TOPIC: &str = "config";
-    let words = pid.and_then(|pid| machine.text(format!("proc/{pid}/cmdline"))).unwrap_or_default();
+    let words = cmdline(machine, pid);
     let words: Vec<&str> = words.split('\0').collect();
     if words.get(1) == Some(&"demo") {
         return Check::note(TOPIC, "none: the daemon runs as a demonstration");
@@ -48,6 +48,10 @@ pub(super) fn configuration(machine: &Machine, pid: Option<u32>) -> Check {
     }
 }
 
+fn cmdline(machine: &Machine, pid: Option<u32>) -> String {
+    pid.and_then(|pid| machine.text(format!("proc/{pid}/cmdline"))).unwrap_or_default()
+}
+
 /// Returns the file after `--config` on the daemon's command line.
 fn named(words: &[&str]) -> Option<PathBuf> {
     let glued = words.iter().find_map(|word| word.strip_prefix("--config="));
@@ -65,7 +69,11 @@ fn check(file: &Path) -> io::Result<Output> {
 pub(super) fn keyring(machine: &Machine, status: Option<&Status>, user: Option<&User>) -> Check {
     const TOPIC: &str = "keyring";
     // A mistake in it is the subject of another check.
-    let ours = Configured::usual(machine.root()).unwrap_or_default().keyring;
+    let words = cmdline(machine, status.map(|status| status.pid));
+    let words: Vec<&str> = words.split('\0').collect();
+    // The daemon's own configuration counts where root alone can change it.
+    let named = named(&words).and_then(|file| Configured::load(Some(&machine.path(file))).ok());
+    let ours = named.unwrap_or_else(|| Configured::usual(machine.root()).unwrap_or_default()).keyring;
     let path = status.map_or_else(|| ours.clone(), |status| status.keyring.path.clone().into());
     let is_ours = path == ours;
     let (path, quoted) = (path.display(), quoted(&path));

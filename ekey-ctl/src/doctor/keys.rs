@@ -11,6 +11,11 @@ use super::machine::Machine;
 use super::user::{self, User};
 use super::{Check, Verdict};
 
+/// The service that lets USB devices in, usbguard(1).
+const USBGUARD: &str = "usbguard-daemon";
+/// Vendor and product of a key, as USBGuard writes them.
+const USB_ID: &str = "20df:0001";
+
 pub(super) fn checks(machine: &Machine, keys: &[FoundKey], status: Option<&Status>, user: Option<&User>) -> Vec<Check> {
     if keys.is_empty() {
         return vec![none(status)];
@@ -23,7 +28,10 @@ pub(super) fn checks(machine: &Machine, keys: &[FoundKey], status: Option<&Statu
 
 fn none(status: Option<&Status>) -> Check {
     const TOPIC: &str = "key";
-    if status.is_some_and(|status| status.running() > 0) {
+    // A key that the daemon reaches by a socket or another machine's server has its own check.
+    let is_elsewhere =
+        |status: &Status| status.egd_client.is_some() || status.keys.iter().any(|key| key.transport == Transport::Unix);
+    if status.is_some_and(|status| status.running() > 0 || is_elsewhere(status)) {
         return Check::note(TOPIC, "none on this machine's USB; the daemon's keys are elsewhere");
     }
     Check::todo(TOPIC, "none on USB (20df:0001)", "plug one in; if one is plugged in, try another port and see dmesg")
@@ -43,7 +51,13 @@ fn driven(machine: &Machine, key: &FoundKey, status: Option<&Status>) -> Check {
     }
     if !key.authorized {
         let switch = machine.name_of(&key.sysfs.join("authorized"));
-        return Check::todo(TOPIC, format!("{seen}: not authorized in the kernel"), format!("echo 1 >{switch}"));
+        let has_usbguard = machine.processes().iter().any(|process| process.name.starts_with(USBGUARD));
+        return if has_usbguard {
+            let advice = format!("usbguard allow-device -p 'id {USB_ID}', which lets Entropy Keys in for good");
+            Check::todo(TOPIC, format!("{seen}: blocked by USBGuard"), advice)
+        } else {
+            Check::todo(TOPIC, format!("{seen}: not authorized in the kernel"), format!("echo 1 >{switch}"))
+        };
     }
     let idle = status.and_then(|status| status.idle_keys.iter().find(|idle| idle.port == key.port));
     if let Some(idle) = idle {

@@ -118,7 +118,8 @@ impl Watcher {
             if was.is_none() && before.is_some() {
                 out.push(about(key, "key", None, Some("driven".to_owned()), format!("driven now, at {}", key.path)));
             }
-            if was.as_ref().is_none_or(|was| was.state != key.state) {
+            let same = |was: &KeyStatus| was.state == key.state && was.hindrance() == key.hindrance();
+            if !was.as_ref().is_some_and(same) {
                 let next = key.next_step().map_or_else(String::new, |next| format!("; {next}"));
                 let text = format!("{}{next}", advice::words(key.state));
                 out.push(about(key, "state", was.as_ref().map(state), Some(state(key)), text));

@@ -3,9 +3,8 @@
 use ekey_control::amount;
 
 use crate::doctor::{Check, Verdict};
-use crate::render::paint::{Line, Tone, narrow};
+use crate::render::paint::{Line, Tone};
 
-const WIDTH: usize = 80;
 /// The columns before the text.
 const MARGIN: usize = 16;
 
@@ -28,29 +27,7 @@ fn of_check(check: &Check) -> Vec<Line> {
         Verdict::Todo => ("TODO", Tone::Bad),
     };
     let head = format!("{word:<5}{:<11}", check.topic);
-    if check.verdict != Verdict::Todo {
-        return vec![Line::new(tone, &format!("{head}{}", check.text)).fit(WIDTH)];
-    }
-    let advice = check.advice.iter().flat_map(|advice| wrap(&format!("-> {advice}")));
-    let text = wrap(&check.text).into_iter().chain(advice);
-    let margin = format!("{:MARGIN$}", "");
-    text.enumerate()
-        .map(|(at, text)| Line::new(tone, &format!("{}{text}", if at == 0 { &head } else { &margin })))
-        .collect()
-}
-
-/// Breaks a text between words into lines that fit next to the margin. A longer word gets its own line.
-fn wrap(text: &str) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    for word in narrow(text).split(' ').filter(|word| !word.is_empty()) {
-        match lines.last_mut() {
-            Some(line) if line.is_empty() => line.push_str(word),
-            Some(line) if line.len() + 1 + word.len() <= WIDTH - MARGIN => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            _ => lines.push(word.to_owned()),
-        }
-    }
-    lines
+    let advice = check.advice.iter().map(|advice| format!("{:MARGIN$}-> {advice}", ""));
+    let lines = [format!("{head}{}", check.text)].into_iter().chain(advice);
+    lines.map(|text| Line::new(tone, &text).margin(MARGIN)).collect()
 }

@@ -5,6 +5,8 @@ use std::io::{self, IsTerminal, Write};
 
 use ekey_control::printable;
 
+use crate::terminal;
+
 /// The meaning of a line, which gives it a colour on a terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Tone {
@@ -20,15 +22,38 @@ pub(crate) enum Tone {
 pub(crate) struct Line {
     pub(crate) text: String,
     pub(crate) tone: Tone,
+    /// Columns before the text of a continued line, if the terminal is narrower.
+    pub(crate) margin: usize,
 }
 
 impl Line {
     pub(crate) fn new(tone: Tone, text: &str) -> Self {
-        Self { text: printable(text).trim_end().to_owned(), tone }
+        Self { text: printable(text).trim_end().to_owned(), tone, margin: 0 }
     }
 
     pub(crate) fn plain(text: &str) -> Self {
         Self::new(Tone::Plain, text)
+    }
+
+    /// Indents what does not fit a terminal's first line.
+    pub(crate) fn margin(self, margin: usize) -> Self {
+        Self { margin, ..self }
+    }
+
+    /// Breaks the line between words into lines of `width` columns. A longer word gets its own line.
+    fn broken(&self, width: usize) -> Vec<Self> {
+        let columns = |text: &str| text.chars().count();
+        let margin = if self.margin * 2 > width { 2 } else { self.margin };
+        let (mut lines, mut line) = (Vec::new(), String::new());
+        for word in self.text.split_inclusive(' ') {
+            let is_full = columns(&line) + columns(word.trim_end()) > width;
+            if is_full && !line.trim().is_empty() {
+                lines.push(std::mem::replace(&mut line, " ".repeat(margin)));
+            }
+            line.push_str(word);
+        }
+        lines.push(line);
+        lines.into_iter().map(|line| Self { text: line.trim_end().to_owned(), ..self.clone() }).collect()
     }
 
     pub(crate) fn bad(text: &str) -> Self {
@@ -64,7 +89,7 @@ impl Line {
                 full = lines.len() >= most;
             }
         }
-        lines.into_iter().map(|line| Self { text: line, tone }.fit(width)).collect()
+        lines.into_iter().map(|line| Self { text: line, tone, margin: 0 }.fit(width)).collect()
     }
 }
 
@@ -73,12 +98,15 @@ pub(crate) fn narrow(text: &str) -> String {
     text.chars().map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '?' }).collect()
 }
 
-/// Prints to standard output, in colour if it is a terminal and `NO_COLOR` is not set.
+/// Prints to standard output: broken to the width of a terminal, and in colour there unless the person forbids it. A pipe gets whole
+/// lines.
 pub(crate) fn print(lines: &[Line]) -> io::Result<()> {
     let stdout = io::stdout();
     let colour = stdout.is_terminal() && wants_colour();
     let mut out = stdout.lock();
-    for line in lines {
+    let width = terminal::width();
+    let broken = |line: &Line| width.map_or_else(|| vec![line.clone()], |width| line.broken(width));
+    for line in &lines.iter().flat_map(broken).collect::<Vec<_>>() {
         writeln!(out, "{}", coloured(line, colour))?;
     }
     out.flush()
@@ -92,9 +120,9 @@ pub(crate) fn coloured(line: &Line, colour: bool) -> String {
     }
 }
 
-/// Reports whether the person allows colour (<https://no-color.org>).
+/// Reports whether the person and the terminal allow colour (<https://no-color.org>).
 pub(crate) fn wants_colour() -> bool {
-    env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+    !terminal::is_dumb() && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 fn code(tone: Tone) -> Option<&'static str> {
@@ -104,5 +132,27 @@ fn code(tone: Tone) -> Option<&'static str> {
         Tone::Warn => Some("33"),
         Tone::Bad => Some("1;31"),
         Tone::Head => Some("1"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_broken_to_any_width_and_loses_no_word() {
+        let text = "ok   access     root may use /dev/ttyACM0 and /dev/bus/usb/001/004 and more than that";
+        for width in [20, 60, 80, 132] {
+            let lines = Line::plain(text).margin(16).broken(width);
+            let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+            let joined = lines.iter().map(|line| line.text.as_str()).collect::<Vec<_>>().join(" ");
+            assert_eq!(words(&joined), words(text));
+            for line in &lines {
+                assert!(line.text.len() <= width || words(&line.text).len() == 1, "{width}: {line:?}");
+            }
+            if width == 60 {
+                assert!(lines[1].text.starts_with(&" ".repeat(16)), "{lines:?}");
+            }
+        }
     }
 }

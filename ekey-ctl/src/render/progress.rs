@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 use ekey_control::amount;
 
+use crate::terminal;
+
 const WIDTH: usize = 30;
 const EVERY: Duration = Duration::from_millis(200);
 
@@ -20,7 +22,13 @@ pub(crate) struct Progress {
 impl Progress {
     /// Makes a bar for `total` bytes.
     pub(crate) fn of(total: u64) -> Self {
-        Self { total, done: 0, started: Instant::now(), drawn: None, shown: io::stderr().is_terminal() }
+        Self {
+            total,
+            done: 0,
+            started: Instant::now(),
+            drawn: None,
+            shown: io::stderr().is_terminal() && !terminal::is_dumb(),
+        }
     }
 
     /// Adds bytes that came.
@@ -42,6 +50,8 @@ impl Progress {
 
     fn draw(&self, before: &str) {
         let line = bar(self.done, self.total, self.started.elapsed().as_secs_f64());
+        // A bar that wraps would fill the screen.
+        let line: String = line.chars().take(terminal::size().0.saturating_sub(1)).collect();
         // A terminal that fails must not stop the work.
         let _ = write!(io::stderr(), "{before}{line}\u{1b}[K").and_then(|()| io::stderr().flush());
     }

@@ -6,16 +6,39 @@ use ekey_control::{KeyStatus, Status, advice, amount};
 
 use crate::render::paint::{Line, Tone};
 
-const WIDTH: usize = 80;
+/// The narrowest terminal on which lines are shortened: on a narrower one they are broken.
+pub(crate) const WIDTH: usize = 80;
 /// A terminal of 24 lines needs one for its prompt.
 const HEIGHT: usize = 23;
 /// Lines reserved for advice.
 const ADVICE_LINES: usize = 2;
 /// The rows to leave out first if the screen is full.
-const GIVE_WAY: [&str; 3] = ["sessions", "keyring", "file"];
+const GIVE_WAY: [&str; 7] = ["sessions", "keyring", "file", "credit", "offered", "tls", "sandbox"];
 
-/// Makes the whole screen. The last line says that all is well, or what to do.
-pub(crate) fn lines(status: &Status) -> Vec<Line> {
+/// Makes the screen, each line whole. The last line says that all is well, or what to do.
+pub(crate) fn whole(status: &Status) -> Vec<Line> {
+    let mut lines = above(status);
+    lines.extend(advice::advice(status).iter().map(|text| Line::new(Tone::Warn, text)));
+    lines.extend(well(status));
+    lines.extend(status.not_random.then(|| Line::bad(NOT_RANDOM)));
+    lines
+}
+
+/// Makes the screen for a terminal of `width` columns, and of 24 lines if there is one key: what has no room is shortened.
+pub(crate) fn fitted(status: &Status, width: usize) -> Vec<Line> {
+    let mut lines: Vec<Line> = above(status).into_iter().map(|line| line.fit(width)).collect();
+    // Several keys may take more than a screen: each keeps its advice.
+    let mut room = usize::MAX;
+    if status.keys.len() <= 1 {
+        give_way(&mut lines, HEIGHT - ADVICE_LINES - usize::from(status.not_random));
+        room = HEIGHT.saturating_sub(lines.len());
+    }
+    lines.extend(verdict(status, width, room));
+    lines
+}
+
+/// Makes all but the last words.
+fn above(status: &Status) -> Vec<Line> {
     let mut lines = vec![head(status)];
     if status.not_random {
         lines.push(Line::bad("*** NOT RANDOM *** NOT RANDOM *** software key *** NOT RANDOM *** NOT RANDOM ***"));
@@ -29,14 +52,6 @@ pub(crate) fn lines(status: &Status) -> Vec<Line> {
     lines.extend(status.egd_client.iter().flat_map(server));
     lines.extend(outputs(status));
     lines.push(Line::plain(""));
-    let mut lines: Vec<Line> = lines.into_iter().map(|line| line.fit(WIDTH)).collect();
-    // Several keys may take more than a screen: each keeps its advice.
-    let mut room = usize::MAX;
-    if status.keys.len() <= 1 {
-        give_way(&mut lines, HEIGHT - ADVICE_LINES - usize::from(status.not_random));
-        room = HEIGHT.saturating_sub(lines.len());
-    }
-    lines.extend(verdict(status, room));
     lines
 }
 
@@ -102,17 +117,20 @@ fn outputs(status: &Status) -> Vec<Line> {
 }
 
 fn row(name: &str, text: &str) -> Line {
-    Line::plain(&format!("  {name:<9} {text}"))
+    Line::plain(&format!("  {name:<9} {text}")).margin(12)
 }
 
-fn verdict(status: &Status, room: usize) -> Vec<Line> {
+/// Says that all is well, if so.
+fn well(status: &Status) -> Option<Line> {
+    let tone = if status.not_random { Tone::Warn } else { Tone::Good };
+    advice::advice(status).is_empty().then(|| Line::new(tone, &glance::all_is_well(status)))
+}
+
+fn verdict(status: &Status, width: usize, room: usize) -> Vec<Line> {
     let advice = advice::advice(status);
     let not_random = usize::from(status.not_random);
     let mut lines = Vec::new();
-    if advice.is_empty() {
-        let tone = if status.not_random { Tone::Warn } else { Tone::Good };
-        lines.push(Line::new(tone, &glance::all_is_well(status)));
-    }
+    lines.extend(well(status));
     let room = room.saturating_sub(not_random);
     for (index, text) in advice.iter().enumerate() {
         let more = advice.len() - index;
@@ -120,10 +138,10 @@ fn verdict(status: &Status, room: usize) -> Vec<Line> {
         let reserve = usize::from(more > 1);
         let left = room.saturating_sub(lines.len());
         if more > 1 && left < 2 {
-            lines.push(Line::new(Tone::Warn, &format!("And {more} more: see `ekey-ctl status --json`.")).fit(WIDTH));
+            lines.push(Line::new(Tone::Warn, &format!("And {more} more: see `ekey-ctl status --json`.")).fit(width));
             break;
         }
-        lines.extend(Line::wrapped(Tone::Warn, text, WIDTH, left.saturating_sub(reserve)));
+        lines.extend(Line::wrapped(Tone::Warn, text, width, left.saturating_sub(reserve)));
     }
     if status.not_random {
         lines.push(Line::bad(NOT_RANDOM));

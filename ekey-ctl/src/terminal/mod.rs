@@ -20,9 +20,19 @@ pub(crate) fn size() -> (usize, usize) {
     (or(size.ws_col, USUAL.0).min(MOST.0), or(size.ws_row, USUAL.1).min(MOST.1))
 }
 
+/// Returns the columns of the terminal on standard output; `None` if it is none.
+pub(crate) fn width() -> Option<usize> {
+    io::stdout().is_terminal().then(|| size().0)
+}
+
+/// Reports whether the terminal can only print lines.
+pub(crate) fn is_dumb() -> bool {
+    env::var_os("TERM").is_some_and(|term| term == "dumb")
+}
+
 /// Reports whether standard output is a terminal to draw on.
 pub(crate) fn is_there() -> bool {
-    io::stdout().is_terminal() && env::var_os("TERM").is_none_or(|term| term != "dumb")
+    io::stdout().is_terminal() && !is_dumb()
 }
 
 /// Reports whether the locale has more than ASCII.

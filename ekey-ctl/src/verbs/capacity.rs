@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use ekey_control::{Client, Status};
 
-use super::capture::create;
 use crate::capacity::{Limits, Measured, Verdict, World, borne, keys_needed, simulate};
 use crate::cli::Capacity;
 use crate::host;
+use crate::new_file::{self, Readers};
 use crate::problem::Problem;
 use crate::render::capacity::{self, Answer};
 use crate::render::paint;
@@ -35,12 +35,13 @@ fn measure(socket: &Path, args: &Capacity) -> Result<u8, Problem> {
 
 fn predict(socket: &Path, args: &Capacity) -> Result<u8, Problem> {
     let crowds = args.crowds().ok_or(Problem::NoHabit)?;
-    let (mut world, from_daemon, host) = match Client::connect(socket) {
+    let (mut world, from_daemon, no_key, host) = match Client::connect(socket) {
         Ok(mut client) => {
             let status = client.status()?;
-            (world_of(&status), true, status.host)
+            let no_key = status.running() == 0 && args.keys.is_none();
+            (world_of(&status), true, no_key, status.host)
         }
-        Err(error) if error.is_no_daemon() => (World::usual(1), false, host::name()),
+        Err(error) if error.is_no_daemon() => (World::usual(1), false, false, host::name()),
         Err(error) => return Err(error.into()),
     };
     world.keys = args.keys.unwrap_or(world.keys);
@@ -52,20 +53,14 @@ fn predict(socket: &Path, args: &Capacity) -> Result<u8, Problem> {
     }
     let limits = Limits { within: args.within, span, seed: args.seed };
     let outcome = simulate(world, &crowds, span, args.seed);
-    let mut answer = Answer { world, crowds, limits, outcome, borne: 0, keys_needed: None, from_daemon, host };
+    let mut answer = Answer { world, crowds, limits, outcome, borne: 0, keys_needed: None, from_daemon, no_key, host };
     // These two answers assume a full pool at the start, whatever it holds now.
     let rested = World { held: world.pool, ..world };
     answer.borne = borne(rested, &answer.crowds, limits);
     answer.keys_needed =
         if answer.is_enough() { Some(world.keys) } else { keys_needed(rested, &answer.crowds, limits) };
     if let Some(path) = &args.svg {
-        match create(path)? {
-            Some(mut file) => {
-                let written = file.write_all(capacity::picture(&answer).as_bytes());
-                written.map_err(|source| Problem::Unwritten { path: path.clone(), source })?;
-            }
-            None => io::stdout().write_all(capacity::picture(&answer).as_bytes())?,
-        }
+        new_file::write(path, Readers::All, args.force.force, capacity::picture(&answer).as_bytes())?;
     }
     if args.json.json {
         writeln!(io::stdout(), "{}", capacity::json(&answer))?;

@@ -1,8 +1,6 @@
 //! `capture`: writes verified bytes to a new file.
 
-use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::time::Instant;
 
@@ -11,6 +9,7 @@ use serde_json::json;
 
 use crate::cli::Capture;
 use crate::egd::Source;
+use crate::new_file::{NewFile, Readers};
 use crate::problem::Problem;
 use crate::render::paint::{Line, Tone};
 use crate::render::progress::Progress;
@@ -18,21 +17,17 @@ use ekey_control::glance::NOT_RANDOM;
 
 pub(crate) fn run(socket: &Path, args: &Capture) -> Result<u8, Problem> {
     let mut source = Source::connect(socket, args.timeout)?;
-    let mut target: Box<dyn Write> = match create(&args.file)? {
-        Some(file) => Box::new(file),
-        None => Box::new(io::stdout().lock()),
-    };
-    let unwritten = |source| Problem::Unwritten { path: args.file.clone(), source };
+    let mut target = NewFile::create(&args.file, Readers::Owner, args.force.force)?;
     let mut progress = Progress::of(args.bytes);
     let started = Instant::now();
     let come = source.read(args.bytes, |bytes| {
-        target.write_all(bytes).map_err(unwritten)?;
+        target.write(bytes)?;
         progress.advance(bytes.len() as u64);
         Ok(())
     });
     progress.end();
-    target.flush().map_err(unwritten)?;
     let come = come?;
+    target.finish()?;
     // Standard output may hold the captured bytes.
     let mut out = io::stderr();
     let (complete, seconds) = (come == args.bytes, started.elapsed().as_secs_f64());
@@ -68,13 +63,4 @@ fn words(args: &Capture, status: &Status, come: u64, seconds: f64) -> Vec<Line> 
         lines.push(Line::bad(NOT_RANDOM));
     }
     lines
-}
-
-/// Creates the file with mode 0600. Returns `None` for standard output.
-pub(super) fn create(path: &Path) -> Result<Option<File>, Problem> {
-    if path == Path::new("-") {
-        return Ok(None);
-    }
-    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-    file.map(Some).map_err(|source| Problem::Unmade { path: path.to_owned(), source })
 }

@@ -49,6 +49,7 @@ pub(crate) fn run(cli: &Cli) -> Result<u8, Problem> {
         Verb::Plot(args) => plot::run(socket, args),
         Verb::Capacity(args) => capacity::run(socket, args),
         Verb::Completions { shell } => completions::run(*shell),
-        Verb::Shutdown => shutdown::run(socket),
+        Verb::Complete(args) => completions::complete(args),
+        Verb::Shutdown(args) => shutdown::run(socket, *args),
     }
 }

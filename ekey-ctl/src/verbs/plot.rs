@@ -1,14 +1,15 @@
 //! `plot FILE`: draws the recorded history as SVG.
 
-use std::fs::OpenOptions;
 use std::io::{self, Write as _};
 use std::path::Path;
 
 use ekey_control::chart::{self, Caption, Range};
 use ekey_control::glance::NOT_RANDOM;
 use ekey_control::{Client, Status};
+use serde_json::json;
 
 use crate::cli::Plot;
+use crate::new_file::{self, Readers};
 use crate::problem::Problem;
 
 pub(crate) fn run(socket: &Path, args: &Plot) -> Result<u8, Problem> {
@@ -18,15 +19,16 @@ pub(crate) fn run(socket: &Path, args: &Plot) -> Result<u8, Problem> {
     let (keys, warning) = (keys(&status), status.not_random.then_some(NOT_RANDOM));
     let caption = Caption { host: &status.host, keys: &keys, warning, capacity: status.pool.capacity };
     let sheet = chart::sheet(&history, range, &caption);
+    new_file::write(&args.file, Readers::All, args.force.force, sheet.as_bytes())?;
     if args.file == Path::new("-") {
-        io::stdout().write_all(sheet.as_bytes())?;
         return Ok(0);
     }
-    let unwritable = |source| Problem::Unwritable { path: args.file.clone(), source };
-    let mut how = OpenOptions::new();
-    how.write(true).create(true).truncate(args.force).create_new(!args.force);
-    let mut file = how.open(&args.file).map_err(unwritable)?;
-    file.write_all(sheet.as_bytes()).map_err(unwritable)?;
+    if args.json.json {
+        let file = args.file.display().to_string();
+        let line = json!({ "file": file, "range": range.word(), "not_random": status.not_random });
+        writeln!(io::stdout(), "{line}")?;
+        return Ok(0);
+    }
     writeln!(io::stdout(), "{}: the {} of {}", args.file.display(), range.words(), socket.display())?;
     Ok(0)
 }

@@ -6,11 +6,12 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use ekey_control::status::RungStatus;
-use ekey_control::{Client, Command, tag};
+use ekey_control::{Client, Command, Level, tag};
 use serde_json::json;
 
 use crate::cli::Reset;
 use crate::problem::Problem;
+use crate::which_key;
 
 /// The time limit. A step takes some seconds at most, and so does the key's answer.
 const PATIENCE: Duration = Duration::from_secs(12);
@@ -25,9 +26,10 @@ enum Outcome {
 
 pub(crate) fn run(socket: &Path, args: &Reset) -> Result<u8, Problem> {
     let mut client = Client::connect(socket)?;
-    let before = tally(&mut client, args)?.unwrap_or_default();
-    client.request(&Command::ResetEntropyKey { tag: args.key.clone(), level: args.level })?;
-    let outcome = watch(&mut client, args, before)?;
+    let key = which_key::named(&mut client, args.key.as_deref())?;
+    let before = tally(&mut client, &key, args.level)?.unwrap_or_default();
+    client.request(&Command::ResetEntropyKey { tag: key.clone(), level: args.level })?;
+    let outcome = watch(&mut client, &key, args.level, before)?;
     let (answered, text) = match &outcome {
         Outcome::Answered(after) => (true, format!("answered after {:.1} s", after.as_secs_f64())),
         Outcome::NotTaken(why) => (false, format!("the step failed: {why}")),
@@ -38,9 +40,9 @@ pub(crate) fn run(socket: &Path, args: &Reset) -> Result<u8, Problem> {
     };
     if args.json.json {
         let level = args.level.word();
-        writeln!(io::stdout(), "{}", json!({ "key": args.key, "level": level, "answered": answered, "text": text }))?;
+        writeln!(io::stdout(), "{}", json!({ "key": key, "level": level, "answered": answered, "text": text }))?;
     } else {
-        writeln!(io::stdout(), "{} {}: {text}", args.key, args.level.word())?;
+        writeln!(io::stdout(), "{key} {}: {text}", args.level.word())?;
     }
     Ok(u8::from(!answered))
 }
@@ -48,10 +50,10 @@ pub(crate) fn run(socket: &Path, args: &Reset) -> Result<u8, Problem> {
 /// Attempts, successes and failures.
 type Tally = (u64, u64, u64);
 
-fn watch(client: &mut Client, args: &Reset, before: Tally) -> Result<Outcome, Problem> {
+fn watch(client: &mut Client, key: &str, level: Level, before: Tally) -> Result<Outcome, Problem> {
     let started = Instant::now();
     while started.elapsed() < PATIENCE {
-        if let Some(rung) = rung(client, args)? {
+        if let Some(rung) = rung(client, key, level)? {
             if rung.attempts > before.0 && rung.successes > before.1 {
                 return Ok(Outcome::Answered(started.elapsed()));
             }
@@ -64,12 +66,12 @@ fn watch(client: &mut Client, args: &Reset, before: Tally) -> Result<Outcome, Pr
     Ok(Outcome::NoAnswer)
 }
 
-fn tally(client: &mut Client, args: &Reset) -> Result<Option<Tally>, Problem> {
-    Ok(rung(client, args)?.map(|rung| (rung.attempts, rung.successes, rung.failures)))
+fn tally(client: &mut Client, key: &str, level: Level) -> Result<Option<Tally>, Problem> {
+    Ok(rung(client, key, level)?.map(|rung| (rung.attempts, rung.successes, rung.failures)))
 }
 
-fn rung(client: &mut Client, args: &Reset) -> Result<Option<RungStatus>, Problem> {
+fn rung(client: &mut Client, key: &str, level: Level) -> Result<Option<RungStatus>, Problem> {
     let status = client.status()?;
-    let key = tag::find(&status.keys, &args.key);
-    Ok(key.and_then(|key| key.revival.iter().find(|rung| rung.rung == args.level.rung()).cloned()))
+    let key = tag::find(&status.keys, key);
+    Ok(key.and_then(|key| key.revival.iter().find(|rung| rung.rung == level.rung()).cloned()))
 }

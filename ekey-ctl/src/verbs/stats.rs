@@ -9,9 +9,12 @@ use serde_json::{Map, Value};
 use crate::cli::Stats;
 use crate::problem::Problem;
 use crate::render::paint::{self, Line};
+use crate::which_key;
 
 pub(crate) fn run(socket: &Path, args: &Stats) -> Result<u8, Problem> {
-    let mut answer = Client::connect(socket)?.request(&Command::StatEntropyKey(args.key.clone()))?;
+    let mut client = Client::connect(socket)?;
+    let key = which_key::named(&mut client, args.key.as_deref())?;
+    let mut answer = client.request(&Command::StatEntropyKey(key))?;
     // The original sends them in any order.
     answer.lines.sort_unstable();
     if args.json.json {

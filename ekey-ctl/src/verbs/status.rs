@@ -8,6 +8,7 @@ use ekey_control::{Client, Status};
 use crate::cli::Json;
 use crate::problem::Problem;
 use crate::render::{paint, screen};
+use crate::terminal;
 
 pub(crate) fn run(socket: &Path, args: Json) -> Result<u8, Problem> {
     let json = Client::connect(socket)?.status_json()?;
@@ -16,7 +17,11 @@ pub(crate) fn run(socket: &Path, args: Json) -> Result<u8, Problem> {
         // Print the daemon's own line: a newer daemon may have fields that this tool does not know.
         writeln!(io::stdout(), "{json}")?;
     } else {
-        paint::print(&screen::lines(&status))?;
+        let lines = match terminal::width() {
+            Some(width) if width >= screen::WIDTH => screen::fitted(&status, width),
+            _ => screen::whole(&status),
+        };
+        paint::print(&lines)?;
     }
     Ok(exit_code(&status))
 }

@@ -6,10 +6,10 @@ use std::path::Path;
 
 use ekey_health::Examination;
 
-use super::capture::create;
 use crate::cli::Test;
 use crate::egd::Source;
 use crate::host;
+use crate::new_file::{self, Readers};
 use crate::problem::Problem;
 use crate::render::paint::{self, Line};
 use crate::render::progress::Progress;
@@ -18,8 +18,8 @@ use crate::terminal;
 use ekey_control::glance::NOT_RANDOM;
 use ekey_control::{Status, amount};
 
-/// How many bytes to take from the daemon: about a full pool.
-const LIVE: u64 = 1_000_000;
+/// How many bytes to take from the daemon: a tenth of a full pool.
+const LIVE: u64 = 100_000;
 
 pub(crate) fn run(socket: &Path, args: &Test) -> Result<u8, Problem> {
     let mut examined = Examination::new(args.alpha);
@@ -31,6 +31,7 @@ pub(crate) fn run(socket: &Path, args: &Test) -> Result<u8, Problem> {
         None => {
             let mut source = Source::connect(socket, args.timeout)?;
             let count = args.bytes.unwrap_or(LIVE);
+            writeln!(io::stderr(), "ekey-ctl: {}", announced(count, &source.status))?;
             let mut progress = Progress::of(count);
             let come = source.read(count, |bytes| {
                 examined.feed(bytes);
@@ -47,11 +48,7 @@ pub(crate) fn run(socket: &Path, args: &Test) -> Result<u8, Problem> {
     let report = examined.report().ok_or(Problem::TooFew(bytes))?;
     if let Some(path) = &args.svg {
         let svg = histogram::svg(&report, &origin);
-        let written = match create(path)? {
-            Some(mut file) => file.write_all(svg.as_bytes()),
-            None => io::stdout().write_all(svg.as_bytes()),
-        };
-        written.map_err(|source| Problem::Unwritten { path: path.clone(), source })?;
+        new_file::write(path, Readers::All, args.force.force, svg.as_bytes())?;
     }
     if args.json.json {
         writeln!(io::stdout(), "{}", examination::json(&report, not_random))?;
@@ -63,6 +60,18 @@ pub(crate) fn run(socket: &Path, args: &Test) -> Result<u8, Problem> {
         paint::print(&lines)?;
     }
     Ok(u8::from(!report.is_good()))
+}
+
+/// Says what the test takes from others, and for how long at most.
+fn announced(count: u64, status: &Status) -> String {
+    let rate = status.keys.iter().filter(|key| key.is_serving()).map(|key| key.rate_bytes_per_s).sum::<f64>();
+    let missing = count.saturating_sub(status.pool.bytes) as f64;
+    let time = match missing {
+        _ if missing <= 0.0 => "the pool has them".to_owned(),
+        _ if rate < 1.0 => "no key delivers now, so it takes until one does".to_owned(),
+        _ => format!("about {} at {}", amount::duration((missing / rate).ceil() as u64), amount::rate(rate)),
+    };
+    format!("takes {} from the daemon, which no other program gets: {time}", amount::bytes(count))
 }
 
 fn examine_file(path: &Path, most: Option<u64>, examined: &mut Examination) -> Result<u64, Problem> {

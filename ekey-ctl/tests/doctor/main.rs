@@ -81,7 +81,6 @@ fn a_healthy_machine_has_nothing_to_do_on_one_screen() {
     let output = machine.run(&daemon.socket, &[]);
     let screen = String::from_utf8(output.stdout).expect("UTF-8");
     assert!(screen.lines().count() <= 24, "more than a screen:\n{screen}");
-    assert!(screen.lines().all(|line| line.len() <= 80), "too wide:\n{screen}");
     assert!(screen.ends_with("Nothing to do.\n"), "{screen}");
 }
 
@@ -108,13 +107,13 @@ fn the_doctor_examines_this_machine() {
     let output = command.args(["--socket", NOWHERE, "doctor"]).output().expect("it runs");
     let screen = String::from_utf8(output.stdout).expect("UTF-8");
     assert_eq!(output.status.code(), Some(1), "there is no daemon at {NOWHERE}:\n{screen}");
-    assert!(screen.lines().all(|line| line.len() <= 80 || line.contains('/')), "too wide:\n{screen}");
+    assert!(screen.contains("or give its socket with --socket"), "a pipe gets whole lines:\n{screen}");
 }
 
 #[test]
 fn each_fault_of_the_machine_is_named_with_advice() {
     type Change = fn(&Machine);
-    let wrong: [(Change, &str, &[&str]); 11] = [
+    let wrong: [(Change, &str, &[&str]); 12] = [
         (|m| m.write("proc/sys/kernel/random/entropy_avail", "17"), "kernel", &["NOT READY", "17 of 256"]),
         (|m| m.mode("etc/entropykey/keyring", 0o644), "keyring", &["0644", "chmod 600"]),
         (|m| m.remove("etc/entropykey/keyring"), "keyring", &["there is none", "ekey-ctl rekey"]),
@@ -122,6 +121,14 @@ fn each_fault_of_the_machine_is_named_with_advice() {
         (|m| m.write("lib/modules/6.1.0-56-amd64/modules.alias", "alias x cdc_acm"), "driver", &["quirk", "usb"]),
         (|m| m.write(&format!("{KEY}/power/control"), "auto"), "suspend", &["sleep", "echo on >/sys/bus/usb"]),
         (|m| m.write(&format!("{KEY}/authorized"), "0"), "key", &["echo 1 >/sys/bus/usb", "authorized"]),
+        (
+            |m| {
+                m.write(&format!("{KEY}/authorized"), "0");
+                m.process(9, "usbguard-daemon");
+            },
+            "key",
+            &["USBGuard", "usbguard allow-device", "20df:0001"],
+        ),
         (|m| m.write(&format!("{KEY}/serial"), "two words"), "key", &["no serial number", "plug it in again"]),
         (|m| m.link(&format!("{KEY}/1-1.2:1.1/driver"), "/x/usbfs"), "key", &["usbfs", "claimed"]),
         (|m| m.remove("dev/ttyACM0"), "access", &["/dev/ttyACM0", "udev"]),

@@ -378,14 +378,14 @@ impl<'v> Table<'v> {
                 continue;
             }
             let home = known.iter().find(|(_, keys)| keys.contains(&written) && !self.is_entry);
-            let advice = if let Some((section, _)) = home {
-                format!("it belongs in {section}")
-            } else if let Some(Renamed { section, key, .. }) = was {
-                format!("it is now `{key}` in {section}")
-            } else if let Some(meant) = nearest(written, self.asked.iter().copied()) {
-                format!("did you mean `{meant}`?")
-            } else {
-                format!("expected one of {}", self.asked.join(", "))
+            let advice = match (nearest(written, self.asked.iter().copied()), home, was) {
+                (Some(meant), Some((section, _)), _) => {
+                    format!("did you mean `{meant}`? A key `{written}` belongs in {section}")
+                }
+                (None, Some((section, _)), _) => format!("it belongs in {section}"),
+                (_, None, Some(Renamed { section, key, .. })) => format!("it is now `{key}` in {section}"),
+                (Some(meant), None, None) => format!("did you mean `{meant}`?"),
+                (None, None, None) => format!("expected one of {}", self.asked.join(", ")),
             };
             let what = format!("unknown key `{}` in {}; {advice}", shown(written), self.name);
             self.mistakes.push(self.source.mistake(key.span().start, what));

@@ -23,6 +23,8 @@ pub(crate) struct Answer {
     pub(crate) keys_needed: Option<u32>,
     /// `true` if keys and pool are those of a running daemon.
     pub(crate) from_daemon: bool,
+    /// `true` if the daemon's keys count and none runs.
+    pub(crate) no_key: bool,
     /// The host name of the machine whose daemon that is, else of this one.
     pub(crate) host: String,
 }
@@ -30,7 +32,9 @@ pub(crate) struct Answer {
 impl Answer {
     /// Reports whether the supply covers the demand and 99 of 100 requests are answered in time.
     pub(crate) fn is_enough(&self) -> bool {
-        demand(&self.crowds) <= self.world.left() && self.outcome.waits.quantile(0.99) <= self.limits.within
+        !self.no_key
+            && demand(&self.crowds) <= self.world.left()
+            && self.outcome.waits.quantile(0.99) <= self.limits.within
     }
 
     /// Returns the number of clients.

@@ -9,14 +9,14 @@ use crate::render::paint::{Line, Tone};
 use crate::render::spark;
 
 /// Columns of a sparkline.
-const WIDTH: usize = 60;
+const WIDTH: usize = 48;
 
 /// Makes the lines of a simulation.
 pub(crate) fn lines(answer: &Answer, unicode: bool) -> Vec<Line> {
     let (world, outcome) = (answer.world, &answer.outcome);
     let mut lines =
         vec![Line::new(if answer.is_enough() { Tone::Good } else { Tone::Bad }, &verdict(answer)), Line::plain("")];
-    let mut row = |name: &str, text: &str| lines.push(Line::plain(&format!("{name:<9} {text}")));
+    let mut row = |name: &str, text: &str| lines.push(Line::plain(&format!("{name:<9} {text}")).margin(10));
     for crowd in &answer.crowds {
         row("clients", &format!("{} {}: {}", crowd.clients, crowd.habit, crowd.habit.words()));
     }
@@ -85,6 +85,10 @@ pub(super) fn verdict(answer: &Answer) -> String {
     let whom =
         if answer.clients() == 1 { "this client".to_owned() } else { format!("these {} clients", answer.clients()) };
     let (demand, supply) = (amount::rate(answer.demand()), amount::rate(world.left()));
+    if answer.no_key {
+        return "No key runs, so nothing is enough: see `ekey-ctl status`; --keys 1 simulates one like the usual."
+            .to_owned();
+    }
     if answer.is_enough() {
         let last = waits.quantile(0.99);
         let soon = if last > 0.0 { format!("within {}", waited(last)) } else { "at once".to_owned() };
@@ -127,7 +131,7 @@ pub(super) fn assumptions(answer: &Answer) -> [String; 3] {
 pub(crate) fn measured(measured: &Measured) -> Vec<Line> {
     let (tone, sentence) = sentence(measured);
     let mut lines = vec![Line::new(tone, &sentence), Line::plain("")];
-    let mut row = |name: &str, text: &str| lines.push(Line::plain(&format!("{name:<9} {text}")));
+    let mut row = |name: &str, text: &str| lines.push(Line::plain(&format!("{name:<9} {text}")).margin(10));
     let bytes = amount::bytes;
     row(
         "supply",
@@ -202,7 +206,10 @@ pub(super) fn sentence(measured: &Measured) -> (Tone, String) {
                 ),
             )
         }
-        Verdict::Nothing => (Tone::Bad, "No key delivers and the pool is empty: see `ekey-ctl status`.".to_owned()),
+        Verdict::Nothing => (Tone::Bad, {
+            let held = amount::bytes(measured.pool);
+            format!("No key delivers, and the pool holds {held}: not enough; see `ekey-ctl status`.")
+        }),
     }
 }
 

@@ -10,6 +10,11 @@ use proptest::prelude::*;
 use super::*;
 use crate::render::sample::{all_states, key, status};
 
+/// On the usual terminal.
+fn lines(status: &Status) -> Vec<Line> {
+    fitted(status, WIDTH)
+}
+
 fn text(lines: &[Line]) -> String {
     lines.iter().map(|line| format!("{}\n", line.text)).collect()
 }
@@ -366,5 +371,27 @@ proptest! {
         let blank = screen.iter().rposition(|line| line.text.is_empty()).expect("a blank line");
         prop_assert!(screen.len() - blank > 1 + usize::from(not_random), "{}", text(&screen));
         prop_assert!(!screen[blank + 1].text.starts_with("And "), "{}", text(&screen));
+    }
+}
+
+#[test]
+fn a_pipe_gets_every_row_and_every_word() {
+    let mut named = key(State::SerialUnknown);
+    named.path = format!("/dev/{}", "long/".repeat(40));
+    let status = status(vec![named]);
+    let screen = text(&whole(&status));
+    assert!(screen.contains(&status.keys[0].path) && !screen.contains("..."), "{screen}");
+    for row in glance::output_rows(&status) {
+        assert!(screen.contains(&row.1), "{row:?} is not in\n{screen}");
+    }
+}
+
+#[test]
+fn a_loss_above_one_in_a_hundred_is_named() {
+    for (missing, named) in [(9, false), (200, true)] {
+        let mut lossy = key(State::Running);
+        (lossy.frames.ok, lossy.frames.gaps) = (9_800, missing);
+        let screen = text(&lines(&status(vec![lossy])));
+        assert_eq!(screen.contains(": 2.0 % LOST"), named, "{screen}");
     }
 }
