@@ -17,7 +17,7 @@ use ekey_tests::software_key::Plug;
 use ekey_tests::{DaemonPlan, Finished, KeyPlan, Program, Scratch, await_until, binaries, tree};
 use nix::unistd::geteuid;
 
-/// A user that is no member of the group `www-data` and may give no file away.
+/// The unit: its user is not in the group `www-data`, and may not give files away.
 const UNIT: &str = "[Service]\nUser=ekeyd\nAmbientCapabilities=CAP_SYS_ADMIN\nProtectSystem=strict\n";
 
 #[test]
