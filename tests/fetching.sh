@@ -86,6 +86,22 @@ fetch_tree() {
   done <"$into/apt/$tree"
 }
 
+# Python's pip. Debian splits it from Python: where it is missing, it runs from the unpacked packages of the list `pip`, which the
+# script sets.
+pip() {
+  if ! python3 -m pip --version >>"$log" 2>&1; then
+    [ -d "$into/pip" ] || {
+      with_lists download_pip || fail "could not fetch ${pip[*]}: check the network, and that apt's sources name Debian main"
+      mkdir -p "$into/pip"
+      unpack "$(echo "$into"/apt/deb/python3-pip_*.deb)" "$into/pip" || fail "pip's package cannot be unpacked"
+    }
+    export PYTHONPATH=$into/pip/usr/lib/python3/dist-packages
+  fi
+  python3 -m pip --disable-pip-version-check --no-input "$@" >>"$log" 2>&1
+}
+
+download_pip() { (cd "$into/apt/deb" && apt apt-get -qq download "${pip[@]}" >>"$log"); }
+
 # Makes the folder ready, or says what is missing.
 begin_fetching() {
   local program

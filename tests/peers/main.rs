@@ -1,5 +1,6 @@
 //! Our programs with the original ones and other third-party programs, which `tests/run` unpacks.
 
+mod clients;
 mod completion;
 mod default_config;
 mod egd_linux;

@@ -2,6 +2,7 @@
 
 mod books;
 mod capacity;
+mod cases;
 mod combine;
 mod config;
 mod confined;

@@ -8,6 +8,7 @@ pub mod binaries;
 pub mod blocks;
 pub mod books;
 pub mod browser;
+pub mod clients;
 pub mod control;
 pub mod costs;
 pub mod ctr_drbg;

@@ -12,6 +12,7 @@ use super::background::{self, Background, Side, absolute};
 use super::egd_linux;
 use super::logs::{self, Logs};
 use super::pid_file::{PidFile, PidFileError};
+use super::service;
 use crate::config::{Config, ConfigError};
 use crate::confine::{self, Confinement};
 use crate::daemon::{Daemon, DaemonError};
@@ -40,6 +41,7 @@ run    Run in the foreground. Logs go to stderr, to the journal, or to syslog if
          --config FILE    the configuration (default: /etc/entropykey/ekeyd.toml, else /etc/entropykey/ekeyd.conf)
          --pid-file FILE  write the process id to this file (default: none)
 check  Report every mistake in a configuration (default: as above) as FILE:LINE:COLUMN. Exit with 78 if there is one.
+       Warn of ports and sockets that the user of systemd's unit may not take or make.
          --sandbox        print all that the sandbox allows with this configuration: files, network, system calls
 demo   Run the whole daemon on a software key. Its data is NOT random, so the kernel gets none of it.
          --dir DIR      folder for the sockets (default: $XDG_RUNTIME_DIR/ekeyd-demo, else /tmp/ekeyd-demo-UID)
@@ -282,6 +284,7 @@ fn check(file: &Path, sandbox: bool) -> ExitCode {
                 return ExitCode::from(EXIT_CONFIG);
             }
             say(format_args!("{}: no mistakes", file.display()));
+            service::warnings(&config).iter().for_each(|warning| say(format_args!("warning: {warning}")));
             if sandbox {
                 say(confine::table(&config, file).trim_end());
                 return ExitCode::SUCCESS;

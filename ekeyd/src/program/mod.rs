@@ -8,4 +8,5 @@ mod demo;
 mod egd_linux;
 mod logs;
 mod pid_file;
+mod service;
 mod terminal;

@@ -10,10 +10,11 @@ use std::path::{Path, PathBuf};
 
 use mio::event::Source;
 use mio::net::{TcpListener, UnixListener};
+use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag};
 use nix::unistd::{Gid, Group, Uid, User, fchownat, geteuid};
 
-use super::Stream;
+use super::{Stream, rights};
 
 /// Accepts connections. Dropping it closes the socket and removes its file, if it has one.
 #[derive(Debug)]
@@ -52,6 +53,17 @@ pub(crate) enum ListenError {
         /// The missing name.
         name: String,
     },
+    /// This user may not give the socket to its configured owner and group (config or host).
+    #[error("{}: this user may not give the socket to {owner}; {}", path.display(), rights::OTHER_OWNER)]
+    NotGiven {
+        /// The socket.
+        path: PathBuf,
+        /// The owner and group.
+        owner: String,
+    },
+    /// Only a privileged user may take a port as low as this (config or host).
+    #[error("{}: cannot listen: {}", .0, rights::low_port())]
+    LowPort(SocketAddr),
     /// A user or group that may connect does not exist (config).
     #[error("this machine has no user or group `{0}`; correct allow-users and allow-groups in [egd]")]
     NoSuchPeer(String),
@@ -101,7 +113,14 @@ impl Listener {
         let listener = UnixListener::bind(path).map_err(refused)?;
         let made = own_file(path, is_new_socket)?;
         let bound = Self::Unix { listener, _file: SocketFile::of(path, &made).map_err(refused)? };
-        fchownat(&made, "", owner.user, owner.group, AtFlags::AT_EMPTY_PATH).map_err(|errno| refused(errno.into()))?;
+        let given = fchownat(&made, "", owner.user, owner.group, AtFlags::AT_EMPTY_PATH);
+        given.map_err(|errno| match errno {
+            Errno::EPERM => {
+                let owner = rights::owner_words(access.user, access.group);
+                ListenError::NotGiven { path: path.to_owned(), owner }
+            }
+            _ => refused(errno.into()),
+        })?;
         set_mode(&made, access.mode.unwrap_or(DEFAULT_MODE)).map_err(refused)?;
         Ok(bound)
     }
@@ -109,10 +128,16 @@ impl Listener {
     /// Listens on a TCP port.
     ///
     /// # Errors
-    /// [`ListenError::Refused`] if this machine does not have the address, or the port is in use or reserved.
+    /// [`ListenError::Refused`] if this machine does not have the address, or the port is in use;
+    /// [`ListenError::LowPort`] if this user may not take it.
     pub(crate) fn tcp(address: SocketAddr) -> Result<Self, ListenError> {
-        let refused = |source| ListenError::Refused { place: address.to_string(), source };
-        TcpListener::bind(address).map(Self::Tcp).map_err(refused)
+        TcpListener::bind(address).map(Self::Tcp).map_err(|source| {
+            if source.kind() == io::ErrorKind::PermissionDenied && address.port() < rights::first_free_port() {
+                ListenError::LowPort(address)
+            } else {
+                ListenError::Refused { place: address.to_string(), source }
+            }
+        })
     }
 
     /// Accepts one connection. Returns `None` if none is waiting.
@@ -231,6 +256,7 @@ fn remove_stale(path: &Path) -> Result<(), ListenError> {
 fn advice(source: &io::Error) -> &'static str {
     match source.kind() {
         io::ErrorKind::PermissionDenied => "run as root, or name a place that this user can write to",
+        io::ErrorKind::ReadOnlyFilesystem => rights::READ_ONLY,
         io::ErrorKind::AddrInUse => "stop the program that uses it, or name another",
         io::ErrorKind::AddrNotAvailable => "name an address of this machine",
         _ => "name another place",

@@ -31,6 +31,7 @@ macro_rules! registers_its_source {
 
 mod doorman;
 mod listener;
+pub(crate) mod rights;
 mod stream;
 #[cfg(feature = "tls")]
 pub(crate) mod tls;

@@ -129,7 +129,7 @@ impl Keys {
     /// Returns whether the key at `path` is driven, under any name.
     fn has_key_at(&self, path: &Path) -> bool {
         let found = find::behind(path);
-        let same_path = |key: &Key| matches!(key.name(), Name::Path(other) if other == path);
+        let same_path = |key: &Key| matches!(key.name(), Name::Path(other) if find::is_same_node(other, path));
         self.keys.iter().any(|key| same_path(key) || found.as_ref().is_some_and(|found| key.is(found)))
     }
 
