@@ -32,7 +32,7 @@ use crate::stock::share::{Held, Rank, Want, shares};
 use crate::stock::{Need, Stock};
 use observing::Observatory;
 use sd_notify::NotifyState;
-use service_manager::{ServiceManager, notify};
+use service_manager::ServiceManager;
 use signals::{Signal, Signals};
 
 /// A token has its owner in the upper bits, and the owner's own number in the lower ones.
@@ -177,7 +177,7 @@ impl Daemon {
     /// # Errors
     /// [`DaemonError::System`] if the kernel fails the event loop.
     pub(crate) fn run(mut self, mut observer: Option<Observer>) -> Result<(), DaemonError> {
-        notify(&[NotifyState::Status("waiting for the first verified entropy of a key")]);
+        self.service_manager.tell(&[NotifyState::Status("waiting for the first verified entropy of a key")]);
         let mut events = Events::with_capacity(256);
         let mut next_look = observer.as_ref().map(|observer| self.settings.started + observer.every);
         let mut wants = Vec::new();
@@ -335,7 +335,7 @@ impl Daemon {
 
     fn stop(mut self) {
         tracing::info!("stopping");
-        notify(&[NotifyState::Stopping]);
+        self.service_manager.tell(&[NotifyState::Stopping]);
         self.control.flush();
         self.sources.iter_mut().for_each(|source| source.begin_stop());
         let mut wants = Vec::new();

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use ekey_keyring::KeyringError;
 
-use super::{Daemon, notify};
+use super::Daemon;
 use crate::config::Config;
 
 impl Daemon {
@@ -15,7 +15,7 @@ impl Daemon {
         // A service manager that still waits for the first entropy must not get "ready" at the end.
         let is_ready = self.service_manager.is_ready();
         if is_ready && let Ok(reloading) = sd_notify::NotifyState::monotonic_usec_now() {
-            notify(&[sd_notify::NotifyState::Reloading, reloading]);
+            self.service_manager.tell(&[sd_notify::NotifyState::Reloading, reloading]);
         }
         if let Some(file) = self.settings.file.clone() {
             self.reload_config(&file);
@@ -34,7 +34,7 @@ impl Daemon {
             }
         }
         if is_ready {
-            notify(&[sd_notify::NotifyState::Ready]);
+            self.service_manager.tell(&[sd_notify::NotifyState::Ready]);
         }
     }
 
