@@ -15,8 +15,8 @@ const CARGO: &str = "cargo run --release -p ekey-ctl -- ";
 #[test]
 fn the_tool_finds_the_demo_as_the_readme_says() {
     let scratch = Scratch::make();
-    let demo = start(&scratch, &[]);
-    let printed = printed(&demo);
+    let mut demo = start(&scratch, &[]);
+    let printed = printed(&scratch, &mut demo);
     let folder = scratch.path("run/ekeyd-demo");
     if Path::new(DEFAULT_SOCKET).exists() {
         assert!(printed.contains("--socket"), "with a daemon on this machine: {printed}");
@@ -49,9 +49,9 @@ fn the_tool_finds_the_demo_as_the_readme_says() {
 fn a_demo_elsewhere_prints_its_socket() {
     let scratch = Scratch::make();
     let folder = scratch.path("elsewhere");
-    let demo = start(&scratch, &["--dir", &folder.display().to_string()]);
+    let mut demo = start(&scratch, &["--dir", &folder.display().to_string()]);
     let socket = folder.join("control.sock");
-    assert_eq!(printed(&demo), format!("{CARGO}status --socket {}", socket.display()));
+    assert_eq!(printed(&scratch, &mut demo), format!("{CARGO}status --socket {}", socket.display()));
     await_until("its socket", || socket.exists().then_some(()));
 }
 
@@ -59,14 +59,22 @@ fn a_demo_elsewhere_prints_its_socket() {
 fn start(scratch: &Scratch, arguments: &[&str]) -> Program {
     fs::create_dir(scratch.path("run")).expect("a folder in the scratch folder");
     let mut command = binaries::command("ekeyd");
-    command.arg("demo").args(arguments).env("CARGO", "cargo").env("XDG_RUNTIME_DIR", scratch.path("run"));
+    // The default port of the page may be another test's.
+    command
+        .args(["demo", "--http", "127.0.0.1:0"])
+        .args(arguments)
+        .env("CARGO", "cargo")
+        .env("XDG_RUNTIME_DIR", scratch.path("run"));
     Program::spawn("demo", command, scratch)
 }
 
 /// Waits for the command that the demonstration prints, and returns it.
-fn printed(demo: &Program) -> String {
-    let command = || demo.stdout().lines().find_map(|line| line.strip_prefix("  cargo ")).map(str::to_owned);
-    format!("cargo {}", await_until("the demo's command", command))
+fn printed(scratch: &Scratch, demo: &mut Program) -> String {
+    let stdout = scratch.path("demo.stdout");
+    demo.await_while_running("the demo's command", || {
+        let said = fs::read_to_string(&stdout).ok()?;
+        said.lines().find_map(|line| Some(format!("cargo {}", line.strip_prefix("  cargo ")?)))
+    })
 }
 
 fn ctl(scratch: &Scratch, arguments: &[&str]) -> Finished {
