@@ -114,7 +114,7 @@ fn commands(text: &str) -> Vec<Vec<String>> {
         for part in line.split(['|', ';', '&']) {
             let words = part
                 .split_whitespace()
-                .skip_while(|word| ["$", "#", "sudo", "exec"].contains(word))
+                .skip_while(|word| ["$", "#", "{", "sudo", "exec"].contains(word))
                 .map(str::to_owned)
                 .collect::<Vec<_>>();
             // A service script has the daemon's name and other words.
