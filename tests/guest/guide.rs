@@ -44,7 +44,7 @@ fn the_guide_leads_from_a_package_to_a_running_key() {
         .text("/root/line", &plan.keyring_line(), 0o644)
         .text("/root/card", &format!("{MASTER_KEY_ON_CARD}\n"), 0o644)
         .boot();
-    guest.check("useradd alice && useradd libvirt-qemu && mkdir -p /etc/munin/plugins");
+    guest.check("useradd --user-group alice && useradd libvirt-qemu && mkdir -p /etc/munin/plugins");
     let steps = steps_at(GUIDE, "package");
     let plugged_in = steps.iter().position(|step| step.command.contains(" line")).expect("the keyring's line");
 
