@@ -169,7 +169,7 @@ impl Booted {
             let typed = format!("cd {folder} && {{ {command}\n}}").replace('\'', "'\\''");
             let user = if *root { "" } else { "setpriv --reuid=alice --regid=alice --init-groups " };
             let typed = format!("{user}sh -c '{typed}'");
-            let may_be_early = ["ekey-ctl ", "wget "].iter().any(|start| command.starts_with(start));
+            let may_be_early = ["ekey-ctl ", "ekeydctl ", "wget "].iter().any(|start| command.starts_with(start));
             said += &if may_be_early { self.await_sh(&typed) } else { self.check(&typed) };
         }
         said
