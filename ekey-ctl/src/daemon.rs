@@ -1,10 +1,53 @@
-//! The daemon for verbs that change something: this project's or the original, because both speak EKEYD/1.
+//! The daemon for verbs that change something: this project's or the original, because both speak EKEYD/1. And which
+//! socket to use, if the person named none.
 
 use std::fs;
+use std::io::{self, Write as _};
+use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
-use ekey_control::{Client, ClientError, Command};
+use ekey_control::{Client, ClientError, Command, DEFAULT_SOCKET};
 use ekey_proto::Serial;
+use nix::unistd::geteuid;
+
+/// Returns the socket to use: the one that the person named or, if that is the default one and no daemon has made it,
+/// the one of this user's `ekeyd demo`. Then it says so on standard error.
+pub(crate) fn socket(named: &Path) -> PathBuf {
+    if named == Path::new(DEFAULT_SOCKET)
+        && is_missing(named)
+        && let Some(demo) = demo_folders().iter().find_map(|folder| demo_in(folder))
+    {
+        // Without standard error, the status still says that the data is not random.
+        let _ = writeln!(
+            io::stderr(),
+            "ekey-ctl: no daemon at {DEFAULT_SOCKET}, so this is about your demonstration at {}",
+            demo.display()
+        );
+        return demo;
+    }
+    named.to_owned()
+}
+
+fn is_missing(path: &Path) -> bool {
+    matches!(fs::symlink_metadata(path), Err(error) if error.kind() == io::ErrorKind::NotFound)
+}
+
+/// Returns the folders in which `ekeyd demo` makes its sockets unless told otherwise.
+fn demo_folders() -> Vec<PathBuf> {
+    let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|folder| folder.is_absolute());
+    let runtime = runtime.map(|folder| folder.join("ekeyd-demo"));
+    runtime.into_iter().chain([PathBuf::from(format!("/tmp/ekeyd-demo-{}", geteuid()))]).collect()
+}
+
+/// Returns the control socket of the demonstration that runs in `folder`. Another user may have made a folder of this
+/// name in `/tmp`, so it counts only if it belongs to this user and others cannot write to it.
+fn demo_in(folder: &Path) -> Option<PathBuf> {
+    let found = fs::symlink_metadata(folder).ok()?;
+    let ours = found.is_dir() && found.uid() == geteuid().as_raw() && found.mode() & 0o022 == 0;
+    let socket = folder.join("control.sock");
+    (ours && UnixStream::connect(&socket).is_ok()).then_some(socket)
+}
 
 /// A connection to a running daemon.
 pub(crate) struct Daemon {

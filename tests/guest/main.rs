@@ -4,6 +4,7 @@ mod aarch64;
 mod attacks;
 mod boot;
 mod egd_client;
+mod guide;
 mod hwrng;
 mod openrc;
 mod openwrt;

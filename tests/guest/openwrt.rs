@@ -7,6 +7,7 @@
 use std::path::Path;
 use std::process::Command;
 
+use ekey_tests::document::steps_at;
 use ekey_tests::guest::Guest;
 use ekey_tests::guest::package::made_in;
 use ekey_tests::guest::usb_key;
@@ -96,11 +97,16 @@ fn the_openwrt_package_runs_its_service() {
     guest.check(&format!("umask 077; echo '{SERIAL} {LONG_TERM_KEY}' >>/etc/entropykey/keyring"));
     guest.check("/etc/init.d/ekeyd reload");
     guest.await_sh("grep 'the keyring was read again keys=1' /share/logread");
+    // The guide says the same with the tool.
+    let steps = steps_at("docs/guide.md", "openwrt");
+    let plugged_in = steps.iter().position(|step| step.command.contains(" wait ")).expect("the wait for entropy");
+    guest.follow(&steps[..plugged_in]);
     assert_eq!(guest.check("pidof ekeyd"), pid, "the daemon after a reload");
 
     // Plugging in a key finds a running daemon or starts one.
     guest.plug("key", &key.path);
-    guest.await_sh("ekey-ctl wait --bytes 4096 --timeout 5");
+    let said = guest.follow(&steps[plugged_in..]);
+    assert!(said.contains("All is well: 1 key running."), "{said}");
     let event = "export ACTION=add PRODUCT=20df/1/100 DEVPATH=$(readlink -f /sys/bus/usb/devices/1-1 | sed s,/sys,,)";
     guest.check(&format!("{event}; {HOTPLUG}"));
     assert_eq!(guest.check("pidof ekeyd"), pid, "the daemon after the event");

@@ -4,9 +4,24 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use ekey_tests::document::{Block, blocks, blocks_of};
 use ekey_tests::{binaries, tree};
 
 const PROGRAMS: [&str; 3] = ["ekeyd", "ekey-ctl", "ekey-sim"];
+/// The tasks that docs/guide.md must have.
+const TASKS: [&str; 7] = [
+    "I have a key and a Debian host",
+    "My key is stuck",
+    "KVM guests",
+    "OpenWrt",
+    "From ekeyd 1.1.5 and back",
+    "Monitoring it",
+    "Reporting a bug",
+];
+/// Where tests run the guide's commands: `guest::guide` in a machine with an installed daemon, in one that dpkg installs
+/// it into, and in one that replaces the original; `guest::hwrng` in a virtual machine; `guest::openwrt`. No test runs
+/// those of the last one, and the guide says why.
+const PLACES: [&str; 6] = ["installed", "package", "original", "vm", "openwrt", "by-hand"];
 
 #[test]
 fn every_documented_command_exists() {
@@ -27,6 +42,24 @@ fn every_script_that_the_readme_names_is_executable() {
         let path = tree::root().join(script);
         let mode = fs::metadata(&path).expect("it exists").permissions().mode();
         assert!(mode & 0o100 != 0, "{script} is not executable");
+    }
+}
+
+#[test]
+fn the_guide_has_its_tasks_and_a_place_for_each() {
+    let blocks = blocks_of("docs/guide.md");
+    for task in TASKS {
+        let commands = blocks.iter().filter(|block| block.heading == task && block.language == "console");
+        assert!(commands.flat_map(Block::steps).count() > 0, "docs/guide.md has no commands for {task:?}");
+    }
+    for block in blocks.iter().filter(|block| !["toml", "xml", "text"].contains(&block.language.as_str())) {
+        let Block { heading, language, place, before, text } = block;
+        assert!(language == "console" && PLACES.contains(&place.as_str()), "no test runs this of {heading:?}:\n{text}");
+        assert!(text.lines().all(|line| line.starts_with(['$', '#', ' '])), "not a command, in {heading:?}:\n{text}");
+        assert_eq!(place == "by-hand", before.contains("No test runs"), "{before:?} does not say who runs:\n{text}");
+    }
+    for place in PLACES {
+        assert!(blocks.iter().any(|block| block.place == place), "the guide has nothing for {place}");
     }
 }
 
@@ -75,22 +108,19 @@ fn documents() -> Vec<(PathBuf, String)> {
 
 /// Returns the lines of fenced blocks that run one of our programs, as words from the program's name on.
 fn commands(text: &str) -> Vec<Vec<String>> {
-    let mut fenced = false;
     let mut commands = Vec::new();
-    for line in text.lines() {
-        if line.trim_start().starts_with("```") {
-            fenced = !fenced;
-        } else if fenced {
-            let line = line.split(" #").next().unwrap_or_default();
-            for part in line.split(['|', ';', '&']) {
-                let words = part
-                    .split_whitespace()
-                    .skip_while(|word| ["$", "#", "sudo", "exec"].contains(word))
-                    .map(str::to_owned)
-                    .collect::<Vec<_>>();
-                if words.first().is_some_and(|word| PROGRAMS.contains(&program(word))) {
-                    commands.push(words);
-                }
+    for line in blocks(text).iter().flat_map(|block| block.text.lines()) {
+        let line = line.split(" #").next().unwrap_or_default();
+        for part in line.split(['|', ';', '&']) {
+            let words = part
+                .split_whitespace()
+                .skip_while(|word| ["$", "#", "{", "sudo", "exec"].contains(word))
+                .map(str::to_owned)
+                .collect::<Vec<_>>();
+            // A service script has the daemon's name and other words.
+            let ours = |word: &String| PROGRAMS.contains(&program(word)) && !word.starts_with("/etc/init.d/");
+            if words.first().is_some_and(ours) {
+                commands.push(words);
             }
         }
     }
@@ -102,7 +132,11 @@ fn check(words: &[String], document: &Path) {
     let verbs = words[1..]
         .iter()
         .take_while(|word| word.chars().all(|c| c.is_ascii_lowercase() || c == '-') && !word.starts_with('-'))
-        .take(if name == "ekey-sim" { 0 } else { 1 })
+        .take(match (name, words.get(1).map(String::as_str)) {
+            ("ekey-sim", _) => 0,
+            ("ekey-ctl", Some("keyring" | "config")) => 2,
+            _ => 1,
+        })
         .collect::<Vec<_>>();
     let output =
         Command::new(binaries::built(name)).args(&verbs).arg("--help").output().expect("the program can be run");

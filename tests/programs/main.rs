@@ -8,6 +8,7 @@ mod config;
 mod confined;
 mod convert;
 mod deliver;
+mod demo;
 mod egd_client;
 mod egd_client_health;
 mod egd_linux;

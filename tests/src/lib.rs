@@ -13,6 +13,7 @@ pub mod control;
 pub mod costs;
 pub mod ctr_drbg;
 pub mod daemon;
+pub mod document;
 pub mod egd;
 pub mod egd_server;
 pub mod fips;

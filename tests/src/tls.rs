@@ -10,11 +10,11 @@ use std::process::{Child, Command, Stdio};
 
 use crate::await_until::DEADLINE;
 use crate::daemon::{Daemon, DaemonPlan};
+use crate::document;
 use crate::ports::free_port;
 use crate::program::Program;
 use crate::scratch::Scratch;
 use crate::software_key::{KeyPlan, SoftwareKey};
-use crate::tree;
 
 /// The name in the document's certificates, and its replacement in the tests.
 const NAMES: [(&str, &str); 2] = [("keys.example.org", "localhost"), ("192.0.2.1", "127.0.0.1")];
@@ -102,13 +102,12 @@ impl Certificates {
 /// When the document lacks that part.
 #[must_use]
 pub fn blocks(kind: &str) -> Vec<String> {
-    let text = fs::read_to_string(tree::root().join("docs/guests.md")).expect("docs/guests.md is there");
-    let (_, part) = text.split_once("\n## Another machine, over TLS\n").expect("it has a part about TLS");
-    let part = part.split("\n## ").next().unwrap_or_default();
-    let blocks = part.split("\n```").skip(1).step_by(2).filter_map(|block| block.split_once('\n'));
-    let blocks = blocks.filter(|(language, _)| *language == kind).map(|(_, text)| text);
+    let blocks = document::blocks_of("docs/guests.md").into_iter();
+    let blocks = blocks.filter(|block| block.heading == "Another machine, over TLS" && block.language == kind);
     let translate = |text: &str| NAMES.iter().fold(text.to_owned(), |text, (from, to)| text.replace(from, to));
-    blocks.map(translate).collect()
+    let blocks: Vec<String> = blocks.map(|block| translate(&block.text)).collect();
+    assert!(!blocks.is_empty(), "docs/guests.md has no {kind} in its part about TLS");
+    blocks
 }
 
 /// A daemon with a software key and a TLS listener, once it has entropy.

@@ -21,12 +21,18 @@ mod wait;
 mod watch;
 
 use crate::cli::{Cli, ConfigVerb, Verb};
+use crate::daemon;
 use crate::privacy;
 use crate::problem::Problem;
 
 /// Runs the verb of the command line. Returns its exit code.
 pub(crate) fn run(cli: &Cli) -> Result<u8, Problem> {
-    let socket = cli.socket.as_path();
+    let socket = match cli.verb {
+        // They change files, and never those of a demonstration that only happens to run.
+        Verb::Rekey(_) | Verb::Keyring(_) => cli.socket.clone(),
+        _ => daemon::socket(&cli.socket),
+    };
+    let socket = socket.as_path();
     if matches!(cli.verb, Verb::Rekey(_) | Verb::Keyring(_)) {
         privacy::lock_memory();
     }

@@ -13,7 +13,7 @@ use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
 
-use ekey_control::Status;
+use ekey_control::{DEFAULT_SOCKET, Status};
 use ekey_keyring::{KeyringEdit, KeyringError};
 use ekey_sim::{Device, Fault, Pty, Records, Seed, Setup, SimError, StopHandle};
 use nix::unistd::geteuid;
@@ -81,6 +81,8 @@ pub(crate) fn run(options: Options) -> ExitCode {
 
 fn show(options: Options, logs: &logs::Logs) -> Result<(), DemoError> {
     confine::from_the_start();
+    // ekey-ctl finds a demonstration in the default folder by itself, unless there is a daemon.
+    let is_found = options.dir.is_none() && !Path::new(DEFAULT_SOCKET).exists();
     let dir = own_folder(options.dir.unwrap_or_else(default_folder))?;
     if UnixStream::connect(dir.join("control.sock")).is_ok() {
         return Err(DemoError::Running(dir));
@@ -101,7 +103,7 @@ fn show(options: Options, logs: &logs::Logs) -> Result<(), DemoError> {
     let stop = StopHandle::new()?;
     let stop_key = stop.clone();
     let key = thread::spawn(move || ekey_sim::run(&mut Device::new(setup), &mut pty, &mut Records::none(), &stop_key));
-    announce(&dir, daemon.http_address());
+    announce((!is_found).then_some(&dir), daemon.http_address());
     let ended = daemon.run(Some(Observer { every: REFRESH, show: Box::new(Screen::new().show()) }));
     stop.stop();
     if let Ok(Err(error)) = key.join() {
@@ -150,13 +152,14 @@ fn own_folder(dir: PathBuf) -> Result<PathBuf, DemoError> {
     std::path::absolute(&dir).map_err(failed)
 }
 
-fn announce(dir: &Path, page: Option<SocketAddr>) {
-    let control = dir.join("control.sock");
+/// Says how to watch the demonstration. `dir` is its folder, if ekey-ctl does not find it by itself.
+fn announce(dir: Option<&PathBuf>, page: Option<SocketAddr>) {
+    let socket = dir.map_or_else(String::new, |dir| format!(" --socket {}", dir.join("control.sock").display()));
     say("This is a SOFTWARE key: its data is NOT RANDOM, so never use it for secrets.");
     say("Stop it with ^C. Watch it from another terminal:");
     // Cargo sets this variable in the programs that it runs.
     let tool = std::env::var_os("CARGO").map_or("ekey-ctl", |_| "cargo run --release -p ekey-ctl --");
-    say(format_args!("  {tool} status --socket {}", control.display()));
+    say(format_args!("  {tool} status{socket}"));
     if let Some(page) = page {
         say(format_args!("  or in a browser: http://{page}/"));
     }

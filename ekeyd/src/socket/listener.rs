@@ -1,17 +1,18 @@
 //! Listening sockets. A unix socket's file replaces only a dead daemon's, and goes with the listener.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::AsRawFd as _;
-use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::path::{Path, PathBuf};
 
 use mio::event::Source;
 use mio::net::{TcpListener, UnixListener};
 use nix::errno::Errno;
-use nix::fcntl::{AtFlags, OFlag};
+use nix::fcntl::{AtFlags, OFlag, open};
+use nix::sys::stat::Mode;
 use nix::unistd::{Gid, Group, Uid, User, fchownat, geteuid};
 
 use super::{Stream, rights};
@@ -224,7 +225,8 @@ impl Owner {
 fn own_file(path: &Path, is_expected: impl FnOnce(&fs::Metadata) -> bool) -> Result<File, ListenError> {
     let replaced = || ListenError::Replaced(path.to_owned());
     let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-    let file = OpenOptions::new().read(true).custom_flags(flags.bits()).open(path).map_err(|_| replaced())?;
+    // `OpenOptions` drops this flag on musl, where it is part of O_ACCMODE.
+    let file = File::from(open(path, flags, Mode::empty()).map_err(|_| replaced())?);
     let found = file.metadata().map_err(|_| replaced())?;
     if found.uid() == geteuid().as_raw() && is_expected(&found) { Ok(file) } else { Err(replaced()) }
 }

@@ -15,6 +15,7 @@ use super::plan::Guest;
 use super::qmp::Qmp;
 use super::room::Room;
 use crate::await_until::DEADLINE;
+use crate::document::Step;
 use crate::program::Program;
 use crate::scratch::Scratch;
 
@@ -153,6 +154,25 @@ impl Booted {
             }
             assert!(started.elapsed() < DEADLINE, "`{command}` still fails after {DEADLINE:?}: {}", said.text);
         }
+    }
+
+    /// Types the steps of a document, one after the other, and returns what they print: those for root in `/root`, the
+    /// others in `/tmp` as `alice`, whom the caller has made. Each must succeed. What asks the daemon or its page may
+    /// be early, so that is repeated until it succeeds.
+    ///
+    /// # Panics
+    /// When a step fails.
+    pub fn follow(&mut self, steps: &[Step]) -> String {
+        let mut said = String::new();
+        for Step { root, command } in steps {
+            let folder = if *root { "/root" } else { "/tmp" };
+            let typed = format!("cd {folder} && {{ {command}\n}}").replace('\'', "'\\''");
+            let user = if *root { "" } else { "setpriv --reuid=alice --regid=alice --init-groups " };
+            let typed = format!("{user}sh -c '{typed}'");
+            let may_be_early = ["ekey-ctl ", "ekeydctl ", "wget "].iter().any(|start| command.starts_with(start));
+            said += &if may_be_early { self.await_sh(&typed) } else { self.check(&typed) };
+        }
+        said
     }
 
     /// Unplugs the USB key `id`; QEMU hangs up on its server. A key whose server has ended is gone from the guest but
