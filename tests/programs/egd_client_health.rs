@@ -105,7 +105,7 @@ fn plain_bytes_are_served_and_mixed_without_credit() {
     let status = fetching.await_mixed();
     assert_eq!(status.at("/egd_client/credited"), false, "{status}");
     fetching.asked_for_no_credit(&status);
-    assert!(fetching.screen().contains("no credit"), "{}", fetching.screen());
+    assert!(fetching.screen().contains("none in the kernel"), "{}", fetching.screen());
     assert!(fetching.is_announced() && status.code() == Some(0), "tested bytes are entropy: {status}");
     assert_books_add_up(&status, OnTheWay::Some);
 }
