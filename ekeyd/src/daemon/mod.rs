@@ -3,6 +3,7 @@
 //! Sources deliver over one channel into the stock, and outlets take their shares from it. The loop knows none of them by name, and
 //! waits only for the next event.
 
+mod clones;
 mod commands;
 pub(crate) mod control;
 mod observing;
@@ -25,11 +26,12 @@ use crate::confine::{AccountError, Confinement};
 use crate::outlet::{self, Outlet, Turn};
 use crate::socket::ListenError;
 use crate::source::keyring::SharedKeyring;
-use crate::source::{self, Delivery, Demand, Grade, Inlet, MOST_BATCH, Source, Trust};
+use crate::source::{self, Delivery, Demand, Epochs, Grade, Inlet, MOST_BATCH, Source, Trust};
 use crate::stock::combine::Combiner;
 use crate::stock::ledger::Ledger;
 use crate::stock::share::{Held, Rank, Want, shares};
 use crate::stock::{Need, Stock};
+use clones::Clones;
 use observing::Observatory;
 use sd_notify::NotifyState;
 use service_manager::{ServiceManager, notify};
@@ -103,6 +105,8 @@ pub(crate) struct Daemon {
     signals: Signals,
     keyring: SharedKeyring,
     incoming: Receiver<Delivery>,
+    epochs: Epochs,
+    clones: Clones,
     sources: Vec<Box<dyn Source>>,
     stock: Stock,
     ledger: Ledger,
@@ -148,7 +152,8 @@ impl Daemon {
         let combiner = combiner.map_err(system("read /dev/urandom"))?;
         let (deliveries, incoming) = crossbeam_channel::bounded(IN_FLIGHT);
         let keyring = SharedKeyring::open(&config.keyring);
-        let inlet = Inlet { deliveries, waker };
+        let epochs = Epochs::default();
+        let inlet = Inlet { deliveries, waker, epochs: epochs.clone() };
         let sources = source::open_all(&config, &keyring, &inlet, registry, |index| owned_by(SOURCES + index));
         let sources = sources.map_err(system("start a source's thread"))?;
         let stock = Stock::new(config.pool.bytes, combiner);
@@ -161,6 +166,8 @@ impl Daemon {
             signals,
             keyring,
             incoming,
+            epochs,
+            clones: Clones::new(),
             sources,
             ledger: Ledger::default(),
             outlets,
@@ -188,9 +195,11 @@ impl Daemon {
                 outcome => outcome.map_err(|source| DaemonError::System { doing: "wait for events", source })?,
             }
             let threads = self.threads();
-            for event in &events {
-                self.handle(event);
-            }
+            // Sources first: the kernel may say that this machine is a clone, and then nothing must be served.
+            let is_sources = |event: &&mio::event::Event| event.token().0 >> OWNER_SHIFT >= SOURCES;
+            events.iter().filter(is_sources).for_each(|event| self.handle(event));
+            self.look_for_clones();
+            events.iter().filter(|event| !is_sources(event)).for_each(|event| self.handle(event));
             self.take_in();
             let now = Instant::now();
             self.control.go_on(now, self.poll.registry());
@@ -237,6 +246,7 @@ impl Daemon {
             }
             let Ok(delivery) = self.incoming.try_recv() else { return };
             match delivery.grade {
+                Grade::Fit if delivery.epoch != self.epochs.present() => self.wipe_late(&delivery),
                 Grade::Fit => self.store(&delivery),
                 Grade::Unfit { suspect } => self.retire(&delivery, suspect),
             }
@@ -255,6 +265,13 @@ impl Daemon {
         if self.service_manager.say_ready(words) {
             self.confinement.lock_memory(self.stock.memory());
         }
+    }
+
+    /// Wipes a delivery of before the daemon forgot everything.
+    fn wipe_late(&mut self, delivery: &Delivery) {
+        self.ledger.note_taken(delivery);
+        self.stock.wipe_late(delivery);
+        self.sources.iter_mut().for_each(|source| source.taken(delivery.from, delivery.bytes.len()));
     }
 
     /// Wipes a source's suspect bytes, and mixes a failed delivery into an outlet that takes it without credit.

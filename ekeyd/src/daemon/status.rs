@@ -44,6 +44,7 @@ impl Daemon {
             egd_client: None,
             control: self.control.path().display().to_string(),
             nonces: None,
+            clones: Some(self.clones.status(self.outlets.iter().any(|outlet| outlet.mixes_fresh()))),
             confinement: Some(self.confinement.status()),
         };
         self.sources.iter().for_each(|source| source.report(&mut status));
