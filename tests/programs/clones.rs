@@ -6,6 +6,7 @@ use ekey_tests::blocks::{Account, read};
 use ekey_tests::books::{OnTheWay, assert_books_add_up};
 use ekey_tests::control::ControlClient;
 use ekey_tests::egd::EgdClient;
+use ekey_tests::egd_server::{EgdServer, Manner};
 use ekey_tests::serving::ours_with;
 use ekey_tests::tls::TlsServer;
 use ekey_tests::{Daemon, DaemonPlan, KeyPlan, Scratch, await_until};
@@ -92,6 +93,24 @@ fn expand_and_combine_begin_anew_after_forget() {
     let status = daemon.status(&scratch);
     assert!(status.count("/combine/ready_wiped_bytes") > 0 && status.count("/expand/wiped_bytes") > 0, "{status}");
     assert!(status.count("/expand/seeds") > seeds, "a seed of its own: {status}");
+    assert_books_add_up(&status, OnTheWay::Some);
+}
+
+#[test]
+fn what_was_fetched_before_forget_is_not_served() {
+    let server = EgdServer::start(Manner::Serves);
+    let scratch = Scratch::make();
+    let daemon = DaemonPlan::default().egd().fetch_from(&[server.place()], "reserve-bytes = 4096").start(&scratch);
+    await_until("the reserve", || (daemon.status(&scratch).count("/pool/bytes") >= 4096).then_some(()));
+    let before = server.sent();
+    assert_eq!(daemon.ctl(&scratch, &["forget"]).code, Some(0));
+    let mut client = EgdClient::connect(&daemon.egd).expect("it takes a client");
+    let served: Vec<u8> = (0..20).flat_map(|_| client.take(248).expect("it serves")).collect();
+    let old: HashSet<&[u8]> = before.windows(8).collect();
+    assert_eq!(served.windows(8).position(|window| old.contains(window)), None, "bytes that were fetched before");
+    let status = daemon.status(&scratch);
+    let found = ["reconnects", "failures"].map(|name| status.count(&format!("/egd_client/{name}")));
+    assert_eq!(found, [1, 0], "a new connection, through no fault of the server: {status}");
     assert_books_add_up(&status, OnTheWay::Some);
 }
 
