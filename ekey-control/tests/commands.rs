@@ -37,7 +37,8 @@ fn a_tag_may_be_a_number_and_a_key_have_a_serial() {
 #[test]
 fn only_the_three_looking_commands_are_read_only() {
     let looking = ["ListEntropyKeys", "StatEntropyKey 'x'", "Status"];
-    let changing = ["AddEntropyKey 'x'", "AddEntropyKeys 'x'", "RemoveEntropyKey 'x'", "Keyring 'x'", "Forget", "Shutdown"];
+    let changing =
+        ["AddEntropyKey 'x'", "AddEntropyKeys 'x'", "RemoveEntropyKey 'x'", "Keyring 'x'", "Forget", "Shutdown"];
     for (lines, expected) in [(&looking[..], true), (&changing[..], false)] {
         for line in lines {
             assert_eq!(command(line).is_read_only(), expected, "{line}");

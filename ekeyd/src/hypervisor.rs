@@ -8,8 +8,18 @@ use std::path::Path;
 
 /// What a hypervisor's firmware calls the maker or the model of its machines, in part.
 const VIRTUAL: [&str; 12] = [
-    "qemu", "kvm", "bochs", "vmware", "virtualbox", "innotek", "xen", "virtual machine", "amazon ec2", "google compute",
-    "openstack", "bhyve",
+    "qemu",
+    "kvm",
+    "bochs",
+    "vmware",
+    "virtualbox",
+    "innotek",
+    "xen",
+    "virtual machine",
+    "amazon ec2",
+    "google compute",
+    "openstack",
+    "bhyve",
 ];
 
 /// Returns whether a hypervisor is seen.

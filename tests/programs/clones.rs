@@ -43,7 +43,11 @@ fn after_forget_nothing_of_before_is_served() {
     assert_eq!(server.client().take(64).expect("a new TLS client is served").len(), 64);
 
     let status = daemon.status(scratch);
-    assert_eq!((status.count("/clones/forgotten"), status.at("/clones/last_reason")), (1, &"command".into()), "{status}");
+    assert_eq!(
+        (status.count("/clones/forgotten"), status.at("/clones/last_reason")),
+        (1, &"command".into()),
+        "{status}"
+    );
     assert!(status.count("/clones/forgotten_bytes") > 16_384, "{status}");
     assert!(status.key(0).resets() > resets, "a new session with the key: {status}");
     assert_books_add_up(&status, OnTheWay::Some);

@@ -222,7 +222,8 @@ impl DaemonPlan {
         match &self.whole_egd {
             Some(egd) => text.push_str(egd),
             None => {
-                let _ = writeln!(text, "[egd]\nlisten = {listen:?}\nclone-safe = {}\n{}", self.clone_safe, self.egd_lines);
+                let _ =
+                    writeln!(text, "[egd]\nlisten = {listen:?}\nclone-safe = {}\n{}", self.clone_safe, self.egd_lines);
             }
         }
         text.push('\n');

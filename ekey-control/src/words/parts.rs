@@ -5,8 +5,8 @@
 use super::amount;
 use crate::status::health::{HealthStatus, PutAside};
 use crate::status::{
-    Account, CloneStatus, CombineStatus, ConfinementStatus, EgdClientStatus, EgdStatus, EgdTlsStatus, ExpandStatus, FileStatus,
-    KernelEra, KernelStatus, KeyringStatus, NonceStatus, OutletStatus, PoolStatus, ServerTests, Status,
+    Account, CloneStatus, CombineStatus, ConfinementStatus, EgdClientStatus, EgdStatus, EgdTlsStatus, ExpandStatus,
+    FileStatus, KernelEra, KernelStatus, KeyringStatus, NonceStatus, OutletStatus, PoolStatus, ServerTests, Status,
 };
 
 /// The name of the part that holds the long-term keys.

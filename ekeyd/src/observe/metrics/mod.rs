@@ -73,9 +73,12 @@ const POOL: [Figure<Status>; 6] = [
     (Counter, "pool_overflowed_bytes", "Entropy discarded while the pool was full.", |it| {
         count(it.pool.overflowed_bytes)
     }),
-    (Counter, "pool_wiped_bytes", "Entropy wiped after its source failed a health test, or when all was forgotten.", |it| {
-        count(it.pool.wiped_bytes)
-    }),
+    (
+        Counter,
+        "pool_wiped_bytes",
+        "Entropy wiped after its source failed a health test, or when all was forgotten.",
+        |it| count(it.pool.wiped_bytes),
+    ),
     (Gauge, "books_discrepancies", "Accounts that do not add up; not 0 is a bug.", |it| {
         count(it.discrepancies().len() as u64)
     }),

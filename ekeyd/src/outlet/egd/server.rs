@@ -16,8 +16,8 @@ use mio::event::Event;
 use mio::{Interest, Registry, Token};
 use slab::Slab;
 
-use super::fresh::Freshener;
 use super::client::{Client, ClientSupply, Need, Ticket, Waits};
+use super::fresh::Freshener;
 use super::guard::{Guard, Peer};
 use super::listening::Listening;
 use super::offer::{Offers, RANDOM};

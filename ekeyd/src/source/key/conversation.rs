@@ -238,7 +238,8 @@ impl Driver {
         }
         self.publish_books();
         let from = SourceId::key(self.settings.number);
-        self.unsent = Some(Delivery { from, trust: Trust::Proven, credited: true, bytes: batch, grade, epoch: self.epoch });
+        self.unsent =
+            Some(Delivery { from, trust: Trust::Proven, credited: true, bytes: batch, grade, epoch: self.epoch });
     }
 
     /// Hands on the tested batch. While the daemon has no room, does not read the key, which waits.
