@@ -1,7 +1,7 @@
 //! Whether a hypervisor runs this machine, so that it may be copied while it runs.
 //!
-//! A container is no machine of its own: what is asked here is about the machine below it. No sign tells that a process may be
-//! copied (CRIU); its configuration has to.
+//! In a container this is about the machine below it. Nothing shows that a process may be copied (CRIU): its configuration has to
+//! say so.
 
 use std::fs;
 use std::path::Path;

@@ -12,6 +12,7 @@ use nix::time::{ClockId, clock_gettime};
 use super::Daemon;
 use crate::log_limit::LogLimit;
 use crate::outlet::Turn;
+use crate::source::{Epoch, Epochs};
 
 /// A clock that jumps by more is that of a machine that was restored.
 const JUMP: Duration = Duration::from_secs(10);
@@ -32,6 +33,7 @@ struct Clocks {
 /// What has happened so far.
 pub(super) struct Clones {
     clocks: Clocks,
+    epochs: Epochs,
     forgotten: u64,
     forgotten_bytes: u64,
     last: Option<(ForgetReason, Instant)>,
@@ -65,9 +67,14 @@ impl Clocks {
 
 impl Clones {
     /// Looks at the clocks for the first time.
-    pub(super) fn new() -> Self {
+    pub(super) fn new(epochs: Epochs) -> Self {
         let clocks = Clocks::now();
-        Self { clocks, forgotten: 0, forgotten_bytes: 0, last: None, logged: LogLimit::default() }
+        Self { clocks, epochs, forgotten: 0, forgotten_bytes: 0, last: None, logged: LogLimit::default() }
+    }
+
+    /// Returns the present epoch: what began to come before it is wiped.
+    pub(super) fn epoch(&self) -> Epoch {
+        self.epochs.present()
     }
 
     /// Looks at the clocks again. Returns what happened to the machine since the last look, if anything did.
@@ -102,7 +109,7 @@ impl Daemon {
     /// Wipes all that is held, on the way, or made of it; sources and outlets begin anew. Returns how many bytes of sources it wiped;
     /// those on the way follow.
     pub(super) fn forget(&mut self, reason: ForgetReason) -> usize {
-        self.epochs.begin_next();
+        self.clones.epochs.begin_next();
         let wiped = self.stock.forget();
         let turn = Turn { now: Instant::now(), registry: self.poll.registry() };
         self.outlets.iter_mut().for_each(|outlet| outlet.forget(&turn));
@@ -130,7 +137,7 @@ mod tests {
 
     #[test]
     fn time_that_passes_is_no_jump() {
-        let mut clones = Clones { clocks: at(1_000_000, 500, 400), ..Clones::new() };
+        let mut clones = Clones { clocks: at(1_000_000, 500, 400), ..Clones::new(Epochs::default()) };
         for hours in 1..1000 {
             let now = at(1_000_000 + hours * 3600, 500 + hours * 3600, 400 + hours * 3600);
             assert_eq!(clones.look(now), None, "after {hours} hours");
@@ -141,7 +148,7 @@ mod tests {
     fn a_clock_that_jumps_either_way_is_noticed_once() {
         let before = at(1_000_000, 500, 400);
         for (wall, is_jump) in [(11, true), (-11, true), (-999_999, true), (86_400, true), (10, false), (-10, false)] {
-            let mut clones = Clones { clocks: before, ..Clones::new() };
+            let mut clones = Clones { clocks: before, ..Clones::new(Epochs::default()) };
             let after = at(1_000_001_u64.checked_add_signed(wall).unwrap(), 501, 401);
             assert_eq!(clones.look(after) == Some(ForgetReason::ClockJumped), is_jump, "by {wall} s");
             let later = Clocks { wall: after.wall + JUMP, boot: after.boot + JUMP, awake: after.awake + JUMP };
@@ -151,7 +158,7 @@ mod tests {
 
     #[test]
     fn a_clock_that_is_slewed_is_no_jump() {
-        let mut clones = Clones { clocks: at(1_000_000, 500, 400), ..Clones::new() };
+        let mut clones = Clones { clocks: at(1_000_000, 500, 400), ..Clones::new(Epochs::default()) };
         for looks in 1..100 {
             assert_eq!(clones.look(at(1_000_000 + looks * 11, 500 + looks * 10, 400 + looks * 10)), None);
         }
@@ -159,7 +166,7 @@ mod tests {
 
     #[test]
     fn a_machine_that_slept_is_noticed_once() {
-        let mut clones = Clones { clocks: at(1_000_000, 500, 400), ..Clones::new() };
+        let mut clones = Clones { clocks: at(1_000_000, 500, 400), ..Clones::new(Epochs::default()) };
         assert_eq!(clones.look(at(1_003_600, 4100, 401)), Some(ForgetReason::Slept));
         assert_eq!(clones.look(at(1_003_601, 4101, 402)), None);
     }

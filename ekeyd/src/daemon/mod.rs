@@ -105,7 +105,6 @@ pub(crate) struct Daemon {
     signals: Signals,
     keyring: SharedKeyring,
     incoming: Receiver<Delivery>,
-    epochs: Epochs,
     clones: Clones,
     sources: Vec<Box<dyn Source>>,
     stock: Stock,
@@ -166,8 +165,7 @@ impl Daemon {
             signals,
             keyring,
             incoming,
-            epochs,
-            clones: Clones::new(),
+            clones: Clones::new(epochs),
             sources,
             ledger: Ledger::default(),
             outlets,
@@ -246,7 +244,7 @@ impl Daemon {
             }
             let Ok(delivery) = self.incoming.try_recv() else { return };
             match delivery.grade {
-                Grade::Fit if delivery.epoch != self.epochs.present() => self.wipe_late(&delivery),
+                Grade::Fit if delivery.epoch != self.clones.epoch() => self.wipe_late(&delivery),
                 Grade::Fit => self.store(&delivery),
                 Grade::Unfit { suspect } => self.retire(&delivery, suspect),
             }
