@@ -152,6 +152,7 @@ impl Command {
             Self::RemoveEntropyKey(tag) => format!("release key {tag}"),
             Self::ResetEntropyKey { tag, level } => format!("reset key {tag} (level {})", level.word()),
             Self::Keyring(path) => format!("read the keyring {path}"),
+            Self::Forget => "wipe all the entropy that it holds".to_owned(),
             Self::Shutdown => "stop".to_owned(),
             Self::Status => "give its status".to_owned(),
             Self::History => "give its history".to_owned(),
