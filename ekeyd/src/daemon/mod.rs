@@ -98,17 +98,22 @@ struct Settings {
     started: Instant,
 }
 
+/// What sources deliver, and the account of it.
+struct Arrivals {
+    incoming: Receiver<Delivery>,
+    ledger: Ledger,
+}
+
 /// The daemon, ready to run.
 pub(crate) struct Daemon {
     settings: Settings,
     poll: Poll,
     signals: Signals,
     keyring: SharedKeyring,
-    incoming: Receiver<Delivery>,
+    arrivals: Arrivals,
     clones: Clones,
     sources: Vec<Box<dyn Source>>,
     stock: Stock,
-    ledger: Ledger,
     outlets: Vec<Box<dyn Outlet>>,
     control: control::Server,
     observatory: Observatory,
@@ -164,10 +169,9 @@ impl Daemon {
             poll,
             signals,
             keyring,
-            incoming,
+            arrivals: Arrivals { incoming, ledger: Ledger::default() },
             clones: Clones::new(epochs),
             sources,
-            ledger: Ledger::default(),
             outlets,
             control,
             observatory,
@@ -242,7 +246,7 @@ impl Daemon {
             if !self.can_take() {
                 return;
             }
-            let Ok(delivery) = self.incoming.try_recv() else { return };
+            let Ok(delivery) = self.arrivals.incoming.try_recv() else { return };
             match delivery.grade {
                 Grade::Fit if delivery.epoch != self.clones.epoch() => self.wipe_late(&delivery),
                 Grade::Fit => self.store(&delivery),
@@ -253,7 +257,7 @@ impl Daemon {
 
     fn store(&mut self, delivery: &Delivery) {
         let Delivery { from, trust, bytes, .. } = delivery;
-        self.ledger.note_taken(delivery);
+        self.arrivals.ledger.note_taken(delivery);
         self.stock.put(delivery);
         self.sources.iter_mut().for_each(|source| source.taken(*from, bytes.len()));
         let words = match trust {
@@ -267,7 +271,7 @@ impl Daemon {
 
     /// Wipes a delivery of before the daemon forgot everything.
     fn wipe_late(&mut self, delivery: &Delivery) {
-        self.ledger.note_taken(delivery);
+        self.arrivals.ledger.note_taken(delivery);
         self.stock.wipe_late(delivery);
         self.sources.iter_mut().for_each(|source| source.taken(delivery.from, delivery.bytes.len()));
     }
@@ -285,7 +289,7 @@ impl Daemon {
         }
         self.stock.skip(*from, bytes.len());
         let mixed = self.outlets.iter_mut().map(|outlet| outlet.mix(bytes)).max().unwrap_or(0);
-        self.ledger.note_unfit(delivery, mixed);
+        self.arrivals.ledger.note_unfit(delivery, mixed);
     }
 
     /// Gives each outlet its share. What they lack then stays in `wants`.
@@ -324,7 +328,7 @@ impl Daemon {
     /// Returns how long the event loop may wait.
     fn timeout(&self, next_look: Option<Instant>) -> Option<Duration> {
         let is_pending = self.outlets.iter().any(|outlet| outlet.is_pending(&self.stock));
-        if is_pending || (!self.incoming.is_empty() && self.can_take()) {
+        if is_pending || (!self.arrivals.incoming.is_empty() && self.can_take()) {
             return Some(Duration::ZERO);
         }
         let outlets = self.outlets.iter().filter_map(|outlet| outlet.next_wake());
