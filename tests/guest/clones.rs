@@ -7,7 +7,7 @@ use ekey_tests::software_key::{KeyPlan, LONG_TERM_KEY, SERIAL};
 #[test]
 fn a_clock_that_jumps_makes_the_daemon_forget() {
     let config = "keyring = \"/etc/entropykey/keyring\"\ncontrol = \"/run/control.sock\"\n\
-        [keys]\ndiscover = false\npaths = [\"/run/key\"]\n[kernel]\ninterval-s = 86400\n\
+        [keys]\ndiscover = false\npaths = [\"/run/key\"]\n[kernel]\ninterval-s = 3600\n\
         [egd]\nlisten = [\"unix:/run/egd.sock\"]\n";
     let mut guest = Guest::for_usb_keys(&KeyPlan::named("line").keyring_line())
         .file("/bin/ekey-sim", &binaries::built("ekey-sim"))
@@ -18,7 +18,7 @@ fn a_clock_that_jumps_makes_the_daemon_forget() {
     guest.await_sh("test -S /run/key");
     guest.check("EKEYD_LOG=debug ekeyd run --config /etc/clones.toml >/share/ekeyd.log 2>&1 &");
     let status = "ekey-ctl status --json --socket /run/control.sock";
-    // A virtual machine, and the kernel has had its dose of the day.
+    // A virtual machine, and the kernel has had its dose of the hour.
     guest.await_sh(&format!("{status} | grep '\"mixed_bytes\":[1-9]'"));
     let before: serde_json::Value = serde_json::from_str(&guest.check(status)).expect("a status");
     assert_eq!(before["clones"]["mixes_fresh"], true, "{before}");
