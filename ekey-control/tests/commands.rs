@@ -24,6 +24,7 @@ fn the_lines_of_the_originals_tool_are_understood() {
     assert_eq!(command("AddEntropyKeys(\"/dev/entropykey\")"), Command::AddEntropyKeys("/dev/entropykey".to_owned()));
     assert_eq!(command("Keyring(\"/k\")"), Command::Keyring("/k".to_owned()));
     assert_eq!(command("Shutdown"), Command::Shutdown);
+    assert_eq!(command("Forget"), Command::Forget);
 }
 
 #[test]
@@ -36,7 +37,8 @@ fn a_tag_may_be_a_number_and_a_key_have_a_serial() {
 #[test]
 fn only_the_three_looking_commands_are_read_only() {
     let looking = ["ListEntropyKeys", "StatEntropyKey 'x'", "Status"];
-    let changing = ["AddEntropyKey 'x'", "AddEntropyKeys 'x'", "RemoveEntropyKey 'x'", "Keyring 'x'", "Shutdown"];
+    let changing =
+        ["AddEntropyKey 'x'", "AddEntropyKeys 'x'", "RemoveEntropyKey 'x'", "Keyring 'x'", "Forget", "Shutdown"];
     for (lines, expected) in [(&looking[..], true), (&changing[..], false)] {
         for line in lines {
             assert_eq!(command(line).is_read_only(), expected, "{line}");
@@ -112,6 +114,7 @@ fn any_command() -> impl Strategy<Value = Command> {
     prop_oneof![
         Just(Command::ListEntropyKeys),
         Just(Command::Shutdown),
+        Just(Command::Forget),
         Just(Command::Status),
         text.prop_map(Command::StatEntropyKey),
         text.prop_map(Command::RemoveEntropyKey),

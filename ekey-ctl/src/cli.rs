@@ -132,6 +132,12 @@ pub(crate) enum Verb {
     /// Answer the script of `completions`: what may come next
     #[command(hide = true)]
     Complete(Complete),
+    /// Make the daemon wipe all the entropy that it holds, and begin new sessions
+    ///
+    /// For a virtual machine that was cloned, restored or moved: see "Clones and snapshots" in docs/guests.md. Takes the right to change
+    /// the daemon, as root and its own user have it. TLS clients are disconnected, and other clients wait for fresh bytes.
+    #[command(after_help = "Example: ekey-ctl forget")]
+    Forget(Json),
     /// Stop the daemon
     #[command(after_help = "Example: ekey-ctl shutdown")]
     Shutdown(Json),

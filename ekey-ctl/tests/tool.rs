@@ -307,7 +307,7 @@ fn shutdown_ends_when_the_daemon_hangs_up() {
 
 #[test]
 fn every_verb_shows_an_example_in_its_help() {
-    for verb in ["", "status", "list", "stats", "wait", "capture", "test", "shutdown"] {
+    for verb in ["", "status", "list", "stats", "wait", "capture", "test", "forget", "shutdown"] {
         let args: Vec<&str> = verb.split_terminator(' ').chain(["--help"]).collect();
         let output = ctl().args(args).output().expect("to run ekey-ctl");
         exits(&output, 0);

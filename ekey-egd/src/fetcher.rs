@@ -145,6 +145,11 @@ impl Fetcher {
         self.state = State::Apart;
     }
 
+    /// Begins anew: there is no connection any more, through no fault of the server.
+    pub fn start_over(&mut self) {
+        self.state = State::Apart;
+    }
+
     /// Notes that the server's bytes failed the owner's tests, and that there is no connection any more.
     pub fn failed_test(&mut self, now: Instant) {
         if let Some(rest) = self.servers.get_mut(self.server) {

@@ -12,6 +12,7 @@ mod confine;
 mod daemon;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
+mod hypervisor;
 mod log_limit;
 mod observe;
 mod outlet;

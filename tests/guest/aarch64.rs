@@ -18,6 +18,7 @@ transport = "tty"
 interval-s = 1
 [egd]
 listen = ["unix:/run/ekeyd/egd.sock", "tcp:127.0.0.1:8888"]
+clone-safe = false
 [file]
 path = "/var/lib/ekeyd/entropy"
 max-bytes = 65536

@@ -3,6 +3,7 @@
 mod aarch64;
 mod attacks;
 mod boot;
+mod clones;
 mod egd_client;
 mod guide;
 mod hwrng;

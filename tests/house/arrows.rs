@@ -60,7 +60,7 @@ fn only_the_demo_links_the_software_key() {
 const PROTO: [(&str, &[&str]); 3] = [("wire", &[]), ("crypt", &["wire"]), ("session", &["wire", "crypt"])];
 
 /// The rooms of ekeyd, and what each may name of others: a whole room, or only some of it.
-const DAEMON: [(&str, &[&str]); 13] = [
+const DAEMON: [(&str, &[&str]); 14] = [
     // `ekeyd check` tries what the kernel's outlet needs of the system.
     ("program", &["daemon", "outlet", "confine", "socket", "config", "worker"]),
     ("daemon", &["source", "stock", "outlet", "observe", "confine", "socket", "config", "log_limit"]),
@@ -77,7 +77,20 @@ const DAEMON: [(&str, &[&str]); 13] = [
             "log_limit",
         ],
     ),
-    ("outlet", &["stock", "source::SourceId", "source::batch", "socket", "config", "urandom", "worker", "log_limit"]),
+    (
+        "outlet",
+        &[
+            "stock",
+            "source::SourceId",
+            "source::batch",
+            "socket",
+            "config",
+            "urandom",
+            "hypervisor",
+            "worker",
+            "log_limit",
+        ],
+    ),
     ("observe", &["socket", "config"]),
     // It lets an outlet keep its privilege.
     ("confine", &["outlet::Outlet", "config"]),
@@ -85,6 +98,7 @@ const DAEMON: [(&str, &[&str]); 13] = [
     ("config", &[]),
     ("fuzzing", &["config"]),
     ("urandom", &[]),
+    ("hypervisor", &[]),
     ("worker", &[]),
     ("log_limit", &[]),
 ];

@@ -3,6 +3,7 @@
 mod books;
 mod capacity;
 mod cases;
+mod clones;
 mod combine;
 mod config;
 mod confined;

@@ -63,9 +63,14 @@ fn ten_thousand_unprivileged_lines_change_nothing() {
 fn say_as_peer(control: &Path) {
     assert_eq!(nix::unistd::geteuid().as_raw(), peer::NOBODY, "this is the peer");
     let mut client = ControlClient::connect(control).expect("a connection");
-    for line in
-        ["Shutdown", "RemoveEntropyKey(1)", "AddEntropyKey(\"/k\")", "AddEntropyKeys(\"/k\")", "Keyring(\"/k\")"]
-    {
+    for line in [
+        "Shutdown",
+        "Forget",
+        "RemoveEntropyKey(1)",
+        "AddEntropyKey(\"/k\")",
+        "AddEntropyKeys(\"/k\")",
+        "Keyring(\"/k\")",
+    ] {
         let reply = client.say(line).expect("an answer");
         assert!(reply.verdict.starts_with("ERROR"), "{line} was answered {reply:?}");
     }

@@ -61,7 +61,11 @@ pub fn add_up(status: &Status, on_the_way: OnTheWay) -> Result<(), String> {
     let seeds = if expand.is_object() { count(expand, "seed_bytes") } else { 0 };
     if combine.is_object() {
         went.extend(["in_bytes", "held_bytes", "wiped_bytes"].map(|part| count(combine, part)));
-        same("combining", count(combine, "out_bytes"), &[count(combine, "ready_bytes"), served, seeds])?;
+        same(
+            "combining",
+            count(combine, "out_bytes"),
+            &[count(combine, "ready_bytes"), count(combine, "ready_wiped_bytes"), served, seeds],
+        )?;
     } else {
         went.extend([served, seeds]);
     }

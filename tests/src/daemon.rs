@@ -24,6 +24,7 @@ pub struct DaemonPlan {
     file: Option<(PathBuf, Option<u64>)>,
     egd: bool,
     egd_lines: String,
+    clone_safe: bool,
     whole_egd: Option<String>,
     listen: Vec<String>,
     kernel: Option<String>,
@@ -110,6 +111,14 @@ impl DaemonPlan {
     pub fn egd_lines(mut self, lines: &str) -> Self {
         self.egd_lines.push_str(lines);
         self.egd_lines.push('\n');
+        self
+    }
+
+    /// Mixes fresh bytes into those that clients get. By default clients get the keys' bytes as they are, also on a virtual machine, so
+    /// that a test can compare them.
+    #[must_use]
+    pub fn clone_safe(mut self) -> Self {
+        self.clone_safe = true;
         self
     }
 
@@ -213,7 +222,8 @@ impl DaemonPlan {
         match &self.whole_egd {
             Some(egd) => text.push_str(egd),
             None => {
-                let _ = writeln!(text, "[egd]\nlisten = {listen:?}\n{}", self.egd_lines);
+                let _ =
+                    writeln!(text, "[egd]\nlisten = {listen:?}\nclone-safe = {}\n{}", self.clone_safe, self.egd_lines);
             }
         }
         text.push('\n');

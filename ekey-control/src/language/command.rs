@@ -1,6 +1,6 @@
 //! Commands: the statements that mean something on the control socket, with their arguments checked.
 //!
-//! The names and arguments are the original's (ekeydctl(8)), `Status` and `History` are ours. Unlike the original, we
+//! The names and arguments are the original's (ekeydctl(8)), `Status`, `History` and `Forget` are ours. Unlike the original, we
 //! reject an unknown name, and the statements that configure the daemon: the socket must not be a second, unwritten configuration.
 
 use std::fmt;
@@ -37,6 +37,8 @@ pub enum Command {
     },
     /// Read this keyring from now on.
     Keyring(String),
+    /// Wipe everything that is held, and begin new sessions.
+    Forget,
     /// Stop the daemon.
     Shutdown,
     /// The whole [`Status`](crate::Status) as one line of JSON.
@@ -83,7 +85,7 @@ impl Level {
     }
 }
 
-const NAMES: [&str; 10] = [
+const NAMES: [&str; 11] = [
     "ListEntropyKeys",
     "StatEntropyKey",
     "AddEntropyKey",
@@ -91,6 +93,7 @@ const NAMES: [&str; 10] = [
     "RemoveEntropyKey",
     "ResetEntropyKey",
     "Keyring",
+    "Forget",
     "Shutdown",
     "Status",
     "History",
@@ -121,6 +124,7 @@ impl Command {
         let args = Args { name: &statement.name, args: &statement.args };
         match statement.name.as_str() {
             "ListEntropyKeys" => args.none(Self::ListEntropyKeys),
+            "Forget" => args.none(Self::Forget),
             "Shutdown" => args.none(Self::Shutdown),
             "Status" => args.none(Self::Status),
             "History" => args.none(Self::History),
@@ -148,6 +152,7 @@ impl Command {
             Self::RemoveEntropyKey(tag) => format!("release key {tag}"),
             Self::ResetEntropyKey { tag, level } => format!("reset key {tag} (level {})", level.word()),
             Self::Keyring(path) => format!("read the keyring {path}"),
+            Self::Forget => "wipe all the entropy that it holds".to_owned(),
             Self::Shutdown => "stop".to_owned(),
             Self::Status => "give its status".to_owned(),
             Self::History => "give its history".to_owned(),
@@ -163,6 +168,7 @@ impl Command {
             | Self::RemoveEntropyKey(_)
             | Self::ResetEntropyKey { .. }
             | Self::Keyring(_)
+            | Self::Forget
             | Self::Shutdown => false,
         }
     }
@@ -182,6 +188,7 @@ impl Command {
                 ("ResetEntropyKey", vec![text(tag), Value::Text(level.word().to_owned())])
             }
             Self::Keyring(path) => ("Keyring", vec![text(path)]),
+            Self::Forget => ("Forget", Vec::new()),
             Self::Shutdown => ("Shutdown", Vec::new()),
             Self::Status => ("Status", Vec::new()),
             Self::History => ("History", Vec::new()),

@@ -5,7 +5,7 @@
 //! pool:    received = held + given to the kernel + to the file + to each EGD listener + to seeds + to each other outlet
 //!          + overflowed + wiped
 //!          where keys are combined, instead of the EGD listeners: + combined + held to be combined + wiped of that,
-//!          and made of it = ready + given to each EGD listener + to seeds
+//!          and made of it = ready + wiped + given to each EGD listener + to seeds
 //! expand:  made of the seeds = ready + wiped + given to each of its listeners
 //! fetched: received = held back + handed on + `put_aside`
 //! between: handed on by all keys = received by the pool from keys + on the way
@@ -101,7 +101,7 @@ impl Status {
         let seeds = self.expand.as_ref().map_or(0, |expand| expand.seed_bytes);
         if let Some(combine) = &self.combine {
             went.extend([combine.in_bytes, combine.held_bytes, combine.wiped_bytes]);
-            check("combining", combine.out_bytes, &[combine.ready_bytes, served, seeds]);
+            check("combining", combine.out_bytes, &[combine.ready_bytes, combine.ready_wiped_bytes, served, seeds]);
         } else {
             went.extend([served, seeds]);
         }

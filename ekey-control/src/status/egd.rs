@@ -18,6 +18,9 @@ pub struct CombineStatus {
     /// Bytes of keys that were wiped: the key has gone, or they are suspect.
     #[serde(default)]
     pub wiped_bytes: u64,
+    /// Combined bytes that were wiped because the daemon forgot everything.
+    #[serde(default)]
+    pub ready_wiped_bytes: u64,
     /// Why clients get nothing, and what to do.
     pub problem: Option<String>,
 }

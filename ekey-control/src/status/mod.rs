@@ -6,6 +6,7 @@
 mod balance;
 pub mod books;
 mod by_name;
+mod clones;
 mod confinement;
 mod egd;
 mod egd_client;
@@ -24,6 +25,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use thiserror::Error;
 
 pub use self::balance::Discrepancy;
+pub use self::clones::{CloneStatus, ForgetReason};
 pub use self::confinement::{ConfinementStatus, HeldCapability};
 pub use self::egd::{CombineStatus, EgdStatus, EgdTlsStatus};
 pub use self::egd_client::{EgdClientState, EgdClientStatus, ServerTests};
@@ -100,6 +102,9 @@ pub struct Status {
     /// What makes each session new. An older daemon does not report it.
     #[serde(default)]
     pub nonces: Option<NonceStatus>,
+    /// What protects clones of this machine from giving the same bytes. An older daemon does not report it.
+    #[serde(default)]
+    pub clones: Option<CloneStatus>,
     /// The sandbox. An older daemon does not report it.
     #[serde(default)]
     pub confinement: Option<ConfinementStatus>,

@@ -15,7 +15,7 @@ pub struct PoolStatus {
     pub overflowed_bytes: u64,
     /// Received from all keys and servers.
     pub received_bytes: u64,
-    /// Wiped because they are suspect: a test failed on bytes that came with them.
+    /// Wiped: because they are suspect, as a test failed on bytes that came with them, or because the daemon forgot everything.
     #[serde(default)]
     pub wiped_bytes: u64,
 }

@@ -5,8 +5,8 @@
 use super::amount;
 use crate::status::health::{HealthStatus, PutAside};
 use crate::status::{
-    Account, CombineStatus, ConfinementStatus, EgdClientStatus, EgdStatus, EgdTlsStatus, ExpandStatus, FileStatus,
-    KernelEra, KernelStatus, KeyringStatus, NonceStatus, OutletStatus, PoolStatus, ServerTests, Status,
+    Account, CloneStatus, CombineStatus, ConfinementStatus, EgdClientStatus, EgdStatus, EgdTlsStatus, ExpandStatus,
+    FileStatus, KernelEra, KernelStatus, KeyringStatus, NonceStatus, OutletStatus, PoolStatus, ServerTests, Status,
 };
 
 /// The name of the part that holds the long-term keys.
@@ -63,6 +63,7 @@ impl Status {
         parts.extend(other_outlets(&self.outlets));
         parts.push(keyring(&self.keyring));
         parts.extend(self.nonces.as_ref().and_then(nonces));
+        parts.extend(self.clones.as_ref().and_then(clones));
         parts.extend(self.confinement.as_ref().map(sandbox));
         parts.extend(books(self));
         parts
@@ -275,6 +276,15 @@ fn nonces(nonces: &NonceStatus) -> Option<Part> {
     let text = format!("Nonce counter {}.", nonces.problem.as_ref()?);
     let part = Part { name: "nonces", role: Role::Other, rows: Vec::new(), problems: Vec::new() };
     Some(part.with_problems([text]))
+}
+
+/// How often the daemon has forgotten all that it held, if ever.
+fn clones(clones: &CloneStatus) -> Option<Part> {
+    let times = amount::many(clones.forgotten, "time");
+    let wiped = amount::bytes(clones.forgotten_bytes);
+    let ago = clones.last_age_s.map_or_else(String::new, |age| format!(", the last {} ago", amount::duration(age)));
+    let why = clones.last_reason?.words();
+    Some(Part::new("forgotten", Role::Other, format!("{times}, {wiped} wiped{ago}: {why}")))
 }
 
 /// The sandbox. A part of it that this machine lacks needs no person: the daemon works without it.

@@ -136,6 +136,7 @@ pub(crate) fn status(keys: Vec<KeyStatus>) -> Status {
         egd_client: None,
         control: "/run/ekeyd/control.sock".to_owned(),
         nonces: None,
+        clones: None,
         confinement: None,
     }
 }

@@ -339,6 +339,7 @@ mod tests {
             held_bytes: 0,
             ready_bytes: 0,
             wiped_bytes: 0,
+            ready_wiped_bytes: 0,
             problem: Some(problem.to_owned()),
         }
     }

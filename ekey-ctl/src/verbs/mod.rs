@@ -6,6 +6,7 @@ mod capture;
 mod completions;
 mod config;
 mod doctor;
+mod forget;
 mod keyring;
 mod list;
 mod plot;
@@ -57,5 +58,6 @@ pub(crate) fn run(cli: &Cli) -> Result<u8, Problem> {
         Verb::Completions { shell } => completions::run(*shell),
         Verb::Complete(args) => completions::complete(args),
         Verb::Shutdown(args) => shutdown::run(socket, *args),
+        Verb::Forget(args) => forget::run(socket, *args),
     }
 }

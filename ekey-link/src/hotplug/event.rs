@@ -3,6 +3,13 @@
 /// The longest path in sysfs that is accepted.
 const LONGEST_DEVPATH: usize = 1024;
 
+/// Returns whether a message of the kernel says that this machine is a copy of another, or was taken back to an earlier state: its
+/// virtual machine generation ID has changed. Kernels from about 6.8 send it.
+pub(super) fn is_new_generation(message: &[u8]) -> bool {
+    let mut parts = message.split(|&byte| byte == 0);
+    parts.next().is_some_and(|title| title.contains(&b'@')) && parts.any(|part| part == b"NEW_VMGENID=1")
+}
+
 /// What happened to a USB device, one of its interfaces, or a tty.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HotplugEvent {
@@ -80,7 +87,7 @@ fn is_devpath(path: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Action, HotplugEvent, Subsystem};
+    use super::{Action, HotplugEvent, Subsystem, is_new_generation};
 
     const PLUGGED_IN: &[u8] = b"add@/devices/pci0000:00/0000:00:04.0/usb1/1-1\0ACTION=add\0\
         DEVPATH=/devices/pci0000:00/0000:00:04.0/usb1/1-1\0SUBSYSTEM=usb\0MAJOR=189\0MINOR=1\0DEVNAME=bus/usb/001/002\0\
@@ -150,6 +157,24 @@ mod tests {
         ];
         for message in cases {
             assert_eq!(HotplugEvent::parse(message), None, "{}", message.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn a_new_generation_is_told_from_other_messages() {
+        let copied = b"change@/devices/LNXSYSTM:00/QEMUVGID:00\0ACTION=change\0\
+            DEVPATH=/devices/LNXSYSTM:00/QEMUVGID:00\0SUBSYSTEM=acpi\0NEW_VMGENID=1\0MODALIAS=acpi:QEMUVGID:\0SEQNUM=9\0";
+        assert!(is_new_generation(copied));
+        let others: [&[u8]; 5] = [
+            b"",
+            PLUGGED_IN,
+            b"NEW_VMGENID=1",
+            b"change@/devices/NEW_VMGENID=1\0ACTION=change\0NEW_VMGENID=10\0OLD_NEW_VMGENID=1\0",
+            // udev's own messages.
+            b"libudev\0\xfe\xed\xca\xfe\0NEW_VMGENID=1\0",
+        ];
+        for message in others {
+            assert!(!is_new_generation(message), "{}", message.escape_ascii());
         }
     }
 

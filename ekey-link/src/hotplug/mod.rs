@@ -1,4 +1,4 @@
-//! The kernel's messages about devices that come and go.
+//! The kernel's messages about devices that come and go, and about a machine that was copied.
 //!
 //! The kernel sends each uevent to every netlink socket that listens. A message is only a hint to call
 //! [`find::keys`](crate::find::keys) again: messages can be lost, so a driver of keys also looks at intervals.
@@ -15,6 +15,8 @@ use crate::LinkError;
 
 pub use event::{Action, HotplugEvent, Subsystem};
 
+use event::is_new_generation;
+
 /// The multicast group of the kernel's own messages; udev has another.
 const KERNEL_GROUP: u32 = 1;
 /// A message of the kernel has at most 2 KiB of text and a header.
@@ -24,7 +26,7 @@ const MOST_AT_ONCE: usize = 4096;
 
 /// Listens for the kernel's messages about USB devices and ttys.
 ///
-/// Its descriptor never blocks, and is readable when a message waits. Then call [`Hotplug::rescan_due`].
+/// Its descriptor never blocks, and is readable when a message waits. Then call [`Hotplug::news`].
 #[derive(Debug)]
 pub struct Hotplug {
     socket: OwnedFd,
@@ -36,10 +38,21 @@ pub struct Hotplug {
 pub enum Heard {
     /// A USB device, an interface or a tty came, went or changed.
     Event(HotplugEvent),
+    /// This machine is a copy of another, or was taken back to an earlier state.
+    NewGeneration,
     /// Messages were lost: anything may have happened.
     Overrun,
     /// No message waits.
     Nothing,
+}
+
+/// The result of [`Hotplug::news`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct News {
+    /// There is a reason to look for keys again.
+    pub rescan: bool,
+    /// This machine is a copy of another, or was taken back to an earlier state.
+    pub new_generation: bool,
 }
 
 impl Hotplug {
@@ -56,22 +69,23 @@ impl Hotplug {
         Ok(Self { socket, buffer: Box::new([0; LONGEST_MESSAGE]) })
     }
 
-    /// Reads all messages that wait. Returns whether any of them is a reason to look for keys again.
+    /// Reads all messages that wait. Returns what they mean together.
     ///
     /// # Errors
     /// [`LinkError::Hotplug`] when the socket broke. Then look at intervals.
-    pub fn rescan_due(&mut self) -> Result<bool, LinkError> {
-        let mut expected = false;
+    pub fn news(&mut self) -> Result<News, LinkError> {
+        let mut news = News::default();
         for _ in 0..MOST_AT_ONCE {
             match self.hear()? {
-                Heard::Event(_) | Heard::Overrun => expected = true,
-                Heard::Nothing => return Ok(expected),
+                Heard::Event(_) | Heard::Overrun => news.rescan = true,
+                Heard::NewGeneration => news.new_generation = true,
+                Heard::Nothing => return Ok(news),
             }
         }
-        Ok(true)
+        Ok(News { rescan: true, ..news })
     }
 
-    /// Returns the next message about USB devices or ttys. Never waits. Skips messages about anything else, or not from the kernel.
+    /// Returns the next message about USB devices, ttys or this machine. Never waits. Skips messages about anything else, or not from the kernel.
     ///
     /// # Errors
     /// [`LinkError::Hotplug`] when the socket broke.
@@ -79,7 +93,11 @@ impl Hotplug {
         loop {
             match recvfrom::<NetlinkAddr>(self.socket.as_raw_fd(), &mut self.buffer[..]) {
                 Ok((count, Some(sender))) if sender.pid() == 0 => {
-                    if let Some(event) = self.buffer.get(..count).and_then(HotplugEvent::parse) {
+                    let Some(message) = self.buffer.get(..count) else { continue };
+                    if is_new_generation(message) {
+                        return Ok(Heard::NewGeneration);
+                    }
+                    if let Some(event) = HotplugEvent::parse(message) {
                         return Ok(Heard::Event(event));
                     }
                 }
@@ -108,7 +126,7 @@ mod tests {
     fn an_open_ear_never_waits() {
         let mut hotplug = Hotplug::new().expect("a netlink socket");
         assert!(!matches!(hotplug.hear(), Ok(Heard::Overrun) | Err(_)));
-        hotplug.rescan_due().expect("the socket is sound");
+        hotplug.news().expect("the socket is sound");
         assert_eq!(hotplug.hear().expect("the socket is sound"), Heard::Nothing);
     }
 }

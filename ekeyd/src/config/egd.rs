@@ -27,6 +27,8 @@ pub(crate) struct Egd {
     pub mix_offered: bool,
     /// Whether clients get only bytes made of two keys.
     pub combine: bool,
+    /// Whether fresh bytes of the kernel's generator are mixed into what clients get. `None`: if the machine is a virtual one.
+    pub clone_safe: Option<bool>,
     /// Who may be a client, and how much it may get.
     pub limits: Limits,
 }
@@ -76,6 +78,7 @@ impl Default for Egd {
             share_percent: 100,
             mix_offered: false,
             combine: false,
+            clone_safe: None,
             limits: Limits::default(),
         }
     }
@@ -98,6 +101,7 @@ impl Section for Egd {
             mix_offered: table.word("offered", &[("ignore", false), ("mix", true)]).unwrap_or(default.mix_offered),
             limits: limits(table),
             combine: table.flag("combine").unwrap_or(default.combine),
+            clone_safe: table.flag("clone-safe"),
             tls: Tls::read(table, over_tls),
             handshake: table.seconds("tls-handshake-s", 1..=600).unwrap_or(default.handshake),
         })

@@ -92,6 +92,7 @@ fn every_key_reaches_its_field() {
         allow-users = ["root", 64055]
         allow-groups = ["kvm"]
         combine = true
+        clone-safe = false
         [expand]
         listen = ["unix:/x"]
         reseed-interval-s = 5
@@ -160,6 +161,7 @@ fn every_key_reaches_its_field() {
             share_percent: 50,
             mix_offered: true,
             combine: true,
+            clone_safe: Some(false),
             limits: Limits {
                 idle: Some(Duration::from_secs(300)),
                 clients_per_peer: Some(20),

@@ -81,7 +81,7 @@ macro_rules! named {
 
 /// Returns the calls of the thread that credits the kernel.
 pub(super) fn of_creditor() -> Vec<Argued> {
-    let credit = requests("the kernel's random device", &[RNDADDENTROPY]);
+    let credit = requests("the kernel's random device", &[RNDADDENTROPY, RNDRESEEDCRNG]);
     vec![call(named!(SYS_ioctl), credit), call(named!(SYS_mmap), memory(false)), mprotect()]
 }
 
@@ -142,6 +142,8 @@ const READ: u32 = 2;
 
 /// random(4): `_IOW('R', 0x03, int [2])`.
 const RNDADDENTROPY: Request = ("RNDADDENTROPY", request(WRITE, b'R', 3, 8));
+/// random(4): `_IO('R', 0x07)`.
+const RNDRESEEDCRNG: Request = ("RNDRESEEDCRNG", request(NONE, b'R', 7, 0));
 const OF_TTYS: &[Request] = &[("TCGETS", 0x5401), ("TCSETS", 0x5402), ("TCFLSH", 0x540b), ("TIOCNXCL", 0x540d)];
 /// What newer C libraries and musl ask of a tty in place of the above.
 const OF_TTYS_ELSEWHERE: &[Request] =

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use ekey_control::status::ForgetReason;
 use ekey_control::{Command, Reply};
 use mio::event::Event;
 
@@ -27,6 +28,10 @@ impl Daemon {
                 }
                 Err(error) => Reply::error(error),
             },
+            Command::Forget => {
+                let wiped = self.forget(ForgetReason::Command);
+                Reply::ok_with(format!("{wiped} bytes wiped"))
+            }
             Command::Shutdown => {
                 self.stopping = true;
                 Reply::ok()

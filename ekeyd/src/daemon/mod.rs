@@ -3,6 +3,7 @@
 //! Sources deliver over one channel into the stock, and outlets take their shares from it. The loop knows none of them by name, and
 //! waits only for the next event.
 
+mod clones;
 mod commands;
 pub(crate) mod control;
 mod observing;
@@ -25,11 +26,12 @@ use crate::confine::{AccountError, Confinement};
 use crate::outlet::{self, Outlet, Turn};
 use crate::socket::ListenError;
 use crate::source::keyring::SharedKeyring;
-use crate::source::{self, Delivery, Demand, Grade, Inlet, MOST_BATCH, Source, Trust};
+use crate::source::{self, Delivery, Demand, Epochs, Grade, Inlet, MOST_BATCH, Source, Trust};
 use crate::stock::combine::Combiner;
 use crate::stock::ledger::Ledger;
 use crate::stock::share::{Held, Rank, Want, shares};
 use crate::stock::{Need, Stock};
+use clones::Clones;
 use observing::Observatory;
 use sd_notify::NotifyState;
 use service_manager::ServiceManager;
@@ -96,16 +98,22 @@ struct Settings {
     started: Instant,
 }
 
+/// What sources deliver, and the account of it.
+struct Arrivals {
+    incoming: Receiver<Delivery>,
+    ledger: Ledger,
+}
+
 /// The daemon, ready to run.
 pub(crate) struct Daemon {
     settings: Settings,
     poll: Poll,
     signals: Signals,
     keyring: SharedKeyring,
-    incoming: Receiver<Delivery>,
+    arrivals: Arrivals,
+    clones: Clones,
     sources: Vec<Box<dyn Source>>,
     stock: Stock,
-    ledger: Ledger,
     outlets: Vec<Box<dyn Outlet>>,
     control: control::Server,
     observatory: Observatory,
@@ -148,7 +156,8 @@ impl Daemon {
         let combiner = combiner.map_err(system("read /dev/urandom"))?;
         let (deliveries, incoming) = crossbeam_channel::bounded(IN_FLIGHT);
         let keyring = SharedKeyring::open(&config.keyring);
-        let inlet = Inlet { deliveries, waker };
+        let epochs = Epochs::default();
+        let inlet = Inlet { deliveries, waker, epochs: epochs.clone() };
         let sources = source::open_all(&config, &keyring, &inlet, registry, |index| owned_by(SOURCES + index));
         let sources = sources.map_err(system("start a source's thread"))?;
         let stock = Stock::new(config.pool.bytes, combiner);
@@ -160,9 +169,9 @@ impl Daemon {
             poll,
             signals,
             keyring,
-            incoming,
+            arrivals: Arrivals { incoming, ledger: Ledger::default() },
+            clones: Clones::new(epochs),
             sources,
-            ledger: Ledger::default(),
             outlets,
             control,
             observatory,
@@ -188,9 +197,11 @@ impl Daemon {
                 outcome => outcome.map_err(|source| DaemonError::System { doing: "wait for events", source })?,
             }
             let threads = self.threads();
-            for event in &events {
-                self.handle(event);
-            }
+            // Sources first: the kernel may say that this machine is a clone, and then nothing must be served.
+            let is_sources = |event: &&mio::event::Event| event.token().0 >> OWNER_SHIFT >= SOURCES;
+            events.iter().filter(is_sources).for_each(|event| self.handle(event));
+            self.look_for_clones();
+            events.iter().filter(|event| !is_sources(event)).for_each(|event| self.handle(event));
             self.take_in();
             let now = Instant::now();
             self.control.go_on(now, self.poll.registry());
@@ -235,8 +246,9 @@ impl Daemon {
             if !self.can_take() {
                 return;
             }
-            let Ok(delivery) = self.incoming.try_recv() else { return };
+            let Ok(delivery) = self.arrivals.incoming.try_recv() else { return };
             match delivery.grade {
+                Grade::Fit if delivery.epoch != self.clones.epoch() => self.wipe_late(&delivery),
                 Grade::Fit => self.store(&delivery),
                 Grade::Unfit { suspect } => self.retire(&delivery, suspect),
             }
@@ -245,7 +257,7 @@ impl Daemon {
 
     fn store(&mut self, delivery: &Delivery) {
         let Delivery { from, trust, bytes, .. } = delivery;
-        self.ledger.note_taken(delivery);
+        self.arrivals.ledger.note_taken(delivery);
         self.stock.put(delivery);
         self.sources.iter_mut().for_each(|source| source.taken(*from, bytes.len()));
         let words = match trust {
@@ -255,6 +267,13 @@ impl Daemon {
         if self.service_manager.say_ready(words) {
             self.confinement.lock_memory(self.stock.memory());
         }
+    }
+
+    /// Wipes a delivery of before the daemon forgot everything.
+    fn wipe_late(&mut self, delivery: &Delivery) {
+        self.arrivals.ledger.note_taken(delivery);
+        self.stock.wipe_late(delivery);
+        self.sources.iter_mut().for_each(|source| source.taken(delivery.from, delivery.bytes.len()));
     }
 
     /// Wipes a source's suspect bytes, and mixes a failed delivery into an outlet that takes it without credit.
@@ -270,7 +289,7 @@ impl Daemon {
         }
         self.stock.skip(*from, bytes.len());
         let mixed = self.outlets.iter_mut().map(|outlet| outlet.mix(bytes)).max().unwrap_or(0);
-        self.ledger.note_unfit(delivery, mixed);
+        self.arrivals.ledger.note_unfit(delivery, mixed);
     }
 
     /// Gives each outlet its share. What they lack then stays in `wants`.
@@ -309,7 +328,7 @@ impl Daemon {
     /// Returns how long the event loop may wait.
     fn timeout(&self, next_look: Option<Instant>) -> Option<Duration> {
         let is_pending = self.outlets.iter().any(|outlet| outlet.is_pending(&self.stock));
-        if is_pending || (!self.incoming.is_empty() && self.can_take()) {
+        if is_pending || (!self.arrivals.incoming.is_empty() && self.can_take()) {
             return Some(Duration::ZERO);
         }
         let outlets = self.outlets.iter().filter_map(|outlet| outlet.next_wake());

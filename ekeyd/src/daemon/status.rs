@@ -25,7 +25,7 @@ impl Daemon {
             keys: Vec::new(),
             idle_keys: Vec::new(),
             // A delivery may be in the hands of each thread.
-            books: Some(self.ledger.books(IN_FLIGHT + self.threads())),
+            books: Some(self.arrivals.ledger.books(IN_FLIGHT + self.threads())),
             pool: PoolStatus {
                 bytes: self.stock.held(Need::Any) as u64,
                 capacity: self.stock.capacity() as u64,
@@ -44,6 +44,7 @@ impl Daemon {
             egd_client: None,
             control: self.control.path().display().to_string(),
             nonces: None,
+            clones: Some(self.clones.status(self.outlets.iter().any(|outlet| outlet.mixes_fresh()))),
             confinement: Some(self.confinement.status()),
         };
         self.sources.iter().for_each(|source| source.report(&mut status));

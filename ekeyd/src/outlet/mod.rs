@@ -67,6 +67,15 @@ pub(crate) trait Outlet {
     /// Discards what it made of a key's last bytes: they are suspect. None makes anything of unproven bytes.
     fn retire(&mut self, _from: SourceId) {}
 
+    /// Wipes what it holds or has made of what it took, and closes the connections on which such bytes wait or whose keys are no
+    /// secret of this machine any more.
+    fn forget(&mut self, turn: &Turn<'_>);
+
+    /// Returns whether it mixes fresh bytes of the kernel's generator into those that leave.
+    fn mixes_fresh(&self) -> bool {
+        false
+    }
+
     /// Moves the work that takes a privilege to a thread of its own, which runs `confine` first. Returns `None` if it needs no
     /// privilege, else what went wrong, if anything.
     fn keep_privilege(&mut self, _confine: ConfineThread) -> Option<Option<String>> {

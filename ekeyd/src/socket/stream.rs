@@ -46,6 +46,11 @@ impl Stream {
         peer.ok().map(|peer| peer.ip())
     }
 
+    /// Returns whether it is a TLS session.
+    pub(crate) fn is_tls(&self) -> bool {
+        !matches!(self, Self::Unix(_) | Self::Tcp(_))
+    }
+
     /// Returns whether the peer has not proven itself yet.
     pub(crate) fn is_handshaking(&self) -> bool {
         match self {

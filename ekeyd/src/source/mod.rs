@@ -10,6 +10,7 @@ pub(crate) mod keyring;
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use crossbeam_channel::Sender;
@@ -61,6 +62,28 @@ pub(crate) struct Delivery {
     pub bytes: Batch,
     /// What they may be used for.
     pub grade: Grade,
+    /// When they began to come: bytes of a past epoch are wiped.
+    pub epoch: Epoch,
+}
+
+/// A time between two occasions on which the daemon [forgets](Source::forget) all that it holds. The first is 0.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Epoch(u64);
+
+/// The present epoch, which all threads see.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Epochs(Arc<AtomicU64>);
+
+impl Epochs {
+    /// Returns the present one.
+    pub(crate) fn present(&self) -> Epoch {
+        Epoch(self.0.load(Ordering::Acquire))
+    }
+
+    /// Begins the next one.
+    pub(crate) fn begin_next(&self) {
+        self.0.fetch_add(1, Ordering::AcqRel);
+    }
 }
 
 /// Where a source's threads send their bytes. Sending waits while the daemon has no room.
@@ -70,6 +93,8 @@ pub(crate) struct Inlet {
     pub deliveries: Sender<Delivery>,
     /// Wakes the event loop after a delivery or a change of state.
     pub waker: Arc<mio::Waker>,
+    /// The present epoch.
+    pub epochs: Epochs,
 }
 
 /// How much outlets would take, in bytes.
@@ -119,6 +144,15 @@ pub(crate) trait Source {
     /// Adopts a reloaded configuration.
     fn reload(&mut self, _config: &Config) {}
 
+    /// Returns whether the kernel has said since the last call that this machine is a copy of another.
+    fn take_copied(&mut self) -> bool {
+        false
+    }
+
+    /// Wipes what its threads hold, and begins new sessions. Called after a new epoch has begun: what comes under an older one is
+    /// wiped.
+    fn forget(&mut self);
+
     /// Notes that the long-term keys have changed.
     fn keyring_changed(&self) {}
 
@@ -163,7 +197,8 @@ pub(crate) fn open_all(
 impl Delivery {
     /// Makes one that has passed the tests.
     pub(crate) fn fit(from: SourceId, trust: Trust, credited: bool, bytes: &[u8]) -> Self {
-        Self { from, trust, credited, bytes: Batch::new(bytes.to_vec()), grade: Grade::Fit }
+        let (bytes, epoch) = (Batch::new(bytes.to_vec()), Epoch::default());
+        Self { from, trust, credited, bytes, grade: Grade::Fit, epoch }
     }
 }
 

@@ -52,7 +52,7 @@ pub(crate) struct Counters {
     pub received: u64,
     /// Discarded because there was no room.
     pub overflowed: u64,
-    /// Wiped because they were suspect.
+    /// Wiped because they were suspect, or the daemon forgot them.
     pub wiped: u64,
 }
 
@@ -128,6 +128,25 @@ impl Stock {
         let wiped = ring.map_or(0, |ring| ring.wipe(suspect, &mut self.memory));
         self.counters.wiped += wiped as u64;
         wiped
+    }
+
+    /// Wipes everything, also what was made of keys' bytes. Returns how many bytes of sources that were.
+    pub(crate) fn forget(&mut self) -> usize {
+        let Self { rings, memory, .. } = self;
+        let wiped = rings.iter_mut().map(|ring| ring.wipe(u64::MAX, memory)).sum();
+        self.counters.wiped += wiped as u64;
+        if let Some(combiner) = &mut self.combiner {
+            combiner.forget();
+        }
+        wiped
+    }
+
+    /// Counts a delivery that came too late: it is wiped, and never goes in.
+    pub(crate) fn wipe_late(&mut self, delivery: &Delivery) {
+        let bytes = delivery.bytes.len() as u64;
+        self.skip(delivery.from, delivery.bytes.len());
+        self.counters.received += bytes;
+        self.counters.wiped += bytes;
     }
 
     /// Notes which sources deliver now.

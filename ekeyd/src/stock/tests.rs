@@ -39,6 +39,26 @@ fn bytes_are_taken_from_either_end() {
 }
 
 #[test]
+fn forgetting_leaves_nothing_of_any_source() {
+    let mut stock = combining(8 * PIECE);
+    for (number, key) in (1..).zip(KEYS) {
+        put(&mut stock, key, Trust::Proven, &[number; 200]);
+    }
+    assert_eq!(taken(&mut stock, 5, End::Freshest, Need::OfTwoKeys).len(), 5);
+    assert_eq!(taken(&mut stock, 10, End::Oldest, Need::Any).len(), 10);
+    let held = stock.held(Need::Any);
+    assert_eq!(stock.forget(), held);
+    let needs = [Need::Any, Need::Credited, Need::Proven, Need::OfTwoKeys];
+    assert_eq!(needs.map(|need| stock.held(need)), [0; 4]);
+    assert!(stock.memory().iter().all(|byte| *byte == 0), "bytes are left in the memory");
+    stock.wipe_late(&Delivery::fit(KEYS[0], Trust::Proven, true, &[9; 32]));
+    let Counters { received, overflowed, wiped } = stock.counters();
+    assert_eq!((received, overflowed, wiped), (632, 0, held as u64 + 32));
+    put(&mut stock, KEYS[1], Trust::Proven, &[8; 4]);
+    assert_eq!(taken(&mut stock, 600, End::Oldest, Need::Any), [8; 4], "and it goes on");
+}
+
+#[test]
 fn age_is_compared_over_all_sources() {
     let mut stock = stock(4096);
     put(&mut stock, KEYS[0], Trust::Proven, &[1; 4]);

@@ -48,7 +48,7 @@ impl UsbDaemon {
         let output = match self.blocks {
             Some(blocks) => format!("[file]\npath = \"/share/out\"\nmax-bytes = {}\n[egd]\nlisten = []\n", blocks * 32),
             // A small pool, so that filling it does not look like growth.
-            None => "[egd]\nlisten = [\"unix:/run/egd.sock\"]\npool-bytes = 16384\n".to_owned(),
+            None => "[egd]\nlisten = [\"unix:/run/egd.sock\"]\nclone-safe = false\npool-bytes = 16384\n".to_owned(),
         };
         format!(
             "control = \"{control}\"\n[keys]\ntransport = \"{}\"\n[kernel]\nenabled = false\n{output}",

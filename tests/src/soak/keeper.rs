@@ -194,7 +194,7 @@ impl Keeper {
         let _ = write!(
             text,
             "[keys]\ndiscover = false\npaths = {paths:?}\n[kernel]\nenabled = true\ninterval-s = 1\n\
-             [file]\npath = {:?}\n[egd]\nlisten = {:?}\n{}",
+             [file]\npath = {:?}\n[egd]\nclone-safe = false\nlisten = {:?}\n{}",
             self.output,
             listen.collect::<Vec<_>>(),
             self.other_limits,

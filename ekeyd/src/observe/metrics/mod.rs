@@ -7,7 +7,7 @@ mod exposition;
 mod key;
 
 use ekey_control::status::{
-    CombineStatus, EgdClientStatus, EgdStatus, ExpandStatus, FileStatus, KernelStatus, OutletStatus,
+    CloneStatus, CombineStatus, EgdClientStatus, EgdStatus, ExpandStatus, FileStatus, KernelStatus, OutletStatus,
 };
 use ekey_control::{Status, advice};
 
@@ -23,6 +23,7 @@ pub(crate) fn metrics(status: &Status, format: Format) -> String {
     figures(&mut out, Some(status), &DAEMON);
     key::keys(&mut out, &status.keys);
     figures(&mut out, Some(status), &POOL);
+    figures(&mut out, status.clones.as_ref(), &CLONES);
     outlets(&mut out, &status.outlets);
     figures(&mut out, status.kernel.as_ref(), &KERNEL);
     figures(&mut out, status.file.as_ref(), &FILE);
@@ -72,11 +73,23 @@ const POOL: [Figure<Status>; 6] = [
     (Counter, "pool_overflowed_bytes", "Entropy discarded while the pool was full.", |it| {
         count(it.pool.overflowed_bytes)
     }),
-    (Counter, "pool_wiped_bytes", "Entropy wiped after its source failed a health test.", |it| {
-        count(it.pool.wiped_bytes)
-    }),
+    (
+        Counter,
+        "pool_wiped_bytes",
+        "Entropy wiped after its source failed a health test, or when all was forgotten.",
+        |it| count(it.pool.wiped_bytes),
+    ),
     (Gauge, "books_discrepancies", "Accounts that do not add up; not 0 is a bug.", |it| {
         count(it.discrepancies().len() as u64)
+    }),
+];
+
+const CLONES: [Figure<CloneStatus>; 2] = [
+    (Counter, "forgotten", "Times that the daemon wiped all that it held, as its machine may be a clone.", |it| {
+        count(it.forgotten)
+    }),
+    (Gauge, "clone_safe", "1 if fresh bytes are mixed into those that EGD clients get, else 0.", |it| {
+        flag(it.mixes_fresh)
     }),
 ];
 

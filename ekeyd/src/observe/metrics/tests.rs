@@ -23,10 +23,12 @@ fn full() -> Status {
         held_bytes: 0,
         ready_bytes: 64,
         wiped_bytes: 0,
+        ready_wiped_bytes: 0,
         problem: None,
     });
     status.expand =
         Some(ExpandStatus { seed_age_s: Some(1), listeners: status.egd.clone(), ..ExpandStatus::default() });
+    status.clones = Some(CloneStatus::default());
     status.egd_client = Some(EgdClientStatus {
         servers: vec!["tcp:keys.example:8888".to_owned()],
         state: EgdClientState::Connected,

@@ -4,6 +4,7 @@ use std::io::{self, Read as _, Write as _};
 
 use ekey_egd::{Conversation, Mark, Served, Step, Supply};
 
+use super::fresh::Freshener;
 use super::guard::Peer;
 use super::offer::Offers;
 use super::store::Store;
@@ -78,6 +79,8 @@ pub(super) enum Need {
 pub(super) struct ClientSupply<'a> {
     pub(super) store: &'a mut dyn Store,
     pub(super) offers: &'a mut Offers,
+    /// What mixes fresh bytes into those that leave, if anything does.
+    pub(super) fresh: Option<&'a mut Freshener>,
     /// Whether it is the client's turn to get the bytes that it waits for.
     pub(super) has_turn: bool,
     /// Bytes of the store that are for a client that waits for its turn.
@@ -97,7 +100,11 @@ impl Supply for ClientSupply<'_> {
     }
 
     fn take(&mut self, count: usize, out: &mut Vec<u8>) {
+        let before = out.len();
         self.allowance -= self.store.take(count.min(self.held()), out);
+        if let Some(fresh) = &mut self.fresh {
+            fresh.mix(&mut out[before..]);
+        }
     }
 
     fn offered(&mut self, bytes: &[u8]) {

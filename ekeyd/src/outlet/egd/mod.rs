@@ -4,6 +4,7 @@
 //! access limits and the account.
 
 mod client;
+mod fresh;
 mod guard;
 mod handshakes;
 mod listening;

@@ -86,6 +86,14 @@ impl Outlet for EgdClients {
         self.server.is_pending(stock.held(self.need).min(self.left.unwrap_or(usize::MAX)))
     }
 
+    fn forget(&mut self, turn: &Turn<'_>) {
+        self.server.forget(turn.registry, turn.now);
+    }
+
+    fn mixes_fresh(&self) -> bool {
+        self.server.mixes_fresh()
+    }
+
     fn next_wake(&self) -> Option<Instant> {
         self.server.next_wake()
     }

@@ -1,5 +1,6 @@
 //! The listeners, the clients, and their turns.
 
+mod forgetting;
 mod handshakes;
 #[cfg(feature = "tls")]
 mod sessions;
@@ -16,12 +17,14 @@ use mio::{Interest, Registry, Token};
 use slab::Slab;
 
 use super::client::{Client, ClientSupply, Need, Ticket, Waits};
+use super::fresh::Freshener;
 use super::guard::{Guard, Peer};
 use super::listening::Listening;
 use super::offer::{Offers, RANDOM};
 use super::store::Store;
 use super::takers::Takers;
 use crate::config::{self, Listen};
+use crate::hypervisor;
 use crate::socket::{Access, Doorman, ListenError, Listener, Stream};
 use handshakes::HalfOpen;
 
@@ -54,6 +57,8 @@ pub(crate) struct Server {
     /// Whether the authorities are others than those that open sessions began with.
     #[cfg(feature = "tls")]
     has_other_authorities: bool,
+    /// What mixes fresh bytes into those that leave, if anything does.
+    fresh: Option<Freshener>,
     max_clients: usize,
     idle: Option<Duration>,
     next_sweep: Instant,
@@ -97,6 +102,7 @@ impl Server {
             peers: PeerLimits::new(config.limits.clients_per_peer, config.limits.rate_per_peer),
             takers: Takers::default(),
             offers: if config.mix_offered { Offers::to(Path::new(RANDOM)) } else { Offers::default() },
+            fresh: config.clone_safe.unwrap_or_else(hypervisor::is_seen).then(Freshener::default),
             max_clients: config.max_clients,
             idle: config.limits.idle,
             next_sweep: now,
@@ -335,13 +341,14 @@ impl Server {
     /// Continues with a client until it has to wait. If it is its `turn`, it may have the bytes that it waits for: that is how many its
     /// peer may have.
     fn go_on(&mut self, id: usize, turn: Option<usize>, registry: &Registry, store: &mut dyn Store, now: Instant) {
-        let Self { clients, listeners, peers, takers, offers, queue, .. } = self;
+        let Self { clients, listeners, peers, takers, offers, queue, fresh, .. } = self;
         let client = &mut clients[id];
         let served = &mut listeners[client.listener as usize].served;
         let before = served.entropy;
         let mut supply = ClientSupply {
             store,
             offers,
+            fresh: fresh.as_mut(),
             has_turn: turn.is_some(),
             // Requests that do not wait must not take what another client's request is waiting to have in one piece.
             reserved: if queue.is_empty() { 0 } else { Request::MOST_BYTES },

@@ -97,13 +97,13 @@ impl Expander {
         }
     }
 
-    /// Discards the seed, which may contain bytes of a key that has failed. The next one is a first seed.
-    pub(super) fn forget(&mut self) {
+    /// Discards the seed and what was made of it. `why`: the reason, for the log. The next seed is a first one.
+    pub(super) fn forget(&mut self, why: &str) {
         if self.seeded.take().is_some() {
             self.ready.begin(0);
             if let Some(more) = self.logged.discarded.admit(Instant::now()) {
                 tracing::warn!(
-                    "the generator of [expand] has discarded its seed, as a key has failed a health test: clients wait for a new one{more}"
+                    "the generator of [expand] has discarded its seed, as {why}: clients wait for a new one{more}"
                 );
             }
         }

@@ -76,6 +76,10 @@ impl Outlet for Expanded {
         self.server.is_pending(self.expander.ready())
     }
 
+    fn mixes_fresh(&self) -> bool {
+        self.server.mixes_fresh()
+    }
+
     fn next_wake(&self) -> Option<Instant> {
         self.server.next_wake()
     }
@@ -83,8 +87,13 @@ impl Outlet for Expanded {
     /// Keeps a seed of combined keys: a block made of two keys is as good as the better of them.
     fn retire(&mut self, _from: SourceId) {
         if self.need == Need::Proven {
-            self.expander.forget();
+            self.expander.forget("a key has failed a health test");
         }
+    }
+
+    fn forget(&mut self, turn: &Turn<'_>) {
+        self.expander.forget("the daemon forgets everything");
+        self.server.forget(turn.registry, turn.now);
     }
 
     fn report(&self, status: &mut Status) {

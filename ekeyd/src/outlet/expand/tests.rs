@@ -143,7 +143,7 @@ fn a_fresh_seed_wipes_what_is_left_of_the_last() {
     seed(&mut expander, 64, start + INTERVAL);
     let status = expander.status(start + INTERVAL);
     assert_eq!((status.ready_bytes, status.wiped_bytes), (0, READY as u64 - 100));
-    expander.forget();
+    expander.forget("a key has failed");
     assert_eq!(expander.wants(start + INTERVAL), SEED + NONCE, "bytes for a first seed, as the last is forgotten");
     assert!(take(&mut expander, start + INTERVAL).is_empty());
     let status = expander.status(start + INTERVAL);

@@ -20,6 +20,10 @@ pub(super) struct Handover {
     /// The loop found no room; the thread must wake it when there is some.
     starved: AtomicBool,
     over: AtomicBool,
+    /// How often the loop has forgotten what it handed over before.
+    forgotten: AtomicU64,
+    /// Bytes that left the queue unwritten for that reason.
+    discarded: AtomicU64,
 }
 
 /// What became of the bytes handed over.
@@ -41,6 +45,8 @@ impl Handover {
             taken: AtomicU64::new(0),
             starved: AtomicBool::new(true),
             over: AtomicBool::new(false),
+            forgotten: AtomicU64::new(0),
+            discarded: AtomicU64::new(0),
         }
     }
 
@@ -65,9 +71,15 @@ impl Handover {
         // Before the bytes are counted: once it is over, no more are written.
         let over = self.is_over();
         let written = self.written.load(Acquire);
-        let unwritten = given.saturating_sub(written);
+        let discarded = self.discarded.load(Acquire);
+        let unwritten = given.saturating_sub(written).saturating_sub(discarded);
         let (waiting, dropped) = if over { (0, unwritten) } else { (unwritten, 0) };
-        Fate { written, waiting, dropped }
+        Fate { written, waiting, dropped: discarded + dropped }
+    }
+
+    /// Discards what was handed over and is not written yet.
+    pub(super) fn forget(&self) {
+        self.forgotten.fetch_add(1, AcqRel);
     }
 
     fn room_now(&self, given: u64, queue_is_full: impl Fn() -> bool) -> u64 {
@@ -75,7 +87,9 @@ impl Handover {
             return 0;
         }
         let waiting = given.saturating_sub(self.taken.load(Acquire));
-        let to_limit = self.limit.load(Acquire).saturating_sub(given);
+        // What was discarded does not count towards the limit.
+        let counted = given.saturating_sub(self.discarded.load(Acquire));
+        let to_limit = self.limit.load(Acquire).saturating_sub(counted);
         self.most_waiting.saturating_sub(waiting).min(to_limit)
     }
 }
@@ -93,6 +107,16 @@ impl Handover {
 
     pub(super) fn note_taken(&self, bytes: u64) {
         self.taken.fetch_add(bytes, AcqRel);
+    }
+
+    /// Returns how often the loop has forgotten what it handed over before. Only what came since then is to be written.
+    pub(super) fn forgotten(&self) -> u64 {
+        self.forgotten.load(Acquire)
+    }
+
+    /// Notes bytes that are not written because the loop has forgotten them. Call it before [`note_taken`](Self::note_taken).
+    pub(super) fn note_discarded(&self, bytes: u64) {
+        self.discarded.fetch_add(bytes, AcqRel);
     }
 
     /// Returns whether to wake the loop now that there is room. Returns `false` until the loop finds no room again.

@@ -34,7 +34,7 @@ const LAST_GRACE: Duration = Duration::from_secs(1);
 /// A file or pipe as a consumer of entropy.
 pub(crate) struct FileSink {
     /// `None` once it was asked to stop.
-    batches: Option<Sender<Batch>>,
+    batches: Option<Sender<Queued>>,
     /// `None` once it was waited for.
     worker: Option<Worker>,
     interrupt: Interrupt,
@@ -42,6 +42,9 @@ pub(crate) struct FileSink {
     /// Bytes taken since the start.
     accepted: u64,
 }
+
+/// A batch that waits to be written, with how often the sink had forgotten when it came.
+type Queued = (u64, Batch);
 
 /// The state of a sink.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -108,8 +111,13 @@ impl FileSink {
         self.accepted += batch.len() as u64;
         if let Some(batches) = &self.batches {
             // There was room, so this fails only if the thread has ended.
-            let _ = batches.try_send(batch);
+            let _ = batches.try_send((self.shared.handover.forgotten(), batch));
         }
+    }
+
+    /// Discards what waits to be written. The thread wipes it instead of writing it; what a write under way has taken is out.
+    pub(crate) fn forget(&self) {
+        self.shared.handover.forget();
     }
 
     /// Returns its state.
@@ -151,7 +159,7 @@ impl Shared {
 struct Writer {
     path: PathBuf,
     max_bytes: u64,
-    queue: Receiver<Batch>,
+    queue: Receiver<Queued>,
     interrupt: Interrupt,
     shared: Arc<Shared>,
     wake: Box<dyn Fn() + Send>,
@@ -179,15 +187,16 @@ impl Writer {
         self.made_room();
         let mut left = limit;
         while left > 0 {
-            let Ok(batch) = self.queue.recv() else {
+            let Ok((forgotten, batch)) = self.queue.recv() else {
                 target.flush()?;
                 return Err(Broken::Stopped);
             };
             let allowed = usize::try_from(left).unwrap_or(usize::MAX).min(batch.len());
-            let outcome = target.write(&batch[..allowed], &self.interrupt, &self.shared.handover);
+            let outcome = target.write(&batch[..allowed], &self.interrupt, &self.shared.handover, forgotten);
+            let unwritten = outcome.as_ref().map_or(0, |written| allowed - written);
+            self.shared.handover.note_discarded(unwritten as u64);
             self.shared.handover.note_taken(batch.len() as u64);
-            outcome?;
-            left -= allowed as u64;
+            left -= outcome? as u64;
             self.made_room();
         }
         target.flush()

@@ -77,6 +77,12 @@ impl Outlet for FileOutlet {
         }
     }
 
+    fn forget(&mut self, _turn: &Turn<'_>) {
+        if let Some(sink) = &self.sink {
+            sink.forget();
+        }
+    }
+
     fn takes_all(&self) -> bool {
         self.sink.as_ref().is_some_and(|sink| !sink.is_over())
     }

@@ -69,13 +69,23 @@ impl Target {
         self.size
     }
 
-    /// Writes all of `bytes`, waiting for room. Notes in `handover` what was written, even if not all.
-    pub(super) fn write(&mut self, bytes: &[u8], interrupt: &Interrupt, handover: &Handover) -> Result<(), Broken> {
+    /// Writes `bytes`, waiting for room: all of them, or up to where the sink forgets them. They came when it had forgotten
+    /// `forgotten` times. Returns how many it wrote. Notes that in `handover` as well, even if it fails.
+    pub(super) fn write(
+        &mut self,
+        bytes: &[u8],
+        interrupt: &Interrupt,
+        handover: &Handover,
+        forgotten: u64,
+    ) -> Result<usize, Broken> {
         let mut rest = bytes;
         while !rest.is_empty() {
             // A regular file polls as writable always.
             if !self.on_disk {
                 self.wait_for_room(interrupt)?;
+            }
+            if handover.forgotten() != forgotten {
+                break;
             }
             match self.file.write(&rest[..rest.len().min(PIECE)]) {
                 Ok(0) => return Err(io::Error::from(io::ErrorKind::WriteZero).into()),
@@ -87,7 +97,7 @@ impl Target {
                 Err(error) => return Err(error.into()),
             }
         }
-        Ok(())
+        Ok(bytes.len() - rest.len())
     }
 
     /// Flushes a regular file's content to the disk.

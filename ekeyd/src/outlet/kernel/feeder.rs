@@ -80,6 +80,12 @@ impl Outlet for Feeder {
         self.kernel.as_mut().map_or(0, |kernel| kernel.mix_without_credit(bytes))
     }
 
+    fn forget(&mut self, _turn: &Turn<'_>) {
+        if let Some(kernel) = &mut self.kernel {
+            kernel.start_over();
+        }
+    }
+
     fn needs_privilege(&self) -> bool {
         self.kernel.is_some()
     }

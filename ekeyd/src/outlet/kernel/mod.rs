@@ -20,7 +20,7 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::{config, urandom};
-use creditor::Creditor;
+use creditor::{Calls, Creditor};
 pub(crate) use feeder::Feeder;
 
 /// Bytes for a seeded kernel each interval: twice what its generator holds.
@@ -50,6 +50,8 @@ pub(crate) struct Kernel {
     /// No feeding before this time, after a failure.
     pause_until: Option<Instant>,
     asked: Option<Instant>,
+    /// Bytes still to feed before the generator is made to take a new seed. `None` if it need not.
+    reseeds_after: Option<usize>,
     counters: Counters,
 }
 
@@ -64,6 +66,8 @@ pub(crate) struct Host {
     pub is_ready: fn() -> bool,
     /// Mixes bytes into the pool and credits it that many bits.
     pub add_entropy: fn(BorrowedFd<'_>, &[u8], u32) -> nix::Result<()>,
+    /// Makes the generator take a new seed from the pool.
+    pub reseed: fn(BorrowedFd<'_>) -> nix::Result<()>,
 }
 
 impl Default for Host {
@@ -74,6 +78,7 @@ impl Default for Host {
             poolsize: "/proc/sys/kernel/random/poolsize".into(),
             is_ready: urandom::is_ready,
             add_entropy: random_ioctl::add_entropy,
+            reseed: random_ioctl::reseed,
         }
     }
 }
@@ -163,6 +168,7 @@ impl Kernel {
             next_dose: None,
             pause_until: None,
             asked: None,
+            reseeds_after: None,
             counters: Counters::default(),
         })
     }
@@ -176,7 +182,8 @@ impl Kernel {
         &mut self,
         confine: impl FnOnce() -> T + Send + 'static,
     ) -> io::Result<T> {
-        let (creditor, outcome) = Creditor::start(self.device.try_clone()?, self.host.add_entropy, confine)?;
+        let calls = Calls { add: self.host.add_entropy, reseed: self.host.reseed };
+        let (creditor, outcome) = Creditor::start(self.device.try_clone()?, calls, confine)?;
         self.creditor = Some(creditor);
         Ok(outcome)
     }
@@ -238,6 +245,9 @@ impl Kernel {
         self.counters.given += given;
         self.counters.dropped += given - (self.counters.bytes - before);
         self.dose_left = self.dose_left.saturating_sub(bytes.len());
+        if outcome.is_ok() {
+            self.note_fresh(bytes.len());
+        }
         outcome.map_err(|source| {
             self.counters.failures += 1;
             self.pause_until = self.asked.map(|asked| asked + LOOK_AGAIN);
@@ -276,6 +286,30 @@ impl Kernel {
     /// Returns what the kernel was given since the start.
     pub(crate) fn counters(&self) -> Counters {
         self.counters
+    }
+
+    /// Wants a dose at once, whatever it was fed before, and then a new seed for the generator: its state may be that of another
+    /// machine.
+    pub(crate) fn start_over(&mut self) {
+        self.next_dose = None;
+        self.reseeds_after = Some(DOSE);
+    }
+
+    /// Once the whole dose is in the pool, makes the generator take a new seed at once, where it would do so only within a minute.
+    /// An older generator takes one by itself. Without the privilege there is that minute.
+    fn note_fresh(&mut self, fed: usize) {
+        let Some(left) = self.reseeds_after else { return };
+        self.reseeds_after = left.checked_sub(fed).filter(|left| *left > 0);
+        if self.reseeds_after.is_some() || self.era == Era::Before2022 || self.mode == Mode::MixedOnly {
+            return;
+        }
+        let outcome = match &self.creditor {
+            Some(creditor) => creditor.reseed(),
+            None => (self.host.reseed)(self.device.as_fd()),
+        };
+        if let Err(errno) = outcome {
+            tracing::debug!("the kernel's generator takes no new seed now: {errno}");
+        }
     }
 
     fn mix(&mut self, chunk: &[u8], credited: bool) -> io::Result<()> {

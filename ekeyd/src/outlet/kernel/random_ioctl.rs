@@ -1,5 +1,5 @@
-//! The call on the kernel's generator that needs unsafe code: random(4) `RNDADDENTROPY`.
-#![expect(unsafe_code, reason = "nix has no safe wrapper for RNDADDENTROPY")]
+//! The calls on the kernel's generator that need unsafe code: random(4) `RNDADDENTROPY` and `RNDRESEEDCRNG`.
+#![expect(unsafe_code, reason = "nix has no safe wrappers for these requests")]
 
 use std::os::fd::{AsRawFd, BorrowedFd};
 
@@ -27,6 +27,7 @@ mod raw {
         nix::request_code_write!(b'R', 0x03, size_of::<[libc::c_int; 2]>()),
         PoolInfo
     );
+    nix::ioctl_none_bad!(rndreseedcrng, nix::request_code_none!(b'R', 0x07));
 }
 
 /// Mixes `bytes`, at most [`MOST_BYTES`], into the kernel's pool and credits it `credit_bits` bits of entropy.
@@ -45,4 +46,13 @@ pub(crate) fn add_entropy(device: BorrowedFd<'_>, bytes: &[u8], credit_bits: u32
     let outcome = unsafe { raw::rndaddentropy(device.as_raw_fd(), &raw const info) };
     info.buf.zeroize();
     outcome.map(drop)
+}
+
+/// Makes the kernel's generator take a new seed from the pool now, where it is of 2022 or later. Older ones would drain the pool.
+///
+/// # Errors
+/// `EPERM` without CAP_SYS_ADMIN, `ENODATA` if the generator was never seeded, `ENOTTY` if the device is not a random device.
+pub(crate) fn reseed(device: BorrowedFd<'_>) -> nix::Result<()> {
+    // SAFETY: the descriptor stays open while it is borrowed, and the request has no argument.
+    unsafe { raw::rndreseedcrng(device.as_raw_fd()) }.map(drop)
 }

@@ -13,6 +13,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 thread_local! {
     static READY: Cell<bool> = const { Cell::new(true) };
     static OUTCOME: Cell<nix::Result<()>> = const { Cell::new(Ok(())) };
+    static RESEEDS: Cell<u32> = const { Cell::new(0) };
     /// Length and credit of each call.
     static CALLS: RefCell<Vec<(usize, u32)>> = const { RefCell::new(Vec::new()) };
 }
@@ -52,6 +53,10 @@ impl Played {
                 CALLS.with_borrow_mut(|calls| calls.push((bytes.len(), credit)));
                 Ok(())
             },
+            reseed: |_| {
+                RESEEDS.set(RESEEDS.get() + 1);
+                Ok(())
+            },
         }
     }
 
@@ -62,6 +67,28 @@ impl Played {
 
 fn settings(interval: Duration) -> config::Kernel {
     config::Kernel { enabled: true, bits_per_byte: 7, interval }
+}
+
+#[test]
+fn after_forgetting_a_fresh_dose_reseeds_at_once() {
+    for (poolsize, reseeds) in [("256\n", 1), ("4096\n", 0)] {
+        let played = Played::new(poolsize).without_pollout();
+        RESEEDS.set(0);
+        let mut sink = played.sink(MINUTE);
+        let now = Instant::now();
+        assert_eq!(sink.wants(now), 64);
+        sink.feed(&[1; 64], true).unwrap();
+        assert_eq!((sink.wants(now), RESEEDS.get()), (0, 0));
+        sink.start_over();
+        assert_eq!(sink.wants(now), 64, "without waiting for the next minute");
+        sink.feed(&[2; 40], true).unwrap();
+        assert_eq!((sink.wants(now), RESEEDS.get()), (24, 0), "half a dose is not enough");
+        sink.feed(&[2; 24], true).unwrap();
+        assert_eq!((sink.wants(now), RESEEDS.get()), (0, reseeds), "pool of {poolsize}");
+        sink.wants(now + MINUTE);
+        sink.feed(&[3; 64], true).unwrap();
+        assert_eq!(RESEEDS.get(), reseeds, "once");
+    }
 }
 
 #[test]

@@ -15,7 +15,7 @@ use super::link::{self, Link, Waited};
 use super::trial::{READ_LEN, Trial};
 use crate::config::{Credit, Server, Tls};
 use crate::source::batch::Batch;
-use crate::source::{Delivery, Grade, Inlet, SourceId, Trust};
+use crate::source::{Delivery, Epoch, Grade, Inlet, SourceId, Trust};
 use crate::worker::lock;
 
 /// While the daemon takes nothing, the thread checks this often whether it must stop.
@@ -34,6 +34,8 @@ pub(super) struct Driver {
     pub(super) interrupt: Interrupt,
     pub(super) shared: Arc<Mutex<Shared>>,
     pub(super) inlet: Inlet,
+    /// When the connection was made.
+    pub(super) epoch: Epoch,
 }
 
 impl Driver {
@@ -41,6 +43,10 @@ impl Driver {
     pub(super) fn run(mut self) {
         let mut link = None;
         while self.goes_on() {
+            if self.epoch != self.inlet.epochs.present() {
+                link = None;
+                self.forget();
+            }
             if let Err(failure) = self.proceed(&mut link) {
                 link = None;
                 let now = Instant::now();
@@ -75,6 +81,21 @@ impl Driver {
             // A task that needs a connection comes only while there is one.
             (Task::Send(_), None) => Err(Failure::Closed),
         }
+    }
+
+    /// Hands on what is held back of each server under the old epoch, so that it is wiped and accounted for. Then begins the new
+    /// epoch, without a connection: an answer may be on its way on the old one.
+    fn forget(&mut self) {
+        for server in 0..self.trials.len() {
+            let Some(bytes) = self.trials[server].let_go() else { continue };
+            let mut shared = self.shared();
+            shared.record.let_go(server);
+            shared.note_handed(bytes.len(), Grade::Fit);
+            drop(shared);
+            self.deliver(server, bytes, Grade::Fit);
+        }
+        self.fetcher.start_over();
+        self.epoch = self.inlet.epochs.present();
     }
 
     fn connect(&mut self, server: usize, until: Instant, link: &mut Option<Link>) -> Result<(), Failure> {
@@ -131,7 +152,7 @@ impl Driver {
         }
         drop(shared);
         if let Some((bytes, grade)) = tested.bytes {
-            self.deliver(bytes, grade);
+            self.deliver(self.server, bytes, grade);
         }
         match vitals.retirement() {
             Some(aside) if tested.failed => Err(Failure::Unfit(aside.of_server())),
@@ -140,9 +161,9 @@ impl Driver {
     }
 
     /// Hands on what has been tested. While the daemon has no room, waits and requests nothing.
-    fn deliver(&self, bytes: Batch, grade: Grade) {
-        let (from, credited) = (SourceId::egd(self.server), self.credit.covers(&self.servers[self.server]));
-        let mut delivery = Delivery { from, trust: Trust::Unproven, credited, bytes, grade };
+    fn deliver(&self, server: usize, bytes: Batch, grade: Grade) {
+        let (from, credited) = (SourceId::egd(server), self.credit.covers(&self.servers[server]));
+        let mut delivery = Delivery { from, trust: Trust::Unproven, credited, bytes, grade, epoch: self.epoch };
         while self.goes_on() {
             match self.inlet.deliveries.send_timeout(delivery, STOP_CHECK) {
                 Err(SendTimeoutError::Timeout(unsent)) => delivery = unsent,

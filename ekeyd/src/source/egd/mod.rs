@@ -73,6 +73,7 @@ impl EgdServers {
             interrupt: interrupt.clone(),
             shared: Arc::clone(&shared),
             inlet: inlet.clone(),
+            epoch: inlet.epochs.present(),
         };
         let worker = Worker::start("egd-client".to_owned(), move || driver.run())?;
         Ok(Some(Self { shared, interrupt, worker, reserve: config.reserve_bytes }))
@@ -102,6 +103,10 @@ impl Source for EgdServers {
         if shared.record.is_from(from) {
             shared.under_way = shared.under_way.saturating_sub(bytes);
         }
+    }
+
+    fn forget(&mut self) {
+        self.interrupt.wake();
     }
 
     fn threads(&self) -> usize {

@@ -98,6 +98,11 @@ impl Record {
         (server.vitals, server.has_passed, server.held_back) = (vitals, has_passed, held_back);
     }
 
+    /// Notes that nothing of this server is held back any more.
+    pub(super) fn let_go(&mut self, server: usize) {
+        self.servers[server].held_back = 0;
+    }
+
     /// Counts bytes that are handed on.
     pub(super) fn handed(&mut self, bytes: usize, grade: Grade) {
         match grade {

@@ -64,6 +64,12 @@ impl Trial {
         Tested { bytes: Some((held_back, grade)), failed, change }
     }
 
+    /// Ends the holding back of what came so far, and returns it: the first block begins anew.
+    pub(super) fn let_go(&mut self) -> Option<Batch> {
+        let held_back = self.held_back.as_mut().filter(|held_back| !held_back.is_empty())?;
+        Some(std::mem::replace(held_back, block()))
+    }
+
     /// Returns whether the tests alone need more bytes, whether or not any are wanted: for the first block, or for the good
     /// blocks of a retired server.
     pub(super) fn needs_more(&self) -> bool {
@@ -136,6 +142,17 @@ mod tests {
             assert!(trial.has_passed() && failed.is_none(), "in pieces of {piece}");
             assert_eq!((fit, trial.needs_more()), ((0..10_000).map(good).collect(), false), "in pieces of {piece}");
         }
+    }
+
+    #[test]
+    fn after_letting_go_the_first_block_begins_anew() {
+        let (mut trial, ..) = run(good, 2000, READ_LEN);
+        assert_eq!(trial.let_go().map(|bytes| bytes.to_vec()), Some((0..2000).map(good).collect()));
+        assert_eq!((trial.held_back(), trial.let_go().is_none(), trial.has_passed()), (0, true, false));
+        let fit: Vec<u8> = (2000..10_000)
+            .flat_map(|n| trial.test(&[good(n)]).bytes.map_or(Vec::new(), |(bytes, _)| bytes.to_vec()))
+            .collect();
+        assert_eq!(fit, (2000..10_000).map(good).collect::<Vec<u8>>());
     }
 
     #[test]

@@ -11,7 +11,7 @@ use ekey_proto::{EntropyBlock, Instant as SessionInstant, Serial};
 
 use super::KeyCommand;
 use super::allowance::Allowance;
-use super::driver::{Driver, Ended};
+use super::driver::{Driver, Ended, NonceEpoch};
 use super::health::KeyHealth;
 use super::lines::Line;
 use crate::source::batch::Batch;
@@ -144,6 +144,7 @@ impl Driver {
     ) -> Result<(), Ended> {
         self.send(session)?;
         self.freshness.note_rekeys(session.counters().rekeys);
+        self.epoch = self.nonce_epoch.of_session(session.counters().rekeys).unwrap_or(self.epoch);
         // Large enough that it never moves, which would leave a copy.
         let most = count.max(BURST_LEN);
         self.batch = Batch::with_capacity((most / FRAME_LEN + 1) * EntropyBlock::LEN);
@@ -211,6 +212,7 @@ impl Driver {
     fn give_nonce(&mut self, session: &mut Session, serial: Serial) -> Result<(), Ended> {
         let fresh = self.nonces.next().map_err(Ended::NoNonce)?;
         self.freshness.note_nonce(&fresh, session.counters().rekeys);
+        self.nonce_epoch = NonceEpoch { epoch: self.inlet.epochs.present(), rekeys: session.counters().rekeys };
         session.handle_nonce(self.clock.now(), fresh.nonce, self.keyring.long_term_key(&serial));
         Ok(())
     }
@@ -236,7 +238,8 @@ impl Driver {
         }
         self.publish_books();
         let from = SourceId::key(self.settings.number);
-        self.unsent = Some(Delivery { from, trust: Trust::Proven, credited: true, bytes: batch, grade });
+        self.unsent =
+            Some(Delivery { from, trust: Trust::Proven, credited: true, bytes: batch, grade, epoch: self.epoch });
     }
 
     /// Hands on the tested batch. While the daemon has no room, does not read the key, which waits.
@@ -342,6 +345,7 @@ impl Driver {
         match command {
             KeyCommand::Stop => return Some(Ended::Stopped),
             KeyCommand::NewKeyring => session.handle_new_keyring(self.clock.now()),
+            KeyCommand::Forget => session.start_over(self.clock.now()),
             KeyCommand::Look => {}
             KeyCommand::Try(rung) => {
                 self.ladder.order(rung);

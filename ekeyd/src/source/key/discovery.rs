@@ -7,7 +7,7 @@ use std::os::fd::{AsFd as _, AsRawFd as _};
 use std::time::{Duration, Instant};
 
 use ekey_link::find::{self, FoundKey};
-use ekey_link::hotplug::Hotplug;
+use ekey_link::hotplug::{Hotplug, News};
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
 
@@ -25,6 +25,8 @@ pub(super) struct Discovery {
     unsettled: Vec<((u16, u16), Instant)>,
     /// Serial numbers of keys that were removed by command, until they are unplugged or added again.
     removed: Vec<String>,
+    /// Whether the kernel has said that this machine is a copy.
+    is_copied: bool,
 }
 
 impl Discovery {
@@ -38,13 +40,13 @@ impl Discovery {
             Ok::<_, ekey_link::LinkError>(hotplug)
         };
         let hotplug = listen().inspect_err(|error| tracing::warn!("{error}")).ok();
-        Self { hotplug, found: Vec::new(), next_look: Instant::now(), unsettled: Vec::new(), removed: Vec::new() }
+        Self { hotplug, ..Self::of(Vec::new()) }
     }
 
-    /// Knows these keys and never looks, for tests.
-    #[cfg(test)]
+    /// Knows these keys, and hears no messages.
     pub(super) fn of(found: Vec<FoundKey>) -> Self {
-        Self { hotplug: None, found, next_look: Instant::now(), unsettled: Vec::new(), removed: Vec::new() }
+        let next_look = Instant::now();
+        Self { hotplug: None, found, next_look, unsettled: Vec::new(), removed: Vec::new(), is_copied: false }
     }
 
     /// Returns when to look at USB next.
@@ -55,14 +57,23 @@ impl Discovery {
     /// Reads the kernel's messages, and plans a scan if one of them is about a key.
     pub(super) fn hear(&mut self) {
         let Some(hotplug) = &mut self.hotplug else { return };
-        match hotplug.rescan_due() {
-            Ok(false) => {}
-            Ok(true) => self.next_look = self.next_look.min(Instant::now() + LOOK_AFTER_CHANGE),
+        match hotplug.news() {
+            Ok(News { rescan, new_generation }) => {
+                self.is_copied |= new_generation;
+                if rescan {
+                    self.next_look = self.next_look.min(Instant::now() + LOOK_AFTER_CHANGE);
+                }
+            }
             Err(error) => {
                 tracing::warn!("{error}");
                 self.hotplug = None;
             }
         }
+    }
+
+    /// Returns whether the kernel has said since the last call that this machine is a copy.
+    pub(super) fn take_copied(&mut self) -> bool {
+        std::mem::take(&mut self.is_copied)
     }
 
     /// Scans USB if it is time to. Returns whether anything has changed and the keys that have settled; `None` before the time.

@@ -25,7 +25,7 @@ use super::{KeyCommand, KeySettings};
 use crate::config::Recovery;
 use crate::source::batch::Batch;
 use crate::source::keyring::SharedKeyring;
-use crate::source::{Delivery, Grade, Inlet};
+use crate::source::{Delivery, Epoch, Grade, Inlet};
 use crate::worker::lock;
 
 /// How soon to look again at a path without a key.
@@ -60,6 +60,9 @@ pub(super) struct Driver {
     pub(super) batch: Batch,
     /// A tested batch, already in the account, that waits for room.
     pub(super) unsent: Option<Delivery>,
+    /// The epoch of the session key under which bytes come.
+    pub(super) epoch: Epoch,
+    pub(super) nonce_epoch: NonceEpoch,
     pub(super) health: Option<KeyHealth>,
     pub(super) ladder: Ladder,
     place: Place,
@@ -75,6 +78,22 @@ pub(super) struct Driver {
     refusals: u32,
     /// Whether the event loop does not know of the last change of state.
     news: bool,
+}
+
+/// When the last nonce was made. The session key that comes of it is of that epoch: after the daemon has forgotten everything, bytes
+/// under an older one are those of a session that another copy of this machine knows too.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct NonceEpoch {
+    pub(super) epoch: Epoch,
+    /// Session keys that were agreed before.
+    pub(super) rekeys: u64,
+}
+
+impl NonceEpoch {
+    /// Returns the epoch of the session key that was agreed as number `rekeys`, if that came of this nonce.
+    pub(super) fn of_session(self, rekeys: u64) -> Option<Epoch> {
+        (rekeys > self.rekeys).then_some(self.epoch)
+    }
 }
 
 /// Why a session ended or did not begin.
@@ -104,6 +123,7 @@ impl Driver {
             health: KeyHealth::new(&settings.health),
             settings,
             keyring,
+            epoch: inlet.epochs.present(),
             inlet,
             inbox,
             interrupt,
@@ -115,6 +135,7 @@ impl Driver {
             books: KeyBooks::default(),
             batch: Batch::default(),
             unsent: None,
+            nonce_epoch: NonceEpoch::default(),
             ladder: Ladder::new(Means::NONE),
             device: None,
             stepped: None,
@@ -351,7 +372,8 @@ impl Driver {
                     self.take(rung);
                     return false;
                 }
-                Ok(KeyCommand::NewKeyring) => {}
+                // The next session reads the keyring, and begins in the present epoch.
+                Ok(KeyCommand::NewKeyring | KeyCommand::Forget) => {}
                 Err(error) => return error.is_disconnected(),
             }
         }

@@ -375,6 +375,15 @@ impl Source for Keys {
         self.add_configured();
     }
 
+    fn take_copied(&mut self) -> bool {
+        self.discovery.take_copied()
+    }
+
+    /// Has each key begin a new session. A key that is away begins one when it returns.
+    fn forget(&mut self) {
+        self.keys.iter().for_each(|key| key.command(KeyCommand::Forget));
+    }
+
     fn keyring_changed(&self) {
         self.keys.iter().for_each(|key| key.command(KeyCommand::NewKeyring));
     }
@@ -417,13 +426,14 @@ mod tests {
     use mio::{Poll, Waker};
 
     use super::*;
+    use crate::source::Epochs;
 
     const LATER: Duration = NEWCOMER_PATIENCE;
 
     fn keys(config: &Config) -> (Keys, Poll) {
         let poll = Poll::new().unwrap();
         let waker = Arc::new(Waker::new(poll.registry(), Token(0)).unwrap());
-        let inlet = Inlet { deliveries: crossbeam_channel::bounded(1).0, waker };
+        let inlet = Inlet { deliveries: crossbeam_channel::bounded(1).0, waker, epochs: Epochs::default() };
         let keyring = SharedKeyring::open(Path::new("/nonexistent/keyring"));
         (Keys::new(config, keyring, inlet, Discovery::of(Vec::new())), poll)
     }

@@ -88,6 +88,8 @@ impl KeyRecord {
 pub(crate) enum KeyCommand {
     /// The long-term keys have changed.
     NewKeyring,
+    /// A new epoch has begun: start a new session, so that nothing of the old one is used.
+    Forget,
     /// Something has changed on USB: if the key is away, check whether it is back.
     Look,
     /// Try this step of reviving it now.

@@ -12,7 +12,7 @@ use ekey_sim::{Device, Records, Seed, Setup, StopHandle, UnixSocket};
 
 use super::nonce::{Host, Nonces};
 use super::*;
-use crate::source::{Delivery, Grade};
+use crate::source::{Delivery, Epochs, Grade};
 
 /// Only a hang reaches it.
 const DEADLINE: Duration = Duration::from_secs(600);
@@ -23,6 +23,7 @@ struct Scene {
     deliveries: Receiver<Delivery>,
     plug: Option<JoinHandle<()>>,
     stop: StopHandle,
+    epochs: Epochs,
     _poll: mio::Poll,
 }
 
@@ -54,10 +55,11 @@ impl Scene {
             timings: Timings { opening_silence: DEADLINE, running_silence: DEADLINE },
             lines: Lines::new(&Default::default(), 1),
         };
+        let epochs = Epochs::default();
         let nonces = Nonces::new(state, Host { is_ready, ..Host::default() });
-        let inlet = Inlet { deliveries: sender, waker };
+        let inlet = Inlet { deliveries: sender, waker, epochs: epochs.clone() };
         let key = Key::start(settings, SharedKeyring::open(&keyring), nonces, inlet).unwrap();
-        Self { key, deliveries, plug: Some(plug), stop, _poll: poll }
+        Self { key, deliveries, plug: Some(plug), stop, epochs, _poll: poll }
     }
 
     /// Returns whether the next delivery may be used.
@@ -108,6 +110,27 @@ fn a_ready_generator_starts_a_new_session() {
     READY.store(true, Ordering::Relaxed);
     while scene.key.status().connection.resets == resets {
         assert!(scene.next_is_fit());
+    }
+    scene.end();
+}
+
+#[test]
+fn what_came_before_forgetting_keeps_its_epoch() {
+    let folder = tempfile::tempdir().unwrap();
+    let scene = Scene::start(folder.path(), folder.path(), || true);
+    let next = || scene.deliveries.recv_timeout(DEADLINE).expect("a delivery").epoch;
+    let first = scene.epochs.present();
+    for number in 0..5 {
+        assert_eq!(next(), first, "delivery {number}");
+    }
+    scene.epochs.begin_next();
+    assert_eq!(next(), first, "the session goes on until it is told");
+    let resets = scene.key.status().connection.resets;
+    scene.key.command(KeyCommand::Forget);
+    while next() == first {}
+    assert!(scene.key.status().connection.resets > resets, "a new session");
+    for number in 0..5 {
+        assert_eq!(next(), scene.epochs.present(), "delivery {number} of the new session");
     }
     scene.end();
 }

@@ -36,6 +36,7 @@ pub(crate) struct Combiner {
     ended: LogLimit,
     in_bytes: u64,
     out_bytes: u64,
+    forgotten: u64,
 }
 
 impl Combiner {
@@ -56,6 +57,18 @@ impl Combiner {
             ended: LogLimit::default(),
             in_bytes: 0,
             out_bytes: 0,
+            forgotten: 0,
+        }
+    }
+
+    /// Wipes what waits, and takes a new CMAC key.
+    pub(super) fn forget(&mut self) {
+        self.forgotten += self.spare.len() as u64;
+        wipe(&mut self.spare);
+        self.spare.clear();
+        // It need not be secret; the old one does as well.
+        if let Ok(conditioner) = Conditioner::new() {
+            self.conditioner = conditioner;
         }
     }
 
@@ -113,6 +126,7 @@ impl Combiner {
             held_bytes: 0,
             ready_bytes: self.spare.len() as u64,
             wiped_bytes: 0,
+            ready_wiped_bytes: self.forgotten,
             problem: (self.running < 2).then(|| problem(self.running)),
         }
     }
@@ -146,6 +160,21 @@ mod tests {
         assert_eq!([&out[10..], &out[..10]].concat(), **expected);
         let status = combiner.status();
         assert_eq!((status.in_bytes, status.out_bytes, status.ready_bytes), (96, 16, 0));
+    }
+
+    #[test]
+    fn forgetting_wipes_what_waits_and_changes_the_key() {
+        let mut combiner = Combiner::with(Conditioner::with_key(&[7; 32]));
+        let of_two = [0xaa; 2 * OF_EACH];
+        combiner.combine(&of_two);
+        combiner.take_spare(6, &mut Vec::new());
+        combiner.forget();
+        let status = combiner.status();
+        assert_eq!((combiner.spare(), status.out_bytes, status.ready_wiped_bytes), (0, 16, 10));
+        combiner.combine(&of_two);
+        let mut out = Vec::new();
+        combiner.take_spare(BLOCK, &mut out);
+        assert_ne!(out, **Conditioner::with_key(&[7; 32]).condition(&of_two));
     }
 
     #[test]
