@@ -4,7 +4,7 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use ekey_tests::document::blocks_of;
+use ekey_tests::document::{Block, blocks_of};
 use ekey_tests::{Finished, Program, Scratch, await_until, binaries};
 
 /// Where the daemon has its control socket unless configured otherwise.
@@ -22,7 +22,7 @@ fn the_tool_finds_the_demo_as_the_readme_says() {
         assert!(printed.contains("--socket"), "with a daemon on this machine: {printed}");
         return;
     }
-    let readme: Vec<String> = blocks_of("README.md").iter().flat_map(|b| b.steps()).map(|step| step.command).collect();
+    let readme: Vec<String> = blocks_of("README.md").iter().flat_map(Block::steps).map(|step| step.command).collect();
     assert!(readme.contains(&printed), "the demo prints `{printed}`, which README.md does not show: {readme:#?}");
 
     let arguments: Vec<&str> = printed.strip_prefix(CARGO).expect("run by cargo").split(' ').collect();
