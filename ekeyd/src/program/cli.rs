@@ -213,9 +213,12 @@ fn started(outcome: Result<ExitCode, NotStarted>) -> ExitCode {
 
 fn run(config: Option<PathBuf>, pid_file: Option<PathBuf>) -> Result<ExitCode, NotStarted> {
     let logs = logs::start_service();
-    let plan = Plan::load(config.unwrap_or_else(default_config), pid_file)?;
+    in_foreground(Plan::load(config.unwrap_or_else(default_config), pid_file)?, &logs)
+}
+
+fn in_foreground(plan: Plan, logs: &Logs) -> Result<ExitCode, NotStarted> {
     let pid_file = plan.make_pid_file()?;
-    let daemon = match plan.start(&logs) {
+    let daemon = match plan.start(logs) {
         Ok(daemon) => daemon,
         // Here the log is where errors are looked for.
         Err(error) => return Ok(background::code_of(Err(error))),
@@ -226,12 +229,11 @@ fn run(config: Option<PathBuf>, pid_file: Option<PathBuf>) -> Result<ExitCode, N
 
 /// Runs as the original's daemon: in the background, unless its configuration says `Daemonise(false)`.
 fn as_original(config: Option<PathBuf>, pid_file: Option<PathBuf>) -> Result<ExitCode, NotStarted> {
-    let file = config.unwrap_or_else(default_config);
-    let plan = Plan::load(file.clone(), pid_file.clone())?;
+    let mut plan = Plan::load(config.unwrap_or_else(default_config), pid_file)?;
     if !plan.config.daemonise {
-        return run(Some(file), pid_file);
+        return in_foreground(plan, &logs::start_service());
     }
-    let plan = Plan::load(file, Some(pid_file.unwrap_or_else(|| PID_FILE.into())))?;
+    plan.config.sandbox.pid_file.get_or_insert_with(|| PID_FILE.into());
     let pid_file = plan.make_pid_file()?;
     let side: Background = match background::go()? {
         Side::Foreground(code) => return Ok(code),
