@@ -1,11 +1,10 @@
 //! Converts a configuration of the original to this daemon's TOML. What TOML lacks becomes a comment.
 
 use std::fmt::Write as _;
-use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::path::{Path, PathBuf};
 
 use ekey_control::OriginalConfig;
-use ekey_control::original::{EgdSocket, Host, KeyNode, Placed};
+use ekey_control::original::{EgdSocket, KeyNode, Placed};
 
 /// Folders where every plugged-in key appears: `discover` replaces them.
 const EVERY_KEY: [&str; 3] = ["/dev/entropykey", "/run/entropykeys", "/var/run/entropykeys"];
@@ -138,16 +137,10 @@ fn egd(text: &mut String, original: &OriginalConfig) {
 fn place(socket: &EgdSocket) -> Result<String, String> {
     match socket {
         EgdSocket::Unix { path, .. } => Ok(format!("unix:{}", path.display())),
-        EgdSocket::Tcp { host: Host::Address(address), port } => {
-            Ok(format!("tcp:{}", SocketAddr::new(*address, *port)))
-        }
-        EgdSocket::Tcp { host: Host::Name(name), port } => {
-            let found = (name.as_str(), *port).to_socket_addrs().map(Vec::from_iter).unwrap_or_default();
-            let address = found.iter().find(|address| address.is_ipv4()).or(found.first());
-            let address =
-                address.ok_or_else(|| format!("EGDTCPSocket: `{name}` cannot be resolved; write its address"))?;
-            Ok(format!("tcp:{address}"))
-        }
+        EgdSocket::Tcp { host, port } => match host.resolve(*port) {
+            Ok(Some(address)) => Ok(format!("tcp:{address}")),
+            Ok(None) | Err(_) => Err(format!("EGDTCPSocket: `{host}` cannot be resolved; write its address")),
+        },
     }
 }
 

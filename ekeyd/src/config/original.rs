@@ -2,11 +2,10 @@
 //!
 //! Only the outputs and keys that it names are used.
 
-use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::path::Path;
 
 use ekey_control::OriginalConfig;
-use ekey_control::original::{EgdSocket, Host, KeyNode, Placed};
+use ekey_control::original::{EgdSocket, KeyNode, Placed};
 
 use super::error::{ConfigError, Mistake};
 use super::listen::{Listen, has_owner, no_owner};
@@ -88,26 +87,16 @@ fn listen(socket: &EgdSocket) -> Result<Listen, Vec<String>> {
             let mode = Some(mode.unwrap_or(0o600));
             Ok(Listen::Unix { path: path.clone(), mode, user: user.clone(), group: group.clone() })
         }
-        EgdSocket::Tcp { host: Host::Address(address), port } => Ok(Listen::Tcp(SocketAddr::new(*address, *port))),
-        EgdSocket::Tcp { host: Host::Name(name), port } => resolved(name, *port).map_err(|problem| vec![problem]),
-    }
-}
-
-/// Resolves a name to an address of this machine. As in the original, an IPv4 address if it has one.
-fn resolved(name: &str, port: u16) -> Result<Listen, String> {
-    let found: Vec<SocketAddr> = match (name, port).to_socket_addrs() {
-        Ok(found) => found.collect(),
-        Err(error) => {
-            return Err(format!(
-                "EGDTCPSocket: `{}` cannot be resolved: {error}; correct the name, or write its address",
-                shown(name)
-            ));
+        EgdSocket::Tcp { host, port } => {
+            let name = shown(&host.to_string());
+            let problem = match host.resolve(*port) {
+                Ok(Some(address)) => return Ok(Listen::Tcp(address)),
+                Ok(None) => format!("EGDTCPSocket: `{name}` has no address"),
+                Err(error) => format!("EGDTCPSocket: `{name}` cannot be resolved: {error}"),
+            };
+            Err(vec![format!("{problem}; correct the name, or write its address")])
         }
-    };
-    let address = found.iter().find(|address| address.is_ipv4()).or(found.first());
-    address.map(|address| Listen::Tcp(*address)).ok_or_else(|| {
-        format!("EGDTCPSocket: `{}` has no address; correct the name, or write its address", shown(name))
-    })
+    }
 }
 
 fn key_path(KeyNode { path, serial }: KeyNode) -> KeyPath {

@@ -7,9 +7,9 @@
 mod arguments;
 mod statement;
 
-use std::fmt;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs as _};
 use std::path::PathBuf;
+use std::{fmt, io};
 
 use crate::language::statement::read_file;
 
@@ -90,6 +90,20 @@ impl Host {
                 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'))
         };
         text.parse().map(Self::Address).ok().or_else(|| is_name(text).then(|| Self::Name(text.to_owned())))
+    }
+
+    /// Returns the address on which to listen at `port`, as the original does: of a name an IPv4 address if it has one. `None` if it
+    /// has no address.
+    ///
+    /// # Errors
+    /// The system cannot resolve the name.
+    pub fn resolve(&self, port: u16) -> io::Result<Option<SocketAddr>> {
+        let name = match self {
+            Self::Address(address) => return Ok(Some(SocketAddr::new(*address, port))),
+            Self::Name(name) => name.as_str(),
+        };
+        let found: Vec<SocketAddr> = (name, port).to_socket_addrs()?.collect();
+        Ok(found.iter().find(|address| address.is_ipv4()).or(found.first()).copied())
     }
 }
 
