@@ -5,4 +5,4 @@ mod config;
 pub mod path;
 
 pub use answers::{list_lines, stat_lines};
-pub use config::{ConfigMistake, EgdSocket, Host, KeyNode, OriginalConfig, Placed};
+pub use config::{ConfigMistake, EgdSocket, Host, KeyNode, OriginalConfig, Placed, octal_mode};

@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use ekey_control::original::octal_mode;
 use ekey_control::path::check_socket_path;
 
 use nix::unistd::{Group, User};
@@ -65,7 +66,7 @@ impl Listen {
             fields.required("path", TABLE);
             let path = fields.path("path", check_socket_path);
             let mode =
-                fields.parsed("mode", "an octal mode such as \"0660\" in quotes, without bits above 0777", octal);
+                fields.parsed("mode", "an octal mode such as \"0660\" in quotes, without bits above 0777", octal_mode);
             let user = owner(fields, "owner", "user");
             let group = owner(fields, "group", "group");
             Some(Self::Unix { path: path?, mode, user, group })
@@ -103,11 +104,6 @@ impl Listen {
             _ => Err(format!("`{}` is not a place to listen at; expected {FORM}", shown(spec))),
         }
     }
-}
-
-fn octal(text: &str) -> Option<u32> {
-    let is_octal = text.bytes().all(|digit| matches!(digit, b'0'..=b'7'));
-    u32::from_str_radix(text, 8).ok().filter(|mode| is_octal && *mode <= 0o777)
 }
 
 /// Reads the name of a `kind` of owner, which this machine must have.

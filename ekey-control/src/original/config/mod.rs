@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use std::{fmt, io};
 
 use crate::language::statement::read_file;
+pub use statement::octal_mode;
 
 /// All that a file says.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

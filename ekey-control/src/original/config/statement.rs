@@ -89,7 +89,9 @@ fn unix_socket(args: &Arguments<'_>) -> Result<EgdSocket, String> {
     Ok(EgdSocket::Unix { path: args.path(0, check_socket_path)?, mode, user: owner(2)?, group: owner(3)? })
 }
 
-fn octal_mode(text: &str) -> Option<u32> {
+/// Reads permission bits, at most 0777, as octal digits.
+#[must_use]
+pub fn octal_mode(text: &str) -> Option<u32> {
     let is_octal = !text.is_empty() && text.bytes().all(|digit| matches!(digit, b'0'..=b'7'));
     u32::from_str_radix(text, 8).ok().filter(|mode| is_octal && *mode <= 0o777)
 }
